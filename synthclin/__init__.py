@@ -1,0 +1,63 @@
+"""Synthetic clinical tables that researchers can use and data-sharing reviewers can trust."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synthclin import datasets
+    from synthclin.errors import GateError, SynthclinError
+    from synthclin.models import ConditionalGAN
+    from synthclin.models import load as load_model
+    from synthclin.report import Report, evaluate
+    from synthclin.schema import Schema
+    from synthclin.tables import read_table, split, write_table
+
+__all__ = [
+    "ConditionalGAN",
+    "GateError",
+    "Report",
+    "Schema",
+    "SynthclinError",
+    "__version__",
+    "datasets",
+    "evaluate",
+    "load_model",
+    "read_table",
+    "split",
+    "write_table",
+]
+
+try:
+    __version__ = version("synthclin")
+except PackageNotFoundError:  # a checkout that was never installed
+    __version__ = "0.0.0"
+
+_HOMES = {
+    "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
+    "GateError": ("synthclin.errors", "GateError"),
+    "Report": ("synthclin.report", "Report"),
+    "Schema": ("synthclin.schema", "Schema"),
+    "SynthclinError": ("synthclin.errors", "SynthclinError"),
+    "datasets": ("synthclin.datasets", None),
+    "evaluate": ("synthclin.report", "evaluate"),
+    "load_model": ("synthclin.models", "load"),
+    "read_table": ("synthclin.tables", "read_table"),
+    "split": ("synthclin.tables", "split"),
+    "write_table": ("synthclin.tables", "write_table"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Public names load on first use: `synthclin --help` need not wait for torch.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'synthclin' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    found = import_module(module)
+    return found if attribute is None else getattr(found, attribute)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,67 @@
+"""What can go wrong, said the same way everywhere: where, what, remedy. Never a patient's value."""
+
+__all__ = [
+    "ConditionError",
+    "ConfigError",
+    "DataError",
+    "GateError",
+    "ModelFormatError",
+    "OutputError",
+    "SynthclinError",
+]
+
+
+class SynthclinError(Exception):
+    """Base of every error that synthclin raises on purpose.
+
+    Arguments:
+        where: the file, column or setting at fault, such as ``configs/hf.yaml: schema.columns.bmi.range``.
+        what: the fact, as a sentence without its full stop. Counts and row numbers, never cell values.
+        remedy: what to do about it, as a sentence.
+
+    Example:
+        >>> str(SynthclinError("column 'bmi'", "low 60 exceeds high 12", "Swap them."))
+        "column 'bmi': low 60 exceeds high 12. Swap them."
+    """
+
+    exit_code = 1
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        self.where, self.what, self.remedy = where, what, remedy
+        super().__init__(f"{where}: {what}. {remedy}")
+
+
+class ConfigError(SynthclinError):
+    """A configuration, schema, expression or argument that cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(SynthclinError):
+    """A table that cannot be read, or that breaks its schema."""
+
+    exit_code = 2
+
+
+class ConditionError(SynthclinError):
+    """A cohort that the model cannot draw; says what support was found."""
+
+    exit_code = 2
+
+
+class ModelFormatError(SynthclinError):
+    """A model folder that is damaged, unsafe or of another version."""
+
+    exit_code = 2
+
+
+class OutputError(SynthclinError):
+    """A file or folder that cannot be written."""
+
+    exit_code = 2
+
+
+class GateError(SynthclinError):
+    """Scores that miss the gates set for them; the message names each miss."""
+
+    exit_code = 3
