@@ -1,0 +1,112 @@
+"""The contract that every model family keeps: learn a table, draw rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+from synthclin.encoding import Encoded, Layout, TableEncoder
+from synthclin.errors import ConfigError
+from synthclin.models.sampling import CohortDraw, CohortSampler
+from synthclin.schema import Schema
+from synthclin.seeds import stream_seed
+from synthclin.validation import conform
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from synthclin.columns import Level
+
+__all__ = ["Synthesizer"]
+
+
+class Synthesizer(BaseEstimator):  # type: ignore[misc]
+    """Learns a table and draws rows that satisfy its schema.
+
+    A family writes `_fit`, `_sample` and its state (`_state`, `_restore`), nothing else; encoding, conditions, rules
+    and files are done here once for all of them.
+
+    Attributes after `fit`:
+        encoder_: how cells become codes and offsets, and back.
+        training_: plain facts about the training, for the manifest.
+        draw_: facts about the last draw: probability of its condition, effective sample size.
+    """
+
+    family: ClassVar[str]
+
+    schema: Schema
+    random_state: int
+    rare_category: int
+    trim_extremes: int
+    encoder_: TableEncoder
+    training_: dict[str, Any]
+    draw_: CohortDraw
+
+    def fit(self, table: pd.DataFrame) -> Self:
+        """Learn `table`; raises DataError where it breaks the schema."""
+        table = conform(table, self.schema)
+        self.encoder_ = TableEncoder.fit(
+            table, self.schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
+        )
+        self.draws_ = 0
+        self.training_ = self._fit(self.encoder_.encode(table), self.encoder_.layout)
+        return self
+
+    def sample(
+        self,
+        n: int,
+        where: str | None = None,
+        mix: Mapping[str, Mapping[Level, float]] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame:
+        """Return exactly `n` synthetic rows.
+
+        Arguments:
+            n: how many rows.
+            where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
+            mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
+            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+
+        Raises:
+            ConditionError: where the model can't draw `n` such rows; the message says what support it found.
+        """
+        if not hasattr(self, "encoder_"):
+            raise ConfigError(type(self).__name__, "the model is not fitted", "Call fit(table) first.")
+        if n < 1:
+            raise ConfigError("sample", f"{n} rows were asked for", "Ask for at least one row.")
+        if random_state is None:
+            random_state = stream_seed(self.random_state, "sample", self.draws_)
+            self.draws_ += 1
+        sampler = CohortSampler(self._sample, self.encoder_, self.schema, random_state)
+        table, self.draw_ = sampler.sample(n, where, mix)
+        return table
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model folder: safetensors and JSON, no rows; see `synthclin.models.artifact`."""
+        from synthclin.models.artifact import save  # noqa: PLC0415 - artifact knows the families, which know this class
+
+        save(self, folder, overwrite=overwrite)
+
+    @abstractmethod
+    def _fit(self, encoded: Encoded, layout: Layout) -> dict[str, Any]:
+        """Learn an encoded table and return plain facts about the training."""
+
+    @abstractmethod
+    def _sample(
+        self, rows: int, log_allowed: Mapping[int, Tensor], generator: torch.Generator
+    ) -> tuple[Encoded, Tensor]:
+        """Draw rows whose codes `log_allowed` permits, and (rows,) log-weights that make them representative."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return learnt tensors and plain facts: all that the model folder holds of this family."""
+
+    @abstractmethod
+    def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
+        """Take back what `_state` returned; raises ModelFormatError where it does not fit."""

@@ -1,0 +1,86 @@
+"""Draw rows from a `MaskedGenerator`: hard codes for a user, straight-through codes for the critic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from synthclin.models.networks import MaskedGenerator
+
+__all__ = ["Drawn", "draw"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Rows as they were drawn.
+
+    Arguments:
+        codes: (rows, columns) int64.
+        log_weight: (rows,) log-probability of what was imposed, given the columns before it.
+        soft: per column (rows, codes) straight-through one-hot rows; empty unless asked for.
+    """
+
+    codes: Tensor
+    log_weight: Tensor
+    soft: tuple[Tensor, ...]
+
+
+def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    # Exponential draws are Gumbel ones on the log scale, without the two logarithms' underflow.
+    return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()
+
+
+def draw(
+    network: MaskedGenerator,
+    rows: int,
+    generator: torch.Generator,
+    *,
+    log_allowed: Mapping[int, Tensor] | None = None,
+    given: Tensor | None = None,
+    prefix: int = 0,
+    temperature: float | None = None,
+) -> Drawn:
+    """Draw rows column by column, each column from its law given the columns before.
+
+    Arguments:
+        network: in evaluation mode unless dropout is wanted.
+        rows: how many.
+        generator: on the network's device.
+        log_allowed: column -> (codes,) log of the fraction of each code's mass that a condition allows; the rows'
+            `log_weight` then makes them representative of the condition (sequential importance sampling).
+        given: (rows, columns) codes of which the first `prefix` columns are taken as they are.
+        prefix: how many columns of `given` to take.
+        temperature: of the straight-through softmax; None draws hard codes only.
+    """
+    state = network.begin()
+    log_weight = torch.zeros(rows, device=generator.device)
+    codes, soft = [], []
+    for t in range(len(network.columns)):
+        table = state.embedding_table(t)
+        if given is not None and t < prefix:
+            chosen = given[:, t]
+            embedding = functional.embedding(chosen, table)
+            if temperature is not None:
+                soft.append(functional.one_hot(chosen, table.shape[0]).to(table.dtype))
+        else:
+            logits = state.logits(t, rows)
+            if log_allowed is not None and t in log_allowed:
+                restricted = logits + log_allowed[t]
+                log_weight = log_weight + restricted.logsumexp(1) - logits.logsumexp(1)
+                logits = restricted
+            noisy = logits + _gumbel(logits.shape, generator)
+            chosen = noisy.argmax(dim=1)
+            if temperature is None:
+                embedding = functional.embedding(chosen, table)
+            else:
+                smooth = (noisy / temperature).softmax(dim=1)
+                hard = functional.one_hot(chosen, table.shape[0]).to(smooth.dtype)
+                soft.append(hard + smooth - smooth.detach())
+                embedding = soft[-1] @ table
+        codes.append(chosen)
+        state.push(t, embedding)
+    return Drawn(torch.stack(codes, dim=1), log_weight, tuple(soft))

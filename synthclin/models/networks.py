@@ -1,0 +1,379 @@
+"""The networks of the conditional GAN: modules only, no training.
+
+`MaskedGenerator` draws a row column by column in one pass over its hidden units; `Critic` tells real rows from
+drawn ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from scipy.stats import norm
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthclin.encoding.layout import ColumnLayout
+
+__all__ = ["CodeTables", "Critic", "MaskedGenerator", "code_basis", "code_features", "code_positions"]
+
+EMBEDDING = 8
+"""Width of a code's embedding; wider gained nothing."""
+
+SMOOTH_FROM = 17
+"""An ordered column with at least this many codes gets the smooth head, a smaller one a free logit per code."""
+
+
+# -- what is fixed about a code --------------------------------------------------------------------------------------
+
+
+def code_positions(column: ColumnLayout, frequency: Tensor) -> Tensor:
+    """Return where each code of an ordered column lies in (0, 1): the middle of its share of the cumulative law.
+
+    **Shape:** frequency (codes,) -> (codes,). *Missing* has no place on the line and gets 0.5.
+    """
+    share = frequency.clone()
+    if column.missing is not None:
+        share[column.missing] = 0.0
+    share = share / share.sum().clamp_min(1e-9)
+    positions = share.cumsum(0) - share / 2
+    if column.missing is not None:
+        positions[column.missing] = 0.5
+    return positions.clamp(1e-4, 1 - 1e-4)
+
+
+def _ramps(positions: Tensor, knots: int) -> Tensor:
+    """Piecewise-linear encoding (Gorishniy et al. 2022, arXiv 2203.05556): (codes,) -> (codes, knots) in [0, 1]."""
+    starts = torch.arange(knots) / knots
+    return ((positions[:, None] - starts) * knots).clamp(0, 1)
+
+
+def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, atoms_above: float) -> list[Tensor]:
+    """Return z-score, ramps and flags of an ordered column's codes; *missing* has only its flag."""
+    positions = code_positions(column, frequency)
+    scores = torch.from_numpy(norm.ppf(positions.numpy())).float()
+    present = torch.ones(column.cardinality, 1)
+    flags = []
+    if column.missing is not None:
+        present[column.missing] = 0.0
+        flags.append(1 - present)
+    atoms = torch.from_numpy(column.atoms) & (frequency / frequency.sum() >= atoms_above) & (present[:, 0] > 0)
+    flags.append(torch.eye(column.cardinality)[:, atoms])
+    return [scores[:, None] * present, _ramps(positions, knots) * present, *flags]
+
+
+def code_features(column: ColumnLayout, frequency: Tensor, knots: int = 8) -> Tensor:
+    """Return the fixed features of each code, (codes, features): what is known of it before any learning."""
+    if column.kind == "levels" or column.cardinality < SMOOTH_FROM:
+        return torch.eye(column.cardinality)
+    return torch.cat(_line_features(column, frequency, knots, atoms_above=0.01), dim=1)
+
+
+def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
+    """Return the basis by which a context tilts a column's law, (codes, basis).
+
+    A smooth basis of the code's cumulative position (score, its square, twelve ramps, heavy atoms, missing) lets
+    neighbouring bins share strength; unordered or small columns tilt each code on its own (the identity).
+    """
+    if column.kind == "levels" or column.cardinality < SMOOTH_FROM:
+        return torch.eye(column.cardinality)
+    score, *rest = _line_features(column, frequency, knots=12, atoms_above=0.03)
+    return torch.cat([score, score**2 / 2, *rest], dim=1)
+
+
+# -- columns of like size, side by side ------------------------------------------------------------------------------
+
+
+class CodeTables(nn.Module):
+    """Embeddings and logits of a group of columns, padded to one size so that they are computed together.
+
+    **Shape**
+
+    - `embeddings()`: (columns, codes, EMBEDDING)
+    - `logits(tilt)`: (columns, rows, basis) -> (columns, rows, codes); padded codes get -1e9
+    """
+
+    def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.members = tuple(members)
+        features = [code_features(columns[j], frequencies[j]) for j in members]
+        bases = [code_basis(columns[j], frequencies[j]) for j in members]
+        codes = max(columns[j].cardinality for j in members)
+        self.width = max(basis.shape[1] for basis in bases)
+        self.register_buffer("features", _padded(features, codes), persistent=False)
+        self.register_buffer("basis", _padded(bases, codes), persistent=False)
+        self.register_buffer(
+            "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
+        )
+        start = _padded([(frequencies[j] / frequencies[j].sum() + 1e-3).log()[:, None] for j in members], codes)
+        self.bias = nn.Parameter(start[:, :, 0].clone())
+        inputs = self.features.shape[2]
+        self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
+        self.free = nn.Parameter(torch.zeros(len(members), codes, EMBEDDING))
+
+    features: Tensor
+    basis: Tensor
+    padding: Tensor
+
+    def embeddings(self) -> Tensor:
+        """Return the embedding of every code."""
+        return self.features @ self.mix + self.free
+
+    def logits(self, tilt: Tensor) -> Tensor:
+        """Return each column's marginal logits, tilted."""
+        return tilt @ self.basis.transpose(1, 2) + (self.bias + self.padding)[:, None, :]
+
+
+def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
+    """Stack (codes_j, width_j) tables into (tables, codes, widest), filled up with `value`."""
+    width = max(table.shape[1] for table in tables)
+    return torch.stack(
+        [functional.pad(table, (0, width - table.shape[1], 0, codes - table.shape[0]), value=value) for table in tables]
+    )
+
+
+def _groups(columns: Sequence[ColumnLayout]) -> list[list[int]]:
+    """Return columns that may share a padded table: alike in head and, within a factor of two, in codes."""
+    groups: dict[tuple[bool, int], list[int]] = {}
+    for j, column in enumerate(columns):
+        free = column.kind == "levels" or column.cardinality < SMOOTH_FROM
+        size = max(2, (column.cardinality - 1).bit_length())
+        # Above 128 codes padding costs more than it saves: such a column stands alone.
+        groups.setdefault((free, size if size <= 7 else 1000 + j), []).append(j)
+    return list(groups.values())
+
+
+# -- the generator ---------------------------------------------------------------------------------------------------
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer in which output unit o sees input unit i only where `mask[o, i]` is true."""
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor, zero: bool = False) -> None:
+        super().__init__(mask.shape[1], mask.shape[0])
+        self.register_buffer("mask", mask.float(), persistent=False)
+        if zero:
+            nn.init.zeros_(self.weight)
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight * self.mask, self.bias)
+
+
+class MaskedBlock(nn.Module):
+    """x + second(silu(first(silu(x)))): a residual block that keeps every unit's degree (ResMADE)."""
+
+    def __init__(self, mask: Tensor, dropout: float) -> None:
+        super().__init__()
+        self.first = MaskedLinear(mask)
+        self.second = MaskedLinear(mask, zero=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.dropout(functional.silu(self.first(functional.silu(x))))
+        return x + cast("Tensor", self.second(hidden))
+
+
+class MaskedGenerator(nn.Module):
+    """A row, column by column: each column's law is its marginal tilted by the columns before it.
+
+    A residual masked autoencoder (MADE, Germain et al. 2015, arXiv 1502.03509; residual form by Nash & Durkan 2019,
+    arXiv 1904.05626) over code embeddings with a smooth tilt head. With Gumbel noise the row is a deterministic
+    function of noise and condition, so gradients pass through `draw` by straight-through estimation.
+
+    Arguments:
+        columns: the columns in the order in which they are drawn.
+        frequencies: how often each code of each column occurs, (codes,) each.
+        width: hidden units.
+        blocks: residual blocks.
+        dropout: on hidden units, while training.
+
+    **Shape:** `forward` (rows, columns) int64 codes -> one (members, rows, codes) tensor of logits per group.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[ColumnLayout],
+        frequencies: Sequence[Tensor],
+        width: int = 256,
+        blocks: int = 2,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.columns = tuple(columns)
+        self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for group in _groups(columns))
+        self.home = {j: (g, i) for g, table in enumerate(self._tables) for i, j in enumerate(table.members)}
+        count = len(columns)
+        # Unit u of degree d sees columns 0..d; sorted degrees make each column's units one slice.
+        degrees = torch.div(torch.arange(width) * max(count - 1, 1), width, rounding_mode="floor")
+        self.ends = [int((degrees <= t).sum()) for t in range(count)]
+        inputs = torch.arange(count).repeat_interleave(EMBEDDING)
+        outputs = torch.cat([torch.tensor(table.members).repeat_interleave(table.width) for table in self._tables])
+        self.enter = MaskedLinear(degrees[:, None] >= inputs)
+        self.blocks = nn.ModuleList(MaskedBlock(degrees[:, None] >= degrees, dropout) for _ in range(blocks))
+        self.leave = MaskedLinear(outputs[:, None] > torch.cat([degrees, inputs]), zero=True)
+        rows = torch.arange(len(outputs)).split([table.width for table in self._tables for _ in table.members])
+        order = [j for table in self._tables for j in table.members]
+        self.rows = {j: slice(int(r[0]), int(r[-1]) + 1) for j, r in zip(order, rows, strict=True)}
+        starts, total = {}, 0
+        for table in self._tables:
+            for i, j in enumerate(table.members):
+                starts[j] = total + i * table.features.shape[1]
+            total += len(table.members) * table.features.shape[1]
+        self.register_buffer("starts", torch.tensor([starts[j] for j in range(count)]), persistent=False)
+
+    starts: Tensor
+
+    @property
+    def _tables(self) -> list[CodeTables]:
+        return cast("list[CodeTables]", list(self.tables))
+
+    @property
+    def _blocks(self) -> list[MaskedBlock]:
+        return cast("list[MaskedBlock]", list(self.blocks))
+
+    def forward(self, codes: Tensor) -> list[Tensor]:
+        """Return the logits of every column given the columns before it, a tensor per group."""
+        table = torch.cat([t.embeddings().flatten(0, 1) for t in self._tables])
+        embedded = functional.embedding(codes + self.starts, table).flatten(1)
+        hidden = self.enter(embedded)
+        for block in self.blocks:
+            hidden = block(hidden)
+        tilt = self.leave(torch.cat([functional.silu(hidden), embedded], dim=1))
+        logits, at = [], 0
+        for t in self._tables:
+            span = len(t.members) * t.width
+            logits.append(t.logits(tilt[:, at : at + span].unflatten(1, (len(t.members), t.width)).transpose(0, 1)))
+            at += span
+        return logits
+
+    def log_likelihood(self, codes: Tensor) -> Tensor:
+        """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
+        parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
+        for table, logits in zip(self._tables, self.forward(codes), strict=True):
+            members = torch.tensor(table.members, device=codes.device)
+            wanted = codes[:, members].T.unsqueeze(2)
+            chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
+            for i, j in enumerate(table.members):
+                parts[j] = chosen[i]
+        return torch.stack(parts, dim=1)
+
+    def begin(self) -> RowState:
+        """Return the state of a draw before its first column."""
+        return RowState(self)
+
+
+class RowState:
+    """Hidden units of rows that are being drawn: after column t only the units of degree t are computed.
+
+    `logits(t)` gives the law of column t, `push(t, embedding)` tells which code it took. Buffers grow by
+    concatenation where gradients are wanted and in place where they are not.
+    """
+
+    def __init__(self, network: MaskedGenerator) -> None:
+        self.network = network
+        self.embeddings = [table.embeddings() for table in network._tables]  # noqa: SLF001 - one thing in two classes
+        # Masks are constant during a draw: apply them once, not once per column.
+        self.enter = network.enter.weight * network.enter.mask
+        self.leave = network.leave.weight * network.leave.mask
+        self.pairs = [
+            (block.first.weight * block.first.mask, block.second.weight * block.second.mask)
+            for block in network._blocks  # noqa: SLF001
+        ]
+        self.embedded = _Growing(len(network.columns) * EMBEDDING)
+        self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
+
+    def embedding_table(self, t: int) -> Tensor:
+        """Return the embeddings of column t's codes, (codes, EMBEDDING)."""
+        group, slot = self.network.home[t]
+        return self.embeddings[group][slot, : self.network.columns[t].cardinality]
+
+    def logits(self, t: int, rows: int) -> Tensor:
+        """Return the logits of column t, (rows, codes)."""
+        network = self.network
+        group, slot = network.home[t]
+        table, codes = network._tables[group], network.columns[t].cardinality  # noqa: SLF001
+        lines, hidden = network.rows[t], network.enter.out_features
+        tilt = network.leave.bias[lines].expand(rows, -1)
+        if t > 0:
+            end, seen = network.ends[t - 1], hidden + t * EMBEDDING
+            tilt = tilt + self.layers[-1].value @ self.leave[lines, :end].T
+            tilt = tilt + self.embedded.value @ self.leave[lines, hidden:seen].T
+        return tilt @ table.basis[slot, :codes].T + table.bias[slot, :codes]
+
+    def push(self, t: int, embedding: Tensor) -> None:
+        """Tell the embedding, (rows, EMBEDDING), of the code that column t took."""
+        network = self.network
+        self.embedded.append(embedding)
+        start, end = network.ends[t - 1] if t else 0, network.ends[t]
+        if start == end or t == len(network.columns) - 1:
+            return
+        seen = (t + 1) * EMBEDDING
+        value = functional.linear(self.embedded.value, self.enter[start:end, :seen], network.enter.bias[start:end])
+        for i, ((first, second), block) in enumerate(zip(self.pairs, network._blocks, strict=True)):  # noqa: SLF001
+            active, inner = self.layers[2 * i], self.layers[2 * i + 1]
+            active.append(functional.silu(value))
+            inner.append(
+                functional.silu(
+                    functional.linear(active.value, first[start:end, :end], block.first.bias[start:end]),
+                )
+            )
+            value = value + functional.linear(inner.value, second[start:end, :end], block.second.bias[start:end])
+        self.layers[-1].append(functional.silu(value))
+
+
+class _Growing:
+    """A (rows, width) tensor that is filled from the left."""
+
+    def __init__(self, width: int) -> None:
+        self.width, self.filled = width, 0
+        self.buffer: Tensor | None = None
+
+    @property
+    def value(self) -> Tensor:
+        assert self.buffer is not None
+        return self.buffer[:, : self.filled]
+
+    def append(self, part: Tensor) -> None:
+        filled = self.filled + part.shape[1]
+        if torch.is_grad_enabled():
+            # Autograd keeps every version, so each must be a tensor of its own.
+            self.buffer = part if self.buffer is None else torch.cat([self.buffer[:, : self.filled], part], dim=1)
+        else:
+            if self.buffer is None:
+                self.buffer = part.new_empty(part.shape[0], self.width)
+            self.buffer[:, self.filled : filled] = part
+        self.filled = filled
+
+
+# -- the critic ------------------------------------------------------------------------------------------------------
+
+
+class Critic(nn.Module):
+    """Tells real rows from drawn ones by the fixed features of their codes.
+
+    **Shape:** rows of concatenated features, (rows, features) -> (rows,); higher is more real.
+    """
+
+    def __init__(self, features: int, width: int = 256, blocks: int = 2, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.enter = nn.Linear(features, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, width))
+            for _ in range(blocks)
+        )
+        for block in self.blocks:
+            # A block that starts as the identity leaves the first steps to the linear part.
+            nn.init.zeros_(cast("nn.Linear", cast("nn.Sequential", block)[-1]).weight)
+        self.leave = nn.Linear(width, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return how real each row looks."""
+        hidden = self.enter(features)
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        return cast("Tensor", self.leave(functional.silu(hidden)))[:, 0]

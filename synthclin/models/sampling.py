@@ -1,0 +1,241 @@
+"""Exactly n rows of a cohort: conditions imposed while drawing, rules and leftovers checked on whole rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synthclin.conditions import Condition, allocate, rake, split_where
+from synthclin.encoding import Encoded, TableEncoder
+from synthclin.errors import ConditionError, ConfigError
+from synthclin.progress import track
+from synthclin.rules import finish, violations
+from synthclin.schema import Schema
+from synthclin.seeds import numpy_generator, torch_generator
+
+if TYPE_CHECKING:
+    from synthclin.columns import Level
+
+__all__ = ["CohortDraw", "CohortSampler"]
+
+Floats = NDArray[np.float64]
+Source = Callable[[int, Mapping[int, Tensor], torch.Generator], tuple[Encoded, Tensor]]
+
+CHUNK = 4_096
+"""Rows wanted at a time: bounds the memory of any request."""
+
+POOL = 8
+"""Rows drawn per conditioned row kept; importance resampling is exact as this grows."""
+
+TRIES = 200
+"""Rows drawn per row wanted (and at least 50,000) after which a condition counts as out of reach."""
+
+
+PILOT = 2_000
+"""Rows that tell the joint law of several mixed columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortDraw:
+    """Facts about a draw.
+
+    Arguments:
+        rows: how many rows were returned.
+        drawn: how many were drawn for them.
+        probability: the model's probability of the condition, rules of the schema included.
+        effective: effective sample size of the weighted pool that the rows were taken from.
+    """
+
+    rows: int
+    drawn: int
+    probability: float
+    effective: float
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Candidate rows that satisfy everything, with their log-weights."""
+
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    weights: list[Floats] = field(default_factory=list)
+    drawn: int = 0
+
+    def add(self, drawn: int, table: pd.DataFrame, weights: Floats) -> None:
+        """Take in the accepted ones of `drawn` rows."""
+        self.drawn += drawn
+        self.tables.append(table)
+        self.weights.append(weights)
+
+    @property
+    def accepted(self) -> int:
+        return sum(len(part) for part in self.weights)
+
+    def log_weights(self) -> Floats:
+        return np.concatenate(self.weights) if self.weights else np.empty(0)
+
+    def mass(self) -> float:
+        """Sum of the accepted weights: the condition's probability times the rows drawn."""
+        return float(np.exp(self.log_weights()).sum())
+
+    def effective(self) -> float:
+        weights = np.exp(self.log_weights())
+        return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CohortSampler:
+    """Draws cohorts from any model that draws codes.
+
+    Arguments:
+        draw: (rows, log_allowed, generator) -> encoded rows and their log-weights; a family's `_sample`.
+        encoder: how codes become cells.
+        schema: whose rules every row keeps.
+        seed: of everything random in the draw.
+    """
+
+    draw: Source
+    encoder: TableEncoder
+    schema: Schema
+    seed: int
+
+    def sample(
+        self, rows: int, where: str | None = None, mix: Mapping[str, Mapping[Level, float]] | None = None
+    ) -> tuple[pd.DataFrame, CohortDraw]:
+        """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
+
+        Conditions on single columns are imposed code by code while a row is drawn; what that costs in probability is
+        the row's weight, and the rows wanted are taken from a larger pool by Gumbel top-k on those weights
+        (sequential importance resampling). Conditions between columns, and the schema's rules, are checked on whole
+        rows, which is exact too.
+
+        Raises:
+            ConditionError: where the rows can't be drawn.
+        """
+        cells = self._cells(rows, where, mix) if mix else [(where, rows)]
+        tables, draws = [], []
+        with track("sampling", total=rows, unit="rows") as step:
+            for i, (predicate, count) in enumerate(cells):
+                condition = split_where(predicate, self.encoder)
+                for j, start in enumerate(range(0, count, CHUNK)):
+                    table, draw = self._take(condition, min(CHUNK, count - start), part=(i, j))
+                    tables.append(table)
+                    draws.append(draw)
+                    step(len(table))
+        table = pd.concat(tables, ignore_index=True)
+        if len(cells) > 1:
+            order = numpy_generator(self.seed, "shuffle").permutation(len(table))
+            table = table.iloc[order].reset_index(drop=True)
+        drawn = sum(draw.drawn for draw in draws)
+        total = CohortDraw(
+            rows=rows,
+            drawn=drawn,
+            probability=sum(draw.probability * draw.drawn for draw in draws) / drawn,
+            effective=sum(draw.effective for draw in draws),
+        )
+        # Identifiers are numbered over the whole table, not per part.
+        return finish(table, self.schema, numpy_generator(self.seed, "finish")), total
+
+    def _take(self, condition: Condition, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, CohortDraw]:
+        """Return `wanted` rows of one condition."""
+        generator = torch_generator(self.seed, "draw", *part)
+        rng = numpy_generator(self.seed, "take", *part)
+        log_allowed = self._log_allowed(condition)
+        conditioned = bool(condition.weights)
+        pool, amount = _Pool(), wanted * (POOL if conditioned else 1)
+        while pool.drawn < max(50_000, TRIES * wanted):
+            amount = int(min(max(amount, 64), POOL * CHUNK))
+            encoded, log_weight = self.draw(amount, log_allowed, generator)
+            pool.add(amount, *self._accepted(condition, encoded, log_weight.double().numpy(), rng))
+            rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= 4 * POOL * wanted
+            if pool.accepted >= wanted and rich:
+                break
+            rate = max(pool.accepted, 0.5) / pool.drawn
+            amount = math.ceil(1.1 * max(wanted - pool.accepted, wanted // 4) / rate)
+        if pool.accepted < wanted:
+            raise self._out_of_reach(condition, wanted, pool)
+        # Gumbel top-k: a sample without replacement by weight (Kool et al. 2019, arXiv 1903.06059).
+        keys = pool.log_weights() + rng.gumbel(size=pool.accepted) if conditioned else -np.arange(pool.accepted)
+        chosen = np.argsort(-keys, kind="stable")[:wanted]
+        table = pd.concat(pool.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
+        return table, CohortDraw(wanted, pool.drawn, pool.mass() / pool.drawn, pool.effective())
+
+    def _log_allowed(self, condition: Condition) -> dict[int, Tensor]:
+        """Return log of the allowed fraction per restricted column; codes that are never drawn are shut everywhere."""
+        allowed = {}
+        for j, column in enumerate(self.encoder.layout.columns):
+            fraction = np.where(column.never, 0.0, condition.weights.get(j, np.ones(column.cardinality)))
+            if column.never.any() or j in condition.weights:
+                allowed[j] = torch.from_numpy(fraction).float().log()
+        return allowed
+
+    def _accepted(
+        self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
+    ) -> tuple[pd.DataFrame, Floats]:
+        """Decode rows, inside the condition where a bin straddles it, and return those that satisfy everything."""
+        encoded = condition.restrict(encoded, self.encoder, rng)
+        table = finish(self.encoder.decode(encoded), self.schema, rng)
+        holds = np.isfinite(log_weight)
+        for broken in violations(table, self.schema).values():
+            holds &= ~broken.to_numpy(dtype=bool)
+        if condition.residual is not None:
+            holds &= condition.residual.evaluate(table).fillna(value=False).to_numpy(dtype=bool)
+        return table[holds], log_weight[holds]
+
+    def _out_of_reach(self, condition: Condition, wanted: int, pool: _Pool) -> ConditionError:
+        found = f"only {pool.accepted:,} of {pool.drawn:,} drawn rows satisfy"
+        if condition.residual is None:
+            return ConditionError(
+                "constraints",
+                f"{found} all {len(self.schema.constraints)} rules of the schema, {wanted:,} are wanted",
+                "Run `synthclin schema check` on the real table: a rule that it rarely satisfies can't be met.",
+            )
+        return ConditionError(
+            f"where `{condition.residual.text}`",
+            f"{found} it, {wanted:,} are wanted",
+            "Widen the condition, or ask for fewer rows.",
+        )
+
+    def _cells(
+        self, rows: int, where: str | None, mix: Mapping[str, Mapping[Level, float]]
+    ) -> list[tuple[str | None, int]]:
+        """Return a predicate and its rows for each combination of mixed levels.
+
+        Several mixed columns keep the model's association: its joint law is raked to the margins wanted.
+        """
+        for name, shares in mix.items():
+            if name not in self.encoder.layout.names:
+                known = ", ".join(self.encoder.layout.names)
+                raise ConfigError(f"mix.{name}", "no such column is modelled", f"Choose from {known}.")
+            if abs(sum(shares.values()) - 1) > 1e-6:
+                raise ConfigError(f"mix.{name}", f"the shares sum to {sum(shares.values()):g}", "Make them sum to 1.")
+        levels = list(product(*mix.values()))
+        margins = [np.array(list(shares.values())) for shares in mix.values()]
+        target = margins[0]
+        if len(mix) > 1:
+            pilot, _ = self.sample(PILOT, where)
+            seen = Counter(zip(*(pilot[name] for name in mix), strict=True))
+            joint = np.array([seen[cell] for cell in levels], dtype=float)
+            target = rake(joint.reshape([len(margin) for margin in margins]), margins).ravel()
+        counts = allocate(dict(enumerate(target)), rows)
+        return [
+            (" and ".join(_terms(where, dict(zip(mix, cell, strict=True)))), counts[i])
+            for i, cell in enumerate(levels)
+            if counts[i]
+        ]
+
+
+def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:
+    if where is not None:
+        yield f"({where})"
+    for name, level in cell.items():
+        yield f"`{name}` == {level!r}"

@@ -1,0 +1,99 @@
+import json
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+from synthclin.errors import ModelFormatError, OutputError, SynthclinError
+from synthclin.models import ConditionalGAN, load
+
+from .conftest import SCHEMA, ward
+
+FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json"}
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_loaded_model_draws_the_same_rows(model, folder):
+    again = load(folder)
+    pd.testing.assert_frame_equal(again.sample(60, random_state=4), model.sample(60, random_state=4))
+    assert again.get_params(deep=False) == model.get_params(deep=False)
+    rows = ward(50, seed=2)
+    assert np.allclose(again.log_likelihood(rows), model.log_likelihood(rows), atol=1e-5)
+
+
+def test_the_folder_holds_four_private_files_and_no_more(folder):
+    assert {path.name for path in folder.iterdir()} == FILES
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_no_row_of_the_training_table_is_inside(tmp_path):
+    table = ward(300)
+    table.loc[7, "bmi"] = 48.7  # held by one patient
+    table.loc[8, "sbp"] = 251
+    model = ConditionalGAN(SCHEMA, effort="quick", width=16).fit(table)
+    model.save(tmp_path / "model")
+    text = "".join((tmp_path / "model" / name).read_text() for name in FILES - {"weights.safetensors"})
+    for canary in ("48.7", "251", "R7", "R8"):
+        assert canary not in text
+    tensors = safetensors.torch.load((tmp_path / "model" / "weights.safetensors").read_bytes())
+    assert not any((tensor.shape[:1] == (300,)) or (tensor == 251).any() for tensor in tensors.values())
+    assert not any("critic" in name or "exp_avg" in name for name in tensors)
+
+
+def test_saving_twice_needs_a_word(model, folder):
+    with pytest.raises(OutputError):
+        model.save(folder)
+    model.save(folder, overwrite=True)
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def damage_json(folder, name, change):
+    path = folder / name
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+HARMS = {
+    "no model.json": lambda f: (f / "model.json").unlink(),
+    "no encoder": lambda f: (f / "encoder.json").unlink(),
+    "no weights": lambda f: (f / "weights.safetensors").unlink(),
+    "cut json": lambda f: (f / "model.json").write_text("{"),
+    "deep json": lambda f: (f / "model.json").write_text("[" * 100_000),
+    "pickle": lambda f: (f / "weights.safetensors").write_bytes(b"\x80\x04pickle"),
+    "noise": lambda f: (f / "weights.safetensors").write_bytes(b"\xff" * 64),
+    "format": lambda f: damage_json(f, "model.json", lambda d: d.update(format=99)),
+    "family": lambda f: damage_json(f, "model.json", lambda d: d.update(family="os.system")),
+    "dunder parameter": lambda f: damage_json(f, "model.json", lambda d: d.update(parameters={"__class__": 1})),
+    "text width": lambda f: damage_json(f, "model.json", lambda d: d["parameters"].update(width="wide")),
+    "huge width": lambda f: damage_json(f, "model.json", lambda d: d["parameters"].update(width=10**9)),
+    "other width": lambda f: damage_json(f, "model.json", lambda d: d["parameters"].update(width=64)),
+    "empty encoder": lambda f: damage_json(f, "encoder.json", lambda d: d.clear()),
+    "other tensors": lambda f: (f / "weights.safetensors").write_bytes(
+        safetensors.torch.save({"network.x": torch.zeros(2)})
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_folder_is_refused_in_one_sentence(folder, harm):
+    HARMS[harm](folder)
+    with pytest.raises(SynthclinError):
+        load(folder)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder, tmp_path):
+    outside = tmp_path / "outside.json"
+    (folder / "encoder.json").rename(outside)
+    (folder / "encoder.json").symlink_to(outside)
+    with pytest.raises((ModelFormatError, OutputError)):
+        load(folder)

@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.models import ConditionalGAN, adversarial, training
+
+from .conftest import SCHEMA, ward
+
+
+def test_the_model_learns_how_columns_hang_together(model, table):
+    rows = model.sample(2_000, random_state=0)
+    assert rows["age"].corr(rows["sbp"]) == pytest.approx(table["age"].corr(table["sbp"]), abs=0.15)
+    share = rows["bmi"].isna().groupby(rows["stage"], observed=True).mean()
+    assert share["III"] > 0.3
+    assert share["I"] < 0.1
+    assert rows["sbp"].mean() == pytest.approx(table["sbp"].mean(), abs=3)
+
+
+def test_rows_of_the_kind_are_likelier_than_shuffled_ones(model):
+    fresh = ward(300, seed=8)
+    shuffled = fresh.copy()
+    for i, name in enumerate(["age", "sbp", "dbp"]):
+        shuffled[name] = fresh[name].sample(frac=1, random_state=i).to_numpy()
+    shuffled["dbp"] = np.minimum(shuffled["dbp"], shuffled["sbp"] - 1)
+    shuffled["pulse_pressure"] = (shuffled["sbp"] - shuffled["dbp"]).astype(float)
+    assert model.log_likelihood(fresh).mean() > model.log_likelihood(shuffled).mean() + 1
+
+
+def test_the_record_says_what_happened(model):
+    record = model.training_
+    assert record["kept"] == "warm-up"
+    assert record["history"][0]["validation_nats"] > record["validation_nats"]
+    assert set(record["seconds"]) == {"warm-up"}
+    assert record["device"] == "cpu"
+
+
+def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
+    model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
+    assert set(model.training_["seconds"]) == {"warm-up", "polish", "refinement"}
+    judged = model.training_["refinement"]
+    assert judged["passed"] == (model.training_["kept"] == "adversarial")
+    if judged["passed"]:
+        assert judged["nats_after"] <= judged["nats_before"] + 0.1
+        assert judged["auc_after"] <= judged["auc_before"] + judged["auc_error"]
+
+
+def test_a_harmful_refinement_is_thrown_away(table, monkeypatch):
+    def harm(network, *_args, **_kwargs):
+        for weights in network.parameters():
+            weights.data.zero_()
+        return adversarial.Refinement(False, 1.0, 9.0, 0.5, 0.9, 0.01)
+
+    monkeypatch.setattr(training, "refine", harm)
+    model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
+    assert model.training_["kept"] in {"warm-up", "polish"}
+    assert any(weights.abs().sum() > 0 for weights in model.network_.parameters())
+
+
+def test_same_seed_same_model_whatever_the_global_state(table):
+    models = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        models.append(ConditionalGAN(SCHEMA, effort="quick", random_state=5, width=32).fit(table.iloc[:120]))
+    pd.testing.assert_frame_equal(models[0].sample(40), models[1].sample(40))
+
+
+def test_another_seed_gives_another_model(table):
+    one, two = (ConditionalGAN(SCHEMA, effort="quick", random_state=s, width=32).fit(table.iloc[:120]) for s in (5, 6))
+    assert not one.sample(40, random_state=0).equals(two.sample(40, random_state=0))
+
+
+def test_fitting_leaves_the_global_generator_and_threads_alone(table):
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    ConditionalGAN(SCHEMA, effort="quick", width=32).fit(table.iloc[:60])
+    assert torch.get_rng_state().equal(state)
+    assert torch.get_num_threads() == threads
+
+
+def test_parameters_follow_scikit_learn(model):
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert not hasattr(copy, "encoder_")
+
+
+def test_wrong_use_is_said(table):
+    with pytest.raises(ConfigError, match="not fitted"):
+        ConditionalGAN(SCHEMA).sample(5)
+    with pytest.raises(ConfigError, match="at least one row"):
+        ConditionalGAN(SCHEMA, effort="quick", width=32).fit(table.iloc[:60]).sample(0)
+    with pytest.raises(DataError, match="sbp"):
+        ConditionalGAN(SCHEMA).fit(table.drop(columns="sbp"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_said(table):
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        ConditionalGAN(SCHEMA, device="cuda").fit(table)
+
+
+@pytest.mark.parametrize("rows", [6, 12, 30])
+def test_tiny_tables_train(table, rows):
+    model = ConditionalGAN(SCHEMA, effort="quick", width=16).fit(table.iloc[:rows])
+    assert len(model.sample(20)) == 20

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.drawing import draw
+from synthclin.models.networks import Critic, MaskedGenerator, code_basis, code_features, code_positions
+
+
+def column(cardinality, kind="levels", missing=False, atoms=()):
+    flags = np.zeros(cardinality, dtype=bool)
+    flags[list(atoms)] = True
+    return ColumnLayout(
+        name=f"c{cardinality}",
+        cardinality=cardinality,
+        kind=kind,
+        missing=cardinality - 1 if missing else None,
+        atoms=flags,
+        never=np.zeros(cardinality, dtype=bool),
+    )
+
+
+def network(cardinalities, seed=0, width=32, kind="levels"):
+    """A network with weights away from their start, so that every path matters."""
+    columns = [column(k, kind, missing=k > 4) for k in cardinalities]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = MaskedGenerator(columns, [torch.ones(k) for k in cardinalities], width=width)
+        for weights in net.parameters():
+            weights.data += 0.3 * torch.randn_like(weights)
+    return net.eval()
+
+
+shapes = st.lists(st.integers(1, 40), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shapes, st.integers(0, 1000), st.sampled_from(["levels", "ordered"]), st.sampled_from([4, 32]))
+def test_no_column_sees_itself_or_a_later_one(cardinalities, seed, kind, width):
+    net = network(cardinalities, seed, width, kind)
+    rng = np.random.default_rng(seed)
+    codes = torch.tensor([[int(rng.integers(k)) for k in cardinalities] for _ in range(6)])
+    with torch.no_grad():
+        before = net.log_likelihood(codes)
+        at = int(rng.integers(len(cardinalities)))
+        changed = codes.clone()
+        changed[:, at] = (changed[:, at] + 1) % cardinalities[at]
+        after = net.log_likelihood(changed)
+    assert torch.allclose(before[:, :at], after[:, :at], atol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shapes, st.integers(0, 1000), st.sampled_from(["levels", "ordered"]), st.sampled_from([4, 32]), st.booleans())
+def test_drawing_step_by_step_gives_the_laws_of_the_dense_pass(cardinalities, seed, kind, width, gradients):
+    net = network(cardinalities, seed, width, kind)
+    rng = np.random.default_rng(seed)
+    codes = torch.tensor([[int(rng.integers(k)) for k in cardinalities] for _ in range(5)])
+    with torch.set_grad_enabled(gradients):
+        state = net.begin()
+        cells = []
+        for t in range(len(cardinalities)):
+            law = state.logits(t, len(codes)).log_softmax(1)
+            assert law.shape == (5, cardinalities[t])
+            cells.append(law.gather(1, codes[:, t : t + 1])[:, 0])
+            state.push(t, state.embedding_table(t)[codes[:, t]])
+    assert torch.allclose(torch.stack(cells, 1), net.log_likelihood(codes), atol=1e-4)
+
+
+def test_probabilities_of_all_rows_sum_to_one():
+    net = network([3, 4, 5])
+    rows = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(5))
+    with torch.no_grad():
+        assert net.log_likelihood(rows).sum(1).exp().sum().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_an_untrained_network_draws_the_marginals():
+    columns = [column(3), column(4)]
+    net = MaskedGenerator(columns, [torch.tensor([60.0, 30.0, 10.0]), torch.tensor([1.0, 1.0, 1.0, 97.0])]).eval()
+    with torch.no_grad():
+        codes = draw(net, 20_000, torch.Generator().manual_seed(0)).codes
+    assert torch.bincount(codes[:, 0]) / 20_000 == pytest.approx(torch.tensor([0.6, 0.3, 0.1]), abs=0.015)
+    assert torch.bincount(codes[:, 1])[3].item() / 20_000 == pytest.approx(0.97, abs=0.01)
+
+
+def test_draws_follow_the_likelihood():
+    net = network([3, 4])
+    with torch.no_grad():
+        codes = draw(net, 40_000, torch.Generator().manual_seed(1)).codes
+        rows = torch.cartesian_prod(torch.arange(3), torch.arange(4))
+        expected = net.log_likelihood(rows).sum(1).exp()
+    seen = torch.bincount(codes[:, 0] * 4 + codes[:, 1], minlength=12) / 40_000
+    assert seen == pytest.approx(expected, abs=0.012)
+
+
+def test_log_weights_estimate_the_probability_of_a_condition():
+    net = network([3, 4, 6])
+    allowed = torch.tensor([0.0, 0.0, 1.0, 0.5, 0.0, 0.0])
+    with torch.no_grad():
+        drawn = draw(net, 40_000, torch.Generator().manual_seed(2), log_allowed={2: allowed.log()})
+        rows = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(6))
+        truth = (net.log_likelihood(rows).sum(1).exp() * allowed[rows[:, 2]]).sum()
+    assert set(drawn.codes[:, 2].tolist()) <= {2, 3}
+    assert drawn.log_weight.exp().mean().item() == pytest.approx(truth.item(), rel=0.02)
+
+
+def test_a_given_prefix_is_kept_and_the_rest_is_drawn():
+    net = network([3, 4, 6])
+    given_rows = torch.tensor([[2, 1, 0]] * 500)
+    with torch.no_grad():
+        drawn = draw(net, 500, torch.Generator().manual_seed(3), given=given_rows, prefix=2)
+    assert (drawn.codes[:, :2] == given_rows[:, :2]).all()
+    assert len(set(drawn.codes[:, 2].tolist())) > 2
+
+
+def test_gradients_reach_every_weight_through_straight_through_draws():
+    net = network([3, 4, 20], kind="ordered")
+    drawn = draw(net, 64, torch.Generator().manual_seed(4), temperature=1.0)
+    for soft in drawn.soft:
+        assert torch.allclose(soft.sum(1), torch.ones(64), atol=1e-5)
+    sum((soft * torch.randn_like(soft)).sum() for soft in drawn.soft).backward()
+    unused = f"tables.{net.home[2][0]}."  # nothing comes after the last column, so nobody reads its embedding
+    for name, weights in net.named_parameters():
+        assert weights.grad is not None or name in {f"{unused}mix", f"{unused}free"}, name
+    assert net.enter.weight.grad.abs().sum() > 0
+
+
+def test_positions_rise_with_the_value_and_missing_stands_apart():
+    bins = column(30, "ordered", missing=True, atoms=[3, 29])
+    frequency = torch.rand(30, generator=torch.Generator().manual_seed(0)) + 0.1
+    positions = code_positions(bins, frequency)
+    assert (positions[:-1].diff() > 0).all()
+    for table in (code_features(bins, frequency), code_basis(bins, frequency)):
+        assert torch.isfinite(table).all()
+        assert table[:-1, 0].diff().gt(0).all()
+        # Nothing of a place on the line is said of a missing cell.
+        assert table[-1].abs().sum() == 1
+        assert table[:, table[-1].argmax()].sum() == 1
+
+
+def test_small_and_unordered_columns_tilt_each_code_on_its_own():
+    assert code_basis(column(5, "ordered"), torch.ones(5)).equal(torch.eye(5))
+    assert code_basis(column(60), torch.ones(60)).equal(torch.eye(60))
+
+
+def test_a_critic_learns_to_tell_two_clouds_apart():
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        critic = Critic(4, width=16)
+    real, drawn = torch.randn(400, 4, generator=generator) + 1, torch.randn(400, 4, generator=generator)
+    optimizer = torch.optim.Adam(critic.parameters(), 1e-2)
+    for _ in range(50):
+        loss = torch.nn.functional.softplus(critic(drawn) - critic(real)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (critic.eval()(real) > critic(drawn)).float().mean() > 0.85
