@@ -1,0 +1,171 @@
+"""The value of a checked syntax tree in every row of a table."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import operator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pandas.arrays import BooleanArray
+
+from synthclin.errors import ConfigError
+from synthclin.expressions.sides import Side, compare, finite, of_column, of_constant, of_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["number", "truth"]
+
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": np.abs,
+    "exp": np.exp,
+    "floor": np.floor,
+    "log": np.log,
+    "max": lambda *values: reduce(np.maximum, values),
+    "min": lambda *values: reduce(np.minimum, values),
+    "round": lambda value, decimals=0: np.round(value, int(decimals)),
+    "sqrt": np.sqrt,
+}
+_EMPTY_WORDS = {"NA", "NULL", "NaN", "missing", "nan", "null"}
+
+
+def truth(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[bool]:
+    """Return where a predicate holds, as a pandas "boolean" Series; NA where that is unknown."""
+    with np.errstate(all="ignore"):
+        return pd.Series(_Rows(table, where).truth(tree), index=table.index)
+
+
+def number(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[float]:
+    """Return the number in every row, as a float64 Series; NaN where it is missing or undefined."""
+    with np.errstate(all="ignore"):
+        values = _Rows(table, where).number(tree)
+    return pd.Series(np.broadcast_to(values, len(table)).copy(), index=table.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Walks a tree over all rows of a table at once."""
+
+    table: pd.DataFrame
+    where: str
+
+    def series(self, name: str) -> pd.Series[Any]:
+        names = list(self.table.columns)
+        if names.count(name) == 1:
+            return self.table[name]
+        if name in names:
+            raise ConfigError(self.where, f"there are {names.count(name)} columns {name!r}", "Rename all but one.")
+        close = difflib.get_close_matches(name, map(str, names), n=1)
+        remedy = "Put names with spaces or signs in `backquotes`."
+        if name in _EMPTY_WORDS:
+            remedy = "Write `is missing` after the column's name."
+        elif close:
+            remedy = f"Did you mean {close[0]!r}?"
+        raise ConfigError(self.where, f"there is no column {name!r}", remedy)
+
+    def side(self, node: ast.expr) -> Side:
+        match node:
+            case ast.Name(id=name):
+                return of_column(name, self.series(name))
+            case ast.Constant(value=bool() | int() | float() | str() as value):
+                return of_constant(value)
+        return of_numbers(self.number(node))
+
+    def truth(self, node: ast.expr) -> BooleanArray:
+        match node:
+            case ast.BoolOp(op=op, values=parts):
+                join = operator.and_ if isinstance(op, ast.And) else operator.or_
+                return reduce(join, (self.truth(part) for part in parts))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return ~self.truth(operand)
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                steps = zip(ops, pairwise([left, *comparators]), strict=True)
+                return reduce(operator.and_, (self.comparison(op, *sides) for op, sides in steps))
+            case ast.Constant(value=bool() as value):
+                return self.boolean(np.array(value), np.array(False))
+            case ast.Name():
+                return self.flag(self.side(node))
+            case _:
+                raise ConfigError(self.where, "a number stands where something true or false belongs", "Compare it.")
+
+    def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> BooleanArray:
+        match op, left, right:
+            case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
+                missing = self.series(name).isna().to_numpy(dtype=bool)
+                return self.boolean(missing if isinstance(op, ast.Is) else ~missing, np.array(False))
+            case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
+                side = self.side(left)
+                tests = (compare(operator.eq, side, self.side(item), self.where) for item in items)
+                found = reduce(operator.or_, (self.boolean(*test) for test in tests))
+                return found if isinstance(op, ast.In) else ~found
+        return self.boolean(*compare(_COMPARISONS[type(op)], self.side(left), self.side(right), self.where))
+
+    def flag(self, side: Side) -> BooleanArray:
+        """Return a column of truth values, or of 0 and 1, as a predicate."""
+        if not np.isin(side.values[~side.missing].astype(object), [0, 1]).all():
+            raise ConfigError(self.where, f"{side.label} is not true or false", "Compare it with a value.")
+        return self.boolean(np.where(side.missing, 0, side.values), side.missing)
+
+    def boolean(self, values: NDArray[Any], missing: NDArray[np.bool_]) -> BooleanArray:
+        shape = (len(self.table),)
+        unknown = np.broadcast_to(missing, shape).copy()
+        return BooleanArray(np.broadcast_to(values, shape).astype(bool) & ~unknown, unknown)
+
+    def number(self, node: ast.expr) -> NDArray[np.float64]:
+        # A long sum leans to the left; walking it in a loop keeps the stack short.
+        rest: list[tuple[ast.operator, ast.expr]] = []
+        while isinstance(node, ast.BinOp):
+            rest.append((node.op, node.right))
+            node = node.left
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                values = np.array(float(value))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                values = -self.number(operand)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                values = finite(_FUNCTIONS[name](*map(self.number, arguments)))
+            case ast.Name():
+                values = self.numeric(self.side(node), rest)
+            case _:
+                raise ConfigError(self.where, "something true or false stands where a number belongs", "Use a number.")
+        for op, right in reversed(rest):
+            values = finite(_ARITHMETIC[type(op)](values, self.number(right)))
+        return values
+
+    def numeric(self, side: Side, rest: list[tuple[ast.operator, ast.expr]]) -> NDArray[np.float64]:
+        """Return a column of numbers, or days when the last of `rest` subtracts a date from a date and so is done."""
+        if not side.families:
+            return np.full(len(self.table), np.nan)
+        if side.families == {"number"} and side.is_line:
+            return side.values
+        match rest:
+            case [*_, (ast.Sub(), ast.Name() as node)] if side.families == {"date"}:
+                other = self.side(node)
+                if other.families == {"date"}:
+                    rest.pop()
+                    days = (side.values - other.values) / np.timedelta64(1, "D")
+                    return np.where(side.missing | other.missing, np.nan, days)
+        raise ConfigError(self.where, f"{side.label} is used as a number", "Use a column of numbers.")

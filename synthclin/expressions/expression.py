@@ -1,0 +1,116 @@
+"""An expression: its text, the columns it reads, and its value in every row of a table."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from synthclin.expressions import evaluation, grammar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Expression", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression; `parse` makes one. Two expressions are equal when their texts are.
+
+    Arguments:
+        text: as written.
+        columns: the names of the columns that it reads.
+        is_predicate: whether it is true or false rather than a number; a bare column may be either and counts as one.
+        where: what errors name as their place.
+        tree: the checked syntax tree; names of columns stand in it as they are in a table.
+    """
+
+    text: str
+    columns: frozenset[str] = field(compare=False)
+    is_predicate: bool = field(compare=False)
+    where: str = field(compare=False, repr=False)
+    tree: ast.expr = field(compare=False, repr=False)
+
+    def evaluate(self, table: pd.DataFrame) -> pd.Series[bool]:
+        """Return where a predicate holds: a pandas "boolean" Series on the table's index, NA where unknown.
+
+        Raises:
+            ConfigError: when a column is absent, or compared with something of another type.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = pd.DataFrame({"age": [30, 50, None], "sex": ["F", "M", "M"]})
+            >>> parse("age >= 40 or sex == 'F'").evaluate(table).tolist()
+            [True, True, <NA>]
+        """
+        return evaluation.truth(self.tree, table, self.where)
+
+    def compute(self, table: pd.DataFrame) -> pd.Series[float]:
+        """Return the number in every row: a float64 Series on the table's index.
+
+        NaN where a value is missing, and where the result is undefined or not finite (division by zero, overflow,
+        the logarithm of a negative number). The difference of two dates is in days.
+
+        Raises:
+            ConfigError: when a column is absent or is not a number.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = pd.DataFrame({"weight": [80.0, 70.0], "height": [200.0, None]})
+            >>> parse("weight / (height / 100) ** 2").compute(table).tolist()
+            [20.0, nan]
+        """
+        return evaluation.number(self.tree, table, self.where)
+
+    def conjuncts(self) -> tuple[Expression, ...]:
+        """Return predicates that hold together exactly where this one does: the parts of its outermost `and`.
+
+        A chained comparison of several columns is split too; over one column it stays whole.
+
+        Example:
+            >>> [part.text for part in parse("40 <= age < 65 and dbp < sbp < 250").conjuncts()]
+            ['40 <= age < 65', 'dbp < sbp', 'sbp < 250']
+        """
+        parts = _split(self.tree)
+        return (
+            (self,) if len(parts) == 1 else tuple(_expression(grammar.render(part), part, self.where) for part in parts)
+        )
+
+
+def parse(text: str, where: str = "expression") -> Expression:
+    """Return the expression that `text` spells.
+
+    Arguments:
+        text: column names (``d.time`` is one name; in backquotes a name may hold anything), numbers, ``'text'``,
+            ``true``, ``false``, ``+ - * / **``, comparisons and chains of them, ``in [...]``, ``not in [...]``,
+            ``is missing``, ``is not missing``, ``and``, ``or``, ``not``, and the functions abs, exp, floor, log, max,
+            min, round and sqrt. A quote inside quotes is written twice.
+        where: what errors name as their place, such as ``study.yaml: schema.constraints[2]``.
+
+    Raises:
+        ConfigError: naming the piece that is not allowed.
+
+    Example:
+        >>> sorted(parse("40 <= age < 65 and d.time > 0").columns)
+        ['age', 'd.time']
+        >>> parse("sex = 'F'")
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: expression: `=` is not a comparison. Write ==.
+    """
+    return _expression(text, grammar.read(text, where), where)
+
+
+def _expression(text: str, tree: ast.expr, where: str) -> Expression:
+    return Expression(text, grammar.columns(tree), grammar.is_predicate(tree), where, tree)
+
+
+def _split(tree: ast.expr) -> list[ast.expr]:
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return [part for value in tree.values for part in _split(value)]
+    if isinstance(tree, ast.Compare) and len(grammar.columns(tree)) > 1:
+        sides = pairwise([tree.left, *tree.comparators])
+        return [ast.Compare(left, [op], [right]) for op, (left, right) in zip(tree.ops, sides, strict=True)]
+    return [tree]

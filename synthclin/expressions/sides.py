@@ -1,0 +1,164 @@
+"""The two sides of a comparison: what a column or a constant of any type is, and how two of them compare."""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from synthclin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Side", "compare", "finite", "of_column", "of_constant", "of_numbers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison.
+
+    Arguments:
+        label: what to call it in an error.
+        families: what its values are: number, text, date; several for mixed levels, none when every cell is empty.
+        values: (rows,) or () float64 for numbers, datetime64[us] for dates, objects otherwise.
+        missing: (rows,) or () bool.
+        levels: the levels of a categorical column.
+        ordered: whether the levels have an order.
+    """
+
+    label: str
+    families: frozenset[str]
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    levels: tuple[object, ...] | None = None
+    ordered: bool = False
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in every row."""
+        return self.values.ndim == 0
+
+    @property
+    def is_line(self) -> bool:
+        """Whether the values are plain numbers or dates."""
+        return self.values.dtype != np.dtype(object)
+
+
+def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `values` with NaN for whatever is not finite."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def of_numbers(values: NDArray[np.float64], label: str = "a number") -> Side:
+    """Return the side that computed numbers make; an infinite value is no measurement, so nothing is known of it."""
+    return Side(label, frozenset({"number"}), finite(values), ~np.isfinite(values))
+
+
+def of_constant(value: bool | float | str) -> Side:
+    """Return the side that a constant makes; true and false are 1 and 0."""
+    if isinstance(value, str):
+        return Side("a text", frozenset({"text"}), np.array(value, dtype=object), np.array(False))
+    return of_numbers(np.array(float(value)), "true or false" if isinstance(value, bool) else "a number")
+
+
+def of_column(name: str, column: pd.Series[Any]) -> Side:
+    """Return the side that a column of a table makes."""
+    dtype = column.dtype
+    if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
+        kind = "boolean" if types.is_bool_dtype(dtype) else "number"
+        return of_numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), f"column {name!r} ({kind})")
+    missing = column.isna().to_numpy(dtype=bool)
+    if types.is_datetime64_dtype(dtype):
+        return Side(f"column {name!r} (date)", frozenset({"date"}), column.to_numpy(dtype="datetime64[us]"), missing)
+    values = column.astype(object).to_numpy(copy=True)
+    values[missing] = None
+    if isinstance(dtype, pd.CategoricalDtype):
+        levels = tuple(dtype.categories)
+        label = f"column {name!r} ({'ordinal' if dtype.ordered else 'category'})"
+        return Side(label, _families(levels), values, missing, levels, bool(dtype.ordered))
+    families = _families(values[~missing])
+    if families == {"number"}:
+        return of_numbers(np.where(missing, np.nan, values).astype(np.float64), f"column {name!r} (number)")
+    kind = (
+        " and ".join(sorted(families)) if types.is_object_dtype(dtype) or types.is_string_dtype(dtype) else str(dtype)
+    )
+    return Side(f"column {name!r} ({kind})", families, values, missing)
+
+
+def _families(values: Iterable[object]) -> frozenset[str]:
+    return frozenset(
+        "text"
+        if isinstance(value, str)
+        else "number"
+        if isinstance(value, bool | int | float | np.generic)
+        else "other"
+        for value in values
+    )
+
+
+def compare(
+    test: Callable[[Any, Any], Any], left: Side, right: Side, where: str
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return in which rows `test` holds between two sides, and in which rows that is unknown.
+
+    Arguments:
+        test: a comparison of the `operator` module.
+        left: the left side.
+        right: the right side.
+        where: what an error names as its place.
+
+    Raises:
+        ConfigError: when the types do not compare, or have no order and `test` needs one.
+    """
+    left, right = _dated(left, right, where), _dated(right, left, where)
+    if not left.families or not right.families:
+        return np.array(False), np.array(True)
+    if not left.families & right.families:
+        raise ConfigError(where, f"{left.label} is compared with {right.label}", "Compare like with like.")
+    missing = left.missing | right.missing
+    if test in (operator.eq, operator.ne) or (left.is_line and right.is_line):
+        return np.asarray(test(left.values, right.values), dtype=bool), missing
+    levels = _shared_levels(left, right, where)
+    return test(_ranks(left, levels, where), _ranks(right, levels, where)), missing
+
+
+def _dated(side: Side, other: Side, where: str) -> Side:
+    """Return a constant text as a date when the other side is a date."""
+    if not (side.is_constant and side.families == {"text"} and other.families == {"date"}):
+        return side
+    try:
+        moment = dt.datetime.fromisoformat(side.values.item())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        remedy = "Write it as '2015-01-31' or '2015-01-31 23:59:00'."
+        raise ConfigError(where, f"{other.label} is compared with a text that is no date", remedy)
+    return Side("a date", frozenset({"date"}), np.array(moment, dtype="datetime64[us]"), np.array(False))
+
+
+def _shared_levels(left: Side, right: Side, where: str) -> tuple[object, ...]:
+    columns = [side for side in (left, right) if not side.is_constant]
+    for side in columns:
+        if not side.is_line and not side.ordered:
+            raise ConfigError(where, f"{side.label} has no order", "Use ==, != or in, or declare it `ordinal`.")
+    levels = {side.levels for side in columns}
+    if len(levels) > 1:
+        raise ConfigError(where, f"{left.label} and {right.label} share no order", "Use == or !=.")
+    return levels.pop() or ()
+
+
+def _ranks(side: Side, levels: tuple[object, ...], where: str) -> NDArray[np.int64]:
+    rank = {level: position for position, level in enumerate(levels)}
+    if not side.is_constant:
+        return np.array([rank.get(value, -1) for value in side.values], dtype=np.int64)
+    if side.values.item() not in rank:
+        raise ConfigError(where, "an ordinal column is compared with none of its levels", "Write one of them.")
+    return np.array(rank[side.values.item()])

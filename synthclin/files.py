@@ -1,0 +1,228 @@
+"""Files and folders that are there in full or not at all, readable by their owner alone."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from synthclin.errors import DataError, OutputError, SynthclinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["inside", "sha256", "staged_folder", "write_atomic"]
+
+# A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
+_OURS = ("manifest.json", "model.json")
+_SIGNATURE = b'"synthclin"'
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REMEDIES = dict.fromkeys(_FULL, "Free some space, or choose another disk.")
+_REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a place where you may write.")
+_REMEDIES |= {errno.ENOENT: "Create the folder first.", errno.ENOTDIR: "Choose a folder, not a file, as its parent."}
+_REMEDIES |= {errno.ENAMETOOLONG: "Choose a shorter name."}
+
+
+def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:
+    """Write a file so that readers see the old content or the new, never a part of it.
+
+    Arguments:
+        path: the file; its folder must exist.
+        data: its content; text is written as UTF-8, line ends as they are.
+        mode: its permissions; by default nobody but the owner reads it.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: when `path` is a symbolic link, a folder or a device, exists although `overwrite` is false,
+            or the disk is full or not writable; nothing is left behind.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomic(Path(folder) / "scores.json", "{}")
+        ...     (Path(folder) / "scores.json").read_text()
+        '{}'
+    """
+    target = Path(path)
+    partial: Path | None = None
+    try:
+        if target.is_symlink():
+            raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
+        if target.exists() and not target.is_file():
+            raise OutputError(str(path), "is not a file", "Choose another name.")
+        if target.exists() and not overwrite:
+            raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
+        content = data.encode() if isinstance(data, str) else data
+        handle, name = tempfile.mkstemp(prefix=".synthclin-", suffix=".partial", dir=target.parent)
+        partial = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(mode)
+        partial.replace(target)
+        partial = None
+    except OSError as problem:
+        raise _output_error(target, problem) from None
+    except ValueError:
+        what = "cannot be written (its name or its text is not Unicode)"
+        raise OutputError(repr(str(path)), what, "Remove lone surrogates and null characters.") from None
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def _output_error(path: Path, problem: OSError) -> OutputError:
+    what = f"cannot be written ({problem.strerror or type(problem).__name__})"
+    return OutputError(str(path), what, _REMEDIES.get(problem.errno or 0, "Choose another place."))
+
+
+@contextmanager
+def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to fill, which becomes `path` when the block ends, and vanishes when it fails.
+
+    Arguments:
+        path: the folder to make; missing parents are made too.
+        overwrite: whether an existing folder that synthclin wrote, or an empty one, may be replaced. Any other
+            existing target is refused: it is somebody's work.
+
+    Yields:
+        A folder beside `path` that only its owner can read.
+
+    Raises:
+        OutputError: when `path` is taken or not writable, or the disk fills up inside the block.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as home:
+        ...     with staged_folder(Path(home) / "run") as folder:
+        ...         write_atomic(folder / "report.json", "{}")
+        ...     sorted(file.name for file in Path(home, "run").iterdir())
+        ['report.json']
+    """
+    # Lexical, so that "runs/." has a name, and a link is still seen as a link.
+    target = Path(os.path.abspath(path))  # noqa: PTH100
+    _refuse_taken(target, overwrite)
+    stage, made = _make_stage(target)
+    try:
+        yield stage
+        # Somebody may have taken the place in the meantime.
+        _refuse_taken(target, overwrite)
+        _swap(stage, target)
+    except BaseException as problem:
+        _remove(stage, made)
+        if isinstance(problem, OSError) and problem.errno in _FULL:
+            raise _output_error(target, problem) from problem
+        raise
+
+
+def _refuse_taken(target: Path, overwrite: bool) -> None:
+    try:
+        if target.is_symlink():
+            raise OutputError(str(target), "is a symbolic link", "Name the folder itself.")
+        taken = target.exists()
+        if taken and not target.is_dir():
+            raise OutputError(str(target), "is not a folder", "Choose another name.")
+        if taken and not overwrite:
+            raise OutputError(str(target), "exists already", "Choose another name, or add --overwrite.")
+        if taken and any(target.iterdir()) and not _is_ours(target):
+            what = "holds files that are not a run or model of synthclin"
+            raise OutputError(str(target), what, "Choose another name, or remove it yourself.")
+    except OSError as problem:
+        raise _output_error(target, problem) from None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Return whether a run or model folder of synthclin stands here; other programs write a manifest.json too."""
+    marks = [folder / name for name in _OURS]
+    return any(mark.is_file() and not mark.is_symlink() and _SIGNATURE in mark.read_bytes() for mark in marks)
+
+
+def _make_stage(target: Path) -> tuple[Path, list[Path]]:
+    """Return an empty folder beside `target`, and the parents that were made for it, deepest first."""
+    made: list[Path] = []
+    try:
+        for parent in reversed([parent for parent in target.parents if not parent.exists()]):
+            parent.mkdir(exist_ok=True)
+            made.insert(0, parent)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)), made
+    except OSError as problem:
+        _remove(None, made)
+        raise _output_error(target, problem) from None
+    except ValueError:
+        raise OutputError(repr(str(target)), "holds a null character", "Choose another name.") from None
+
+
+def _swap(stage: Path, target: Path) -> None:
+    """Move `stage` to `target`; a folder there is removed only once the new one is in place."""
+    old = target.with_name(stage.name.replace(".partial-", ".old-"))
+    try:
+        if target.exists():
+            target.rename(old)
+        stage.rename(target)
+    except OSError as problem:
+        raise _output_error(target, problem) from None
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    if old.exists():
+        raise OutputError(str(old), "the old folder is replaced but cannot be removed", "Remove it yourself.")
+
+
+def _remove(stage: Path | None, made: list[Path]) -> None:
+    if stage is not None:
+        shutil.rmtree(stage, ignore_errors=True)
+    for parent in made:
+        with suppress(OSError):
+            parent.rmdir()
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
+
+    Raises:
+        DataError: when the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise DataError(
+            str(path), f"cannot be read ({problem.strerror})", "Check the path and its permissions."
+        ) from None
+
+
+def inside(folder: str | Path, name: str, error: type[SynthclinError] = OutputError) -> Path:
+    """Return `folder / name` for a name that a document gives and nobody vouches for.
+
+    Arguments:
+        folder: a folder that is trusted.
+        name: a relative path with forward slashes; the file need not exist.
+        error: the class of error to raise.
+
+    Raises:
+        SynthclinError: of class `error`, when the name is absolute, holds ``..``, or leads through a symbolic link.
+
+    Example:
+        >>> inside("model", "weights.safetensors").as_posix()
+        'model/weights.safetensors'
+        >>> inside("model", "../secret")
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.OutputError: model: a file name leads out of the folder. Use a plain relative name.
+    """
+    parts = PurePosixPath(name).parts
+    odd = not parts or "\\" in name or "\0" in name or PureWindowsPath(name).drive
+    if odd or ".." in parts or PurePosixPath(name).is_absolute():
+        raise error(str(folder), "a file name leads out of the folder", "Use a plain relative name.")
+    path = Path(folder)
+    for part in parts:
+        path /= part
+        if path.is_symlink():
+            raise error(str(folder), "a file in it is a symbolic link", "Replace it by the file itself.")
+    return path
