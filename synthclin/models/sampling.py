@@ -18,6 +18,7 @@ from torch import Tensor
 from synthclin.conditions import Condition, allocate, rake, split_where
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
+from synthclin.expressions import quote_name
 from synthclin.progress import track
 from synthclin.rules import finish, violations
 from synthclin.schema import Schema
@@ -238,4 +239,6 @@ def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:
     if where is not None:
         yield f"({where})"
     for name, level in cell.items():
-        yield f"`{name}` == {level!r}"
+        # Inside quotes of the expression language a quote is doubled.
+        literal = "'" + level.replace("'", "''") + "'" if isinstance(level, str) else repr(level)
+        yield f"{quote_name(name)} == {literal}"
