@@ -1,0 +1,60 @@
+"""Guesses about columns of days and moments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from synthclin.columns import Date, Datetime
+from synthclin.inference.evidence import Guess, Refusal, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["guess_moments", "moments_column"]
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?")
+_ZONED = re.compile(_ISO.pattern + r" ?(Z|[+-][0-9]{2}:?[0-9]{2})")
+_LAST = dt.datetime(2261, 12, 31, 23, 59, 59)  # noqa: DTZ001 (tables hold moments without a zone)
+
+
+def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | Refusal | None:
+    """Guess that texts are days or moments; None if they are not.
+
+    Arguments:
+        texts: (cells,) str.
+        values: the distinct texts.
+    """
+    if all(_ISO.fullmatch(value) for value in values):
+        return moments_column(pd.Series(texts, dtype=object))
+    if all(_ZONED.fullmatch(value) for value in values):
+        return Refusal("its moments name a time zone", "Write them in local time without it.")
+    return None
+
+
+def moments_column(cells: pd.Series) -> Guess | Refusal:
+    """Return the guess that cells are days or moments, with a range of whole years.
+
+    Arguments:
+        cells: (cells,) dates, moments or ISO text; at least one.
+    """
+    typed, unread = Datetime().coerce(cells)
+    if unread.any():
+        what, remedy = Datetime().unreadable
+        return Refusal(f"{count(int(unread.sum()), len(cells))} hold {what}", remedy)
+    first, last = typed.min().year, typed.max().year
+    evidence = ["range: the extremes, rounded outward to whole years"]
+    if (typed == typed.dt.normalize()).all():
+        days = (dt.date(first, 1, 1), dt.date(last, 12, 31))
+        return Guess(Date(range=days), [f"{count(len(cells), len(cells))} are calendar days", *evidence])
+    end = min(dt.datetime(last + 1, 1, 1), _LAST)  # noqa: DTZ001
+    moments = (dt.datetime(first, 1, 1), end)  # noqa: DTZ001
+    return Guess(
+        Datetime(range=moments), [f"{count(len(cells), len(cells))} are moments with a time of day", *evidence]
+    )

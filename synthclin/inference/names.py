@@ -1,0 +1,91 @@
+"""What a column's name suggests. Only words that many tables share; a name alone decides nothing."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["codes_levels", "identifies", "identifies_person", "knowable", "points_to_person"]
+
+_PERSON = r"(patient|pat|pt|subject|subj|participant|person|proband|case)"
+_NUMBER = r"(id|ident|identifier|no|nr|nbr|num|number|key|pseudonym)"
+_IDENTIFIER = re.compile(r"(^|.* )(id|identifier|uid|uuid|guid|pseudonym|row ?(id|no|nr|number|index))$|^index$")
+_PERSON_IDENTIFIER = re.compile(rf"(^|.* ){_PERSON} ?{_NUMBER}$|^(patient|subject|participant|person)$|^usubjid$")
+_EVENT_IDENTIFIER = re.compile(rf"(^|.* )(encounter|visit|admission|hadm|stay|sample|specimen|record) ?{_NUMBER}$")
+_LEVELS = re.compile(r".* (id|code|type|kind)$|^(site|centre|center|hospital|ward|clinic)$")
+_DIRECT = re.compile(
+    r"(^|.* )((first|last|given|family|middle|maiden|full|sur|patient|birth) ?name|surname|forename|initials"
+    r"|e ?mail( address)?|((tele|mobile|cell)?phone|mobile|fax)( (number|no|nr))?|(home |postal )?address|street"
+    r"|(medical record|social security|nhs|(health )?insurance|passport|driving licen[cs]e) (number|no|nr)"
+    r"|mrn|ssn|passport|licen[cs]e plate|iban|ip address)$"
+)
+_KNOWABLE = frozenset(
+    [
+        "age",
+        "birth",
+        "birthdate",
+        "birthday",
+        "country",
+        "county",
+        "dob",
+        "education",
+        "ethnic",
+        "ethnicity",
+        "gender",
+        "language",
+        "marital",
+        "nationality",
+        "occupation",
+        "postal",
+        "postcode",
+        "profession",
+        "race",
+        "region",
+        "religion",
+        "sex",
+        "zip",
+        "zipcode",
+    ]
+)
+
+
+def _words(name: str) -> str:
+    """Return a name as words of lower case, parted by one space each: ``firstName2`` is ``first name 2``."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|[^A-Za-z0-9]+", " ", name)
+    return parted.strip().lower()
+
+
+def identifies(name: str) -> bool:
+    """Whether a name is one of an identifier, such as ``encounter_id`` or ``row_id``."""
+    words = _words(name)
+    return bool(_IDENTIFIER.match(words) or _EVENT_IDENTIFIER.match(words)) or identifies_person(name)
+
+
+def identifies_person(name: str) -> bool:
+    """Whether a name is one of a patient's identifier.
+
+    Example:
+        >>> [identifies_person(name) for name in ("patient_nbr", "SubjectID", "pidnum", "patient_type_id")]
+        [True, True, True, False]
+    """
+    words = _words(name)
+    return bool(_PERSON_IDENTIFIER.match(words)) or bool(re.fullmatch(r"p(at|t)?id ?(num|no|nr)?", words))
+
+
+def points_to_person(name: str) -> bool:
+    """Whether a name is one of a direct identifier: a person's name, telephone, e-mail, address or record number.
+
+    Example:
+        >>> [points_to_person(name) for name in ("firstName", "phone_no", "mrn", "drug_name")]
+        [True, True, True, False]
+    """
+    return bool(_DIRECT.match(_words(name)))
+
+
+def codes_levels(name: str) -> bool:
+    """Whether a name is one of numbered levels, such as ``admission_type_id`` or ``site``."""
+    return bool(_LEVELS.match(_words(name)))
+
+
+def knowable(name: str) -> bool:
+    """Whether a name is one of what others know of a person, such as ``age`` or ``zip_code``."""
+    return not _KNOWABLE.isdisjoint(_words(name).split())

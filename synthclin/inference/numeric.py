@@ -1,0 +1,177 @@
+"""Guesses about columns of numbers."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.columns import Boolean, Category, Id, Integer, Number, Ordinal
+from synthclin.inference import names
+from synthclin.inference.evidence import RARE, Guess, Refusal, count, rare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["guess_numbers"]
+
+LIMIT = 1e150  # squares of what lies beyond overflow a float64
+EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
+TOO_LOW = (-9.0, -99.0, -999.0, -9999.0, -99999.0)
+TOO_HIGH = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 99.9, 999.9)
+SPIKE = 0.10  # the least share of a spike
+RISING = 20  # so many rows that rise from one to the next are numbered, not measured
+MANY_DECIMALS = 6
+UNORDERED = "declare it `category` if it has no order"
+
+
+def guess_numbers(name: str, numbers: NDArray[np.float64], rows: int) -> Guess | Refusal:
+    """Guess what a column of numbers means.
+
+    Arguments:
+        name: the column's name.
+        numbers: (cells,) float64, the cells that are not missing, in the order of the rows; at least one.
+        rows: how many rows the table has.
+
+    Example:
+        >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), 80).column.categories
+        (1, 2, 3, 4)
+    """
+    beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
+    if beyond:
+        return Refusal(
+            f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}",
+            "Correct it, or recode it as missing.",
+        )
+    values, counts = np.unique(numbers, return_counts=True)
+    whole = bool(np.all(values == np.round(values)))
+    if names.points_to_person(name) and len(values) > len(numbers) / 2:
+        return Refusal("its name is one of a direct identifier", "Remove it, or declare it `text` or `id`.")
+    if len(values) == 1:
+        return Guess(
+            Category(categories=_levels(values)), [f"constant: {count(len(numbers), rows)} hold the same number"]
+        )
+    if whole and (found := _identifier(name, numbers, values, rows)):
+        return found
+    return _few_levels(name, values, counts) or _quantity(values, counts, whole=whole)
+
+
+def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
+    """Return the guess that whole numbers name rows or patients."""
+    unique = len(values) == rows
+    per_value = len(numbers) / len(values)
+    if EXACT <= np.abs(values).max() < 2.0**63:
+        return Guess(Id(), ["whole numbers of more than 15 digits, which name things and measure nothing"])
+    if unique and names.identifies(name):
+        return Guess(Id(), [f"{count(rows, rows)} differ, and the name is one of an identifier"])
+    if unique and rows >= RISING and bool(np.all(np.diff(numbers) > 0)):
+        return Guess(Id(), [f"{count(rows, rows)} differ and rise from row to row, as numbered rows do"])
+    if names.identifies_person(name) and len(values) > 2:
+        return Guess(Id(), [f"{len(values)} patients by the name of the column, {per_value:.1f} rows each on average"])
+    if names.identifies(name) and len(values) > 50 and per_value < 50:
+        return Guess(Id(), [f"{len(values)} distinct numbers, and the name is one of an identifier"])
+    return None
+
+
+def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]) -> Guess | None:
+    """Return the guess that numbers stand for levels."""
+    cells, few = int(counts.sum()), len(values)
+    if values.tolist() == [0.0, 1.0]:
+        return Guess(Boolean(values=(0, 1)), [f"{count(cells, cells)} are 0 or 1"])
+    shown = [f"{count(cells, cells)} hold one of {few} numbers", *rare(counts)]
+    shown += [f"{low:g} is often a code for missing: leave those cells empty" for low in TOO_LOW if low in values]
+    whole = bool(np.all(values == np.round(values)))
+    numbered = names.codes_levels(name)
+    first, last = values[0], values[-1]
+    counted = whole and first in (0, 1) and last <= 10 and few >= max(3, 0.6 * (last - first + 1))
+    if counted and not numbered and cells >= 3 * few:
+        levels = tuple(range(int(first), int(last) + 1))
+        return Guess(Ordinal(categories=levels), [*shown, f"counted up from {first:g}; {UNORDERED}"])
+    if few <= 10 and cells >= 20 * few:
+        if few > 2 and not numbered and np.allclose(np.diff(values), (last - first) / (few - 1), atol=0):
+            return Guess(Ordinal(categories=_levels(values)), [*shown, f"at equal steps; {UNORDERED}"])
+        return Guess(Category(categories=_levels(values)), shown)
+    if numbered and whole and few <= 50 and cells >= RARE * few:
+        return Guess(Category(categories=_levels(values)), [*shown, "the name is one of numbered levels"])
+    return None
+
+
+def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: bool) -> Guess:
+    """Return the guess that numbers are measured or counted."""
+    cells = int(counts.sum())
+    odd = _sentinels(values)
+    rest = ~np.isin(values, odd)
+    masses = [spike for spike in _spikes(values, counts) if spike not in odd]
+    low, high = _outward(values[rest].min(), values[rest].max(), whole=whole)
+    bounds = (min(low, *odd, low), max(high, *odd, high))
+    spikes = sorted({*odd, *masses})
+    evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
+    evidence += [
+        f"{code:g} stands far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
+        "if it is a code for missing, leave those cells empty"
+        for code in odd
+    ]
+    evidence += [
+        f"{spike:g} stands in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
+        for spike in masses
+    ]
+    evidence.append("range: the extremes, rounded outward")
+    if whole and max(map(abs, bounds)) < EXACT:
+        whole_bounds = (int(bounds[0]), int(bounds[1]))
+        return Guess(Integer(range=whole_bounds, spikes=tuple(int(spike) for spike in spikes)), evidence)
+    decimals = _decimals(values)
+    evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
+    return Guess(Number(range=bounds, decimals=decimals, spikes=tuple(spikes)), evidence)
+
+
+def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
+    """Return numbers as levels: whole ones as int."""
+    if np.all((values == np.round(values)) & (np.abs(values) < EXACT)):
+        return tuple(int(value) for value in values)
+    return tuple(float(value) for value in values)
+
+
+def _sentinels(values: NDArray[np.float64]) -> list[float]:
+    """Return the codes for missing among sorted distinct numbers, such as -9 or 999."""
+    kept, found = list(values), []
+    while len(kept) > 2 and kept[0] in TOO_LOW and kept[1] >= 0:
+        found.append(float(kept.pop(0)))
+    while len(kept) > 2 and kept[-1] in TOO_HIGH and kept[-1] - kept[-2] > kept[-2] - kept[0]:
+        found.append(float(kept.pop()))
+    return found
+
+
+def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float]:
+    """Return the numbers with a mass of their own: a tenth of the cells, and thrice what any lesser number has.
+
+    One or two at most: three heavy numbers are the shape of the column.
+    """
+    heavy = (counts >= SPIKE * counts.sum()) & (counts >= RARE)
+    # Digit preference makes 120, 130 and 140 heavy too, but not apart from 110.
+    usual = counts[~heavy].max(initial=0)
+    spikes = values[heavy & (counts >= 3 * usual)].tolist() if usual else []
+    return spikes if len(spikes) <= 2 else []
+
+
+def _outward(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Return bounds on a grid of 1, 2 or 5 times a power of ten, eight to twenty steps of it inside the span.
+
+    The grid depends on the size of the span alone, so the bounds hide which values the extreme patients hold.
+    """
+    least = Decimal(high - low) / 20
+    power = Decimal(10) ** least.adjusted()
+    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
+    if whole:
+        step = max(step, Decimal(1))
+    below = float((Decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
+    above = float((Decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
+    return max(min(below, low), -LIMIT), min(max(above, high), LIMIT)
+
+
+def _decimals(values: NDArray[np.float64]) -> int | None:
+    """Return how many decimals the numbers are written with, None for more than six."""
+    for decimals in range(MANY_DECIMALS + 1):
+        if np.array_equal(np.round(values, decimals), values):
+            return decimals
+    return None

@@ -1,0 +1,191 @@
+"""Guesses about columns of text: levels, scales, dates, vocabularies, identifiers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from synthclin.columns import Boolean, Category, Code, Id, Ordinal
+from synthclin.inference import names
+from synthclin.inference.calendar import guess_moments
+from synthclin.inference.evidence import Guess, Refusal, count, rare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["guess_texts"]
+
+_MANY_LEVELS = 30
+_MOST = 0.95
+
+_NO_YES = (("no", "yes"), ("n", "y"), ("false", "true"))
+_SCALES = tuple(
+    tuple(scale.split(","))
+    for scale in (
+        "very low,low,medium,moderate,normal,high,very high",
+        "none,minimal,trace,mild,moderate,severe,very severe,critical",
+        "never,rarely,sometimes,often,usually,always",
+        "very poor,poor,fair,good,very good,excellent",
+        "never,former,current",
+        "small,medium,large",
+        "0,i,ia,ib,ic,ii,iia,iib,iic,iii,iiia,iiib,iiic,iv,iva,ivb,ivc,v",
+        "negative,trace,+,++,+++,++++",
+        "strongly disagree,disagree,neutral,agree,strongly agree",
+    )
+)
+_BAND = re.compile(
+    r"(?P<below>under |below |less than |up to |<=?|\u2264)?[\[(]?[$€£]?(?P<low>[0-9]+(\.[0-9]+)?)k?"
+    r"(?P<to>( ?- ?|\u2013|, ?| to )[$€£]?[0-9]+(\.[0-9]+)?k?)?[\])]?(?P<above>\+| and over| or more)?"
+)
+_ABOVE = re.compile(r"(over |above |more than |>=?|\u2265)")
+
+_VOCABULARIES = {
+    "ATC": re.compile(r"[ABCDGHJLMNPRSV][0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?"),
+    "ICD-9-CM": re.compile(r"([0-9]{3}(\.[0-9]{1,2})?|V[0-9]{2}(\.[0-9]{1,2})?|E[0-9]{3}(\.[0-9])?)"),
+    "ICD-10": re.compile(r"[A-Z][0-9][0-9A-Z](\.?[0-9A-Z]{1,4})?"),
+    "LOINC": re.compile(r"[0-9]{1,5}-[0-9]"),
+}
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+_TELEPHONE = re.compile(r"\+?[0-9]{0,3}[ -]?(\([0-9]{2,5}\)|[0-9]{2,5})[ -][0-9]{3,4}[ -]?[0-9]{2,5}")
+_NAMED = re.compile(
+    r"[A-Za-z]{0,8}[-_:/ ]?[0-9]{3,}([-_/][0-9]+)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,64}",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Refusal:
+    """Guess what a column of text means.
+
+    Arguments:
+        name: the column's name.
+        texts: (cells,) str, the cells that are not missing; at least one.
+        rows: how many rows the table has.
+
+    Example:
+        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"], dtype=object), 4).column.categories
+        ('I', 'II', 'III')
+    """
+    codes, found = pd.factorize(texts)
+    values, counts = found.tolist(), np.bincount(codes)
+    cells = len(texts)
+    blank = sum(int(some) for value, some in zip(values, counts, strict=True) if not value.strip())
+    if blank:
+        return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
+    if personal := _personal(name, values, cells):
+        return personal
+    if dates := guess_moments(texts, values):
+        return dates
+    if len(values) == 1:
+        return Guess(Category(categories=(values[0],)), [f"constant: {count(cells, rows)} hold the same text"])
+    return (
+        _truth(values, cells)
+        or _identifier(name, values, cells, rows)
+        or _vocabulary(values, counts)
+        or _too_many(values, counts, rows)
+        or _levels(values, counts)
+    )
+
+
+def _share(pattern: re.Pattern[str], values: Sequence[str]) -> float:
+    """Return which share of the texts has a shape."""
+    return sum(pattern.fullmatch(value) is not None for value in values) / len(values)
+
+
+def _personal(name: str, values: Sequence[str], cells: int) -> Refusal | None:
+    """Return why a column may not enter: it identifies persons directly."""
+    remedy = "Remove it, or declare it `text`, which leaves it out of synthetic tables."
+    for pattern, kind in ((_MAIL, "e-mail addresses"), (_TELEPHONE, "telephone numbers")):
+        if _share(pattern, values) > 0.5:
+            return Refusal(f"its cells have the shape of {kind}", remedy)
+    if names.points_to_person(name) and (len(values) > _MANY_LEVELS or len(values) > cells / 2):
+        return Refusal(f"{len(values)} distinct texts under the name of a direct identifier", remedy)
+    return None
+
+
+def _truth(values: Sequence[str], cells: int) -> Guess | None:
+    """Return the guess that two texts stand for no and yes."""
+    written = {value.casefold(): value for value in values}
+    for no, yes in _NO_YES:
+        if len(values) == 2 and set(written) == {no, yes}:
+            column = Boolean() if no == "false" else Boolean(values=(written[no], written[yes]))
+            return Guess(column, [f"{count(cells, cells)} read as no or yes"])
+    return None
+
+
+def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
+    """Return the guess that texts name rows or patients."""
+    named, shaped = names.identifies(name), _share(_NAMED, values) >= _MOST
+    if len(values) == rows and (named or shaped):
+        reason = "the name is one of an identifier" if named else "they have the shape of identifiers"
+        return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
+    if len(values) > _MANY_LEVELS and (names.identifies_person(name) or (named and shaped)):
+        average = cells / len(values)
+        return Guess(Id(), [f"{len(values)} distinct identifiers by name or shape, {average:.1f} rows each on average"])
+    return None
+
+
+def _vocabulary(values: Sequence[str], counts: NDArray[np.intp]) -> Guess | None:
+    """Return the guess that texts are terms of a clinical vocabulary."""
+    if len(values) <= _MANY_LEVELS:
+        return None
+    for system, pattern in _VOCABULARIES.items():
+        fits = np.array([pattern.fullmatch(value) is not None for value in values])
+        if counts[fits].sum() >= _MOST * counts.sum():
+            return Guess(Code(system=system), [f"{len(values)} distinct terms with the shape of {system} codes"])
+    return None
+
+
+def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Refusal | None:
+    """Return why texts cannot be levels: they are mostly numbers, or nearly one per row."""
+    cells = int(counts.sum())
+    numbers = int(counts[[_NUMBER.fullmatch(value) is not None for value in values]].sum())
+    if len(values) > _MANY_LEVELS and 0.8 * cells <= numbers < cells:
+        return Refusal(
+            f"{cells - numbers} of {cells} cells are no numbers, the others are",
+            "Recode them as numbers or as missing, or declare the column `category` or `code`.",
+        )
+    if len(values) == cells or len(values) > max(_MANY_LEVELS, cells / 2):
+        many = "as many" if len(values) == cells else "almost as many"
+        what = f"{many} distinct texts as rows with one ({len(values)} in {rows} rows)"
+        return Refusal(what, "Declare it `id`, `text` (left out) or `category`, or remove it.")
+    return None
+
+
+def _levels(values: Sequence[str], counts: NDArray[np.intp]) -> Guess:
+    """Return the guess that texts are levels, in their order if it is known."""
+    cells = int(counts.sum())
+    evidence = [f"{count(cells, cells)} hold one of {len(values)} texts", *rare(counts)]
+    if order := _order(values):
+        return Guess(Ordinal(categories=order), [*evidence, "the texts have an order of their own"])
+    return Guess(Category(categories=tuple(sorted(values))), evidence)
+
+
+def _order(values: Sequence[str]) -> tuple[str, ...] | None:
+    """Return texts in their known order, lowest first."""
+    folded = {" ".join(value.casefold().split()): value for value in values}
+    if len(folded) < len(values) or len(values) < 3:
+        return None
+    for scale in _SCALES:
+        if set(folded) <= set(scale):
+            return tuple(folded[level] for level in scale if level in folded)
+    places = {text: _place(text) for text in folded}
+    if all(_NUMBER.fullmatch(text) for text in folded):
+        return None  # numbers written as text are numbered levels more often than amounts
+    if None in places.values() or len(set(places.values())) < len(places):
+        return None
+    return tuple(folded[text] for text in sorted(folded, key=lambda text: places[text] or (0.0, 0)))
+
+
+def _place(text: str) -> tuple[float, int] | None:
+    """Return where a band such as ``[60-70)``, ``<25`` or ``80+`` lies: its bound, and -1 below, 0 from, 1 above it."""
+    above = _ABOVE.match(text)
+    band = _BAND.fullmatch(text[above.end() :] if above else text)
+    if band is None or (above and band["below"]):
+        return None
+    return float(band["low"]), -1 if band["below"] else int(bool(above or band["above"]))

@@ -1,0 +1,180 @@
+"""Tables in and out of files, and the split by patient."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.files import write_atomic
+from synthclin.seeds import numpy_generator
+from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.parquet_format import from_parquet, to_parquet
+from synthclin.validation import conform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.schema import Schema
+
+__all__ = ["read_table", "split", "write_table"]
+
+Reader = Callable[[bytes, str, "Schema | None"], pd.DataFrame]
+Writer = Callable[[pd.DataFrame, "Schema"], bytes]
+
+READERS: dict[str, Reader] = {".csv": from_csv, ".csv.gz": from_csv_gz, ".parquet": from_parquet}
+WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
+LATER = (".xpt", ".sas7bdat", ".sav", ".dta", ".duckdb")
+
+
+def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
+    r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file.
+
+    A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
+    missing, unless the schema lists that text as a level.
+
+    Arguments:
+        path: the file.
+        schema: what the columns mean. With it, the table is checked and typed by `synthclin.validation.conform`;
+            without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
+
+    Raises:
+        DataError: the file is missing, damaged, empty or of another format, or the table breaks its schema.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> _ = path.write_text("age,diagnosis\n63,250.10\n,V27\n")
+        >>> read_table(path).dtypes.astype(str).to_dict()
+        {'age': 'Int64', 'diagnosis': 'object'}
+    """
+    path = Path(path)
+    suffix = _suffix(path, tuple(READERS))
+    if not path.exists():
+        raise DataError(str(path), "there is no such file", _nearest(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
+        ) from None
+    table = READERS[suffix](content, str(path), schema)
+    return table if schema is None else conform(table, schema)
+
+
+def write_table(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
+    r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
+
+    Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
+    appears whole or not at all, readable by its owner only.
+
+    Raises:
+        OutputError: the file cannot be written.
+        DataError: files with this suffix cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from synthclin.schema import Schema
+        >>> columns = {"age": {"type": "integer"}, "bmi": {"type": "number", "decimals": 1}}
+        >>> schema = Schema.model_validate({"columns": columns})
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> write_table(pd.DataFrame({"age": [63, 41], "bmi": [21.04, None]}), path, schema)
+        >>> path.read_text()
+        'age,bmi\n63,21.0\n41,\n'
+    """
+    path = Path(path)
+    suffix = _suffix(path, tuple(WRITERS))
+    write_atomic(path, WRITERS[suffix](table, schema))
+
+
+def split(
+    table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0, entity: str | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a table into rows to learn from and rows that the model never sees.
+
+    All rows of one patient stay on one side, so `holdout` is a share of patients. Both sides keep the order of the
+    rows and get a fresh index.
+
+    Arguments:
+        table: a table that satisfies `schema`.
+        schema: names the patients' column by the role ``entity``.
+        holdout: share of the patients to hold out, above 0 and below 1.
+        random_state: seed of the draw.
+        entity: the patients' column, if not the one with the role ``entity``. Without either, each row is a patient;
+            so is each row whose patient is missing.
+
+    Returns:
+        (train, holdout), each with the columns of `table`.
+
+    Raises:
+        ConfigError: `holdout` is no share, or `entity` is no column.
+        DataError: one side would be empty.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> columns = {"id": {"type": "id", "role": "entity"}, "x": {"type": "integer"}}
+        >>> schema = Schema.model_validate({"columns": columns})
+        >>> visits = pd.DataFrame({"id": ["a", "a", "b", "b", "c"], "x": [1, 2, 3, 4, 5]})
+        >>> train, rest = split(visits, schema, holdout=0.3)
+        >>> set(train["id"]) & set(rest["id"])
+        set()
+    """
+    if not 0 < holdout < 1:
+        raise ConfigError("holdout", f"{holdout} is not a share between 0 and 1", "Give one such as 0.2.")
+    column = _entity(table, schema, entity)
+    patients = np.arange(len(table)) if column is None else _numbered(table[column])
+    count = int(patients.max(initial=-1)) + 1
+    held = round(holdout * count)
+    if not 0 < held < count:
+        what = f"a share of {holdout} of {count} patients leaves one side empty"
+        raise DataError("holdout", what, "Give a table with more patients, or another share.")
+    chosen = numpy_generator(random_state, "split").permutation(count)[:held]
+    outside = np.isin(patients, chosen)
+    return table[~outside].reset_index(drop=True), table[outside].reset_index(drop=True)
+
+
+def _suffix(path: Path, known: tuple[str, ...]) -> str:
+    """Return which of the `known` suffixes the file has."""
+    for suffix in known:
+        if path.name.lower().endswith(suffix):
+            return suffix
+    remedy = f"Use {', '.join(known[:-1])} or {known[-1]}."
+    if path.suffix.lower() in LATER:
+        remedy += " SAS, SPSS, Stata and DuckDB are for a later version: export the table to Parquet or CSV."
+    kind = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
+    raise DataError(str(path), f"files {kind} are not understood here", remedy)
+
+
+def _nearest(path: Path) -> str:
+    """Return the remedy for a file that is not there."""
+    if not path.parent.is_dir():
+        return f"There is no folder '{path.parent}' either; check the path."
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path."
+
+
+def _entity(table: pd.DataFrame, schema: Schema, entity: str | None) -> str | None:
+    """Return the name of the patients' column, if there is one."""
+    named = [name for name, column in schema.columns.items() if column.role == "entity"]
+    if entity is None and len(named) > 1:
+        what = f"{len(named)} columns have the role entity: {', '.join(named)}"
+        raise ConfigError("schema", what, "Keep one, or name the one to split by as `entity`.")
+    entity = entity if entity is not None else next(iter(named), None)
+    if entity is not None and entity not in table.columns:
+        close = difflib.get_close_matches(entity, [str(name) for name in table.columns], n=1)
+        remedy = f"Did you mean '{close[0]}'?" if close else "Name a column of the table."
+        raise ConfigError("entity", f"the table has no column '{entity}'", remedy)
+    return entity
+
+
+def _numbered(column: pd.Series) -> NDArray[np.intp]:
+    """Return a number from 0 for each patient; each missing one is a patient of its own."""
+    codes, known = pd.factorize(column)
+    unknown = codes < 0
+    return np.where(unknown, len(known) + np.cumsum(unknown) - 1, codes)

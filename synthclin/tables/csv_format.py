@@ -1,0 +1,229 @@
+"""CSV text in and out, strictly: what cannot be understood is refused with its line, never repaired."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from synthclin.columns import Code, Date, Datetime, Duration, Id, Number, Text
+from synthclin.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.columns import Column
+    from synthclin.schema import Schema
+
+__all__ = ["from_csv", "from_csv_gz", "to_csv"]
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
+# No plus sign, no leading zeros and at most 18 digits: other digits are names, not numbers.
+INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
+NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
+BLOCK_BYTES = 1 << 24
+
+
+def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
+    r"""Read CSV text; see `synthclin.tables.read_table`.
+
+    Arguments:
+        content: the bytes of the file, UTF-8 with or without a byte-order mark.
+        where: the file's name, for errors.
+        schema: keeps ids, codes, dates and texts as they are written, and levels such as ``NA`` apart from missing.
+
+    Returns:
+        one column per name of the header: Int64, float64, or object holding str and None.
+
+    Raises:
+        DataError: naming the line.
+
+    Example:
+        >>> from_csv(b"sex,ldl\nF,3.1\nM,NA\n", "toy.csv")["ldl"].tolist()
+        [3.1, nan]
+    """
+    text = _decoded(content.removeprefix(codecs.BOM_UTF8), where)
+    names, body, first_line = _header(text, where)
+    columns = _columns(names, body, first_line, where)
+    declared = {} if schema is None else schema.columns
+    series = {name: _series(column, declared.get(name)) for name, column in columns.items()}
+    if not len(next(iter(series.values()))):
+        raise DataError(where, "has a line of column names and no rows", "Give a table with at least two rows.")
+    return pd.DataFrame(series, columns=names)
+
+
+def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
+    """Read CSV text compressed by gzip; see `from_csv`."""
+    try:
+        plain = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
+    return from_csv(plain, where, schema)
+
+
+def to_csv(table: pd.DataFrame, schema: Schema) -> bytes:
+    r"""Return a typed table as CSV text in UTF-8; see `synthclin.tables.write_table`.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"ldl": {"type": "number", "decimals": 2}}})
+        >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
+        b'ldl\n3.10\n2.76\n'
+    """
+    texts = {name: _texts(table[name], schema.columns.get(name)) for name in table.columns}
+    return pd.DataFrame(texts, columns=table.columns).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _decoded(content: bytes, where: str) -> str:
+    """Return the text of a UTF-8 file."""
+    if not content.strip():
+        raise DataError(where, "is empty", "Give a table with column names and at least two rows.")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(where, "is UTF-16 text", "Save it as UTF-8.")
+    if (zero := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, zero) + 1
+        raise DataError(
+            f"{where}: line {line}", "holds a zero byte, so the file is no CSV text", "Save it as UTF-8 CSV."
+        )
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{where}: line {line}", f"byte {error.start + 1} is not UTF-8", "Save it as UTF-8.") from None
+
+
+def _header(text: str, where: str) -> tuple[list[str], str, int]:
+    """Return the column names, the text after them, and the number of its first line."""
+    stream = io.StringIO(text, newline="")
+    records = csv.reader(stream, strict=True)
+    try:
+        names = next(records)
+        while not names:
+            names = next(records)
+    except csv.Error:
+        what = "holds a quote that is not closed, or not followed by a comma"
+        raise DataError(
+            f"{where}: line {records.line_num}", what, 'Close it, or double it ("") inside a cell.'
+        ) from None
+    place = f"{where}: line {records.line_num}"
+    if sum(_is_number(name) for name in names) > len(names) / 2:
+        raise DataError(
+            place, "holds numbers where the column names should stand", "Put the names into the first line."
+        )
+    for number, name in enumerate(names, start=1):
+        if not name.strip():
+            what = f"column {number} has no name"
+            raise DataError(place, what, "Name it, or write the file without its row numbers.")
+        if name != name.strip():
+            raise DataError(place, f"the name of column {number} begins or ends with a space", "Remove the space.")
+        if names.index(name) != number - 1:
+            what = f"columns {names.index(name) + 1} and {number} are both named '{name}'"
+            raise DataError(place, what, "Give each column a name of its own.")
+    if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
+        mark = {";": "semicolons", "\t": "tabs", "|": "bars"}[separator]
+        raise DataError(place, f"the cells seem to be separated by {mark}", "Separate them by commas.")
+    return names, text[stream.tell() :], records.line_num + 1
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[str, pa.Array]:
+    """Return the cells of each column as Arrow strings."""
+    quoted = '"' in body
+    if quoted:
+        # Arrow takes a quote that is never closed in its stride.
+        _check_records(body, len(names), first_line, where)
+    if not body.strip("\r\n"):
+        return {name: pa.array([], pa.string()) for name in names}
+    encoded = body.encode()
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(encoded),
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=quoted),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={name: pa.string() for name in names}, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        # Arrow's own message quotes the line.
+        _check_records(body, len(names), first_line, where)
+        raise DataError(where, "cannot be read as CSV", "Write it again, cells separated by commas.") from None
+    return {name: table[name].combine_chunks() for name in names}
+
+
+def _check_records(body: str, width: int, first_line: int, where: str) -> None:
+    """Refuse ragged rows and open quotes, naming the line; slower than Arrow."""
+    records = csv.reader(io.StringIO(body, newline=""), strict=True)
+    start = first_line
+    try:
+        for record in records:
+            if record and len(record) != width:
+                what = f"has {len(record)} cells where the first line has {width}"
+                raise DataError(f"{where}: line {start}", what, "Quote cells that hold a comma; fill up short lines.")
+            start = first_line + records.line_num
+    except csv.Error:
+        what = "holds a quote that is not closed, or not followed by a comma"
+        raise DataError(f"{where}: line {start}", what, 'Close it, or double it ("") inside a cell.') from None
+
+
+def _series(cells: pa.Array, column: Column | None) -> pd.Series:
+    """Return the cells of one column as whole numbers, numbers or text, whichever fits first."""
+    encoded = cells.dictionary_encode()
+    texts = encoded.dictionary
+    codes = encoded.indices.to_numpy()
+    trimmed = pc.utf8_trim_whitespace(texts)
+    levels: Sequence[object] = getattr(column, "levels", None) or ()
+    missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
+    present = trimmed.filter(pc.invert(missing))
+    absent = missing.to_numpy(zero_copy_only=False)
+    if not _stays_text(column) and len(present):
+        for pattern, kind in ((INTEGER, pa.int64()), (NUMBER, pa.float64())):
+            if pc.all(pc.match_substring_regex(present, pattern)).as_py():
+                numbers = pc.if_else(missing, "0", trimmed).cast(kind).to_numpy()[codes]
+                gone = absent[codes]
+                whole = kind == pa.int64()
+                return pd.Series(pd.arrays.IntegerArray(numbers, gone) if whole else np.where(gone, np.nan, numbers))
+    values = texts.to_numpy(zero_copy_only=False)
+    return pd.Series(np.where(absent, None, values)[codes], dtype=object)
+
+
+def _stays_text(column: Column | None) -> bool:
+    """Whether the schema wants a column's cells as they are written."""
+    levels: Sequence[object] = getattr(column, "levels", None) or ()
+    return isinstance(column, Id | Text | Code | Date | Datetime) or any(isinstance(level, str) for level in levels)
+
+
+def _texts(series: pd.Series, column: Column | None) -> NDArray[np.object_]:
+    """Return a column's cells as texts, None where missing; each distinct cell is written once."""
+    decimals = column.decimals if isinstance(column, Number | Duration) else None
+    if pd.api.types.is_float_dtype(series.dtype):
+        # Adding 0 turns -0.0 into 0.0.
+        series = (series if decimals is None else series.round(decimals)) + 0.0
+    codes, distinct = pd.factorize(series)
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        unit = "datetime64[D]" if isinstance(column, Date) else "datetime64[s]"
+        texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
+    elif decimals is not None:
+        texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]
+    else:
+        texts = [str(cell) for cell in distinct.tolist()]
+    return np.array([*texts, None], dtype=object)[codes]

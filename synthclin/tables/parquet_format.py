@@ -1,0 +1,105 @@
+"""Parquet files in and out."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from synthclin.columns import Date, Duration, Number
+from synthclin.errors import DataError
+
+if TYPE_CHECKING:
+    from synthclin.columns import Column
+    from synthclin.schema import Schema
+
+__all__ = ["from_parquet", "to_parquet"]
+
+NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+
+def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:  # noqa: ARG001 (a reader like the others)
+    """Read a Parquet file; see `synthclin.tables.read_table`.
+
+    Arguments:
+        content: the bytes of the file.
+        where: the file's name, for errors.
+        schema: not needed; a Parquet file says what its cells are.
+
+    Returns:
+        columns of Int64, float64, boolean, datetime64[ns] or object holding str and None. An index that pandas stored
+        without a name is left out.
+
+    Raises:
+        DataError: the file is damaged or empty, or a column is of a type that no table holds.
+    """
+    try:
+        arrow = pq.ParquetFile(io.BytesIO(content)).read()
+    except (pa.ArrowException, OSError):
+        raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
+    # The name pandas gives to an index without one; it measures nothing.
+    names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(where, f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
+    if arrow.num_rows == 0 or not names:
+        raise DataError(where, "holds no rows", "Give a table with at least two rows.")
+    return pd.DataFrame({name: _series(arrow[name], f"{where}: column '{name}'") for name in names}, columns=names)
+
+
+def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
+    """Return a typed table as a Parquet file without an index; see `synthclin.tables.write_table`.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"ldl": {"type": "number", "decimals": 1}}})
+        >>> content = to_parquet(pd.DataFrame({"ldl": [3.14, None]}), schema)
+        >>> from_parquet(content, "toy.parquet")["ldl"].tolist()
+        [3.1, nan]
+    """
+    arrays = {name: _array(table[name], schema.columns.get(name)) for name in table.columns}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _series(column: pa.ChunkedArray, where: str) -> pd.Series:
+    """Return one Parquet column as the pandas type that stands for it."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        target = pa.bool_()
+    elif pa.types.is_integer(kind):
+        target = pa.int64()
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        target = pa.float64()
+    elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        target = pa.timestamp("ns", tz=getattr(kind, "tz", None))
+    elif pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        target = pa.string()
+    else:
+        raise DataError(where, f"is of the Parquet type {kind}, which no table holds", "Write it as text or numbers.")
+    try:
+        cells = column.cast(target)
+    except pa.ArrowInvalid:
+        remedy = "Dates run from 1678 to 2261 and whole numbers to 9.2e18; leave a cell empty where nothing is known."
+        raise DataError(where, f"holds a value that is too large for the type {kind}", remedy) from None
+    series: pd.Series = cells.to_pandas(types_mapper=NULLABLE.get)
+    return series
+
+
+def _array(series: pd.Series, column: Column | None) -> pa.Array:
+    """Return a column as the plain Arrow array that any reader understands."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        mixed = len({type(level) for level in series.cat.categories}) > 1
+        cells = series.astype(object)
+        return pa.array(cells.map(str, na_action="ignore") if mixed else cells, from_pandas=True)
+    if isinstance(column, Number | Duration) and column.decimals is not None:
+        series = series.astype(float).round(column.decimals) + 0.0
+    if isinstance(column, Date):
+        return pa.array(series.dt.date, type=pa.date32(), from_pandas=True)
+    return pa.array(series, from_pandas=True)

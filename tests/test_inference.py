@@ -1,0 +1,460 @@
+"""Guesses: the right type with its reason, the inferred schema accepts its table, and what could do harm is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthclin.columns import Category, Code, Id, Number, Text
+from synthclin.datasets import FOLDER
+from synthclin.errors import ConfigError, DataError
+from synthclin.inference import infer, to_commented_yaml
+from synthclin.inference.numeric import guess_numbers
+from synthclin.schema import Schema
+from synthclin.tables import read_table
+from synthclin.validation import conform
+
+CANARY = "ZZ_CANARY_7391"
+ROWS = 240
+
+
+def guess(cells, name="x", rows=ROWS):
+    """Return the guessed column for cells that are repeated up to `rows`, and its evidence."""
+    cells = list(cells)
+    cells = (cells * (rows // len(cells) + 1))[:rows]
+    series = pd.Series(cells, dtype=object if any(isinstance(cell, str) for cell in cells) else None)
+    inferred = infer(pd.DataFrame({name: series, "other": [0, 1] * (rows // 2), "more": [3, 7] * (rows // 2)}))
+    return inferred.schema.columns[name], inferred.evidence[name]
+
+
+def refusal(**columns):
+    """Return the message with which a table is refused."""
+    with pytest.raises(DataError) as caught:
+        infer(pd.DataFrame({**columns, "other": [0, 1] * (len(next(iter(columns.values()))) // 2)}))
+    assert CANARY not in str(caught.value)
+    return str(caught.value)
+
+
+def numbers(*parts, seed=0):
+    return np.random.default_rng(seed).permutation(np.concatenate(parts))
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("cells", "kind", "words"),
+        [
+            ([0, 1], "boolean", {"values": (0, 1)}),
+            ([0.0, 1.0, None], "boolean", {"values": (0, 1), "missing": "allowed"}),
+            ([1, 2], "category", {"categories": (1, 2)}),
+            ([0, 1, 2], "ordinal", {"categories": (0, 1, 2)}),
+            ([1, 2, 3, 5], "ordinal", {"categories": (1, 2, 3, 4, 5)}),
+            (range(11), "ordinal", {"categories": tuple(range(11))}),
+            ([3, 6, 7], "category", {"categories": (3, 6, 7)}),
+            ([70, 80, 90, 100], "ordinal", {"categories": (70, 80, 90, 100)}),
+            ([0, 0.5, 1], "ordinal", {"categories": (0, 0.5, 1)}),
+            ([5], "category", {"categories": (5,)}),
+            ([2.5], "category", {"categories": (2.5,)}),
+            ([-9, 0, 1], "category", {"categories": (-9, 0, 1)}),
+        ],
+    )
+    def test_levels(self, cells, kind, words):
+        column, _ = guess(cells)
+        assert column.type == kind
+        assert {word: getattr(column, word) for word in words} == words
+        assert repr(column.levels) == repr(tuple(column.levels))
+
+    def test_numbered_levels_have_no_order(self):
+        assert guess([1, 2, 3, 4], name="admission_type_id")[0].type == "category"
+        assert guess(range(1, 15), name="ward_code")[0].type == "category"
+        assert guess(range(1, 15), name="sofa")[0].type == "integer"
+
+    def test_few_cells_are_no_levels(self):
+        assert guess([4, 9, 6, 3, 8], rows=20)[0].type == "integer"
+
+    @pytest.mark.parametrize("cells", [[40, 41.0, 77], [np.float32(40), np.float32(77)]])
+    def test_floats_that_hold_whole_numbers_are_whole(self, cells):
+        column, _ = guess([*cells, *range(50, 70)])
+        assert (column.type, column.range) == ("integer", (40, 78))
+
+    @pytest.mark.parametrize(("digits", "decimals"), [(1, 1), (3, 3), (6, 6), (7, None)])
+    def test_decimals(self, digits, decimals):
+        values = np.round(np.random.default_rng(1).normal(50, 9, ROWS), digits)
+        assert guess(values.tolist())[0].decimals == decimals
+
+    @pytest.mark.parametrize(
+        ("low", "high", "bounds"),
+        [
+            (28, 77, (25, 80)),
+            (3, 603, (0, 650)),
+            (0.31, 0.97, (0.3, 1.0)),
+            (-2.6, 6.2, (-3, 6.5)),
+            (1e6, 9.1e6, (1e6, 9.5e6)),
+        ],
+    )
+    def test_ranges_are_rounded_outward(self, low, high, bounds):
+        column, evidence = guess(np.linspace(low, high, ROWS).round(3).tolist())
+        assert column.range == bounds
+        assert "range: the extremes, rounded outward" in evidence
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        low=st.floats(-1e149, 1e149),
+        span=st.floats(0, 1e149),
+        moved=st.floats(0.1, 1),
+    )
+    def test_the_range_holds_all_numbers_and_little_more(self, low, span, moved):
+        values = np.array([low, low + span * moved, low + span])
+        found = guess_numbers("x", values, rows=3).column
+        if found.type in {"integer", "number"}:
+            assert found.range[0] <= values.min() <= values.max() <= found.range[1]
+            assert found.range[1] - found.range[0] <= 1.3 * np.ptp(values) + 2 + 1e-9 * np.abs(values).max()
+
+    def test_spikes(self):
+        rng = np.random.default_rng(2)
+        column, evidence = guess(numbers(np.zeros(48), rng.normal(220, 40, ROWS - 48).round()).tolist())
+        assert column.spikes == (0,)
+        assert "0 stands in 48 of 240 cells, far more often than any other number" in evidence
+
+    def test_digit_preference_is_no_spike(self):
+        rng = np.random.default_rng(3)
+        pressures = np.where(
+            rng.random(4000) < 0.8, rng.normal(130, 15, 4000).round(-1), rng.normal(130, 15, 4000).round()
+        )
+        assert guess(pressures.tolist(), rows=4000)[0].spikes == ()
+
+    @pytest.mark.parametrize("code", [-9, -99, 999, 9999])
+    def test_codes_for_missing(self, code):
+        ages = np.random.default_rng(4).integers(20, 90, ROWS - 3)
+        column, evidence = guess(numbers(ages, np.full(3, code)).tolist())
+        assert column.spikes == (code,)
+        assert code in column.range
+        told = "stands far outside the rest, in 3 of 240 cells: if it is a code for missing, leave those cells empty"
+        assert f"{code} {told}" in evidence
+
+    def test_an_outlier_is_no_code_and_is_not_told(self):
+        ages = np.random.default_rng(4).integers(20, 90, ROWS - 1)
+        column, evidence = guess(numbers(ages, np.array([987])).tolist())
+        assert column.spikes == ()
+        assert "987" not in " ".join(evidence)
+        assert column.range == (0, 1000)
+
+    @pytest.mark.parametrize("number", [np.inf, -np.inf, 1e308, -1e200])
+    def test_numbers_beyond_reason(self, number):
+        assert "column 'x': 1 of 40 cells hold a number that is infinite or beyond 1e+150" in refusal(
+            x=[number, *range(39)]
+        )
+
+
+class TestTexts:
+    @pytest.mark.parametrize(
+        ("cells", "kind", "words"),
+        [
+            (["yes", "no"], "boolean", {"values": ("no", "yes")}),
+            (["N", "Y", None], "boolean", {"values": ("N", "Y"), "missing": "allowed"}),
+            (["True", "False"], "boolean", {"values": (False, True)}),
+            ([True, False], "boolean", {"values": (False, True)}),
+            (["F", "M"], "category", {"categories": ("F", "M")}),
+            (["Yes", "No", "Unknown"], "category", {"categories": ("No", "Unknown", "Yes")}),
+            (["High", "low", "Medium"], "ordinal", {"categories": ("low", "Medium", "High")}),
+            (["mild", "none", "severe"], "ordinal", {"categories": ("none", "mild", "severe")}),
+            (["IV", "I", "III", "II"], "ordinal", {"categories": ("I", "II", "III", "IV")}),
+            (["[10-20)", "[0-10)", "[100-110)"], "ordinal", {"categories": ("[0-10)", "[10-20)", "[100-110)")}),
+            ([">200", "<25", "25-50", "50 - 200"], "ordinal", {"categories": ("<25", "25-50", "50 - 200", ">200")}),
+            (["80+", "18-39", "40-79"], "ordinal", {"categories": ("18-39", "40-79", "80+")}),
+            (["only"], "category", {"categories": ("only",)}),
+            (["01", "02", "10"], "category", {"categories": ("01", "02", "10")}),
+            (["NA", "NO", "null"], "category", {"categories": ("NA", "NO", "null")}),
+        ],
+    )
+    def test_levels(self, cells, kind, words):
+        column, _ = guess(cells)
+        assert column.type == kind
+        assert {word: getattr(column, word) for word in words} == words
+
+    def test_rare_levels_are_listed_and_counted_but_not_named(self):
+        column, evidence = guess([*["a"] * 120, *["b"] * 118, CANARY, "c"])
+        assert column.categories == (CANARY, "a", "b", "c")
+        assert "fewer than 11 rows each hold 2 of these levels, which are listed as well" in evidence
+        assert CANARY not in " ".join(evidence)
+
+    def test_dates(self):
+        days = [f"20{year:02d}-0{month}-28" for year in range(10, 20) for month in range(1, 9)]
+        column, evidence = guess([*days, None])
+        assert (column.type, column.missing) == ("date", "allowed")
+        assert column.range == (dt.date(2010, 1, 1), dt.date(2019, 12, 31))
+        assert "range: the extremes, rounded outward to whole years" in evidence
+        assert guess([dt.date(2020, 2, 29), dt.date(2021, 1, 1)])[0].type == "date"
+        assert guess(pd.to_datetime(days))[0].type == "date"
+
+    def test_moments(self):
+        column, _ = guess(["2020-02-29T23:59:59", "2020-12-31 23:59:59.5", "2020-03-01"])
+        assert column.type == "datetime"
+        assert [bound.isoformat() for bound in column.range] == ["2020-01-01T00:00:00", "2021-01-01T00:00:00"]
+
+    def test_what_looks_like_a_date_and_is_none(self):
+        assert "not a moment" in refusal(x=["2021-02-30", "2021-02-28"] * 20)
+        assert "not a moment" in refusal(x=["9999-12-31", "2021-02-28"] * 20)
+        assert "time zone" in refusal(x=["2021-02-28T10:00Z", "2021-02-28T10:00+01:00"] * 20)
+        assert guess(["28.02.2021", "01.03.2021"])[0].type == "category"
+
+    @pytest.mark.parametrize(
+        ("system", "terms"),
+        [
+            ("ICD-9-CM", [f"{n}.{n % 10}" for n in range(250, 290)] + ["V27", "E909"]),
+            ("ICD-10", [f"{letter}{n}.{n % 10}" for letter in "EIZ" for n in range(10, 30)]),
+            ("ATC", [f"{letter}{n:02d}BA{n:02d}" for letter in "ABC" for n in range(1, 20)]),
+            ("LOINC", [f"{n}-{n % 10}" for n in range(2300, 2345)]),
+        ],
+    )
+    def test_vocabularies(self, system, terms):
+        column, evidence = guess(terms)
+        assert (column.type, column.system) == ("code", system)
+        assert f"{len(terms)} distinct terms with the shape of {system} codes" in evidence
+
+
+class TestIdentifiers:
+    def test_unique_rows(self):
+        rows = range(60)
+        table = pd.DataFrame(
+            {
+                "rising": [7 * row + 10 for row in rows],
+                "encounter_id": [(row * 37) % 60 for row in rows],
+                "sample": [f"HF-{(row * 37) % 60:06d}" for row in rows],
+                "key": [f"{row:032x}" for row in rows],
+                "x": [row % 2 for row in rows],
+                "y": [row % 3 for row in rows],
+            }
+        )
+        types = {name: column.type for name, column in infer(table).schema.columns.items()}
+        assert types == {
+            "rising": "id",
+            "encounter_id": "id",
+            "sample": "id",
+            "key": "id",
+            "x": "boolean",
+            "y": "ordinal",
+        }
+
+    @pytest.mark.parametrize("name", ["patient_id", "SubjectID", "pat_nr", "USUBJID", "participant"])
+    def test_repeated_patients_are_the_entity(self, name):
+        table = pd.DataFrame(
+            {"visit_id": range(60), name: [row // 3 for row in range(60)], "x": [0, 1] * 30, "y": [1, 2, 3] * 20}
+        )
+        schema = infer(table).schema
+        assert schema.columns[name].type == "id"
+        assert {column: said.role for column, said in schema.columns.items() if said.role} == {name: "entity"}
+
+    def test_a_single_identifier_is_the_entity(self):
+        table = pd.DataFrame({"sno": range(60), "x": [0, 1] * 30, "y": [0, 1, 2] * 20})
+        assert infer(table).schema.columns["sno"].role == "entity"
+
+    def test_long_numbers_are_names(self):
+        assert guess([2**53 + 3, 2**60, 2**61])[0].type == "id"
+
+    def test_measurements_are_not_identifiers(self):
+        rng = np.random.default_rng(5)
+        weights = rng.permutation(np.arange(500, 500 + ROWS))
+        assert guess(weights.tolist())[0].type == "integer"
+        assert guess(weights.tolist(), name="body mass index")[0].type == "integer"
+        assert guess(np.sort(rng.normal(size=ROWS)).tolist(), name="weight")[0].type == "number"
+
+    def test_what_others_know_is_marked(self):
+        for name in ("age", "Sex", "zip_code", "birthDate"):
+            assert guess(["a", "b"], name=name)[0].disclosure == "quasi_identifier"
+        for name in ("stage", "dosage", "sextant", "agent"):
+            assert guess(["a", "b"], name=name)[0].disclosure is None
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "cells"),
+        [
+            ("Last_Name", [f"{CANARY} {row}" for row in range(40)]),
+            ("patient name", [f"{CANARY} {row % 35}" for row in range(40)]),
+            ("contact", [f"{CANARY}{row}@example.org" for row in range(40)]),
+            ("contact", [f"+49 30 1234 {row:04d}" for row in range(40)]),
+            ("contact", [f"(555) 123-{row:04d}" for row in range(40)]),
+            ("phone", [5551230000 + (row * 7) % 40 for row in range(40)]),
+            ("mrn", [f"{row:08d}" for row in range(40)]),
+            ("MRN", [10**6 + (row * 7) % 40 for row in range(40)]),
+            ("home address", [f"{CANARY} Street {row}" for row in range(40)]),
+        ],
+    )
+    def test_direct_identifiers(self, name, cells):
+        message = refusal(**{name: cells})
+        assert f"column '{name}'" in message
+        assert "Remove it" in message
+        assert "`text`" in message
+        declared = infer(pd.DataFrame({name: cells, "x": [0, 1] * 20, "y": [0, 1, 2, 3] * 10}), {name: Text()})
+        assert declared.schema.columns[name].type == "text"
+
+    def test_names_of_things_are_no_direct_identifiers(self):
+        assert guess(["aspirin", "heparin"], name="drug_name")[0].type == "category"
+        assert guess([1, 2, 3], name="phone_calls")[0].type == "ordinal"
+
+    def test_all_such_columns_are_named_at_once(self):
+        notes = [f"{CANARY} {row}" for row in range(40)]
+        message = refusal(diary=notes, letter=notes[::-1], email=notes, age=list(range(40, 80)))
+        assert message.splitlines()[0].startswith("column 'diary': as many distinct texts as rows")
+        assert message.splitlines()[1].startswith("column 'letter': ")
+        assert message.splitlines()[2].startswith("column 'email': ")
+        assert all(word in message for word in ("`id`", "`text`", "`category`"))
+        assert "age" not in message
+
+    @pytest.mark.parametrize("column", [Id(), Text(), Category()])
+    def test_unique_text_can_be_declared(self, column):
+        table = pd.DataFrame(
+            {"diary": [f"note {row} x" for row in range(40)], "x": [0, 1] * 20, "y": [1, 2, 3, 4] * 10}
+        )
+        inferred = infer(table, {"diary": column})
+        assert inferred.schema.columns["diary"] == column
+        assert inferred.evidence["diary"] == ["declared"]
+        assert "  # declared\n  diary:\n" in to_commented_yaml(inferred)
+
+    def test_nearly_unique_text(self):
+        assert "almost as many" in refusal(x=[f"{CANARY} {row % 70} y" for row in range(100)])
+
+    def test_numbers_with_a_few_words_between(self):
+        cells = [str(row / 7) for row in range(96)] + ["<5", CANARY] * 2
+        assert "4 of 100 cells are no numbers, the others are" in refusal(crp=cells)
+
+    def test_cells_that_are_nothing(self):
+        assert "every cell is missing" in refusal(x=[None] * 40)
+        assert "2 of 40 cells hold blank text" in refusal(x=["a", "b"] * 19 + ["", " "])
+        for cells in ([1, "a"], [b"a", b"b"], [[1], [2]], [pd.Timedelta(1), pd.Timedelta(2)], [1j, 2j], [True, 1]):
+            assert "of several kinds" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
+        assert "of several kinds" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
+        assert "time zone" in refusal(x=pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"] * 20).tz_localize("UTC")))
+
+    @pytest.mark.parametrize(
+        ("table", "said"),
+        [
+            (pd.DataFrame(), "0 columns"),
+            (pd.DataFrame({"a": [1, 2]}), "1 columns"),
+            (pd.DataFrame({"a": [1], "b": [2]}), "1 rows"),
+            (pd.DataFrame({"a": [], "b": []}), "0 rows"),
+            (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "named 'a'"),
+            (pd.DataFrame([[1, 2], [3, 4]]), "not printable text"),
+            (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "b\n"]), "not printable text"),
+            (pd.DataFrame({"patient_id": ["a1", "a2"], "x": [1, 2]}), "to learn from"),
+        ],
+    )
+    def test_tables_of_no_use(self, table, said):
+        with pytest.raises(DataError, match=said):
+            infer(table)
+
+    def test_declarations_that_do_not_fit(self):
+        table = pd.DataFrame({"age": [1, 2], "y": [0, 1]})
+        with pytest.raises(ConfigError, match="Did you mean 'age'"):
+            infer(table, {"agee": Number()})
+        with pytest.raises(DataError, match="column 'age': 1 of 2 rows"):
+            infer(table, {"age": Number(range=(0, 1))})
+
+
+NAMES = st.text(string.ascii_letters + "_ .é:#-", min_size=1, max_size=12).map(lambda name: f"a{name}z")
+WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+LEVELS = ["low", "high", "I", "II", "yes", "no", "250.1", "<5", "5-9", "NA", "12", "Müller", "true", "+++", "[0-10)"]
+SOUND = [
+    st.integers(-(10**6), 10**6),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+    st.floats(-1e150, 1e150),
+    st.floats(-1e3, 1e3, width=32),
+    st.sampled_from([0, 1, 2, 9, -9, 999]),
+    st.sampled_from([0.0, 0.5, 1.0, 99.9]),
+    st.booleans(),
+    st.sampled_from(LEVELS),
+    st.dates(dt.date(1678, 1, 1), dt.date(2261, 12, 31)),
+    st.dates(dt.date(1678, 1, 1), dt.date(2261, 12, 31)).map(str),
+    st.datetimes(dt.datetime(1678, 1, 1), dt.datetime(2261, 12, 31, 23, 59, 58)),  # noqa: DTZ001 - as in tables
+]
+WILD = [
+    st.floats(),
+    st.integers(),
+    WORDS,
+    st.dates(),
+    st.datetimes().map(str),
+    st.none(),
+    st.integers() | WORDS | st.floats() | st.booleans(),
+    st.binary(max_size=3) | st.lists(st.integers(), max_size=2),
+]
+
+
+def columns(kinds):
+    """Draw one to four columns of eight cells, some of them missing."""
+    cells = st.sampled_from(kinds).flatmap(lambda kind: st.lists(kind | st.none(), min_size=8, max_size=8))
+    return st.dictionaries(NAMES, cells, min_size=1, max_size=4)
+
+
+def frame(columns, copies):
+    """Return a table with two plain columns beside the drawn ones."""
+    plain = {"age": [50, 61, 50, 70, 62, 64, 50, 55], "sex": list("FMFMFFMF")}
+    repeated = {name: pd.Series(values * copies, dtype=object) for name, values in {**plain, **columns}.items()}
+    return pd.DataFrame(repeated).infer_objects()
+
+
+class TestPromise:
+    @settings(max_examples=50, deadline=None)
+    @given(drawn=columns(SOUND), copies=st.integers(2, 30))
+    def test_the_inferred_schema_accepts_its_table(self, tmp_path_factory, drawn, copies):
+        drawn = {name: values for name, values in drawn.items() if any(value is not None for value in values)}
+        table = frame(drawn, copies)
+        before = table.copy(deep=True)
+        inferred = infer(table)
+        pd.testing.assert_frame_equal(table, before)
+        typed = conform(table, inferred.schema)
+        assert typed.notna().to_numpy().tolist() == table.notna().to_numpy().tolist()
+        path = tmp_path_factory.mktemp("inferred") / "schema.yaml"
+        path.write_text(to_commented_yaml(inferred), encoding="utf-8")
+        assert Schema.read(path) == inferred.schema
+
+    @settings(max_examples=50, deadline=None)
+    @given(drawn=columns(SOUND + WILD), copies=st.integers(1, 30))
+    def test_any_table_gets_a_schema_or_a_reason(self, drawn, copies):
+        table = frame(drawn, copies)
+        try:
+            inferred = infer(table)
+        except DataError as error:
+            reasons = str(error).splitlines()
+        else:
+            reasons = []
+            conform(table, inferred.schema)
+        assert all(reason.startswith("column 'a") for reason in reasons)
+
+    @pytest.mark.parametrize("name", ["actg175", "heart_disease"])
+    def test_real_tables(self, name, tmp_path):
+        table = read_table(FOLDER / f"{name}.csv")
+        inferred = infer(table)
+        (tmp_path / "schema.yaml").write_text(to_commented_yaml(inferred), encoding="utf-8")
+        schema = Schema.read(tmp_path / "schema.yaml")
+        assert schema == inferred.schema == Schema.infer(table)
+        assert list(conform(table, schema).columns) == list(read_table(FOLDER / f"{name}.csv", schema).columns)
+        assert all(inferred.evidence.values())
+
+    def test_most_guesses_on_real_tables_agree_with_people(self):
+        for name in ("actg175", "heart_disease"):
+            declared = Schema.read(FOLDER / f"{name}.yaml").columns
+            guessed = infer(read_table(FOLDER / f"{name}.csv")).schema.columns
+            # Numbered levels look ordered to a machine.
+            unlike = {column for column in declared if guessed[column].type != declared[column].type}
+            assert unlike <= {"cp", "restecg", "arms"}, unlike
+
+    def test_a_vocabulary_can_be_declared(self):
+        table = pd.DataFrame({"drug": [f"x{row % 40}" for row in range(80)], "x": [0, 1] * 40, "y": [0, 1, 2, 3] * 20})
+        assert infer(table, {"drug": Code(system="local")}).schema.columns["drug"].system == "local"
+
+
+def test_the_commented_file_tells_each_reason(tmp_path):
+    inferred = infer(pd.DataFrame({"age": [50, 61, None, 70] * 10, "a: b #c": ["NO", "x"] * 20, "d": [0, 1] * 20}))
+    text = to_commented_yaml(inferred)
+    assert text.count("  # guessed: ") == 3
+    assert max(map(len, text.splitlines())) <= 120
+    path = Path(tmp_path / "schema.yaml")
+    path.write_text(text, encoding="utf-8")
+    assert Schema.read(path) == inferred.schema
