@@ -1,0 +1,39 @@
+"""The column types: each knows its words, its dtype, how a cell is read and what makes it valid."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from synthclin.columns.base import Column, Disclosure, Level, Problem, Role, Severity
+from synthclin.columns.dates import Date, Datetime
+from synthclin.columns.labels import Id, Text
+from synthclin.columns.levels import Boolean, Category, Code, Ordinal
+from synthclin.columns.numbers import Duration, Integer, Number
+
+__all__ = [
+    "AnyColumn",
+    "Boolean",
+    "Category",
+    "Code",
+    "Column",
+    "Date",
+    "Datetime",
+    "Disclosure",
+    "Duration",
+    "Id",
+    "Integer",
+    "Level",
+    "Number",
+    "Ordinal",
+    "Problem",
+    "Role",
+    "Severity",
+    "Text",
+]
+
+AnyColumn = Annotated[
+    Number | Integer | Duration | Date | Datetime | Boolean | Category | Ordinal | Code | Id | Text,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,120 @@
+"""Days and moments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BeforeValidator, NaiveDatetime, model_validator
+
+from synthclin.columns import reading
+from synthclin.columns.base import Column, DType, Problem
+
+__all__ = ["Date", "Datetime"]
+
+
+def _iso(value: object) -> object:
+    """Let ISO text and dates through; pydantic alone would take a number for seconds since 1970."""
+    if isinstance(value, dt.date) or (isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        return value
+    raise ValueError("not a date as YYYY-MM-DD")
+
+
+Day = Annotated[dt.date, BeforeValidator(_iso)]
+Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
+
+
+class _Temporal(Column):
+    """A column on the calendar; datetime64[ns] in a table."""
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Self:
+        bounds = getattr(self, "range", None)
+        if bounds is not None:
+            low, high = bounds
+            if low > high:
+                raise ValueError(f"range: low {low} exceeds high {high}. Swap them.")
+            if low.year not in reading.YEARS or high.year not in reading.YEARS:
+                years = f"{reading.YEARS[0]} to {reading.YEARS[-1]}"
+                raise ValueError(f"range: a bound lies outside the years {years}. Give a narrower range.")
+        return self
+
+    @property
+    def dtype(self) -> DType:
+        """datetime64[ns]."""
+        return np.dtype("datetime64[ns]")
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read dates, datetimes and ISO 8601 text without a time zone.
+
+        Example:
+            >>> typed, unread = Date().coerce(pd.Series(["2026-02-28", "2026-02-30", "28.02.2026"]))
+            >>> unread.tolist()
+            [False, True, True]
+        """
+        values, unread = reading.moments(series)
+        return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells outside the range."""
+        bounds = getattr(self, "range", None)
+        if bounds is not None:
+            yield Problem(
+                (typed < pd.Timestamp(bounds[0])) | (typed > pd.Timestamp(bounds[1])),
+                "a value outside its `range`",
+                "Widen `range`, correct it, or recode it as missing.",
+            )
+
+
+class Date(_Temporal):
+    """A calendar day; datetime64[ns] at midnight in a table, YYYY-MM-DD in a CSV file."""
+
+    type: Literal["date"] = "date"
+    range: tuple[Day, Day] | None = None
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no day holds, and the remedy."""
+        return (
+            "something that is not a date from 1678 to 2261",
+            "Write it as YYYY-MM-DD, or recode it as missing.",
+        )
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells with a time of day, and cells on a day outside the range."""
+        days = typed.dt.normalize()
+        yield Problem(
+            (typed != days) & typed.notna(),
+            "a time of day",
+            "Declare `type: datetime`, or drop the time.",
+        )
+        yield from super().problems(days)
+
+
+class Datetime(_Temporal):
+    """A moment without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
+
+    type: Literal["datetime"] = "datetime"
+    range: tuple[Moment, Moment] | None = None
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no moment holds, and the remedy."""
+        return (
+            "something that is not a moment without time zone from 1678 to 2261",
+            "Write it as YYYY-MM-DD HH:MM:SS in local time without its zone, or recode it as missing.",
+        )
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells outside the range, and a warning for fractions of a second."""
+        yield from super().problems(typed)
+        yield Problem(
+            (typed != typed.dt.floor("s")) & typed.notna(),
+            "fractions of a second",
+            "They are not learnt; round them to whole seconds.",
+            "warning",
+        )

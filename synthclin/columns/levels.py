@@ -1,0 +1,209 @@
+"""Columns of a few levels: yes or no, categories, ordered categories and the terms of a vocabulary."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from synthclin.columns import reading
+from synthclin.columns.base import Column, DType, Level, Problem
+
+__all__ = ["Boolean", "Category", "Code", "Ordinal"]
+
+
+class _Levels(Column):
+    """A column whose cells are levels, declared or learnt from the table."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels in order, or None."""
+
+    @model_validator(mode="after")
+    def _levels_are_distinct(self) -> Self:
+        levels = self.levels or ()
+        alike = levels if all(isinstance(level, str) for level in levels) else map(reading.identity, levels)
+        if len(set(alike)) < len(levels):
+            key = "values" if self.type == "boolean" else "categories"
+            raise ValueError(f"{key}: two of them read the same, as 1, 1.0, '1' and true do. Remove one.")
+        return self
+
+    @property
+    def dtype(self) -> DType:
+        """A CategoricalDtype, without levels where these are learnt."""
+        return _categorical(self.levels, ordered=self.type == "ordinal")
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no level holds, and the remedy."""
+        return (
+            f"a value outside its {len(self.levels or ())} categories",
+            "Add it to `categories`, or recode it.",
+        )
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read levels; see `reading.match` for what meets one.
+
+        Example:
+            >>> typed, unread = Ordinal(categories=(1, 2, 3)).coerce(pd.Series(["1", "3.0", "4"]))
+            >>> typed.tolist(), unread.tolist()
+            ([1, 3, nan], [False, False, True])
+        """
+        places = reading.match(series, self.levels or ())
+        return self._typed(places, self.dtype, series.index), pd.Series(places == reading.UNREAD, index=series.index)
+
+    @staticmethod
+    def _typed(places: NDArray[np.intp], dtype: DType, index: pd.Index[Any]) -> pd.Series[Any]:
+        codes = np.where(places == reading.UNREAD, reading.MISSING, places)
+        assert isinstance(dtype, pd.CategoricalDtype)
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=index)
+
+
+class Boolean(_Levels):
+    """Yes or no. `values` are how a table writes false and true, in that order."""
+
+    type: Literal["boolean"] = "boolean"
+    values: tuple[Level, Level] = (False, True)
+
+    @model_validator(mode="after")
+    def _truth_is_written_straight(self) -> Self:
+        no, yes = self.values
+        if (isinstance(no, bool) or isinstance(yes, bool)) and not (no is False and yes is True):
+            raise ValueError("values: false and true stand only as [false, true]. Use numbers or text otherwise.")
+        return self
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """False and true, as the table writes them."""
+        return self.values
+
+    @property
+    def dtype(self) -> DType:
+        """Boolean for [false, true], Int64 for whole numbers, else a CategoricalDtype."""
+        if isinstance(self.values[0], bool):
+            return pd.BooleanDtype()
+        if all(isinstance(value, int) for value in self.values):
+            return pd.Int64Dtype()
+        return super().dtype
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is neither value holds, and the remedy."""
+        return "a value that is neither of its two `values`", "Declare `values`, such as [0, 1], or recode it."
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read the two values; see `reading.match` for what meets one."""
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            return super().coerce(series)
+        places = reading.match(series, self.values)
+        values = np.array(self.values)[np.maximum(places, 0)]
+        array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
+        typed = pd.Series(array(values, places < 0), index=series.index)
+        return typed, pd.Series(places == reading.UNREAD, index=series.index)
+
+
+class Category(_Levels):
+    """One of a few levels without order; undeclared `categories` are learnt from the table."""
+
+    type: Literal["category"] = "category"
+    categories: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels, or None."""
+        return self.categories
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no level holds, and the remedy."""
+        if self.categories is not None:
+            return super().unreadable
+        return (
+            "a blank, or a kind of value (text, number, true or false) that most others have not",
+            "Declare `categories`, recode it as missing, or write the column in one way.",
+        )
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read levels; undeclared ones are the sorted distinct cells of the kind that most cells are of."""
+        if self.categories is not None:
+            return super().coerce(series)
+        levels = reading.learn(series)
+        places = reading.match(series, levels)
+        typed = self._typed(places, _categorical(levels), series.index)
+        return typed, pd.Series(places == reading.UNREAD, index=series.index)
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield a warning for learnt levels with blanks around them."""
+        if self.categories is None:
+            yield _padded(typed)
+
+
+class Ordinal(_Levels):
+    """One of a few levels in rising order."""
+
+    type: Literal["ordinal"] = "ordinal"
+    categories: Annotated[tuple[Level, ...], Field(min_length=2)]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels, lowest first."""
+        return self.categories
+
+
+class Code(_Levels):
+    """A term of a clinical vocabulary (ICD-10, ATC, LOINC), kept as text exactly as written."""
+
+    type: Literal["code"] = "code"
+    system: str | None = None
+
+    @property
+    def levels(self) -> None:
+        """A vocabulary is never listed in the schema."""
+        return
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no term holds, and the remedy."""
+        return (
+            "a blank, a number with decimals or something else that is no text",
+            "Read the column as text, so that 250.10 keeps its zero, or recode it as missing.",
+        )
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read text as it is written, and whole numbers as their digits.
+
+        Example:
+            >>> typed, unread = Code().coerce(pd.Series(["V27", "250.10", 401, 250.1], dtype=object))
+            >>> typed.cat.categories.tolist(), unread.tolist()
+            (['250.10', '401', 'V27'], [False, False, False, True])
+        """
+        codes, cells = reading.distinct(series)
+        terms = [*map(reading.digits_or_text, cells)]
+        levels = sorted({term for code in np.unique(codes[codes >= 0]) if (term := terms[code]) is not None})
+        places = {term: place for place, term in enumerate(levels)}
+        found = np.array([*(places.get(term, reading.UNREAD) for term in terms), reading.MISSING])[codes]
+        typed = self._typed(found, _categorical(levels), series.index)
+        return typed, pd.Series(found == reading.UNREAD, index=series.index)
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield a warning for terms with blanks around them."""
+        yield _padded(typed)
+
+
+def _categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
+    """Return the dtype of `levels`; levels of several types stay the objects they are (0 does not become 0.0)."""
+    if levels is None:
+        return pd.CategoricalDtype(ordered=ordered)
+    alike = len({type(level) for level in levels}) == 1
+    return pd.CategoricalDtype(pd.Index(levels) if alike else pd.Index(levels, dtype=object), ordered=ordered)
+
+
+def _padded(typed: pd.Series[Any]) -> Problem:
+    padded = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
+    return Problem(typed.isin(padded), "text with blanks around it", "Remove them, if they mean nothing.", "warning")

@@ -1,0 +1,281 @@
+"""The Schema: what each column of a table means, and which rules hold between columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+from synthclin.columns import AnyColumn, Boolean, Column, Date, Datetime, Duration, Id, Integer, Number, Text
+from synthclin.documents import dump_yaml, read_yaml, validate
+from synthclin.errors import ConfigError
+from synthclin.expressions import Expression, parse, quote_name
+
+__all__ = ["Rule", "Schema"]
+
+_COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
+
+
+class Rule(BaseModel):
+    """A predicate that holds in every row; with `when`, only in rows where `when` is true.
+
+    A rule whose outcome is unknown because a value is missing counts as held.
+
+    Example:
+        >>> Rule.model_validate("dbp < sbp").text
+        'dbp < sbp'
+        >>> Rule(when="sex == 'M'", then="not pregnant").text
+        "if sex == 'M' then not pregnant"
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    when: str | None = None
+    then: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text_is_then(cls, data: object) -> object:
+        return {"then": data} if isinstance(data, str) else data
+
+    @model_serializer
+    def _plain_text_if_unconditional(self) -> str | dict[str, str]:
+        return self.then if self.when is None else {"when": self.when, "then": self.then}
+
+    @property
+    def text(self) -> str:
+        """The rule as one line."""
+        return self.then if self.when is None else f"if {self.when} then {self.then}"
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The predicates that the rule is made of."""
+        return (self.then,) if self.when is None else (self.when, self.then)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that the rule is about."""
+        return frozenset().union(*(parse(text).columns for text in self.expressions))
+
+    def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
+        """Return (rows,) which rows of a typed table break the rule.
+
+        Example:
+            >>> table = pd.DataFrame({"age": [9, 9, 70], "weight": [40, 95, 95]})
+            >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
+            [False, True, False]
+        """
+        held = parse(self.then).evaluate(table)
+        if self.when is not None:
+            held |= ~parse(self.when).evaluate(table)
+        return ~held.fillna(True).astype(bool)
+
+
+class Schema(BaseModel):
+    """What a table means. Frozen; reads and writes YAML; columns keep their order.
+
+    Example:
+        >>> schema = Schema.model_validate({"columns": {"age": {"type": "integer", "range": [18, 105]},
+        ...                                             "sex": {"type": "category", "categories": ["F", "M"]}},
+        ...                                 "constraints": ["age >= 18"]})
+        >>> schema.columns["age"].range
+        (18, 105)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    columns: dict[str, AnyColumn] = Field(min_length=1)
+    constraints: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_printable(self) -> Self:
+        for name in self.columns:
+            if not name.strip() or not name.isprintable():
+                raise ValueError(f"columns: {name!r} is no name. Use printable characters.")
+        return self
+
+    @model_validator(mode="after")
+    def _expressions_fit_the_columns(self) -> Self:
+        for position, rule in enumerate(self.constraints):
+            for text in rule.expressions:
+                self._expression(text, f"constraints[{position}]")
+        for name, column in self.columns.items():
+            if column.missing_when is not None:
+                self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
+            if column.derive is not None:
+                self._check_derive(column, column.derive, f"columns.{name}.derive")
+            for text in (text for rule in _implied(quote_name(name), column) for text in rule.expressions):
+                self._expression(text, f"columns.{name}")  # longer than what it stands for, perhaps too long
+        return self
+
+    @model_validator(mode="after")
+    def _no_column_waits_for_itself(self) -> Self:
+        try:
+            _ = self.computed
+        except CycleError as error:
+            circle = " <- ".join(error.args[1])
+            raise ValueError(f"columns: each needs the next to be computed: {circle}. Break the circle.") from None
+        return self
+
+    @property
+    def modelled(self) -> tuple[str, ...]:
+        """Names of the columns that a synthesizer learns, in order."""
+        return tuple(name for name, column in self.columns.items() if column.modelled)
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Names of the columns with `derive` or `missing_when`, each after the columns that its expressions need."""
+        needs = {
+            name: sorted(set().union(*(parse(text).columns for text in texts)))
+            for name, column in self.columns.items()
+            if (texts := [text for text in (column.derive, column.missing_when) if text is not None])
+        }
+        return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The constraints, then what `missing_when` and `derive` imply for whole rows."""
+        implied = (rule for name, column in self.columns.items() for rule in _implied(quote_name(name), column))
+        return (*self.constraints, *implied)
+
+    @classmethod
+    def infer(cls, table: pd.DataFrame) -> Schema:
+        """Guess a schema from a table; see `synthclin.inference.infer`, which also tells the evidence."""
+        from synthclin.inference import infer  # noqa: PLC0415 (inference stands above this module)
+
+        return infer(table).schema
+
+    def with_column(self, name: str, **changes: Any) -> Schema:  # noqa: ANN401
+        """Return a schema in which the words `changes` of column `name` are replaced.
+
+        None takes a word away. A new `type` takes the words away that only the old type has.
+        A column that is not there yet is added at the end, if its `type` is given.
+
+        Raises:
+            ConfigError: naming the word that does not fit.
+
+        Example:
+            >>> schema = Schema.model_validate({"columns": {"crp": {"type": "number"}}})
+            >>> schema.with_column("crp", unit="mg/L", scale="log").columns["crp"].unit
+            'mg/L'
+        """
+        where = f"schema.columns.{name}"
+        if name not in self.columns and "type" not in changes:
+            raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
+        data = self._document()
+        words = data["columns"].get(name, {})
+        if "type" in changes and changes["type"] != words.get("type"):
+            words = {word: value for word, value in words.items() if word in Column.model_fields}
+        words = {**words, **changes}
+        data["columns"][name] = {word: value for word, value in words.items() if value is not None}
+        return validate(Schema, data, "schema")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Schema:
+        """Read a schema from a YAML file; raises ConfigError naming file and key."""
+        return validate(cls, read_yaml(path), str(path))
+
+    def to_yaml(self) -> str:
+        """Return the schema as YAML text that `read` reads back to an equal schema.
+
+        Example:
+            >>> schema = Schema.model_validate({"columns": {"died": {"type": "boolean", "values": [0, 1]}}})
+            >>> print(schema.to_yaml(), end="")
+            columns:
+              died:
+                type: boolean
+                values: [0, 1]
+        """
+        return dump_yaml(self._document())
+
+    def _document(self) -> dict[str, Any]:
+        """Return the schema as a YAML document holds it, without the words that say nothing new."""
+        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in self.columns.items()}}
+        if self.constraints:
+            document["constraints"] = self.model_dump(mode="json")["constraints"]
+        return document
+
+    def _expression(self, text: str, place: str, *, predicate: bool = True) -> Expression:
+        """Return the parsed text; ValueError if it does not parse or does not fit the columns."""
+        try:
+            expression = parse(text, place)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        for name in sorted(expression.columns):
+            if name not in self.columns:
+                raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
+            if isinstance(self.columns[name], Id | Text):
+                what = f"names {name!r}, which is never learnt"
+                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
+        # On no rows at all an expression tells whether it compares like with like.
+        rows = pd.DataFrame({name: pd.Series(dtype=self.columns[name].dtype) for name in expression.columns})
+        try:
+            expression.evaluate(rows) if predicate else expression.compute(rows)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return expression
+
+    def _check_missing_when(self, column: Column, text: str, place: str) -> None:
+        if isinstance(column, Id):
+            raise ValueError(f"{place}: an identifier is never missing. Remove it.")  # noqa: TRY004
+        self._expression(text, place)
+
+    def _check_derive(self, column: Column, text: str, place: str) -> None:
+        if not (column.quantity or isinstance(column, Boolean)):
+            remedy = "Derive a number, an integer or a duration, or a boolean from a comparison."
+            raise ValueError(f"{place}: cannot be computed for `type: {column.type}`. {remedy}")
+        sources = self._expression(text, place, predicate=not column.quantity).columns
+        for source in sorted(sources) if column.quantity else ():
+            if not isinstance(self.columns[source], _COMPUTABLE):
+                what = f"computes with {source!r}, which is no number"
+                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
+
+
+def _implied(name: str, column: Column) -> Iterator[Rule]:
+    """Yield the rules that follow from what one column says; `name` as an expression writes it."""
+    if isinstance(column, Text):
+        return
+    if (empty := column.missing_when) is not None:
+        yield Rule(when=empty, then=f"{name} is missing")
+        if column.missing == "never" and column.derive is None:
+            yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
+    if (formula := column.derive) is not None:
+        if isinstance(column, Boolean):
+            no, yes = map(_literal, column.values)
+            yield Rule(when=formula, then=f"{name} == {yes}")
+            yield Rule(when=f"not ({formula})", then=f"{name} == {no}")
+        else:
+            # A little over half of the last decimal, because halves are rounded up here and down there.
+            decimals = getattr(column, "decimals", 0)
+            bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
+            yield Rule(then=f"abs({name} - ({formula})) <= {bound}")
+
+
+def _literal(level: object) -> str:
+    """Return a level as an expression writes it."""
+    if isinstance(level, str):
+        return "'" + level.replace("'", "''") + "'"
+    return str(level).lower() if isinstance(level, bool) else repr(level)
+
+
+def _words(column: Column) -> dict[str, Any]:
+    """Return what a column says, its type and its own words first."""
+    said = column.model_dump(mode="json", exclude_none=True)
+    default = {name: field.default for name, field in type(column).model_fields.items()}
+    own = [name for name in default if name not in Column.model_fields]
+    # By repr, because (0, 1) == (False, True).
+    return {
+        name: said[name]
+        for name in dict.fromkeys(("type", "unit", *own, *default))
+        if name in said and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
+    }
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else "Name a column of the schema."

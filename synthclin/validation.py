@@ -1,0 +1,173 @@
+"""Whether a table satisfies a schema, and the typed table if it does. Findings name rows and columns, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthclin.columns import Column, Severity, Text
+from synthclin.errors import ConfigError, DataError
+from synthclin.schema import Rule, Schema
+
+__all__ = ["Finding", "check", "conform"]
+
+LINES = 10  # how many findings an error tells
+PRINTED_ROWS = 5  # how many row numbers a line tells
+LISTED_ROWS = 1_000  # how many row numbers a finding holds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about a table that its schema does not allow (error) or that deserves a look (warning).
+
+    Arguments:
+        where: the table, column or rule.
+        what: the fact, with counts and the first row numbers; never a cell value.
+        remedy: what to do about it, as a sentence.
+        count: how many rows are concerned; 0 if it is not about rows.
+        total: how many rows the table has.
+        rows: numbers of these rows, data rows counted from 1; the first 1,000 at most.
+        severity: ``error`` or ``warning``.
+    """
+
+    where: str
+    what: str
+    remedy: str
+    count: int = 0
+    total: int = 0
+    rows: tuple[int, ...] = ()
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}"
+
+
+def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
+
+    A text column that is absent stays absent. Broken constraints do not matter here; see `check`.
+
+    Returns:
+        a new table with rows numbered from 0. Conforming it again changes nothing.
+
+    Raises:
+        DataError: naming every problem, a line each, ten at most.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"age": {"type": "integer", "range": [18, 105]},
+        ...                                             "sex": {"type": "category", "categories": ["F", "M"]}}})
+        >>> conform(pd.DataFrame({"sex": ["F", "M"], "age": ["64", "71"]}), schema).dtypes.astype(str).to_dict()
+        {'age': 'Int64', 'sex': 'category'}
+        >>> conform(pd.DataFrame({"sex": ["F", "X"], "age": [64, 7]}), schema)
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.DataError: column 'age': 1 of 2 rows (2) holds a value outside its `range`. Widen `range`, ...
+        column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
+    """
+    findings, typed = _examine(table, schema)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        first, *others = errors
+        lines = [first.remedy, *map(str, others[: LINES - 1])]
+        if len(errors) > LINES:
+            lines.append(f"... and {len(errors) - LINES:,} more. `synthclin schema check` lists them all.")
+        raise DataError(first.where, first.what, "\n".join(lines))
+    return typed
+
+
+def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
+    """Return all that the schema does not allow in `table`, errors first, then warnings, broken rules among them.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": ["dbp < sbp"]})
+        >>> for finding in check(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema):
+        ...     print(finding.severity, "-", finding)
+        warning - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows, or reword the rule.
+    """
+    findings, typed = _examine(table, schema)
+    findings += [found for rule in schema.rules if (found := _broken(rule, typed)) is not None]
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def _examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
+    """Return what is wrong with `table`, and its columns that could be found, typed."""
+    findings = list(_shape(table, schema))
+    typed: dict[str, pd.Series[Any]] = {}
+    for name, column in schema.columns.items():
+        places = np.flatnonzero(table.columns == name)
+        if len(places) == 1 and len(table):
+            series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
+            typed[name], unread = column.coerce(series)
+            findings += _faults(name, column, typed[name], unread)
+    return findings, pd.DataFrame(typed)
+
+
+def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
+    """Yield what is wrong with the rows and columns as such."""
+    if len(table) < 2:
+        yield Finding("table", f"has {'one row' if len(table) else 'no rows'}", "Give at least two.")
+    if len(schema.modelled) < 2:
+        count = "one column" if schema.modelled else "no column"
+        yield Finding("table", f"has {count} to learn from", "Give at least two that are neither id, text nor derived.")
+    if not set(table.columns) & set(schema.columns):
+        # Their names are not told: without a line of names they would be the cells of a patient.
+        what = f"none of its {table.shape[1]:,} columns is in the schema"
+        yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
+        return
+    for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
+        times = int((table.columns == twin).sum())
+        yield Finding(f"column {twin!r}", f"stands in the table {times} times", "Rename or remove the others.")
+    for name, column in schema.columns.items():
+        if name not in table.columns and not isinstance(column, Text):
+            remedy = "Add it to the table, or remove it from the schema."
+            yield Finding(f"column {name!r}", "is in the schema, but not in the table", remedy)
+    for other in dict.fromkeys(table.columns):
+        if other not in schema.columns:
+            remedy = "Add it to the schema; `type: text` leaves it out."
+            yield Finding(f"column {other!r}", "is in the table, but not in the schema", remedy)
+
+
+def _faults(name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool]) -> Iterator[Finding]:
+    """Yield what is wrong with the cells of one column."""
+    where, missing = f"column {name!r}", typed.isna() & ~unread
+    what, remedy = column.unreadable
+    yield from _rows(where, unread, f"hold {what}", remedy)
+    if missing.all() and column.modelled:
+        yield Finding(where, "every cell is missing", "Declare `type: text` to leave it out, or remove it.")
+    elif not column.may_be_missing:
+        yield from _rows(where, missing, "hold no value", "Declare `missing: allowed`, or fill them in.")
+    for problem in column.problems(typed):
+        yield from _rows(where, problem.mask, f"hold {problem.what}", problem.remedy, problem.severity)
+    if column.modelled and not unread.any() and len(typed.dropna().unique()) == 1:
+        remedy = "It tells nothing; remove it, unless it is meant to stay."
+        yield Finding(where, "every value is the same", remedy, severity="warning")
+
+
+def _broken(rule: Rule, typed: pd.DataFrame) -> Finding | None:
+    """Return where a rule is broken, None where it holds or where a column for it is absent."""
+    if not rule.columns <= set(typed.columns):
+        return None
+    where, remedy = f"rule {rule.text!r}", "Correct the rows, or reword the rule."
+    try:
+        mask = rule.broken(typed)
+    except ConfigError as error:
+        return Finding(where, error.what, error.remedy)
+    return next(_rows(where, mask, "break it", remedy, "warning"), None)
+
+
+def _rows(where: str, mask: pd.Series[bool], fact: str, remedy: str, severity: Severity = "error") -> Iterator[Finding]:
+    """Yield a finding on the rows in `mask`, if there are any; `fact` begins with a verb in the plural."""
+    rows = np.flatnonzero(mask) + 1
+    if len(rows):
+        verb, _, rest = fact.partition(" ")
+        listed = ", ".join(map(str, rows[:PRINTED_ROWS])) + (", ..." if len(rows) > PRINTED_ROWS else "")
+        what = f"{len(rows):,} of {len(mask):,} rows ({listed}) {verb + 's' if len(rows) == 1 else verb} {rest}"
+        first = tuple(rows[:LISTED_ROWS].tolist())
+        yield Finding(where, what, remedy, len(rows), len(mask), first, severity)
