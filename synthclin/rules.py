@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from synthclin.columns import Boolean, Column, Id, Text
@@ -41,13 +40,12 @@ def violations(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series[bool]
     return {rule.text: rule.broken(rows) for rule in schema.rules if rule.columns <= set(typed)} | invalid
 
 
-def finish(table: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> pd.DataFrame:  # noqa: ARG001 (see below)
+def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return drawn rows as a whole table: derived cells computed, cells emptied by `missing_when`, rows numbered.
 
     Arguments:
         table: the modelled columns, typed.
         schema: what to compute, and the order of columns.
-        rng: for what is drawn here; identifiers are numbered, so nothing is yet.
 
     Returns:
         a new table with the columns of the schema but for free text. Finishing it again changes nothing.
@@ -59,7 +57,7 @@ def finish(table: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> pd.
         ...     "weight": {"type": "number"}, "height": {"type": "number"},
         ...     "bmi": {"type": "number", "decimals": 1, "derive": "weight / (height / 100) ** 2"}}})
         >>> drawn = pd.DataFrame({"weight": [80.0], "height": [180.0]})
-        >>> finish(drawn, schema, np.random.default_rng(0)).to_dict("records")
+        >>> finish(drawn, schema).to_dict("records")
         [{'patient': 'P001', 'weight': 80.0, 'height': 180.0, 'bmi': 24.7}]
     """
     finished = table.copy()

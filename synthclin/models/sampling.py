@@ -144,7 +144,7 @@ class CohortSampler:
             effective=sum(draw.effective for draw in draws),
         )
         # Identifiers are numbered over the whole table, not per part.
-        return finish(table, self.schema, numpy_generator(self.seed, "finish")), total
+        return finish(table, self.schema), total
 
     def _take(self, condition: Condition, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, CohortDraw]:
         """Return `wanted` rows of one condition."""
@@ -184,7 +184,7 @@ class CohortSampler:
     ) -> tuple[pd.DataFrame, Floats]:
         """Decode rows, inside the condition where a bin straddles it, and return those that satisfy everything."""
         encoded = condition.restrict(encoded, self.encoder, rng)
-        table = finish(self.encoder.decode(encoded), self.schema, rng)
+        table = finish(self.encoder.decode(encoded), self.schema)
         holds = np.isfinite(log_weight)
         for broken in violations(table, self.schema).values():
             holds &= ~broken.to_numpy(dtype=bool)
