@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ class _Levels(Column):
     def _typed(places: NDArray[np.intp], dtype: DType, index: pd.Index[Any]) -> pd.Series[Any]:
         codes = np.where(places == reading.UNREAD, reading.MISSING, places)
         assert isinstance(dtype, pd.CategoricalDtype)
-        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=index)
+        return pd.Series(pd.Categorical.from_codes(cast("Any", codes), dtype=dtype), index=index)
 
 
 class Boolean(_Levels):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -122,7 +123,7 @@ def refine(network: MaskedGenerator, codes: Tensor, held: Tensor, *, steps: int,
             rows = torch.randint(len(codes), (batch,), generator=rng, device=device)
             loss = loss + negative_log_likelihood(network.log_likelihood(codes[rows]))
             learn.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             learn.step()
             average.update_parameters(network)
@@ -146,7 +147,7 @@ def _teach_critic(
         both = zero_centred_penalty(above, real) + zero_centred_penalty(below, drawn)
         loss = loss + PENALTY_EVERY * PENALTY / 2 * both
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     optimizer.step()
 
 
@@ -173,7 +174,7 @@ def _standing(network: MaskedGenerator, held: Tensor, seed: int) -> _Standing:
     return _Standing(nats, float(np.mean(aucs)), variance)
 
 
-def _told_apart(real: np.ndarray, drawn: np.ndarray, seed: int) -> float:  # type: ignore[type-arg]
+def _told_apart(real: NDArray[np.int64], drawn: NDArray[np.int64], seed: int) -> float:
     """Return a gradient-boosted classifier's cross-validated AUC, drawn against real codes."""
     rows = np.concatenate([real, drawn])
     labels = np.repeat([0, 1], [len(real), len(drawn)])

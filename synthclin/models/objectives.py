@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -36,4 +34,4 @@ def zero_centred_penalty(scores: Tensor, features: Tensor) -> Tensor:
     **Shape:** scores (rows,), features (rows, features) that require gradients -> ().
     """
     (slope,) = torch.autograd.grad(scores.sum(), features, create_graph=True)
-    return cast("Tensor", slope.square().sum(dim=1).mean())
+    return slope.square().sum(dim=1).mean()

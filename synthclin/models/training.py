@@ -201,6 +201,6 @@ def _average(network: MaskedGenerator, decay: float) -> AveragedModel:
 
 def _descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimizer.step()
