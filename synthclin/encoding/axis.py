@@ -1,0 +1,129 @@
+"""The line that a column's values lie on: cells to positions and back, on a lattice where there is one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from synthclin.columns import Column, Date, Datetime, Duration, Integer, Number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Axis", "OnALine", "coarsest_step"]
+
+OnALine = Number | Integer | Duration | Date | Datetime
+
+# Steps in seconds at which clocks are read.
+_CLOCK_STEPS = (86_400, 3_600, 1_800, 900, 300, 60, 1)
+# Whole numbers beyond are not exact in a float64.
+_EXACT = 2.0**53
+# What a 64-bit nanosecond timestamp can hold, in seconds, with a day to spare.
+_CALENDAR = (-9_223_285_636.0, 9_223_285_636.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """How the cells of one column become positions on a line.
+
+    On a lattice, positions are whole numbers: tenths for a number of one decimal, days for a date.
+
+    Arguments:
+        kind: what the cells are.
+        lattice: whether positions are whole numbers.
+        per_unit: positions per unit of the column (10 ** decimals); 1 otherwise.
+        step: seconds per position of a datetime; 1 otherwise.
+        low: lowest valid position, or -inf.
+        high: highest valid position, or inf.
+        declared: whether the schema gives these two; else they are what the type can hold.
+        cycle: the period in positions at which people round or plan: 10 for digits, 7 for dates; None for none.
+
+    Example:
+        >>> axis = Axis.of(Number(range=(0, 7), decimals=1))
+        >>> axis.positions(pd.Series([2.3, None])).tolist()
+        [23.0, nan]
+        >>> axis.cells(np.array([23.0])).tolist()
+        [2.3]
+    """
+
+    kind: Literal["number", "integer", "date", "datetime"]
+    lattice: bool
+    per_unit: float
+    step: int
+    low: float
+    high: float
+    declared: bool
+    cycle: int | None
+
+    @classmethod
+    def of(cls, column: OnALine, step: int = 1) -> Axis:
+        """Return the axis of a column; `step` is the clock's step in seconds, for a datetime."""
+        match column:
+            case Date(range=bounds):
+                calendar = (_CALENDAR[0] / 86_400, _CALENDAR[1] / 86_400)
+                low, high = (_days(bounds[0]), _days(bounds[1])) if bounds else calendar
+                return cls("date", True, 1.0, 1, max(low, calendar[0]), min(high, calendar[1]), bounds is not None, 7)
+            case Datetime(range=bounds):
+                low, high = (_seconds(bounds[0]), _seconds(bounds[1])) if bounds else _CALENDAR
+                low, high = np.ceil(max(low, _CALENDAR[0]) / step), np.floor(min(high, _CALENDAR[1]) / step)
+                return cls("datetime", True, 1.0, step, float(low), float(high), bounds is not None, None)
+            case Integer(range=bounds):
+                low, high = bounds or (-_EXACT, _EXACT)
+                return cls("integer", True, 1.0, 1, float(low), float(high), bounds is not None, 10)
+            case Number(range=bounds, decimals=decimals) | Duration(range=bounds, decimals=decimals):
+                low, high = bounds or (-np.inf, np.inf)
+                if decimals is None:
+                    return cls("number", False, 1.0, 1, float(low), float(high), bounds is not None, None)
+                unit = 10.0**decimals
+                # A bound such as 0.3 stands a rounding error beside 3 tenths.
+                low, high = np.ceil(np.round(low * unit, 6)), np.floor(np.round(high * unit, 6))
+                return cls("number", True, unit, 1, float(low), float(high), bounds is not None, 10)
+
+    def positions(self, column: pd.Series) -> NDArray[np.float64]:
+        """Return the (rows,) position of each cell; NaN where it is missing."""
+        if self.kind in ("date", "datetime"):
+            whole = column.to_numpy(dtype="datetime64[s]")
+            seconds = np.where(np.isnat(whole), np.nan, whole.astype(np.int64).astype(np.float64))
+            divisor = 86_400 if self.kind == "date" else self.step
+            return np.floor(seconds / divisor) if self.kind == "date" else np.rint(seconds / divisor)
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.rint(values * self.per_unit) if self.lattice else values
+
+    def cells(self, positions: NDArray[np.float64]) -> pd.Series:
+        """Return the column, in its canonical type, whose cells have these (rows,) positions; NaN is missing."""
+        missing = np.isnan(positions)
+        if self.kind == "number":
+            # Dividing a whole number by a power of ten gives the very float that the decimal text reads as.
+            return pd.Series(positions / self.per_unit, dtype=np.float64)
+        whole = np.where(missing, 0, positions).astype(np.int64)
+        if self.kind == "integer":
+            return pd.Series(pd.arrays.IntegerArray(whole, missing))
+        seconds = whole * (86_400 if self.kind == "date" else self.step)
+        stamps = seconds.astype("datetime64[s]").astype("datetime64[ns]")
+        stamps[missing] = np.datetime64("NaT")
+        return pd.Series(stamps)
+
+    def phase(self, positions: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the last digit (weekday of a date) of each position, 0 .. cycle - 1."""
+        assert self.cycle is not None
+        return np.mod(positions if self.kind == "date" else np.abs(positions), self.cycle).astype(np.int64)
+
+
+def coarsest_step(column: Column, cells: pd.Series) -> int:
+    """Return the coarsest usual clock step, in seconds, that every datetime keeps to; 1 for other columns."""
+    if not isinstance(column, Datetime) or cells.isna().all():
+        return 1
+    seconds = cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64)
+    return next(step for step in _CLOCK_STEPS if not (seconds % step).any())
+
+
+def _days(day: dt.date) -> float:
+    return float((day - dt.date(1970, 1, 1)).days)
+
+
+def _seconds(moment: dt.datetime) -> float:
+    return (moment.replace(tzinfo=None) - dt.datetime(1970, 1, 1)).total_seconds()  # noqa: DTZ001

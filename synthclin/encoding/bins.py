@@ -1,0 +1,119 @@
+"""Fitting the codec of a line: which values become atoms, and where bins end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.encoding.axis import Axis, OnALine, coarsest_step
+from synthclin.encoding.line import LineCodec
+from synthclin.encoding.protection import Limits, Rows
+from synthclin.encoding.rounding import digits, grids, heaps
+from synthclin.encoding.states import LineState
+from synthclin.encoding.tails import declared_law, rounded, tails
+from synthclin.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+__all__ = ["fit_line"]
+
+
+def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits: Limits) -> LineCodec:
+    """Learn the codec of a column on a line.
+
+    Values held by as many rows as a bin are atoms. The others are collected into at most 100 bins, of which the
+    inner edges, the mean excess beyond the outer ones and the habits of rounding are kept.
+
+    Arguments:
+        name: the column's name, for errors.
+        column: what the schema says of it.
+        cells: (rows,) the training cells in canonical type.
+        patient: (rows,) whose row it is; distinct numbers count as distinct patients.
+        limits: how many patients must stand behind what is kept.
+
+    Raises:
+        DataError: too few values to keep anything of the column.
+    """
+    axis = Axis.of(column, coarsest_step(column, cells))
+    position = axis.positions(cells)
+    observed = np.flatnonzero(np.isfinite(position))
+    observed = observed[np.argsort(position[observed], kind="stable")]
+    rows = Rows(position[observed], patient[observed])
+
+    wanted = int(np.clip(len(rows) // 12, 4, 100))
+    target = max(len(rows) / wanted, limits.value)
+    few = len(np.unique(rows.position)) <= min(40, max(wanted, 8))
+    atoms = _atoms(rows, column, axis, limits.value, limits.value if few else target)
+    rest = rows[~np.isin(rows.position, atoms)]
+    found: dict[str, Any] = {
+        "atoms": tuple(atoms.tolist()),
+        "logarithmic": getattr(column, "scale", "linear") == "log" and bool((rest.position > 0).all()),
+        "step": axis.step,
+        "missing": column.may_be_missing or len(rows) < len(position),
+    }
+    binned = rest.patients >= limits.statistic
+    if binned:
+        edges = _edges(rest, axis, limits.statistic, limits.statistic if few else target)
+        held, _ = rest.held(limits.statistic)
+        found |= tails(rows, rest, edges, axis, atoms, held, logarithmic=found["logarithmic"])
+    elif len(rest) and not len(atoms) and column.range is not None:
+        # Too few patients to learn from: the declared range is all that may be said.
+        found |= declared_law(axis) | {"logarithmic": False}
+    codec = LineCodec(column, LineState(**found))
+    if codec.layout(name).never.all():
+        raise DataError(
+            f"column {name!r}",
+            f"fewer than {limits.statistic} patients have a value, too few to keep anything of it",
+            "Bring more rows, declare `range`, or lower `protect.rare_category` and `protect.trim_extremes`.",
+        )
+    if binned:
+        for learn in (heaps, digits, grids):
+            codec = LineCodec(column, codec.state.model_copy(update=learn(codec, rest, limits.statistic)))
+    codes, _ = codec.encode(cells)
+    commonest = int(np.bincount(codes, minlength=codec.cardinality).argmax())
+    return LineCodec(column, codec.state.model_copy(update={"commonest": commonest}))
+
+
+def _atoms(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
+    """Return the positions with a code of their own: those of many rows, and declared spikes."""
+    spikes = np.array(getattr(column, "spikes", ()), dtype=np.float64)
+    spikes = np.rint(spikes * axis.per_unit) if axis.lattice else spikes
+    values, counts = rows.held(limit)
+    return values[(counts >= target) | np.isin(values, spikes)]
+
+
+def _edges(rest: Rows, axis: Axis, least: int, target: float) -> Floats:
+    """Return inner edges, each an average over `least` patients, between bins of at least `least` patients."""
+    size, cuts, start = max(target, least), [], 0
+    for cut in np.flatnonzero(np.diff(rest.position) > 0) + 1:
+        if cut - start >= size:
+            cuts.append(int(cut))
+            start = int(cut)
+    edges = np.array([_edge(rest, cut, least) for cut in cuts], dtype=np.float64)
+    edges = np.unique(np.floor(edges) + 0.5 if axis.lattice else rounded(edges, rest.position))
+    edges = edges[(edges > rest.position[0]) & (edges < rest.position[-1])]
+    while len(edges):
+        bins = np.searchsorted(edges, rest.position, side="right")
+        held = [rest[bins == bin_].patients for bin_ in range(len(edges) + 1)]
+        poorest = int(np.argmin(held))
+        if held[poorest] >= least:
+            break
+        # It joins its poorer neighbour: edge i lies between bins i and i + 1.
+        beside = [edge for edge in (poorest - 1, poorest) if 0 <= edge < len(edges)]
+        edges = np.delete(edges, min(beside, key=lambda edge: held[edge] + held[edge + 1]))
+    return edges
+
+
+def _edge(rest: Rows, cut: int, least: int) -> float:
+    """Return the mean of the rows of the `least` patients nearest around the cut."""
+    low, high = max(cut - max(least // 2, 1), 0), min(cut + (least + 1) // 2, len(rest))
+    while rest[low:high].patients < least and (low > 0 or high < len(rest)):
+        low, high = max(low - 1, 0), min(high + 1, len(rest))
+    # Each term is divided first: the sum of values near the largest float would overflow.
+    return float((rest.position[low:high] / (high - low)).sum())

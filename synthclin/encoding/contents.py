@@ -1,0 +1,147 @@
+"""What a bin can decode to: lattice points with a weight each, or a smooth law with heaps and grids on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from synthclin.encoding.laws import Pieces, rate_for_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.encoding.axis import Axis
+    from synthclin.encoding.states import LineState
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+__all__ = ["Contents", "contents_of", "pieces_of"]
+
+# A piece of at most this many lattice points has a weight for each; a wider one has a smooth law.
+_MOST_POINTS = 1_000
+# A tail reaches further: it may hold as many points of a coarser grid.
+_MOST_TAIL_POINTS = 5_000
+
+
+class Contents(NamedTuple):
+    """Cells of bins, all (cells,), in the order of their pieces.
+
+    Arguments:
+        piece: the stretch of the line that the cell belongs to.
+        value: the position that it stands for; NaN for the smooth law of the whole piece.
+        weight: its weight; the weights of a bin sum to about 1.
+        narrow: whether its piece has a weight for every lattice point, and no smooth law.
+        base: whether the weight follows the piece's law, not a heap's own share.
+    """
+
+    piece: Ints
+    value: Floats
+    weight: Floats
+    narrow: NDArray[np.bool_]
+    base: NDArray[np.bool_]
+
+
+def pieces_of(axis: Axis, state: LineState) -> tuple[Pieces, Ints]:
+    """Return the laws between and beyond the edges, low to high, and the bin that each (pieces,) belongs to.
+
+    Raises:
+        ValueError: a bin lies outside the declared range.
+    """
+    # A lattice point owns half a step on either side.
+    half = 0.5 if axis.lattice else 0.0
+    lowest, highest = axis.low - half, axis.high + half
+    edges = np.array(state.edges, dtype=np.float64)
+    low, high, rate = edges[:-1], edges[1:], np.zeros(max(len(edges) - 1, 0))
+    if state.lower:
+        limit = max(state.lower.limit, lowest)
+        low, high = np.r_[limit, low], np.r_[edges[0], high]
+        rate = np.r_[-_rate(state, limit, edges[0], state.lower.mean), rate]
+    if state.upper:
+        limit = min(state.upper.limit, highest)
+        low, high = np.r_[low, edges[-1]], np.r_[high, limit]
+        rate = np.r_[rate, _rate(state, edges[-1], limit, state.upper.mean)]
+    if (low >= high).any() or (low < lowest).any() or (high > highest).any():
+        raise ValueError("a bin lies outside the declared range")
+    bins = np.zeros(len(low), dtype=np.int64) if state.joined else np.arange(len(low))
+    return Pieces(low, high, rate, state.logarithmic), bins
+
+
+def _rate(state: LineState, low: float, high: float, mean: float) -> float:
+    if low >= high:
+        return 0.0
+    width = float(np.log(high / low)) if state.logarithmic else high - low
+    return rate_for_mean(mean / width)
+
+
+def contents_of(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> Contents:
+    """Return what each bin can decode to; never an atom.
+
+    Raises:
+        ValueError: a bin holds no value, or a heap lies outside all bins.
+    """
+    heaps = np.array([heap.at for heap in state.heaps], dtype=np.float64)
+    if len(heaps) and not (len(bins) and pieces.low[0] <= heaps[0] and heaps[-1] <= pieces.high[-1]):
+        raise ValueError("a heap lies outside all bins")
+    if np.isin(heaps, state.atoms).any():
+        raise ValueError("a heap is an atom")
+    narrow = (pieces.high - pieces.low <= _MOST_POINTS) & axis.lattice
+    taken = np.union1d(state.atoms, heaps)
+    piece, value, weight = _points(axis, state, pieces, narrow, taken)
+
+    home = np.searchsorted(pieces.high[:-1], heaps, side="right") if len(heaps) else np.empty(0, dtype=np.int64)
+    share = np.array([heap.share for heap in state.heaps], dtype=np.float64)
+    heaped = np.bincount(bins[home], share, minlength=len(bins))
+    total = np.bincount(piece, weight, minlength=len(bins))
+    # What heaps leave of a bin is shared equally by its pieces.
+    left = np.maximum(1 - heaped[bins], 0.0) / np.bincount(bins)[bins] if len(bins) else total
+    weight = weight * (left / np.maximum(total, 1e-300))[piece]
+
+    piece, value, weight = np.r_[piece, home], np.r_[value, heaps], np.r_[weight, share]
+    if len(np.unique(bins[piece])) < len(np.unique(bins)):
+        raise ValueError("a bin holds no value")
+    order = np.lexsort((value, piece))
+    base = np.arange(len(piece)) < len(piece) - len(heaps)
+    return Contents(piece[order], value[order], weight[order], narrow[piece[order]], base[order])
+
+
+def _points(
+    axis: Axis, state: LineState, pieces: Pieces, narrow: NDArray[np.bool_], taken: Floats
+) -> tuple[Ints, Floats, Floats]:
+    """Return piece, position and weight of what follows the pieces' laws, beside the values that are `taken`."""
+    piece, value = _multiples(pieces, narrow, 1, taken)
+    weight = _mass(pieces, piece, value)
+    if state.rounding and len(value):
+        weight = weight * np.array(state.rounding)[axis.phase(value)]
+    parts, left = [(piece, value, weight)], 1.0
+    for grid in state.grids if axis.lattice else ():
+        left -= grid.share
+        piece, value = _multiples(pieces, ~narrow, grid.step, taken)
+        # Each point stands for the mass of a whole step of the law, thinned to the grid's share.
+        parts.append((piece, value, grid.share * grid.step * _mass(pieces, piece, value)))
+        taken = np.union1d(taken, value)
+    wide = np.flatnonzero(~narrow)
+    parts.append((wide, np.full(len(wide), np.nan), np.full(len(wide), max(left, 1e-3))))
+    piece, value, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return piece, value, weight
+
+
+def _multiples(pieces: Pieces, chosen: NDArray[np.bool_], step: int, taken: Floats) -> tuple[Ints, Floats]:
+    """Return the multiples of `step` strictly inside the `chosen` (pieces,), and not `taken`; pieces and positions."""
+    first = np.floor(pieces.low / step) + 1
+    count = np.where(chosen, np.maximum(np.ceil(pieces.high / step) - first, 0), 0)
+    most = np.full(len(count), _MOST_POINTS)
+    if step > 1:
+        most[:1] = most[-1:] = _MOST_TAIL_POINTS
+    count = np.where(count <= most, count, 0).astype(np.int64)
+    piece = np.repeat(np.arange(len(count)), count)
+    value = (np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())) * step
+    free = ~np.isin(value, taken)
+    return piece[free], value[free]
+
+
+def _mass(pieces: Pieces, piece: Ints, value: Floats) -> Floats:
+    """Return the mass of the law within half a step of each position."""
+    # The sum keeps far points of a steep tail possible.
+    return pieces.cdf(piece, value + 0.5) - pieces.cdf(piece, value - 0.5) + 1e-9

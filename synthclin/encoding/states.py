@@ -1,0 +1,144 @@
+"""All that is kept of a column: plain data, checked when it is read back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from synthclin.columns import Level
+
+__all__ = ["Grid", "Group", "Heap", "LevelsState", "LineState", "Tail"]
+
+Position = Annotated[float, Field(ge=-1e200, le=1e200)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class Tail(_Kept):
+    """The law beyond an outermost edge: exponential, cut off at `limit`.
+
+    Arguments:
+        mean: mean distance of the bin's rows from the edge (of logarithms, on a log scale).
+        limit: the position beyond which there is nothing.
+    """
+
+    mean: Annotated[float, Field(gt=0, le=1e200)]
+    limit: Position
+
+
+class Heap(_Kept):
+    """A position inside a bin that enough patients hold for it to be kept.
+
+    Arguments:
+        at: the position.
+        share: its share of the bin's mass.
+    """
+
+    at: Position
+    share: Share
+
+
+class Grid(_Kept):
+    """A coarser lattice that a share of the values in wide bins lies on, such as whole pounds written in kg.
+
+    Arguments:
+        step: its step in positions.
+        share: the share of values that lie on it and on no grid before it.
+    """
+
+    step: Annotated[int, Field(gt=1, le=10**15)]
+    share: Share
+
+
+class LineState(_Kept):
+    """All that is kept of a column on a line; positions as in `Axis`.
+
+    Arguments:
+        atoms: positions with a code of their own, each held by enough patients.
+        edges: where one bin ends and the next begins, each an average over enough patients.
+        lower: the law below the first edge; None if no bin lies there.
+        upper: the law above the last edge; None if no bin lies there.
+        joined: whether the two tails of a single edge are one bin.
+        heaps: positions inside bins with a mass of their own, each held by enough patients.
+        rounding: relative weight of each last digit (each weekday of a date) inside narrow bins; empty for none.
+        grids: coarser lattices inside wide bins, coarsest first.
+        logarithmic: whether laws are laws of the logarithm.
+        step: seconds per position of a datetime; 1 otherwise.
+        missing: whether the last code stands for an empty cell.
+        commonest: the code of most rows.
+    """
+
+    kind: Literal["line"] = "line"
+    atoms: Annotated[tuple[Position, ...], Field(max_length=100_000, strict=False)] = ()
+    edges: Annotated[tuple[Position, ...], Field(max_length=128, strict=False)] = ()
+    lower: Tail | None = None
+    upper: Tail | None = None
+    joined: bool = False
+    heaps: Annotated[tuple[Heap, ...], Field(max_length=100_000, strict=False)] = ()
+    rounding: Annotated[tuple[Annotated[float, Field(gt=1e-6, lt=1e6)], ...], Field(max_length=10, strict=False)] = ()
+    grids: Annotated[tuple[Grid, ...], Field(max_length=6, strict=False)] = ()
+    logarithmic: bool = False
+    step: Annotated[int, Field(ge=1, le=86_400)] = 1
+    missing: bool = False
+    commonest: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if any((np.diff(rising) <= 0).any() for rising in (self.atoms, self.edges, [heap.at for heap in self.heaps])):
+            raise ValueError("atoms, edges and heaps must rise")
+        if sum(grid.share for grid in self.grids) > 1:
+            raise ValueError("the shares of grids must not exceed 1")
+        if self.logarithmic and self.edges and self.edges[0] <= 0:
+            raise ValueError("a logarithmic edge must be positive")
+        if self.lower and not (self.edges and (0 if self.logarithmic else -np.inf) < self.lower.limit < self.edges[0]):
+            raise ValueError("the lower limit must lie below the first edge")
+        if self.upper and not (self.edges and self.upper.limit > self.edges[-1]):
+            raise ValueError("the upper limit must lie above the last edge")
+        if self.joined and not (len(self.edges) == 1 and self.lower and self.upper):
+            raise ValueError("a joined bin has one edge and two tails")
+        if len(self.edges) == 1 and not (self.lower or self.upper):
+            raise ValueError("an edge needs a bin")
+        return self
+
+
+class Group(_Kept):
+    """The levels that share a code.
+
+    Arguments:
+        levels: their names; for a pool of rare levels, declared names only.
+        weights: how the code's mass is spread over them when drawn.
+    """
+
+    levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=100_000, strict=False)]
+    weights: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(strict=False)]
+
+
+class LevelsState(_Kept):
+    """All that is kept of a column of levels.
+
+    Arguments:
+        groups: one per code, in order.
+        unnamed: whether one more code stands for rare levels whose names are not kept.
+        missing: whether the last code stands for an empty cell.
+        commonest: the code of most rows.
+    """
+
+    kind: Literal["levels"] = "levels"
+    groups: Annotated[tuple[Group, ...], Field(max_length=100_000, strict=False)] = ()
+    unnamed: bool = False
+    missing: bool = False
+    commonest: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        names = [level for group in self.groups for level in group.levels]
+        if len(set(names)) != len(names):
+            raise ValueError("a level has two codes")
+        if any(len(group.levels) != len(group.weights) for group in self.groups):
+            raise ValueError("a group needs a weight per level")
+        return self

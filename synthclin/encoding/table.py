@@ -1,0 +1,178 @@
+"""The encoder of a whole table: every cell a code and an offset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
+from synthclin.encoding.intervals import LARGEST_OFFSET
+from synthclin.encoding.layout import Encoded, Layout
+from synthclin.encoding.protection import Limits
+from synthclin.errors import DataError, ModelFormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.expressions import Expression
+    from synthclin.schema import Schema
+
+__all__ = ["TableEncoder"]
+
+_VERSION = 1
+_REDRAWS = 8
+
+
+class TableEncoder:
+    """Codes and offsets of a typed table, and the table of codes and offsets.
+
+    What it keeps of a table describes no fewer patients than the limits it was fitted with: values and
+    levels held by `rare_category` patients, and averages over `trim_extremes` patients.
+
+    Arguments:
+        schema: what the table means; its `modelled` columns are encoded.
+        codecs: one per modelled column, by name.
+    """
+
+    def __init__(self, schema: Schema, codecs: dict[str, Codec]) -> None:
+        self.schema, self.codecs = schema, codecs
+        self.layout = Layout(tuple(codec.layout(name) for name, codec in codecs.items()))
+
+    @classmethod
+    def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
+        """Learn how to encode a typed table.
+
+        Arguments:
+            table: (rows, columns) with every modelled column in its canonical type.
+            schema: what the columns mean. A column of role ``entity`` says which rows are one patient's.
+            rare_category: how many patients must hold a value or level for it to be kept.
+            trim_extremes: how many patients an edge, an average or a bin must describe.
+
+        Raises:
+            DataError: a column has too few patients to keep anything of it.
+        """
+        limits = Limits.of(rare_category, trim_extremes)
+        entity = next((name for name, column in schema.columns.items() if column.role == "entity"), None)
+        patient = np.arange(len(table))
+        if entity is not None and entity in table:
+            # A row without a patient is its own.
+            found, _ = pd.factorize(table[entity])
+            patient = np.where(found < 0, patient + len(table), found)
+        codecs = {
+            name: fit_codec(name, schema.columns[name], _column(table, name), patient, limits)
+            for name in schema.modelled
+        }
+        return cls(schema, codecs)
+
+    def encode(self, table: pd.DataFrame) -> Encoded:
+        """Return the codes and offsets of a typed table; values without a code of their own go to the nearest."""
+        codes = np.empty((len(table), len(self.codecs)), dtype=np.int64)
+        offsets = np.empty(codes.shape, dtype=np.float32)
+        for j, (name, codec) in enumerate(self.codecs.items()):
+            codes[:, j], offsets[:, j] = codec.encode(_column(table, name))
+        return Encoded(torch.from_numpy(codes), torch.from_numpy(offsets))
+
+    def decode(self, encoded: Encoded) -> pd.DataFrame:
+        """Return the modelled columns, in canonical types, inside declared ranges.
+
+        Raises:
+            ValueError: a code does not exist or stands for pooled levels that are never drawn.
+        """
+        codes = encoded.codes.detach().cpu().numpy()
+        offsets = encoded.offsets.detach().cpu().numpy()
+        return pd.DataFrame(
+            {name: self._decode_column(j, codes[:, j], offsets[:, j]) for j, name in enumerate(self.codecs)},
+            index=pd.RangeIndex(len(codes)),
+        )
+
+    def allowed(self, name: str, predicate: Expression) -> NDArray[np.float64]:
+        """Return the (cardinality,) share of each code's mass that satisfies a predicate over column `name` alone.
+
+        Exact where a code decodes to levels or lattice points, from 256 offsets in wider bins.
+        Where the predicate is unknown it is not satisfied; a code that is never drawn has 0.
+        """
+        codec = self.codecs[name]
+        return codec.probes.mass(self._satisfied(name, predicate), codec.cardinality)
+
+    def restrict(
+        self,
+        name: str,
+        codes: NDArray[np.int64],
+        offsets: NDArray[np.float32],
+        predicate: Expression,
+        generator: np.random.Generator,
+    ) -> NDArray[np.float32]:
+        """Redraw (rows,) offsets inside their codes so that the decoded cells satisfy a one-column predicate.
+
+        Offsets of codes of which `allowed` is 0 stay as they are.
+        """
+        j = self.layout.names.index(name)
+        probes, good = self.codecs[name].probes, self._satisfied(name, predicate)
+        codes, result = np.asarray(codes), np.array(offsets, dtype=np.float32)
+        waiting = np.arange(len(codes))
+        for _ in range(_REDRAWS):
+            cell, drawn = probes.draw(codes[waiting], good, generator)
+            waiting, cell, drawn = waiting[cell >= 0], cell[cell >= 0], drawn[cell >= 0]
+            result[waiting] = np.minimum(drawn, LARGEST_OFFSET)
+            held = _holds(predicate, name, self._decode_column(j, codes[waiting], result[waiting]))
+            waiting, cell = waiting[~held], cell[~held]
+            if not len(waiting):
+                return result
+        # The centre of every chosen cell is known to satisfy the predicate.
+        result[waiting] = probes.centre[cell]
+        return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all that was learnt as plain JSON data; see `from_dict`."""
+        columns = {name: codec.state.model_dump(mode="json") for name, codec in self.codecs.items()}
+        return {"version": _VERSION, "columns": columns}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], schema: Schema) -> Self:
+        """Return the encoder that `to_dict` described.
+
+        Raises:
+            ModelFormatError: `data` is not what `to_dict` returns for a table of this schema.
+        """
+        remedy = "Restore the model folder from its origin, or fit the model again."
+        if not isinstance(data, dict) or set(data) != {"version", "columns"} or data["version"] != _VERSION:
+            raise ModelFormatError("encoder.json", f"not an encoder of version {_VERSION}", remedy)
+        columns = data["columns"]
+        if not isinstance(columns, dict) or set(columns) != set(schema.modelled):
+            raise ModelFormatError("encoder.json", "its columns are not those of the schema", remedy)
+        codecs = {}
+        for name in schema.modelled:
+            try:
+                codecs[name] = codec_from_dict(schema.columns[name], columns[name])
+            except (ValueError, TypeError, ArithmeticError, MemoryError):
+                # The cause may quote values of the file: it is not passed on.
+                raise ModelFormatError(f"encoder.json: columns.{name}", "not a valid codec", remedy) from None
+        return cls(schema, codecs)
+
+    def _decode_column(self, j: int, codes: NDArray[np.int64], offsets: NDArray[np.float32]) -> pd.Series:
+        column = self.layout.columns[j]
+        if ((codes < 0) | (codes >= column.cardinality)).any():
+            raise ValueError(f"column {column.name!r}: a code outside its {column.cardinality} codes")
+        if column.never[codes].any():
+            raise ValueError(f"column {column.name!r}: a code that is never drawn")
+        return self.codecs[column.name].decode(codes, np.clip(np.nan_to_num(offsets), 0, LARGEST_OFFSET))
+
+    def _satisfied(self, name: str, predicate: Expression) -> NDArray[np.bool_]:
+        """Return the (cells,) probes of a column at which the predicate is true."""
+        codec = self.codecs[name]
+        probes = codec.probes
+        drawn = ~codec.layout(name).never[probes.code]
+        return drawn & _holds(predicate, name, codec.decode(probes.code, probes.centre))
+
+
+def _holds(predicate: Expression, name: str, cells: pd.Series) -> NDArray[np.bool_]:
+    return predicate.evaluate(pd.DataFrame({name: cells})).fillna(value=False).to_numpy(dtype=np.bool_)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    if name not in table:
+        raise DataError(f"column {name!r}", "absent from the table", "Bring the column, or take it out of the schema.")
+    return table[name]

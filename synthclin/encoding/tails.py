@@ -1,0 +1,113 @@
+"""Fitting what lies beyond the outermost edges, where single patients stand out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.encoding.states import Tail
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.encoding.axis import Axis
+    from synthclin.encoding.protection import Rows
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["declared_law", "rounded", "tails"]
+
+# No row counts for more than so many times the mean of the others, lest the mean tells of it.
+_DOMINANCE = 5
+
+
+def tails(
+    rows: Rows, rest: Rows, edges: Floats, axis: Axis, atoms: Floats, held: Floats, *, logarithmic: bool
+) -> dict[str, Any]:
+    """Return the edges and tails of a `LineState`.
+
+    Arguments:
+        rows: all observed rows.
+        rest: those that are in bins.
+        edges: inner edges between bins.
+        axis: the column's line.
+        atoms: positions of codes of their own.
+        held: values in bins that enough patients hold for them to be kept.
+        logarithmic: whether laws are laws of the logarithm.
+    """
+    law = _Law(rows, axis, atoms, held, logarithmic=logarithmic)
+    values = rest.position
+    if len(edges):
+        return {
+            "edges": tuple(edges.tolist()),
+            "lower": law.tail(edges[0], values[values < edges[0]], -1),
+            "upper": law.tail(edges[-1], values[values >= edges[-1]], 1),
+        }
+    # A single bin: beside the atoms if they all lie on one side of it, else on both sides of its mean.
+    for side, anchors in ((1, atoms[-1:]), (-1, atoms[:1])):
+        for atom in anchors:
+            edge = float(atom + side * (0.5 if axis.lattice else 0.0))
+            if (side * (values - atom) > 0).all() and (edge > 0 or not logarithmic):
+                return {"edges": (edge,), ("upper" if side > 0 else "lower"): law.tail(edge, values, side)}
+    centre = float(np.exp(np.log(values).mean()) if logarithmic else (values / len(values)).sum())
+    centre = float(np.floor(centre) + 0.5 if axis.lattice else rounded(np.array([centre]), values)[0])
+    lower, upper = law.tail(centre, values, -1), law.tail(centre, values, 1)
+    return {"edges": (centre,), "lower": lower, "upper": upper, "joined": True}
+
+
+def declared_law(axis: Axis) -> dict[str, Any]:
+    """Return the edges and tails of a `LineState` that is uniform on the declared range."""
+    half = 0.5 if axis.lattice else 0.0
+    low, high = axis.low - half, axis.high + half
+    return {"edges": (low,), "upper": Tail(mean=(high - low) / 2, limit=high)} if low < high else {"atoms": (low,)}
+
+
+def rounded(edges: Floats, values: Floats) -> Floats:
+    """Keep six significant digits, of the edge or of the spread of `values`, whichever is finer."""
+    spread = float(np.subtract(*np.quantile(values, [0.9, 0.1])))
+    fine = np.log10(spread) if spread > 0 else np.inf
+    places = [5 + int(np.clip(np.ceil(np.log10(abs(edge)) - fine), 0, 10)) if edge else 5 for edge in edges]
+    return np.array([float(f"{edge:.{digits}e}") for edge, digits in zip(edges, places, strict=True)], dtype=np.float64)
+
+
+class _Law:
+    """Fits the exponential law beyond an edge, `side` 1 above it and -1 below."""
+
+    def __init__(self, rows: Rows, axis: Axis, atoms: Floats, held: Floats, *, logarithmic: bool) -> None:
+        self.ends, self.axis, self.logarithmic = rows.position[[0, -1]], axis, logarithmic
+        self.atoms, self.held = atoms, held
+
+    def tail(self, edge: float, values: Floats, side: int) -> Tail:
+        """Return the law for rows at `values`."""
+        excess = np.abs(np.log(values / edge) if self.logarithmic else values - edge)
+        typical = float(excess.mean())
+        if len(excess) > 1:
+            excess = np.minimum(excess, _DOMINANCE * (excess.sum() - excess) / (len(excess) - 1))
+        least = 0.5 if self.axis.lattice and not self.logarithmic else 1e-2 * typical
+        mean = float(f"{max(float(excess.mean()), least, 1e-12):.5e}")
+        limit = side * min(self._bounds(edge, mean, side))
+        if self.axis.lattice:
+            limit = edge + side * max(np.floor(side * limit) + 0.5 - side * edge, 1.0)
+        elif side * limit <= side * edge:
+            limit = self._beyond(edge, side * mean)
+        return Tail(mean=mean, limit=float(limit))
+
+    def _beyond(self, edge: float, distance: float) -> float:
+        return edge * float(np.exp(distance)) if self.logarithmic else edge + distance
+
+    def _bounds(self, edge: float, mean: float, side: int) -> list[float]:
+        """Return positions that the tail must not pass, times `side`."""
+        declared = self.axis.high if side > 0 else self.axis.low
+        whole = 1.0 if self.axis.lattice else 0.0
+        # Values that are kept themselves lie inside. Beyond 40 means lies less than an offset can tell from 1.
+        reach = (40 if self.axis.declared else 5) * mean
+        held = max(side * self.held) + whole if len(self.held) else -np.inf
+        bounds = [max(side * self._beyond(edge, side * reach), held), side * declared]
+        # A sign, or an extreme that is itself an atom, is a fact about more patients than the limit.
+        end = float(self.ends[-1 if side > 0 else 0])
+        if side * end <= 0 and side * edge < 0:
+            bounds.append(-whole if end else 0.0)
+        if end in self.atoms:
+            bounds.append(side * end - whole)
+        return bounds

@@ -1,0 +1,492 @@
+"""What every codec promises: exact inverses, lawful values, and nothing kept that few patients hold."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ks_2samp
+
+from synthclin.columns import Boolean, Category, Code, Date, Datetime, Duration, Integer, Number, Ordinal
+from synthclin.encoding.codecs import codec_from_dict, fit_codec
+from synthclin.encoding.intervals import LARGEST_OFFSET
+from synthclin.encoding.protection import Limits
+from synthclin.errors import DataError
+
+DAY_0 = pd.Timestamp("2019-03-01")
+INTEGER = Integer(range=(0, 400), missing="allowed", spikes=(7,))
+NUMBER = Number(range=(-10, 60), decimals=1, missing="allowed")
+FREE = Number(missing="allowed")
+LOG = Number(scale="log", missing="allowed")
+DATE = Date(range=(dt.date(2019, 1, 1), dt.date(2023, 12, 31)), missing="allowed")
+MOMENT = Datetime(missing="allowed")
+LINES = [INTEGER, Integer(missing="allowed"), NUMBER, FREE, LOG, DATE, MOMENT, Duration(unit="d", range=(0, 1e4))]
+
+
+def fit(column, cells, rare=11, trim=11, patient=None):
+    patient = np.arange(len(cells)) if patient is None else patient
+    return fit_codec("x", column, cells, patient, Limits.of(rare, trim))
+
+
+def typed(column, positions):
+    """Return cells of a column from numbers, NaN for missing: rounded, moved into the range, typed."""
+    bounds = getattr(column, "range", None)
+    match column:
+        case Integer():
+            whole = np.round(positions)
+            whole = np.clip(whole, *bounds) if bounds else whole
+            return pd.Series(whole).astype("Int64")
+        case Date() | Datetime():
+            seconds = np.nan_to_num(np.round(positions)) * (86_400 if isinstance(column, Date) else 1)
+            stamps = (DAY_0 + pd.to_timedelta(pd.Series(seconds), unit="s")).mask(np.isnan(positions))
+            return stamps.clip(*(pd.Timestamp(bound) for bound in bounds)) if bounds else stamps
+    values = np.clip(positions, *bounds) if bounds else positions
+    if isinstance(column, Number) and column.scale == "log":
+        values = np.exp(values / 50)
+    return pd.Series(values if column.decimals is None else np.round(values, column.decimals))
+
+
+@st.composite
+def lines(draw, column=None):
+    """A column on a line with training cells of some shape: skewed, heaped, spiked, sparse, with gaps and holes."""
+    column = draw(st.sampled_from(LINES)) if column is None else column
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    rows = draw(st.sampled_from([1, 5, 12, 23, 60, 300, 900]))
+    shape = draw(st.sampled_from(["skewed", "normal", "two humps", "few", "constant", "heaped"]))
+    match shape:
+        case "skewed":
+            values = rng.exponential(40, rows)
+        case "normal":
+            values = rng.normal(30, 12, rows)
+        case "two humps":
+            values = np.where(rng.random(rows) < 0.3, rng.normal(5, 1, rows), rng.normal(200, 5, rows))
+        case "few":
+            values = rng.integers(0, 5, rows) * 7.0
+        case "constant":
+            values = np.full(rows, 12.0)
+        case "heaped":
+            values = np.where(rng.random(rows) < 0.6, 10 * rng.integers(0, 8, rows), rng.integers(0, 80, rows)).astype(
+                float
+            )
+    if draw(st.booleans()) and rows > 20:
+        values[rng.random(rows) < 0.4] = 0.0
+    if column.may_be_missing and draw(st.booleans()):
+        values[rng.random(rows) < 0.2] = np.nan
+    return column, typed(column, values)
+
+
+def everywhere(codec, rng, rows=4000):
+    """Return codes that may be drawn and offsets, both ends of the interval among them."""
+    drawn = np.flatnonzero(~codec.layout("x").never)
+    codes = rng.choice(drawn, rows)
+    offsets = rng.random(rows).astype(np.float32)
+    offsets[::5], offsets[1::5] = 0, LARGEST_OFFSET
+    return codes, np.minimum(offsets, np.float32(LARGEST_OFFSET))
+
+
+def fitted(column, cells, **limits):
+    """Return the codec, or None where too few patients are there to keep anything."""
+    try:
+        return fit(column, cells, **limits)
+    except DataError:
+        return None
+
+
+@settings(deadline=None, max_examples=120)
+@given(lines(), st.sampled_from([1, 11]), st.integers(0, 10**6))
+def test_whatever_a_line_decodes_to_is_lawful(line, limit, seed):
+    column, cells = line
+    codec = fitted(column, cells, rare=limit, trim=limit)
+    if codec is None:
+        assert cells.notna().sum() < 11
+        return
+    codes, offsets = everywhere(codec, np.random.default_rng(seed))
+    decoded = codec.decode(codes, offsets)
+    layout = codec.layout("x")
+    assert decoded.dtype == cells.dtype == column.dtype
+    assert (decoded.isna().to_numpy() == (codes == layout.missing)).all()
+    seen = decoded.dropna()
+    if column.range is not None:
+        low, high = (pd.Timestamp(b) if isinstance(column, Date) else b for b in column.range)
+        assert seen.between(low, high).all()
+    elif len(cells.dropna()) and cells.min() >= (DAY_0 if isinstance(column, Datetime) else 0):
+        # Nobody has a negative length of stay.
+        assert isinstance(column, Datetime) or (seen >= 0).all()
+    if getattr(column, "decimals", None) is not None:
+        assert (seen == seen.round(column.decimals)).all()
+    # An atom's value comes from the atom's code alone.
+    atoms = codec.decode(np.flatnonzero(layout.atoms), np.zeros(layout.atoms.sum(), dtype=np.float32)).dropna()
+    from_bins = decoded[~layout.atoms[codes]]
+    assert not from_bins.isin(atoms).any()
+
+
+@settings(deadline=None, max_examples=120)
+@given(lines(), st.sampled_from([1, 11]))
+def test_a_line_decodes_what_was_encoded(line, limit):
+    column, cells = line
+    codec = fitted(column, cells, rare=limit, trim=limit)
+    if codec is None or (limit > 1 and cells.notna().sum() < 300):
+        return  # the few rows beside the atoms may be too few for a bin, and go to the nearest atom
+    codes, offsets = codec.encode(cells)
+    assert (codes.dtype, offsets.dtype) == (np.int64, np.float32)
+    assert ((offsets >= 0) & (offsets < 1)).all()
+    assert not offsets[codec.layout("x").atoms[codes]].any()
+    again = codec.decode(codes, offsets)
+    assert (again.isna() == cells.isna()).all()
+    position, back = codec.axis.positions(cells), codec.axis.positions(again)
+    # An extreme of a column without a range may lie beyond what is ever drawn.
+    inside = np.isfinite(position)
+    if len(codec.bins):
+        inside &= (position >= codec.pieces.low[0]) & (position <= codec.pieces.high[-1])
+    position, back = position[inside], back[inside]
+    if codec.contents.narrow.all() and (codec.state.edges or cells.nunique() <= len(codec.state.atoms)):
+        assert (position == back).all()
+    elif codec.state.edges:
+        width = 1e-5 * (position.max() - position.min()) + codec.axis.lattice
+        assert np.allclose(position, back, rtol=1e-5 * (column.type != "datetime"), atol=width)
+
+
+@settings(deadline=None, max_examples=60)
+@given(lines())
+def test_codes_of_a_line_rise_with_the_value(line):
+    column, cells = line
+    codec = fitted(column, cells)
+    if codec is None:
+        return
+    values = codec.cardinality - codec.state.missing
+    codes = np.repeat(np.arange(values), 401)
+    offsets = np.tile(np.linspace(0, LARGEST_OFFSET, 401, dtype=np.float32), values)
+    at = pd.Series(codec.axis.positions(codec.decode(codes, offsets)))
+    single = codec.layout("x").atoms[codes]
+    for part in (at[single].groupby(codes[single]), at[~single].groupby(codes[~single])):
+        low, high = part.min().to_numpy(), part.max().to_numpy()
+        assert (high[:-1] <= low[1:]).all()
+
+
+@settings(deadline=None, max_examples=80)
+@given(lines())
+def test_a_line_kept_as_json_decodes_the_same(line):
+    column, cells = line
+    codec = fitted(column, cells)
+    if codec is None:
+        return
+    again = codec_from_dict(column, json.loads(json.dumps(codec.state.model_dump(mode="json"))))
+    codes, offsets = everywhere(codec, np.random.default_rng(0), rows=800)
+    assert again.decode(codes, offsets).equals(codec.decode(codes, offsets))
+    assert all((a == b).all() for a, b in zip(again.encode(cells), codec.encode(cells), strict=True))
+
+
+@pytest.mark.parametrize("column", [Integer(), Number(), Number(decimals=2), Number(scale="log"), Datetime()])
+@pytest.mark.parametrize("rows", [40, 700])
+def test_one_patient_leaves_no_trace(column, rows):
+    rng = np.random.default_rng(5)
+    values = rng.lognormal(4, 0.4, rows)
+    canaries = {"extreme": 98_765.4321, "low": 0.0123, "inner": 51.98765}
+    values[:3] = list(canaries.values())
+    cells = typed(column, values) if not (isinstance(column, Number) and column.decimals is None) else pd.Series(values)
+    planted = cells[:3]
+    codec = fit(column, cells)
+    kept = {number for number in _numbers(codec.state.model_dump(mode="json")) if number not in (0, 1)}
+    positions = codec.axis.positions(planted)
+    if column.type != "integer":
+        assert not kept & set(positions.tolist())
+    assert positions[0] not in kept
+    start = positions.min() if isinstance(column, Datetime) else 0
+    assert codec.state.upper.limit - start < (positions[0] - start) / 3
+    codes, _ = codec.encode(cells)
+    drawn = codec.decode(rng.choice(codes, 20_000), rng.random(20_000).astype(np.float32))
+    assert drawn.max() < planted.max()
+    if column.type == "number":
+        assert drawn.min() != planted.iloc[1]
+
+
+def test_what_is_kept_does_not_hang_on_one_patient():
+    """Changing one patient's extreme value a hundredfold hardly moves what is kept."""
+    values = np.random.default_rng(0).normal(100, 15, 400).round(1)
+    column, states = Number(decimals=1), []
+    for extreme in (1e3, 1e5):
+        cells = pd.Series(values)
+        cells[17] = extreme
+        states.append(fit(column, cells).state)
+    assert states[0].upper.mean <= 6 * states[1].upper.mean
+    assert states[1].upper.mean <= 6 * states[0].upper.mean
+    assert states[0].edges == states[1].edges
+
+
+def test_bins_edges_and_heaps_stand_on_enough_patients():
+    rng = np.random.default_rng(3)
+    values = np.where(rng.random(2_000) < 0.3, 5 * rng.integers(10, 40, 2_000), rng.normal(120, 30, 2_000).round())
+    codec = fit(Integer(), pd.Series(values).astype("Int64"))
+    codes, _ = codec.encode(pd.Series(values).astype("Int64"))
+    counts = np.bincount(codes, minlength=codec.cardinality)
+    assert counts.min() >= 11
+    assert codec.state.heaps
+    held = dict(zip(*np.unique(values, return_counts=True), strict=True))
+    assert all(held[heap.at] >= 11 for heap in codec.state.heaps)
+    assert all(held[atom] >= 20 for atom in codec.state.atoms)
+
+
+def test_visits_of_one_patient_count_once():
+    values = pd.Series([5] * 50 + [*range(100, 400)]).astype("Int64")
+    patient = np.r_[np.zeros(50, dtype=int), np.arange(1, 301)]
+    assert 5.0 not in fit(Integer(), values, patient=patient).state.atoms
+    assert 5.0 in fit(Integer(), values).state.atoms
+    levels = pd.Series(["rare"] * 50 + ["a", "b"] * 150, dtype=pd.CategoricalDtype(["a", "b", "rare"]))
+    assert "rare" not in json.dumps(fit(Category(), levels, patient=patient).state.model_dump(mode="json"))
+    assert "rare" in json.dumps(fit(Category(), levels).state.model_dump(mode="json"))
+
+
+def test_a_single_bin_beside_an_atom_is_a_tail():
+    values = pd.Series([0] * 500 + [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9, 12]).astype("Int64")
+    codec = fit(Integer(range=(0, 100)), values)
+    assert codec.state.atoms == (0.0,)
+    assert not codec.state.joined
+    drawn = codec.decode(np.full(5000, 1), np.random.default_rng(0).random(5000))
+    assert drawn.min() == 1
+    assert drawn.mean() == pytest.approx(values[500:].mean(), rel=0.1)
+
+
+def test_too_few_values_for_a_bin_go_to_the_nearest_atom():
+    values = pd.Series([0] * 200 + [100] * 200 + [3, 4, 97]).astype("Int64")
+    codec = fit(Integer(), values)
+    again = codec.decode(*codec.encode(values))
+    assert again[400:].tolist() == [0, 0, 100]
+
+
+def test_too_few_patients_are_said():
+    few = pd.Series([3.0, 4.0, 5.0])
+    with pytest.raises(DataError, match="column 'x': fewer than 11 patients have a value") as error:
+        fit(Number(), few)
+    assert "4.0" not in str(error.value)
+    # A declared range may be told; beyond it nothing is.
+    codec = fit(Number(range=(0, 10)), few)
+    drawn = codec.decode(np.zeros(5000, dtype=int), np.random.default_rng(0).random(5000))
+    assert drawn.mean() == pytest.approx(5, abs=0.2)
+    # With a code for missing there is something to draw.
+    assert fit(Number(missing="allowed"), few).cardinality == 1
+
+
+@pytest.mark.parametrize("column", [INTEGER, NUMBER, FREE, LOG, DATE, MOMENT])
+def test_cells_never_met_find_a_code(column):
+    rng = np.random.default_rng(1)
+    codec = fit(column, typed(column, rng.normal(40, 10, 300)))
+    wild = typed(column, np.array([-1e3, 1e3, 41.7, np.nan, 0]))
+    codes, offsets = codec.encode(wild)
+    assert ((codes >= 0) & (codes < codec.cardinality)).all()
+    codec.decode(codes, offsets)
+    if isinstance(column, Number):
+        codec.encode(pd.Series([np.inf, -np.inf, 1e150]))
+
+
+def test_missing_where_it_was_never_met_goes_to_the_commonest_code():
+    codec = fit(Integer(), pd.Series([1] * 50 + [2] * 90).astype("Int64"))
+    assert codec.encode(pd.Series([pd.NA], dtype="Int64"))[0].tolist() == [1]
+    codec = fit(Boolean(), pd.Series([True] * 50 + [False] * 90).astype("boolean"))
+    assert codec.encode(pd.Series([pd.NA], dtype="boolean"))[0].tolist() == [0]
+
+
+def test_clock_times_keep_their_step():
+    rng = np.random.default_rng(0)
+    cells = pd.Series(DAY_0 + pd.to_timedelta(rng.integers(0, 50_000, 500) * 15, unit="min"))
+    codec = fit(Datetime(), cells)
+    drawn = codec.decode(*everywhere(codec, rng))
+    assert codec.state.step == 900
+    assert (drawn == drawn.dt.floor("15min")).all()
+
+
+def test_weekdays_and_last_digits_keep_their_habits():
+    rng = np.random.default_rng(0)
+    days = pd.Series(DAY_0 + pd.to_timedelta(rng.integers(0, 800, 3_000), unit="D"))
+    days = days[(days.dt.dayofweek < 5) | (rng.random(3_000) < 0.1)].reset_index(drop=True)
+    codec = fit(Date(), days)
+    codes, _ = codec.encode(days)
+    drawn = codec.decode(codes, rng.random(len(codes)))
+    assert (drawn.dt.dayofweek >= 5).mean() == pytest.approx((days.dt.dayofweek >= 5).mean(), abs=0.01)
+
+    values = rng.normal(130, 40, 3_000)
+    pressure = pd.Series(np.where(rng.random(3_000) < 0.7, 2 * np.round(values / 2), np.round(values))).astype("Int64")
+    codec = fit(Integer(), pressure)
+    codes, _ = codec.encode(pressure)
+    drawn = codec.decode(codes, rng.random(len(codes)))
+    assert (drawn % 2 == 0).mean() == pytest.approx((pressure % 2 == 0).mean(), abs=0.02)
+
+
+def test_converted_units_stay_converted():
+    rng = np.random.default_rng(0)
+    pounds = rng.normal(165, 30, 2_000).round().clip(70, 330)
+    measured = rng.normal(75, 14, 2_000).round(1).clip(30, 150)
+    kilograms = pd.Series(np.where(rng.random(2_000) < 0.6, np.round(pounds * 0.4536, 4), measured))
+    codec = fit(Number(range=(20, 200), decimals=4), kilograms)
+    codes, offsets = codec.encode(kilograms)
+    assert codec.decode(codes, offsets).equals(kilograms)
+    drawn = codec.decode(codes, rng.random(len(codes)).astype(np.float32))
+
+    def in_pounds(cells):
+        return (np.abs(cells / 0.4536 - (cells / 0.4536).round()) < 1e-6).mean()
+
+    assert in_pounds(drawn) == pytest.approx(in_pounds(kilograms), abs=0.04)
+    assert (drawn == drawn.round(1)).mean() == pytest.approx((kilograms == kilograms.round(1)).mean(), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("column", "draw"),
+    [
+        (Number(), lambda rng: rng.normal(0, 1, 2_000)),
+        (Number(), lambda rng: 1e9 + rng.random(2_000)),
+        (Number(), lambda rng: rng.standard_cauchy(2_000) * 1e-5),
+        (Number(scale="log"), lambda rng: rng.lognormal(0, 3, 2_000)),
+        (Number(decimals=2), lambda rng: rng.exponential(3, 2_000).round(2)),
+        (Integer(), lambda rng: rng.poisson(30, 2_000)),
+        (Integer(scale="log"), lambda rng: rng.lognormal(5, 2, 2_000).round()),
+        (Integer(), lambda rng: rng.negative_binomial(1, 0.1, 2_000)),
+    ],
+)
+def test_uniform_offsets_give_the_marginal_back(column, draw):
+    rng = np.random.default_rng(2)
+    values = draw(rng)
+    cells = pd.Series(values).astype(column.dtype)
+    codec = fit(column, cells)
+    codes, _ = codec.encode(cells)
+    drawn = codec.decode(codes, rng.random(len(codes)).astype(np.float32))
+    assert ks_2samp(cells.astype(float), drawn.astype(float)).statistic < 0.02
+
+
+def test_extreme_magnitudes_do_not_break_the_line():
+    rng = np.random.default_rng(0)
+    for scale in (1e-140, 1e140):
+        cells = pd.Series(rng.normal(0, scale, 300))
+        codec = fit(Number(), cells)
+        drawn = codec.decode(*everywhere(codec, rng))
+        assert np.isfinite(drawn).all()
+        codec_from_dict(Number(), codec.state.model_dump(mode="json"))
+    huge = pd.Series(rng.integers(-(2**52), 2**52, 300)).astype("Int64")
+    codec = fit(Integer(), huge)
+    codec.decode(*everywhere(codec, rng))
+
+
+# -- levels ----------------------------------------------------------------------------------------------------------
+
+LEVELS = [
+    Category(categories=("a", "b", "c", "never seen"), missing="allowed"),
+    Category(categories=(1, 2, 3, 4), missing="allowed"),
+    Category(missing="allowed"),
+    Code(system="ICD-10", missing="allowed"),
+    Ordinal(categories=("I", "II", "III", "IV", "V"), missing="allowed"),
+    Ordinal(categories=(0, 10, 20), missing="allowed"),
+    Boolean(missing="allowed"),
+    Boolean(values=(0, 1), missing="allowed"),
+    Boolean(values=("no", "yes"), missing="allowed"),
+]
+
+
+@st.composite
+def levels(draw):
+    column = draw(st.sampled_from(LEVELS))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    names = list(column.levels or ["A10", "B20", "C30.1", "D4"])
+    weights = rng.dirichlet(np.full(len(names), 0.6))
+    values = [names[i] for i in rng.choice(len(names), draw(st.sampled_from([1, 8, 40, 400])), p=weights)]
+    if draw(st.booleans()):
+        values = [None if rng.random() < 0.2 else value for value in values]
+    if column.levels is None:
+        found = sorted({value for value in values if value is not None})
+        return column, pd.Series(values, dtype=pd.CategoricalDtype(found))
+    return column, pd.Series(values, dtype=column.dtype)
+
+
+@settings(deadline=None, max_examples=150)
+@given(levels(), st.sampled_from([0, 1, 11]), st.integers(0, 10**6))
+def test_levels_decode_what_was_encoded(column_and_cells, limit, seed):
+    column, cells = column_and_cells
+    codec = fitted(column, cells, rare=limit, trim=limit)
+    if codec is None:
+        assert column.levels is None
+        return
+    codes, offsets = codec.encode(cells)
+    layout = codec.layout("x")
+    known = ~layout.never[codes]
+    again = codec.decode(codes, offsets)
+    assert again[known].astype(str).tolist() == cells[known].astype(str).tolist()
+    if column.levels is not None or limit < 2:
+        assert known.all()
+        assert again.dtype == cells.dtype
+    # What is drawn is a valid level; a pool yields each of its levels.
+    drawn = codec.decode(*everywhere(codec, np.random.default_rng(seed)))
+    assert drawn.dtype == again.dtype
+    if column.levels is not None:
+        assert set(drawn.dropna()) <= set(column.levels)
+    assert not layout.never.all()
+    again = codec_from_dict(column, json.loads(json.dumps(codec.state.model_dump(mode="json"))))
+    assert again.decode(codes, offsets).equals(codec.decode(codes, offsets))
+
+
+def test_a_rare_undeclared_level_has_no_name_and_is_never_drawn():
+    cells = pd.Series(["flu"] * 80 + ["ZZ_CANARY_7391"] * 10, dtype="category")
+    codec = fit(Category(), cells)
+    assert "CANARY" not in json.dumps(codec.state.model_dump(mode="json"))
+    assert codec.layout("x").never.tolist() == [False, True]
+    assert codec.encode(cells)[0][-1] == 1
+    # An unknown level too is one that few have.
+    assert codec.encode(pd.Series(["plague"], dtype="category"))[0].tolist() == [1]
+
+
+def test_an_unknown_level_without_a_pool_goes_to_the_commonest_code():
+    codec = fit(Code(), pd.Series(["A"] * 20 + ["B"] * 40, dtype="category"))
+    assert codec.encode(pd.Series(["C"], dtype="category"))[0].tolist() == [1]
+
+
+def test_rare_declared_levels_share_a_code():
+    column = Category(categories=("a", "b", "c", "d"))
+    cells = pd.Series(["a"] * 60 + ["c"] * 3, dtype=column.dtype)
+    codec = fit(column, cells)
+    assert codec.cardinality == 2
+    assert codec.layout("x").atoms.tolist() == [True, False]
+    drawn = codec.decode(np.ones(3_000, dtype=int), np.random.default_rng(0).random(3_000))
+    assert drawn.value_counts().drop("a").between(900, 1_100).all()
+    # Without a row in the pool there is no pool.
+    assert fit(column, cells[:60]).cardinality == 1
+
+
+def test_a_rare_ordinal_level_does_not_take_half_of_its_neighbour():
+    column = Ordinal(categories=("I", "II", "III", "IV"))
+    cells = pd.Series(["I"] * 300 + ["II"] * 200 + ["III"] * 400 + ["IV"] * 3, dtype=column.dtype)
+    codec = fit(column, cells)
+    layout = codec.layout("x")
+    assert layout.kind == "ordered"
+    assert layout.atoms.tolist() == [True, True, False]
+    codes, offsets = codec.encode(cells)
+    assert codec.decode(codes, offsets).equals(cells)
+    drawn = codec.decode(codes, np.random.default_rng(0).random(len(codes)))
+    assert 1 <= (drawn == "IV").sum() <= 15
+    # Whether one, ten or no patients hold the level cannot be told.
+    for held in (0, 1, 10):
+        others = pd.concat([cells[:900], pd.Series(["IV"] * held, dtype=column.dtype)])
+        assert fit(column, others).state.groups == codec.state.groups
+
+
+def test_a_level_no_patient_limit_protects_is_kept():
+    column = Category()
+    cells = pd.Series(["a"] * 3 + ["b"], dtype="category")
+    assert fit(column, cells, rare=0, trim=0).cardinality == 2
+
+
+def test_levels_none_of_which_may_be_named_are_said():
+    names = pd.Series([f"Z{i}" for i in range(30)], dtype="category")
+    with pytest.raises(DataError, match="none of its 30 levels is held by 11 patients") as error:
+        fit(Code(), names)
+    assert "Z1" not in str(error.value)
+    assert fit(Code(missing="allowed"), names).layout("x").never.tolist() == [True, False]
+
+
+def _numbers(data):
+    if isinstance(data, dict):
+        for value in data.values():
+            yield from _numbers(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _numbers(value)
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        yield data
