@@ -1,0 +1,21 @@
+"""Judging a synthetic table. Knows nothing of models, so anybody's table can be judged."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from synthclin.evaluation.score import Score
+from synthclin.evaluation.tasks import PredictTask
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.scoring import Evaluation, score_table
+
+__all__ = ["Evaluation", "PredictTask", "Score", "score_table"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (the names' own types stand under TYPE_CHECKING)
+    # A config only needs the tasks and gates: the learners load on first use.
+    if name in {"Evaluation", "score_table"}:
+        return getattr(import_module("synthclin.evaluation.scoring"), name)
+    raise AttributeError(f"module 'synthclin.evaluation' has no attribute '{name}'")

@@ -1,0 +1,128 @@
+"""The tables that a score compares, on one footing: as numbers, at schema precision, with their patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from synthclin.errors import DataError
+from synthclin.evaluation.features import Features
+from synthclin.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.schema import Schema
+
+__all__ = ["Comparison", "Tables", "subsample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The typed tables as they were given, and the training table with each column shuffled on its own."""
+
+    synthetic: pd.DataFrame
+    train: pd.DataFrame
+    holdout: pd.DataFrame | None
+    shuffled: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What every score gets.
+
+    Arguments:
+        schema: what the columns mean.
+        features: the columns that are judged.
+        tables: the typed tables.
+        synthetic: (rows, columns) the table that is judged, as `Features.values`.
+        train: (rows, columns) the rows that the model learnt from.
+        holdout: (rows, columns) real rows that the model never saw, or None.
+        shuffled: (rows, columns) the training rows, each column shuffled on its own: the floor.
+        train_patients: (rows,) numbers 0, 1, ... of the patients; rows of one patient share it.
+        holdout_patients: (rows,) the same for the holdout.
+        seed: the seed that all streams of `rng` come from.
+    """
+
+    schema: Schema
+    features: Features
+    tables: Tables
+    synthetic: NDArray[np.float64]
+    train: NDArray[np.float64]
+    holdout: NDArray[np.float64] | None
+    shuffled: NDArray[np.float64]
+    train_patients: NDArray[np.int64]
+    holdout_patients: NDArray[np.int64] | None
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        synthetic: pd.DataFrame,
+        *,
+        train: pd.DataFrame,
+        holdout: pd.DataFrame | None,
+        schema: Schema,
+        random_state: int = 0,
+    ) -> Comparison:
+        """Put typed tables on one footing; a holdout without rows counts as none.
+
+        Raises:
+            DataError: a table has no rows, or lacks a column that is judged.
+        """
+        if holdout is not None and holdout.empty:
+            holdout = None
+        given = {"synthetic table": synthetic, "training table": train}
+        given |= {} if holdout is None else {"holdout table": holdout}
+        judged = [name for name, column in schema.columns.items() if column.modelled and column.role != "entity"]
+        for where, table in given.items():
+            if table.empty:
+                raise DataError(where, "it has no rows", "Give a table with rows.")
+            absent = [name for name in judged if name not in table.columns]
+            if absent:
+                what = f"{len(absent)} of {len(judged)} columns of the schema are absent, '{absent[0]}' first"
+                raise DataError(where, what, "Add them, or take them out of the schema.")
+        rng = numpy_generator(random_state, "evaluation", "shuffle")
+        shuffled = pd.DataFrame({name: train[name].iloc[rng.permutation(len(train))].array for name in train.columns})
+        features = Features.of(schema, list(given.values()))
+        return cls(
+            schema=schema,
+            features=features,
+            tables=Tables(synthetic, train, holdout, shuffled),
+            synthetic=features.values(synthetic),
+            train=features.values(train),
+            holdout=None if holdout is None else features.values(holdout),
+            shuffled=features.values(shuffled),
+            train_patients=_patients(train, schema),
+            holdout_patients=None if holdout is None else _patients(holdout, schema),
+            seed=random_state,
+        )
+
+    def rng(self, *path: str | int) -> np.random.Generator:
+        """Return the generator of the stream `path`; the same path gives the same numbers."""
+        return numpy_generator(self.seed, "evaluation", *path)
+
+    def posing(self, rows: NDArray[np.float64]) -> Comparison:
+        """Return the comparison in which `rows` pose as the synthetic table: how floors and ceilings are found."""
+        return replace(self, synthetic=rows)
+
+
+def subsample(values: NDArray[np.float64], most: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return at most `most` rows, drawn without replacement, in their order."""
+    if len(values) <= most:
+        return values
+    return values[np.sort(rng.choice(len(values), most, replace=False))]
+
+
+def _patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
+    """Return (rows,) the patient of each row: by the column with the role `entity`, else every row is one."""
+    entity = next((name for name, column in schema.columns.items() if column.role == "entity"), None)
+    if entity is None or entity not in table.columns:
+        return np.arange(len(table))
+    codes, _ = pd.factorize(table[entity])
+    # A row without an identifier is a patient of its own.
+    codes = np.where(codes < 0, len(table) + np.arange(len(table)), codes)
+    return np.unique(codes, return_inverse=True)[1]

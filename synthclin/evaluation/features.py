@@ -1,0 +1,229 @@
+"""How a typed table becomes numbers: plain values for trees, codes for counting, coordinates for distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.columns import Column, Level
+    from synthclin.schema import Schema
+
+__all__ = ["Codebook", "Coordinates", "Feature", "Features"]
+
+Kind = Literal["line", "ordinal", "levels"]
+
+_DAY = 86_400e9  # nanoseconds
+_SECOND = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column that is judged.
+
+    Arguments:
+        name: the column.
+        kind: ``line`` (numbers and dates), ``ordinal`` (levels in rising order) or ``levels`` (no order).
+        column: what the schema says of it.
+        levels: the levels met in any of the tables, the schema's order first; empty for a line.
+    """
+
+    name: str
+    kind: Kind
+    column: Column
+    levels: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The columns that are judged: what a synthesizer learns, but for the patient's identity.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"bmi": {"type": "number", "decimals": 1},
+        ...                                             "sex": {"type": "category", "categories": ["F", "M"]}}})
+        >>> table = pd.DataFrame({"bmi": [21.04, None], "sex": pd.Categorical(["M", "F"], categories=["F", "M"])})
+        >>> Features.of(schema, [table]).values(table).tolist()
+        [[21.0, 1.0], [nan, 0.0]]
+    """
+
+    columns: tuple[Feature, ...]
+
+    @classmethod
+    def of(cls, schema: Schema, tables: Sequence[pd.DataFrame]) -> Features:
+        """Return the features of `schema`, with the levels that any of the typed `tables` has."""
+        return cls(
+            tuple(
+                _feature(name, column, [table[name] for table in tables])
+                for name, column in schema.columns.items()
+                if column.modelled and column.role != "entity"
+            )
+        )
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names."""
+        return tuple(feature.name for feature in self.columns)
+
+    @property
+    def on_line(self) -> NDArray[np.bool_]:
+        """(columns,) which columns are numbers or dates."""
+        return np.array([feature.kind == "line" for feature in self.columns], dtype=bool)
+
+    @property
+    def ordered(self) -> NDArray[np.bool_]:
+        """(columns,) which columns have an order: lines and ordinals."""
+        return np.array([feature.kind != "levels" for feature in self.columns], dtype=bool)
+
+    def values(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return (rows, columns) floats; NaN is missing.
+
+        Numbers at schema precision, dates in days, moments in seconds, levels as their places.
+        """
+        out = np.empty((len(table), len(self.columns)))
+        for j, feature in enumerate(self.columns):
+            out[:, j] = _values(table[feature.name], feature)
+        return out + 0.0  # turns -0.0 into 0.0, so that equal cells have equal bytes
+
+
+def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Feature:
+    if column.quantity or column.type in {"date", "datetime"}:
+        return Feature(name, "line", column)
+    # A dict is an ordered set in which 1 and True are one level, as they are in a table.
+    levels: dict[Level, None] = dict.fromkeys(getattr(column, "levels", None) or ())
+    for each in series:
+        found = each.cat.categories if isinstance(each.dtype, pd.CategoricalDtype) else each.dropna().unique()
+        levels |= dict.fromkeys(found.tolist())
+    return Feature(name, "ordinal" if column.type == "ordinal" else "levels", column, tuple(levels))
+
+
+def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
+    if feature.kind != "line":
+        places = {level: float(place) for place, level in enumerate(feature.levels)}
+        return np.array([places.get(cell, np.nan) for cell in series.astype(object)], dtype=np.float64)
+    if feature.column.type in {"date", "datetime"}:
+        moments = series.to_numpy(dtype="datetime64[ns]")
+        unit = _DAY if feature.column.type == "date" else _SECOND
+        return np.where(np.isnat(moments), np.nan, np.floor(moments.astype(np.int64) / unit))
+    values: NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    decimals = getattr(feature.column, "decimals", None)
+    return values if decimals is None else np.round(values, decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Codebook:
+    """Few codes per column for counting: quantile bins or frequent levels, one for other levels, the last for missing.
+
+    Arguments:
+        edges: per column, upper ends of all bins but the last; for levels, none.
+        kept: per column, the places of the levels that have a code of their own; for lines, none.
+        cardinalities: per column, how many codes there are.
+    """
+
+    edges: tuple[NDArray[np.float64], ...]
+    kept: tuple[NDArray[np.float64], ...]
+    cardinalities: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, features: Features, values: NDArray[np.float64], *, bins: int = 10, min_rows: int = 11, most: int = 30
+    ) -> Codebook:
+        """Learn at most `bins` quantile bins, or the `most` frequent levels that `min_rows` rows have."""
+        edges, kept, cardinalities = [], [], []
+        empty = np.empty(0)
+        for feature, column in zip(features.columns, values.T, strict=True):
+            seen = column[~np.isnan(column)]
+            if feature.kind == "line":
+                cuts = np.quantile(seen, np.arange(1, bins) / bins, method="inverted_cdf") if len(seen) else empty
+                # A cut at the maximum would leave the last bin empty.
+                cuts = np.unique(cuts[cuts < seen.max()]) if len(seen) else cuts
+                edges.append(cuts)
+                kept.append(empty)
+                cardinalities.append(len(cuts) + 2)
+            else:
+                counts = np.bincount(seen.astype(int), minlength=len(feature.levels))
+                frequent = np.argsort(-counts, kind="stable")[:most]
+                places = np.sort(frequent[counts[frequent] >= min_rows]).astype(np.float64)
+                edges.append(empty)
+                kept.append(places)
+                cardinalities.append(len(places) + 2)
+        return cls(tuple(edges), tuple(kept), tuple(cardinalities))
+
+    def codes(self, features: Features, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return (rows, columns) codes."""
+        out = np.empty(values.shape, dtype=np.int64)
+        for j, (feature, column) in enumerate(zip(features.columns, values.T, strict=True)):
+            if feature.kind == "line":
+                codes = np.searchsorted(self.edges[j], column, side="left")
+            else:
+                kept = self.kept[j]
+                place = np.searchsorted(kept, column)
+                known = place < len(kept)
+                known[known] = kept[place[known]] == column[known]
+                codes = np.where(known, place, len(kept))
+            out[:, j] = np.where(np.isnan(column), self.cardinalities[j] - 1, codes)
+        return out
+
+    def one_hot(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (rows, all codes of all columns) zeros and ones."""
+        starts = np.concatenate([[0], np.cumsum(self.cardinalities)])
+        out = np.zeros((len(codes), int(starts[-1])), dtype=np.float32)
+        np.put_along_axis(out, codes + starts[:-1], 1.0, axis=1)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """Mixed columns as points in space: ranks in [0, 1], levels at distance one from each other, missing apart.
+
+    Ranks are taken within the table that the coordinates were learnt from; an
+    unknown level lies at distance 1/sqrt(2) from every other.
+
+    Arguments:
+        ladders: per column, the sorted observed values; for levels, none.
+        kept: per column, the places of the levels with a coordinate of their own; for ordered columns, none.
+    """
+
+    ladders: tuple[NDArray[np.float64] | None, ...]
+    kept: tuple[NDArray[np.float64], ...]
+
+    @classmethod
+    def of(cls, features: Features, values: NDArray[np.float64], *, most: int = 50) -> Coordinates:
+        """Learn ranks and the `most` frequent levels from `values`."""
+        ladders: list[NDArray[np.float64] | None] = []
+        kept: list[NDArray[np.float64]] = []
+        for feature, column in zip(features.columns, values.T, strict=True):
+            seen = column[~np.isnan(column)]
+            if feature.kind == "levels":
+                counts = np.bincount(seen.astype(int), minlength=len(feature.levels))
+                frequent = np.argsort(-counts, kind="stable")[:most]
+                ladders.append(None)
+                kept.append(np.sort(frequent[counts[frequent] > 0]).astype(np.float64))
+            else:
+                ladders.append(np.sort(seen))
+                kept.append(np.empty(0))
+        return cls(tuple(ladders), tuple(kept))
+
+    def place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (rows, coordinates) points."""
+        blocks: list[NDArray[np.float64]] = []
+        for ladder, kept, column in zip(self.ladders, self.kept, values.T, strict=True):
+            missing = np.isnan(column)
+            if ladder is None:
+                block = (column[:, None] == kept[None, :]) / np.sqrt(2)
+                blocks += [block, missing[:, None] / np.sqrt(2)]
+            else:
+                below, upto = np.searchsorted(ladder, column, "left"), np.searchsorted(ladder, column, "right")
+                rank = np.where(missing, 0.5, (below + upto) / max(2 * len(ladder), 1))
+                blocks += [rank[:, None], missing[:, None].astype(np.float64)]
+        return np.hstack(blocks)

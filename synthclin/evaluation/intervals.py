@@ -1,0 +1,92 @@
+"""How sure a score is: intervals for shares and means, and the resampling behind them."""
+
+from __future__ import annotations
+
+from math import nan, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from synthclin.evaluation.score import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["deal", "jackknife", "random_groups", "recentred", "resamples", "wilson"]
+
+_Z = 1.959963984540054  # two-sided 95 %
+_FEW = 11
+
+
+def wilson(k: int, n: int) -> Interval:
+    """Return Wilson's 95 % interval for a share of `k` in `n` (JASA 22:209-212, 1927).
+
+    Example:
+        >>> low, high = wilson(0, 100)
+        >>> round(low, 4), round(high, 4)
+        (0.0, 0.037)
+    """
+    if n == 0:
+        return Interval(nan, nan)
+    middle = (k + _Z**2 / 2) / (n + _Z**2)
+    half = _Z / (n + _Z**2) * sqrt(k * (n - k) / n + _Z**2 / 4)
+    # At the ends rounding would leave the share itself out.
+    return Interval(max(0.0, middle - half) if k else 0.0, min(1.0, middle + half) if k < n else 1.0)
+
+
+def resamples(
+    n: int, times: int, rng: np.random.Generator, clusters: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return (times, n) how often each row is drawn in each bootstrap sample; the rows of a cluster go together.
+
+    Fewer than 11 rows vary too little to show their own uncertainty: there is no sample of them.
+    """
+    if n < _FEW:
+        return np.empty((0, n), dtype=np.int64)
+    if clusters is not None:
+        drawn = resamples(int(clusters.max()) + 1, times, rng)
+        return drawn[:, clusters]
+    return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(times)])
+
+
+def recentred(value: float, replicates: NDArray[np.float64], low: float = 0.0, high: float = 1.0) -> Interval:
+    """Return the percentile interval of bootstrap replicates, moved so that their median falls on `value`.
+
+    A distance can only grow by resampling: replicates of a perfect match all lie
+    below it, and their plain percentiles would leave the value itself out.
+    """
+    if not len(replicates):
+        return Interval(low, high)
+    spread = np.quantile(replicates, [0.025, 0.975]) - np.median(replicates)
+    return Interval(float(np.clip(value + spread[0], low, high)), float(np.clip(value + spread[1], low, high)))
+
+
+def deal(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the numbers 0 .. n-1, dealt at random into `groups` hands of nearly equal size (fewer if n is smaller)."""
+    return [np.sort(hand) for hand in np.array_split(rng.permutation(n), max(1, min(groups, n)))]
+
+
+def jackknife(value: float, left_out: Sequence[float], low: float = 0.0, high: float = 1.0) -> Interval:
+    """Return a t interval from the scores with one group of rows left out each (Wolter 2007, chapter 4)."""
+    k = len(left_out)
+    if k < 2:
+        return Interval(low, high)
+    error = sqrt((k - 1) / k * float(np.sum((np.asarray(left_out) - np.mean(left_out)) ** 2)))
+    return _t_interval(value, error, k - 1, low, high)
+
+
+def random_groups(value: float, by_group: Sequence[float], low: float = 0.0, high: float = 1.0) -> Interval:
+    """Return a t interval from the scores of disjoint groups that make up the rows (Wolter 2007, chapter 2)."""
+    scores = np.asarray([score for score in by_group if not np.isnan(score)])
+    k = len(scores)
+    if k < 2:
+        return Interval(low, high)
+    return _t_interval(value, float(scores.std(ddof=1)) / sqrt(k), k - 1, low, high)
+
+
+def _t_interval(value: float, error: float, freedom: int, low: float, high: float) -> Interval:
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    return Interval(max(low, value - half), min(high, value + half))

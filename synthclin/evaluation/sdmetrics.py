@@ -1,0 +1,149 @@
+"""The two scores that users of SDMetrics know, computed by SDMetrics itself."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.intervals import deal, random_groups
+from synthclin.evaluation.score import Definition, Interval, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.features import Feature, Features
+
+__all__ = ["diagnostic", "metadata", "plain_table", "quality"]
+
+_TABLE = "table"
+_MOST_ROWS = 10_000
+_GROUPS = 5
+_FEW_ROWS = 1_000
+_Report = Literal["QualityReport", "DiagnosticReport"]
+
+QUALITY = Definition(
+    "sdmetrics.quality",
+    "What does the SDMetrics quality report say?",
+    "higher",
+    "overall score of SDMetrics' QualityReport: mean of column shapes and column pair trends; interval from 5 random "
+    "groups of synthetic rows (sdmetrics.dev; random groups: Wolter 2007, chapter 2)",
+)
+DIAGNOSTIC = Definition(
+    "sdmetrics.diagnostic",
+    "What does the SDMetrics diagnostic report say?",
+    "higher",
+    "overall score of SDMetrics' DiagnosticReport: mean of data validity (declared ranges and categories, else "
+    "those of the training rows) and data structure; interval from 5 random groups of synthetic rows (sdmetrics.dev)",
+)
+
+
+def quality(c: Comparison) -> Score:
+    """Score shapes of columns and trends of pairs."""
+    note = "SDMetrics leaves out pairs whose real correlation is 0.5 or less, or whose V is 0.3 or less."
+    return _scored(c, QUALITY, "QualityReport", note)
+
+
+def diagnostic(c: Comparison) -> Score:
+    """Score whether cells are valid and columns are there."""
+    return _scored(c, DIAGNOSTIC, "DiagnosticReport", "")
+
+
+def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -> Score:
+    def some(rows: NDArray[np.float64], stream: str, most: int = _MOST_ROWS) -> NDArray[np.float64]:
+        return subsample(rows, most, c.rng(definition.name, stream))
+
+    train, synthetic = some(c.train, "train"), some(c.synthetic, "synthetic")
+    value, properties = _generate(report, c.features, train, synthetic)
+    if np.isnan(value):
+        return definition.unassessable("SDMetrics could not compute it on these rows.", n=len(synthetic))
+    few = some(c.train, "few", _FEW_ROWS)
+    return definition.score(
+        value,
+        _interval(report, c, value, synthetic, few),
+        n=len(synthetic),
+        floor=_generate(report, c.features, few, some(c.shuffled, "shuffled", _FEW_ROWS))[0],
+        ceiling=None if c.holdout is None else _generate(report, c.features, train, some(c.holdout, "holdout"))[0],
+        notes=[note, f"A random {len(synthetic)} rows were used." if len(synthetic) < len(c.synthetic) else ""],
+        details={"properties": properties},
+    )
+
+
+def _interval(
+    report: _Report, c: Comparison, value: float, synthetic: NDArray[np.float64], real: NDArray[np.float64]
+) -> Interval:
+    """Return an interval from groups of synthetic rows; large groups are cut short, for SDMetrics takes its time."""
+    rng = c.rng("sdmetrics", report, "groups")
+    hands = [subsample(synthetic[hand], _FEW_ROWS, rng) for hand in deal(len(synthetic), _GROUPS, rng)]
+    scores = [_generate(report, c.features, real, hand)[0] for hand in hands if len(hand) > 1]
+    known = np.array([score for score in scores if not np.isnan(score)])
+    if len(known) < 2:
+        return Interval(0.0, 1.0)
+    # A group that was cut short varies more than all its rows would.
+    shrink = np.sqrt(sum(map(len, hands)) / len(synthetic))
+    return random_groups(value, (value + shrink * (known - known.mean())).tolist())
+
+
+def _generate(
+    report: _Report, features: Features, real: NDArray[np.float64], synthetic: NDArray[np.float64]
+) -> tuple[float, dict[str, Any]]:
+    """Return the overall score and that of each property; NaN where SDMetrics has none."""
+    from sdmetrics import reports  # noqa: PLC0415 (brings plotly along and takes seconds)
+
+    generated = getattr(reports, report)()
+    with warnings.catch_warnings():
+        # Constant columns and empty sets of pairs: SDMetrics scores them NaN, warns, and leaves them out of its means.
+        warnings.simplefilter("ignore")
+        generated.generate(
+            {_TABLE: plain_table(features, real)},
+            {_TABLE: plain_table(features, synthetic)},
+            metadata(features),
+            verbose=False,
+        )
+        properties = generated.get_properties()
+        scores = dict(zip(properties["Property"], properties["Score"].astype(float), strict=True))
+    return float(generated.get_score()), {name: score for name, score in scores.items() if not np.isnan(score)}
+
+
+def metadata(features: Features) -> dict[str, Any]:
+    """Return SDMetrics' description of the columns that are judged, with what the schema declares of them."""
+    return {"tables": {_TABLE: {"columns": {feature.name: _column(feature) for feature in features.columns}}}}
+
+
+def _column(feature: Feature) -> dict[str, Any]:
+    words: dict[str, Any] = {"range_is_nullable": feature.column.may_be_missing}
+    if feature.kind == "line":
+        bounds = getattr(feature.column, "range", None)
+        if bounds is not None:
+            words |= {"range_min": bounds[0], "range_max": bounds[1]}
+        return words | {"sdtype": "datetime" if _moment(feature) else "numerical"}
+    declared = getattr(feature.column, "levels", None)
+    if declared is not None:
+        words["range_values"] = [str(level) for level in declared]
+    return words | {"sdtype": "categorical"}
+
+
+def plain_table(features: Features, values: NDArray[np.float64]) -> pd.DataFrame:
+    """Return rows as SDMetrics reads them: floats, moments and text, NaN where missing."""
+    return pd.DataFrame({f.name: _plain(f, column) for f, column in zip(features.columns, values.T, strict=True)})
+
+
+def _plain(feature: Feature, column: NDArray[np.float64]) -> pd.Series[Any]:
+    if _moment(feature):
+        unit = "datetime64[D]" if feature.column.type == "date" else "datetime64[s]"
+        moments = np.full(len(column), np.datetime64("NaT", "ns"))
+        known = ~np.isnan(column)
+        moments[known] = column[known].astype(np.int64).astype(unit)
+        return pd.Series(moments)
+    if feature.kind == "line":
+        return pd.Series(column)
+    labels = np.array([*map(str, feature.levels), np.nan], dtype=object)
+    return pd.Series(labels[np.where(np.isnan(column), len(feature.levels), column).astype(int)], dtype=object)
+
+
+def _moment(feature: Feature) -> bool:
+    return feature.column.type in {"date", "datetime"}

@@ -1,0 +1,192 @@
+"""Plain data behind the report's pictures: shared histograms, associations, ROC curves and the table of patients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from synthclin.evaluation.cells import MIN_CELL, merged, small, told
+from synthclin.evaluation.score import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.features import Feature
+    from synthclin.evaluation.score import Score
+
+__all__ = ["marginal_panels", "sections", "table_one"]
+
+_BINS = 20
+_MOST_LEVELS = 20
+
+
+def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
+    """Return what the pictures show, in the words of JSON, keyed by section.
+
+    ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a
+    block per column. ``pairs``: association matrices. ``detection`` and ``membership``: ROC points.
+    Real counts below 11 are merged with a neighbour or left out (None).
+    """
+    details = {score.name: score.details for score in scores}
+    out: dict[str, Any] = {
+        "rows": {
+            "train": len(c.train),
+            "holdout": 0 if c.holdout is None else len(c.holdout),
+            "synthetic": len(c.synthetic),
+        },
+        "marginals": marginal_panels(c),
+        "table_one": table_one(c),
+    }
+    pairs = details.get("fidelity.pairs", {})
+    if "real" in pairs:
+        out["pairs"] = {key: pairs[key] for key in ("columns", "real", "synthetic")}
+    for key, name in (("detection", "fidelity.detection"), ("membership", "privacy.membership")):
+        if "roc" in details.get(name, {}):
+            out[key] = {"roc": details[name]["roc"]}
+    checked: dict[str, Any] = plain(out)
+    return checked
+
+
+def marginal_panels(c: Comparison) -> list[dict[str, Any]]:
+    """Return one histogram per column on cells that both tables share.
+
+    A panel of a number or date has ``edges`` between its cells; the first and last cell are
+    open, so no extreme value is told. A panel of levels has ``labels``. ``real`` and
+    ``synthetic`` count rows per cell; ``missing`` counts empty cells.
+    """
+    return [_panel(feature, c.train[:, j], c.synthetic[:, j]) for j, feature in enumerate(c.features.columns)]
+
+
+def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> dict[str, Any]:
+    base = {"column": feature.name, "kind": feature.kind, "unit": feature.column.unit}
+    tables = {"real": real[~np.isnan(real)], "synthetic": synthetic[~np.isnan(synthetic)]}
+    cells: dict[str, Any]
+    if feature.kind == "line":
+        edges = _edges(tables["real"])
+        places = {key: np.searchsorted(edges, x, "right") for key, x in tables.items()}
+        counts = {key: np.bincount(place, minlength=len(edges) + 1) for key, place in places.items()}
+        runs = merged(counts["real"].tolist())
+        cells = {"edges": [_told_edge(feature, edges[run.start - 1]) for run in runs[1:]]}
+    else:
+        counts = {key: np.bincount(x.astype(int), minlength=len(feature.levels)) for key, x in tables.items()}
+        order, runs = _level_runs(feature, counts["real"] + 0)
+        counts = {key: n[order] for key, n in counts.items()}
+        labels = [str(feature.levels[i]) for i in order]
+        cells = {"labels": [_label(labels[run], feature) for run in runs]}
+    summed = {key: [int(n[run].sum()) for run in runs] for key, n in counts.items()}
+    missing = int(np.isnan(real).sum())
+    # The number of rows is known, so a count left out alone could be found by subtraction: the smallest goes with it.
+    hidden = small(missing) or any(map(small, summed["real"]))
+    smallest = int(np.argmin(np.where(np.array(summed["real"]) > 0, summed["real"], np.inf))) if hidden else -1
+    return (
+        base
+        | cells
+        | {
+            "real": [None if i == smallest else told(n) for i, n in enumerate(summed["real"])],
+            "synthetic": summed["synthetic"],
+            "missing": {"real": None if hidden and missing else missing, "synthetic": int(np.isnan(synthetic).sum())},
+        }
+    )
+
+
+def _edges(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round numbers between the 1st and 99th percentile, about twenty of them."""
+    if len(seen) < MIN_CELL:
+        return np.empty(0)
+    low, high = np.quantile(seen, [0.01, 0.99])
+    if low == high:
+        return np.empty(0)
+    raw = (high - low) / _BINS
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = power * next(m for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
+    if np.all(seen == np.round(seen)):
+        step = max(step, 1.0)
+    edges: NDArray[np.float64] = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return edges.round(12)
+
+
+def _label(levels: list[str], feature: Feature) -> str:
+    if len(levels) == 1:
+        return levels[0]
+    return f"{levels[0]} to {levels[-1]}" if feature.kind == "ordinal" else f"other ({len(levels)} levels)"
+
+
+def _told_edge(feature: Feature, edge: float) -> float | str:
+    if feature.column.type == "date":
+        return str(pd.Timestamp(edge, unit="D").date())
+    return pd.Timestamp(edge, unit="s").isoformat() if feature.column.type == "datetime" else float(edge)
+
+
+def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.intp], list[slice]]:
+    """Return the order of levels, and which share a cell: ordinals with neighbours, rare ones of others at the end."""
+    if feature.kind == "ordinal":
+        return np.arange(len(real)), merged(real.tolist())
+    order = np.argsort(-real, kind="stable")
+    alone = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_CELL))
+    if alone and small(int(real[order][alone:].sum())):
+        alone -= 1
+    if len(real) - alone <= 1 and not small(int(real[order][-1])):
+        alone = len(real)
+    shown = np.concatenate([np.sort(order[:alone]), order[alone:]])
+    runs = [slice(i, i + 1) for i in range(alone)]
+    return shown, runs + ([slice(alone, len(real))] if alone < len(real) else [])
+
+
+def table_one(c: Comparison) -> list[dict[str, Any]]:
+    """Return a block per column: mean, SD and quartiles, or counts and percentages per level, with the difference.
+
+    ``difference`` is standardised: of means by the pooled SD, of levels after Yang and Dalton
+    (SAS Global Forum 335-2012), missing cells left out.
+    """
+    blocks = []
+    for j, (feature, panel) in enumerate(zip(c.features.columns, marginal_panels(c), strict=True)):
+        block = {"column": feature.name, "kind": feature.kind, "unit": feature.column.unit, "missing": panel["missing"]}
+        seen = [x[~np.isnan(x)] for x in (c.train[:, j], c.synthetic[:, j])]
+        if feature.kind == "line":
+            real, synthetic = (_summary(feature, x) for x in seen)
+            told_real = real if len(seen[0]) >= MIN_CELL else dict.fromkeys(real)
+            blocks.append(block | {"real": told_real, "synthetic": synthetic, "difference": _difference(*seen)})
+            continue
+        rows = [
+            {"level": label, "real": _of(a, len(seen[0])), "synthetic": _of(b, len(seen[1]))}
+            for label, a, b in zip(panel["labels"], panel["real"], panel["synthetic"], strict=True)
+        ]
+        counts = [np.bincount(x.astype(int), minlength=len(feature.levels)) for x in seen]
+        blocks.append(block | {"levels": rows, "difference": _multinomial_difference(*counts)})
+    return blocks
+
+
+def _of(count: int | None, n: int) -> dict[str, float | None]:
+    return {"n": count, "percent": None if count is None or not n else round(100 * count / n, 1)}
+
+
+def _summary(feature: Feature, seen: NDArray[np.float64]) -> dict[str, Any]:
+    if not len(seen):
+        return dict.fromkeys(("mean", "sd", "q1", "median", "q3"))
+    quartiles = [_told_edge(feature, q) for q in np.quantile(seen, [0.25, 0.5, 0.75])]
+    moments = feature.column.type in {"date", "datetime"}
+    return {
+        "mean": None if moments else seen.mean(),
+        "sd": None if moments or len(seen) < 2 else seen.std(ddof=1),
+        **dict(zip(("q1", "median", "q3"), quartiles, strict=True)),
+    }
+
+
+def _difference(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> float | None:
+    if min(len(real), len(synthetic)) < 2:
+        return None
+    pooled = np.sqrt((real.var(ddof=1) + synthetic.var(ddof=1)) / 2)
+    return round(float((synthetic.mean() - real.mean()) / pooled), 4) if pooled > 0 else None
+
+
+def _multinomial_difference(real: NDArray[np.int64], synthetic: NDArray[np.int64]) -> float | None:
+    if not real.sum() or not synthetic.sum() or len(real) < 2:
+        return None
+    p, q = real[1:] / real.sum(), synthetic[1:] / synthetic.sum()
+    covariance = (np.diag(p) - np.outer(p, p) + np.diag(q) - np.outer(q, q)) / 2
+    return round(float(np.sqrt(max(0.0, (q - p) @ np.linalg.pinv(covariance) @ (q - p)))), 4)

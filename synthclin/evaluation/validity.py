@@ -1,0 +1,67 @@
+"""Does every synthetic row keep the rules: ranges, categories, what may be missing, and the rules between columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.cells import told
+from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.score import Definition, Score
+from synthclin.rules import violations
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+
+__all__ = ["rules"]
+
+RULES = Definition(
+    "validity.rules",
+    "Are there impossible records?",
+    "higher",
+    "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule whose "
+    "outcome is unknown for a missing value counts as held; Wilson interval (project convention)",
+)
+
+
+def rules(c: Comparison) -> Score:
+    """Score how many synthetic rows could be real."""
+    synthetic = violations(c.tables.synthetic, c.schema)
+    train = violations(c.tables.train, c.schema)
+    valid = _valid(synthetic, len(c.tables.synthetic))
+    broken = [
+        {
+            "rule": rule,
+            "synthetic": int(mask.sum()),
+            "real": told(int(train[rule].sum())) if rule in train else None,
+        }
+        for rule, mask in synthetic.items()
+    ]
+    broken = [row for row in broken if row["synthetic"] or row["real"] != 0]
+    return RULES.score(
+        valid.mean(),
+        wilson(int(valid.sum()), len(valid)),
+        n=len(valid),
+        floor=_share(c, c.tables.shuffled),
+        ceiling=None if c.tables.holdout is None else _share(c, c.tables.holdout),
+        details={
+            "rules": sorted(broken, key=lambda row: -row["synthetic"]),
+            "declared": len(synthetic),
+            "synthetic_rows": len(c.tables.synthetic),
+            "real_rows": len(c.tables.train),
+        },
+    )
+
+
+def _share(c: Comparison, table: pd.DataFrame) -> float:
+    return float(_valid(violations(table, c.schema), len(table)).mean())
+
+
+def _valid(broken: dict[str, pd.Series[bool]], rows: int) -> NDArray[np.bool_]:
+    """(rows,) which rows break no rule."""
+    masks = [mask.to_numpy(dtype=bool) for mask in broken.values()]
+    return ~np.any(masks, axis=0) if masks else np.ones(rows, dtype=bool)

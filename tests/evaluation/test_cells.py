@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.evaluation.cells import MIN_CELL, merged, small, told
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=30))
+def test_merged_cells_hold_no_small_count_and_lose_none(counts):
+    runs = merged(counts)
+    assert [i for run in runs for i in range(run.start, run.stop)] == list(range(len(counts)))
+    assert len(runs) == 1 or not any(small(sum(counts[run])) for run in runs)
+
+
+def test_only_counts_of_few_patients_are_kept_back():
+    assert told(0) == 0
+    assert [told(n) for n in (1, MIN_CELL - 1)] == [None, None]
+    assert told(MIN_CELL) == MIN_CELL

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from synthclin.evaluation import detection as module
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.detection import detection
+from synthclin.schema import Schema
+
+from .clinic import SCHEMA, shuffled
+
+
+def test_fresh_rows_pass_and_shuffled_rows_do_not(compare, fresh, train):
+    good, bad = detection(compare(fresh)), detection(compare(shuffled(train)))
+    assert good.low < 0.5 < good.high
+    assert bad.low > good.high
+    assert good.floor == pytest.approx(bad.value, abs=0.1)
+    assert good.ceiling == pytest.approx(0.5, abs=0.08)
+    assert good.n == 200
+
+
+def test_a_copy_of_the_training_rows_shows_as_memory_against_them(compare, train):
+    score = detection(compare(train))
+    assert score.details["auc_against_train"] < 0.3
+    assert score.value == pytest.approx(0.5, abs=0.1)
+
+
+def test_one_damaged_column_gives_the_rows_away(compare, fresh):
+    score = detection(compare(fresh.assign(age=(fresh["age"] + 15).clip(upper=95).astype("Int64"))))
+    assert score.low > detection(compare(fresh)).high
+    assert score.details["columns"][0]["column"] == "age"
+
+
+def test_decimals_beyond_the_schema_give_nothing_away(compare, fresh):
+    noisy = fresh.assign(bmi=fresh["bmi"] + 0.001)
+    assert detection(compare(noisy)) == detection(compare(fresh))
+
+
+def test_area_and_curve_are_those_of_the_scores(compare, fresh):
+    c = compare(fresh)
+    run = module._runs(c, c.holdout, c.holdout_patients, c.synthetic, 1, "synthetic")[0]
+    assert run.area == pytest.approx(roc_auc_score(run.synthetic, run.scores), abs=0.03)
+    assert detection(c).details["draws"][0] == run.area
+
+
+def test_rows_of_one_patient_never_cross_folds():
+    patients = np.repeat(np.arange(40), 3)
+    folds = module._folds(patients, np.random.default_rng(0))
+    assert (folds.reshape(40, 3) == folds.reshape(40, 3)[:, :1]).all()
+    assert np.unique(folds).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_repeated_rows_of_patients_are_no_advantage():
+    # Each patient has four equal rows: across folds, real rows would be recognised from their twins.
+    schema = Schema.model_validate(
+        {"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}, "y": {"type": "number"}}}
+    )
+
+    def visits(patients: int, seed: int) -> pd.DataFrame:
+        rows = np.repeat(np.random.default_rng(seed).normal(size=(patients, 2)), 4, axis=0)
+        return pd.DataFrame({"who": [f"p{i // 4}" for i in range(len(rows))], "x": rows[:, 0], "y": rows[:, 1]})
+
+    c = Comparison.of(visits(400, 1).iloc[::4], train=visits(60, 2), holdout=visits(60, 3), schema=schema)
+    assert detection(c).value < 0.65
+
+
+@pytest.mark.parametrize("rows", [None, 5])
+def test_without_enough_unseen_patients_nothing_is_said(train, holdout, fresh, rows):
+    few = None if rows is None else holdout.iloc[:rows]
+    score = detection(Comparison.of(fresh.iloc[:60], train=train.iloc[:60], holdout=few, schema=SCHEMA))
+    assert math.isnan(score.value)
+    assert "fair comparison" in score.note
+    assert 0 <= score.details["auc_against_train"] <= 1

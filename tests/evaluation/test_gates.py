@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.gates import DEFAULT_GATES, Gate, default_gates, judge, parse_gate
+from synthclin.evaluation.score import Definition, Interval
+
+
+def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", ceiling=None):
+    return Definition(name, "?", better, "toy").score(value, Interval(low, high), n=100, ceiling=ceiling)
+
+
+def status(gate, **of):
+    return judge([gate if isinstance(gate, Gate) else parse_gate(gate)], [score(**of)])[0].status
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fidelity.marginals >= 0.90", ("fidelity.marginals", ">=", 0.9)),
+        ("  privacy.copies<=1e-3 ", ("privacy.copies", "<=", 0.001)),
+        ("utility.d.time > -.05", ("utility.d.time", ">", -0.05)),
+        ("utility.blood pressure >= -0.03", ("utility.blood pressure", ">=", -0.03)),
+        ("utility.a >= b < +5.", ("utility.a >= b", "<", 5.0)),
+    ],
+)
+def test_gates_are_read(text, expected):
+    gate = parse_gate(text)
+    assert (gate.score, gate.op, gate.limit) == expected
+    assert gate.review is None
+    assert gate.source == "set by user"
+    assert parse_gate(gate.text) == gate
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "fidelity.pairs", "fidelity.pairs = 0.9", "fidelity.pairs == 0.9", ">= 0.9", "marginals >= 0.9", ". >= 1"]
+    + ["fidelity.pairs >= high", "fidelity.pairs >= nan", "fidelity.pairs >= inf", "fidelity.pairs >= 1e999"]
+    + ["0.9 <= fidelity.pairs", "fidelity.pairs => 0.9", "fidelity.pairs >= 0.9 # ok", None, 0.9],
+)
+def test_other_text_is_no_gate(text):
+    with pytest.raises(ConfigError, match="Write one such as"):
+        parse_gate(text)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read_or_refused(text):
+    try:
+        gate = parse_gate(text)
+    except ConfigError:
+        return
+    assert math.isfinite(gate.limit)
+
+
+def test_a_users_gate_is_judged_at_the_worse_end_and_knows_no_middle():
+    assert status("fidelity.marginals >= 0.88") == "PASS"
+    assert status("fidelity.marginals > 0.88") == "FAIL"
+    assert status("fidelity.marginals >= 0.89") == "FAIL"
+    assert status("fidelity.marginals <= 0.92") == "PASS"
+    assert status("fidelity.marginals <= 0.91") == "FAIL"
+    assert status("fidelity.marginals >= 0.1", value=math.nan, low=math.nan, high=math.nan) == "NOT ASSESSABLE"
+
+
+def test_a_score_that_was_not_computed_is_an_error_that_names_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'fidelity.marginals'"):
+        judge([parse_gate("fidelity.marginal >= 0.1")], [score()])
+    with pytest.raises(ConfigError, match="Scores of this run: fidelity.marginals"):
+        judge([parse_gate("x.y >= 0.1")], [score()])
+
+
+MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membership")  # <= 0.55, review to 0.60
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ceiling", "expected"),
+    [
+        (0.45, 0.54, 0.5, "PASS"),
+        (0.45, 0.58, 0.5, "REVIEW"),  # holds the limit
+        (0.45, 0.65, 0.5, "NOT ASSESSABLE"),  # from pass to fail
+        (0.56, 0.59, 0.5, "REVIEW"),
+        (0.56, 0.65, 0.5, "FAIL"),
+        (0.90, 0.95, 0.5, "FAIL"),
+        (0.60, 0.66, 0.62, "REVIEW"),  # real rows that nobody learnt from miss it too
+        (0.63, 0.66, 0.62, "REVIEW"),  # hardly worse than they
+        (0.90, 0.95, 0.62, "FAIL"),  # they do not excuse everything
+        (0.90, 0.95, None, "FAIL"),
+    ],
+)
+def test_a_default_gate_fails_only_what_is_surely_worse(low, high, ceiling, expected):
+    of = {"name": "privacy.membership", "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
+    verdict = judge([MEMBERSHIP], [score(**of, ceiling=ceiling)])[0]
+    assert verdict.status == expected
+    assert verdict.bound == high
+    assert verdict.reason.endswith(".")
+    assert verdict.missed == (expected == "FAIL")
+
+
+def test_what_cannot_be_judged_is_a_miss_only_of_a_users_gate():
+    nothing = score(value=math.nan, low=math.nan, high=math.nan)
+    strict, default = judge([parse_gate("fidelity.marginals >= 0.1"), *default_gates([nothing])], [nothing])
+    assert strict.status == default.status == "NOT ASSESSABLE"
+    assert strict.missed
+    assert not default.missed
+
+
+def test_default_gates_are_those_of_the_scores_there_are():
+    scores = [score("utility.died"), score("utility.num"), score("privacy.copies"), score("fidelity.pairs")]
+    assert [gate.score for gate in default_gates(scores)] == ["utility.died", "utility.num", "privacy.copies"]
+    assert all(gate.review is not None and gate.source != "set by user" for gate in default_gates(scores))
+    for gate in DEFAULT_GATES:
+        assert (gate.review < gate.limit) == gate.op.startswith(">")

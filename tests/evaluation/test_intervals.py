@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from synthclin.evaluation.intervals import deal, jackknife, random_groups, recentred, resamples, wilson
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_that_of_scipy(counts):
+    k, n = counts
+    expected = binomtest(k, n).proportion_ci(method="wilson")
+    assert wilson(k, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_wilson_of_nothing_is_unknown():
+    assert np.isnan(wilson(0, 0)).all()
+
+
+@given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
+def test_dealing_gives_every_row_to_one_hand(n, groups, seed):
+    hands = deal(n, groups, np.random.default_rng(seed))
+    assert sorted(np.concatenate(hands).tolist()) == list(range(n))
+    assert max(map(len, hands)) - min(map(len, hands)) <= 1
+    assert len(hands) == min(n, groups)
+
+
+def test_resamples_keep_size_and_draw_clusters_whole():
+    rng = np.random.default_rng(0)
+    assert (resamples(50, 20, rng).sum(axis=1) == 50).all()
+    clusters = np.repeat(np.arange(20), 3)
+    drawn = resamples(60, 20, rng, clusters)
+    assert drawn.shape == (20, 60)
+    assert (drawn.reshape(20, 20, 3) == drawn.reshape(20, 20, 3)[:, :, :1]).all()
+
+
+def test_few_rows_cannot_show_their_own_uncertainty():
+    assert recentred(0.4, resamples(3, 100, np.random.default_rng(0)).mean(axis=1)) == (0.0, 1.0)
+    assert jackknife(0.4, []) == (0.0, 1.0)
+    assert random_groups(0.4, [0.4, float("nan")]) == (0.0, 1.0)
+
+
+def test_recentred_interval_holds_a_value_that_all_replicates_miss():
+    low, high = recentred(1.0, np.linspace(0.9, 0.96, 101))
+    assert low == pytest.approx(0.97, abs=0.005)
+    assert high == 1.0
+
+
+@pytest.mark.parametrize("method", [jackknife, random_groups])
+def test_group_intervals_cover_a_mean(method):
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(300):
+        x = rng.normal(0.5, 0.1, 100)
+        hands = deal(100, 10, rng)
+        scores = [np.delete(x, hand).mean() if method is jackknife else x[hand].mean() for hand in hands]
+        low, high = method(x.mean(), scores)
+        held += low <= 0.5 <= high
+    assert 0.92 <= held / 300 <= 0.98

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+
+from synthclin.evaluation.score import Definition, Interval, plain
+
+
+def test_the_worse_end_follows_the_direction():
+    up, down = (
+        Definition("a.b", "?", better, "toy").score(0.5, Interval(0.4, 0.6), n=1) for better in ("higher", "lower")
+    )
+    assert (up.unfavourable, down.unfavourable) == (0.4, 0.6)
+
+
+def test_an_unknown_floor_is_none_and_empty_notes_are_left_out():
+    score = Definition("a.b", "?", "higher", "toy").score(
+        0.5, Interval(0.4, 0.6), n=np.int64(3), floor=math.nan, ceiling=np.float64(0.9), notes=["One.", "", "Two."]
+    )
+    assert score.floor is None
+    assert type(score.ceiling) is float
+    assert type(score.n) is int
+    assert score.note == "One. Two."
+
+
+def test_plain_data_survives_json_unchanged():
+    messy = {1: (np.float32(0.5), np.nan), "x": {"y": np.array([[1, 2]]), "z": [np.bool_(True), None, "text"]}}
+    clean = plain(messy)
+    assert clean == {"1": [0.5, None], "x": {"y": [[1, 2]], "z": [True, None, "text"]}}
+    assert json.loads(json.dumps(clean, allow_nan=False)) == clean

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sdmetrics.reports import DiagnosticReport, QualityReport
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.sdmetrics import diagnostic, metadata, plain_table, quality
+from synthclin.schema import Schema
+
+from .clinic import shuffled
+
+
+@pytest.mark.parametrize(("score", "report"), [(quality, QualityReport), (diagnostic, DiagnosticReport)])
+def test_scores_are_those_of_sdmetrics(compare, fresh, train, score, report):
+    # The same tables as a user of SDMetrics would write them, without our adapter.
+    def as_user(table: pd.DataFrame) -> pd.DataFrame:
+        numbers = {name: table[name].astype(float) for name in ("age", "bmi", "weight")}
+        levels = {name: table[name].astype(object) for name in ("sex", "nyha", "site")}
+        return pd.DataFrame(numbers | levels | {"seen": table["seen"], "died": table["died"].astype(str)})
+
+    columns = {name: {"sdtype": "numerical"} for name in ("age", "bmi", "weight")}
+    columns |= {name: {"sdtype": "categorical"} for name in ("sex", "nyha", "site", "died")}
+    columns |= {"seen": {"sdtype": "datetime"}}
+    direct = report()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        direct.generate(
+            {"t": as_user(train)}, {"t": as_user(fresh)}, {"tables": {"t": {"columns": columns}}}, verbose=False
+        )
+    found = score(compare(fresh))
+    # Declared ranges are wider than the training rows, so validity may only gain.
+    slack = 0.002 if report is DiagnosticReport else 1e-12
+    assert found.value == pytest.approx(direct.get_score(), abs=slack)
+    assert found.low <= found.value <= found.high
+
+
+def test_quality_falls_when_columns_are_shuffled_and_validity_when_a_range_is_left(compare, fresh, train):
+    assert quality(compare(shuffled(train, "weight"))).high < quality(compare(fresh)).low
+    broken = fresh.assign(bmi=fresh["bmi"] + 60)
+    assert diagnostic(compare(broken)).high < diagnostic(compare(fresh)).value
+
+
+def test_metadata_names_what_the_schema_declares(compare, fresh):
+    columns = metadata(compare(fresh).features)["tables"]["table"]["columns"]
+    assert columns["age"] == {"sdtype": "numerical", "range_min": 18, "range_max": 95, "range_is_nullable": False}
+    assert columns["sex"]["range_values"] == ["F", "M"]
+    assert columns["bmi"]["range_is_nullable"] is True
+    assert columns["seen"]["sdtype"] == "datetime"
+
+
+def test_plain_table_gives_back_moments_and_text(compare, fresh):
+    c = compare(fresh)
+    table = plain_table(c.features, c.synthetic)
+    assert (table["seen"] == fresh["seen"]).all()
+    assert (table["site"] == fresh["site"].astype(object)).all()
+    assert table["bmi"].isna().sum() == fresh["bmi"].isna().sum()
+
+
+def test_nothing_is_printed_or_warned(compare, fresh, capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quality(compare(fresh.assign(age=pd.array([50] * 400, dtype="Int64"), bmi=np.nan)))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_sdmetrics_cannot_score_is_not_assessable():
+    schema = Schema.model_validate({"columns": {"c": {"type": "category", "missing": "allowed"}}})
+    known = pd.DataFrame({"c": pd.Categorical(["a", "b"] * 20)})
+    unknown = pd.DataFrame({"c": pd.Categorical([None] * 40, categories=["a", "b"])})
+    score = quality(Comparison.of(unknown, train=known, holdout=None, schema=schema))
+    assert math.isnan(score.value)
+    assert "could not compute" in score.note

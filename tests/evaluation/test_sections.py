@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.evaluation.cells import small
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import pairs
+from synthclin.evaluation.sections import marginal_panels, sections, table_one
+from synthclin.schema import Schema
+
+from .clinic import SCHEMA, clinic
+
+
+def test_panels_count_every_row_on_shared_cells(compare, fresh, train):
+    panels = {panel["column"]: panel for panel in marginal_panels(compare(fresh))}
+    assert list(panels) == list(SCHEMA.columns)
+    for name, panel in panels.items():
+        cells = len(panel["edges"]) + 1 if panel["kind"] == "line" else len(panel["labels"])
+        assert len(panel["real"]) == len(panel["synthetic"]) == cells
+        assert sum(panel["synthetic"]) == fresh[name].notna().sum()
+        assert sum(panel["real"]) == train[name].notna().sum()
+    assert date.fromisoformat(panels["seen"]["edges"][0]).year in (2019, 2020)
+    assert panels["nyha"]["labels"] == ["I", "II", "III", "IV"]
+
+
+@given(st.integers(0, 50), st.integers(12, 200), st.integers(0, 30))
+def test_no_small_count_of_real_rows_is_told_or_left_to_subtraction(seed, rows, holes):
+    rng = np.random.default_rng(seed)
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "x": {"type": "number", "missing": "allowed"},
+                "c": {"type": "category", "missing": "allowed"},
+                "o": {"type": "ordinal", "categories": list("abcdef"), "missing": "allowed"},
+            }
+        }
+    )
+    levels = rng.choice(list("abcdef"), rows, p=[0.5, 0.3, 0.1, 0.05, 0.04, 0.01])
+    table = pd.DataFrame(
+        {
+            "x": rng.exponential(size=rows),
+            "c": pd.Categorical(levels),
+            "o": pd.Categorical(levels, list("abcdef"), ordered=True),
+        }
+    )
+    table.loc[: holes - 1] = np.nan
+    for panel in marginal_panels(Comparison.of(table, train=table, holdout=None, schema=schema)):
+        counts = [*panel["real"], panel["missing"]["real"]]
+        told = [count for count in counts if count is not None]
+        assert not any(map(small, told))
+        # One unknown could be found by subtraction from the number of rows, unless it is none.
+        assert len(counts) - len(told) != 1 or sum(told) == rows
+
+
+def test_extremes_are_not_told():
+    table = clinic(300, 1)
+    table.loc[0, "bmi"] = 69.9
+    panel = next(
+        p
+        for p in marginal_panels(Comparison.of(table, train=table, holdout=None, schema=SCHEMA))
+        if p["column"] == "bmi"
+    )
+    assert max(panel["edges"]) < 40
+    assert "69.9" not in json.dumps(table_one(Comparison.of(table, train=table, holdout=None, schema=SCHEMA)))
+
+
+def test_table_one_gives_means_shares_and_standardised_differences(compare, fresh, train):
+    blocks = {block["column"]: block for block in table_one(compare(fresh))}
+    assert blocks["age"]["real"]["mean"] == pytest.approx(train["age"].astype(float).mean())
+    assert blocks["age"]["synthetic"]["sd"] == pytest.approx(fresh["age"].astype(float).std())
+    assert abs(blocks["age"]["difference"]) < 0.2
+    women = blocks["sex"]["levels"][0]
+    assert women["level"] == "F"
+    assert women["real"] == {"n": (train["sex"] == "F").sum(), "percent": round(100 * (train["sex"] == "F").mean(), 1)}
+    p, q = (train["sex"] == "M").mean(), (fresh["sex"] == "M").mean()
+    expected = abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / 2)
+    assert blocks["sex"]["difference"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_sections_are_plain_json_and_hold_what_the_scores_found(compare, fresh):
+    c = compare(fresh)
+    found = sections(c, [pairs(c)])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert set(found) == {"rows", "marginals", "table_one", "pairs"}
+    assert found["rows"] == {"train": 400, "holdout": 200, "synthetic": 400}
+    assert np.shape(found["pairs"]["real"]) == (8, 8)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.utility import _r2, default_tasks, predict
+from synthclin.schema import Schema
+
+from .clinic import SCHEMA, clinic, shuffled
+
+DIED = PredictTask(target="died")
+
+
+def test_outcomes_are_predicted_unless_tasks_are_given():
+    assert default_tasks(SCHEMA) == (DIED,)
+
+
+def test_a_copy_loses_nothing_fresh_rows_little_and_shuffled_rows_all(compare, fresh, train):
+    copy, good, bad = (predict(compare(table), DIED) for table in (train, fresh, shuffled(train)))
+    assert copy.value == copy.low == copy.high == copy.ceiling == 0.0
+    assert abs(good.value) < 0.06
+    assert bad.high < good.low
+    assert bad.value == pytest.approx(bad.floor, abs=0.1)
+
+
+def test_a_lost_association_with_the_target_costs_utility(compare, fresh):
+    lost = predict(compare(shuffled(fresh, "died")), DIED)
+    assert lost.high < predict(compare(fresh), DIED).low
+    assert {row["learner"] for row in lost.details["learners"]} == {"boosted trees", "linear"}
+
+
+def test_several_classes_are_each_held_against_the_others(compare, fresh):
+    good = predict(compare(fresh), PredictTask(target="nyha"))
+    bad = predict(compare(shuffled(fresh, "nyha")), PredictTask(target="nyha"))
+    assert "each class against the others" in good.method
+    assert bad.high < good.low
+
+
+def test_numbers_are_judged_by_explained_variance(compare, fresh):
+    good = predict(compare(fresh), PredictTask(target="weight"))
+    assert good.details["measure"] == "R2"
+    assert all(row["real"] > 0.8 for row in good.details["learners"])
+    assert predict(compare(shuffled(fresh, "weight")), PredictTask(target="weight")).high < good.low
+
+
+def test_weighted_r2_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    y, predicted, weights = rng.normal(size=40), rng.normal(size=40), rng.integers(1, 4, (3, 40))
+    expected = [r2_score(y, predicted, sample_weight=w) for w in weights]
+    assert _r2(predicted, y, weights) == pytest.approx(expected)
+    assert np.isnan(_r2(predicted, np.ones(40), weights)).all()
+
+
+def test_auc_is_that_of_scikit_learn(train, holdout):
+    schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "boolean", "values": [0, 1]}}})
+    tables = [pd.DataFrame({"x": table["age"].astype(float), "y": table["died"]}) for table in (train, holdout)]
+    score = predict(
+        Comparison.of(tables[0], train=tables[0], holdout=tables[1], schema=schema), PredictTask(target="y")
+    )
+    # One rising predictor: a linear model ranks patients as the predictor does.
+    expected = roc_auc_score(tables[1]["y"].astype(int), tables[1]["x"])
+    linear = next(row for row in score.details["learners"] if row["learner"] == "linear")
+    assert linear["real"] == pytest.approx(expected)
+
+
+def test_columns_known_only_later_do_not_help(compare, fresh):
+    assert "died" not in predict(compare(fresh), PredictTask(target="age")).details["predictors"]
+
+
+def test_reasons_not_to_judge(train, holdout, fresh):
+    def note(synthetic=fresh, real=train, test=holdout, target="died"):
+        c = Comparison.of(synthetic, train=real, holdout=test, schema=SCHEMA)
+        score = predict(c, PredictTask(target=target))
+        assert math.isnan(score.value)
+        return score.note
+
+    alive = {"died": pd.array([0] * 400, dtype="Int64")}
+    assert "no holdout" in note(test=None)
+    assert "two classes" in note(real=train.assign(**alive))
+    assert "synthetic rows" in note(synthetic=fresh.assign(weight=np.nan), target="weight")
+    assert "holdout rows" in note(test=holdout.iloc[:12], target="age")
+    assert "same in all training rows" in note(real=train.assign(bmi=20.0), target="bmi")
+
+
+def test_synthetic_rows_of_one_class_teach_nothing(compare, fresh):
+    score = predict(compare(fresh.assign(died=pd.array([1] * 400, dtype="Int64"))), DIED)
+    assert all(row["synthetic"] == 0.5 for row in score.details["learners"])
+    assert "nothing can be learnt" in score.note
+    assert score.high < -0.1
+
+
+def test_a_target_that_is_not_modelled_is_refused(compare, fresh):
+    with pytest.raises(ConfigError, match="ward"):
+        predict(compare(fresh), PredictTask(target="ward"))
+
+
+def test_missing_columns_in_all_training_rows_do_not_stop_the_learners(train, holdout):
+    schema = SCHEMA
+    empty = clinic(400, 9).assign(bmi=np.nan, weight=np.nan, seen=pd.NaT)
+    empty["seen"] = pd.to_datetime(empty["seen"])
+    score = predict(Comparison.of(empty, train=train, holdout=holdout, schema=schema), DIED)
+    assert not math.isnan(score.value)
