@@ -1,0 +1,239 @@
+"""The sections on patients, prediction and rules: attacks, copied rows, usefulness, impossible records."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts import attack_roc, floor_ceiling
+from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
+from synthclin.report.likeness import curve_table, statuses
+from synthclin.report.parts import CopyDetails, MembershipDetails, RuleDetails, UtilityDetails
+from synthclin.report.questions import asked, measure_name
+from synthclin.report.words import count, interval, number, plain, plural, share, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.evaluation.gates import Verdict
+    from synthclin.evaluation.score import Score
+    from synthclin.report.parts import Pictures
+    from synthclin.report.report import Report
+
+__all__ = ["privacy_section", "rules_section", "utility_section"]
+
+_FEW_CONTROLS = 6  # a false alarm rate that rests on fewer is not read
+_MOST_RULES = 20
+
+
+def privacy_section(report: Report, pictures: Pictures) -> Section:
+    """Return what an attacker learns, and whether rows are copied."""
+    lead: list[str] = []
+    figures = []
+    attack = report.find("privacy.membership")
+    if attack is None or math.isnan(attack.value):
+        why = "No attack was run." if attack is None else f"Not assessable. {plain(attack.note, 400)}"
+        lead.append(why)
+    elif pictures.membership.roc:
+        figures.append(_attack(attack, pictures))
+    copied = report.find("privacy.copies")
+    if copied is not None and not math.isnan(copied.value):
+        figures.append(_copies(copied))
+    return Section(
+        "privacy",
+        "Can someone tell who was in the data?",
+        "Privacy",
+        statuses(report, "privacy"),
+        tuple(lead),
+        tuple(figures),
+    )
+
+
+def _attack(score: Score, pictures: Pictures) -> Figure:
+    details = MembershipDetails.model_validate(score.details)
+    few = None if not details.controls else min(_FEW_CONTROLS / details.controls, 1.0)
+    # A rate of false alarms that rests on fewer patients is neither drawn nor listed.
+    points = _from(few or 0.0, pictures.membership.roc)
+    found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
+    recognised = (
+        f"; at 10\u00a0% false alarms it recognises {share(details.tpr_at_10_percent, 1)}"
+        if details.tpr_at_10_percent is not None
+        else ""
+    )
+    if score.low > 0.5:
+        title = "The attack beats chance"
+    elif score.value <= 0.5:
+        title = "The attack does no better than chance"
+    else:
+        title = "The attack beats chance by no more than luck would explain"
+    hatch = (
+        "" if few is None else f" Hatched: fewer than {_FEW_CONTROLS} unused patients decide, so no figure is given."
+    )
+    return Figure(
+        title=title,
+        how="Share of training patients recognised (vertical) for a given rate of false alarms among unused patients "
+        f"(horizontal), both on log scales. Dashed: guessing.{hatch}",
+        plot=attack_roc("ROC curve of the membership attack on log axes", "density ratio", points, few, f"{found}."),
+        note=plain(
+            f"{found}{recognised}. The attacker sees the synthetic table and half of the holdout. {score.note} "
+            "Evidence against this attack says nothing of stronger ones, such as shadow models.",
+            700,
+        ),
+        data=(curve_table("Points of the ROC curve of the attack", points),),
+    )
+
+
+def _from(start: float, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return a rising curve from a rate of false alarms on, with its height there."""
+    later = [point for point in points if point[0] >= start]
+    earlier = [point for point in points if point[0] < start]
+    if not earlier or not later or later[0][0] == start:
+        return later
+    (x0, y0), (x1, y1) = earlier[-1], later[0]
+    return [(start, y0 + (y1 - y0) * (start - x0) / (x1 - x0)), *later]
+
+
+def _copies(score: Score) -> Figure:
+    details = CopyDetails.model_validate(score.details)
+    rows = [Row("Synthetic rows that equal a training row", (number(details.copies or 0, 0), share(score.value, 2)))]
+    if score.ceiling is not None:
+        rows.append(Row("Unused real rows that equal a training row", ("", share(score.ceiling, 2))))
+    if score.floor is not None:
+        rows.append(Row("Shuffled training rows that equal a training row", ("", share(score.floor, 2))))
+    if details.equal_size is not None:
+        held = number(details.equal_size.rows, 0)
+        rows.append(
+            Row(f"Synthetic rows that equal one of {held} training rows", ("", share(details.equal_size.train, 2)))
+        )
+        rows.append(
+            Row(f"Synthetic rows that equal one of {held} unused rows", ("", share(details.equal_size.holdout, 2)))
+        )
+    if not details.copies:
+        title = "No synthetic row equals a training row"
+    elif score.ceiling is not None and score.low <= score.ceiling:
+        title = "Synthetic rows equal training rows no more often than unused real rows do"
+    else:
+        title = f"{share(score.value, 1)} of synthetic rows equal a training row"
+    return Figure(
+        title=title,
+        how="A row counts as copied when it equals a training row in every modelled column, at schema precision.",
+        table=DataTable("Rows that equal a training row", ("Rows", "Rows found", "Share"), tuple(rows)),
+        note=plain(f"An alarm, never an all-clear: rows that are nearly copied do not count. {score.note}", 500),
+    )
+
+
+def utility_section(report: Report) -> Section:
+    """Return whether models that learn from synthetic rows predict real patients."""
+    scores = [score for score in report.scores if score.name.startswith("utility.")]
+    section = ("utility", "Do models trained on it predict real patients?", "Prediction", statuses(report, "utility"))
+    if not scores:
+        return Section(*section, ("No prediction was declared: there is no task, and no column is an outcome.",))
+    lead = tuple(
+        f"{asked(score.name).name}: not assessable. {plain(score.note, 300)}"
+        for score in scores
+        if math.isnan(score.value)
+    )
+    known = sorted((s for s in scores if not math.isnan(s.value)), key=lambda s: s.value)
+    if not known:
+        return Section(*section, lead)
+    table = tuple(row for score in known for row in _learners(score))
+    notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
+    figure = Figure(
+        title=_utility_finding(known, report.verdicts),
+        how="Always tested on the same held-out real patients. Hollow dot: trained on shuffled real rows. Solid dot at "
+        "the right: trained on as many real rows. Between them: trained on synthetic rows, with the 95 % interval of "
+        "the difference. Largest loss first.",
+        strip=tuple(_utility_row(score) for score in known),
+        ends=("\u25cb shuffled", "real \u25cf"),
+        note=" ".join(notes),
+        data=(
+            DataTable(
+                "Performance on held-out real patients, by what the model learnt from",
+                ("Target and learner", "Measure", "Shuffled", "Synthetic", "Real"),
+                table,
+                words=1,
+            ),
+        ),
+    )
+    return Section(*section, lead, (figure,))
+
+
+def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
+    by_name = {verdict.gate.score: verdict.status for verdict in verdicts}
+    if all(by_name.get(score.name) == "PASS" for score in scores):
+        return "Models trained on synthetic rows predict real patients within the limit"
+    worst = scores[0]
+    name = plain(worst.name.removeprefix("utility."), 30)
+    if worst.high < 0:
+        return f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
+    return "Trained on synthetic rows against trained on real rows"
+
+
+def _utility_row(score: Score) -> StripRow:
+    name = plain(score.name.removeprefix("utility."), 30)
+    details = UtilityDetails.model_validate(score.details)
+    means = {
+        source: _mean([getattr(one, source) for one in details.learners])
+        for source in ("real", "synthetic", "shuffled")
+    }
+    real, synthetic, shuffled = means["real"], means["synthetic"], means["shuffled"]
+    picture = None
+    if real is not None and synthetic is not None and shuffled is not None and real - shuffled > 0.01:
+        picture = floor_ceiling(name, synthetic, real + score.low, real + score.high, shuffled, real)
+    measure = measure_name(details.measure)
+    ends = interval(score.low, score.high)
+    return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _learners(score: Score) -> list[Row]:
+    details = UtilityDetails.model_validate(score.details)
+    target = plain(score.name.removeprefix("utility."), 30)
+    return [
+        Row(
+            f"{target}, {plain(one.learner, 30)}",
+            (plain(details.measure, 40), number(one.shuffled), number(one.synthetic), number(one.real)),
+        )
+        for one in details.learners
+    ]
+
+
+def rules_section(report: Report) -> Section:
+    """Return which rules synthetic rows break."""
+    score = report.find("validity.rules")
+    section = ("rules", "Are there impossible records?", "Rules", statuses(report, "rules"))
+    if score is None or math.isnan(score.value):
+        why = "No rule was checked." if score is None else f"Not assessable. {plain(score.note, 300)}"
+        return Section(*section, (why,))
+    details = RuleDetails.model_validate(score.details)
+    broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
+    if not broken:
+        what = "ranges and categories" if not details.declared else f"{number(details.declared, 0)} declared rules"
+        return Section(*section, (f"Every one of the {number(score.n, 0)} synthetic rows keeps the {what}.",))
+    guilty = [rule for rule in broken if rule.synthetic]
+    rows = tuple(
+        Row(
+            plain(rule.rule, 90),
+            (_times(rule.real), number(rule.synthetic, 0), share(rule.synthetic / max(score.n, 1), 1)),
+        )
+        for rule in broken[:_MOST_RULES]
+    )
+    more = "" if len(broken) <= _MOST_RULES else f" {len(broken) - _MOST_RULES} more are in report.json."
+    rules = plural(len(guilty), "rule is", "rules are")
+    figure = Figure(
+        title=f"{rules[:1].upper()}{rules[1:]} broken by synthetic rows",
+        how="Declared ranges, categories, missing values and rules between columns, most often broken first. A rule "
+        "whose outcome is unknown, because a value is missing, counts as held.",
+        table=DataTable("Broken rules", ("Rule", "Real rows", "Synthetic rows", "Share"), rows),
+        note=f"Share of rows that keep all rules: {asked(score.name).write(score.value)} "
+        f"({asked(score.name).write_interval(score)}).{more}",
+    )
+    return Section(*section, (), (figure,))
+
+
+def _times(real: int | None) -> str:
+    return count(1) if real is None else count(real)

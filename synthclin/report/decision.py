@@ -1,0 +1,245 @@
+"""Page one, on which a reviewer decides: one sentence, one row per question, three facts, the limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from synthclin.report.charts import GateScale, gate_bar
+from synthclin.report.parts import AssociationDetails, MarginalDetails
+from synthclin.report.questions import answers
+from synthclin.report.record import Provenance
+from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.report.questions import Answer
+    from synthclin.report.report import Report
+
+__all__ = ["Decision", "decision"]
+
+_LOST = -0.10  # a change of an association worth a line on page one
+_MOST_LIMITS = 5
+_STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One question with everything that decides it."""
+
+    section: str
+    question: str
+    answer: str
+    status: str
+    value: str
+    interval: str
+    unit: str
+    bar: Markup | None
+    limit: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One of the three facts under the table."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the table must not be used for, or what is not known of it."""
+
+    headline: str
+    text: str
+
+
+_ALWAYS = (
+    Limit("Not measured here:", "learning a secret, singling out or linking a patient, subgroups, effect estimates."),
+    Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Page one."""
+
+    edition: str
+    title: str
+    sentence: Markup
+    meta: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[DecisionRow, ...]
+    facts: tuple[Fact, ...]
+    limits: tuple[Limit, ...]
+    tool: str
+
+
+def decision(report: Report) -> Decision:
+    """Return what page one shows."""
+    facts = Provenance.model_validate(report.provenance)
+    questions = answers(report.verdicts)
+    statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
+    guarantee = _dp_row(facts.dp)
+    name = "Synthetic table" if facts.name is None else f"{plain(facts.name, 90)}, synthetic version"
+    version = facts.versions.get("synthclin")
+    tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
+    return Decision(
+        edition=report.edition,
+        title=name[:1].upper() + name[1:],
+        sentence=sentence([*statuses, (guarantee.status, "")]),
+        meta=_meta(facts, tool),
+        rows=(*(_row(report, answer) for answer in questions), guarantee),
+        facts=(_strongest_attack(report), _weakest_column(report), _smallest_leak()),
+        limits=limits(report),
+        tool=tool,
+    )
+
+
+def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
+    """Return the counts of statuses, then what needs review or fails.
+
+    Arguments:
+        statuses: for each question its status, and what is wrong where it is not passed.
+
+    Example:
+        >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
+        One of two questions passes. One <b>fails</b>: rows are copied.
+    """
+    troubles = {word: [trouble for status, trouble in statuses if status == word] for word in _STATUSES}
+    passed, unknown = len(troubles["PASS"]), len(troubles["NOT ASSESSABLE"])
+    verb = "passes" if passed == 1 else "pass"
+    parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
+    for status, one, many in (("REVIEW", "needs", "need"), ("FAIL", "fails", "fail")):
+        told = troubles[status]
+        if told:
+            verb = one if len(told) == 1 else many
+            marked = Markup("{} <b>review</b>").format(verb) if status == "REVIEW" else Markup("<b>{}</b>").format(verb)
+            shown = [*told[:3], *([f"{len(told) - 3} more"] if len(told) > 3 else [])]
+            parts.append(Markup("{} {}: {}.").format(_start(len(told)), marked, listed(shown)))
+    if unknown:
+        parts.append(Markup("{} {} not assessable.").format(_start(unknown), "is" if unknown == 1 else "are"))
+    return Markup(" ").join(parts)
+
+
+def limits(report: Report) -> tuple[Limit, ...]:
+    """Return the biggest limits: what fails, what needs review, what was lost, what nobody looked at."""
+    asked_for = answers(report.verdicts)
+    found = [
+        Limit(f"{_sentence_case(_clause(answer))}.", _advice(answer))
+        for status in ("FAIL", "REVIEW")
+        for answer in asked_for
+        if answer.verdict.status == status
+    ]
+    unknown = [answer.question.name for answer in asked_for if answer.verdict.status == "NOT ASSESSABLE"]
+    if unknown:
+        found.append(Limit("Not assessable:", f"{listed(unknown)}. What is not assessable never counts as passed."))
+    pairs = report.find("fidelity.pairs")
+    lost = AssociationDetails.model_validate(pairs.details).lost[:1] if pairs is not None else []
+    if lost and lost[0].change <= _LOST:
+        names = listed([plain(name, 24) for name in lost[0].columns])
+        strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"
+        found.append(Limit(f"The link between {names} is too weak.", f"Its strength of {strength}."))
+    found = found[: _MOST_LIMITS - len(_ALWAYS)]
+    return (*found, *_ALWAYS)
+
+
+def _clause(answer: Answer) -> str:
+    return answer.question.doubt if answer.verdict.status == "REVIEW" else answer.question.trouble
+
+
+def _advice(answer: Answer) -> str:
+    return plain(answer.verdict.reason, 160) if answer.verdict.status == "REVIEW" else answer.question.advice
+
+
+def _row(report: Report, answer: Answer) -> DecisionRow:
+    gate, question, status = answer.verdict.gate, answer.question, answer.verdict.status
+    score = report[gate.score]
+    known = all(map(math.isfinite, (score.value, score.low, score.high)))
+    scale = GateScale(question.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
+    told = question.answer(score) if known else answer.verdict.reason
+    if known and status == "NOT ASSESSABLE":
+        told = "The interval reaches from PASS to FAIL: too few rows to decide."
+    return DecisionRow(
+        section=question.section,
+        question=question.title or plain(score.question, 140),
+        answer=plain(told, 200),
+        status=status,
+        value=question.write(score.value),
+        interval=question.write_interval(score),
+        unit=question.unit if answer.many == 1 else f"{question.unit}, worst of {answer.many} targets",
+        bar=gate_bar(scale, score.value, score.low, score.high, question.write_limit) if known else None,
+        limit=question.limit(gate),
+        source=plain(gate.source, 80),
+    )
+
+
+def _dp_row(dp: str | None) -> DecisionRow:
+    return DecisionRow(
+        section="methods",
+        question="Is there a differential privacy guarantee?",
+        answer="None was asked of the model. This report itself is not differentially private."
+        if dp is None
+        else f"{plain(dp, 120)} This report itself is not differentially private.",
+        status="NOT ASSESSABLE",
+        value="none stated" if dp is None else "stated",
+        interval="",
+        unit="",
+        bar=None,
+        limit="Declared before the run",
+        source="intended use",
+    )
+
+
+def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    rows = facts.rows.get("synthetic")
+    size = NOT_ASSESSABLE if rows is None else f"{number(rows, 0)} rows"
+    size += "" if facts.columns is None else f", {number(facts.columns, 0)} columns judged"
+    holdout = facts.rows.get("holdout")
+    held = "without holdout" if not holdout else f"held against {number(holdout, 0)} unused real rows"
+    seed = facts.seed if facts.seed is not None else facts.random_state
+    return (
+        ("Intended use", (plain(facts.intended_use or "not declared", 120),)),
+        ("Recipient and access", (plain(facts.recipient or "not declared", 120),)),
+        ("File", (size, held)),
+        ("Run", (tool, "" if seed is None else f"seed {seed}")),
+    )
+
+
+def _strongest_attack(report: Report) -> Fact:
+    score = report.find("privacy.membership")
+    if score is None or math.isnan(score.value):
+        why = "no attack was run" if score is None else shorten(plain(score.note, 200), 110)
+        return Fact("Strongest attack found", NOT_ASSESSABLE, why)
+    ends = interval(score.low, score.high)
+    note = f"{ends}; one attack tried, by an attacker who holds half of the holdout"
+    return Fact("Strongest attack found", f"Density ratio, AUC {number(score.value)}", note)
+
+
+def _weakest_column(report: Report) -> Fact:
+    score = report.find("fidelity.marginals")
+    columns = MarginalDetails.model_validate(score.details).columns if score is not None else []
+    if not columns:
+        return Fact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
+    low = min(columns, key=lambda column: column.value)
+    fresh = "" if low.ceiling is None else f"; fresh real rows reach {number(low.ceiling)}"
+    return Fact(
+        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{fresh}"
+    )
+
+
+def _smallest_leak() -> Fact:
+    return Fact("Smallest leak this suite detects", "not measured", "no known leaks were planted to test the attack")
+
+
+def _start(n: int) -> str:
+    return _sentence_case(plural(n, "x").partition(" ")[0] if n else "none")
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

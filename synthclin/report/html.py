@@ -1,0 +1,73 @@
+"""The report as one page: no script, no network, no other file."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from synthclin.report.answers import privacy_section, rules_section, utility_section
+from synthclin.report.appendix import limits_section, methods_section, source_section
+from synthclin.report.decision import decision
+from synthclin.report.likeness import detection_section, fidelity_section
+from synthclin.report.parts import Pictures
+
+if TYPE_CHECKING:
+    from synthclin.report.report import Report
+
+__all__ = ["render"]
+
+
+def render(report: Report) -> str:
+    """Return the page. All text of the report is escaped; the style is allowed by its hash alone."""
+    pictures = Pictures.model_validate(report.sections)
+    style = _style()
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            style=Markup(style),  # noqa: S704 (our own style sheet)
+            style_hash=f"sha256-{digest}",
+            page=decision(report),
+            sections=(
+                source_section(report, pictures),
+                privacy_section(report, pictures),
+                fidelity_section(report, pictures),
+                detection_section(report, pictures),
+                utility_section(report),
+                rules_section(report),
+                limits_section(report),
+                methods_section(report),
+            ),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("synthclin.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_unbroken,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _unbroken(value: object) -> object:
+    """Keep a number and its percent sign on one line."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
+
+
+@cache
+def _style() -> str:
+    """Return the style sheet without the comments and indents that only its readers need."""
+    source, _, _ = _environment().loader.get_source(_environment(), "report.css")  # type: ignore[union-attr]
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/"))) + "\n"

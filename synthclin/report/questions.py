@@ -1,0 +1,298 @@
+"""What the report knows of each score beyond its number: section, unit, ideal and the words it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+from synthclin.report.parts import CopyDetails, MarginalDetails, RuleDetails, UtilityDetails
+from synthclin.report.words import interval, number, percent, plain, share
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Gate, Verdict
+    from synthclin.evaluation.score import Score
+
+__all__ = ["Answer", "Question", "answers", "asked", "measure_name", "worst"]
+
+_SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How the report speaks of one score, or of all scores of a group.
+
+    Arguments:
+        section: key of the section that answers it.
+        name: the measure in a few words.
+        unit: what the number is, below it.
+        ideal: the best value there is.
+        trouble: what is wrong where the gate fails, as a clause.
+        doubt: what may be wrong where a person must look, as a clause.
+        advice: what follows for a user where the gate fails.
+        percent: whether the number is a share that reads best in percent.
+        answer: one plain sentence from the score, or nothing.
+        title: the question on page one, where the score's own is long.
+    """
+
+    section: str
+    name: str
+    unit: str
+    ideal: float
+    trouble: str
+    doubt: str
+    advice: str
+    percent: bool = False
+    answer: Callable[[Score], str] = lambda _: ""
+    title: str = ""
+
+    def write(self, value: float | None) -> str:
+        """Return a value of the score as text."""
+        return share(value, 1) if self.percent else number(value)
+
+    def write_interval(self, score: Score) -> str:
+        """Return the 95 % interval as text, or nothing."""
+        if self.percent:
+            return interval(100 * score.low, 100 * score.high, 1)
+        return interval(score.low, score.high)
+
+    def write_limit(self, value: float) -> str:
+        """Return a limit as short as it was set."""
+        if self.percent:
+            return percent(round(100 * value, 6), 0 if round(100 * value, 6).is_integer() else 1)
+        digits = len(f"{value:.6f}".rstrip("0").partition(".")[2])
+        return number(value, max(digits, 2))
+
+    def limit(self, gate: Gate) -> str:
+        """Return what the gate asks for, as a sentence fragment."""
+        end = "Lower" if gate.op.startswith(">") else "Upper"
+        sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
+        return f"{end} bound {sign}\u00a0{self.write_limit(gate.limit)}"
+
+
+def asked(name: str) -> Question:
+    """Return how the report speaks of the score `name`; a score it does not know gets neutral words.
+
+    Example:
+        >>> asked("utility.died").section, asked("house.own").unit
+        ('utility', 'house.own')
+    """
+    if name.startswith("utility."):
+        return _utility(plain(name.removeprefix("utility."), 40))
+    if name in _QUESTIONS:
+        return _QUESTIONS[name]
+    told = plain(name, 40)
+    return Question(
+        section="fidelity",
+        name=told,
+        unit=told,
+        ideal=1.0,
+        trouble=f"{told} misses its limit",
+        doubt=f"{told} may miss its limit",
+        advice="See its note.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question of page one: the verdict that decides it, out of `many` of its kind."""
+
+    verdict: Verdict
+    question: Question
+    many: int = 1
+
+
+def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
+    """Return the questions of page one in their order; all predictions are one question, decided by the worst."""
+    names = list(_QUESTIONS)
+    told: list[tuple[int, Answer]] = []
+    predictions: list[Verdict] = []
+    for verdict in verdicts:
+        name = verdict.gate.score
+        if name.startswith("utility."):
+            predictions.append(verdict)
+            continue
+        told.append((2 * names.index(name) if name in names else 2 * len(names), Answer(verdict, asked(name))))
+    if predictions:
+        decides = min(predictions, key=_badness)
+        answer = Answer(decides, asked(decides.gate.score), len(predictions))
+        told.append((2 * names.index("validity.rules") - 1, answer))
+    return [answer for _, answer in sorted(told, key=lambda item: item[0])]
+
+
+def _badness(verdict: Verdict) -> tuple[int, float]:
+    """Rank verdicts of predictions, worst first: by status, then by what is lost."""
+    return _SEVERITY.index(verdict.status), verdict.bound if isfinite(verdict.bound) else inf
+
+
+def measure_name(measure: str) -> str:
+    """Return the name of a measure of prediction without what stands behind it.
+
+    Example:
+        >>> measure_name("AUC (mean of each class against the others)")
+        'AUC'
+    """
+    name = plain(measure.partition(" ")[0], 20)
+    return "R\u00b2" if name == "R2" else name
+
+
+def worst(statuses: list[str]) -> str | None:
+    """Return the status that a section shows; one that cannot be judged never counts as PASS."""
+    return min(statuses, key=_SEVERITY.index, default=None)
+
+
+def _chance(score: Score, sentence: str) -> str:
+    return sentence.format(share(score.value)) + "; guessing would in 50\u00a0%."
+
+
+def _marginals(score: Score) -> str:
+    columns = MarginalDetails.model_validate(score.details).columns
+    if not columns:
+        return ""
+    low = min(columns, key=lambda column: column.value)
+    fresh = "" if score.ceiling is None else f" On average fresh real rows reach {number(score.ceiling)}."
+    return f"Furthest from real: {plain(low.column, 30)}, at {number(low.value)}.{fresh}"
+
+
+def _pairs(score: Score) -> str:
+    return "" if score.ceiling is None else f"Fresh real rows reach {number(score.ceiling)}."
+
+
+def _copies(score: Score) -> str:
+    details = CopyDetails.model_validate(score.details)
+    if details.copies is None:
+        return ""
+    rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal a training row"
+    return f"{rows}." if score.ceiling is None else f"{rows}; of fresh real rows {share(score.ceiling, 1)} do."
+
+
+def _rules(score: Score) -> str:
+    details = RuleDetails.model_validate(score.details)
+    broken = score.n - round(score.value * score.n)
+    rules = f"{number(details.declared, 0)} declared rules" if details.declared else "ranges and categories"
+    if not broken:
+        return f"No row breaks any of the {rules}."
+    return f"{number(broken, 0)} of {number(score.n, 0)} rows break one of the {rules}."
+
+
+def _utility(target: str) -> Question:
+    def answer(score: Score) -> str:
+        details = UtilityDetails.model_validate(score.details)
+        real = [one.real for one in details.learners if one.real is not None]
+        synthetic = [one.synthetic for one in details.learners if one.synthetic is not None]
+        if not real or not synthetic:
+            return ""
+        reached = number(sum(synthetic) / len(synthetic)), number(sum(real) / len(real))
+        measure = measure_name(details.measure)
+        return f"{target}: {measure} {reached[0]} when trained on synthetic rows, {reached[1]} on real rows."
+
+    return Question(
+        section="utility",
+        name=f"Prediction of {target}",
+        unit="synthetic minus real training",
+        ideal=0.0,
+        trouble=f"models of {target} predict real patients worse",
+        doubt=f"models of {target} may predict real patients worse",
+        advice=f"Models of {target} that learn from it lose accuracy on real patients.",
+        answer=answer,
+        title="Can models that learn from it predict real patients?",
+    )
+
+
+_QUESTIONS = {
+    "privacy.membership": Question(
+        section="privacy",
+        name="Membership attack",
+        unit="AUC of the attack, 0.5 is a coin toss",
+        ideal=0.5,
+        trouble="patients are recognisable",
+        doubt="patients may be recognisable",
+        advice="An attacker who holds a reference sample learns who took part more often than by guessing.",
+        answer=lambda score: _chance(
+            score, "Of one patient who was in and one who was not, it finds the right one in {}"
+        ),
+    ),
+    "privacy.copies": Question(
+        section="privacy",
+        name="Copied rows",
+        unit="share of synthetic rows",
+        ideal=0.0,
+        trouble="rows repeat training rows",
+        doubt="rows may repeat training rows",
+        advice="Some synthetic rows equal a training row in every column.",
+        percent=True,
+        answer=_copies,
+    ),
+    "fidelity.marginals": Question(
+        section="fidelity",
+        name="Single columns",
+        unit="mean agreement of columns",
+        ideal=1.0,
+        trouble="columns differ from the real ones",
+        doubt="columns may differ from the real ones",
+        advice="Look at the columns below before using them.",
+        answer=_marginals,
+    ),
+    "fidelity.pairs": Question(
+        section="fidelity",
+        name="Pairs of columns",
+        unit="mean agreement of pairs",
+        ideal=1.0,
+        trouble="links between columns differ",
+        doubt="links between columns may differ",
+        advice="Links between columns are weaker or stronger than in real patients.",
+        answer=_pairs,
+    ),
+    "fidelity.missingness": Question(
+        section="fidelity",
+        name="Missing cells",
+        unit="agreement of patterns",
+        ideal=1.0,
+        trouble="other cells are missing",
+        doubt="other cells may be missing",
+        advice="What is missing together differs from the real table.",
+        answer=_pairs,
+    ),
+    "fidelity.detection": Question(
+        section="detection",
+        name="Telling synthetic from real",
+        unit="AUC of a classifier, 0.5 is a coin toss",
+        ideal=0.5,
+        trouble="synthetic rows can be told from real ones",
+        doubt="synthetic rows may be told from real ones",
+        advice="A classifier sees a difference that single columns may not show.",
+        answer=lambda score: _chance(score, "Of one synthetic and one real row, it picks the synthetic one in {}"),
+    ),
+    "validity.rules": Question(
+        section="rules",
+        name="Rules kept",
+        unit="share of rows that break no rule",
+        ideal=1.0,
+        trouble="impossible records remain",
+        doubt="impossible records may remain",
+        advice="Remove or repair rows that break a rule before use.",
+        percent=True,
+        answer=_rules,
+    ),
+    "sdmetrics.quality": Question(
+        section="fidelity",
+        name="SDMetrics quality",
+        unit="overall score",
+        ideal=1.0,
+        trouble="the SDMetrics quality score misses its limit",
+        doubt="the SDMetrics quality score may miss its limit",
+        advice="See the columns and pairs below.",
+        answer=_pairs,
+    ),
+    "sdmetrics.diagnostic": Question(
+        section="fidelity",
+        name="SDMetrics diagnostic",
+        unit="overall score",
+        ideal=1.0,
+        trouble="the SDMetrics diagnostic score misses its limit",
+        doubt="the SDMetrics diagnostic score may miss its limit",
+        advice="Cells are outside of ranges or categories.",
+        answer=_pairs,
+    ),
+}

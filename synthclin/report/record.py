@@ -1,0 +1,91 @@
+"""The envelope of `report.json`: scores, gates, sections and provenance. Anything else is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+__all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "ReportRecord", "ScoreRecord"]
+
+SCHEMA_VERSION = 1
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[StrictInt, Field(ge=0)]
+# NaN is null in JSON; inside Python it stays NaN.
+Number = Annotated[float, BeforeValidator(lambda value: float("nan") if value is None else value)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ScoreRecord(_Closed):
+    """A score, as `evaluation.score.Score` has it."""
+
+    name: Annotated[StrictStr, Field(pattern=r"^[^.]+\..+$")]
+    question: StrictStr
+    value: Number
+    low: Number
+    high: Number
+    better: Literal["higher", "lower"]
+    floor: Finite | None
+    ceiling: Finite | None
+    n: Count
+    method: StrictStr
+    note: StrictStr
+    details: dict[str, Any]
+
+
+class GateRecord(_Closed):
+    """A gate and what became of it."""
+
+    score: StrictStr
+    op: Literal[">=", "<=", ">", "<"]
+    limit: Finite
+    review: Finite | None
+    source: StrictStr
+    status: Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
+    value: Number
+    bound: Number
+    reason: StrictStr
+
+
+class Provenance(BaseModel):
+    """Where the figures come from: no time, path, user or host; other keys may hold short facts.
+
+    Arguments:
+        name: of the study.
+        seed: of the run that made the table.
+        random_state: of the evaluation.
+        versions: of Python and packages.
+        rows: of the tables ``train``, ``holdout`` (0 where there was none) and ``synthetic``.
+        columns: how many columns were judged.
+        intended_use: declared by the user.
+        recipient: declared by the user, with the kind of access.
+        dp: the differential privacy guarantee as a sentence; None where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    __pydantic_extra__: dict[str, StrictStr | StrictInt | StrictBool | Finite | None]
+
+    name: StrictStr | None = None
+    seed: StrictInt | None = None
+    random_state: StrictInt | None = None
+    versions: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    rows: dict[Literal["train", "holdout", "synthetic"], Count] = Field(default_factory=dict)
+    columns: Count | None = None
+    intended_use: StrictStr | None = None
+    recipient: StrictStr | None = None
+    dp: StrictStr | None = None
+
+
+class ReportRecord(_Closed):
+    """The whole file."""
+
+    schema_version: Literal[1]
+    edition: Literal["internal"]
+    scores: list[ScoreRecord]
+    gates: list[GateRecord]
+    sections: dict[StrictStr, Any]
+    provenance: Provenance
