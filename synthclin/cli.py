@@ -1,0 +1,394 @@
+"""The command line: results on stdout, everything else on stderr, and an exit code that a script can trust."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import synthclin
+from synthclin.errors import ConfigError, OutputError
+from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.terminal import show_json, show_status, show_table, show_text, warn
+
+if TYPE_CHECKING:
+    from synthclin.columns import AnyColumn
+    from synthclin.report import Report
+    from synthclin.validation import Finding
+
+# Commands import what they need themselves: `synthclin --help` does not wait for torch.
+# ruff: noqa: PLC0415
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="synthclin",
+    help="Synthetic clinical tables that researchers can use and data-sharing reviewers can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+schema_app = typer.Typer(name="schema", help="What the columns of a table mean.", no_args_is_help=True)
+app.add_typer(schema_app)
+
+Override = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
+]
+Declared = Annotated[
+    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
+TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        show_text(f"synthclin {synthclin.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Synthetic clinical tables that researchers can use and data-sharing reviewers can trust."""
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    overrides: Override = [],  # noqa: B006 - typer reads it, nobody writes it
+    dry: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan; write nothing.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Make the synthetic tables and the report of a study; exit code 3 if a gate is missed."""
+    from synthclin import pipeline
+    from synthclin.config import load
+
+    study = load(config, overrides)
+    with _manners(quiet):
+        if dry:
+            plan = pipeline.dry_run(study, tell=_teller(quiet))
+            (show_json if as_json else _show_plan)(plan)
+            return DONE
+        done = pipeline.run(study, overwrite=overwrite, tell=_teller(quiet))
+    if as_json:
+        show_json({"folder": done.folder.as_posix(), **_verdict(done.report)})
+    else:
+        _show_verdict(done.report)
+        show_text(f"written to {done.folder.as_posix()}/")
+    return _exit_code(done.report)
+
+
+@schema_app.command("infer")
+def schema_infer(
+    data: TableFile,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="A YAML file.")] = None,
+    declare: Declared = [],  # noqa: B006 - typer reads it, nobody writes it
+    overwrite: Overwrite = False,
+) -> int:
+    """Guess a schema from a table; every guess is marked as one."""
+    from synthclin.files import write_atomic
+    from synthclin.inference import infer, to_commented_yaml
+    from synthclin.tables import read_table
+
+    if output is not None:
+        _check_free(output, overwrite)
+    declared = _declared(declare)
+    text = to_commented_yaml(infer(read_table(data), declared))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomic(output, text, overwrite=overwrite)
+        show_text(f"written to {output}; look it over, every guess is marked")
+    return DONE
+
+
+def _declared(texts: list[str]) -> dict[str, AnyColumn]:
+    """Return the columns that `--declare COLUMN=TYPE` names."""
+    from synthclin.documents import validate
+    from synthclin.schema import Schema
+
+    columns = {}
+    for text in texts:
+        name, equals, kind = text.rpartition("=")
+        if not equals or not name:
+            raise ConfigError(f"--declare {text}", "is not COLUMN=TYPE", "Write it as `--declare diary=text`.")
+        columns[name] = {"type": kind.strip()}
+    return dict(validate(Schema, {"columns": columns}, "--declare").columns) if columns else {}
+
+
+@schema_app.command("check")
+def schema_check(
+    data: TableFile,
+    schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="A YAML schema.")],
+    as_json: AsJson = False,
+) -> int:
+    """List where a table breaks a schema: row numbers, never values; exit code 2 if it does."""
+    from synthclin.schema import Schema
+    from synthclin.tables import read_table
+    from synthclin.validation import check
+
+    findings = check(read_table(data), Schema.read(schema))
+    broken = any(finding.severity == "error" for finding in findings)
+    if as_json:
+        show_json({"valid": not broken, "findings": [_finding(finding) for finding in findings]})
+    elif findings:
+        rows = [[f.severity, f.where, f.what, f.remedy] for f in findings]
+        show_table(["severity", "where", "what", "remedy"], rows)
+    else:
+        show_text("the table satisfies its schema")
+    return WRONG_USE if broken else DONE
+
+
+@app.command()
+def fit(
+    config: ConfigFile,
+    output: Output,
+    overrides: Override = [],  # noqa: B006
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Learn the table of a study and write the model folder."""
+    from synthclin import pipeline
+    from synthclin.config import load
+    from synthclin.files import staged_folder
+    from synthclin.models.artifact import write
+
+    study = load(config, overrides)
+    with _manners(quiet), staged_folder(output, overwrite=overwrite) as folder:
+        write(pipeline.fit(study, tell=_teller(quiet)).model, folder)
+    show_text(f"written to {output}/")
+    return DONE
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    output: Output,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")],
+    where: Annotated[str | None, typer.Option(help="A predicate that every row satisfies.")] = None,
+    mix: Annotated[
+        list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
+    ] = [],  # noqa: B006
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")] = None,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Draw rows from a model folder into a .csv or .parquet file."""
+    from synthclin.conditions import Cohort
+    from synthclin.config import parse_value
+    from synthclin.documents import validate
+    from synthclin.models import load
+    from synthclin.tables import write_table
+
+    _check_free(output, overwrite)
+    shares: dict[str, object] = {}
+    for text in mix:
+        column, _, levels = (part.strip() for part in text.partition("="))
+        shares[column] = parse_value(levels, f"--mix {column}")
+    wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
+    cohort = validate(Cohort, wanted, "sample")
+    with _manners(quiet):
+        synthesizer = load(model)
+        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
+    write_table(table, output, synthesizer.schema)
+    show_text(f"{len(table):,} rows written to {output}")
+    return DONE
+
+
+@app.command()
+def evaluate(
+    synthetic: Annotated[Path, typer.Argument(metavar="SYNTHETIC", help="The synthetic table.")],
+    train: Annotated[Path, typer.Option(metavar="TABLE", help="Real rows that the model learnt from.")],
+    schema: Annotated[Path, typer.Option(metavar="YAML", help="What the columns mean.")],
+    holdout: Annotated[Path | None, typer.Option(metavar="TABLE", help="Real rows that the model never saw.")] = None,
+    gates: Annotated[
+        list[str] | None, typer.Option(metavar="GATE", help="Such as 'fidelity.marginals >= 0.9'; may be repeated.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help=".json or .html")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Judge any synthetic table against real ones; exit code 3 if a gate is missed."""
+    from synthclin import report as reports
+    from synthclin.evaluation.gates import parse_gate
+    from synthclin.schema import Schema
+    from synthclin.tables import read_table
+
+    meaning = Schema.read(schema)
+    for gate in gates or ():
+        parse_gate(gate)
+    if output is not None:
+        _check_free(output, overwrite)
+    with _manners(quiet):
+        report = reports.evaluate(
+            read_table(synthetic, meaning),
+            train=read_table(train, meaning),
+            holdout=None if holdout is None else read_table(holdout, meaning),
+            schema=meaning,
+            gates=gates or None,
+        )
+    if output is not None:
+        report.save(output)
+    if as_json:
+        show_json(_verdict(report))
+    else:
+        _show_verdict(report)
+    return _exit_code(report)
+
+
+@app.command("report")
+def render(
+    source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> int:
+    """Render a report.json as a page."""
+    from synthclin.report import Report
+
+    _check_free(output, overwrite)
+    Report.read(source).save(output)
+    show_text(f"written to {output}")
+    return DONE
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The folder of a finished run.")],
+    as_json: AsJson = False,
+) -> int:
+    """Check that a run folder is unaltered, its tables valid and its gates passed."""
+    from synthclin.verification import verify as check_folder
+
+    outcome = check_folder(folder)
+    if as_json:
+        show_json({"intact": not outcome.problems, "problems": list(outcome.problems), **_verdict(outcome.report)})
+    else:
+        for problem in outcome.problems:
+            show_text(problem)
+        if not outcome.problems:
+            show_text(f"{outcome.files} files are as the run wrote them; the synthetic tables satisfy the schema")
+        _show_verdict(outcome.report)
+    return FAILED if outcome.problems else _exit_code(outcome.report)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Example:
+        >>> main(["run", "no-such-study.yaml", "--json"])  # doctest: +ELLIPSIS
+        {
+         "error": {
+        ...
+        2
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(
+        lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
+    )
+
+
+@contextmanager
+def _manners(quiet: bool) -> Iterator[None]:
+    """Keep progress off stderr where it is not wanted."""
+    from synthclin import progress
+
+    with progress.quiet() if quiet else ExitStack():
+        yield
+
+
+def _teller(quiet: bool) -> Callable[[Finding], None]:
+    def tell(finding: Finding) -> None:
+        if not quiet:
+            warn(str(finding))
+
+    return tell
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Refuse an output file that is taken or has no folder, before any work is done."""
+    if path.exists() and not overwrite:
+        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
+    if not path.parent.is_dir():
+        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "severity": finding.severity,
+        "where": finding.where,
+        "what": finding.what,
+        "rows": list(finding.rows),
+        "count": finding.count,
+        "remedy": finding.remedy,
+    }
+
+
+def _exit_code(report: Report) -> int:
+    return DONE if report.passed else GATES_MISSED
+
+
+def _verdict(report: Report) -> dict[str, Any]:
+    """Return what a script wants to know of a report; the rest is in report.json."""
+    document = report.to_dict()
+    scores = {score["name"]: {key: score[key] for key in ("value", "low", "high")} for score in document["scores"]}
+    return {"passed": report.passed, "gates": document["gates"], "scores": scores}
+
+
+def _show_verdict(report: Report) -> None:
+    for line in report.verdict:
+        show_status(line)
+    counts = Counter(verdict.status for verdict in report.verdicts)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    show_text(f"{'passed' if report.passed else 'NOT PASSED'}: {told or 'no gates'}")
+
+
+def _show_plan(plan: dict[str, Any]) -> None:
+    rows = plan["rows"]
+    show_text(
+        f"{plan['name']}: {rows['train']:,} rows to learn from, {rows['holdout']:,} held out, seed {plan['seed']}"
+    )
+    show_text("")
+    columns = [
+        [
+            column["name"],
+            column["type"],
+            "learnt" if column["modelled"] else "not learnt",
+            "yes" if column["missing"] else "no",
+        ]
+        for column in plan["columns"]
+    ]
+    show_table(["column", "type", "use", "may be missing"], columns)
+    show_text("")
+    show_text("model: " + ", ".join(f"{key} {value}" for key, value in plan["model"].items()))
+    show_text("")
+    tables = [["synthetic", f"{rows['synthetic']:,}", "", ""]]
+    for cohort in plan["cohorts"]:
+        wanted = cohort["where"] or "; ".join(f"{name} {shares}" for name, shares in (cohort["mix"] or {}).items())
+        tables.append([cohort["name"], f"{cohort['rows']:,}", wanted, cohort["support"]])
+    show_table(["table", "rows", "condition", "real rows behind it"], tables)
+    show_text("")
+    for gate in plan["gates"]:
+        show_text(f"gate: {gate}")
+    outputs = plan["outputs"]
+    show_text(f"would write {', '.join(outputs['files'])} to {outputs['folder']}/")
+    if outputs["exists"]:
+        show_text("which exists: a run needs --overwrite")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""A toy study: a small table, its schema and a config, fast enough to run in a test."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import settings
+
+# The same examples every time: a test that fails now and then teaches people to run it again.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+COLUMNS: dict[str, Any] = {
+    "patient": {"type": "id"},
+    "age": {"type": "integer", "range": [18, 95]},
+    "sex": {"type": "category", "categories": ["F", "M"]},
+    "bmi": {"type": "number", "range": [10, 80], "decimals": 1, "missing": "allowed"},
+    "stage": {"type": "ordinal", "categories": ["I", "II", "III"]},
+    "died": {"type": "boolean", "values": [0, 1]},
+}
+
+
+def toy_table(rows: int = 160) -> pd.DataFrame:
+    """Return `rows` invented patients whose columns depend on each other."""
+    rng = np.random.default_rng(20261122)
+    age = rng.integers(30, 90, rows)
+    sex = rng.choice(["F", "M"], rows)
+    bmi = np.round(22 + 3 * (sex == "M") + rng.normal(0, 3, rows), 1)
+    died = (rng.random(rows) < (age - 25) / 100).astype(int)
+    stage = np.array(["I", "II", "III"])[np.clip(rng.integers(0, 3, rows) + died - 1, 0, 2)]
+    table = pd.DataFrame(
+        {
+            "patient": [f"P{i:04d}" for i in range(rows)],
+            "age": age,
+            "sex": sex,
+            "bmi": bmi,
+            "stage": stage,
+            "died": died,
+        }
+    )
+    table.loc[rng.random(rows) < 0.15, "bmi"] = np.nan
+    return table
+
+
+@dataclasses.dataclass
+class Study:
+    """A folder with `data.csv` and `study.yaml`; the run would be written below `runs/`."""
+
+    folder: Path
+    config: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "study.yaml"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "runs" / "toy-7"
+
+    def table(self) -> pd.DataFrame:
+        """Return the toy table as it was written at first."""
+        return toy_table()
+
+    def write(self, table: pd.DataFrame | str | bytes | None = None) -> Path:
+        """Write config and table and return the config's path."""
+        self.path.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
+        data = self.folder / "data.csv"
+        if isinstance(table, pd.DataFrame):
+            table.to_csv(data, index=False)
+        elif table is not None:
+            data.write_bytes(table.encode() if isinstance(table, str) else table)
+        return self.path
+
+
+def toy_config() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "name": "toy",
+        "seed": 7,
+        "data": {"source": "data.csv", "holdout": 0.25},
+        "schema": {"columns": {name: dict(column) for name, column in COLUMNS.items()}},
+        "model": {"type": "gan", "effort": "quick", "device": "cpu", "width": 32, "blocks": 1},
+        "sampling": {"rows": 90, "cohorts": [{"name": "women", "rows": 20, "where": "sex == 'F'"}]},
+        "gates": ["fidelity.marginals >= 0.0"],
+    }
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A toy study in a folder of its own, which is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    made = Study(tmp_path, toy_config())
+    made.write(toy_table())
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A toy study that was run once; read it, do not change it."""
+    from synthclin import pipeline  # noqa: PLC0415 - torch loads only for the tests that train
+    from synthclin.config import load  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("finished")
+    made = Study(folder, toy_config())
+    made.write(toy_table())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        pipeline.run(load(made.path))
+    return made

@@ -1,0 +1,194 @@
+"""A report made by hand: every section has something to show, and every status occurs."""
+
+from __future__ import annotations
+
+import dataclasses
+from math import nan
+from typing import Any
+
+import pytest
+
+from synthclin.evaluation.gates import Gate, Verdict, default_gates, judge
+from synthclin.evaluation.score import Score
+from synthclin.report import Report
+
+
+def made(name: str, value: float, low: float, high: float, **words: Any) -> Score:
+    """Return a score with plain words for what a test does not care about."""
+    given: dict[str, Any] = {
+        "better": "higher",
+        "floor": None,
+        "ceiling": None,
+        "n": 400,
+        "method": "counted",
+        "note": "",
+    }
+    given |= words
+    return Score(name=name, question=f"Is {name} good?", value=value, low=low, high=high, **given)
+
+
+def panels(first: str, second: str) -> list[dict[str, Any]]:
+    """Return two histograms: a number with one small real cell, and levels of which one count is not told."""
+    return [
+        {
+            "column": first,
+            "kind": "line",
+            "unit": "mm[Hg]",
+            "edges": [80.0, 100.0, 120.0],
+            "real": [7, 150, 180, 50],
+            "synthetic": [3, 160, 190, 40],
+            "missing": {"real": 13, "synthetic": 7},
+        },
+        {
+            "column": second,
+            "kind": "levels",
+            "unit": None,
+            "labels": ["F", "M", "other (3 levels)"],
+            "real": [200, 189, None],
+            "synthetic": [210, 188, 2],
+            "missing": {"real": None, "synthetic": 0},
+        },
+    ]
+
+
+def blocks(first: str, second: str) -> list[dict[str, Any]]:
+    """Return Table 1 of the same two columns."""
+    summary = {"mean": 112.25, "sd": 17.5, "q1": 100.0, "median": 111.0, "q3": 124.0}
+    return [
+        {
+            "column": first,
+            "kind": "line",
+            "unit": "mm[Hg]",
+            "missing": {"real": 13, "synthetic": 7},
+            "real": summary,
+            "synthetic": summary | {"mean": 118.0},
+            "difference": 0.33,
+        },
+        {
+            "column": second,
+            "kind": "levels",
+            "unit": None,
+            "missing": {"real": None, "synthetic": 0},
+            "levels": [
+                {"level": "F", "real": {"n": 200, "percent": 50.5}, "synthetic": {"n": 210, "percent": 52.5}},
+                {"level": "M", "real": {"n": 189, "percent": 47.7}, "synthetic": {"n": 188, "percent": 47.0}},
+                {"level": "X", "real": {"n": None, "percent": None}, "synthetic": {"n": 2, "percent": 0.5}},
+            ],
+            "difference": None,
+        },
+    ]
+
+
+def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
+    """Return the report; `first` and `second` are its columns, `changes` replace its fields."""
+    roc = [[0.0, 0.0], [0.01, 0.03], [0.2, 0.3], [0.5, 0.65], [1.0, 1.0]]
+    scores = (
+        made(
+            "validity.rules",
+            0.9975,
+            0.986,
+            0.9996,
+            floor=0.9,
+            ceiling=1.0,
+            details={"rules": [{"rule": f"{first} > 20", "synthetic": 1, "real": None}], "declared": 3},
+        ),
+        made(
+            "fidelity.marginals",
+            0.93,
+            0.92,
+            0.94,
+            ceiling=0.96,
+            details={
+                "columns": [
+                    {
+                        "column": first,
+                        "value": 0.86,
+                        "ceiling": 0.97,
+                        "measure": "1 - KS",
+                        "missing_real": None,
+                        "missing_synthetic": 0.0175,
+                    },
+                    {"column": second, "value": 0.99, "ceiling": 0.95, "measure": "1 - TVD", "missing_synthetic": 0.0},
+                ]
+            },
+        ),
+        made(
+            "fidelity.pairs",
+            0.91,
+            0.9,
+            0.92,
+            floor=0.84,
+            ceiling=0.95,
+            details={
+                "lost": [{"columns": [first, second], "real": -0.42, "synthetic": -0.1, "change": -0.32}],
+                "invented": [],
+                "mean_change_synthetic": 0.32,
+                "largest_change_synthetic": 0.32,
+            },
+        ),
+        made(
+            "fidelity.missingness",
+            0.95,
+            0.93,
+            0.97,
+            floor=0.8,
+            ceiling=0.98,
+            details={"patterns": [{"missing": [first], "real": 0.0325, "synthetic": 0.0175}]},
+        ),
+        made(
+            "fidelity.detection",
+            0.95,
+            0.93,
+            0.97,
+            better="lower",
+            floor=0.99,
+            ceiling=0.51,
+            details={"columns": [{"column": first, "auc_drop": 0.2}]},
+        ),
+        made(
+            "utility.died",
+            -0.04,
+            -0.06,
+            -0.031,
+            floor=-0.3,
+            ceiling=0.0,
+            details={
+                "measure": "AUC",
+                "learners": [{"learner": "linear", "real": 0.8, "synthetic": 0.76, "shuffled": 0.5}],
+            },
+        ),
+        made(
+            "privacy.copies",
+            0.0,
+            0.0,
+            0.0095,
+            better="lower",
+            floor=0.0,
+            ceiling=0.01,
+            details={"copies": 0, "equal_size": {"rows": 100, "train": 0.0, "holdout": 0.0}},
+        ),
+        made("privacy.membership", nan, nan, nan, better="lower", n=0, note="There is no holdout."),
+    )
+    sections = {
+        "rows": {"train": 400, "holdout": 100, "synthetic": 400},
+        "marginals": panels(first, second),
+        "table_one": blocks(first, second),
+        "pairs": {
+            "columns": [first, second],
+            "real": [[1.0, -0.42], [-0.42, 1.0]],
+            "synthetic": [[1.0, -0.1], [-0.1, 1.0]],
+        },
+        "detection": {"roc": roc},
+    }
+    report = Report(scores, judge(default_gates(scores), scores), sections, {"name": "toy", "seed": 7})
+    return dataclasses.replace(report, **changes)
+
+
+def verdict(name: str, status: Any, *, bound: float = 0.5, review: float | None = 0.4) -> Verdict:
+    """Return a verdict on the score `name`."""
+    return Verdict(Gate(name, ">=", 0.6, review, "project convention"), status, bound, bound, "Because.")
+
+
+@pytest.fixture
+def report() -> Report:
+    return example()

@@ -1,0 +1,112 @@
+"""From tables to a report in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthclin.documents import dump_json
+from synthclin.errors import ConfigError
+from synthclin.evaluation.scoring import Evaluation
+from synthclin.report import Report, build, evaluate
+from synthclin.schema import Schema
+from tests.report.conftest import example
+
+SCHEMA = Schema.model_validate(
+    {
+        "columns": {
+            "age": {"type": "integer", "range": [0, 120]},
+            "bmi": {"type": "number", "decimals": 1, "missing": "allowed"},
+            "died": {"type": "boolean", "values": [0, 1], "role": "outcome"},
+        }
+    }
+)
+
+
+def patients(rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(30, 90, rows)
+    bmi = np.where(rng.random(rows) < 0.2, np.nan, (20 + age / 10 + rng.normal(0, 2, rows)).round(1))
+    died = (rng.random(rows) < age / 120).astype(int)
+    return pd.DataFrame({"age": pd.array(age, "Int64"), "bmi": bmi, "died": pd.array(died, "Int64")})
+
+
+@pytest.fixture(scope="module")
+def built() -> Report:
+    return evaluate(
+        patients(90, 1), train=patients(90, 2), holdout=patients(60, 3), schema=SCHEMA, provenance={"seed": 3}
+    )
+
+
+def test_a_report_of_real_scores_reads_back_and_renders_the_same(built: Report) -> None:
+    text = dump_json(built.to_dict())
+    again = Report.from_dict(json.loads(text))
+    assert dump_json(again.to_dict()) == text
+    assert again.to_html() == built.to_html()
+
+
+def test_provenance_holds_what_was_given_and_what_was_seen(built: Report) -> None:
+    assert built.provenance == {
+        "seed": 3,
+        "rows": {"train": 90, "holdout": 60, "synthetic": 90},
+        "columns": 3,
+        "random_state": 0,
+    }
+
+
+def test_default_gates_judge_what_was_scored(built: Report) -> None:
+    assert {verdict.gate.score for verdict in built.verdicts} >= {"fidelity.marginals", "utility.died"}
+    assert len(built.verdict) == len(built.verdicts)
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Replace scoring by a ready answer; the list counts how often it was asked."""
+    calls: list[int] = []
+
+    def score(*_: object, **__: object) -> Evaluation:
+        calls.append(1)
+        return Evaluation(example().scores, example().sections)
+
+    monkeypatch.setattr(build, "score_table", score)
+    return calls
+
+
+def judged(**words: object) -> Report:
+    return evaluate(patients(5, 1), train=patients(5, 2), schema=SCHEMA, **words)
+
+
+def test_gates_given_replace_the_default_ones(scored: list[int]) -> None:
+    assert [v.gate.text for v in judged(gates=["fidelity.pairs >= 0.5"]).verdicts] == ["fidelity.pairs >= 0.5"]
+    assert judged(gates=[]).verdicts == ()
+    assert len(scored) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"gates": ["fidelity.pairs is good"]},
+        {"provenance": {"seed": "seven"}},
+        {"provenance": {"rows": {"test": 3}}},
+        {"provenance": {"table": patients(2, 1)}},
+    ],
+)
+def test_wrong_words_are_refused_before_the_work_starts(scored: list[int], words: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        judged(**words)
+    assert not scored
+
+
+def test_a_gate_on_a_score_that_was_not_computed_is_an_error(scored: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"fidelity\.pairs"):
+        judged(gates=["fidelity.pears >= 0.5"])
+    assert scored
+
+
+def test_a_report_cannot_be_changed(built: Report) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        built.edition = "internal"  # type: ignore[misc]

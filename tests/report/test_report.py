@@ -1,0 +1,139 @@
+"""The report as a value: what it says, how it is written, and what it refuses to read."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthclin.documents import dump_json
+from synthclin.errors import ConfigError, GateError, OutputError
+from synthclin.report import Report
+from tests.report.conftest import example
+
+
+def test_json_round_trip(report, tmp_path: Path) -> None:
+    report.save(tmp_path / "report.json")
+    again = Report.read(tmp_path / "report.json")
+    assert again.to_dict() == report.to_dict()
+    assert again.to_html() == report.to_html()
+    assert stat.S_IMODE((tmp_path / "report.json").stat().st_mode) == 0o600
+
+
+def test_what_is_not_known_is_null_in_json(report) -> None:
+    document = json.loads(dump_json(report.to_dict()))
+    assert document["schema_version"] == 1
+    membership = next(score for score in document["scores"] if score["name"] == "privacy.membership")
+    assert membership["value"] is membership["low"] is None
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_saving_the_same_report_twice_gives_the_same_bytes(report, tmp_path: Path) -> None:
+    for name in ("a.html", "b.html", "a.json", "b.json"):
+        report.save(tmp_path / name)
+    for suffix in (".html", ".json"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report", "report.json.exe"])
+def test_other_kinds_of_files_are_refused(report, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"\.html or \.json"):
+        report.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unwritable_place_is_an_output_error(report, tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        report.save(tmp_path / "absent" / "report.html")
+
+
+def test_gates_of_the_report_decide_whether_it_passed(report) -> None:
+    assert not report.passed
+    with pytest.raises(GateError, match=r"fidelity\.detection <= 0\.75 \(FAIL\)"):
+        report.require()
+    assert example(verdicts=()).passed
+
+
+def test_required_gates_name_each_miss(report) -> None:
+    report.require("fidelity.pairs >= 0.9", "privacy.copies <= 0.01")
+    with pytest.raises(GateError) as caught:
+        report.require("fidelity.pairs >= 0.905", "privacy.membership <= 0.9", "validity.rules >= 0.5")
+    assert "2 of 3 gates are missed" in str(caught.value)
+    assert "privacy.membership <= 0.9 (NOT ASSESSABLE)" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"fidelity\.pairs"):
+        report.require("fidelity.pears >= 0.9")
+
+
+def test_lines_for_the_terminal_stand_worst_first(report) -> None:
+    statuses = [line[:14].strip() for line in report.verdict]
+    assert statuses == ["FAIL", "NOT ASSESSABLE", "REVIEW", "REVIEW", "PASS", "PASS"]
+    assert report.verdict[1].endswith("There is no holdout.")
+    assert example(verdicts=()).verdict == ()
+
+
+def test_one_row_of_the_frame_per_score(report) -> None:
+    frame = report.to_frame()
+    assert list(frame.index) == [score.name for score in report.scores]
+    assert frame.loc["fidelity.detection", "status"] == "FAIL"
+    assert frame["value"].dtype == frame["floor"].dtype == "float64"
+    assert example(scores=(), verdicts=()).to_frame().empty
+
+
+def test_scores_are_found_by_name(report) -> None:
+    assert report["fidelity.pairs"].value == 0.91
+    with pytest.raises(KeyError):
+        report["fidelity.pears"]
+
+
+def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(document: dict[str, Any]) -> None:
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split("/")]
+        place: Any = document
+        for key in parents:
+            place = place[key]
+        place[last] = value
+
+    return apply
+
+
+DAMAGE = {
+    "another version": (change("schema_version", 2), "schema_version"),
+    "another edition": (change("edition", "public"), "edition"),
+    "unknown key": (change("extra", 1), "extra"),
+    "number as text": (change("scores/0/value", "<b>0.9</b>"), "scores.0.value"),
+    "unknown status": (change("gates/0/status", "PASSED"), "gates.0.status"),
+    "gate without score": (change("gates/0/score", "fidelity.pears"), "gates.0.score"),
+    "score twice": (change("scores/1/name", "validity.rules"), "twice"),
+    "name without group": (change("scores/0/name", "rules"), "scores.0.name"),
+    "negative count": (change("scores/0/n", -1), "scores.0.n"),
+    "details of another shape": (change("scores/1/details", {"columns": [1]}), "scores.1.details"),
+    "share above one": (change("scores/1/details/columns/0/value", 7.0), "scores.1.details"),
+    "cells that disagree": (change("sections/marginals/0/real", [1, 2]), "sections: marginals.0"),
+    "edges out of order": (change("sections/marginals/0/edges", [100.0, 80.0, 120.0]), "sections: marginals.0"),
+    "half a matrix": (change("sections/pairs/real", [[1.0]]), "sections: pairs"),
+    "provenance that is no fact": (change("provenance/host", {"name": "x"}), "provenance.host"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_report_is_refused_with_its_place(report, tmp_path: Path, name: str) -> None:
+    apply, place = DAMAGE[name]
+    document = json.loads(dump_json(report.to_dict()))
+    apply(document)
+    path = tmp_path / "report.json"
+    path.write_text(dump_json(document), encoding="utf-8")
+    with pytest.raises(ConfigError, match=place.replace(".", r"\.")) as caught:
+        Report.read(path)
+    assert str(caught.value).startswith(str(path))
+    assert "<b>0.9</b>" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{", '{"schema_version": 1}', '{"a": NaN}'])
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "report.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        Report.read(tmp_path / "report.json")

@@ -1,0 +1,55 @@
+"""How numbers and names are written."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.report.words import count, interval, listed, number, plain, plural, sensible, share, signed, unit_name
+
+
+@pytest.mark.parametrize("unknown", [None, nan])
+def test_what_is_not_known_is_not_assessable(unknown: float | None) -> None:
+    assert number(unknown) == share(unknown) == "not assessable"
+    assert interval(unknown, 0.5) == ""
+
+
+def test_numbers_are_grouped_and_have_a_true_minus() -> None:
+    assert number(-12345.678, 1) == "\u221212\u202f345.7"
+    assert number(-0.0004) == "0.000"
+    assert number(inf) == "\u221e"
+    assert number(-1e300) == "\u22121e+300"
+    assert signed(0.0004) == "0.00"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_has_a_text(value: float) -> None:
+    assert "-" not in number(value).replace("e-", "")
+    assert sensible(value)
+
+
+@given(st.integers(1, 10))
+def test_few_patients_are_never_told_apart(n: int) -> None:
+    assert count(n) == count(10) == "<\u00a011"
+
+
+def test_a_count_that_was_left_out_is_suppressed_and_none_is_none() -> None:
+    assert (count(None), count(0)) == ("suppressed", "0")
+
+
+@given(st.text())
+def test_a_name_is_one_visible_line(name: str) -> None:
+    text = plain(name, 20)
+    assert 1 <= len(text) <= 20
+    assert text.isprintable() or "\ufffd" in text or all(c.isprintable() or c.isspace() for c in text)
+    assert not set(text) & {"\n", "\r", "\x00", "\u202e", "\u2066", "\u200b", "\ud800"}
+    text.encode()
+
+
+def test_words_of_a_sentence() -> None:
+    assert [plural(n, "row") for n in (0, 1, 2, 11)] == ["no rows", "one row", "two rows", "11 rows"]
+    assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert unit_name("{beats}/min") == "beats/min"

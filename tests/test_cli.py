@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from synthclin import guard
+from synthclin.cli import main
+from synthclin.errors import GateError
+
+CANARY = "ZZ_CANARY_7391"
+PYTHON = [sys.executable, "-m", "synthclin.cli"]
+
+
+@pytest.fixture
+def quiet(capsys):
+    """Return a function that runs a command, expects an exit code, and returns stdout and stderr."""
+
+    def run(*arguments: object, code: int = 0):
+        found = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert found == code, err
+        return out, err
+
+    return run
+
+
+class TestRun:
+    @pytest.mark.usefixtures("study")
+    def test_a_verdict_on_stdout_and_nothing_on_stderr(self, quiet):
+        out, err = quiet("run", "study.yaml")
+        assert "fidelity.marginals" in out
+        assert "PASS" in out
+        assert out.rstrip().endswith("written to runs/toy-7/")
+        assert err == ""
+        assert "\x1b" not in out
+
+    def test_missed_gates_are_exit_code_3_with_everything_written(self, study, quiet):
+        arguments = ("run", "study.yaml", "--json", "--set", "gates=[fidelity.marginals >= 1.0]")
+        out, err = quiet(*arguments, code=3)
+        result = json.loads(out)
+        assert result["passed"] is False
+        assert result["folder"] == "runs/toy-7"
+        assert (study.out / "manifest.json").is_file()
+        assert err == ""
+        assert quiet("verify", study.out, code=3)
+
+    def test_a_gate_on_a_score_that_is_not_computed_is_an_error(self, study, quiet):
+        _, err = quiet("run", "study.yaml", "--set", "gates=[fidelity.marginal >= 0.9]", code=2)
+        assert "Did you mean 'fidelity.marginals'?" in err
+        assert not study.out.exists()
+
+    def test_broken_rules_are_warned_of_by_row_number(self, study, quiet):
+        study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
+        study.write()
+        _, err = quiet("run", "study.yaml", "--dry-run")
+        assert err.startswith("warning: ")
+        assert "age < 80 or died == 1" in err
+        assert quiet("run", "study.yaml", "--dry-run", "--quiet")[1] == ""
+
+
+class TestDryRun:
+    def test_it_prints_the_plan_and_writes_nothing(self, study, quiet):
+        out, _ = quiet("run", "study.yaml", "--dry-run")
+        for word in ("120", "40", "bmi", "number", "women", "sex == 'F'", "fidelity.marginals >= 0.0", "runs/toy-7"):
+            assert word in out
+        assert not (study.folder / "runs").exists()
+
+    @pytest.mark.usefixtures("study")
+    def test_as_json(self, quiet):
+        plan = json.loads(quiet("run", "study.yaml", "--dry-run", "--json")[0])
+        assert plan["rows"]["train"] == 120
+
+
+class TestSchema:
+    def test_infer_writes_a_schema_that_check_accepts(self, study, quiet):
+        study.write(study.table().drop(columns="patient"))
+        quiet("schema", "infer", "data.csv", "-o", "schema.yaml")
+        assert set(yaml.safe_load((study.folder / "schema.yaml").read_text())["columns"]) == {
+            "age",
+            "sex",
+            "bmi",
+            "stage",
+            "died",
+        }
+        quiet("schema", "check", "data.csv", "schema.yaml")
+
+    def test_infer_prints_without_an_output(self, study, quiet):
+        study.write(study.table().drop(columns="patient"))
+        out, _ = quiet("schema", "infer", "data.csv")
+        assert "columns:" in out
+
+    def test_infer_takes_a_column_that_it_cannot_guess_from_the_user(self, study, quiet):
+        table = study.table()
+        table["diary"] = [f"{CANARY} woke at {i} and {i * 7}" for i in range(len(table))]
+        study.write(table)
+        _, err = quiet("schema", "infer", "data.csv", code=2)
+        assert "'diary'" in err
+        assert CANARY not in err
+        out, _ = quiet("schema", "infer", "data.csv", "--declare", "diary=text")
+        assert yaml.safe_load(out)["columns"]["diary"]["type"] == "text"
+
+    @pytest.mark.usefixtures("study")
+    @pytest.mark.parametrize("text", ["age", "=text", "age=poem", "agee=integer"])
+    def test_infer_refuses_a_declaration_that_it_cannot_read(self, quiet, text):
+        _, err = quiet("schema", "infer", "data.csv", "--declare", text, code=2)
+        assert text.partition("=")[0] in err
+
+    def test_infer_keeps_a_schema_that_was_edited(self, study, quiet):
+        study.write(study.table().drop(columns="patient"))
+        (study.folder / "schema.yaml").write_text("mine")
+        _, err = quiet("schema", "infer", "data.csv", "-o", "schema.yaml", code=2)
+        assert "--overwrite" in err
+        assert (study.folder / "schema.yaml").read_text() == "mine"
+
+    def test_check_lists_violations_by_row_without_values(self, study, quiet):
+        schema = study.folder / "schema.yaml"
+        schema.write_text(yaml.safe_dump(study.config["schema"], sort_keys=False))
+        table = study.table()
+        table.loc[[2, 9], "stage"] = CANARY
+        study.write(table)
+        out, err = quiet("schema", "check", "data.csv", "schema.yaml", code=2)
+        assert "column 'stage'" in out
+        assert "3, 10" in out
+        assert CANARY not in out + err
+        result = json.loads(quiet("schema", "check", "data.csv", "schema.yaml", "--json", code=2)[0])
+        assert result["valid"] is False
+        assert result["findings"][0]["rows"] == [3, 10]
+
+
+class TestFitAndSample:
+    @pytest.fixture
+    def model(self, finished):
+        return finished.out / "model"
+
+    @pytest.mark.usefixtures("study")
+    def test_fit_writes_a_model_that_sample_reads(self, quiet):
+        quiet("fit", "study.yaml", "-o", "model")
+        quiet("sample", "model", "-n", 10, "-o", "out.csv")
+        assert len(pd.read_csv("out.csv")) == 10
+
+    def test_fit_refuses_what_it_cannot_write_before_it_trains(self, study, quiet, monkeypatch):
+        from synthclin.models import ConditionalGAN  # noqa: PLC0415
+
+        monkeypatch.setattr(ConditionalGAN, "_fit", lambda *_: pytest.fail("it trained"))
+        (study.folder / "model").mkdir()
+        (study.folder / "model" / "thesis.txt").write_text("years of work")
+        assert "--overwrite" in quiet("fit", "study.yaml", "-o", "model", code=2)[1]
+        assert "model" in quiet("fit", "study.yaml", "-o", "model", "--overwrite", code=2)[1]
+        assert "/proc" in quiet("fit", "study.yaml", "-o", "/proc/model", code=2)[1]
+
+    def test_where_and_mix(self, model, quiet, tmp_path):
+        out = tmp_path / "out.parquet"
+        mix = "died={0: 0.5, 1: 0.5}"
+        text, _ = quiet("sample", model, "-n", 20, "--where", "sex == 'F'", "--mix", mix, "-o", out)
+        table = pd.read_parquet(out)
+        assert set(table["sex"]) == {"F"}
+        assert table["died"].sum() == 10
+        assert "20 rows written" in text
+
+    def test_the_same_seed_gives_the_same_bytes(self, model, quiet, tmp_path):
+        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+            quiet("sample", model, "-n", 30, "--seed", seed, "-o", tmp_path / f"{name}.csv")
+        a, b, c = ((tmp_path / f"{name}.csv").read_bytes() for name in "abc")
+        assert a == b != c
+
+    @pytest.mark.parametrize("mix", ["died", "died=0.5", "dead={0: 1.0}", "died={0: 0.9}", "died={0: 0.5, 7: 0.5}"])
+    def test_bad_mixes(self, model, quiet, tmp_path, mix):
+        _, err = quiet("sample", model, "-n", 5, "--mix", mix, "-o", tmp_path / "out.csv", code=2)
+        assert err.startswith("error: ")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_existing_files_stay(self, model, quiet, tmp_path):
+        out = tmp_path / "out.csv"
+        out.write_text("mine")
+        assert "--overwrite" in quiet("sample", model, "-n", 5, "-o", out, code=2)[1]
+        assert out.read_text() == "mine"
+        quiet("sample", model, "-n", 5, "-o", out, "--overwrite")
+        assert len(pd.read_csv(out)) == 5
+
+    def test_a_folder_that_is_no_model(self, quiet, tmp_path):
+        assert "model" in quiet("sample", tmp_path, "-n", 5, "-o", tmp_path / "out.csv", code=2)[1]
+
+
+class TestEvaluateReportVerify:
+    @pytest.fixture
+    def tables(self, study, finished):
+        """Real and synthetic tables and their schema as files in the current folder."""
+        table = study.table()
+        table.iloc[:120].to_csv("train.csv", index=False)
+        table.iloc[120:].to_csv("holdout.csv", index=False)
+        (study.folder / "schema.yaml").write_text(yaml.safe_dump(study.config["schema"], sort_keys=False))
+        return ["evaluate", finished.out / "synthetic.parquet", "--train", "train.csv", "--schema", "schema.yaml"]
+
+    def test_anybodys_table_can_be_judged(self, tables, quiet):
+        gates = ("--gates", "fidelity.marginals >= 0.1", "--gates", "validity.rules >= 0.5")
+        out, err = quiet(*tables, "--holdout", "holdout.csv", *gates, "-o", "report.json")
+        assert "PASS" in out
+        assert err == ""
+        quiet("report", "report.json", "-o", "report.html")
+        assert "<html" in Path("report.html").read_text(encoding="utf-8")
+        assert "--overwrite" in quiet("report", "report.json", "-o", "report.html", code=2)[1]
+
+    def test_missed_gates_are_exit_code_3(self, tables, quiet):
+        result = json.loads(quiet(*tables, "--gates", "fidelity.marginals >= 1", "--json", code=3)[0])
+        assert result["passed"] is False
+
+    def test_a_gate_that_cannot_be_read(self, tables, quiet):
+        assert quiet(*tables, "--gates", "fidelity.marginals is good", code=2)[1].startswith("error: ")
+
+    def test_verify(self, finished, quiet):
+        assert "PASS" in quiet("verify", finished.out)[0]
+        assert json.loads(quiet("verify", finished.out, "--json")[0])["intact"] is True
+
+    def test_verify_of_something_else(self, quiet, tmp_path):
+        assert "no run folder" in quiet("verify", tmp_path, code=2)[1]
+
+    def test_a_report_that_is_none(self, quiet, tmp_path):
+        (tmp_path / "report.json").write_text("{}")
+        assert quiet("report", tmp_path / "report.json", "-o", tmp_path / "x.html", code=2)[1].startswith("error: ")
+
+
+class TestGuard:
+    def test_errors_of_ours_are_one_line(self, capsys):
+        def fail():
+            raise GateError("gates", "one of two is missed", "Read the report.")
+
+        assert guard.guarded(fail) == 3
+        assert capsys.readouterr().err == "error: gates: one of two is missed. Read the report.\n"
+
+    def test_errors_as_json(self, quiet):
+        out, err = quiet("run", "nowhere.yaml", "--json", code=2)
+        error = json.loads(out)["error"]
+        assert error["type"] == "ConfigError"
+        assert error["where"] == "nowhere.yaml"
+        assert error["remedy"]
+        assert err == ""
+
+    def test_usage_errors_as_json(self, quiet):
+        out, _ = quiet("run", "--json", code=2)
+        assert json.loads(out)["error"]["where"] == "command line"
+
+    def test_what_nobody_foresaw_tells_no_value(self, study, quiet, monkeypatch):
+        from synthclin import pipeline  # noqa: PLC0415
+
+        def fail(*_: object, **__: object) -> None:
+            raise ValueError(f"could not convert {CANARY}")
+
+        monkeypatch.setattr(pipeline, "_learn", fail)
+        out, err = quiet("run", "study.yaml", code=1)
+        assert err.startswith("error: internal error in synthclin.pipeline: ValueError. Set SYNTHCLIN_DEBUG=1")
+        assert CANARY not in out + err
+        assert not (study.folder / "runs").exists()
+
+    def test_debug_shows_the_traceback(self, monkeypatch):
+        monkeypatch.setenv(guard.DEBUG, "1")
+        with pytest.raises(ZeroDivisionError):
+            guard.guarded(lambda: 1 / 0)
+
+    def test_warnings_of_other_packages_are_silent(self, capsys):
+        def warn():
+            pd.Series([1, 2]).iloc[0] = CANARY
+
+        assert guard.guarded(warn) == 0
+        assert CANARY not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_signals_are_exit_code_130(self, capsys, number):
+        before = signal.getsignal(number)
+        assert guard.guarded(lambda: signal.raise_signal(number)) == 130
+        assert capsys.readouterr().err == "error: interrupted; nothing was written\n"
+        assert signal.getsignal(number) is before
+
+    def test_keyboard_interrupts_from_elsewhere_too(self, capsys):
+        def stop():
+            raise KeyboardInterrupt
+
+        assert guard.guarded(stop) == 130
+        assert "interrupted" in capsys.readouterr().err
+
+
+def test_interrupting_the_training_leaves_nothing(study):
+    study.config["model"]["effort"] = "thorough"
+    study.write()
+    processes = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command = [*PYTHON, "run", "study.yaml", "--set", f"outputs.folder=runs-{number}/toy"]
+        processes[number] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        for number, process in processes.items():
+            until = time.monotonic() + 60
+            # The staged folder is made right before the training starts.
+            while not list(study.folder.glob(f"runs-{number}/.toy.partial-*")) and time.monotonic() < until:
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.02)
+            time.sleep(0.3)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+            assert process.returncode == 130
+            assert err == "error: interrupted; nothing was written\n"
+            assert list(study.folder.glob(f"runs-{number}*")) == []
+    finally:
+        for process in processes.values():
+            process.kill()
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    heavy = "sorted({'torch', 'pandas', 'sklearn'} & set(sys.modules))"
+    code = f"import sys; from synthclin.cli import main; main(['--help']); print({heavy})"
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    assert time.monotonic() - start < 5
+
+
+def test_version(quiet):
+    assert quiet("--version")[0].startswith("synthclin ")
+
+
+def test_a_reader_that_goes_away():
+    code = "from synthclin.guard import guarded; guarded(lambda: [print('x' * 999) for _ in range(999)])"
+    pipe = ["bash", "-c", f'{sys.executable} -c "{code}" | head -n 1']
+    done = subprocess.run(pipe, capture_output=True, text=True, check=True)
+    assert len(done.stdout) == 1000
+    assert done.stderr == ""

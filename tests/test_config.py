@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synthclin.config import Config, load, resolved_yaml
+from synthclin.errors import ConfigError, SynthclinError
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+def refused(study, *overrides: str) -> str:
+    with pytest.raises(SynthclinError) as caught:
+        load(study.write(), overrides)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_defaults_are_filled_in(study):
+    del study.config["sampling"], study.config["gates"], study.config["model"]
+    config = load(study.write())
+    assert config.protect.rare_category == config.protect.trim_extremes == 11
+    assert config.sampling.rows is None
+    assert config.gates is None
+    assert config.model.parameters["effort"] == "standard"
+    assert config.outputs.report == ("html", "json")
+    assert config.folder == Path("runs/toy-7")
+
+
+def test_a_config_is_frozen(study):
+    with pytest.raises(ValueError, match="frozen"):
+        load(study.path).seed = 8
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configs_load(path):
+    config = load(path)
+    assert config.data.dataset is not None
+    assert config.table_schema.columns
+
+
+def test_the_resolved_config_says_the_same(study, tmp_path):
+    config = load(study.write(), ["sampling.cohorts.0.mix={died: {0: 0.5, 1: 0.5}}"])
+    path = tmp_path / "resolved.yaml"
+    path.write_text(resolved_yaml(config))
+    assert load(path) == config
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_resolved_shipped_configs_say_the_same(path, tmp_path):
+    config = load(path)
+    resolved = tmp_path / path.name
+    resolved.write_text(resolved_yaml(config))
+    assert load(resolved) == config
+
+
+def test_the_resolved_config_holds_no_absolute_path(study):
+    source = study.folder / "data.csv"
+    config = load(study.path, [f"data.source={source}", f"outputs.folder={study.folder}/out"])
+    assert str(study.folder) not in resolved_yaml(config)
+    assert yaml.safe_load(resolved_yaml(config))["data"]["source"] == "data.csv"
+
+
+class TestOverrides:
+    def test_values_are_yaml(self, study):
+        config = load(study.path, ["model.effort=thorough", "sampling.rows=500", "gates=[fidelity.marginals >= 0.5]"])
+        assert config.model.parameters["effort"] == "thorough"
+        assert config.sampling.rows == 500
+        assert config.gates == ("fidelity.marginals >= 0.5",)
+
+    def test_blocks_that_are_absent_are_made(self, study):
+        assert load(study.path, ["protect.rare_category=5"]).protect.rare_category == 5
+
+    def test_lists_are_counted_from_zero(self, study):
+        assert load(study.path, ["sampling.cohorts.0.rows=5"]).sampling.cohorts[0].rows == 5
+
+    def test_a_column_with_a_dot_in_its_name(self, study):
+        study.config["schema"]["columns"]["d.time"] = {"type": "integer", "range": [0, 5]}
+        config = load(study.write(), ["schema.columns.d.time.range=[0, 9]"])
+        assert config.table_schema.columns["d.time"].range == (0, 9)
+
+    def test_the_last_one_wins(self, study):
+        assert load(study.path, ["seed=1", "seed=2"]).seed == 2
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("seed", "--set seed: "),
+            ("=5", "--set =5: "),
+            ("seed.x=5", "--set seed.x: "),
+            ("sampling.cohorts.3.rows=5", "counted from 0"),
+            ("sampling.cohorts.first.rows=5", "counted from 0"),
+            ("seed=5\nname: evil", "--set seed"),
+            ("seed=[5", "--set seed"),
+            ("seed=*x", "--set seed"),
+        ],
+    )
+    def test_malformed_ones_are_refused(self, study, text, message):
+        assert message in refused(study, text)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("override", "where", "hint"),
+        [
+            ("sed=5", "sed", "'seed'"),
+            ("data.holdot=0.1", "data.holdot", "'holdout'"),
+            ("model.efort=quick", "model.efort", "'effort'"),
+            ("sampling.row=5", "sampling.row", "'rows'"),
+            ("outputs.tabel=csv", "outputs.tabel", "'table'"),
+            ("model.type=gann", "model.type", "'gan'"),
+            ("schema.columns.bmi.rnage=[1, 2]", "schema.columns.bmi.rnage", "'range'"),
+            ("data.entity=patiend", "data.entity", "'patient'"),
+            ("evaluation.utility=[{task: predict, target: dead}]", "evaluation.utility[0].target", "'died'"),
+            ("sampling.cohorts.0.where=sexx == 'F'", "sampling.cohorts[0].where", "'sex'"),
+            ("gates=[fidelity.marginal >= 0.9]", "gates[0]", "'fidelity.marginals'"),
+            ("gates=[utility.dead >= 0]", "gates[0]", "'utility.died'"),
+            ("sampling.cohorts.0.mix={sx: {F: 1.0}}", "sampling.cohorts[0].mix", "'sex'"),
+        ],
+    )
+    def test_typing_errors_get_a_suggestion(self, study, override, where, hint):
+        message = refused(study, override)
+        assert message.startswith(f"{study.path}: {where}: ")
+        assert f"Did you mean {hint}?" in message
+
+    @pytest.mark.parametrize(
+        ("override", "where"),
+        [
+            ("version=2", "version"),
+            ("name=../evil", "name"),
+            ("name=''", "name"),
+            ("seed=-1", "seed"),
+            ("seed=seven", "seed"),
+            ("data.holdout=0", "data.holdout"),
+            ("data.holdout=1.5", "data.holdout"),
+            ("data.holdout='0.2'", "data.holdout"),
+            ("data.source=''", "data.source"),
+            ("data=null", "data"),
+            ("data=[]", "data"),
+            ("model=gan", "model"),
+            ("model.effort=lazy", "model.effort"),
+            ("model.device=tpu", "model.device"),
+            ("model.width=wide", "model.width"),
+            ("protect.rare_category=0", "protect.rare_category"),
+            ("sampling.rows=0", "sampling.rows"),
+            ("sampling.rows=1.5", "sampling.rows"),
+            ("sampling.rows=true", "sampling.rows"),
+            ("sampling.cohorts.0.rows=0", "sampling.cohorts[0].rows"),
+            ("sampling.cohorts.0.name=a/b", "sampling.cohorts[0].name"),
+            ("sampling.cohorts.0.name=..", "sampling.cohorts[0].name"),
+            ("sampling.cohorts.0.name=synthetic", "sampling.cohorts[0].name"),
+            ("sampling.cohorts.0.where=__import__('os')", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.where=sex = 'F'", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.where=sex == 5", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.where=age == 'old'", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.where=age + 1", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.where=patient == 'P0001'", "sampling.cohorts[0].where"),
+            ("sampling.cohorts.0.mix={sex: {F: 0.5, X: 0.5}}", "sampling.cohorts[0].mix.sex"),
+            ("sampling.cohorts.0.mix={sex: {F: 0.5}}", "sampling.cohorts[0].mix"),
+            ("outputs.table=xlsx", "outputs.table"),
+            ("outputs.report=[pdf]", "outputs.report[0]"),
+            ("outputs.overwrite=1", "outputs.overwrite"),
+            ("gates=[fidelity.marginals > high]", "gates[0]"),
+            ("gates=fidelity.marginals >= 0.9", "gates"),
+            ("schema.columns={}", "schema.columns"),
+            ("schema.columns.age.range=[90, 18]", "schema.columns.age.range"),
+        ],
+    )
+    def test_wrong_values_name_file_and_key(self, study, override, where):
+        assert refused(study, override).startswith(f"{study.path}: {where}")
+
+    @pytest.mark.parametrize(
+        ("override", "where"),
+        [
+            ("protect.dp={epsilon: 3.0}", "protect.dp"),
+            ("evaluation.by=[sex]", "evaluation.by"),
+            ("outputs.min_cell=11", "outputs.min_cell"),
+            ("engine=ray", "engine"),
+            ("data.source=ward.xpt", "data.source"),
+            ("data.source=ward.sas7bdat", "data.source"),
+            ("data.source=env:OMOP_URL", "data.source"),
+            ("data.source=duckdb:///ward.db", "data.source"),
+            ("evaluation.utility=[{task: cox, time: age, event: died}]", "evaluation.utility[0].task"),
+        ],
+    )
+    def test_what_does_not_exist_yet_is_never_ignored(self, study, override, where):
+        message = refused(study, override)
+        assert message.startswith(f"{study.path}: {where}: ")
+        assert "not available in this version" in message
+
+    @pytest.mark.parametrize(
+        ("key", "home"),
+        [("random_state", "seed"), ("rare_category", "protect.rare_category"), ("schema", "schema")],
+    )
+    def test_what_has_another_home_is_refused_in_the_model_block(self, study, key, home):
+        assert f"Set `{home}`" in refused(study, f"model.{key}=5")
+
+    def test_a_file_without_schema(self, study):
+        del study.config["schema"]
+        assert "schema infer" in refused(study)
+
+    def test_an_unknown_shipped_table(self, study):
+        del study.config["schema"]
+        assert "Did you mean 'heart_disease'?" in refused(study, "data.source=dataset:heart_diseas")
+
+    def test_a_schema_in_a_file_of_its_own(self, study):
+        schema = study.config["schema"]
+        (study.folder / "schema.yaml").write_text(yaml.safe_dump(schema, sort_keys=False))
+        inline = load(study.path)
+        study.config["schema"] = "schema.yaml"
+        assert load(study.write()).table_schema == inline.table_schema
+
+    def test_a_fault_in_a_schema_file_names_that_file(self, study):
+        (study.folder / "schema.yaml").write_text("columns: {age: {type: integr}}\n")
+        study.config["schema"] = "schema.yaml"
+        message = refused(study)
+        assert message.startswith("schema.yaml: columns.age.type: ")
+        assert "'integer'" in message
+
+    def test_two_cohorts_of_one_name(self, study):
+        study.config["sampling"]["cohorts"].append({"name": "women", "rows": 5})
+        assert "sampling.cohorts[1].name" in refused(study)
+
+    def test_a_file_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+            load(tmp_path / "nowhere.yaml")
+
+
+def test_every_word_of_the_model_block_reaches_the_class(study):
+    config = load(study.path, ["model.dropout=0.25"])
+    assert isinstance(config, Config)
+    assert config.model.parameters == {
+        "effort": "quick",
+        "width": 32,
+        "blocks": 1,
+        "dropout": 0.25,
+        "device": "cpu",
+    }

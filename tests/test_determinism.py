@@ -1,0 +1,67 @@
+"""The same config gives the same bytes, in another process and with another number of threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import pandas as pd
+
+CANARY = "ZZ_CANARY_7391"
+NUMBER = 8271934.625
+
+
+def start(study, folder: str, threads: int) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": str(threads)}
+    command = [sys.executable, "-m", "synthclin.cli", "run", "study.yaml", "--set", f"outputs.folder={folder}"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=study.folder)
+
+
+def test_two_processes_write_the_same_bytes(study):
+    """All but the manifest, which tells the seconds, is equal."""
+    study.config["model"]["effort"] = "standard"
+    study.write()
+    processes = [start(study, folder, threads) for folder, threads in (("one", 1), ("two", 2))]
+    for process in processes:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    names = ["synthetic.parquet", "cohorts/women.parquet", "report.json", "report.html", "metrics.jsonl"]
+    names += ["model/weights.safetensors", "model/encoder.json", "model/model.json", "model/schema.yaml"]
+    differ = [n for n in names if (study.folder / "one" / n).read_bytes() != (study.folder / "two" / n).read_bytes()]
+    assert differ == []
+
+
+def test_a_canary_is_in_no_file_and_no_message(study):
+    """A rare level, an identifier, a diary and an extreme, each of one patient alone."""
+    study.config["schema"]["columns"] |= {
+        "diary": {"type": "text"},
+        "ward": {"type": "category"},
+        "crp": {"type": "number", "scale": "log"},
+    }
+    table = study.table()
+    table["diary"] = [f"{CANARY} {i}" for i in range(len(table))]
+    table["ward"] = ["north", "south"] * (len(table) // 2)
+    table["crp"] = table["age"] / 7.0
+    for row in (0, 1, 2, 3):  # one of them at least is learnt from
+        table.loc[row, "patient"] = f"{CANARY}{row}"
+        table.loc[row, "ward"] = f"{CANARY}_{row}"
+        table.loc[row, "crp"] = NUMBER + row
+    study.write(table)
+    told = "".join(start(study, "out", 1).communicate(timeout=300))
+    assert CANARY not in told
+    assert "827193" not in told
+    assert json.loads((study.folder / "out" / "manifest.json").read_text())["rows"]["train"] == 120
+    for path in (study.folder / "out").rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert CANARY.encode() not in content, path.name
+            assert b"827193" not in content, path.name
+            assert not any(struct.pack("<d", NUMBER + row) in content for row in range(4)), path.name
+    for path in (study.folder / "out").rglob("*.parquet"):
+        synthetic = pd.read_parquet(path)
+        assert not {CANARY in str(cell) for cell in synthetic[["patient", "ward"]].to_numpy().ravel()} - {False}
+        assert not set(synthetic["crp"]) & {NUMBER + row for row in range(4)}

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from synthclin import manifest, pipeline
+from synthclin.config import SCORES, load
+from synthclin.errors import ConditionError, OutputError
+from synthclin.files import sha256
+from synthclin.report import Report
+from synthclin.schema import Schema
+from synthclin.tables import read_table
+from synthclin.validation import check
+from synthclin.verification import verify
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+FILES = {
+    "cohorts/women.parquet",
+    "config.yaml",
+    "manifest.json",
+    "metrics.jsonl",
+    "model/encoder.json",
+    "model/model.json",
+    "model/schema.yaml",
+    "model/weights.safetensors",
+    "report.html",
+    "report.json",
+    "synthetic.parquet",
+}
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestRunFolder:
+    def test_it_holds_these_files_and_no_other(self, finished):
+        assert files(finished.out) == FILES
+        assert sorted(path.name for path in finished.out.parent.iterdir()) == ["toy-7"]
+
+    def test_nobody_but_the_owner_reads_it(self, finished):
+        assert stat.S_IMODE(finished.out.stat().st_mode) == 0o700
+        modes = {name: stat.S_IMODE((finished.out / name).stat().st_mode) for name in FILES}
+        assert modes == dict.fromkeys(FILES, 0o600)
+
+    def test_the_tables_satisfy_the_schema(self, finished):
+        schema = Schema.read(finished.out / "model" / "schema.yaml")
+        synthetic = read_table(finished.out / "synthetic.parquet", schema)
+        women = read_table(finished.out / "cohorts" / "women.parquet", schema)
+        assert (len(synthetic), len(women)) == (90, 20)
+        assert check(synthetic, schema) == []
+        assert set(women["sex"]) == {"F"}
+        assert list(synthetic.columns) == list(schema.columns)
+
+    def test_the_manifest_lists_every_file_and_tells_nothing_of_the_machine(self, finished):
+        record = manifest.read(finished.out)
+        assert set(record.files) == FILES - {"manifest.json"}
+        assert all(sha256(finished.out / name) == digest for name, digest in record.files.items())
+        assert record.rows == {"train": 120, "holdout": 40, "synthetic": 90, "cohorts/women": 20}
+        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "score", "report", "write"}
+        assert record.device == "cpu"
+        assert {"python", "synthclin", "torch", "numpy", "pandas", "scikit-learn"} <= set(record.versions)
+        text = (finished.out / "manifest.json").read_text()
+        assert str(finished.folder) not in text
+        assert "/" not in text.replace("cohorts/", "").replace("model/", "")
+
+    def test_no_file_holds_an_absolute_path(self, finished):
+        for name in FILES:
+            assert str(finished.folder).encode() not in (finished.out / name).read_bytes(), name
+
+    def test_the_training_curve_is_json_lines(self, finished):
+        lines = (finished.out / "metrics.jsonl").read_text().splitlines()
+        assert lines
+        assert all("validation_nats" in json.loads(line) for line in lines if "warm-up" in line)
+
+    def test_the_resolved_config_is_the_config(self, finished, monkeypatch):
+        monkeypatch.chdir(finished.folder)
+        assert load(finished.out / "config.yaml") == load(finished.path)
+
+    def test_no_identifier_of_a_patient_is_in_any_file(self, finished):
+        for name in FILES:
+            assert b"P0001" not in (finished.out / name).read_bytes(), name
+
+
+def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
+    names = [score.name for score in Report.read(finished.out / "report.json").scores]
+    assert [name for name in names if not name.startswith("utility.")] == list(SCORES)
+
+
+class TestVerify:
+    @pytest.fixture
+    def copy(self, finished, tmp_path):
+        target = tmp_path / "run"
+        for name in FILES:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes((finished.out / name).read_bytes())
+        return target
+
+    def test_an_untouched_folder(self, copy):
+        found = verify(copy)
+        assert found.problems == ()
+        assert found.files == len(FILES) - 1
+        assert found.report.passed
+
+    def test_a_changed_file(self, copy):
+        with (copy / "report.html").open("a") as page:
+            page.write(" ")
+        assert verify(copy).problems == ("report.html: the file was changed after the run",)
+
+    def test_an_absent_file(self, copy):
+        (copy / "metrics.jsonl").unlink()
+        assert verify(copy).problems == ("metrics.jsonl: the file is absent",)
+
+    def test_a_file_that_was_added(self, copy):
+        (copy / "notes.txt").write_text("mine")
+        assert verify(copy).problems == ("notes.txt: the file is not listed in manifest.json",)
+
+    def test_a_table_that_breaks_the_schema(self, copy):
+        path = copy / "synthetic.parquet"
+        table = pd.read_parquet(path)
+        table.loc[0, "age"] = 300
+        table.to_parquet(path)
+        problems = "\n".join(verify(copy).problems)
+        assert "synthetic.parquet: the file was changed" in problems
+        assert "column 'age': 1 of 90 rows (1)" in problems
+
+    def test_a_manifest_that_leads_out_of_the_folder(self, copy):
+        path = copy / "manifest.json"
+        record = json.loads(path.read_text())
+        record["files"]["../../etc/passwd"] = "0" * 64
+        path.write_text(json.dumps(record))
+        with pytest.raises(Exception, match="leads out of the folder"):
+            verify(copy)
+
+
+class TestDryRun:
+    def test_it_tells_the_plan_and_writes_nothing(self, study):
+        before = files(study.folder)
+        plan = pipeline.dry_run(load(study.path))
+        assert plan["rows"] == {"train": 120, "holdout": 40, "synthetic": 90}
+        assert [column["name"] for column in plan["columns"]] == list(study.config["schema"]["columns"])
+        assert plan["cohorts"][0]["name"] == "women"
+        assert int(plan["cohorts"][0]["support"]) > 11
+        assert plan["gates"] == ["fidelity.marginals >= 0.0"]
+        assert plan["outputs"]["folder"] == "runs/toy-7"
+        assert files(study.folder) == before
+        json.dumps(plan)
+
+    def test_small_counts_of_patients_are_not_told(self, study):
+        told = []
+        plan = pipeline.dry_run(load(study.path, ["sampling.cohorts.0.where=age >= 89"]), tell=told.append)
+        assert plan["cohorts"][0]["support"] == "< 11"
+        (finding,) = told
+        assert str(finding).startswith("cohort 'women': fewer than 11 rows to learn from satisfy its condition.")
+
+    def test_it_lists_the_files_that_a_run_writes(self, study):
+        planned = set(pipeline.dry_run(load(study.path))["outputs"]["files"])
+        assert planned == {name for name in FILES if not name.startswith("model/")} | {"model/"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
+    """All but the scoring, which is tested on the toy study and takes longest."""
+    monkeypatch.setattr(pipeline, "evaluate", lambda *_, **__: Report((), (), {}, {}))
+    overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
+    done = pipeline.run(load(path, overrides))
+    assert verify(done.folder).problems == ()
+
+
+def test_existing_runs_stay_unless_overwrite_is_said(study, monkeypatch):
+    """The second run is refused before it trains."""
+    study.out.mkdir(parents=True)
+    (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
+    monkeypatch.setattr(pipeline, "_learn", lambda *_: pytest.fail("it trained"))
+    with pytest.raises(OutputError, match="--overwrite"):
+        pipeline.run(load(study.path))
+
+
+def test_overwrite_replaces_the_whole_folder(study):
+    study.config |= {"sampling": {"rows": 60}, "outputs": {"table": "csv", "report": ["json"], "overwrite": True}}
+    study.out.mkdir(parents=True)
+    (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
+    (study.out / "old.csv").write_text("old")
+    done = pipeline.run(load(study.write()))
+    expected = {name for name in FILES if not name.startswith(("cohorts/", "synthetic", "report.html"))}
+    assert files(study.out) == expected | {"synthetic.csv"}
+    assert len(pd.read_csv(study.out / "synthetic.csv")) == 60
+    assert isinstance(done.report, Report)
+    assert done.folder == Path("runs/toy-7")
+
+
+def test_a_cohort_out_of_reach_leaves_nothing(study):
+    config = load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90"])
+    before = files(study.folder)
+    with pytest.raises(ConditionError):
+        pipeline.run(config)
+    assert files(study.folder) == before
+    assert not (study.folder / "runs").exists()
+
+
+def test_broken_rules_of_the_real_table_are_told_not_refused(study):
+    study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
+    told = []
+    pipeline.dry_run(load(study.write()), tell=told.append)
+    (finding,) = told
+    assert "age < 80 or died == 1" in finding.where
+    assert finding.count == len(finding.rows) > 0
+
+
+def test_what_run_returns_is_frozen():
+    assert dataclasses.fields(pipeline.Run)
+    assert pipeline.Run.__dataclass_params__.frozen
