@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 __all__ = ["quiet", "track"]
@@ -48,14 +49,14 @@ def track(label: str, total: int, unit: str = "steps") -> Iterator[Step]:
         yield _nothing
         return
     columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.completed:>6.0f}/{task.total:.0f}"),
-        _Rate(),
-        TimeElapsedColumn(),
+        TextColumn("{task.description:<9}"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        _Rate(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True),
         TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        # What does not fit is cut, so that a narrow terminal still shows one line.
+        TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
     with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
         task = bar.add_task(label, total=total, unit=unit, note="")
@@ -64,8 +65,8 @@ def track(label: str, total: int, unit: str = "steps") -> Iterator[Step]:
             bar.update(task, advance=n, note=note)
 
         yield step
-        # A stage that stops early is complete, not stuck at 40 %.
-        bar.update(task, total=bar.tasks[0].completed)
+        # A stage that stops early is complete, not stuck at 40 %; set directly, because an update forgets the rate.
+        bar.tasks[0].total = bar.tasks[0].completed
 
 
 @contextmanager
