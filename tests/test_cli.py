@@ -295,14 +295,14 @@ def test_interrupting_the_training_leaves_nothing(study):
         processes[number] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         for number, process in processes.items():
-            until = time.monotonic() + 60
+            until = time.monotonic() + 120
             # The staged folder is made right before the training starts.
             while not list(study.folder.glob(f"runs-{number}/.toy.partial-*")) and time.monotonic() < until:
                 assert process.poll() is None, process.stderr.read()
                 time.sleep(0.02)
             time.sleep(0.3)
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
             assert process.returncode == 130
             assert err == "error: interrupted; nothing was written\n"
             assert list(study.folder.glob(f"runs-{number}*")) == []

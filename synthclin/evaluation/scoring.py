@@ -91,7 +91,9 @@ def score_table(
     # One thread: sums are formed in one order, and small tables are no slower for it.
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
-        chosen = tuple(tasks) or utility.default_tasks(schema)
+        chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
+        for task in chosen:
+            utility.target(comparison, task)  # a misspelt one is refused before the work starts
         jobs: list[Callable[[Comparison], Score]] = [*SCORES, *(partial(utility.predict, task=t) for t in chosen)]
         scores = []
         with track("scoring", total=len(jobs), unit="scores") as step:

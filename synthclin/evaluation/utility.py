@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.learners import Classifier
     from synthclin.schema import Schema
 
-__all__ = ["default_tasks", "predict"]
+__all__ = ["default_tasks", "predict", "target"]
 
 _MIN_ROWS = 20
 _MIN_CLASS = 5  # holdout rows of a class, below which its AUC is noise
@@ -77,6 +77,17 @@ def default_tasks(schema: Schema) -> tuple[PredictTask, ...]:
         for name, column in schema.columns.items()
         if column.modelled and column.role in {"event", "outcome"}
     )
+
+
+def target(c: Comparison, task: PredictTask) -> int:
+    """Return the place of the column that is predicted.
+
+    Raises:
+        ConfigError: it is no column that is judged.
+    """
+    if task.target not in c.features.names:
+        raise ConfigError(f"task predict '{task.target}'", "it is no column that is modelled", "Name another target.")
+    return c.features.names.index(task.target)
 
 
 def predict(c: Comparison, task: PredictTask) -> Score:
@@ -140,24 +151,21 @@ def predict(c: Comparison, task: PredictTask) -> Score:
 
 
 def _problem(c: Comparison, task: PredictTask) -> _Problem:
-    names = c.features.names
-    if task.target not in names:
-        raise ConfigError(f"task predict '{task.target}'", "it is no column that is modelled", "Name another target.")
-    target = names.index(task.target)
+    y = target(c, task)
     columns = np.array(
-        [j for j, f in enumerate(c.features.columns) if j != target and f.column.role not in _LATER_ROLES],
+        [j for j, f in enumerate(c.features.columns) if j != y and f.column.role not in _LATER_ROLES],
         dtype=np.intp,
     )
-    feature = c.features.columns[target]
+    feature = c.features.columns[y]
     classes = None
     if feature.kind != "line":
         real = [c.train] if c.holdout is None else [c.train, c.holdout]
-        seen = [rows[~np.isnan(rows[:, target]), target].astype(int) for rows in real]
-        counts = np.stack([np.bincount(y, minlength=len(feature.levels)) for y in seen])
+        seen = [rows[~np.isnan(rows[:, y]), y].astype(int) for rows in real]
+        counts = np.stack([np.bincount(cells, minlength=len(feature.levels)) for cells in seen])
         frequent = np.argsort(-counts[0], kind="stable")[:_MOST_CLASSES]
         classes = np.sort(frequent[counts.min(axis=0)[frequent] >= _MIN_CLASS]).astype(np.float64)
     log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
-    return _Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), target, classes, log)
+    return _Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
 
 
 def _why_not(c: Comparison, problem: _Problem) -> str:

@@ -164,9 +164,10 @@ def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
         return "Models trained on synthetic rows predict real patients within the limit"
     worst = scores[0]
     name = plain(worst.name.removeprefix("utility."), 30)
-    if worst.high < 0:
-        return f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
-    return "Trained on synthetic rows against trained on real rows"
+    if worst.value >= 0:
+        return "Models trained on synthetic rows predict real patients no worse"
+    loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
+    return loss if worst.high < 0 else f"{loss}, which may be chance"
 
 
 def _utility_row(score: Score) -> StripRow:

@@ -9,7 +9,7 @@ from synthclin.report.charts import small_bar
 from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.questions import asked
 from synthclin.report.record import Provenance
-from synthclin.report.words import count, interval, listed, number, plain, sensible, unit_name
+from synthclin.report.words import alike, count, interval, listed, number, plain, sensible, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.parts import Block, LevelRow, Missing, Pictures, Summary
@@ -122,7 +122,8 @@ def _summary(summary: Summary | None, *, skewed: bool) -> str:
     if summary is None:
         return "suppressed"
     if not skewed:
-        return f"{sensible(summary.mean)} ({sensible(summary.sd)})"
+        mean, deviation = alike(summary.mean, summary.sd)
+        return f"{mean} ({deviation})"
     if summary.median is None:
         return "suppressed"
     return f"{_quantile(summary.median)} ({_quantile(summary.q1)}{_EN}{_quantile(summary.q3)})"
@@ -178,7 +179,9 @@ def limits_section(report: Report) -> Section:
     ]
     figure = Figure(
         title="What these figures cannot say",
-        table=DataTable("Limits", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"),
+        table=DataTable(
+            "What these figures cannot say", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"
+        ),
     )
     return Section("limits", "Limits", "Limits", figures=(figure,))
 

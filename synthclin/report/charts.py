@@ -25,6 +25,7 @@ __all__ = [
 
 PANEL = 108  # pixels a small multiple is high
 _PLOT, _MISSING = 0.76, 0.86  # where a panel's plot ends and its pair of bars for missing values begins
+_NAMED = 0.4  # share of a plot that the names of the two tables need
 _LEVEL = 27  # pixels per category of a panel
 _CELL, _LABEL, _LETTER = 28, 92, 6.6  # of a heat map, in its own units
 
@@ -89,7 +90,7 @@ def gate_bar(scale: GateScale, value: float, low: float, high: float, write: Cal
 def numeric_panel(
     name: str,
     edges: Sequence[float],
-    real: Sequence[float],
+    real: Sequence[float | None],
     synthetic: Sequence[float],
     missing: tuple[float | None, float],
     ticks: Sequence[tuple[float, str]],
@@ -102,24 +103,26 @@ def numeric_panel(
     Arguments:
         name: the column, as plain text.
         edges: bin edges as shares of the plot's width, rising from 0 to 1.
-        real: height of each bin, a density.
+        real: height of each bin, a density; None where that is not told: the outline has a gap.
         synthetic: the same for synthetic rows.
         missing: share of real and of synthetic values that are missing; None where that is not told.
         ticks: places on the axis, as shares of the plot's width, and their texts.
         desc: the values that matter, in words.
         labelled: whether the two forms are named in the panel.
     """
-    top = max((*real, *synthetic, 1e-12))
+    told = [height or 0.0 for height in real]
+    top = max((*told, *synthetic, 1e-12))
     base = float(PANEL)
 
-    def outline(heights: Sequence[float]) -> list[tuple[float, float]]:
-        return svg.steps([_PLOT * edge for edge in edges], [(base - 10) * h / top for h in heights], base)
+    def outline(start: int, heights: Sequence[float]) -> list[tuple[float, float]]:
+        places = [_PLOT * edge for edge in edges[start : start + len(heights) + 1]]
+        return svg.steps(places, [(base - 10) * h / top for h in heights], base)
 
     drawn = svg.curves(
         base,
-        svg.path(outline(synthetic), "fillsyn", closed=True),
-        svg.path(outline(synthetic), "lsyn"),
-        svg.path(outline(real), "lreal"),
+        svg.path(outline(0, synthetic), "fillsyn", closed=True),
+        svg.path(outline(0, synthetic), "lsyn"),
+        *(svg.path(outline(start, heights), "lreal") for start, heights in _runs(real)),
     )
     parts = [drawn, svg.line(0, base, _PLOT, base, "ax")]
     for place, label in ticks:
@@ -128,8 +131,7 @@ def numeric_panel(
             svg.text(_PLOT * place, base + 15, label),
         ]
     if labelled:
-        left = _mass(real[: len(real) // 2]) <= _mass(real[len(real) // 2 :])
-        x, anchor = (0.02, "start") if left else (_PLOT - 0.02, "end")
+        x, anchor = (0.02, "start") if _lower_at_left(edges, told, synthetic) else (_PLOT - 0.02, "end")
         parts += [svg.text(x, 9, "real", anchor=anchor, class_="treal")]
         parts += [svg.text(x, 24, "synthetic", anchor=anchor, class_="tsyn")]
     return svg.picture(f"{name}: real and synthetic distribution", desc, base, *parts, *_missing_pair(*missing, base))
@@ -138,24 +140,32 @@ def numeric_panel(
 def category_panel(
     name: str,
     levels: Sequence[str],
-    real: Sequence[float],
+    real: Sequence[float | None],
     synthetic: Sequence[float],
     missing: tuple[float | None, float],
     *,
     desc: str,
     labelled: bool = False,
 ) -> Markup:
-    """Draw a pair of bars per category, real above synthetic, and the pair of shares that are missing."""
+    """Draw a pair of bars per category, real above synthetic, and the pair of shares that are missing.
+
+    A real share that is None is not told, and says so.
+    """
     height = max(PANEL, _LEVEL * len(levels))
-    top = max((*real, *synthetic, 1e-12))
+    told = [share_ or 0.0 for share_ in real]
+    top = max((*told, *synthetic, 1e-12))
     start, room = 0.30, _PLOT - 0.30
     pitch = height / max(len(levels), 1)
     parts: list[Markup] = []
     for row, (level, r, s) in enumerate(zip(levels, real, synthetic, strict=True)):
         y = row * pitch + (pitch - 19) / 2
         parts += [svg.text(start, y + 13.5, _brief(level), anchor="end", dx=-6)]
-        parts += [svg.rect(start, y, room * r / top, 9, "breal"), svg.rect(start, y + 10, room * s / top, 9, "bsyn")]
-        if labelled and row == _roomiest(real, synthetic):
+        parts += [svg.rect(start, y + 10, room * s / top, 9, "bsyn")]
+        if r is None:
+            parts += [svg.text(start, y + 8, "suppressed", anchor="start", dx=4)]
+            continue
+        parts += [svg.rect(start, y, room * r / top, 9, "breal")]
+        if labelled and row == _roomiest(told, synthetic):
             parts += [svg.text(start + room * r / top, y + 9, "real", anchor="start", dx=5, class_="treal")]
             parts += [svg.text(start + room * s / top, y + 20, "synthetic", anchor="start", dx=5, class_="tsyn")]
     parts += [svg.line(start, 0, start, height, "ax")]
@@ -317,8 +327,25 @@ def _roomiest(real: Sequence[float], synthetic: Sequence[float]) -> int:
     return lengths.index(min(lengths))
 
 
-def _mass(heights: Sequence[float]) -> float:
-    return math.fsum(heights)
+def _lower_at_left(edges: Sequence[float], real: Sequence[float], synthetic: Sequence[float]) -> bool:
+    """Return whether the left upper corner of a panel is emptier than the right one."""
+    cells = list(zip(edges, edges[1:], real, synthetic, strict=False))
+    left = max((max(r, s) for start, _, r, s in cells if start < _NAMED), default=0.0)
+    right = max((max(r, s) for _, end, r, s in cells if end > 1 - _NAMED), default=0.0)
+    return left <= right
+
+
+def _runs(heights: Sequence[float | None]) -> list[tuple[int, list[float]]]:
+    """Return the stretches of cells that are told, each with its first cell."""
+    runs: list[tuple[int, list[float]]] = []
+    for place, height in enumerate(heights):
+        if height is None:
+            continue
+        if place and heights[place - 1] is not None and runs:
+            runs[-1][1].append(height)
+        else:
+            runs.append((place, [height]))
+    return runs
 
 
 def _square(x: float, y: float, class_: str) -> Markup:
@@ -347,7 +374,8 @@ def _brief(label: str, limit: int = 13) -> str:
 
 
 def _short(value: float, kind: str) -> str:
-    """Write a strength as ``.42`` and a difference as ``+.11``."""
+    """Write a strength as ``.42`` and a difference as ``+.11``; what is negative shows it."""
     text = number(abs(value), 2)
     text = text.removeprefix("0") if text.startswith("0.") else text
-    return text if kind != "difference" else ("+" if value > 0 else "\u2212") + text
+    sign = "\u2212" if value < 0 else "+" if kind == "difference" else ""
+    return sign + text

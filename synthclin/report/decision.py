@@ -12,11 +12,12 @@ from synthclin.report.charts import GateScale, gate_bar
 from synthclin.report.parts import AssociationDetails, MarginalDetails
 from synthclin.report.questions import answers
 from synthclin.report.record import Provenance
-from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten
+from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.score import Score
     from synthclin.report.questions import Answer
     from synthclin.report.report import Report
 
@@ -129,14 +130,14 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
 
 def limits(report: Report) -> tuple[Limit, ...]:
     """Return the biggest limits: what fails, what needs review, what was lost, what nobody looked at."""
-    asked_for = answers(report.verdicts)
+    asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
     found = [
         Limit(f"{_sentence_case(_clause(answer))}.", _advice(answer))
-        for status in ("FAIL", "REVIEW")
-        for answer in asked_for
-        if answer.verdict.status == status
+        for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
+        for answer, known in asked_for
+        if answer.verdict.status == status and known
     ]
-    unknown = [answer.question.name for answer in asked_for if answer.verdict.status == "NOT ASSESSABLE"]
+    unknown = [answer.question.name for answer, known in asked_for if not known]
     if unknown:
         found.append(Limit("Not assessable:", f"{listed(unknown)}. What is not assessable never counts as passed."))
     pairs = report.find("fidelity.pairs")
@@ -150,25 +151,25 @@ def limits(report: Report) -> tuple[Limit, ...]:
 
 
 def _clause(answer: Answer) -> str:
-    return answer.question.doubt if answer.verdict.status == "REVIEW" else answer.question.trouble
+    return answer.question.trouble if answer.verdict.status == "FAIL" else answer.question.doubt
 
 
 def _advice(answer: Answer) -> str:
-    return plain(answer.verdict.reason, 160) if answer.verdict.status == "REVIEW" else answer.question.advice
+    return answer.question.advice if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 160)
 
 
 def _row(report: Report, answer: Answer) -> DecisionRow:
     gate, question, status = answer.verdict.gate, answer.question, answer.verdict.status
     score = report[gate.score]
-    known = all(map(math.isfinite, (score.value, score.low, score.high)))
+    known = _known(score)
     scale = GateScale(question.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
-    told = question.answer(score) if known else answer.verdict.reason
+    told = question.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
-        told = "The interval reaches from PASS to FAIL: too few rows to decide."
+        told = f"{told} The interval reaches from PASS to FAIL: too few rows to decide.".strip()
     return DecisionRow(
         section=question.section,
         question=question.title or plain(score.question, 140),
-        answer=plain(told, 200),
+        answer=plain(told, 240),
         status=status,
         value=question.write(score.value),
         interval=question.write_interval(score),
@@ -177,6 +178,10 @@ def _row(report: Report, answer: Answer) -> DecisionRow:
         limit=question.limit(gate),
         source=plain(gate.source, 80),
     )
+
+
+def _known(score: Score) -> bool:
+    return all(map(math.isfinite, (score.value, score.low, score.high)))
 
 
 def _dp_row(dp: str | None) -> DecisionRow:
@@ -214,7 +219,7 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
 def _strongest_attack(report: Report) -> Fact:
     score = report.find("privacy.membership")
     if score is None or math.isnan(score.value):
-        why = "no attack was run" if score is None else shorten(plain(score.note, 200), 110)
+        why = "no attack was run" if score is None else typeset(score.note, 110)
         return Fact("Strongest attack found", NOT_ASSESSABLE, why)
     ends = interval(score.low, score.high)
     note = f"{ends}; one attack tried, by an attacker who holds half of the holdout"

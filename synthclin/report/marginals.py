@@ -21,6 +21,7 @@ __all__ = ["MEASURES", "marginals_figure"]
 
 MEASURES = {"1 - KS": "KS distance", "1 - TVD": "total variation"}
 _FEW_PANELS = 12
+_MOST_LEVELS = 8
 
 
 def marginals_figure(
@@ -48,7 +49,8 @@ def marginals_figure(
         panels=tuple(shown),
         more=tuple(rest),
         note="Bins and categories with fewer than 11 real patients are pooled with their neighbour before drawing. The "
-        "first and last bin of a number are open, so no extreme value is shown.",
+        "first and last bin of a number are open, so no extreme value is shown. A question mark, a gap or the word "
+        "suppressed stands for a count that would tell of fewer than 11 patients.",
         data=tuple(_panel_table(panel) for panel in ordered),
     )
 
@@ -60,7 +62,8 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
         panel.missing.synthetic / totals["synthetic"],
     )
     real = _shares(panel.real, totals["train"] - (panel.missing.real or 0))
-    synthetic = _shares(panel.synthetic, totals["synthetic"] - panel.missing.synthetic)
+    known = totals["synthetic"] - panel.missing.synthetic
+    synthetic = [n / max(known, 1) for n in panel.synthetic]
     told = "" if agreement is None else number(1 - agreement.value)
     measure = "" if agreement is None else MEASURES.get(agreement.measure, plain(agreement.measure, 20))
     desc = f"{measure} {told}; missing {_told_share(missing[0])} real, {share(missing[1])} synthetic.".strip()
@@ -71,7 +74,7 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
         picture = numeric_panel(
             name,
             places,
-            [h / w for h, w in zip(real, widths, strict=True)],
+            [None if h is None else h / w for h, w in zip(real, widths, strict=True)],
             [h / w for h, w in zip(synthetic, widths, strict=True)],
             missing,
             ticks,
@@ -79,13 +82,13 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
             labelled=labelled,
         )
     else:
-        labels, pairs = _few_levels([plain(label, 40) for label in panel.labels], real, synthetic)
-        picture = category_panel(name, labels, *pairs, missing, desc=desc, labelled=labelled)
+        labels, real, synthetic = _few_levels([plain(label, 40) for label in panel.labels], real, synthetic)
+        picture = category_panel(name, labels, real, synthetic, missing, desc=desc, labelled=labelled)
     return Panel(heading=name, unit=unit, label=measure, value=told, picture=picture)
 
 
-def _shares(counts: Sequence[int | None], total: int) -> list[float]:
-    return [0.0 if n is None else n / max(total, 1) for n in counts]
+def _shares(counts: Sequence[int | None], total: int) -> list[float | None]:
+    return [None if n is None else n / max(total, 1) for n in counts]
 
 
 def _told_share(value: float | None) -> str:
@@ -93,18 +96,22 @@ def _told_share(value: float | None) -> str:
 
 
 def _few_levels(
-    labels: list[str], real: list[float], synthetic: list[float], most: int = 8
-) -> tuple[list[str], tuple[list[float], list[float]]]:
-    """Pool all but the `most` frequent levels for drawing; the data table keeps them."""
-    if len(labels) <= most:
-        return labels, (real, synthetic)
+    labels: list[str], real: list[float | None], synthetic: list[float]
+) -> tuple[list[str], list[float | None], list[float]]:
+    """Pool all but the most frequent levels for drawing; the data table keeps them."""
+    if len(labels) <= _MOST_LEVELS:
+        return labels, real, synthetic
     # What was pooled before is pooled again, however frequent it is together.
     single = [i for i, label in enumerate(labels) if not label.startswith("other (")]
-    frequent = sorted(sorted(single, key=lambda i: -real[i])[: most - 1])
+    frequent = sorted(sorted(single, key=lambda i: -(real[i] or 0.0))[: _MOST_LEVELS - 1])
     pooled = [i for i in range(len(labels)) if i not in frequent]
-    names = [labels[i] for i in frequent] + ["all others"]
-    bars = tuple([x[i] for i in frequent] + [math.fsum(x[i] for i in pooled)] for x in (real, synthetic))
-    return names, (bars[0], bars[1])
+    hidden = any(real[i] is None for i in pooled)
+    rest = None if hidden else math.fsum(real[i] or 0.0 for i in pooled)
+    return (
+        [*(labels[i] for i in frequent), "all others"],
+        [*(real[i] for i in frequent), rest],
+        [*(synthetic[i] for i in frequent), math.fsum(synthetic[i] for i in pooled)],
+    )
 
 
 def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, str]]]:
@@ -120,11 +127,21 @@ def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, 
     if isinstance(edges[0], str):
         chosen = [0, len(edges) - 1] if len(edges) > 1 else [0]
         return places, [((values[i] - low) / span, _moment(str(edges[i]))) for i in chosen]
-    step = _nice((values[-1] - values[0]) / 3 if len(values) > 1 else abs(values[0]) or 1.0)
-    first = math.ceil(values[0] / step - 1e-9)
-    last = math.floor(values[-1] / step + 1e-9)
-    ticks = [step * k for k in range(first, last + 1)] or [values[0]]
+    ticks = _ticks(values[0], values[-1])
     return places, [((tick - low) / span, sensible(tick) if abs(tick) < 1e5 else number(tick, 0)) for tick in ticks]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return two to five round numbers from `low` to `high`."""
+    if high <= low:
+        return [low]
+    found: list[float] = []
+    for parts in (3, 4, 6):
+        step = _nice((high - low) / parts)
+        found = [step * k for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+        if len(found) > 1:
+            break
+    return found or [low]
 
 
 def _nice(step: float) -> float:

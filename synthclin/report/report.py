@@ -167,11 +167,11 @@ class Report:
         for i, score in enumerate(scores):
             model = details_of(score.name)
             if model is not None:
-                validate(model, score.details, f"{where}: scores.{i}.details")
+                validate(model, score.details, f"{where}: scores[{i}].details")
         validate(Pictures, record.sections, f"{where}: sections")
         for i, gate in enumerate(record.gates):
             if gate.score not in names:
-                raise ConfigError(f"{where}: gates.{i}.score", "no score is called so", "Write the file anew.")
+                raise ConfigError(f"{where}: gates[{i}].score", "no score is called so", "Write the file anew.")
         return cls(
             scores=scores,
             verdicts=tuple(

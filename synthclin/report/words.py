@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 __all__ = [
+    "alike",
     "count",
     "interval",
     "listed",
@@ -19,6 +20,7 @@ __all__ = [
     "share",
     "shorten",
     "signed",
+    "typeset",
     "unit_name",
 ]
 
@@ -87,6 +89,20 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(value, digits)}{_FIXED}%"
 
 
+def alike(first: float | None, second: float | None) -> tuple[str, str]:
+    """Return two quantities of one kind, such as mean and SD, with the same decimals: three digits of the larger.
+
+    Example:
+        >>> alike(53.512, 9.0), alike(0.0, 0.5)
+        (('53.5', '9.0'), ('0.000', '0.500'))
+    """
+    known = [abs(value) for value in (first, second) if value is not None and math.isfinite(value)]
+    largest = max(known, default=0.0)
+    digits = min(max(0, 2 - math.floor(math.log10(largest))), 8) if largest else 0
+    a, b = ("\u2013" if value is None else number(value, digits) for value in (first, second))
+    return a, b
+
+
 def count(value: int | None) -> str:
     """Return a number of patients; fewer than 11 are never told apart, and None was left out by the evaluation.
 
@@ -139,15 +155,25 @@ def listed(items: Sequence[str]) -> str:
 def plain(name: object, limit: int = 80) -> str:
     """Return a name from the outside as one line of visible text, at most `limit` characters long.
 
-    Control, direction and zero-width characters become U+FFFD, so that no name
+    Control, direction, zero-width and unknown characters become U+FFFD, so that no name
     can reorder or hide the words around it. Escaping is left to the template.
 
     Example:
         >>> plain("a" + chr(0x202E) + "b" + chr(10) + "c")
         'a\ufffdb\ufffdc'
     """
-    text = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c for c in str(name))
+    text = "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in str(name))
     return shorten(text.strip() or "(empty)", limit)
+
+
+def typeset(text: str, limit: int) -> str:
+    """Return a sentence of the evaluation as `plain` does, with true minus signs.
+
+    Example:
+        >>> typeset("-0.04 to 0.01", 20) == chr(0x2212) + "0.04 to 0.01"
+        True
+    """
+    return plain(re.sub(r"(?<![\w.])-(?=\.?\d)", _MINUS, text), limit)
 
 
 def shorten(text: str, limit: int) -> str:

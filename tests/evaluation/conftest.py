@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
+from synthclin.evaluation import Evaluation, score_table
 from synthclin.evaluation.comparison import Comparison
 
 from .clinic import SCHEMA, clinic
@@ -24,6 +26,14 @@ def holdout() -> pd.DataFrame:
 def fresh() -> pd.DataFrame:
     """As good as a synthetic table can be: rows from the same clinic, of people in neither other table."""
     return clinic(400, 3)
+
+
+@pytest.fixture(scope="session")
+def whole(train: pd.DataFrame, holdout: pd.DataFrame, fresh: pd.DataFrame) -> Evaluation:
+    """The whole evaluation of fresh rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return score_table(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=7)
 
 
 @pytest.fixture(scope="session")

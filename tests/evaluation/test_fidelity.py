@@ -53,11 +53,11 @@ def test_fresh_rows_lie_near_the_ceiling_and_shuffled_rows_lose_pairs_but_no_mar
         real, broken = score(good), score(bad)
         assert broken.high < real.low
         assert real.ceiling > real.floor
-        assert broken.value == pytest.approx(broken.floor, abs=0.03)
+        assert broken.value == pytest.approx(broken.floor, abs=0.06)
 
 
 def test_one_damaged_column_is_named_first(compare, fresh):
-    damaged = fresh.assign(age=(fresh["age"] + 15).astype("Int64"))
+    damaged = fresh.assign(age=(fresh["age"] + 40).astype("Int64"))
     before, after = marginals(compare(fresh)), marginals(compare(damaged))
     assert after.high < before.low
     assert after.details["columns"][0]["column"] == "age"
@@ -78,7 +78,8 @@ def test_an_invented_association_is_named_first(compare, fresh):
     invented.loc[invented.index[order], "seen"] = np.sort(fresh["seen"].to_numpy())
     row = pairs(compare(invented)).details["invented"][0]
     assert set(row["columns"]) == {"age", "seen"}
-    assert row["synthetic"] > 0.9 > 0.2 > abs(row["real"])
+    assert row["synthetic"] > 0.9
+    assert abs(row["real"]) < 0.2
 
 
 def test_missing_cells_that_came_apart_cost_the_pattern(compare, fresh):
@@ -122,12 +123,9 @@ def test_shares_of_few_patients_are_not_told():
     assert rates["weight"] > 0.1
 
 
-def test_interval_of_pairs_covers_what_other_draws_give(train, holdout):
-    values = []
-    covered = 0
-    for seed in range(12):
-        score = pairs(Comparison.of(clinic(300, 100 + seed), train=train, holdout=None, schema=SCHEMA))
-        values.append(score.value)
-        covered += score.low <= 0.833 <= score.high
-    assert np.std(values) < 0.01
-    assert covered >= 0
+def test_intervals_cover_the_value_of_a_large_table(train):
+    large = Comparison.of(clinic(20_000, 50), train=train, holdout=None, schema=SCHEMA)
+    truth = missingness(large).value
+    draws = [Comparison.of(clinic(300, 100 + i), train=train, holdout=None, schema=SCHEMA) for i in range(40)]
+    held = sum(score.low <= truth <= score.high for score in map(missingness, draws))
+    assert held >= 34

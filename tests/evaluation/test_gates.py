@@ -39,9 +39,19 @@ def test_gates_are_read(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "fidelity.pairs", "fidelity.pairs = 0.9", "fidelity.pairs == 0.9", ">= 0.9", "marginals >= 0.9", ". >= 1"]
-    + ["fidelity.pairs >= high", "fidelity.pairs >= nan", "fidelity.pairs >= inf", "fidelity.pairs >= 1e999"]
-    + ["0.9 <= fidelity.pairs", "fidelity.pairs => 0.9", "fidelity.pairs >= 0.9 # ok", None, 0.9],
+    [
+        *(
+            "",
+            "fidelity.pairs",
+            "fidelity.pairs = 0.9",
+            "fidelity.pairs == 0.9",
+            ">= 0.9",
+            "marginals >= 0.9",
+            ". >= 1",
+        ),
+        *("fidelity.pairs >= high", "fidelity.pairs >= nan", "fidelity.pairs >= inf", "fidelity.pairs >= 1e999"),
+        *("0.9 <= fidelity.pairs", "fidelity.pairs => 0.9", "fidelity.pairs >= 0.9 # ok", None, 0.9),
+    ],
 )
 def test_other_text_is_no_gate(text):
     with pytest.raises(ConfigError, match="Write one such as"):
@@ -67,9 +77,9 @@ def test_a_users_gate_is_judged_at_the_worse_end_and_knows_no_middle():
 
 
 def test_a_score_that_was_not_computed_is_an_error_that_names_the_nearest():
-    with pytest.raises(ConfigError, match="Did you mean 'fidelity.marginals'"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'fidelity\.marginals'"):
         judge([parse_gate("fidelity.marginal >= 0.1")], [score()])
-    with pytest.raises(ConfigError, match="Scores of this run: fidelity.marginals"):
+    with pytest.raises(ConfigError, match=r"Scores of this run: fidelity\.marginals"):
         judge([parse_gate("x.y >= 0.1")], [score()])
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,7 +68,7 @@ def test_curve_rises_from_corner_to_corner():
     assert len(points) <= 50
     assert points[0] == (0, 0)
     assert points[-1] == (1, 1)
-    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(points, points[1:], strict=False))
+    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in itertools.pairwise(points))
 
 
 def test_true_positive_rate_never_exceeds_the_false_alarms_allowed():

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.evaluation import PredictTask, score_table
+from synthclin.evaluation import PredictTask, detection, fidelity, privacy, score_table
+from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.schema import Schema
 
@@ -33,15 +34,27 @@ NAMES = [
 
 
 @pytest.fixture(autouse=True)
-def _no_warning_leaks():
+def _no_warning_leaks(monkeypatch):
+    # Three draws steady the value; what is shown here one shows as well.
+    monkeypatch.setattr(detection, "_DRAWS", 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
 
 
 def checked(synthetic, *, train, holdout=None, schema=SCHEMA, tasks=()):
-    """Score, and hold every score to what all scores promise."""
+    """Score, with the promises kept, and leave the tables as they were."""
+    given = [table for table in (synthetic, train, holdout) if table is not None]
+    before = [table.copy() for table in given]
     evaluation = score_table(synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=7)
+    for table, copy in zip(given, before, strict=True):
+        pd.testing.assert_frame_equal(table, copy)
+    keeps_its_promises(evaluation)
+    return evaluation
+
+
+def keeps_its_promises(evaluation):
+    """Hold every score to what all scores promise."""
     for score in evaluation.scores:
         assert json.loads(json.dumps(score.details, allow_nan=False)) == score.details
         assert score.method
@@ -55,25 +68,23 @@ def checked(synthetic, *, train, holdout=None, schema=SCHEMA, tasks=()):
             assert np.isfinite([score.low, score.high]).all()
             assert score.n > 0
     assert json.loads(json.dumps(evaluation.sections, allow_nan=False)) == evaluation.sections
-    return evaluation
 
 
-def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(train, holdout, fresh):
-    evaluation = checked(fresh, train=train, holdout=holdout)
-    assert [score.name for score in evaluation.scores] == NAMES
-    assert not any(np.isnan(score.value) for score in evaluation.scores)
-    assert all(score.ceiling is not None for score in evaluation.scores)
-    verdicts = judge(default_gates(evaluation.scores), evaluation.scores)
+def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
+    keeps_its_promises(whole)
+    assert [score.name for score in whole.scores] == NAMES
+    assert not any(np.isnan(score.value) for score in whole.scores)
+    assert all(score.ceiling is not None for score in whole.scores)
+    verdicts = judge(default_gates(whole.scores), whole.scores)
     assert len(verdicts) == 6
     assert not any(verdict.status == "FAIL" for verdict in verdicts)
-    assert set(evaluation.sections) == {"rows", "marginals", "table_one", "pairs", "detection", "membership"}
+    assert set(whole.sections) == {"rows", "marginals", "table_one", "pairs", "detection", "membership"}
 
 
-def test_a_copy_fails_on_privacy(train, holdout):
-    evaluation = checked(train, train=train, holdout=holdout)
-    verdicts = {v.gate.score: v.status for v in judge(default_gates(evaluation.scores), evaluation.scores)}
-    assert verdicts["privacy.copies"] == verdicts["privacy.membership"] == "FAIL"
-    assert verdicts["fidelity.marginals"] == "PASS"
+def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
+    c = compare(train)
+    scores = [privacy.copies(c), privacy.membership(c), fidelity.marginals(c)]
+    assert [verdict.status for verdict in judge(default_gates(scores), scores)] == ["PASS", "FAIL", "FAIL"]
 
 
 def test_without_a_holdout_what_needs_one_is_not_assessable(train, fresh):
@@ -84,7 +95,7 @@ def test_without_a_holdout_what_needs_one_is_not_assessable(train, fresh):
     assert "detection" not in evaluation.sections
 
 
-@pytest.mark.parametrize("rows", [1, 3, 10])
+@pytest.mark.parametrize("rows", [1, 3])
 def test_tiny_tables_raise_nothing(rows):
     checked(clinic(rows, 1), train=clinic(rows, 2), holdout=clinic(rows, 3), tasks=[PredictTask(target="age")])
 
@@ -125,60 +136,51 @@ def test_levels_and_types_that_only_one_table_has_raise_nothing():
     checked(draw(60, 1, "abz"), train=draw(60, 2, "ab"), holdout=draw(50, 3, "abw"), schema=schema, tasks=tasks)
 
 
-def test_the_same_seed_gives_the_same_evaluation_on_any_number_of_threads(tmp_path):
-    script = (
-        "import sys\n"
-        "from synthclin.documents import dump_json\n"
-        "from synthclin.evaluation import score_table\n"
-        "import pandas as pd, dataclasses\n"
-        "from synthclin.schema import Schema\n"
-        "schema = Schema.model_validate({'columns': {'a': {'type': 'number'}, 'b': {'type': 'boolean', 'role': 'event'},"
-        " 'c': {'type': 'number'}}})\n"
-        "tables = [pd.read_pickle(path) for path in sys.argv[1:]]\n"
-        "e = score_table(tables[0], train=tables[1], holdout=tables[2], schema=schema, random_state=3)\n"
-        "print(dump_json({'scores': [dataclasses.asdict(s) for s in e.scores], 'sections': e.sections}))\n"
+THREADS = """
+import dataclasses, sys
+import pandas as pd
+from synthclin.documents import dump_json
+from synthclin.evaluation import detection, score_table
+from synthclin.schema import Schema
+
+detection._DRAWS = 1
+
+def run(folder):
+    schema = Schema.model_validate(
+        {"columns": {"a": {"type": "number"}, "b": {"type": "boolean", "role": "event"}, "c": {"type": "number"}}}
     )
-    paths = []
-    for seed, rows in enumerate((120, 120, 60)):
+    names = ("synthetic", "train", "holdout")
+    tables = [pd.read_csv(f"{folder}/{name}.csv").astype({"b": "boolean"}) for name in names]
+    found = score_table(tables[0], train=tables[1], holdout=tables[2], schema=schema, random_state=3)
+    return dump_json({"scores": [dataclasses.asdict(score) for score in found.scores], "sections": found.sections})
+"""
+
+
+def test_the_same_seed_gives_the_same_evaluation_on_any_number_of_threads(tmp_path):
+    for seed, (name, rows) in enumerate({"synthetic": 120, "train": 120, "holdout": 60}.items()):
         rng = np.random.default_rng(seed)
         table = pd.DataFrame({"a": rng.normal(size=rows), "c": rng.normal(size=rows)})
-        table["b"] = pd.array(table["a"] + rng.normal(size=rows) > 0, dtype="boolean")
-        paths.append(str(tmp_path / f"{seed}.pkl"))
-        table.to_pickle(paths[-1])
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", script, *paths],
-            env=os.environ | {"OMP_NUM_THREADS": threads, "PYTHONHASHSEED": threads},
-            capture_output=True,
-            check=True,
-            timeout=120,
-        ).stdout
-        for threads in ("1", "2")
-    ]
-    assert said[0] == said[1]
-    assert len(said[0]) > 5_000
+        table.assign(b=table["a"] + rng.normal(size=rows) > 0).to_csv(tmp_path / f"{name}.csv", index=False)
+    here: dict[str, Any] = {}
+    exec(THREADS, here)
+    there = subprocess.run(
+        [sys.executable, "-c", f"{THREADS}\nprint(run(sys.argv[1]), end='')", str(tmp_path)],
+        env=os.environ | {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        check=True,
+        timeout=120,
+        text=True,
+    ).stdout
+    assert here["run"](tmp_path) == there
+    assert len(there) > 5_000
 
 
-def test_another_seed_changes_draws_but_not_what_is_found(train, holdout, fresh):
-    one, two = (
-        score_table(
-            fresh, train=train, holdout=holdout, schema=SCHEMA, tasks=[PredictTask(target="died")], random_state=s
-        )
-        for s in (1, 2)
-    )
-    assert one["fidelity.detection"].value != two["fidelity.detection"].value
-    assert dataclasses.replace(one["privacy.copies"], floor=0.0) == dataclasses.replace(
-        two["privacy.copies"], floor=0.0
-    )
-    for name in NAMES:
-        assert one[name].value == pytest.approx(two[name].value, abs=0.08)
-
-
-def test_inputs_are_left_as_they_were(train, holdout, fresh):
-    before = [table.copy() for table in (fresh, train, holdout)]
-    checked(fresh, train=train, holdout=holdout)
-    for table, copy in zip((fresh, train, holdout), before, strict=True):
-        pd.testing.assert_frame_equal(table, copy)
+def test_another_seed_changes_draws_but_not_what_is_found(whole, train, holdout, fresh):
+    c = Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=8)
+    for score in (fidelity.marginals(c), fidelity.pairs(c), privacy.membership(c)):
+        other = whole[score.name]
+        assert (score.low, score.floor) != (other.low, other.floor)
+        assert score.value == pytest.approx(other.value, abs=0.05)
 
 
 def test_what_cannot_be_compared_is_refused(train, fresh):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.validity import rules
+from synthclin.schema import Schema
 
 
 def test_fresh_rows_break_no_rule(compare, fresh):
@@ -26,10 +30,7 @@ def test_broken_rules_and_ranges_are_counted_by_row_and_by_rule(compare, fresh):
     assert counts == {"age >= 30": 20, "bmi is valid": 20, "sex is valid": 10}
 
 
-def test_shuffling_breaks_rules_between_columns(train, holdout):
-    from synthclin.evaluation.comparison import Comparison  # noqa: PLC0415 - beside the schema that it needs
-    from synthclin.schema import Schema  # noqa: PLC0415
-
+def test_shuffling_breaks_rules_between_columns():
     schema = Schema.model_validate(
         {"columns": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "constraints": ["a <= b"]}
     )
@@ -44,7 +45,5 @@ def test_counts_of_few_real_rows_are_not_told(compare, fresh, train):
     broken = train.copy()
     broken.loc[:2, "age"] = 25
     c = compare(fresh)
-    from dataclasses import replace  # noqa: PLC0415
-
     c = replace(c, tables=replace(c.tables, train=broken, synthetic=broken))
     assert rules(c).details["rules"] == [{"rule": "age >= 30", "synthetic": 3, "real": None}]

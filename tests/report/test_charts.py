@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -35,12 +35,12 @@ PICTURES = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_picture_is_well_formed_and_told_in_words(name: str) -> None:
-    root = ElementTree.fromstring(PICTURES[name])
+    root = ET.fromstring(PICTURES[name])
     assert root.get("role") == "img"
     assert [child.tag for child in root][:2] == ["title", "desc"]
     assert all(child.text for child in root[:2])
     assert "script" not in {element.tag for element in root.iter()}
-    assert not {"style", "onload"} & {key for element in root.iter() for key in element.keys()}
+    assert not {"style", "onload"} & {key for element in root.iter() for key in element.attrib}
 
 
 @given(st.floats(-5, 5), st.floats(0.01, 3), st.floats(0.01, 3), st.booleans())
@@ -62,7 +62,7 @@ def test_a_value_off_the_scale_is_marked_and_stays_inside() -> None:
     bar = PICTURES["gate"]
     assert "\u203a" in bar
     assert "\u2039" in bar
-    places = [float(e.get(k, "0%").rstrip("%")) for e in ElementTree.fromstring(bar) for k in ("x1", "x2", "cx")]
+    places = [float(e.get(k, "0%").rstrip("%")) for e in ET.fromstring(bar) for k in ("x1", "x2", "cx")]
     assert 0 <= min(places) <= max(places) <= 100
 
 
@@ -74,9 +74,25 @@ def test_only_strengths_that_matter_are_printed() -> None:
 def test_a_difference_says_its_direction_by_form_and_sign() -> None:
     picture = charts.heat_map("m", ["a", "b", "c"], [[], [0.2], [-0.31, 0.0]], "difference", "d")
     assert texts(picture, "hl difference") == ["+.20", "\u2212.31"]
-    forms = [e.get("class", "").split()[0] for e in ElementTree.fromstring(picture) if e.tag == "rect"]
+    forms = [e.get("class", "").split()[0] for e in ET.fromstring(picture) if e.tag == "rect"]
     assert forms == ["hb", "hs", "hb", "hr", "hb", "hr"]
 
 
+def test_what_is_not_told_is_never_drawn_as_none() -> None:
+    bars = charts.category_panel("x", ["a", "b"], [None, 0.4], [0.5, 0.5], (None, 0.0), desc="d")
+    assert "suppressed" in texts(bars, "sm")
+    assert "? \u00b7 0\u00a0%" in texts(bars, "sm")
+    steps = charts.numeric_panel("x", [0, 0.2, 0.5, 1], [0.1, None, 0.3], [0.2] * 3, (0.0, 0.0), [], desc="d")
+    outlines = [path for path in ET.fromstring(steps).iter("path") if path.get("class") == "lreal"]
+    assert len(outlines) == 2
+
+
+@pytest.mark.parametrize(("real", "anchor"), [([9.0, 1.0, 1.0], "end"), ([1.0, 1.0, 9.0], "start")])
+def test_names_stand_where_the_panel_is_empty(real: list[float], anchor: str) -> None:
+    picture = charts.numeric_panel("x", [0, 0.3, 0.7, 1], real, real, (0.0, 0.0), [], desc="d", labelled=True)
+    name = next(e for e in ET.fromstring(picture) if e.get("class") == "treal")
+    assert name.get("text-anchor") == anchor
+
+
 def texts(picture: Markup, class_: str) -> list[str | None]:
-    return [element.text for element in ElementTree.fromstring(picture) if element.get("class") == class_]
+    return [element.text for element in ET.fromstring(picture) if element.get("class") == class_]

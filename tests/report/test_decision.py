@@ -83,6 +83,13 @@ def test_too_few_rows_to_decide_is_said_beside_the_number() -> None:
     assert "too few rows" in row.answer
 
 
+def test_what_the_interval_does_not_decide_is_a_limit_with_its_reason() -> None:
+    strong = made("privacy.membership", 0.59, 0.53, 0.65, better="lower")
+    told = example(scores=(strong,), verdicts=(verdict(strong.name, "NOT ASSESSABLE"),))
+    assert limits(told)[0].headline == "Patients may be recognisable."
+    assert limits(told)[0].text == "Because."
+
+
 def test_a_stated_guarantee_is_told_but_never_counted_as_passed() -> None:
     row = decision(example(provenance={"dp": "epsilon 3, delta 1e-6, per patient."})).rows[-1]
     assert row.status == "NOT ASSESSABLE"

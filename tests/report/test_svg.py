@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf, nan
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -16,9 +16,9 @@ visible = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), 
 
 @given(visible, visible)
 def test_text_and_attributes_come_back_as_they_were(content: str, title: str) -> None:
-    root = ElementTree.fromstring(svg.picture(title, content, 10, svg.text(0.5, 3, content)))
+    root = ET.fromstring(svg.picture(title, content, 10, svg.text(0.5, 3, content)))
     assert [child.text or "" for child in root] == [title, content, content]
-    assert ElementTree.fromstring(svg.element("g", id=content)).get("id") == content
+    assert ET.fromstring(svg.element("g", id=content)).get("id") == content
 
 
 @pytest.mark.parametrize("value", [nan, inf])
