@@ -72,6 +72,7 @@ class Decision:
     """Page one."""
 
     edition: str
+    privacy: str
     title: str
     sentence: Markup
     meta: tuple[tuple[str, tuple[str, ...]], ...]
@@ -92,6 +93,9 @@ def decision(report: Report) -> Decision:
     tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
     return Decision(
         edition=report.edition,
+        privacy="Neither this report nor the data are differentially private."
+        if facts.dp is None
+        else "This report is not differentially private.",
         title=name[:1].upper() + name[1:],
         sentence=sentence([*statuses, (guarantee.status, "")]),
         meta=_meta(facts, tool),
@@ -212,7 +216,7 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
         ("Intended use", (plain(facts.intended_use or "not declared", 120),)),
         ("Recipient and access", (plain(facts.recipient or "not declared", 120),)),
         ("File", (size, held)),
-        ("Run", (tool, "" if seed is None else f"seed {seed}")),
+        ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
     )
 
 

@@ -94,6 +94,8 @@ def test_a_stated_guarantee_is_told_but_never_counted_as_passed() -> None:
     row = decision(example(provenance={"dp": "epsilon 3, delta 1e-6, per patient."})).rows[-1]
     assert row.status == "NOT ASSESSABLE"
     assert row.answer.startswith("epsilon 3")
+    assert "Neither" not in decision(example(provenance={"dp": "epsilon 3"})).privacy
+    assert "Neither" in decision(example()).privacy
 
 
 def test_an_unknown_score_is_written_in_neutral_words() -> None:
