@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -135,10 +136,18 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
         groups = [Group(levels=(level,), weights=(1.0,)) for level, kept in zip(names, enough, strict=True) if kept]
         rare = [level for level, kept in zip(names, enough, strict=True) if not kept]
         if counts[~enough].any():
+            few = [i for i, kept in zip(at, enough, strict=True) if i is not None and not kept]
+            pooled = held.loc[held["level"].isin(few), "patient"].nunique()
             if column.levels is None:
                 unnamed = True
-            else:
+            elif not groups or (len(rare) > 1 and pooled >= limits.value):
                 groups.append(Group(levels=tuple(rare), weights=(1.0,) * len(rare)))
+            else:
+                # A pool of few patients would be theirs alone: it shares the code of the rarest level that is kept.
+                i = int(np.argmin(counts[enough]))
+                groups[i] = _shared(
+                    groups[i].levels + tuple(rare), [counts[enough][i]] + [0.0] * len(rare), limits.value
+                )
     missing = column.may_be_missing or bool((index < 0).any())
     if not groups and not column.may_be_missing:
         raise DataError(
@@ -163,16 +172,18 @@ def _neighbours(
         other = min(beside, key=lambda i: int(people[spans[i]].sum()))
         low, high = sorted((poorest, other))
         spans[low : high + 1] = [spans[low] + spans[high]]
-    groups = []
-    for span in spans:
-        rare = ~enough[span]
-        weights = np.ones(len(span))
-        if rare.any() and not rare.all():
-            # What is known of a rare level is only that fewer than `limit` hold it: it counts for half of that.
-            weights = np.where(rare, limit / 2 / rare.sum(), counts[span])
-        weights = weights / weights.max()
-        groups.append(Group(levels=tuple(names[i] for i in span), weights=tuple(float(f"{w:.5e}") for w in weights)))
-    return groups
+    return [_shared([names[i] for i in span], np.where(enough[span], counts[span], 0.0), limit) for span in spans]
+
+
+def _shared(levels: Sequence[Level], counts: Sequence[float] | NDArray[np.float64], limit: int) -> Group:
+    """Return the group of levels that share a code; a count of 0 stands for a rare level.
+
+    What is known of rare levels is only that fewer than `limit` patients hold them: together they count for half.
+    """
+    weights = np.asarray(counts, dtype=np.float64)
+    rare = weights == 0
+    weights = np.ones(len(weights)) if rare.all() else np.where(rare, limit / 2 / max(rare.sum(), 1), weights)
+    return Group(levels=tuple(levels), weights=tuple(float(f"{w:.5e}") for w in weights / weights.max()))
 
 
 def _plain(level: object) -> Level:

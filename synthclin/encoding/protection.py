@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "Rows"]
+__all__ = ["Limits", "Rows", "protected_shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,18 @@ class Rows:
         # Only values on enough rows are worth counting the patients of.
         enough = [i for i in np.flatnonzero(counts >= limit) if self[first[i] : first[i] + counts[i]].patients >= limit]
         return values[enough], counts[enough]
+
+
+def protected_shares(codes: NDArray[np.int64], cardinality: int, limit: int) -> NDArray[np.float64]:
+    """Return how often each code occurs, (cardinality,), such that no share tells a count below `limit`.
+
+    A code on fewer rows counts for half the limit, whether none or almost `limit` rows hold it; shares are rounded to
+    three significant digits.
+
+    Example:
+        >>> protected_shares(np.array([0] * 90 + [1] * 3), 3, limit=11).tolist()
+        [0.891, 0.0545, 0.0545]
+    """
+    counts = np.bincount(codes, minlength=cardinality).astype(np.float64)
+    counts = np.where(counts < limit, limit / 2, counts)
+    return np.array([float(f"{share:.3g}") for share in counts / counts.sum()])

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthclin.models.drawing import draw
-from synthclin.models.networks import Critic, MaskedGenerator, code_features
+from synthclin.models.networks import Critic, MaskedGenerator, code_features, is_smooth
 from synthclin.models.objectives import negative_log_likelihood, relativistic_loss, zero_centred_penalty
 from synthclin.progress import track
 from synthclin.seeds import stream_seed, torch_generator
@@ -43,7 +43,7 @@ class Refinement:
         nats_after: validation nats of the refined weights.
         auc_before: a fresh classifier's AUC, drawn against validation rows, mean over three draws.
         auc_after: the same for the refined weights.
-        auc_error: standard error of the difference.
+        auc_error: standard error of one such AUC; both share their real rows, so the difference has about the same.
     """
 
     passed: bool
@@ -96,7 +96,9 @@ def refine(network: MaskedGenerator, codes: Tensor, held: Tensor, *, steps: int,
     rng = torch_generator(seed, "adversarial", device=device)
     frequencies = [torch.bincount(codes[:, t], minlength=c.cardinality).float() for t, c in enumerate(network.columns)]
     features = [
-        code_features(column, frequency.cpu(), knots=12).to(device)
+        (code_features(column, frequency.cpu(), knots=12) if is_smooth(column) else torch.eye(column.cardinality)).to(
+            device
+        )
         for column, frequency in zip(network.columns, frequencies, strict=True)
     ]
     before = _standing(network, held, seed)

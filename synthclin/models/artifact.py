@@ -6,18 +6,20 @@ means · ``encoder.json`` protected bins and levels.
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 import synthclin
 from synthclin.documents import dump_json, read_json
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ModelFormatError
 from synthclin.files import inside, staged_folder, write_atomic
+from synthclin.models.parameters import check_parameters
 from synthclin.schema import Schema
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ __all__ = ["FORMAT", "load", "save", "write"]
 
 FORMAT = 1
 """Raised whenever a folder written before can no longer be read."""
+
+_TOLD = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
@@ -48,7 +52,8 @@ def write(model: Synthesizer, folder: Path) -> None:
         "synthclin": synthclin.__version__,
         "parameters": parameters,
         "facts": facts,
-        "training": {key: value for key, value in model.training_.items() if key not in {"history", "seconds"}},
+        # No likelihood or score of real rows: they would help to tell who was among them.
+        "training": {key: model.training_[key] for key in _TOLD if key in model.training_},
     }
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
@@ -68,29 +73,30 @@ def load(folder: str | Path) -> Synthesizer:
         raise ModelFormatError(
             str(folder), "this is not a model folder, it has no model.json", "Give the folder that fit wrote."
         )
-    document = read_json(inside(folder, "model.json"), error=ModelFormatError)
+    document = read_json(inside(folder, "model.json", error=ModelFormatError), error=ModelFormatError)
     family, parameters = _checked(folder, document)
-    schema = Schema.read(inside(folder, "schema.yaml"))
-    encoder = TableEncoder.from_dict(read_json(inside(folder, "encoder.json"), error=ModelFormatError), schema)
-    weights = inside(folder, "weights.safetensors")
-    try:
-        if weights.stat().st_size > MAX_WEIGHTS:
-            raise ModelFormatError(
-                str(weights), f"the file is larger than {MAX_WEIGHTS:,} bytes", "Check where it comes from."
-            )
-        tensors = safetensors.torch.load(weights.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise ModelFormatError(str(weights), "the weights cannot be read", "Copy the model folder again.") from error
-    try:
-        model = family(schema, **parameters)
-    except (TypeError, ValueError) as error:
-        raise ModelFormatError(
-            str(folder / "model.json"), "`parameters` do not fit the family", "Fit the model again."
-        ) from error
-    model.encoder_, model.draws_ = encoder, 0
-    model.training_ = document.get("training", {})
-    model._restore(tensors, document.get("facts", {}), encoder.layout)  # noqa: SLF001
+    schema = Schema.read(inside(folder, "schema.yaml", error=ModelFormatError))
+    learnt = read_json(inside(folder, "encoder.json", error=ModelFormatError), error=ModelFormatError)
+    encoder = TableEncoder.from_dict(learnt, schema)
+    tensors = _tensors(inside(folder, "weights.safetensors", error=ModelFormatError))
+    model = family(schema, **parameters)
+    model.encoder_, model.draws_, model.training_ = encoder, 0, document["training"]
+    model._restore(tensors, document["facts"], encoder.layout)  # noqa: SLF001
     return model
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file: finite float32 numbers and nothing else."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_WEIGHTS:
+            what = f"this is no file of at most {MAX_WEIGHTS:,} bytes"
+            raise ModelFormatError(str(path), what, "Check where it comes from.")
+        tensors = safetensors.torch.load(path.read_bytes())
+    except (OSError, SafetensorError):
+        raise ModelFormatError(str(path), "the weights cannot be read", "Copy the model folder again.") from None
+    if not all(tensor.dtype == torch.float32 and bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise ModelFormatError(str(path), "the weights are not all finite numbers", "Fit the model again.")
+    return tensors
 
 
 def _checked(folder: Path, document: object) -> tuple[type[Synthesizer], dict[str, Any]]:
@@ -104,7 +110,8 @@ def _checked(folder: Path, document: object) -> tuple[type[Synthesizer], dict[st
     if family is None:
         raise ModelFormatError(where, "the model family is unknown", f"Known families: {', '.join(sorted(MODELS))}.")
     parameters = document.get("parameters")
-    known = set(inspect.signature(family).parameters) - {"schema"}
-    if not isinstance(parameters, dict) or not set(parameters) <= known:
-        raise ModelFormatError(where, "`parameters` do not fit the family", "Fit the model again.")
-    return family, parameters
+    if not isinstance(parameters, dict) or not all(isinstance(document.get(p), dict) for p in ("facts", "training")):
+        raise ModelFormatError(where, "parameters, facts and training are not all there", "Fit the model again.")
+    check_parameters(family, parameters, f"{where}: parameters", ModelFormatError)
+    # The device is where it was trained; a machine without a GPU must still be able to draw.
+    return family, parameters | ({"device": "auto"} if "device" in parameters else {})

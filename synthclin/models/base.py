@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.errors import ConfigError
+from synthclin.models.parameters import check_parameters
 from synthclin.models.sampling import CohortDraw, CohortSampler
 from synthclin.schema import Schema
 from synthclin.seeds import stream_seed
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
     from synthclin.columns import Level
 
-__all__ = ["Synthesizer"]
+__all__ = ["MOST_ROWS", "Synthesizer"]
+
+MOST_ROWS = 10_000_000
+"""Rows that one request may ask for: all are held in memory."""
 
 
 class Synthesizer(BaseEstimator):  # type: ignore[misc]
@@ -49,7 +54,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     draw_: CohortDraw
 
     def fit(self, table: pd.DataFrame) -> Self:
-        """Learn `table`; raises DataError where it breaks the schema."""
+        """Learn `table`.
+
+        Raises:
+            DataError: the table breaks the schema.
+            ConfigError: a parameter of the model is out of its bounds.
+        """
+        check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
         table = conform(table, self.schema)
         self.encoder_ = TableEncoder.fit(
             table, self.schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
@@ -78,8 +89,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "encoder_"):
             raise ConfigError(type(self).__name__, "the model is not fitted", "Call fit(table) first.")
-        if n < 1:
-            raise ConfigError("sample", f"{n} rows were asked for", "Ask for at least one row.")
+        if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_ROWS:
+            raise ConfigError("sample", f"`n` is no whole number from 1 to {MOST_ROWS:,}", "Ask for as many rows.")
+        for name, shares in (mix or {}).items():
+            if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
+                total = f"{sum(shares.values()):g}"
+                raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
         if random_state is None:
             random_state = stream_seed(self.random_state, "sample", self.draws_)
             self.draws_ += 1

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
+from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ConditionalGAN"]
+
+MOST_CODES = 1_000_000
+"""Codes of all columns together; more than any table holds, few enough to build."""
 
 
 class ConditionalGAN(Synthesizer):
@@ -60,13 +65,13 @@ class ConditionalGAN(Synthesizer):
         schema: Schema,
         *,
         effort: Effort = "standard",
-        width: int = 256,
-        blocks: int = 2,
-        dropout: float = 0.1,
-        random_state: int = 0,
+        width: Annotated[int, Field(ge=1, le=4096)] = 256,
+        blocks: Annotated[int, Field(ge=0, le=16)] = 2,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        random_state: Annotated[int, Field(ge=0)] = 0,
         device: Literal["auto", "cpu", "cuda"] = "auto",
-        rare_category: int = 11,
-        trim_extremes: int = 11,
+        rare_category: Annotated[int, Field(ge=0)] = 11,
+        trim_extremes: Annotated[int, Field(ge=0)] = 11,
     ) -> None:
         self.schema = schema
         self.effort = effort
@@ -103,8 +108,9 @@ class ConditionalGAN(Synthesizer):
         plan = plan_for(len(encoded), self.effort)
         device = self._device()
         self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        codes = encoded.codes.numpy()
         self.frequencies_ = [
-            torch.bincount(encoded.codes[:, j], minlength=column.cardinality).float()
+            torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
             for j, column in enumerate(layout.columns)
         ]
         with one_thread(), seeded_modules(self.random_state, "network", device=device):
@@ -177,4 +183,6 @@ class ConditionalGAN(Synthesizer):
             and entrance.shape == (self.width,)
             and blocks == self.blocks
             and shapes == [(column.cardinality,) for column in layout.columns]
+            and sum(layout.cardinalities) <= MOST_CODES
+            and all(bool((tensors[f"frequency.{j}"] > 0).all()) for j in range(len(layout)))
         )

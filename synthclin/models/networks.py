@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 
-__all__ = ["CodeTables", "Critic", "MaskedGenerator", "code_basis", "code_features", "code_positions"]
+__all__ = ["CodeTables", "Critic", "MaskedGenerator", "code_basis", "code_features", "code_positions", "is_smooth"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
@@ -64,21 +64,22 @@ def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, atoms_ab
     return [scores[:, None] * present, _ramps(positions, knots) * present, *flags]
 
 
+def is_smooth(column: ColumnLayout) -> bool:
+    """Whether neighbouring codes of a column share strength; unordered or small columns learn each code alone."""
+    return column.kind == "ordered" and column.cardinality >= SMOOTH_FROM
+
+
 def code_features(column: ColumnLayout, frequency: Tensor, knots: int = 8) -> Tensor:
-    """Return the fixed features of each code, (codes, features): what is known of it before any learning."""
-    if column.kind == "levels" or column.cardinality < SMOOTH_FROM:
-        return torch.eye(column.cardinality)
+    """Return the fixed features of each code of a smooth column, (codes, features): what is known before learning."""
     return torch.cat(_line_features(column, frequency, knots, atoms_above=0.01), dim=1)
 
 
 def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return the basis by which a context tilts a column's law, (codes, basis).
+    """Return the basis by which a context tilts the law of a smooth column, (codes, basis).
 
     A smooth basis of the code's cumulative position (score, its square, twelve ramps, heavy atoms, missing) lets
-    neighbouring bins share strength; unordered or small columns tilt each code on its own (the identity).
+    neighbouring bins share strength.
     """
-    if column.kind == "levels" or column.cardinality < SMOOTH_FROM:
-        return torch.eye(column.cardinality)
     score, *rest = _line_features(column, frequency, knots=12, atoms_above=0.03)
     return torch.cat([score, score**2 / 2, *rest], dim=1)
 
@@ -92,26 +93,32 @@ class CodeTables(nn.Module):
     **Shape**
 
     - `embeddings()`: (columns, codes, EMBEDDING)
-    - `logits(tilt)`: (columns, rows, basis) -> (columns, rows, codes); padded codes get -1e9
+    - `logits(tilt)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
+
+    The tilt of a smooth column weighs its basis (`width` functions); otherwise it has a number per code.
     """
 
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
         super().__init__()
         self.members = tuple(members)
-        features = [code_features(columns[j], frequencies[j]) for j in members]
-        bases = [code_basis(columns[j], frequencies[j]) for j in members]
         codes = max(columns[j].cardinality for j in members)
-        self.width = max(basis.shape[1] for basis in bases)
-        self.register_buffer("features", _padded(features, codes), persistent=False)
-        self.register_buffer("basis", _padded(bases, codes), persistent=False)
+        self.smooth = is_smooth(columns[members[0]])
+        free = torch.randn(len(members), codes, EMBEDDING) / math.sqrt(codes)
+        self.width = codes
+        if self.smooth:
+            features = _padded([code_features(columns[j], frequencies[j]) for j in members], codes)
+            basis = _padded([code_basis(columns[j], frequencies[j]) for j in members], codes)
+            self.register_buffer("features", features, persistent=False)
+            self.register_buffer("basis", basis, persistent=False)
+            inputs, self.width = features.shape[2], basis.shape[2]
+            self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
+            free = torch.zeros_like(free)
+        self.free = nn.Parameter(free)
         self.register_buffer(
             "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
         )
         start = _padded([(frequencies[j] / frequencies[j].sum() + 1e-3).log()[:, None] for j in members], codes)
         self.bias = nn.Parameter(start[:, :, 0].clone())
-        inputs = self.features.shape[2]
-        self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
-        self.free = nn.Parameter(torch.zeros(len(members), codes, EMBEDDING))
 
     features: Tensor
     basis: Tensor
@@ -119,11 +126,12 @@ class CodeTables(nn.Module):
 
     def embeddings(self) -> Tensor:
         """Return the embedding of every code."""
-        return self.features @ self.mix + self.free
+        return self.features @ self.mix + self.free if self.smooth else self.free
 
     def logits(self, tilt: Tensor) -> Tensor:
         """Return each column's marginal logits, tilted."""
-        return tilt @ self.basis.transpose(1, 2) + (self.bias + self.padding)[:, None, :]
+        tilted = tilt @ self.basis.transpose(1, 2) if self.smooth else tilt
+        return tilted + (self.bias + self.padding)[:, None, :]
 
 
 def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
@@ -138,10 +146,9 @@ def _groups(columns: Sequence[ColumnLayout]) -> list[list[int]]:
     """Return columns that may share a padded table: alike in head and, within a factor of two, in codes."""
     groups: dict[tuple[bool, int], list[int]] = {}
     for j, column in enumerate(columns):
-        free = column.kind == "levels" or column.cardinality < SMOOTH_FROM
         size = max(2, (column.cardinality - 1).bit_length())
         # Above 128 codes padding costs more than it saves: such a column stands alone.
-        groups.setdefault((free, size if size <= 7 else 1000 + j), []).append(j)
+        groups.setdefault((is_smooth(column), size if size <= 7 else 1000 + j), []).append(j)
     return list(groups.values())
 
 
@@ -222,8 +229,8 @@ class MaskedGenerator(nn.Module):
         starts, total = {}, 0
         for table in self._tables:
             for i, j in enumerate(table.members):
-                starts[j] = total + i * table.features.shape[1]
-            total += len(table.members) * table.features.shape[1]
+                starts[j] = total + i * table.bias.shape[1]
+            total += len(table.members) * table.bias.shape[1]
         self.register_buffer("starts", torch.tensor([starts[j] for j in range(count)]), persistent=False)
 
     starts: Tensor
@@ -303,7 +310,8 @@ class RowState:
             end, seen = network.ends[t - 1], hidden + t * EMBEDDING
             tilt = tilt + self.layers[-1].value @ self.leave[lines, :end].T
             tilt = tilt + self.embedded.value @ self.leave[lines, hidden:seen].T
-        return tilt @ table.basis[slot, :codes].T + table.bias[slot, :codes]
+        tilted = tilt @ table.basis[slot, :codes].T if table.smooth else tilt[:, :codes]
+        return tilted + table.bias[slot, :codes]
 
     def push(self, t: int, embedding: Tensor) -> None:
         """Tell the embedding, (rows, EMBEDDING), of the code that column t took."""

@@ -57,13 +57,14 @@ def plan_for(rows: int, effort: Effort) -> Plan:
     """
     epochs = {"quick": 40, "standard": 100, "thorough": 150}[effort]
     return Plan(
-        batch=128 if rows < 4_000 else 256 if rows < 20_000 else 512,
+        batch=min(128, max(16, rows // 5)) if rows < 4_000 else 256 if rows < 20_000 else 512,
         epochs=epochs if rows < 10_000 else epochs * 3 // 10,
         patience=8 if effort != "thorough" else 15,
         validation=max(1, min(max(30, rows // 10), rows // 3, 5_000)),
         rate=2e-3,
         polish={"quick": 0, "standard": 120, "thorough": 240}[effort],
-        refinement={"quick": 0, "standard": 60, "thorough": 300}[effort],
+        # On fewer validation rows the guard could not tell good from harm.
+        refinement={"quick": 0, "standard": 60, "thorough": 300}[effort] if rows >= 90 else 0,
     )
 
 
@@ -170,7 +171,8 @@ def _warm_up(
                 best, best_state, waited = nats, copy.deepcopy(average.module.state_dict()), 0
             else:
                 waited += 1
-                if waited >= plan.patience:
+                # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
+                if waited >= plan.patience and (epoch + 1) * batches >= 200:
                     break
     network.load_state_dict(best_state)
 

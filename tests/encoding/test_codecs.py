@@ -440,7 +440,7 @@ def test_an_unknown_level_without_a_pool_goes_to_the_commonest_code():
 
 def test_rare_declared_levels_share_a_code():
     column = Category(categories=("a", "b", "c", "d"))
-    cells = pd.Series(["a"] * 60 + ["c"] * 3, dtype=column.dtype)
+    cells = pd.Series(["a"] * 60 + ["c"] * 8 + ["d"] * 6, dtype=column.dtype)
     codec = fit(column, cells)
     assert codec.cardinality == 2
     assert codec.layout("x").atoms.tolist() == [True, False]
@@ -448,6 +448,28 @@ def test_rare_declared_levels_share_a_code():
     assert drawn.value_counts().drop("a").between(900, 1_100).all()
     # Without a row in the pool there is no pool.
     assert fit(column, cells[:60]).cardinality == 1
+
+
+@pytest.mark.parametrize("held", [1, 2, 10])
+def test_a_few_patients_get_no_code_of_their_own(held):
+    column = Category(categories=("a", "b", "c"))
+    codec = fit(column, pd.Series(["a"] * 300 + ["b"] * 40 + ["c"] * held, dtype=column.dtype))
+    # The level shares the code of the rarest one that is kept, and its count cannot be told.
+    assert [group.levels for group in codec.state.groups] == [("a",), ("b", "c")]
+    assert (
+        codec.state.groups
+        == fit(column, pd.Series(["a"] * 300 + ["b"] * 40 + ["c"] * 5, dtype=column.dtype)).state.groups
+    )
+    drawn = codec.decode(np.ones(4_550, dtype=int), np.random.default_rng(0).random(4_550))
+    assert (drawn == "c").sum() == pytest.approx(550, abs=90)
+
+
+def test_a_few_events_share_the_code_of_the_others():
+    column = Boolean(values=(0, 1))
+    codec = fit(column, pd.Series([0] * 398 + [1] * 2, dtype="Int64"))
+    assert codec.cardinality == 1
+    drawn = codec.decode(np.zeros(40_000, dtype=int), np.random.default_rng(0).random(40_000))
+    assert drawn.mean() == pytest.approx(5.5 / 403.5, abs=0.003)
 
 
 def test_a_rare_ordinal_level_does_not_take_half_of_its_neighbour():

@@ -88,8 +88,11 @@ def test_parameters_follow_scikit_learn(model):
 def test_wrong_use_is_said(table):
     with pytest.raises(ConfigError, match="not fitted"):
         ConditionalGAN(SCHEMA).sample(5)
-    with pytest.raises(ConfigError, match="at least one row"):
+    with pytest.raises(ConfigError, match="no whole number from 1"):
         ConditionalGAN(SCHEMA, effort="quick", width=32).fit(table.iloc[:60]).sample(0)
+    for wrong in ({"width": 0}, {"blocks": -1}, {"dropout": 1.5}, {"effort": "fast"}, {"random_state": -1}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            ConditionalGAN(SCHEMA, **wrong).fit(table)
     with pytest.raises(DataError, match="sbp"):
         ConditionalGAN(SCHEMA).fit(table.drop(columns="sbp"))
 
@@ -100,7 +103,7 @@ def test_a_gpu_that_is_not_there_is_said(table):
         ConditionalGAN(SCHEMA, device="cuda").fit(table)
 
 
-@pytest.mark.parametrize("rows", [6, 12, 30])
+@pytest.mark.parametrize("rows", [6, 12, 30, 60])
 def test_tiny_tables_train(table, rows):
-    model = ConditionalGAN(SCHEMA, effort="quick", width=16).fit(table.iloc[:rows])
+    model = ConditionalGAN(SCHEMA, effort="standard", width=16).fit(table.iloc[:rows])
     assert len(model.sample(20)) == 20
