@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from synthclin import datasets
-from synthclin.columns import Level
+from synthclin.columns import Id, Level
 from synthclin.conditions import Cohort
 from synthclin.documents import dump_yaml, parse_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
@@ -20,6 +19,8 @@ from synthclin.evaluation import PredictTask
 from synthclin.evaluation.gates import parse_gate
 from synthclin.expressions import parse
 from synthclin.models import MODELS
+from synthclin.models.base import MOST_ROWS
+from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
 
 __all__ = [
@@ -67,7 +68,8 @@ class Data(_Block):
     """Where the real rows come from and how many the model never sees.
 
     `source` is a .csv, .csv.gz or .parquet file, or ``dataset:`` and the name of a table that ships with the package;
-    `holdout` is the share of rows kept back; all rows of one `entity` stay on one side of the split.
+    `holdout` is the share of rows kept back; `entity` is short for ``role: entity`` of that column in the
+    schema: its rows are one patient's, who stays on one side of the split and is counted once.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -103,7 +105,7 @@ class Model(_Block):
 class Sampling(_Block):
     """How many rows the main table gets (as many as the model learnt from, if None) and which cohorts are drawn."""
 
-    rows: Annotated[int, Field(ge=1)] | None = None
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
     cohorts: Annotated[tuple[Cohort, ...], Field(strict=False)] = ()
 
 
@@ -174,7 +176,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     _refuse_later(raw, where)
     raw = _with_schema(raw, where)
     raw = _with_model(raw, where)
-    config = validate(Config, raw, where)
+    config = _with_entity(validate(Config, raw, where), where)
     _check_references(config, where)
     return config
 
@@ -299,21 +301,30 @@ def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _model_block(family: str) -> type[BaseModel]:
     """Return a pydantic model of the `model` block: the constructor's arguments, with their types and defaults."""
-    constructor = MODELS[family].__init__
-    hints = get_type_hints(constructor)
-    fields: dict[str, Any] = {"type": (str, family)}
-    for name, parameter in inspect.signature(constructor).parameters.items():
-        if name != "self" and name not in _SET_ELSEWHERE:
-            fields[name] = (hints.get(name, Any), parameter.default)
+    taken = {name: field for name, field in parameter_fields(MODELS[family]).items() if name not in _SET_ELSEWHERE}
+    fields: dict[str, Any] = {"type": (str, family), **taken}
     block = create_model("Model", __base__=_Block, **fields)
     return create_model("Config", __base__=_Block, model=(block, ...))
+
+
+def _with_entity(config: Config, where: str) -> Config:
+    """Return `config` with the role of `data.entity` written into the schema, where everything else looks for it."""
+    entity, schema, at = config.data.entity, config.table_schema, f"{where}: data.entity"
+    if entity is None:
+        return config
+    _check_columns([entity], schema.columns, at)
+    if not isinstance(schema.columns[entity], Id):
+        what = f"{entity!r} is `type: {schema.columns[entity].type}`, which names no patients"
+        raise ConfigError(at, what, "Declare it `type: id`, or name another column.")
+    if schema.entity not in {None, entity}:
+        what = f"the schema gives the role entity to {schema.entity!r}"
+        raise ConfigError(at, what, "Remove `data.entity`, or the role from that column.")
+    return config.model_copy(update={"table_schema": schema.with_column(entity, role="entity")})
 
 
 def _check_references(config: Config, where: str) -> None:
     """Refuse names of columns that the schema does not have, and gates that cannot be read."""
     schema = config.table_schema
-    if config.data.entity is not None:
-        _check_columns([config.data.entity], schema.columns, f"{where}: data.entity")
     for i, task in enumerate(config.evaluation.utility):
         _check_columns([task.target], schema.modelled, f"{where}: evaluation.utility[{i}].target")
     names: set[str] = {"synthetic"}
@@ -322,16 +333,32 @@ def _check_references(config: Config, where: str) -> None:
         if cohort.name in names:
             raise ConfigError(f"{at}.name", f"another table is called {cohort.name!r}", "Give each its own name.")
         names.add(cohort.name)
+        if cohort.rows > MOST_ROWS:
+            raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or draw several times.")
         _check_cohort(cohort, schema, at)
-    tasks = [task.name for task in config.evaluation.utility] or [f"utility.{name}" for name in schema.modelled]
     for i, text in enumerate(config.gates or ()):
         try:
             gate = parse_gate(text)
         except ConfigError as error:
             raise ConfigError(f"{where}: gates[{i}]", error.what, error.remedy) from None
-        if gate.score not in {*SCORES, *tasks}:
-            what = f"no score is called {gate.score!r}"
-            raise ConfigError(f"{where}: gates[{i}]", what, _hint(gate.score, [*SCORES, *tasks]))
+        _check_gate(gate.score, config, f"{where}: gates[{i}]")
+
+
+def _check_gate(score: str, config: Config, where: str) -> None:
+    """Refuse a gate on a score that this run does not compute."""
+    if score in SCORES:
+        return
+    # Imported where it is needed: it brings the learners along.
+    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
+
+    tasks = [task.name for task in config.evaluation.utility or default_tasks(config.table_schema)]
+    if score in tasks:
+        return
+    target = score.removeprefix("utility.")
+    if target != score and target in config.table_schema.modelled:
+        remedy = f"Add `{{task: predict, target: {target}}}` to `evaluation.utility`, or remove the gate."
+        raise ConfigError(where, f"no task of this run computes {score!r}", remedy)
+    raise ConfigError(where, f"no score is called {score!r}", _hint(score, [*SCORES, *tasks]))
 
 
 def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:

@@ -51,7 +51,9 @@ def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
             code = command()
             sys.stdout.flush()
         except (_Stopped, KeyboardInterrupt, typer.Abort):
-            return _say("interrupted; nothing was written", {"what": "interrupted"}, INTERRUPTED, as_json=as_json)
+            return _say(
+                "interrupted; nothing half-written is left", {"what": "interrupted"}, INTERRUPTED, as_json=as_json
+            )
         except SynthclinError as error:
             detail = {"type": type(error).__name__, "where": error.where, "what": error.what, "remedy": error.remedy}
             return _say(str(error), detail, error.exit_code, as_json=as_json)

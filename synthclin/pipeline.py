@@ -101,7 +101,8 @@ def fit(config: Config, *, tell: Callable[[Finding], None] = _silent) -> Fitted:
 def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dict[str, Any]:
     """Return the plan of a run as plain data, without training and without writing.
 
-    Counts of real rows behind a cohort are given as text, ``"< 11"`` where they are small.
+    Counts of real rows behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
+    difference of two plans shall not tell of one patient.
     """
     train, holdout = _prepare(config, manifest.Clock(), tell)
     schema = config.table_schema
@@ -111,7 +112,9 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dic
             "rows": cohort.rows,
             "where": cohort.where,
             "mix": cohort.mix,
-            "support": f"{count:,}" if (count := _count(train, cohort.where)) >= SMALL_CELL else f"< {SMALL_CELL}",
+            "support": f"{round(count, -1):,}"
+            if (count := _count(train, cohort.where)) >= SMALL_CELL
+            else f"< {SMALL_CELL}",
         }
         for cohort in config.sampling.cohorts
     ]
@@ -145,7 +148,7 @@ def _prepare(
         for finding in check(table, schema):
             tell(finding)
     with clock.stage("split"):
-        train, holdout = split(table, schema, config.data.holdout, config.seed, config.data.entity)
+        train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
         if _count(train, cohort.where) < SMALL_CELL:
             what = f"fewer than {SMALL_CELL} rows to learn from satisfy its condition"

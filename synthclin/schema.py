@@ -100,6 +100,17 @@ class Schema(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _one_identifier_names_the_patient(self) -> Self:
+        named = [name for name, column in self.columns.items() if column.role == "entity"]
+        for name in named:
+            if not isinstance(self.columns[name], Id):
+                what = f"columns.{name}.role: `entity` is for an identifier, and this is `{self.columns[name].type}`"
+                raise ValueError(f"{what}. Declare `type: id`, or remove the role.")  # noqa: TRY004
+        if len(named) > 1:
+            raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
+        return self
+
+    @model_validator(mode="after")
     def _expressions_fit_the_columns(self) -> Self:
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:
@@ -126,6 +137,11 @@ class Schema(BaseModel):
     def modelled(self) -> tuple[str, ...]:
         """Names of the columns that a synthesizer learns, in order."""
         return tuple(name for name, column in self.columns.items() if column.modelled)
+
+    @property
+    def entity(self) -> str | None:
+        """Name of the column that says which rows are one patient's, if there is one."""
+        return next((name for name, column in self.columns.items() if column.role == "entity"), None)
 
     @property
     def computed(self) -> tuple[str, ...]:

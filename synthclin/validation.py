@@ -121,17 +121,29 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         what = f"none of its {table.shape[1]:,} columns is in the schema"
         yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
         return
+    absent = [name for name, column in schema.columns.items() if name not in table and not isinstance(column, Text)]
     for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
-        times = int((table.columns == twin).sum())
-        yield Finding(f"column {twin!r}", f"stands in the table {times} times", "Rename or remove the others.")
-    for name, column in schema.columns.items():
-        if name not in table.columns and not isinstance(column, Text):
-            remedy = "Add it to the table, or remove it from the schema."
-            yield Finding(f"column {name!r}", "is in the schema, but not in the table", remedy)
-    for other in dict.fromkeys(table.columns):
-        if other not in schema.columns:
-            remedy = "Add it to the schema; `type: text` leaves it out."
-            yield Finding(f"column {other!r}", "is in the table, but not in the schema", remedy)
+        places = np.flatnonzero(table.columns == twin) + 1
+        if twin in schema.columns or not absent:
+            yield Finding(
+                f"column {twin!r}", f"stands in the table {len(places)} times", "Rename or remove the others."
+            )
+        else:
+            what = f"its columns {' and '.join(map(str, places))} have the same name"
+            yield Finding("table", what, "Give each a name of its own.")
+    for name in absent:
+        remedy = "Add it to the table, or remove it from the schema."
+        yield Finding(f"column {name!r}", "is in the schema, but not in the table", remedy)
+    undeclared = [name for name in dict.fromkeys(table.columns) if name not in schema.columns]
+    if absent and undeclared:
+        # Where columns are lost, a name that nobody declared may be a cell of a patient.
+        what = f"{len(undeclared):,} of its columns {'is' if len(undeclared) == 1 else 'are'} not in the schema"
+        remedy = "Check that its first line holds the names; add what is new to the schema, by `type: text` to leave it"
+        yield Finding("table", what, f"{remedy} out.")
+        return
+    for other in undeclared:
+        remedy = "Add it to the schema; `type: text` leaves it out."
+        yield Finding(f"column {other!r}", "is in the table, but not in the schema", remedy)
 
 
 def _faults(name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool]) -> Iterator[Finding]:

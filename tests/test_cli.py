@@ -275,7 +275,7 @@ class TestGuard:
     def test_signals_are_exit_code_130(self, capsys, number):
         before = signal.getsignal(number)
         assert guard.guarded(lambda: signal.raise_signal(number)) == 130
-        assert capsys.readouterr().err == "error: interrupted; nothing was written\n"
+        assert capsys.readouterr().err == "error: interrupted; nothing half-written is left\n"
         assert signal.getsignal(number) is before
 
     def test_keyboard_interrupts_from_elsewhere_too(self, capsys):
@@ -304,7 +304,7 @@ def test_interrupting_the_training_leaves_nothing(study):
             process.send_signal(number)
             _, err = process.communicate(timeout=60)
             assert process.returncode == 130
-            assert err == "error: interrupted; nothing was written\n"
+            assert err == "error: interrupted; nothing half-written is left\n"
             assert list(study.folder.glob(f"runs-{number}*")) == []
     finally:
         for process in processes.values():

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import yaml
+from pydantic import Field
 
 from synthclin.config import Config, load, resolved_yaml
 from synthclin.errors import ConfigError, SynthclinError
@@ -27,6 +29,26 @@ def test_defaults_are_filled_in(study):
     assert config.model.parameters["effort"] == "standard"
     assert config.outputs.report == ("html", "json")
     assert config.folder == Path("runs/toy-7")
+
+
+def test_the_entity_of_the_config_is_a_role_in_the_schema(study):
+    assert load(study.path).table_schema.entity is None
+    config = load(study.path, ["data.entity=patient"])
+    assert config.table_schema.entity == "patient"
+    (study.folder / "resolved.yaml").write_text(resolved_yaml(config))
+    assert load(study.folder / "resolved.yaml") == config
+
+
+def test_bounds_in_a_constructor_are_bounds_of_the_config(study, monkeypatch):
+    class Narrow:
+        def __init__(self, schema, *, layers: Annotated[int, Field(ge=1, le=3)] = 2) -> None:
+            raise NotImplementedError
+
+    monkeypatch.setattr("synthclin.config.MODELS", {"narrow": Narrow})
+    study.config["model"] = {"type": "narrow"}
+    study.write()
+    assert load(study.path, ["model.layers=3"]).model.parameters == {"layers": 3}
+    assert "study.yaml: model.layers: should be less than or equal to 3" in refused(study, "model.layers=4")
 
 
 def test_a_config_is_frozen(study):
@@ -116,7 +138,6 @@ class TestRefusals:
             ("evaluation.utility=[{task: predict, target: dead}]", "evaluation.utility[0].target", "'died'"),
             ("sampling.cohorts.0.where=sexx == 'F'", "sampling.cohorts[0].where", "'sex'"),
             ("gates=[fidelity.marginal >= 0.9]", "gates[0]", "'fidelity.marginals'"),
-            ("gates=[utility.dead >= 0]", "gates[0]", "'utility.died'"),
             ("sampling.cohorts.0.mix={sx: {F: 1.0}}", "sampling.cohorts[0].mix", "'sex'"),
         ],
     )
@@ -128,6 +149,11 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("override", "where"),
         [
+            ("data.entity=age", "data.entity"),
+            ("sampling.rows=10000001", "sampling.rows"),
+            ("sampling.cohorts.0.rows=10000001", "sampling.cohorts[0].rows"),
+            ("model.width=0", "model.width"),
+            ("model.dropout=1.0", "model.dropout"),
             ("version=2", "version"),
             ("name=../evil", "name"),
             ("name=''", "name"),
@@ -189,6 +215,21 @@ class TestRefusals:
         message = refused(study, override)
         assert message.startswith(f"{study.path}: {where}: ")
         assert "not available in this version" in message
+
+    def test_two_names_for_the_patient(self, study):
+        study.config["schema"]["columns"]["visit"] = {"type": "id", "role": "entity"}
+        study.write()
+        assert "data.entity: the schema gives the role entity to 'visit'" in refused(study, "data.entity=patient")
+        assert load(study.path, ["data.entity=visit"]).table_schema.entity == "visit"
+
+    def test_a_gate_on_a_task_that_this_run_does_not_compute(self, study):
+        gate = "gates=[utility.sex >= -0.05]"
+        assert "Add `{task: predict, target: sex}` to `evaluation.utility`" in refused(study, gate)
+        assert load(study.path, [gate, "evaluation.utility=[{task: predict, target: sex}]"]).gates
+        assert load(study.path, [gate, "schema.columns.sex.role=outcome"]).gates
+        died = "evaluation.utility=[{task: predict, target: died}]"
+        assert "Did you mean 'utility.died'?" in refused(study, "gates=[utility.dead >= 0]", died)
+        assert "utility.sex" in refused(study, gate, died)
 
     @pytest.mark.parametrize(
         ("key", "home"),

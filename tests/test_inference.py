@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.columns import Category, Code, Id, Number, Text
+from synthclin.columns import Category, Code, Id, Integer, Number, Text
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
@@ -307,6 +307,11 @@ class TestRefusals:
         assert message.splitlines()[2].startswith("column 'email': ")
         assert all(word in message for word in ("`id`", "`text`", "`category`"))
         assert "age" not in message
+
+    def test_a_declaration_that_no_schema_takes_is_said(self):
+        table = pd.DataFrame({"x": [0, 1] * 20, "y": [0, 1, 2, 3] * 10})
+        with pytest.raises(ConfigError, match="declared"):
+            infer(table, {"x": Integer(role="entity")})
 
     @pytest.mark.parametrize("column", [Id(), Text(), Category()])
     def test_unique_text_can_be_declared(self, column):

@@ -145,7 +145,9 @@ class TestDryRun:
         assert plan["rows"] == {"train": 120, "holdout": 40, "synthetic": 90}
         assert [column["name"] for column in plan["columns"]] == list(study.config["schema"]["columns"])
         assert plan["cohorts"][0]["name"] == "women"
-        assert int(plan["cohorts"][0]["support"]) > 11
+        support = int(plan["cohorts"][0]["support"])
+        assert support > 11
+        assert support % 10 == 0
         assert plan["gates"] == ["fidelity.marginals >= 0.0"]
         assert plan["outputs"]["folder"] == "runs/toy-7"
         assert files(study.folder) == before
@@ -157,6 +159,13 @@ class TestDryRun:
         assert plan["cohorts"][0]["support"] == "< 11"
         (finding,) = told
         assert str(finding).startswith("cohort 'women': fewer than 11 rows to learn from satisfy its condition.")
+
+    def test_the_entity_of_the_config_is_that_of_the_split(self, study):
+        table = study.table()
+        table["patient"] = [f"P{row // 4}" for row in range(len(table))]
+        study.write(table)
+        told = pipeline._prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
+        assert not set(told[0]["patient"]) & set(told[1]["patient"])
 
     def test_it_lists_the_files_that_a_run_writes(self, study):
         planned = set(pipeline.dry_run(load(study.path))["outputs"]["files"])

@@ -90,6 +90,11 @@ def test_a_constraint_that_cannot_hold_anything_is_refused(constraint, message):
         ({"a": {"type": "number", "missing_when": "age + 1"}}, "columns.a.missing_when"),
         ({"a": {"type": "number", "derive": "age" + " + 1" * 496}}, "columns.a.derive"),
         ({"patient": {"type": "id", "missing_when": "age > 1"}}, "an identifier is never missing"),
+        ({"age": {"type": "integer", "role": "entity"}}, "columns.age.role: `entity` is for an identifier"),
+        (
+            {"patient": {"type": "id", "role": "entity"}, "visit": {"type": "id", "role": "entity"}},
+            "columns: 2 have the role entity: patient, visit. Keep it on one.",
+        ),
         ({"x\ny": {"type": "number"}}, "is no name"),
         ({" ": {"type": "number"}}, "is no name"),
         ({"a": {"type": "nmuber"}}, "Did you mean 'number'?"),
@@ -246,3 +251,9 @@ def test_read_names_the_file(tmp_path):
 def test_infer_is_a_door_to_inference():
     table = pd.DataFrame({"age": [*range(40, 60)] * 2, "died": [0, 1] * 20})
     assert list(Schema.infer(table).columns) == ["age", "died"]
+
+
+def test_the_entity_is_the_column_of_that_role():
+    schema = Schema.model_validate({"columns": {"visit": {"type": "id"}, "patient": {"type": "id"}}})
+    assert schema.entity is None
+    assert schema.with_column("patient", role="entity").entity == "patient"

@@ -168,7 +168,7 @@ class TestCsv:
     @pytest.mark.parametrize(
         ("header", "said"),
         [
-            ("a,b,a", "columns 1 and 3 are both named 'a'"),
+            ("a,b,a", "columns 1 and 3 have the same name"),
             (",a,b", "column 1 has no name"),
             ("a, b,c", "the name of column 2 begins or ends with a space"),
             ("63,1,145", "holds numbers where the column names should stand"),
@@ -179,6 +179,10 @@ class TestCsv:
     )
     def test_bad_headers(self, refused, header, said):
         assert said in refused(header + "\n1,2,3\n")
+
+    def test_a_first_line_that_is_a_patient_is_not_repeated(self, refused):
+        for header in (f"{CANARY},1,{CANARY}", f"{CANARY},,x", f" {CANARY},a,b", f"{CANARY};F"):
+            assert CANARY not in refused(header + "\n1,2,3\n")
 
     def test_broken_gzip(self, refused):
         whole = gzip.compress(b"a,b\n1,2\n3,4\n")
@@ -433,26 +437,16 @@ class TestSplit:
         assert list(rest.index) == list(range(20))
         assert not rest.equals(split(table, schema, 0.2, 8)[1])
 
-    def test_another_column_can_be_named(self):
-        schema = schema_of(visit={"type": "id", "role": "entity"}, site={"type": "category"})
-        table = pd.DataFrame({"visit": list("abcdef"), "site": list("xxyyzz")})
-        train, rest = split(table, schema, 0.34, entity="site")
-        assert not set(train["site"]) & set(rest["site"])
-
     def test_refusals(self):
-        schema = schema_of(
-            a={"type": "id", "role": "entity"}, b={"type": "id", "role": "entity"}, x={"type": "integer"}
-        )
-        table = pd.DataFrame({"a": ["1", "2"], "b": ["1", "2"], "patient": ["1", "2"]})
-        with pytest.raises(ConfigError, match="2 columns have the role entity"):
-            split(table, schema)
-        with pytest.raises(ConfigError, match="Did you mean 'patient'"):
-            split(table, schema, entity="pateint")
+        schema = schema_of(a={"type": "id", "role": "entity"}, x={"type": "integer"})
+        table = pd.DataFrame({"a": ["1", "2"], "x": [1, 2]})
+        with pytest.raises(DataError, match="column 'a': names the patient and is absent"):
+            split(table[["x"]], schema)
         for share in (0, 1, -0.5, float("nan")):
             with pytest.raises(ConfigError, match="share"):
-                split(table, schema, share, entity="a")
+                split(table, schema, share)
         with pytest.raises(DataError, match="one side empty"):
-            split(table, schema, 0.1, entity="a")
+            split(table, schema, 0.1)
 
 
 def test_paths_may_be_text(tmp_path):

@@ -137,6 +137,18 @@ def test_names_are_not_told_when_the_line_of_names_is_missing():
     assert CANARY not in "".join(lines(table))
 
 
+def test_names_that_nobody_declared_are_told_only_where_no_column_is_lost():
+    lost = ward(**{CANARY: 1, "other": 2}).drop(columns="sex")
+    first, second = lines(lost)
+    assert first.startswith("column 'sex': is in the schema, but not in the table")
+    assert second.startswith("table: 2 of its columns are not in the schema. Check that its first line holds the names")
+    assert "1 of its columns is not" in lines(lost.drop(columns="other"))[1]
+    twins = pd.concat([lost, lost[[CANARY]]], axis=1)
+    assert CANARY not in "".join(lines(twins))
+    assert "its columns 7 and 9 have the same name" in "".join(lines(twins))
+    assert f"column '{CANARY}'" in "".join(lines(ward(**{CANARY: 1})))
+
+
 def test_time_zones_are_refused():
     schema = Schema.model_validate({"columns": {"seen": {"type": "datetime"}, "age": {"type": "number"}}})
     moments = pd.Series(pd.to_datetime(["2026-01-01 07:00", "2026-01-02 08:00"]))

@@ -13,6 +13,7 @@ from synthclin.encoding.intervals import LARGEST_OFFSET
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.protection import Limits
 from synthclin.errors import DataError, ModelFormatError
+from synthclin.patients import patients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,12 +56,7 @@ class TableEncoder:
             DataError: a column has too few patients to keep anything of it.
         """
         limits = Limits.of(rare_category, trim_extremes)
-        entity = next((name for name, column in schema.columns.items() if column.role == "entity"), None)
-        patient = np.arange(len(table))
-        if entity is not None and entity in table:
-            # A row without a patient is its own.
-            found, _ = pd.factorize(table[entity])
-            patient = np.where(found < 0, patient + len(table), found)
+        patient = patients(table, schema)
         codecs = {
             name: fit_codec(name, schema.columns[name], _column(table, name), patient, limits)
             for name in schema.modelled

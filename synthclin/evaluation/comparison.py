@@ -10,6 +10,7 @@ import pandas as pd
 
 from synthclin.errors import DataError
 from synthclin.evaluation.features import Features
+from synthclin.patients import patients
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Comparison:
             holdout = None
         given = {"synthetic table": synthetic, "training table": train}
         given |= {} if holdout is None else {"holdout table": holdout}
-        judged = [name for name, column in schema.columns.items() if column.modelled and column.role != "entity"]
+        judged = schema.modelled
         for where, table in given.items():
             if table.empty:
                 raise DataError(where, "it has no rows", "Give a table with rows.")
@@ -96,8 +97,8 @@ class Comparison:
             train=features.values(train),
             holdout=None if holdout is None else features.values(holdout),
             shuffled=features.values(shuffled),
-            train_patients=_patients(train, schema),
-            holdout_patients=None if holdout is None else _patients(holdout, schema),
+            train_patients=patients(train, schema),
+            holdout_patients=None if holdout is None else patients(holdout, schema),
             seed=random_state,
         )
 
@@ -115,14 +116,3 @@ def subsample(values: NDArray[np.float64], most: int, rng: np.random.Generator) 
     if len(values) <= most:
         return values
     return values[np.sort(rng.choice(len(values), most, replace=False))]
-
-
-def _patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
-    """Return (rows,) the patient of each row: by the column with the role `entity`, else every row is one."""
-    entity = next((name for name, column in schema.columns.items() if column.role == "entity"), None)
-    if entity is None or entity not in table.columns:
-        return np.arange(len(table))
-    codes, _ = pd.factorize(table[entity])
-    # A row without an identifier is a patient of its own.
-    codes = np.where(codes < 0, len(table) + np.arange(len(table)), codes)
-    return np.unique(codes, return_inverse=True)[1]

@@ -43,7 +43,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The columns that are judged: what a synthesizer learns, but for the patient's identity.
+    """The columns that are judged: what a synthesizer learns.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -63,7 +63,7 @@ class Features:
             tuple(
                 _feature(name, column, [table[name] for table in tables])
                 for name, column in schema.columns.items()
-                if column.modelled and column.role != "entity"
+                if column.modelled
             )
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from synthclin.columns import Boolean, Id, Ordinal, reading
-from synthclin.documents import dump_yaml, parse_yaml
+from synthclin.documents import dump_yaml, parse_yaml, validate
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import names
 from synthclin.inference.calendar import moments_column
@@ -81,7 +81,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         guesses[entity] = Guess(
             _with(guesses[entity].column, role="entity"), [*guesses[entity].evidence, "names the patient"]
         )
-    schema = Schema(columns={name: guess.column for name, guess in guesses.items()})
+    schema = validate(Schema, {"columns": {name: guess.column for name, guess in guesses.items()}}, "declared")
     conform(table, schema)
     return Inferred(schema, {name: list(guess.evidence) for name, guess in guesses.items()})
 

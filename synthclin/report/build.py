@@ -66,12 +66,11 @@ def evaluate(
         synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=random_state
     )
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(synthetic)}
-    judged = sum(column.modelled and column.role != "entity" for column in schema.columns.values())
     report = Report(
         scores=evaluation.scores,
         verdicts=judge(default_gates(evaluation.scores) if wanted is None else wanted, evaluation.scores),
         sections=evaluation.sections,
-        provenance=facts | {"rows": rows, "columns": judged, "random_state": random_state},
+        provenance=facts | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state},
     )
     # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))

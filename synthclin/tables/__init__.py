@@ -12,14 +12,13 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.files import write_atomic
+from synthclin.patients import patients
 from synthclin.seeds import numpy_generator
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.validation import conform
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from synthclin.schema import Schema
 
 __all__ = ["read_table", "split", "write_table"]
@@ -93,7 +92,7 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
 
 
 def split(
-    table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0, entity: str | None = None
+    table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a table into rows to learn from and rows that the model never sees.
 
@@ -102,18 +101,16 @@ def split(
 
     Arguments:
         table: a table that satisfies `schema`.
-        schema: names the patients' column by the role ``entity``.
+        schema: names the patients' column by the role ``entity``; see `synthclin.patients.patients`.
         holdout: share of the patients to hold out, above 0 and below 1.
         random_state: seed of the draw.
-        entity: the patients' column, if not the one with the role ``entity``. Without either, each row is a patient;
-            so is each row whose patient is missing.
 
     Returns:
         (train, holdout), each with the columns of `table`.
 
     Raises:
-        ConfigError: `holdout` is no share, or `entity` is no column.
-        DataError: one side would be empty.
+        ConfigError: `holdout` is no share.
+        DataError: one side would be empty, or the patients' column is absent.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -126,15 +123,14 @@ def split(
     """
     if not 0 < holdout < 1:
         raise ConfigError("holdout", f"{holdout} is not a share between 0 and 1", "Give one such as 0.2.")
-    column = _entity(table, schema, entity)
-    patients = np.arange(len(table)) if column is None else _numbered(table[column])
-    count = int(patients.max(initial=-1)) + 1
+    patient = patients(table, schema)
+    count = int(patient.max(initial=-1)) + 1
     held = round(holdout * count)
     if not 0 < held < count:
         what = f"a share of {holdout} of {count} patients leaves one side empty"
         raise DataError("holdout", what, "Give a table with more patients, or another share.")
     chosen = numpy_generator(random_state, "split").permutation(count)[:held]
-    outside = np.isin(patients, chosen)
+    outside = np.isin(patient, chosen)
     return table[~outside].reset_index(drop=True), table[outside].reset_index(drop=True)
 
 
@@ -157,24 +153,3 @@ def _nearest(path: Path) -> str:
     names = sorted(entry.name for entry in path.parent.iterdir())
     close = difflib.get_close_matches(path.name, names, n=1)
     return f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path."
-
-
-def _entity(table: pd.DataFrame, schema: Schema, entity: str | None) -> str | None:
-    """Return the name of the patients' column, if there is one."""
-    named = [name for name, column in schema.columns.items() if column.role == "entity"]
-    if entity is None and len(named) > 1:
-        what = f"{len(named)} columns have the role entity: {', '.join(named)}"
-        raise ConfigError("schema", what, "Keep one, or name the one to split by as `entity`.")
-    entity = entity if entity is not None else next(iter(named), None)
-    if entity is not None and entity not in table.columns:
-        close = difflib.get_close_matches(entity, [str(name) for name in table.columns], n=1)
-        remedy = f"Did you mean '{close[0]}'?" if close else "Name a column of the table."
-        raise ConfigError("entity", f"the table has no column '{entity}'", remedy)
-    return entity
-
-
-def _numbered(column: pd.Series) -> NDArray[np.intp]:
-    """Return a number from 0 for each patient; each missing one is a patient of its own."""
-    codes, known = pd.factorize(column)
-    unknown = codes < 0
-    return np.where(unknown, len(known) + np.cumsum(unknown) - 1, codes)

@@ -128,8 +128,9 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         if name != name.strip():
             raise DataError(place, f"the name of column {number} begins or ends with a space", "Remove the space.")
         if names.index(name) != number - 1:
-            what = f"columns {names.index(name) + 1} and {number} are both named '{name}'"
-            raise DataError(place, what, "Give each column a name of its own.")
+            # Without a line of names this would be a cell of a patient: places are told, not names.
+            what = f"columns {names.index(name) + 1} and {number} have the same name"
+            raise DataError(place, what, "Give each column a name of its own, in the first line.")
     if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
         mark = {";": "semicolons", "\t": "tabs", "|": "bars"}[separator]
         raise DataError(place, f"the cells seem to be separated by {mark}", "Separate them by commas.")

@@ -88,3 +88,27 @@ def test_without_enough_unseen_patients_nothing_is_said(train, holdout, fresh, r
     assert math.isnan(score.value)
     assert "fair comparison" in score.note
     assert 0 <= score.details["auc_against_train"] <= 1
+
+
+def test_visits_of_few_patients_give_a_wide_interval():
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "who": {"type": "id", "role": "entity"},
+                "height": {"type": "number"},
+                "weight": {"type": "number"},
+            }
+        }
+    )
+
+    def visits(patients, seed):
+        rng = np.random.default_rng(seed)
+        mean = rng.normal(0, 1, (patients, 2)).repeat(8, axis=0)
+        rows = pd.DataFrame(mean + rng.normal(0, 0.3, mean.shape), columns=["height", "weight"])
+        rows.insert(0, "who", [f"p{seed}-{i // 8}" for i in range(len(rows))])
+        return rows
+
+    score = detection(Comparison.of(visits(90, 1), train=visits(90, 2), holdout=visits(30, 3), schema=schema))
+    # 240 rows of 30 patients: an interval as if there were 240 patients would be half as wide.
+    assert score.high - score.low > 0.2
+    assert score.low < 0.5

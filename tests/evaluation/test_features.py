@@ -42,7 +42,6 @@ def test_levels_of_all_tables_share_one_order():
 def test_identity_and_computed_columns_are_not_judged():
     columns = {
         "who": {"type": "id", "role": "entity"},
-        "number": {"type": "integer", "role": "entity"},
         "note": {"type": "text"},
         "age": {"type": "integer"},
         "months": {"type": "integer", "derive": "age * 12"},
