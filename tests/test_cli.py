@@ -302,7 +302,7 @@ def test_interrupting_the_training_leaves_nothing(study):
                 time.sleep(0.02)
             time.sleep(0.3)
             process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=180)
             assert process.returncode == 130
             assert err == "error: interrupted; nothing half-written is left\n"
             assert list(study.folder.glob(f"runs-{number}*")) == []

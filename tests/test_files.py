@@ -261,6 +261,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
         import signal, sys, time
         from synthclin.files import staged_folder
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         with staged_folder(sys.argv[1]) as stage:
             (stage / "weights").write_text("half")
             print("ready", flush=True)
@@ -273,7 +274,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(sent)
-        process.communicate(timeout=30)
+        process.communicate(timeout=50)
     assert process.returncode != 0
     assert everything(tmp_path) == []
 

@@ -168,7 +168,7 @@ def test_the_same_seed_gives_the_same_evaluation_on_any_number_of_threads(tmp_pa
         env=os.environ | {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "1"},
         capture_output=True,
         check=True,
-        timeout=120,
+        timeout=300,
         text=True,
     ).stdout
     assert here["run"](tmp_path) == there
