@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,10 +105,6 @@ class Comparison:
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
-
-    def posing(self, rows: NDArray[np.float64]) -> Comparison:
-        """Return the comparison in which `rows` pose as the synthetic table: how floors and ceilings are found."""
-        return replace(self, synthetic=rows)
 
 
 def subsample(values: NDArray[np.float64], most: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -152,8 +152,10 @@ def table_one(c: Comparison) -> list[dict[str, Any]]:
             told_real = real if len(seen[0]) >= MIN_CELL else dict.fromkeys(real)
             blocks.append(block | {"real": told_real, "synthetic": synthetic, "difference": _difference(*seen)})
             continue
+        # Where few cells are missing, a percentage of the known values would tell how many.
+        known = 0 if panel["missing"]["real"] is None else len(seen[0])
         rows = [
-            {"level": label, "real": _of(a, len(seen[0])), "synthetic": _of(b, len(seen[1]))}
+            {"level": label, "real": _of(a, known), "synthetic": _of(b, len(seen[1]))}
             for label, a, b in zip(panel["labels"], panel["real"], panel["synthetic"], strict=True)
         ]
         counts = [np.bincount(x.astype(int), minlength=len(feature.levels)) for x in seen]

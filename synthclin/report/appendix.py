@@ -75,7 +75,8 @@ def _table_one(blocks: list[Block], rows: dict[str, int]) -> Figure:
         title=title,
         how="Last column: standardised difference. The mark stands at 0.10, a common line for one worth a look.",
         table=DataTable("Table 1. Training rows and synthetic rows", head, tuple(lines), form="t1"),
-        note="Percentages are of known values. Cells below 11 patients are suppressed or pooled with others; a second "
+        note="Percentages are of known values, left out where few are missing. "
+        "Cells below 11 patients are suppressed or pooled with others; a second "
         "cell is suppressed where the first could be found by subtraction.",
     )
 

@@ -91,3 +91,23 @@ def test_sections_are_plain_json_and_hold_what_the_scores_found(compare, fresh):
     assert set(found) == {"rows", "marginals", "table_one", "pairs"}
     assert found["rows"] == {"train": 400, "holdout": 200, "synthetic": 400}
     assert np.shape(found["pairs"]["real"]) == (8, 8)
+
+
+@pytest.mark.parametrize("missing", [1, 4, 40])
+def test_percentages_do_not_tell_how_few_cells_are_missing(missing):
+    rng = np.random.default_rng(0)
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "x": {"type": "number"},
+                "ecg": {"type": "category", "categories": ["a", "b", "c"], "missing": "allowed"},
+            }
+        }
+    )
+    levels = pd.Categorical(rng.choice(["a", "b", "c"], 400, p=[0.6, 0.2, 0.2]), categories=["a", "b", "c"])
+    table = pd.DataFrame({"x": rng.normal(size=400), "ecg": levels})
+    table.loc[: missing - 1, "ecg"] = None
+    block = table_one(Comparison.of(table, train=table, holdout=None, schema=schema))[1]
+    told = [row["real"]["percent"] for row in block["levels"] if row["real"]["n"] is not None]
+    assert told
+    assert all((percent is None) == (missing < 11) for percent in told)
