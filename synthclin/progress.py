@@ -1,8 +1,9 @@
-"""Progress on stderr for whatever takes long: rate and time left; silent when stderr is not a terminal."""
+"""Progress on stderr for whatever takes long: a bar on a terminal, a plain line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,7 +13,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column
 from rich.text import Text
 
-__all__ = ["quiet", "track"]
+__all__ = ["PLAIN_EVERY", "quiet", "track"]
+
+PLAIN_EVERY = 10.0
+"""Seconds between two plain lines, and before the first: what is done sooner leaves none."""
 
 Step = Callable[..., None]
 
@@ -32,22 +36,33 @@ def _nothing(n: int = 1, note: str = "") -> None:
 
 
 @contextmanager
-def track(label: str, total: int, unit: str = "steps") -> Iterator[Step]:
-    """Show a bar called `label` while the block runs; yields `step(n=1, note="")`.
+def track(label: str, total: int, unit: str = "steps", done: int = 0) -> Iterator[Step]:
+    """Show how far `label` is while the block runs; yields `step(n=1, note="")`.
 
     Arguments:
         label: what is being done, such as ``"training"``.
         total: how many steps there are at most; fewer is fine.
         unit: the plural noun that the rate counts.
+        done: how many steps were done before.
 
     Example:
         >>> with track("counting", total=3) as step:
         ...     for _ in range(3):
         ...         step(1, note="loss 0.5")
     """
-    if _silenced.get() or not sys.stderr.isatty():
+    if _silenced.get():
         yield _nothing
-        return
+    elif sys.stderr.isatty():
+        with _bar(label, total, unit, done) as step:
+            yield step
+    else:
+        lines = _Lines(label, total, unit, done)
+        yield lines.step
+        lines.end()
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Step]:
     columns = (
         TextColumn("{task.description:<9}"),
         BarColumn(bar_width=12),
@@ -59,14 +74,44 @@ def track(label: str, total: int, unit: str = "steps") -> Iterator[Step]:
         TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
     with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
-        task = bar.add_task(label, total=total, unit=unit, note="")
+        task = bar.add_task(label, total=total, completed=done, unit=unit, note="")
 
         def step(n: int = 1, note: str = "") -> None:
-            bar.update(task, advance=n, note=note)
+            bar.update(task, advance=n, note=note or bar.tasks[0].fields["note"])
 
         yield step
         # A stage that stops early is complete, not stuck at 40 %; set directly, because an update forgets the rate.
         bar.tasks[0].total = bar.tasks[0].completed
+
+
+class _Lines:
+    """Signs of life for the log of a batch job: a line every `PLAIN_EVERY` seconds, and one at the end after these."""
+
+    def __init__(self, label: str, total: int, unit: str, done: int) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self.before = self.done = done
+        self.note = ""
+        self.begun = self.told = time.monotonic()
+
+    def step(self, n: int = 1, note: str = "") -> None:
+        self.done += n
+        self.note = note or self.note
+        if time.monotonic() - self.told >= PLAIN_EVERY:
+            self.tell()
+
+    def end(self) -> None:
+        if self.told > self.begun:
+            self.total = self.done
+            self.tell()
+
+    def tell(self) -> None:
+        self.told = time.monotonic()
+        rate = (self.done - self.before) / max(self.told - self.begun, 1e-9)
+        parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", f"{rate:,.1f} {self.unit}/s"]
+        if self.done < self.total and rate > 0:
+            parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
+        sys.stderr.write(", ".join([*parts, *([self.note] if self.note else [])]) + "\n")
+        sys.stderr.flush()
 
 
 @contextmanager

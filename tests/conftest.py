@@ -99,6 +99,8 @@ def toy_config() -> dict[str, Any]:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A toy study in a folder of its own, which is the current folder."""
     monkeypatch.chdir(tmp_path)
+    # On a busy machine a toy takes long enough for a line of progress, which no test here waits for.
+    monkeypatch.setattr("synthclin.progress.PLAIN_EVERY", float("inf"))
     made = Study(tmp_path, toy_config())
     made.write(toy_table())
     return made
