@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
-    from synthclin.models import ConditionalGAN
+    from synthclin.models import Checkpoint, ConditionalGAN
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
     from synthclin.tables import read_table, split, write_table
 
 __all__ = [
+    "Checkpoint",
     "ConditionalGAN",
     "GateError",
     "Report",
@@ -36,6 +37,7 @@ except PackageNotFoundError:  # a checkout that was never installed
     __version__ = "0.0.0"
 
 _HOMES = {
+    "Checkpoint": ("synthclin.models", "Checkpoint"),
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
     "Report": ("synthclin.report", "Report"),

@@ -45,6 +45,7 @@ Declared = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
@@ -72,6 +73,7 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
 ) -> int:
     """Make the synthetic tables and the report of a study; exit code 3 if a gate is missed."""
     from synthclin import pipeline
@@ -83,7 +85,7 @@ def run(
             plan = pipeline.dry_run(study, tell=_teller(quiet))
             (show_json if as_json else _show_plan)(plan)
             return DONE
-        done = pipeline.run(study, overwrite=overwrite, tell=_teller(quiet))
+        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
     if as_json:
         show_json({"folder": done.folder.as_posix(), **_verdict(done.report)})
     else:
@@ -160,16 +162,15 @@ def fit(
     overrides: Override = [],  # noqa: B006
     quiet: Quiet = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
 ) -> int:
     """Learn the table of a study and write the model folder."""
     from synthclin import pipeline
     from synthclin.config import load
-    from synthclin.files import staged_folder
-    from synthclin.models.artifact import write
 
     study = load(config, overrides)
-    with _manners(quiet), staged_folder(output, overwrite=overwrite) as folder:
-        write(pipeline.fit(study, tell=_teller(quiet)).model, folder)
+    with _manners(quiet):
+        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
     show_text(f"written to {output}/")
     return DONE
 

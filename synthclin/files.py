@@ -16,7 +16,10 @@ from synthclin.errors import DataError, OutputError, SynthclinError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["inside", "sha256", "staged_folder", "write_atomic"]
+__all__ = ["PARTIAL", "inside", "private_folder", "sha256", "staged_folder", "write_atomic"]
+
+PARTIAL = ".synthclin-*.partial"
+"""What a killed `write_atomic` may leave behind, as a pattern of names."""
 
 # A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
 _OURS = ("manifest.json", "model.json")
@@ -58,7 +61,8 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
         if target.exists() and not overwrite:
             raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
         content = data.encode() if isinstance(data, str) else data
-        handle, name = tempfile.mkstemp(prefix=".synthclin-", suffix=".partial", dir=target.parent)
+        prefix, suffix = PARTIAL.split("*")
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=target.parent)
         partial = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -80,6 +84,27 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
 def _output_error(path: Path, problem: OSError) -> OutputError:
     what = f"cannot be written ({problem.strerror or type(problem).__name__})"
     return OutputError(str(path), what, _REMEDIES.get(problem.errno or 0, "Choose another place."))
+
+
+def private_folder(path: str | Path) -> None:
+    """Make a folder that only its owner can read, in a folder that exists; one that is there stays as it is.
+
+    Raises:
+        OutputError: when `path` is a symbolic link, a file, or cannot be made.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as home:
+        ...     private_folder(Path(home) / "checkpoint")
+        ...     oct(Path(home, "checkpoint").stat().st_mode & 0o777)
+        '0o700'
+    """
+    target = Path(path)
+    if target.is_symlink():
+        raise OutputError(str(path), "is a symbolic link", "Name the folder itself.")
+    try:
+        target.mkdir(mode=0o700, exist_ok=True)
+    except OSError as problem:
+        raise _output_error(target, problem) from None
 
 
 @contextmanager

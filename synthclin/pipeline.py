@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,15 @@ from synthclin.errors import DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.expressions import parse
 from synthclin.files import staged_folder, write_atomic
-from synthclin.models import MODELS
+from synthclin.models import MODELS, Checkpoint
+from synthclin.models.artifact import write
 from synthclin.report import Report, evaluate
 from synthclin.seeds import stream_seed
 from synthclin.tables import read_table, split, write_table
 from synthclin.validation import Finding, check, conform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -65,13 +67,18 @@ def _silent(finding: Finding) -> None:
     """Tell nobody."""
 
 
-def run(config: Config, *, overwrite: bool = False, tell: Callable[[Finding], None] = _silent) -> Run:
+def run(
+    config: Config, *, overwrite: bool = False, resume: bool = False, tell: Callable[[Finding], None] = _silent
+) -> Run:
     """Do everything that `config` asks for and write the run folder, whole or not at all.
+
+    A long training keeps a checkpoint beside that folder, which is removed when the folder is in place.
 
     Arguments:
         config: what `synthclin.config.load` returned.
         overwrite: replace the folder of an earlier run.
-        tell: is called with each finding about the real table that does not stop the run, before training starts.
+        resume: go on from the checkpoint of a run that was interrupted.
+        tell: is called with each finding about the real table or the checkpoint that does not stop the run.
 
     Returns:
         The run. Whether gates were missed stands in its report; the folder is written either way.
@@ -80,22 +87,36 @@ def run(config: Config, *, overwrite: bool = False, tell: Callable[[Finding], No
         DataError: the real table cannot be read or breaks its schema.
         OutputError: the folder cannot be written; known before training unless the disk fills up.
         ConditionError: a cohort is out of the model's reach.
+        ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
-    with staged_folder(config.folder, overwrite=overwrite or config.outputs.overwrite) as folder:
-        fitted = _learn(config, train, holdout, clock)
+    overwrite = overwrite or config.outputs.overwrite
+    with _resumable(config.folder, tell) as checkpoint, staged_folder(config.folder, overwrite=overwrite) as folder:
+        _settle(checkpoint, resume, tell)
+        fitted = _learn(config, train, holdout, clock, checkpoint)
         report = _fill(folder, config, fitted)
         record = _record(folder, config, fitted)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
     return Run(config.folder, report, record)
 
 
-def fit(config: Config, *, tell: Callable[[Finding], None] = _silent) -> Fitted:
-    """Read, check and split the real table and fit the model, as `run` does, and write nothing."""
+def fit(
+    config: Config,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tell: Callable[[Finding], None] = _silent,
+) -> Fitted:
+    """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
-    return _learn(config, train, holdout, clock)
+    with _resumable(output, tell) as checkpoint, staged_folder(output, overwrite=overwrite) as folder:
+        _settle(checkpoint, resume, tell)
+        fitted = _learn(config, train, holdout, clock, checkpoint)
+        write(fitted.model, folder)
+    return fitted
 
 
 def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dict[str, Any]:
@@ -167,7 +188,34 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
             raise DataError(f"column {name!r}", "every value is the same", remedy)
 
 
-def _learn(config: Config, train: pd.DataFrame, holdout: pd.DataFrame, clock: manifest.Clock) -> Fitted:
+@contextmanager
+def _resumable(target: Path, tell: Callable[[Finding], None]) -> Iterator[Checkpoint]:
+    """Yield the checkpoint beside `target`, which stays where the block fails, and tell of it then."""
+    checkpoint = Checkpoint.beside(target)
+    try:
+        with checkpoint:
+            yield checkpoint
+    except BaseException:
+        if checkpoint.stands:
+            remedy = "--resume goes on from it; remove it otherwise, because it derives from real rows."
+            tell(Finding(str(checkpoint.folder), "the training so far is kept here", remedy, severity="warning"))
+        raise
+
+
+def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None]) -> None:
+    """Discard an old checkpoint unless the training shall go on from it."""
+    if checkpoint.stands and not resume:
+        checkpoint.discard()
+        what, remedy = "the checkpoint of an interrupted training is discarded", "Next time, --resume goes on from it."
+        tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+    elif resume and not checkpoint.stands:
+        what, remedy = "there is no checkpoint to go on from", "The training begins at its start."
+        tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+
+
+def _learn(
+    config: Config, train: pd.DataFrame, holdout: pd.DataFrame, clock: manifest.Clock, checkpoint: Checkpoint
+) -> Fitted:
     family = MODELS[config.model.type]
     model = family(
         config.table_schema,
@@ -177,7 +225,7 @@ def _learn(config: Config, train: pd.DataFrame, holdout: pd.DataFrame, clock: ma
         **config.model.parameters,
     )
     with clock.stage("fit"):
-        model.fit(train)
+        model.fit(train, checkpoint=checkpoint)
     return Fitted(model, train, holdout, clock)
 
 

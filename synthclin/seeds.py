@@ -9,7 +9,14 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-__all__ = ["numpy_generator", "seeded_modules", "stream_seed", "torch_generator"]
+__all__ = [
+    "module_state",
+    "numpy_generator",
+    "restore_module_state",
+    "seeded_modules",
+    "stream_seed",
+    "torch_generator",
+]
 
 
 def stream_seed(seed: int, *path: str | int) -> int:
@@ -50,3 +57,25 @@ def seeded_modules(seed: int, *path: str | int, device: torch.device | str = "cp
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed(seed, *path))
         yield
+
+
+def module_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return where the generators stand that torch modules draw from, inside `seeded_modules`, as byte tensors."""
+    state = {"cpu": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def restore_module_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Put these generators back to where they stood; only inside `seeded_modules`, which returns the borrowed state.
+
+    Example:
+        >>> device = torch.device("cpu")
+        >>> with seeded_modules(7):
+        ...     state, one = module_state(device), torch.rand(2)
+        ...     restore_module_state(state, device)
+        ...     bool((one == torch.rand(2)).all())
+        True
+    """
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

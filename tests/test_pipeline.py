@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import stat
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +14,9 @@ import pytest
 
 from synthclin import manifest, pipeline
 from synthclin.config import SCORES, load
-from synthclin.errors import ConditionError, OutputError
+from synthclin.errors import ConditionError, ModelFormatError, OutputError
 from synthclin.files import sha256
+from synthclin.models import Checkpoint, training
 from synthclin.report import Report
 from synthclin.schema import Schema
 from synthclin.tables import read_table
@@ -210,6 +215,96 @@ def test_a_cohort_out_of_reach_leaves_nothing(study):
         pipeline.run(config)
     assert files(study.folder) == before
     assert not (study.folder / "runs").exists()
+
+
+class TestResume:
+    """Killed in the training, in the scoring, or stopped by an error: what was learnt stays."""
+
+    @pytest.fixture(autouse=True)
+    def _eager(self, monkeypatch):
+        monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
+
+    @pytest.fixture
+    def place(self, study):
+        return study.out.with_name(".toy-7.checkpoint")
+
+    def same(self, study, finished):
+        names = FILES - {"manifest.json"}
+        return [name for name in names if (study.out / name).read_bytes() != (finished.out / name).read_bytes()] == []
+
+    def test_killed_outright_while_it_trains(self, study, finished, place):
+        code = """
+            import os, signal, sys
+            from synthclin.cli import main
+            from synthclin.models import Checkpoint
+            offer, left = Checkpoint.offer, [3]
+
+            def kill(self, *arguments, **words):
+                offer(self, *arguments, **words)
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            Checkpoint.__init__.__defaults__ = (0.0,)
+            Checkpoint.offer = kill
+            main(["run", "study.yaml"])
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=study.folder, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert not study.out.exists()
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        told = []
+        pipeline.run(load(study.path), resume=True, tell=told.append)
+        assert self.same(study, finished)
+        assert verify(study.out).problems == ()
+        assert told == []
+        assert not place.exists()
+
+    def test_stopped_while_it_scores(self, study, finished, place, monkeypatch):
+        def stop(*_, **__):
+            raise KeyboardInterrupt
+
+        told = []
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "evaluate", stop)
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.run(load(study.path), tell=told.append)
+        assert [finding.what for finding in told] == ["the training so far is kept here"]
+        assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
+        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        pipeline.run(load(study.path), resume=True)
+        assert self.same(study, finished)
+        assert sorted(path.name for path in study.out.parent.iterdir()) == ["toy-7"]
+        del place
+
+    def test_a_cohort_out_of_reach_can_be_widened(self, study, place, monkeypatch):
+        with pytest.raises(ConditionError):
+            pipeline.run(load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90"]))
+        assert place.exists()
+        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        pipeline.fit(load(study.path), study.out, resume=True)
+        assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
+        assert not place.exists()
+
+    def test_without_the_word_it_is_discarded_and_said(self, study, place):
+        place.mkdir(parents=True)
+        (place / "training.safetensors").write_bytes(b"old")
+        with pytest.raises(ModelFormatError, match="cannot be read"):
+            pipeline.fit(load(study.path), study.out, resume=True)
+        told = []
+        pipeline.fit(load(study.path), study.out, tell=told.append)
+        assert [finding.what for finding in told] == ["the checkpoint of an interrupted training is discarded"]
+        told.clear()
+        pipeline.fit(load(study.path), study.out, overwrite=True, resume=True, tell=told.append)
+        assert [finding.what for finding in told] == ["there is no checkpoint to go on from"]
+
+    def test_it_stays_where_the_target_is_taken(self, study, place):
+        place.mkdir(parents=True)
+        (place / "training.safetensors").write_bytes(b"old")
+        study.out.mkdir()
+        with pytest.raises(OutputError, match="--overwrite"):
+            pipeline.run(load(study.path))
+        assert (place / "training.safetensors").read_bytes() == b"old"
 
 
 def test_broken_rules_of_the_real_table_are_told_not_refused(study):

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthclin.models.drawing import draw
 from synthclin.models.networks import Critic, MaskedGenerator, code_features, is_smooth
 from synthclin.models.objectives import negative_log_likelihood, relativistic_loss, zero_centred_penalty
-from synthclin.progress import track
-from synthclin.seeds import stream_seed, torch_generator
+from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.standing import Standing, standing
+from synthclin.progress import Step
+from synthclin.seeds import torch_generator
 
-__all__ = ["Refinement", "refine"]
+__all__ = ["Refinement", "Refining"]
 
 CRITIC_WARM_UP = 200
 CRITIC_STEPS = 2
@@ -31,6 +30,8 @@ WEIGHT = 3.0
 CONDITIONED = 0.3
 LIKELIHOOD_SLACK = 0.1
 """Nats by which refined weights may be less likely on validation rows."""
+WATCHED = 256
+"""Validation rows on which the critic is measured; with as many drawn ones they make 65,536 pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Refinement:
 
 
 class _Pool:
-    """Drawn rows and the real partners whose prefix they share, as critic features, refreshed now and then."""
+    """Drawn rows and the real partners whose prefix they share, as critic features; filled by `refresh`."""
 
     def __init__(self, network: MaskedGenerator, codes: Tensor, features: list[Tensor], rng: torch.Generator) -> None:
         self.network, self.codes, self.features, self.rng = network, codes, features, rng
-        self.refresh()
+        self.real = self.drawn = torch.empty(0)
 
     def partners(self, rows: int) -> tuple[Tensor, int]:
         """Return real rows and how many of their first columns the drawn partner takes over."""
@@ -86,55 +87,98 @@ class _Pool:
         return self.real[chosen], self.drawn[chosen]
 
 
-def refine(network: MaskedGenerator, codes: Tensor, held: Tensor, *, steps: int, batch: int, seed: int) -> Refinement:
-    """Refine a warmed-up network in place against a critic and judge the result on `held` rows.
+class Refining(Phase):
+    """The generator against a critic. Likelihood stays in its loss, so the critic can only add to what was learnt.
 
-    Likelihood stays in the generator's loss, so the critic can only add to what was learnt. The caller restores the
-    weights from before where `passed` is false.
+    The critic learns alone first; then `POOL_EVERY` generator steps go by between two states, because rows drawn for
+    the critic live as long and need not be saved.
     """
-    device = codes.device
-    rng = torch_generator(seed, "adversarial", device=device)
-    frequencies = [torch.bincount(codes[:, t], minlength=c.cardinality).float() for t, c in enumerate(network.columns)]
-    features = [
-        (code_features(column, frequency.cpu(), knots=12) if is_smooth(column) else torch.eye(column.cardinality)).to(
-            device
-        )
-        for column, frequency in zip(network.columns, frequencies, strict=True)
-    ]
-    before = _standing(network, held, seed)
-    network.eval()  # dropout would be noise to the critic
-    critic = Critic(sum(table.shape[1] for table in features)).to(device)
-    judge = torch.optim.AdamW(critic.parameters(), 5e-4, betas=(0.0, 0.99))
-    learn = torch.optim.AdamW(network.parameters(), 1e-4, betas=(0.0, 0.99))
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.98))
-    pool = _Pool(network, codes, features, rng)
-    with track("refining", total=CRITIC_WARM_UP + steps, unit="steps") as tick:
-        for i in range(CRITIC_WARM_UP):
-            _teach_critic(critic, judge, pool.batch(batch), penalise=i % PENALTY_EVERY == 0)
-            tick(1)
-        for i in range(steps):
-            if i % POOL_EVERY == 0:
-                pool.refresh()
-            for k in range(CRITIC_STEPS):
-                _teach_critic(critic, judge, pool.batch(batch), penalise=(i * CRITIC_STEPS + k) % PENALTY_EVERY == 0)
-            partner, prefix = pool.partners(batch)
-            fake = draw(network, batch, rng, given=partner, prefix=prefix, temperature=1.0)
-            drawn = torch.cat([soft @ table for soft, table in zip(fake.soft, features, strict=True)], dim=1)
-            critic.eval()
-            loss = WEIGHT * relativistic_loss(ahead=critic(drawn), behind=critic(pool.hard_features(partner)).detach())
-            rows = torch.randint(len(codes), (batch,), generator=rng, device=device)
-            loss = loss + negative_log_likelihood(network.log_likelihood(codes[rows]))
-            learn.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            learn.step()
-            average.update_parameters(network)
-            tick(1)
-    network.load_state_dict(average.module.state_dict())
-    after = _standing(network, held, seed)
-    error = math.sqrt((before.variance + after.variance) / 2)
-    passed = after.nats <= before.nats + LIKELIHOOD_SLACK and after.auc <= before.auc + error
-    return Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
+
+    name, stream, label = "refinement", "adversarial", "refining"
+    learners: ClassVar = ("network", "critic", "judge", "learn", "average")
+    facts: ClassVar = ("done", "before", "before_weights")
+
+    def __init__(self, setting: Setting, steps: int) -> None:
+        super().__init__(setting, CRITIC_WARM_UP + steps)
+        device = self.codes.device
+        frequencies = [
+            torch.bincount(self.codes[:, t], minlength=column.cardinality).float()
+            for t, column in enumerate(self.network.columns)
+        ]
+        self.features = [
+            (
+                code_features(column, frequency.cpu(), knots=12) if is_smooth(column) else torch.eye(column.cardinality)
+            ).to(device)
+            for column, frequency in zip(self.network.columns, frequencies, strict=True)
+        ]
+        self.critic = Critic(sum(table.shape[1] for table in self.features)).to(device)
+        self.judge = torch.optim.AdamW(self.critic.parameters(), 5e-4, betas=(0.0, 0.99))
+        self.learn = torch.optim.AdamW(self.network.parameters(), 1e-4, betas=(0.0, 0.99))
+        self.average = averaged(self.network, 0.98)
+        self.pool = _Pool(self.network, self.codes, self.features, self.generator)
+
+    def begin(self) -> None:
+        """Note how the weights stand that may have to come back."""
+        self.before = dataclasses.asdict(standing(self.network, self.held, self.seed))
+        self.before_weights = copy.deepcopy(self.network.state_dict())
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Warm the critic up, or let the generator learn from it until the pool is stale."""
+        self.network.eval()  # dropout would be noise to the critic
+        self.pool.refresh()
+        if self.done < CRITIC_WARM_UP:
+            steps = CRITIC_WARM_UP
+            for i in range(steps):
+                _teach_critic(self.critic, self.judge, self.pool.batch(self.batch), penalise=i % PENALTY_EVERY == 0)
+                tick(1)
+        else:
+            steps = min(POOL_EVERY, self.total - self.done)
+            for i in range(self.done - CRITIC_WARM_UP, self.done - CRITIC_WARM_UP + steps):
+                for k in range(i * CRITIC_STEPS, (i + 1) * CRITIC_STEPS):
+                    _teach_critic(self.critic, self.judge, self.pool.batch(self.batch), penalise=k % PENALTY_EVERY == 0)
+                self._teach_generator()
+                tick(1)
+        self.done += steps
+        accuracy = self._critic_accuracy()
+        tick(0, note=f"critic right on {accuracy:.0%} of pairs")
+        return {"critic_accuracy": round(accuracy, 4)}
+
+    def _teach_generator(self) -> None:
+        partner, prefix = self.pool.partners(self.batch)
+        fake = draw(self.network, self.batch, self.generator, given=partner, prefix=prefix, temperature=1.0)
+        drawn = torch.cat([soft @ table for soft, table in zip(fake.soft, self.features, strict=True)], dim=1)
+        self.critic.eval()
+        real = self.critic(self.pool.hard_features(partner)).detach()
+        loss = WEIGHT * relativistic_loss(ahead=self.critic(drawn), behind=real)
+        rows = torch.randint(len(self.codes), (self.batch,), generator=self.generator, device=self.codes.device)
+        loss = loss + negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
+        descend(self.learn, self.network, loss)
+        self.average.update_parameters(self.network)
+
+    def _critic_accuracy(self) -> float:
+        """Return the share of (validation row, drawn row) pairs in which the critic puts the real row ahead."""
+        held = self.held[:WATCHED]
+        rng = torch_generator(self.seed, "critic accuracy", self.done, device=held.device)
+        self.critic.eval()
+        with torch.no_grad():
+            drawn = draw(self.network, len(held), rng).codes
+            real, fake = (self.critic(self.pool.hard_features(rows)) for rows in (held, drawn))
+        lead = real[:, None] - fake
+        return float((lead > 0).float().mean() + (lead == 0).float().mean() / 2)
+
+    def conclude(self) -> Outcome:
+        """Leave the refined weights where rows that neither network learnt from say that they do no harm."""
+        before = Standing(**self.before)
+        self.network.load_state_dict(self.average.module.state_dict())
+        after = standing(self.network, self.held, self.seed)
+        error = math.sqrt((before.variance + after.variance) / 2)
+        passed = after.nats <= before.nats + LIKELIHOOD_SLACK and after.auc <= before.auc + error
+        passed = passed and int(self.average.n_averaged) > 0
+        if not passed:
+            self.network.load_state_dict(self.before_weights)
+        judged = Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
+        figures = self._closing(after.nats if passed else before.nats)
+        return Outcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))
 
 
 def _teach_critic(
@@ -151,36 +195,3 @@ def _teach_critic(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How a network does on rows it has not seen: nats, and how well a fresh classifier tells its draws from them."""
-
-    nats: float
-    auc: float
-    variance: float
-
-
-def _standing(network: MaskedGenerator, held: Tensor, seed: int) -> _Standing:
-    network.eval()
-    real = held[:2_000]
-    with torch.no_grad():
-        nats = float(-torch.cat([network.log_likelihood(part).sum(1) for part in held.split(4_096)]).mean())
-        rng = torch_generator(seed, "guard", device=held.device)
-        draws = [draw(network, len(real), rng).codes.cpu().numpy() for _ in range(3)]
-    aucs = [_told_apart(real.cpu().numpy(), drawn, stream_seed(seed, "guard") % 2**31) for drawn in draws]
-    n = len(real)
-    # Hanley & McNeil's error of one AUC near one half, besides the spread between draws.
-    variance = (2 * n + 1) / (12 * n * n) + float(np.var(aucs, ddof=1)) / len(aucs)
-    return _Standing(nats, float(np.mean(aucs)), variance)
-
-
-def _told_apart(real: NDArray[np.int64], drawn: NDArray[np.int64], seed: int) -> float:
-    """Return a gradient-boosted classifier's cross-validated AUC, drawn against real codes."""
-    rows = np.concatenate([real, drawn])
-    labels = np.repeat([0, 1], [len(real), len(drawn)])
-    model = HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed)
-    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
-    chance = cross_val_predict(model, rows, labels, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(labels, chance))

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.errors import ConfigError
+from synthclin.models.checkpoints import Checkpoint, identity
 from synthclin.models.parameters import check_parameters
 from synthclin.models.sampling import CohortDraw, CohortSampler
+from synthclin.models.watch import Callback, Watch
 from synthclin.schema import Schema
 from synthclin.seeds import stream_seed
 from synthclin.validation import conform
@@ -53,12 +55,33 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     training_: dict[str, Any]
     draw_: CohortDraw
 
-    def fit(self, table: pd.DataFrame) -> Self:
+    def fit(
+        self, table: pd.DataFrame, *, checkpoint: Checkpoint | None = None, callback: Callback | None = None
+    ) -> Self:
         """Learn `table`.
+
+        Arguments:
+            table: rows that satisfy the schema.
+            checkpoint: where the state is kept now and then; where one is kept already, the fit goes on from it, and on
+                a CPU ends with the same weights as if it had never stopped.
+            callback: is told each `synthclin.models.Moment` of the training and returns True to end it there, with
+                the best weights so far. What it raises ends the fit.
 
         Raises:
             DataError: the table breaks the schema.
             ConfigError: a parameter of the model is out of its bounds.
+            ModelFormatError: the checkpoint is damaged, or of another table, schema, parameter, seed or version.
+
+        Example:
+            >>> import synthclin as sc
+            >>> table, schema = sc.datasets.load("heart_disease")
+            >>> nats = []
+            >>> def enough(moment):
+            ...     nats.append(moment.figures["validation_nats"])
+            ...     return moment.step == 3
+            >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=enough)
+            >>> len(nats), nats[2] < nats[0]  # the last one tells how the phase ended
+            (4, True)
         """
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
         table = conform(table, self.schema)
@@ -66,7 +89,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             table, self.schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
         self.draws_ = 0
-        self.training_ = self._fit(self.encoder_.encode(table), self.encoder_.layout)
+        encoded = self.encoder_.encode(table)
+        saved = None if checkpoint is None else checkpoint.open(identity(self, encoded))
+        self.training_ = self._fit(encoded, self.encoder_.layout, Watch(callback, checkpoint, saved))
         return self
 
     def sample(
@@ -109,8 +134,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         save(self, folder, overwrite=overwrite)
 
     @abstractmethod
-    def _fit(self, encoded: Encoded, layout: Layout) -> dict[str, Any]:
-        """Learn an encoded table and return plain facts about the training."""
+    def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
+        """Learn an encoded table and return plain facts about the training; a long one reports to `watch`."""
 
     @abstractmethod
     def _sample(

@@ -20,6 +20,7 @@ from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.training import Effort, one_thread, plan_for, train
+from synthclin.models.watch import Watch
 from synthclin.schema import Schema
 from synthclin.seeds import seeded_modules
 from synthclin.validation import conform
@@ -104,7 +105,7 @@ class ConditionalGAN(Synthesizer):
             columns, [self.frequencies_[j] for j in self.order_], self.width, self.blocks, self.dropout
         ).to(self._device())
 
-    def _fit(self, encoded: Encoded, layout: Layout) -> dict[str, Any]:
+    def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort)
         device = self._device()
         self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
@@ -115,13 +116,13 @@ class ConditionalGAN(Synthesizer):
         ]
         with one_thread(), seeded_modules(self.random_state, "network", device=device):
             self._build(layout)
-            record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state)
+            record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
         self.network_.eval()
         return {
             "kept": record.kept,
             "train_nats": record.train_nats,
             "validation_nats": record.validation_nats,
-            "refinement": None if record.refinement is None else dataclasses.asdict(record.refinement),
+            "refinement": record.refinement,
             "plan": dataclasses.asdict(plan),
             "parameters": sum(weights.numel() for weights in self.network_.parameters()),
             "device": device.type,

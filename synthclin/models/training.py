@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from synthclin.models.adversarial import Refinement, refine
+from synthclin.errors import ModelFormatError
+from synthclin.models.adversarial import Refining
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
-from synthclin.progress import track
-from synthclin.seeds import numpy_generator, torch_generator
+from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.standing import validation_nats
+from synthclin.models.watch import Moment, Watch
+from synthclin.progress import Step, track
+from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
 __all__ = ["Effort", "Plan", "Training", "one_thread", "plan_for", "train"]
 
@@ -70,21 +75,14 @@ def plan_for(rows: int, effort: Effort) -> Plan:
 
 @dataclass(slots=True)
 class Training:
-    """What happened: one line per epoch, seconds per phase, and which weights were kept and why."""
+    """What happened: a line per step that was measured, seconds per phase, and which weights were kept and why."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     kept: str = "warm-up"
     train_nats: float = math.nan
     validation_nats: float = math.nan
-    refinement: Refinement | None = None
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Record the seconds of a phase."""
-        start = time.perf_counter()
-        yield
-        self.seconds[phase] = round(time.perf_counter() - start, 3)
+    refinement: dict[str, Any] | None = None
 
 
 @contextmanager
@@ -102,107 +100,210 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int) -> Training:
+def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch: Watch | None = None) -> Training:
     """Train `network` in place on (rows, columns) codes and return the record.
 
     The weights left in the network are the best averaged ones by validation likelihood, or those of the adversarial
-    phase where its guard let them pass.
+    phase where its guard let them pass. Where the watch holds a state, the training goes on from there.
+
+    Raises:
+        ModelFormatError: the state does not fit the network.
     """
-    device = codes.device
-    record = Training()
-    shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(device)
-    held, kept = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
-    with record.timed("warm-up"):
-        _warm_up(network, kept, held, plan, torch_generator(seed, "warm-up", device=device), record)
-    if plan.polish:
-        with record.timed("polish"):
-            _polish(network, kept, held, plan, torch_generator(seed, "polish", device=device), record)
-    if plan.refinement:
-        with record.timed("refinement"):
-            before = copy.deepcopy(network.state_dict())
-            record.refinement = refine(network, kept, held, steps=plan.refinement, batch=plan.batch, seed=seed)
-            if record.refinement.passed:
-                record.kept = "adversarial"
-            else:
-                network.load_state_dict(before)
-    record.train_nats = validation_nats(network, kept)
+    watch = Watch() if watch is None else watch
+    shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
+    held, learnt = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
+    record = _Course(_phases(plan, Setting(network, learnt, held, plan.batch, seed)), network, watch).run()
+    record.train_nats = validation_nats(network, learnt)
     record.validation_nats = validation_nats(network, held)
     return record
 
 
-def validation_nats(network: MaskedGenerator, codes: Tensor) -> float:
-    """Return the mean negative log-likelihood of rows, in nats per row, without dropout."""
-    network.eval()
-    with torch.no_grad():
-        parts = [network.log_likelihood(part).sum(1) for part in codes.split(4_096)]
-    return float(-torch.cat(parts).mean())
+def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
+    """Return what makes each phase, in order: a phase is made only when the one before has ended."""
+    phases: dict[str, Callable[[], Phase]] = {
+        WarmingUp.name: partial(WarmingUp, setting, plan.epochs, rate=plan.rate, patience=plan.patience)
+    }
+    if plan.polish:
+        phases[Polishing.name] = partial(Polishing, setting, plan.polish)
+    if plan.refinement:
+        phases[Refining.name] = partial(Refining, setting, plan.refinement)
+    return phases
 
 
-def _warm_up(
-    network: MaskedGenerator, codes: Tensor, held: Tensor, plan: Plan, generator: torch.Generator, record: Training
-) -> None:
-    optimizer = torch.optim.AdamW(network.parameters(), plan.rate, betas=(0.9, 0.98), weight_decay=1e-4)
-    batches = max(1, math.ceil(len(codes) / plan.batch))
-    total = batches * plan.epochs
+class _Course:
+    """The phases of one training, one after the other, from the start or from a saved state."""
 
-    def rate(step: int) -> float:
-        rise = min(1.0, (step + 1) / 50)
-        return rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+    def __init__(self, phases: dict[str, Callable[[], Phase]], network: MaskedGenerator, watch: Watch) -> None:
+        self.phases, self.network, self.watch = phases, network, watch
+        self.device = next(network.parameters()).device
+        self.record = Training()
 
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    # A window longer than the training so far would average in the untrained start.
-    average = _average(network, 0.995 if total > 1_000 else 0.98)
-    best, best_state, waited = math.inf, copy.deepcopy(network.state_dict()), 0
-    with track("training", total=plan.epochs, unit="epochs") as step:
-        for epoch in range(plan.epochs):
-            network.train()
-            losses = []
-            for rows in torch.randperm(len(codes), generator=generator, device=codes.device).split(plan.batch):
-                loss = negative_log_likelihood(network.log_likelihood(codes[rows]))
-                _descend(optimizer, network, loss)
-                schedule.step()
-                average.update_parameters(network)
-                losses.append(loss.detach())
-            nats = validation_nats(cast("MaskedGenerator", average.module), held)
-            line = {"phase": "warm-up", "epoch": epoch + 1, "validation_nats": round(nats, 5)}
-            record.history.append(line | {"train_nats": round(float(torch.stack(losses).mean()), 5)})
-            step(1, note=f"{nats:.3f} nats on validation rows")
-            if nats < best - 1e-3:
-                best, best_state, waited = nats, copy.deepcopy(average.module.state_dict()), 0
+    def run(self) -> Training:
+        """Run what is left to run and return the record of all."""
+        names = list(self.phases)
+        phase = self._saved() if self.watch.saved is not None else self._begun(names[0])
+        while phase is not None:
+            stopped = self._run(phase)
+            left = names[names.index(phase.name) + 1 :]
+            phase = self._begun(left[0]) if left and not stopped else None
+        self.watch.keep(partial(self._state, None), last=True)
+        return self.record
+
+    def _begun(self, name: str) -> Phase:
+        start = time.perf_counter()
+        phase = self.phases[name]()
+        phase.begin()
+        self.record.seconds[name] = time.perf_counter() - start
+        return phase
+
+    def _run(self, phase: Phase) -> bool:
+        """Run a phase to its end and return whether the watch wants no further one."""
+        name, stopped = phase.name, False
+        start = time.perf_counter() - self.record.seconds[name]
+        with track(phase.label, phase.total, f"{phase.counts}s", phase.done) as tick:
+            while not (phase.over or stopped):
+                figures = phase.advance(tick)
+                self.record.history.append({"phase": name, phase.counts: phase.done} | figures)
+                self.record.seconds[name] = time.perf_counter() - start
+                self.watch.keep(partial(self._state, phase))
+                stopped = self.watch.stops(Moment(name, phase.done, phase.total, figures))
+            outcome = phase.conclude()
+            tick(0, note=", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in outcome.figures.items()))
+        self.record.history.append({"phase": name} | outcome.figures)
+        self.record.kept = outcome.kept or self.record.kept
+        if outcome.judged is not None:
+            self.record.refinement = outcome.judged
+        self.record.seconds[name] = round(time.perf_counter() - start, 3)
+        return self.watch.stops(Moment(name, phase.done, phase.total, outcome.figures)) or stopped
+
+    def _state(self, phase: Phase | None) -> dict[str, Any]:
+        """Return all that decides how the training goes on; no phase stands for the end of it."""
+        return {
+            "record": dataclasses.asdict(self.record),
+            "phase": None if phase is None else phase.name,
+            "state": self.network.state_dict() if phase is None else phase.state(),
+            "modules": module_state(self.device),
+        }
+
+    def _saved(self) -> Phase | None:
+        """Return the phase that was saved, as it stood."""
+        try:
+            saved = self.watch.saved
+            self.record = Training(**saved["record"])
+            phase = None if saved["phase"] is None else self.phases[saved["phase"]]()
+            if phase is None:
+                self.network.load_state_dict(saved["state"])
             else:
-                waited += 1
-                # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
-                if waited >= plan.patience and (epoch + 1) * batches >= 200:
-                    break
-    network.load_state_dict(best_state)
+                phase.restore(saved["state"])
+            # Making the phase has drawn from these generators.
+            restore_module_state(saved["modules"], self.device)
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError):
+            what = "its state does not fit this model, or is of another device"
+            raise ModelFormatError("checkpoint", what, "Begin anew without the checkpoint.") from None
+        return phase
 
 
-def _polish(
-    network: MaskedGenerator, codes: Tensor, held: Tensor, plan: Plan, generator: torch.Generator, record: Training
-) -> None:
-    before, state = validation_nats(network, held), copy.deepcopy(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-4, betas=(0.0, 0.99))
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=plan.polish)
-    average = _average(network, 0.98)
-    network.eval()  # without dropout
-    for _ in range(plan.polish):
-        rows = torch.randint(len(codes), (plan.batch,), generator=generator, device=codes.device)
-        _descend(optimizer, network, negative_log_likelihood(network.log_likelihood(codes[rows])))
-        schedule.step()
-        average.update_parameters(network)
-    after = validation_nats(cast("MaskedGenerator", average.module), held)
-    record.history.append({"phase": "polish", "validation_nats": round(after, 5)})
-    # A polish that costs validation likelihood has begun to memorise.
-    network.load_state_dict(average.module.state_dict() if after < before else state)
-    record.kept = "polish" if after < before else record.kept
+class WarmingUp(Phase):
+    """Maximum likelihood with dropout, until rows set aside gain no more."""
+
+    name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
+    learners: ClassVar = ("network", "optimizer", "schedule", "average")
+    facts: ClassVar = ("done", "best", "best_weights", "waited")
+
+    def __init__(self, setting: Setting, epochs: int, rate: float, patience: int) -> None:
+        super().__init__(setting, epochs)
+        self.patience = patience
+        self.batches = max(1, math.ceil(len(self.codes) / self.batch))
+        total = self.batches * epochs
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-4)
+
+        def share(step: int) -> float:
+            rise = min(1.0, (step + 1) / 50)
+            return rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share)
+        # A window longer than the training so far would average in the untrained start.
+        self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
+        self.best, self.waited = math.inf, 0
+
+    def begin(self) -> None:
+        """Take the untrained weights for the best so far."""
+        self.best_weights = copy.deepcopy(self.network.state_dict())
+
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done or the last ones gained nothing."""
+        # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
+        return super().over or (self.waited >= self.patience and self.done * self.batches >= 200)
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Do one epoch."""
+        self.network.train()
+        losses = []
+        for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
+            self.batch
+        ):
+            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
+            descend(self.optimizer, self.network, loss)
+            self.schedule.step()
+            self.average.update_parameters(self.network)
+            losses.append(loss.detach())
+        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
+        self.done += 1
+        if nats < self.best - 1e-3:
+            self.best, self.waited = nats, 0
+            self.best_weights = copy.deepcopy(self.average.module.state_dict())
+        else:
+            self.waited += 1
+        tick(1, note=f"{nats:.3f} nats on validation rows")
+        return {"validation_nats": round(nats, 5), "train_nats": round(float(torch.stack(losses).mean()), 5)}
+
+    def conclude(self) -> Outcome:
+        """Leave the best averaged weights."""
+        self.network.load_state_dict(self.best_weights)
+        return Outcome(self.name, self._closing(self.best))
 
 
-def _average(network: MaskedGenerator, decay: float) -> AveragedModel:
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+class Polishing(Phase):
+    """A few steps at a small rate without dropout, which settle the averaged weights."""
 
+    name, stream, label = "polish", "polish", "polishing"
+    learners: ClassVar = ("network", "optimizer", "schedule", "average")
+    facts: ClassVar = ("done", "before", "before_weights")
 
-def _descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimizer.step()
+    def __init__(self, setting: Setting, steps: int) -> None:
+        super().__init__(setting, steps)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-4, betas=(0.0, 0.99))
+        self.schedule = torch.optim.lr_scheduler.LinearLR(self.optimizer, 1.0, 0.1, total_iters=steps)
+        self.average = averaged(self.network, 0.98)
+
+    def begin(self) -> None:
+        """Note how the weights stand that may have to come back."""
+        self.before = validation_nats(self.network, self.held)
+        self.before_weights = copy.deepcopy(self.network.state_dict())
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Do a quarter of the steps."""
+        self.network.eval()  # without dropout
+        steps = min(max(1, self.total // 4), self.total - self.done)
+        for _ in range(steps):
+            rows = torch.randint(len(self.codes), (self.batch,), generator=self.generator, device=self.codes.device)
+            descend(
+                self.optimizer, self.network, negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
+            )
+            self.schedule.step()
+            self.average.update_parameters(self.network)
+            tick(1)
+        self.done += steps
+        return {"validation_nats": round(self._average_nats(), 5)}
+
+    def conclude(self) -> Outcome:
+        """Leave the averaged weights, or those from before where these stand better."""
+        after = self._average_nats()
+        # A polish that costs validation likelihood has begun to memorise.
+        better = after < self.before
+        self.network.load_state_dict(self.average.module.state_dict() if better else self.before_weights)
+        return Outcome(self.name if better else None, self._closing(min(after, self.before)))
+
+    def _average_nats(self) -> float:
+        return validation_nats(cast("MaskedGenerator", self.average.module), self.held)

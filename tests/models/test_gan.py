@@ -5,7 +5,7 @@ import torch
 from sklearn.base import clone
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.models import ConditionalGAN, adversarial, training
+from synthclin.models import ConditionalGAN, adversarial
 
 from .conftest import SCHEMA, ward
 
@@ -48,13 +48,14 @@ def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
 
 
 def test_a_harmful_refinement_is_thrown_away(table, monkeypatch):
-    def harm(network, *_args, **_kwargs):
-        for weights in network.parameters():
+    def harm(phase):
+        for weights in phase.network.parameters():
             weights.data.zero_()
-        return adversarial.Refinement(False, 1.0, 9.0, 0.5, 0.9, 0.01)
+        phase.average.update_parameters(phase.network)
 
-    monkeypatch.setattr(training, "refine", harm)
+    monkeypatch.setattr(adversarial.Refining, "_teach_generator", harm)
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
+    assert model.training_["refinement"]["passed"] is False
     assert model.training_["kept"] in {"warm-up", "polish"}
     assert any(weights.abs().sum() > 0 for weights in model.network_.parameters())
 

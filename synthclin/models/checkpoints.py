@@ -1,0 +1,190 @@
+"""The state of a training that is not finished, on disk: safetensors and JSON, for its owner alone, removed at the end.
+
+Weights, averaged and best weights, moments of the optimisers, states of the generators and the course so far: all that
+a training needs to go on as if it had never stopped. It derives from real rows and is as confidential as they are.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+import synthclin
+from synthclin.documents import dump_json
+from synthclin.encoding import Encoded
+from synthclin.errors import ModelFormatError
+from synthclin.files import PARTIAL, inside, private_folder, write_atomic
+
+if TYPE_CHECKING:
+    from synthclin.models.base import Synthesizer
+
+__all__ = ["Checkpoint", "identity"]
+
+FILE = "training.safetensors"
+_PACKAGES = ("torch", "numpy", "scikit-learn")
+_COST = 50
+"""A checkpoint is followed by at least as many times the seconds that it took: it never costs more than 2 %."""
+
+
+class Checkpoint:
+    """A folder in which a fit keeps its state from time to time, and from which it goes on when it is called again.
+
+    Used as a context, it is removed when the block ends well and stays when the block fails or is killed.
+
+    Arguments:
+        folder: made when there is something to keep; short trainings never make it.
+        every: seconds between two states, and before the first.
+
+    Example:
+        >>> import synthclin as sc
+        >>> table, schema = sc.datasets.load("heart_disease")
+        >>> with sc.Checkpoint("heart.checkpoint") as checkpoint:  # doctest: +SKIP
+        ...     model = sc.ConditionalGAN(schema, effort="thorough").fit(table, checkpoint=checkpoint)
+    """
+
+    def __init__(self, folder: str | Path, every: float = 10.0) -> None:
+        self.folder, self.every = Path(folder), every
+        self._belongs: dict[str, str] = {}
+        self._key = ""
+        self._opened = self._saved = time.monotonic()
+        self._pause = every
+
+    @classmethod
+    def beside(cls, target: str | Path) -> Self:
+        """Return the checkpoint of what will be written to `target`: a hidden folder next to it."""
+        # Lexical, so that "runs/." has a name.
+        target = Path(os.path.abspath(target))  # noqa: PTH100
+        return cls(target.with_name(f".{target.name}.checkpoint"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.discard()
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a state to go on from."""
+        return (self.folder / FILE).is_file()
+
+    def discard(self) -> None:
+        """Remove the state, and the folder where nothing else is in it."""
+        if not self.folder.is_dir() or self.folder.is_symlink():
+            return
+        for path in (self.folder / FILE, *self.folder.glob(PARTIAL)):
+            path.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def open(self, belongs: Mapping[str, bytes]) -> Any:  # noqa: ANN401 - what was saved
+        """Return what was saved last, or None.
+
+        Arguments:
+            belongs: what the state depends on, by name; see `identity`.
+
+        Raises:
+            ModelFormatError: the state is damaged or belongs to something else; says to what.
+        """
+        self._opened = self._saved = time.monotonic()
+        facts, state = self._read() if self.stands else ({}, None)
+        # The key keeps digests of the same patients' table in two checkpoints from being compared.
+        self._key = str(facts.get("key") or secrets.token_hex(32))
+        self._belongs = {name: self._digest(content) for name, content in belongs.items()}
+        if facts and facts.get("belongs") != self._belongs:
+            before = facts.get("belongs") or {}
+            other = [name for name, digest in self._belongs.items() if before.get(name) != digest]
+            raise ModelFormatError(
+                str(self.folder),
+                f"this checkpoint belongs to another training, which differs in: {', '.join(other)}",
+                "Put back what has changed, or begin anew without the checkpoint.",
+            )
+        return state
+
+    def offer(self, state: Callable[[], object], *, last: bool = False) -> None:
+        """Save `state()` if it is time to, or if it is the `last` one of a training that took long enough to save.
+
+        Arguments:
+            state: gives mappings, lists, tensors, text, numbers and None, nested at will; called only if it is time.
+            last: whether nothing is left to learn.
+
+        Raises:
+            OutputError: the folder cannot be written; the state before stays.
+        """
+        now = time.monotonic()
+        if now - self._saved < self._pause and not (last and now - self._opened >= self.every):
+            return
+        tensors: dict[str, Tensor] = {}
+        facts = {"key": self._key, "belongs": self._belongs, "state": _packed(state(), tensors)}
+        private_folder(self.folder)
+        # One file, because two could be of two moments.
+        write_atomic(self.folder / FILE, safetensors.torch.save(tensors, {"json": json.dumps(facts)}))
+        self._saved = time.monotonic()
+        self._pause = max(self.every, _COST * (self._saved - now))
+
+    def _digest(self, content: bytes) -> str:
+        return hmac.new(bytes.fromhex(self._key), content, "sha256").hexdigest()
+
+    def _read(self) -> tuple[dict[str, Any], Any]:
+        path = inside(self.folder, FILE, error=ModelFormatError)
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                facts = json.loads(file.metadata()["json"])
+            bytes.fromhex(facts["key"])
+            return facts, _unpacked(facts["state"], tensors)
+        except (OSError, SafetensorError, ValueError, TypeError, LookupError, RecursionError):
+            raise ModelFormatError(
+                str(path), "this checkpoint cannot be read", "Begin anew without the checkpoint."
+            ) from None
+
+
+def identity(model: Synthesizer, encoded: Encoded) -> dict[str, bytes]:
+    """Return what the training of `model` on `encoded` depends on, by name: the same of all, the same weights."""
+    parameters = {name: value for name, value in model.get_params(deep=False).items() if name != "schema"}
+    versions = [synthclin.__version__, *(metadata.version(package) for package in _PACKAGES)]
+    return {
+        "versions": json.dumps(versions).encode(),
+        "parameters": dump_json({"family": model.family, **parameters}, digits=None).encode(),
+        "schema": model.schema.to_yaml().encode(),
+        "table": b"".join(
+            [
+                repr(tuple(encoded.codes.shape)).encode(),
+                encoded.codes.contiguous().numpy().tobytes(),
+                encoded.offsets.contiguous().numpy().tobytes(),
+                dump_json(model.encoder_.to_dict(), digits=None).encode(),
+            ]
+        ),
+    }
+
+
+def _packed(tree: object, tensors: dict[str, Tensor]) -> object:
+    """Return `tree` as JSON that keeps every key's type, its tensors moved to `tensors`."""
+    if isinstance(tree, Tensor):
+        name = str(len(tensors))
+        tensors[name] = tree.detach().cpu().contiguous().clone()  # safetensors takes no shared memory
+        return {"tensor": name}
+    if isinstance(tree, Mapping):
+        return {"items": [[key, _packed(value, tensors)] for key, value in tree.items()]}
+    if isinstance(tree, list | tuple):
+        return [_packed(value, tensors) for value in tree]
+    return tree
+
+
+def _unpacked(tree: Any, tensors: Mapping[str, Tensor]) -> Any:  # noqa: ANN401 - any state
+    if isinstance(tree, dict):
+        if "tensor" in tree:
+            return tensors[tree["tensor"]]
+        return {key: _unpacked(value, tensors) for key, value in tree["items"]}
+    return [_unpacked(value, tensors) for value in tree] if isinstance(tree, list) else tree

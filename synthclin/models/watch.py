@@ -1,0 +1,71 @@
+"""Who looks on while a model trains: a checkpoint that keeps its state, and a callback that may end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthclin.models.checkpoints import Checkpoint
+
+__all__ = ["Callback", "Moment", "Watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a training stands, after each epoch of the warm-up, every few steps later, and at the end of each phase.
+
+    Arguments:
+        phase: such as ``"warm-up"``, ``"polish"`` or ``"refinement"``.
+        step: epochs or steps done in this phase.
+        total: how many there are at most.
+        figures: what was measured just now, on rows set aside: `validation_nats` (mean negative log-likelihood, in
+            nats per row), `critic_accuracy` (share of pairs of a real and a drawn row that the critic orders rightly;
+            0.5 is a coin toss) and, at the end of a phase, `detection` (AUC of a quick classifier, drawn against real
+            rows; 0.5 is a coin toss). `train_nats` is of the rows learnt from, with dropout.
+
+    Example:
+        >>> Moment("polish", 60, 120, {"validation_nats": 21.5}).figures["validation_nats"]
+        21.5
+    """
+
+    phase: str
+    step: int
+    total: int
+    figures: Mapping[str, float]
+
+
+Callback = Callable[[Moment], bool | None]
+"""Returns True to end the training here, with the best weights so far; what it raises ends the fit."""
+
+
+class Watch:
+    """What a family's `_fit` is given to report to; it may leave it alone.
+
+    Arguments:
+        callback: hears every moment.
+        checkpoint: keeps the state from time to time.
+        saved: the state to go on from, as it was given to `keep`, or None to begin.
+
+    Example:
+        >>> watch = Watch(callback=lambda moment: moment.step == 3)
+        >>> [watch.stops(Moment("warm-up", step, 5, {})) for step in (1, 2, 3)]
+        [False, False, True]
+    """
+
+    def __init__(
+        self,
+        callback: Callback | None = None,
+        checkpoint: Checkpoint | None = None,
+        saved: Any = None,  # noqa: ANN401 - whatever state the family has
+    ) -> None:
+        self._callback, self._checkpoint, self.saved = callback, checkpoint, saved
+
+    def stops(self, moment: Moment) -> bool:
+        """Tell the moment and return whether the training shall end here."""
+        return self._callback is not None and self._callback(moment) is True
+
+    def keep(self, state: Callable[[], object], *, last: bool = False) -> None:
+        """Give the checkpoint the chance to save `state()`: nested mappings and lists of tensors and plain facts."""
+        if self._checkpoint is not None:
+            self._checkpoint.offer(state, last=last)

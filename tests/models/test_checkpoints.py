@@ -1,0 +1,301 @@
+"""A training that was interrupted anywhere ends with the bytes of one that was not."""
+
+import json
+import stat
+from contextlib import suppress
+
+import pytest
+import safetensors.torch
+import torch
+
+from synthclin.errors import ModelFormatError, OutputError
+from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, standing, training
+from synthclin.models.checkpoints import FILE
+from synthclin.models.training import Plan
+from synthclin.models.watch import Watch
+
+from .conftest import SCHEMA, ward
+
+PLAN = Plan(batch=32, epochs=4, patience=2, validation=30, rate=2e-3, polish=8, refinement=4)
+MOMENTS = [
+    *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
+    *(("polish", step) for step in (2, 4, 6, 8, 8)),
+    *(("refinement", step) for step in (4, 6, 8, 8)),
+]
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short():
+    """A standard training with all its phases, in less than a second."""
+
+    def told_apart(real, drawn, *_, **__):
+        return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gan, "plan_for", lambda *_: PLAN)
+        patch.setattr(adversarial, "CRITIC_WARM_UP", 4)
+        patch.setattr(adversarial, "POOL_EVERY", 2)
+        patch.setattr(standing, "_told_apart", told_apart)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return ward(120)
+
+
+def fit(rows, checkpoint=None, callback=None, **parameters):
+    model = ConditionalGAN(SCHEMA, **{"width": 16, "random_state": 3, "device": "cpu"} | parameters)
+    return model.fit(rows, checkpoint=checkpoint, callback=callback)
+
+
+def killed(rows, folder, at, **parameters):
+    """Keep a state at every moment and die at the one numbered `at`."""
+    seen = []
+
+    def die(moment):
+        seen.append(moment)
+        if len(seen) == at:
+            raise KilledError
+
+    with pytest.raises(KilledError), Checkpoint(folder, every=0) as checkpoint:
+        fit(rows, checkpoint, die, **parameters)
+    return seen
+
+
+def content(model, folder):
+    """Every byte that a run writes because of the model."""
+    model.save(folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    facts = {key: model.training_[key] for key in ("history", "refinement", "kept", "train_nats", "validation_nats")}
+    return files | {"rows": model.sample(50).to_csv(), "training": json.dumps(facts)}
+
+
+@pytest.fixture(scope="module")
+def whole(rows, tmp_path_factory):
+    return content(fit(rows), tmp_path_factory.mktemp("whole") / "model")
+
+
+class TestResume:
+    @pytest.mark.parametrize("at", [2, 5, 7, 11, 12], ids=lambda at: "-".join(map(str, MOMENTS[at - 1])))
+    def test_killed_once(self, rows, whole, tmp_path, at):
+        killed(rows, tmp_path / "kept", at)
+        torch.manual_seed(at)  # whatever the global generator did in the meantime
+        with Checkpoint(tmp_path / "kept") as checkpoint:
+            assert content(fit(rows, checkpoint), tmp_path / "resumed") == whole
+        assert not (tmp_path / "kept").exists()
+
+    def test_killed_after_every_single_step(self, rows, whole, tmp_path):
+        """Each life does one step more; a phase's end is told by the life that goes on to the next."""
+        told, lives = [], 0
+
+        def die(moment):
+            told.append((moment.phase, moment.step))
+            if "detection" not in moment.figures:
+                raise KilledError
+
+        model = None
+        while model is None:
+            lives += 1
+            with suppress(KilledError), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
+                model = fit(rows, checkpoint, die)
+        assert (lives, told) == (len(MOMENTS) - 3 + 1, MOMENTS)
+        assert content(model, tmp_path / "resumed") == whole
+
+    def test_a_finished_training_is_not_done_again(self, rows, whole, tmp_path, monkeypatch):
+        checkpoint = Checkpoint(tmp_path / "kept", every=0)
+        fit(rows, checkpoint)
+        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        assert content(fit(rows, checkpoint), tmp_path / "resumed") == whole
+
+    def test_the_seconds_of_all_lives_count(self, rows, tmp_path):
+        killed(rows, tmp_path / "kept", 3)
+        assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {"warm-up", "polish", "refinement"}
+
+
+class TestFile:
+    def test_it_is_for_its_owner_alone_and_safetensors(self, rows, tmp_path):
+        killed(rows, tmp_path / "kept", 12)
+        (path,) = (tmp_path / "kept").iterdir()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        tensors = safetensors.torch.load(path.read_bytes())
+        assert not any(len(rows) in tensor.shape for tensor in tensors.values())
+        with safetensors.safe_open(path, "pt") as file:
+            text = str(file.metadata())
+        assert not [word for word in ("sbp", "sex", "'M'", '"M"', "P-00", "R1") if word in text]
+
+    def test_two_checkpoints_of_one_table_cannot_be_matched(self, rows, tmp_path):
+        belongs = []
+        for name in "ab":
+            killed(rows, tmp_path / name, 1)
+            with safetensors.safe_open(tmp_path / name / FILE, "pt") as file:
+                belongs.append(json.loads(file.metadata()["json"])["belongs"])
+        assert belongs[0].keys() == belongs[1].keys() == {"versions", "parameters", "schema", "table"}
+        assert not set(belongs[0].values()) & set(belongs[1].values())
+
+    def test_a_short_training_writes_nothing(self, rows, tmp_path):
+        with pytest.raises(KilledError), Checkpoint(tmp_path / "kept") as checkpoint:
+            fit(rows, checkpoint, lambda _: (_ for _ in ()).throw(KilledError))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_a_killed_write_left_goes_too_and_nothing_else(self, tmp_path):
+        for name in (FILE, ".synthclin-x.partial", "thesis.txt"):
+            (tmp_path / name).write_text("")
+        Checkpoint(tmp_path).discard()
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+    def test_a_folder_that_cannot_be_made_is_said(self, rows, tmp_path):
+        with pytest.raises(OutputError):
+            fit(rows, Checkpoint(tmp_path / "no" / "folder", every=0))
+        (tmp_path / "link").symlink_to(tmp_path)
+        with pytest.raises(OutputError):
+            fit(rows, Checkpoint(tmp_path / "link", every=0))
+
+    def test_it_is_saved_seldom_enough_to_cost_little(self, tmp_path, monkeypatch):
+        now, slow, saved = [0.0], 4.0, []
+        monkeypatch.setattr("synthclin.models.checkpoints.time.monotonic", lambda: now[0])
+        checkpoint = Checkpoint(tmp_path / "kept", every=10)
+        checkpoint.open({})
+
+        def state():
+            now[0] += slow
+            saved.append(now[0])
+
+        for _ in range(1_000):
+            now[0] += 1
+            checkpoint.offer(state)
+        assert saved[0] == 14
+        assert len(saved) == 1 + (1_000 - 10) // 200
+
+
+class TestRefused:
+    @pytest.fixture
+    def kept(self, rows, tmp_path):
+        killed(rows, tmp_path / "kept", 2)
+        return tmp_path / "kept"
+
+    @pytest.mark.parametrize("change", [{"random_state": 4}, {"width": 17}, {"effort": "thorough"}, {"dropout": 0.2}])
+    def test_other_parameters(self, rows, kept, change):
+        with pytest.raises(ModelFormatError, match="differs in: parameters"):
+            fit(rows, Checkpoint(kept), **change)
+        assert (kept / FILE).is_file()
+
+    def test_another_table_by_one_cell(self, rows, kept):
+        other = rows.copy()
+        other.loc[5, "age"] += 1
+        with pytest.raises(ModelFormatError, match="table") as caught:
+            fit(other, Checkpoint(kept))
+        assert str(other.loc[5, "age"]) not in str(caught.value).replace(str(kept), "")
+
+    def test_another_version(self, rows, kept, monkeypatch):
+        monkeypatch.setattr("synthclin.__version__", "9.9")
+        with pytest.raises(ModelFormatError, match=r"differs in: versions\."):
+            fit(rows, Checkpoint(kept))
+
+    def test_another_schema(self, rows, kept):
+        model = ConditionalGAN(SCHEMA.with_column("age", unit="a"), width=16, random_state=3, device="cpu")
+        with pytest.raises(ModelFormatError, match=r"differs in: schema\."):
+            model.fit(rows, checkpoint=Checkpoint(kept))
+
+    @pytest.mark.parametrize("damage", ["cut", "empty", "pickle", "twice"])
+    def test_a_damaged_file(self, rows, kept, damage):
+        old = (kept / FILE).read_bytes()
+        new = {"cut": old[:-9], "empty": b"", "pickle": b"\x80\x04.", "twice": old * 2}
+        (kept / FILE).write_bytes(new[damage])
+        with pytest.raises(ModelFormatError, match="cannot be read"):
+            fit(rows, Checkpoint(kept))
+
+    @pytest.mark.parametrize("facts", ["{}", "[]", '{"key": "xy"}', '{"key": "00", "state": {"items": 3}}', "nonsense"])
+    def test_forged_facts(self, rows, kept, facts):
+        (kept / FILE).write_bytes(safetensors.torch.save({"0": torch.zeros(1)}, {"json": facts}))
+        with pytest.raises(ModelFormatError):
+            fit(rows, Checkpoint(kept))
+
+    def test_a_state_that_does_not_fit(self, rows, kept, monkeypatch):
+        state = Checkpoint(kept)._read()[1]
+        for wrong in ({}, [], state | {"phase": "sleep"}, state | {"state": {}}, state | {"record": {"x": 2}}):
+            monkeypatch.setattr(Checkpoint, "open", lambda *_, wrong=wrong: wrong)
+            with pytest.raises(ModelFormatError, match="does not fit"):
+                fit(rows, Checkpoint(kept))
+
+    def test_a_link_is_not_followed(self, rows, kept, tmp_path):
+        (kept / FILE).rename(tmp_path / "elsewhere")
+        (kept / FILE).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(ModelFormatError, match="symbolic link"):
+            fit(rows, Checkpoint(kept))
+
+
+class TestCallback:
+    def test_it_is_told_every_moment(self, rows):
+        told = []
+        model = fit(rows, callback=told.append)
+        assert [(moment.phase, moment.step) for moment in told] == MOMENTS
+        assert {moment.phase: moment.total for moment in told} == {"warm-up": 4, "polish": 8, "refinement": 8}
+        closing = [moment.figures for moment in told if "detection" in moment.figures]
+        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 3
+        assert closing[-1]["validation_nats"] == pytest.approx(model.training_["validation_nats"], abs=1e-4)
+        assert all(0 <= moment.figures.get("critic_accuracy", 0.5) <= 1 for moment in told)
+        assert [line["phase"] for line in model.training_["history"]] == [moment.phase for moment in told]
+
+    @pytest.mark.parametrize("at", [1, 5, 6, 11, 12])
+    def test_it_ends_the_training_with_the_best_weights_so_far(self, rows, at):
+        told = []
+
+        def enough(moment):
+            told.append(moment)
+            return len(told) == at
+
+        model = fit(rows, callback=enough)
+        phases = list(dict.fromkeys(phase for phase, _ in MOMENTS[:at]))
+        assert list(model.training_["seconds"]) == phases
+        assert "detection" in told[-1].figures
+        assert len(model.sample(5)) == 5
+        if at == 11:  # the generator has learnt nothing from the critic yet
+            assert model.training_["refinement"]["passed"] is False
+
+    def test_only_true_ends_it(self, rows):
+        assert len(fit(rows, callback=lambda moment: moment.step).training_["history"]) == len(MOMENTS)
+
+    def test_a_moment_is_frozen(self):
+        with pytest.raises(AttributeError):
+            Moment("polish", 1, 2, {}).step = 2
+
+
+class TestCriticAccuracy:
+    @pytest.fixture
+    def phase(self, rows):
+        found = []
+        original = adversarial.Refining.begin
+
+        def note(phase):
+            original(phase)
+            found.append(phase)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(adversarial.Refining, "begin", note)
+            fit(rows)
+        return found[0]
+
+    def test_known_answers(self, phase):
+        class Scores(torch.nn.Module):
+            def __init__(self, real, drawn):
+                super().__init__()
+                self.scores = [real, drawn]
+
+            def forward(self, features):
+                return torch.full((len(features),), self.scores.pop(0))
+
+        for real, drawn, accuracy in ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (2.0, 2.0, 0.5)):
+            phase.critic = Scores(real, drawn)
+            assert phase._critic_accuracy() == accuracy
+
+
+def test_a_family_may_leave_the_watch_alone():
+    watch = Watch()
+    watch.keep(lambda: pytest.fail("nobody keeps it"))
+    assert watch.stops(Moment("any", 1, 1, {})) is False
