@@ -90,7 +90,7 @@ class _Lines:
     def __init__(self, label: str, total: int, unit: str, done: int) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.before = self.done = done
-        self.note = ""
+        self.note = self.line = ""
         self.begun = self.told = time.monotonic()
 
     def step(self, n: int = 1, note: str = "") -> None:
@@ -100,7 +100,7 @@ class _Lines:
             self.tell()
 
     def end(self) -> None:
-        if self.told > self.begun:
+        if self.line:
             self.total = self.done
             self.tell()
 
@@ -110,8 +110,12 @@ class _Lines:
         parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", f"{rate:,.1f} {self.unit}/s"]
         if self.done < self.total and rate > 0:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
-        sys.stderr.write(", ".join([*parts, *([self.note] if self.note else [])]) + "\n")
-        sys.stderr.flush()
+        if self.note:
+            parts.append(self.note)
+        before, self.line = self.line, ", ".join(parts)
+        if self.line != before:
+            sys.stderr.write(f"{self.line}\n")
+            sys.stderr.flush()
 
 
 @contextmanager

@@ -48,6 +48,14 @@ def test_a_note_stays_until_the_next(capsys, clock):
     assert "1/3 steps, 0.1 steps/s, 22 s left, critic right on 55% of pairs\n" in capsys.readouterr().err
 
 
+def test_the_last_step_is_told_once(capsys, clock):
+    with track("scoring", total=2) as step:
+        for _ in range(2):
+            clock[0] += 10
+            step(1)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_quiet_is_quiet(capsys, clock):
     with quiet(), track("training", total=3) as step:
         clock[0] += 100

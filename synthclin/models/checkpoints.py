@@ -6,6 +6,7 @@ a training needs to go on as if it had never stopped. It derives from real rows 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -56,7 +57,7 @@ class Checkpoint:
     def __init__(self, folder: str | Path, every: float = 10.0) -> None:
         self.folder, self.every = Path(folder), every
         self._belongs: dict[str, str] = {}
-        self._key = ""
+        self._key = b""
         self._opened = self._saved = time.monotonic()
         self._pause = every
 
@@ -98,13 +99,12 @@ class Checkpoint:
             ModelFormatError: the state is damaged or belongs to something else; says to what.
         """
         self._opened = self._saved = time.monotonic()
-        facts, state = self._read() if self.stands else ({}, None)
         # The key keeps digests of the same patients' table in two checkpoints from being compared.
-        self._key = str(facts.get("key") or secrets.token_hex(32))
-        self._belongs = {name: self._digest(content) for name, content in belongs.items()}
-        if facts and facts.get("belongs") != self._belongs:
-            before = facts.get("belongs") or {}
-            other = [name for name, digest in self._belongs.items() if before.get(name) != digest]
+        key, before, state = self._read() if self.stands else (secrets.token_bytes(32), None, None)
+        self._key = key
+        self._belongs = {name: hmac.digest(key, content, "sha256").hex() for name, content in belongs.items()}
+        other = [name for name, digest in self._belongs.items() if before is not None and before.get(name) != digest]
+        if other:
             raise ModelFormatError(
                 str(self.folder),
                 f"this checkpoint belongs to another training, which differs in: {', '.join(other)}",
@@ -126,24 +126,21 @@ class Checkpoint:
         if now - self._saved < self._pause and not (last and now - self._opened >= self.every):
             return
         tensors: dict[str, Tensor] = {}
-        facts = {"key": self._key, "belongs": self._belongs, "state": _packed(state(), tensors)}
+        facts = {"key": self._key.hex(), "belongs": self._belongs, "state": _packed(state(), tensors)}
         private_folder(self.folder)
         # One file, because two could be of two moments.
         write_atomic(self.folder / FILE, safetensors.torch.save(tensors, {"json": json.dumps(facts)}))
         self._saved = time.monotonic()
         self._pause = max(self.every, _COST * (self._saved - now))
 
-    def _digest(self, content: bytes) -> str:
-        return hmac.new(bytes.fromhex(self._key), content, "sha256").hexdigest()
-
-    def _read(self) -> tuple[dict[str, Any], Any]:
+    def _read(self) -> tuple[bytes, dict[str, str], Any]:
+        """Return the key, what the state belongs to, and the state."""
         path = inside(self.folder, FILE, error=ModelFormatError)
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
                 facts = json.loads(file.metadata()["json"])
-            bytes.fromhex(facts["key"])
-            return facts, _unpacked(facts["state"], tensors)
+            return bytes.fromhex(facts["key"]), dict(facts["belongs"]), _unpacked(facts["state"], tensors)
         except (OSError, SafetensorError, ValueError, TypeError, LookupError, RecursionError):
             raise ModelFormatError(
                 str(path), "this checkpoint cannot be read", "Begin anew without the checkpoint."
@@ -153,19 +150,16 @@ class Checkpoint:
 def identity(model: Synthesizer, encoded: Encoded) -> dict[str, bytes]:
     """Return what the training of `model` on `encoded` depends on, by name: the same of all, the same weights."""
     parameters = {name: value for name, value in model.get_params(deep=False).items() if name != "schema"}
+    table = hashlib.sha256(dump_json(model.encoder_.to_dict(), digits=None).encode())
+    for part in (encoded.codes, encoded.offsets):
+        table.update(repr(tuple(part.shape)).encode())
+        table.update(part.contiguous().numpy().data)
     versions = [synthclin.__version__, *(metadata.version(package) for package in _PACKAGES)]
     return {
         "versions": json.dumps(versions).encode(),
         "parameters": dump_json({"family": model.family, **parameters}, digits=None).encode(),
         "schema": model.schema.to_yaml().encode(),
-        "table": b"".join(
-            [
-                repr(tuple(encoded.codes.shape)).encode(),
-                encoded.codes.contiguous().numpy().tobytes(),
-                encoded.offsets.contiguous().numpy().tobytes(),
-                dump_json(model.encoder_.to_dict(), digits=None).encode(),
-            ]
-        ),
+        "table": table.digest(),
     }
 
 
