@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,9 @@ from synthclin.seeds import numpy_generator, torch_generator
 if TYPE_CHECKING:
     from synthclin.columns import Level
 
-__all__ = ["CohortDraw", "CohortSampler"]
+__all__ = ["CohortDraw", "CohortSampler", "Source"]
 
 Floats = NDArray[np.float64]
-Source = Callable[[int, Mapping[int, Tensor], torch.Generator], tuple[Encoded, Tensor]]
-
 CHUNK = 4_096
 """Rows wanted at a time: bounds the memory of any request."""
 
@@ -44,6 +42,21 @@ TRIES = 200
 
 PILOT = 2_000
 """Rows that tell the joint law of several mixed columns."""
+
+
+class Source(Protocol):
+    """How a family draws rows: its `_sample`."""
+
+    def __call__(
+        self,
+        rows: int,
+        generator: torch.Generator,
+        *,
+        log_allowed: Mapping[int, Tensor],
+        closed: Mapping[int, Tensor],
+        known: Tensor | None = None,
+    ) -> tuple[Encoded, Tensor]:
+        """Return rows and their log-weights; see `Synthesizer._sample`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +163,14 @@ class CohortSampler:
         """Return `wanted` rows of one condition."""
         generator = torch_generator(self.seed, "draw", *part)
         rng = numpy_generator(self.seed, "take", *part)
-        log_allowed = self._log_allowed(condition)
+        log_allowed = {j: torch.from_numpy(share).float().log() for j, share in condition.weights.items()}
+        columns = enumerate(self.encoder.layout.columns)
+        closed = {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
         conditioned = bool(condition.weights)
         pool, amount = _Pool(), wanted * (POOL if conditioned else 1)
         while pool.drawn < max(50_000, TRIES * wanted):
             amount = int(min(max(amount, 64), POOL * CHUNK))
-            encoded, log_weight = self.draw(amount, log_allowed, generator)
+            encoded, log_weight = self.draw(amount, generator, log_allowed=log_allowed, closed=closed)
             pool.add(amount, *self._accepted(condition, encoded, log_weight.double().numpy(), rng))
             # A pool whose weight rests on few rows would be kept row by row, whatever the weights say.
             rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= TRIES // 2 * wanted
@@ -170,15 +185,6 @@ class CohortSampler:
         chosen = np.argsort(-keys, kind="stable")[:wanted]
         table = pd.concat(pool.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
         return table, CohortDraw(wanted, pool.drawn, pool.mass() / pool.drawn, pool.effective())
-
-    def _log_allowed(self, condition: Condition) -> dict[int, Tensor]:
-        """Return log of the allowed fraction per restricted column; codes that are never drawn are shut everywhere."""
-        allowed = {}
-        for j, column in enumerate(self.encoder.layout.columns):
-            fraction = np.where(column.never, 0.0, condition.weights.get(j, np.ones(column.cardinality)))
-            if column.never.any() or j in condition.weights:
-                allowed[j] = torch.from_numpy(fraction).float().log()
-        return allowed
 
     def _accepted(
         self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
