@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,7 @@ from synthclin.rules import finish, violations
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
 
-__all__ = ["Imputer"]
+__all__ = ["Imputer", "stacked"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -269,6 +269,24 @@ class Imputer:
         return pd.DataFrame(
             {name: finished[name] if name in learnt else table[name] for name in [*table, *added]}, index=table.index
         )
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return completed tables below each other, as mice's ``complete(imp, "long")`` does.
+
+    Returns:
+        a table whose first columns are ``.imp``, the number of the completed table, and ``.id``, that of the row in
+        it, both from 1.
+
+    Example:
+        >>> stacked([pd.DataFrame({"age": [61]}), pd.DataFrame({"age": [64]})]).to_dict("list")
+        {'.imp': [1, 2], '.id': [1, 1], 'age': [61, 64]}
+    """
+    numbered = []
+    for i, table in enumerate(tables, start=1):
+        keys = pd.DataFrame({".imp": i, ".id": np.arange(1, len(table) + 1)})
+        numbered.append(pd.concat([keys, table.reset_index(drop=True)], axis=1))
+    return pd.concat(numbered, ignore_index=True)
 
 
 def _pieces(rows: Ints, amount: int) -> list[Ints]:
