@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import synthclin
 from synthclin.errors import ConfigError, OutputError
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
-from synthclin.terminal import show_json, show_status, show_table, show_text, warn
+from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
+from synthclin.terminal import show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
     from synthclin.columns import AnyColumn
@@ -49,6 +50,8 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoin
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
 
@@ -83,13 +86,16 @@ def run(
     with _manners(quiet):
         if dry:
             plan = pipeline.dry_run(study, tell=_teller(quiet))
-            (show_json if as_json else _show_plan)(plan)
+            (show_json if as_json else show_plan)(plan)
             return DONE
         done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
     if as_json:
-        show_json({"folder": done.folder.as_posix(), **_verdict(done.report)})
+        cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
+        show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
     else:
-        _show_verdict(done.report)
+        show_verdict(done.report)
+        for cohort in done.manifest.cohorts:
+            show_cohort(cohort)
         show_text(f"written to {done.folder.as_posix()}/")
     return _exit_code(done.report)
 
@@ -146,7 +152,7 @@ def schema_check(
     findings = check(read_table(data), Schema.read(schema))
     broken = any(finding.severity == "error" for finding in findings)
     if as_json:
-        show_json({"valid": not broken, "findings": [_finding(finding) for finding in findings]})
+        show_json({"valid": not broken, "findings": [finding_record(finding) for finding in findings]})
     elif findings:
         rows = [[f.severity, f.where, f.what, f.remedy] for f in findings]
         show_table(["severity", "where", "what", "remedy"], rows)
@@ -177,14 +183,15 @@ def fit(
 
 @app.command()
 def sample(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    model: ModelFolder,
     output: Output,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")],
     where: Annotated[str | None, typer.Option(help="A predicate that every row satisfies.")] = None,
     mix: Annotated[
         list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
     ] = [],  # noqa: B006
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")] = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
 ) -> int:
@@ -205,6 +212,44 @@ def sample(
     with _manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
+    write_table(table, output, synthesizer.schema)
+    if as_json:
+        show_json({"output": str(output), **asdict(synthesizer.draw_)})
+    else:
+        if not quiet and (where is not None or mix):
+            show_draw(synthesizer.draw_)
+        show_text(f"{len(table):,} rows written to {output}")
+    return DONE
+
+
+@app.command()
+def impute(
+    model: ModelFolder,
+    data: TableFile,
+    output: Output,
+    draws: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many completed copies, below each other; `.imp` and `.id` tell them apart."),
+    ] = None,
+    columns: Annotated[
+        list[str], typer.Option("--column", metavar="COLUMN", help="Complete this one only; may be repeated.")
+    ] = [],  # noqa: B006
+    seed: Seed = None,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Complete the missing cells of a table by draws from a model folder, given the cells that each row has."""
+    from synthclin.models import load
+    from synthclin.models.imputation import stacked
+    from synthclin.tables import read_table, write_table
+
+    _check_free(output, overwrite)
+    with _manners(quiet):
+        synthesizer = load(model)
+        tables = synthesizer.impute(
+            read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
+        )
+    table = tables[0] if draws is None else stacked(tables)
     write_table(table, output, synthesizer.schema)
     show_text(f"{len(table):,} rows written to {output}")
     return DONE
@@ -246,9 +291,9 @@ def evaluate(
     if output is not None:
         report.save(output)
     if as_json:
-        show_json(_verdict(report))
+        show_json(verdict_record(report))
     else:
-        _show_verdict(report)
+        show_verdict(report)
     return _exit_code(report)
 
 
@@ -277,13 +322,15 @@ def verify(
 
     outcome = check_folder(folder)
     if as_json:
-        show_json({"intact": not outcome.problems, "problems": list(outcome.problems), **_verdict(outcome.report)})
+        show_json(
+            {"intact": not outcome.problems, "problems": list(outcome.problems), **verdict_record(outcome.report)}
+        )
     else:
         for problem in outcome.problems:
             show_text(problem)
         if not outcome.problems:
             show_text(f"{outcome.files} files are as the run wrote them; the synthetic tables satisfy the schema")
-        _show_verdict(outcome.report)
+        show_verdict(outcome.report)
     return FAILED if outcome.problems else _exit_code(outcome.report)
 
 
@@ -328,67 +375,8 @@ def _check_free(path: Path, overwrite: bool) -> None:
         raise OutputError(str(path), "its folder is not there", "Create the folder first.")
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "severity": finding.severity,
-        "where": finding.where,
-        "what": finding.what,
-        "rows": list(finding.rows),
-        "count": finding.count,
-        "remedy": finding.remedy,
-    }
-
-
 def _exit_code(report: Report) -> int:
     return DONE if report.passed else GATES_MISSED
-
-
-def _verdict(report: Report) -> dict[str, Any]:
-    """Return what a script wants to know of a report; the rest is in report.json."""
-    document = report.to_dict()
-    scores = {score["name"]: {key: score[key] for key in ("value", "low", "high")} for score in document["scores"]}
-    return {"passed": report.passed, "gates": document["gates"], "scores": scores}
-
-
-def _show_verdict(report: Report) -> None:
-    for line in report.verdict:
-        show_status(line)
-    counts = Counter(verdict.status for verdict in report.verdicts)
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    show_text(f"{'passed' if report.passed else 'NOT PASSED'}: {told or 'no gates'}")
-
-
-def _show_plan(plan: dict[str, Any]) -> None:
-    rows = plan["rows"]
-    show_text(
-        f"{plan['name']}: {rows['train']:,} rows to learn from, {rows['holdout']:,} held out, seed {plan['seed']}"
-    )
-    show_text("")
-    columns = [
-        [
-            column["name"],
-            column["type"],
-            "learnt" if column["modelled"] else "not learnt",
-            "yes" if column["missing"] else "no",
-        ]
-        for column in plan["columns"]
-    ]
-    show_table(["column", "type", "use", "may be missing"], columns)
-    show_text("")
-    show_text("model: " + ", ".join(f"{key} {value}" for key, value in plan["model"].items()))
-    show_text("")
-    tables = [["synthetic", f"{rows['synthetic']:,}", "", ""]]
-    for cohort in plan["cohorts"]:
-        wanted = cohort["where"] or "; ".join(f"{name} {shares}" for name, shares in (cohort["mix"] or {}).items())
-        tables.append([cohort["name"], f"{cohort['rows']:,}", wanted, cohort["support"]])
-    show_table(["table", "rows", "condition", "real rows behind it"], tables)
-    show_text("")
-    for gate in plan["gates"]:
-        show_text(f"gate: {gate}")
-    outputs = plan["outputs"]
-    show_text(f"would write {', '.join(outputs['files'])} to {outputs['folder']}/")
-    if outputs["exists"]:
-        show_text("which exists: a run needs --overwrite")
 
 
 if __name__ == "__main__":

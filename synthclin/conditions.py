@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -69,6 +70,21 @@ class Cohort(BaseModel):
             if abs(total - 1) > _SUM_TOLERANCE:
                 raise ValueError(f"the shares of {name!r} sum to {total:g}. Make them sum to 1.")
         return mix or None
+
+    def holds(self, table: pd.DataFrame) -> pd.Series[bool]:
+        """Return which rows of a typed table satisfy `where` and have one of the levels wanted, (rows,).
+
+        Example:
+            >>> cohort = Cohort(name="older", rows=9, where="age >= 70", mix={"sex": {"F": 1.0}})
+            >>> cohort.holds(pd.DataFrame({"age": [80, 80, 60], "sex": ["F", "M", "F"]})).tolist()
+            [True, False, False]
+        """
+        held = pd.Series(data=True, index=table.index)
+        if self.where is not None:
+            held &= parse(self.where).evaluate(table).fillna(value=False).astype(bool)
+        for name, shares in (self.mix or {}).items():
+            held &= table[name].isin(list(shares))
+        return held
 
 
 @dataclass(frozen=True, slots=True)

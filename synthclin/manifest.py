@@ -16,6 +16,7 @@ import synthclin
 from synthclin.documents import read_json, validate
 from synthclin.errors import ConfigError
 from synthclin.files import inside, sha256
+from synthclin.report.parts import CohortFacts
 
 __all__ = ["FILE", "Clock", "Manifest", "altered", "hashes", "read", "versions"]
 
@@ -33,6 +34,7 @@ class Manifest(BaseModel):
         device: what the model was trained on, such as ``cpu``.
         seconds: wall time of each stage.
         rows: of the training, holdout and synthetic tables.
+        cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -45,6 +47,7 @@ class Manifest(BaseModel):
     device: str
     seconds: dict[str, float]
     rows: dict[str, int]
+    cohorts: tuple[CohortFacts, ...] = ()
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 

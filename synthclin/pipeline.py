@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from synthclin import datasets, manifest
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
 from synthclin.errors import DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
-from synthclin.expressions import parse
 from synthclin.files import staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
+from synthclin.patients import patients
 from synthclin.report import Report, evaluate
+from synthclin.report.parts import CohortFacts
 from synthclin.seeds import stream_seed
 from synthclin.tables import read_table, split, write_table
 from synthclin.validation import Finding, check, conform
@@ -27,14 +30,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from synthclin.conditions import Cohort
     from synthclin.config import Config
     from synthclin.models import Synthesizer
+    from synthclin.models.sampling import CohortDraw
     from synthclin.schema import Schema
 
 __all__ = ["Fitted", "Run", "dry_run", "fit", "run"]
 
 SMALL_CELL = 11
-"""Counts of real rows below this are not told: a plan leaves the hospital like any other output."""
+"""Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,8 @@ def run(
     with _resumable(config.folder, tell) as checkpoint, staged_folder(config.folder, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
         fitted = _learn(config, train, holdout, clock, checkpoint)
-        report = _fill(folder, config, fitted)
-        record = _record(folder, config, fitted)
+        report, cohorts = _fill(folder, config, fitted)
+        record = _record(folder, config, fitted, cohorts)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
     return Run(config.folder, report, record)
 
@@ -122,7 +127,7 @@ def fit(
 def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dict[str, Any]:
     """Return the plan of a run as plain data, without training and without writing.
 
-    Counts of real rows behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
+    Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
     difference of two plans shall not tell of one patient.
     """
     train, holdout = _prepare(config, manifest.Clock(), tell)
@@ -134,7 +139,7 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dic
             "where": cohort.where,
             "mix": cohort.mix,
             "support": f"{round(count, -1):,}"
-            if (count := _count(train, cohort.where)) >= SMALL_CELL
+            if (count := _held_by(train, cohort.holds(train), schema)) >= SMALL_CELL
             else f"< {SMALL_CELL}",
         }
         for cohort in config.sampling.cohorts
@@ -171,8 +176,8 @@ def _prepare(
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
-        if _count(train, cohort.where) < SMALL_CELL:
-            what = f"fewer than {SMALL_CELL} rows to learn from satisfy its condition"
+        if _held_by(train, cohort.holds(train), schema) < SMALL_CELL:
+            what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
             remedy = "Widen it if the model cannot draw it."
             tell(Finding(f"cohort {cohort.name!r}", what, remedy, severity="warning"))
     return train, holdout
@@ -229,20 +234,16 @@ def _learn(
     return Fitted(model, train, holdout, clock)
 
 
-def _fill(folder: Path, config: Config, fitted: Fitted) -> Report:
+def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[CohortFacts, ...]]:
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
         synthetic = fitted.model.sample(config.sampling.rows or len(fitted.train), random_state=config.seed)
-        cohorts = {
-            cohort.name: fitted.model.sample(
-                cohort.rows,
-                where=cohort.where,
-                mix=cohort.mix,
-                random_state=stream_seed(config.seed, "cohort", cohort.name),
-            )
-            for cohort in config.sampling.cohorts
-        }
+        cohorts, facts = {}, []
+        for cohort in config.sampling.cohorts:
+            seed = stream_seed(config.seed, "cohort", cohort.name)
+            cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
+            facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
     with clock.stage("score"):
         report = evaluate(
             synthetic,
@@ -251,6 +252,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> Report:
             schema=schema,
             tasks=config.evaluation.utility,
             gates=config.gates,
+            cohorts=facts,
             random_state=config.seed,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
         )
@@ -268,10 +270,33 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> Report:
         lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
-    return report
+    return report, tuple(facts)
 
 
-def _record(folder: Path, config: Config, fitted: Fitted) -> manifest.Manifest:
+def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
+    """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
+    held = cohort.holds(train)
+    within, without = (_held_by(train, rows, schema) for rows in (held, ~held))
+    mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
+    return CohortFacts(
+        name=cohort.name,
+        rows=draw.rows,
+        where=cohort.where,
+        mix=mix or None,
+        # The mean of weights may exceed 1 by a rounding error.
+        model=min(draw.probability, 1.0),
+        data=float(held.mean()) if within >= SMALL_CELL and (without >= SMALL_CELL or not without) else None,
+        effective=draw.effective,
+        drawn=draw.drawn,
+    )
+
+
+def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
+    """Return how many patients some rows are of."""
+    return len(np.unique(patients(train, schema)[rows.to_numpy()]))
+
+
+def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortFacts, ...]) -> manifest.Manifest:
     rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
     rows["synthetic"] = config.sampling.rows or len(fitted.train)
     rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
@@ -282,13 +307,9 @@ def _record(folder: Path, config: Config, fitted: Fitted) -> manifest.Manifest:
         device=str(fitted.model.training_.get("device", "cpu")),
         seconds=fitted.clock.seconds,
         rows=rows,
+        cohorts=cohorts,
         files=manifest.hashes(folder),
     )
-
-
-def _count(train: pd.DataFrame, where: str | None) -> int:
-    """Return how many rows satisfy `where`."""
-    return len(train) if where is None else int(parse(where).evaluate(train).fillna(False).sum())
 
 
 def _outputs(config: Config) -> list[str]:

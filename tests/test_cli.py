@@ -48,6 +48,8 @@ class TestRun:
         result = json.loads(out)
         assert result["passed"] is False
         assert result["folder"] == "runs/toy-7"
+        assert result["cohorts"][0]["name"] == "women"
+        assert 0 < result["cohorts"][0]["model"] < 1
         assert (study.out / "manifest.json").is_file()
         assert err == ""
         assert quiet("verify", study.out, code=3)
@@ -164,6 +166,40 @@ class TestFitAndSample:
         assert set(table["sex"]) == {"F"}
         assert table["died"].sum() == 10
         assert "20 rows written" in text
+
+    def test_what_a_condition_costs_is_told(self, model, quiet, tmp_path):
+        arguments = ("sample", model, "-n", 20, "--where", "sex == 'F'", "--overwrite", "-o", tmp_path / "out.csv")
+        _, err = quiet(*arguments)
+        assert err.startswith("the model's probability of such a row: 0.")
+        assert quiet(*arguments, "--quiet")[1] == ""
+        told = json.loads(quiet(*arguments, "--json")[0])
+        assert told["rows"] == 20
+        assert 0 < told["probability"] < 1
+        assert told["effective"] <= told["drawn"]
+
+    def test_impute_completes_a_table(self, model, study, quiet, tmp_path):
+        table = study.table().iloc[:12].drop(columns="stage")
+        table.loc[:5, "died"] = None
+        table.to_csv("holes.csv", index=False)
+        out = tmp_path / "out.csv"
+        assert "12 rows written" in quiet("impute", model, "holes.csv", "-o", out)[0]
+        done = pd.read_csv(out)
+        assert done["patient"].tolist() == table["patient"].tolist()
+        assert done.notna().all(axis=None)
+        assert set(done["stage"]) <= {"I", "II", "III"}
+
+    def test_impute_writes_several_draws_as_mice_does(self, model, study, quiet, tmp_path):
+        study.table().iloc[:4].assign(age=None).to_csv("holes.csv", index=False)
+        out = tmp_path / "out.csv"
+        quiet("impute", model, "holes.csv", "-o", out, "--draws", 3, "--column", "age", "--seed", 5)
+        done = pd.read_csv(out)
+        assert list(done)[:3] == [".imp", ".id", "patient"]
+        assert done[".imp"].tolist() == [1] * 4 + [2] * 4 + [3] * 4
+        assert done[".id"].tolist() == [1, 2, 3, 4] * 3
+        assert done["age"].notna().all()
+        assert (
+            "height" in quiet("impute", model, "holes.csv", "-o", tmp_path / "x.csv", "--column", "height", code=2)[1]
+        )
 
     def test_the_same_seed_gives_the_same_bytes(self, model, quiet, tmp_path):
         for name, seed in (("a", 1), ("b", 1), ("c", 2)):

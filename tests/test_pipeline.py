@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 
 from synthclin import manifest, pipeline
+from synthclin.conditions import Cohort
 from synthclin.config import SCORES, load
 from synthclin.errors import ConditionError, ModelFormatError, OutputError
 from synthclin.files import sha256
 from synthclin.models import Checkpoint, training
+from synthclin.models.sampling import CohortDraw
 from synthclin.report import Report
 from synthclin.schema import Schema
 from synthclin.tables import read_table
@@ -92,6 +94,37 @@ class TestRunFolder:
             assert b"P0001" not in (finished.out / name).read_bytes(), name
 
 
+class TestCohorts:
+    def test_the_manifest_and_the_report_tell_how_common_a_cohort_is(self, finished):
+        (told,) = manifest.read(finished.out).cohorts
+        assert (told.name, told.rows, told.where, told.mix) == ("women", 20, "sex == 'F'", None)
+        assert told.model == pytest.approx(told.data, abs=0.2)
+        assert 0 < told.effective <= told.drawn
+        (section,) = Report.read(finished.out / "report.json").sections["cohorts"]
+        assert section["data"] == pytest.approx(told.data)
+        page = (finished.out / "report.html").read_text(encoding="utf-8")
+        assert 'id="cohorts"' in page
+        assert "sex == &#39;F&#39;" in page
+
+    @pytest.mark.parametrize(
+        ("patients", "rows", "told"),
+        # Ten patients of many rows are few; all but ten would tell of ten; everybody tells nothing of anybody.
+        [(10, 40, False), (11, 11, True), (50, 50, False), (49, 49, True), (60, 60, True)],
+    )
+    def test_few_patients_are_not_told_of(self, patients, rows, told):
+        schema = Schema.model_validate(
+            {"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "integer"}, "y": {"type": "integer"}}}
+        )
+        inside = pd.DataFrame({"who": [f"p{i % patients}" for i in range(rows)], "x": 1, "y": 0})
+        outside = pd.DataFrame({"who": [f"q{i}" for i in range(60 - patients)], "x": 0, "y": 0})
+        table = pd.concat([inside, outside], ignore_index=True)
+        facts = pipeline._facts(
+            Cohort(name="c", rows=5, where="x == 1"), CohortDraw(5, 9, 1.0 + 1e-9, 4.0), table, schema
+        )
+        assert (facts.data is not None) == told
+        assert facts.model == 1
+
+
 def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
     assert [name for name in names if not name.startswith("utility.")] == list(SCORES)
@@ -163,7 +196,7 @@ class TestDryRun:
         plan = pipeline.dry_run(load(study.path, ["sampling.cohorts.0.where=age >= 89"]), tell=told.append)
         assert plan["cohorts"][0]["support"] == "< 11"
         (finding,) = told
-        assert str(finding).startswith("cohort 'women': fewer than 11 rows to learn from satisfy its condition.")
+        assert str(finding).startswith("cohort 'women': fewer than 11 patients to learn from satisfy its condition.")
 
     def test_the_entity_of_the_config_is_that_of_the_split(self, study):
         table = study.table()

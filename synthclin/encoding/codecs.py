@@ -37,9 +37,8 @@ class Codec(Protocol):
     def state(self) -> LineState | LevelsState:
         """All that was learnt, as plain data."""
 
-    @property
-    def probes(self) -> Intervals:
-        """Cells of the codes' unit intervals whose centres stand for all values of the column."""
+    def probes_around(self, cells: pd.Series) -> Intervals:
+        """Return cells of the codes' unit intervals whose centres stand for all values, the given ones among them."""
 
     def layout(self, name: str) -> ColumnLayout:
         """Return what the codes are."""

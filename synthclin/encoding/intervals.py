@@ -83,6 +83,21 @@ class Intervals:
         offsets = np.where(found >= 0, self.low[found] + self.width[found] * uniform[1], 0.0)
         return found, np.clip(offsets, 0.0, LARGEST_OFFSET)
 
+    def cut(self, codes: Ints, places: Floats) -> Self:
+        """Cut the cells of each of (cuts,) `codes` at a place of its unit interval.
+
+        Example:
+            >>> Intervals.from_weights([0, 1], [1, 1]).cut(np.array([1]), np.array([0.25])).width.tolist()
+            [1.0, 0.25, 0.75]
+        """
+        code, low = np.concatenate([self.code, codes]), np.concatenate([self.low, places])
+        order = np.lexsort((low, code))
+        code, low = code[order], low[order]
+        distinct = np.r_[True, (np.diff(code) > 0) | (np.diff(low) > 0)][: len(code)] & (low < 1)
+        code, low = code[distinct], low[distinct]
+        last = np.r_[code[1:] != code[:-1], True][: len(code)]
+        return type(self)(code, low, np.where(last, 1.0, np.roll(low, -1)) - low)
+
     def split(self, cells: NDArray[np.bool_], pieces: int) -> Self:
         """Cut each of the marked (cells,) into `pieces` equal ones."""
         times = np.where(cells, pieces, 1)

@@ -99,9 +99,8 @@ class LevelsCodec:
         level = self._level[self.cells.find(codes, offsets)]
         return pd.Series(self._palette.take(level, allow_fill=True))
 
-    @property
-    def probes(self) -> Intervals:
-        """Cells whose centres stand for all that the column can be: one per level, and missing."""
+    def probes_around(self, cells: pd.Series) -> Intervals:  # noqa: ARG002 - each level has its own cell
+        """Return cells whose centres stand for all that the column can be: one per level, and missing."""
         return self.cells
 
 

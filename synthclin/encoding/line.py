@@ -105,6 +105,19 @@ class LineCodec:
         """Cells whose centres stand for all that the column can be: exact on points, 256 per smooth piece."""
         return self.cells.split(self._piece >= 0, _PROBES)
 
+    def probes_around(self, cells: pd.Series) -> Intervals:
+        """Return `probes`, cut around the given cells so that each has a probe of its own, however narrow it is."""
+        positions = self.axis.positions(cells)
+        positions = positions[np.isfinite(positions)]
+        edges = np.concatenate([positions - 0.5, positions + 0.5]) if self.axis.lattice else positions
+        if not len(self.bins) or not len(edges):
+            return self.probes
+        piece = self.piece_of(edges)
+        cell = self._smooth_cell[piece]
+        piece, cell, edges = piece[cell >= 0], cell[cell >= 0], edges[cell >= 0]
+        places = self.cells.low[cell] + self.cells.width[cell] * self.pieces.cdf(piece, edges)
+        return self.probes.cut(self.cells.code[cell], places)
+
     def encode(self, column: pd.Series) -> tuple[Ints, Floats32]:
         """Return (rows,) codes and offsets; a value outside all codes goes to the nearest."""
         position = self.axis.positions(column)

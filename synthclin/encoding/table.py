@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import torch
 
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
-from synthclin.encoding.intervals import LARGEST_OFFSET
+from synthclin.encoding.intervals import LARGEST_OFFSET, Intervals
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.protection import Limits
 from synthclin.errors import DataError, ModelFormatError
@@ -87,11 +88,12 @@ class TableEncoder:
     def allowed(self, name: str, predicate: Expression) -> NDArray[np.float64]:
         """Return the (cardinality,) share of each code's mass that satisfies a predicate over column `name` alone.
 
-        Exact where a code decodes to levels or lattice points, from 256 offsets in wider bins.
+        Exact where a code decodes to levels or lattice points, and around values that the predicate names; from 256
+        offsets in wider bins otherwise.
         Where the predicate is unknown it is not satisfied; a code that is never drawn has 0.
         """
-        codec = self.codecs[name]
-        return codec.probes.mass(self._satisfied(name, predicate), codec.cardinality)
+        probes, good = self._satisfied(name, predicate)
+        return probes.mass(good, self.codecs[name].cardinality)
 
     def restrict(
         self,
@@ -106,7 +108,7 @@ class TableEncoder:
         Offsets of codes of which `allowed` is 0 stay as they are.
         """
         j = self.layout.names.index(name)
-        probes, good = self.codecs[name].probes, self._satisfied(name, predicate)
+        probes, good = self._satisfied(name, predicate)
         codes, result = np.asarray(codes), np.array(offsets, dtype=np.float32)
         waiting = np.arange(len(codes))
         for _ in range(_REDRAWS):
@@ -156,12 +158,20 @@ class TableEncoder:
             raise ValueError(f"column {column.name!r}: a code that is never drawn")
         return self.codecs[column.name].decode(codes, np.clip(np.nan_to_num(offsets), 0, LARGEST_OFFSET))
 
-    def _satisfied(self, name: str, predicate: Expression) -> NDArray[np.bool_]:
-        """Return the (cells,) probes of a column at which the predicate is true."""
+    def _satisfied(self, name: str, predicate: Expression) -> tuple[Intervals, NDArray[np.bool_]]:
+        """Return probes of a column, and at which of these (cells,) the predicate is true."""
         codec = self.codecs[name]
-        probes = codec.probes
+        named, _ = self.schema.columns[name].coerce(pd.Series(_constants(predicate), dtype=object))
+        probes = codec.probes_around(named)
         drawn = ~codec.layout(name).never[probes.code]
-        return drawn & _holds(predicate, name, codec.decode(probes.code, probes.centre))
+        return probes, drawn & _holds(predicate, name, codec.decode(probes.code, probes.centre))
+
+
+def _constants(predicate: Expression) -> list[object]:
+    """Return the numbers and texts that a predicate names, numbers with either sign."""
+    values = [node.value for node in ast.walk(predicate.tree) if isinstance(node, ast.Constant)]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return [*numbers, *(-value for value in numbers), *(value for value in values if isinstance(value, str))]
 
 
 def _holds(predicate: Expression, name: str, cells: pd.Series) -> NDArray[np.bool_]:

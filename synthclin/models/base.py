@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.errors import ConfigError
 from synthclin.models.checkpoints import Checkpoint, identity
+from synthclin.models.imputation import Imputer
 from synthclin.models.parameters import check_parameters
 from synthclin.models.sampling import CohortDraw, CohortSampler
 from synthclin.models.watch import Callback, Watch
@@ -32,12 +33,15 @@ __all__ = ["MOST_ROWS", "Synthesizer"]
 MOST_ROWS = 10_000_000
 """Rows that one request may ask for: all are held in memory."""
 
+MOST_DRAWS = 100
+"""Completed tables that one request may ask for."""
+
 
 class Synthesizer(BaseEstimator):  # type: ignore[misc]
     """Learns a table and draws rows that satisfy its schema.
 
-    A family writes `_fit`, `_sample` and its state (`_state`, `_restore`), nothing else; encoding, conditions, rules
-    and files are done here once for all of them.
+    A family writes `_fit`, `_sample` and its state (`_state`, `_restore`), nothing else; encoding, conditions,
+    imputation, rules and files are done here once for all of them.
 
     Attributes after `fit`:
         encoder_: how cells become codes and offsets, and back.
@@ -112,20 +116,85 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         Raises:
             ConditionError: where the model can't draw `n` such rows; the message says what support it found.
         """
-        if not hasattr(self, "encoder_"):
-            raise ConfigError(type(self).__name__, "the model is not fitted", "Call fit(table) first.")
+        self._check_fitted()
         if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_ROWS:
             raise ConfigError("sample", f"`n` is no whole number from 1 to {MOST_ROWS:,}", "Ask for as many rows.")
         for name, shares in (mix or {}).items():
             if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
                 total = f"{sum(shares.values()):g}"
                 raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
-        if random_state is None:
-            random_state = stream_seed(self.random_state, "sample", self.draws_)
-            self.draws_ += 1
-        sampler = CohortSampler(self._sample, self.encoder_, self.schema, random_state)
-        table, self.draw_ = sampler.sample(n, where, mix)
+        seed = self._seed("sample") if random_state is None else random_state
+        table, self.draw_ = CohortSampler(self._sample, self.encoder_, self.schema, seed).sample(n, where, mix)
         return table
+
+    @overload
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: None = None,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: int,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> list[pd.DataFrame]: ...
+
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: int | None = None,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame | list[pd.DataFrame]:
+        """Return `table` with its missing cells drawn from the model, given the cells that each row has.
+
+        Given cells come back as they are, in the type that the schema gives them, also values that the model never
+        met; rows keep their order and index, and a row without a hole is unchanged. Columns that the table lacks are
+        wholly unknown: they are drawn and stand last. Drawn cells hold a value; that a cell was empty tells nothing
+        of the others. A cell that `missing_when` empties stays empty, derived columns are computed where they are
+        missing, identifiers and free text pass through, and every rule of the schema holds that given cells alone do
+        not break.
+
+        Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for several
+        `draws`, analyse each table and pool the results by Rubin's rules, as after mice's ``complete(imp, "all")``.
+
+        Arguments:
+            table: any columns of the schema, at least one of them learnt.
+            draws: how many completed tables; None for one, not in a list.
+            columns: learnt columns to complete, all by default. Cells that are missing in other columns stay so, and
+                that they are missing counts as known: name the columns where an empty cell is a hole, and leave out
+                those where it is a fact, such as a test that was never ordered.
+            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+
+        Returns:
+            the completed table, or with `draws` a list of so many.
+
+        Raises:
+            DataError: a given cell is not valid, or no completion of some row keeps the rules.
+            ConfigError: an argument cannot be used.
+
+        Example:
+            >>> import synthclin as sc
+            >>> table, schema = sc.datasets.load("heart_disease")
+            >>> model = sc.ConditionalGAN(schema, effort="quick", random_state=7).fit(table)  # doctest: +SKIP
+            >>> one = model.impute(table)  # doctest: +SKIP
+            >>> five = model.impute(table, draws=5)  # doctest: +SKIP
+        """
+        self._check_fitted()
+        if draws is not None and not (isinstance(draws, int | np.integer) and 1 <= draws <= MOST_DRAWS):
+            raise ConfigError("impute", f"`draws` is no whole number from 1 to {MOST_DRAWS:,}", "Ask for as many.")
+        seed = self._seed("impute") if random_state is None else random_state
+        completed = Imputer(self._sample, self.encoder_, self.schema, seed).complete(table, draws or 1, columns)
+        return completed[0] if draws is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder: safetensors and JSON, no rows; see `synthclin.models.artifact`."""
@@ -133,15 +202,39 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
 
         save(self, folder, overwrite=overwrite)
 
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "encoder_"):
+            raise ConfigError(type(self).__name__, "the model is not fitted", "Call fit(table) first.")
+
+    def _seed(self, purpose: str) -> int:
+        """Return the seed of the next call that names none."""
+        self.draws_ += 1
+        return stream_seed(self.random_state, purpose, self.draws_ - 1)
+
     @abstractmethod
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         """Learn an encoded table and return plain facts about the training; a long one reports to `watch`."""
 
     @abstractmethod
     def _sample(
-        self, rows: int, log_allowed: Mapping[int, Tensor], generator: torch.Generator
+        self,
+        rows: int,
+        generator: torch.Generator,
+        *,
+        log_allowed: Mapping[int, Tensor],
+        closed: Mapping[int, Tensor],
+        known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
-        """Draw rows whose codes `log_allowed` permits, and (rows,) log-weights that make them representative."""
+        """Draw rows, and (rows,) log-weights that make them representative of what was imposed.
+
+        Arguments:
+            rows: how many.
+            generator: of everything random.
+            log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
+            closed: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
+            known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
+                are compared among rows that agree in these alone: a factor that such rows share may be left out.
+        """
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -20,7 +20,7 @@ class Drawn:
 
     Arguments:
         codes: (rows, columns) int64.
-        log_weight: (rows,) log-probability of what was imposed, given the columns before it.
+        log_weight: (rows,) log-probability of what was imposed or known, given the columns before it.
         soft: per column (rows, codes) straight-through one-hot rows; empty unless asked for.
     """
 
@@ -34,12 +34,19 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()
 
 
+def _told(logits: Tensor, codes: Tensor) -> Tensor:
+    """Return the log-probability of each row's code, (rows,)."""
+    return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
+
+
 def draw(
     network: MaskedGenerator,
     rows: int,
     generator: torch.Generator,
     *,
     log_allowed: Mapping[int, Tensor] | None = None,
+    closed: Mapping[int, Tensor] | None = None,
+    known: Tensor | None = None,
     given: Tensor | None = None,
     prefix: int = 0,
     temperature: float | None = None,
@@ -52,12 +59,18 @@ def draw(
         generator: on the network's device.
         log_allowed: column -> (codes,) log of the fraction of each code's mass that a condition allows; the rows'
             `log_weight` then makes them representative of the condition (sequential importance sampling).
+        closed: column -> (codes,) bool, codes that are never drawn; the others share their mass, which says nothing
+            of the other columns.
+        known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
+            that agree in what is known representative of it. What every such row has in common, the cells before its
+            first unknown one, is left out of the weight.
         given: (rows, columns) codes of which the first `prefix` columns are taken as they are.
         prefix: how many columns of `given` to take.
         temperature: of the straight-through softmax; None draws hard codes only.
     """
     state = network.begin()
     log_weight = torch.zeros(rows, device=generator.device)
+    begun = torch.zeros(rows, dtype=torch.bool, device=generator.device)
     codes, soft = [], []
     for t in range(len(network.columns)):
         table = state.embedding_table(t)
@@ -66,14 +79,26 @@ def draw(
             embedding = functional.embedding(chosen, table)
             if temperature is not None:
                 soft.append(functional.one_hot(chosen, table.shape[0]).to(table.dtype))
+        elif known is not None and bool((known[:, t] >= 0).all()):
+            chosen = known[:, t]
+            if bool(begun.any()):
+                log_weight = log_weight + _told(state.logits(t, rows), chosen).where(begun, 0)
+            embedding = functional.embedding(chosen, table)
         else:
-            logits = state.logits(t, rows)
+            whole = logits = state.logits(t, rows)
+            if closed is not None and t in closed:
+                logits = logits.masked_fill(closed[t], -torch.inf)
             if log_allowed is not None and t in log_allowed:
                 restricted = logits + log_allowed[t]
                 log_weight = log_weight + restricted.logsumexp(1) - logits.logsumexp(1)
                 logits = restricted
             noisy = logits + _gumbel(logits.shape, generator)
             chosen = noisy.argmax(dim=1)
+            if known is not None:
+                told = known[:, t] >= 0
+                chosen = known[:, t].where(told, chosen)
+                log_weight = log_weight + _told(whole, chosen).where(told & begun, 0)
+                begun = begun | ~told
             if temperature is None:
                 embedding = functional.embedding(chosen, table)
             else:

@@ -131,11 +131,18 @@ class ConditionalGAN(Synthesizer):
         }
 
     def _sample(
-        self, rows: int, log_allowed: Mapping[int, Tensor], generator: torch.Generator
+        self,
+        rows: int,
+        generator: torch.Generator,
+        *,
+        log_allowed: Mapping[int, Tensor],
+        closed: Mapping[int, Tensor],
+        known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
-        place = {j: t for t, j in enumerate(self.order_)}
         device = self._device()
-        allowed = {place[j]: log.to(device) for j, log in log_allowed.items()}
+        allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
+        shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
+        told = None if known is None else known[:, self.order_].to(device)
         codes = torch.empty(rows, len(self.order_), dtype=torch.long)
         weights = torch.empty(rows)
         local = torch.Generator(device=device)
@@ -144,7 +151,14 @@ class ConditionalGAN(Synthesizer):
             # Parts keep the growing hidden state in the processor's cache.
             for start in range(0, rows, 2_048):
                 part = slice(start, min(start + 2_048, rows))
-                drawn = draw(self.network_, part.stop - part.start, local, log_allowed=allowed)
+                drawn = draw(
+                    self.network_,
+                    part.stop - part.start,
+                    local,
+                    log_allowed=allowed,
+                    closed=shut,
+                    known=None if told is None else told[part],
+                )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
-from typing import TYPE_CHECKING
+from itertools import chain, product
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,11 +26,9 @@ from synthclin.seeds import numpy_generator, torch_generator
 if TYPE_CHECKING:
     from synthclin.columns import Level
 
-__all__ = ["CohortDraw", "CohortSampler"]
+__all__ = ["CohortDraw", "CohortSampler", "Source"]
 
 Floats = NDArray[np.float64]
-Source = Callable[[int, Mapping[int, Tensor], torch.Generator], tuple[Encoded, Tensor]]
-
 CHUNK = 4_096
 """Rows wanted at a time: bounds the memory of any request."""
 
@@ -39,11 +36,37 @@ POOL = 8
 """Rows drawn per conditioned row kept; importance resampling is exact as this grows."""
 
 TRIES = 200
-"""Rows drawn per row wanted (and at least 50,000) after which a condition counts as out of reach."""
+"""Rows drawn per row wanted after which a condition counts as out of reach."""
+
+LEAST_TRIES = 50_000
+"""Rows drawn before any condition does."""
+
+PILOT = 512
+"""Rows drawn at a time to learn how probable one combination of mixed levels is."""
+
+PRECISE = 100.0
+"""Effective sample size at which that probability is known well enough, to about a tenth of itself."""
+
+LONGEST_PILOT = 8_192
+"""Rows drawn for one combination at most."""
+
+MOST_COMBINATIONS = 1_000
+"""Combinations of mixed levels in one request: each is drawn on its own."""
 
 
-PILOT = 2_000
-"""Rows that tell the joint law of several mixed columns."""
+class Source(Protocol):
+    """How a family draws rows: its `_sample`."""
+
+    def __call__(
+        self,
+        rows: int,
+        generator: torch.Generator,
+        *,
+        log_allowed: Mapping[int, Tensor],
+        closed: Mapping[int, Tensor],
+        known: Tensor | None = None,
+    ) -> tuple[Encoded, Tensor]:
+        """Return rows and their log-weights; see `Synthesizer._sample`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +76,8 @@ class CohortDraw:
     Arguments:
         rows: how many rows were returned.
         drawn: how many were drawn for them.
-        probability: the model's probability of the condition, rules of the schema included.
+        probability: the model's probability of a row as asked for: of the condition, any of the mixed levels and the
+            rules of the schema together.
         effective: effective sample size of the weighted pool that the rows were taken from.
     """
 
@@ -123,25 +147,28 @@ class CohortSampler:
             ConditionError: where the rows can't be drawn.
         """
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
-        tables, draws = [], []
+        tables: list[pd.DataFrame] = []
+        draws: list[list[CohortDraw]] = [[] for _ in cells]
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
                 condition = split_where(predicate, self.encoder)
                 for j, start in enumerate(range(0, count, CHUNK)):
                     table, draw = self._take(condition, min(CHUNK, count - start), part=(i, j))
                     tables.append(table)
-                    draws.append(draw)
+                    draws[i].append(draw)
                     step(len(table))
         table = pd.concat(tables, ignore_index=True)
         if len(cells) > 1:
             order = numpy_generator(self.seed, "shuffle").permutation(len(table))
             table = table.iloc[order].reset_index(drop=True)
-        drawn = sum(draw.drawn for draw in draws)
+        # Combinations of mixed levels exclude each other: their probabilities add up.
         total = CohortDraw(
             rows=rows,
-            drawn=drawn,
-            probability=sum(draw.probability * draw.drawn for draw in draws) / drawn,
-            effective=sum(draw.effective for draw in draws),
+            drawn=sum(draw.drawn for draw in chain(*draws)),
+            probability=sum(
+                np.average([d.probability for d in cell], weights=[d.drawn for d in cell]) for cell in draws
+            ),
+            effective=sum(draw.effective for draw in chain(*draws)),
         )
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema), total
@@ -150,13 +177,11 @@ class CohortSampler:
         """Return `wanted` rows of one condition."""
         generator = torch_generator(self.seed, "draw", *part)
         rng = numpy_generator(self.seed, "take", *part)
-        log_allowed = self._log_allowed(condition)
         conditioned = bool(condition.weights)
         pool, amount = _Pool(), wanted * (POOL if conditioned else 1)
-        while pool.drawn < max(50_000, TRIES * wanted):
+        while pool.drawn < max(LEAST_TRIES, TRIES * wanted):
             amount = int(min(max(amount, 64), POOL * CHUNK))
-            encoded, log_weight = self.draw(amount, log_allowed, generator)
-            pool.add(amount, *self._accepted(condition, encoded, log_weight.double().numpy(), rng))
+            self._draw_into(pool, condition, amount, generator, rng)
             # A pool whose weight rests on few rows would be kept row by row, whatever the weights say.
             rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= TRIES // 2 * wanted
             if pool.accepted >= wanted and rich:
@@ -171,14 +196,15 @@ class CohortSampler:
         table = pd.concat(pool.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
         return table, CohortDraw(wanted, pool.drawn, pool.mass() / pool.drawn, pool.effective())
 
-    def _log_allowed(self, condition: Condition) -> dict[int, Tensor]:
-        """Return log of the allowed fraction per restricted column; codes that are never drawn are shut everywhere."""
-        allowed = {}
-        for j, column in enumerate(self.encoder.layout.columns):
-            fraction = np.where(column.never, 0.0, condition.weights.get(j, np.ones(column.cardinality)))
-            if column.never.any() or j in condition.weights:
-                allowed[j] = torch.from_numpy(fraction).float().log()
-        return allowed
+    def _draw_into(
+        self, pool: _Pool, condition: Condition, rows: int, generator: torch.Generator, rng: np.random.Generator
+    ) -> None:
+        """Draw rows with the condition imposed, and take in those that satisfy everything."""
+        log_allowed = {j: torch.from_numpy(share).float().log() for j, share in condition.weights.items()}
+        columns = enumerate(self.encoder.layout.columns)
+        closed = {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
+        encoded, log_weight = self.draw(rows, generator, log_allowed=log_allowed, closed=closed)
+        pool.add(rows, *self._accepted(condition, encoded, log_weight.double().numpy(), rng))
 
     def _accepted(
         self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
@@ -212,26 +238,37 @@ class CohortSampler:
     ) -> list[tuple[str | None, int]]:
         """Return a predicate and its rows for each combination of mixed levels.
 
-        Several mixed columns keep the model's association: its joint law is raked to the margins wanted.
+        Several mixed columns keep the model's association: its joint law is raked to the margins wanted. The law is
+        learnt by imposing each combination, so that a rare one is known as well as a common one.
         """
         for name in mix:
             if name not in self.encoder.layout.names:
                 known = ", ".join(self.encoder.layout.names)
                 raise ConfigError(f"mix.{name}", "no such column is modelled", f"Choose from {known}.")
         levels = list(product(*mix.values()))
+        if len(levels) > MOST_COMBINATIONS:
+            what = f"its levels have {len(levels):,} combinations, more than {MOST_COMBINATIONS:,}"
+            raise ConfigError("mix", what, "Mix fewer columns or levels.")
+        predicates = [" and ".join(_terms(where, dict(zip(mix, cell, strict=True)))) for cell in levels]
         margins = [np.array(list(shares.values())) for shares in mix.values()]
         target = margins[0]
         if len(mix) > 1:
-            pilot, _ = self.sample(PILOT, where)
-            seen = Counter(zip(*(pilot[name] for name in mix), strict=True))
-            joint = np.array([seen[cell] for cell in levels], dtype=float)
+            joint = np.array([self._probability(predicate, i) for i, predicate in enumerate(predicates)])
             target = rake(joint.reshape([len(margin) for margin in margins]), margins).ravel()
         counts = allocate(dict(enumerate(target)), rows)
-        return [
-            (" and ".join(_terms(where, dict(zip(mix, cell, strict=True)))), counts[i])
-            for i, cell in enumerate(levels)
-            if counts[i]
-        ]
+        return [(predicate, counts[i]) for i, predicate in enumerate(predicates) if counts[i]]
+
+    def _probability(self, predicate: str, part: int) -> float:
+        """Return the model's probability of a predicate and the rules, to about a tenth of itself; 0 if none is met."""
+        try:
+            condition = split_where(predicate, self.encoder)
+        except ConditionError:
+            return 0.0
+        generator, rng = torch_generator(self.seed, "pilot", part), numpy_generator(self.seed, "pilot", part)
+        pool = _Pool()
+        while pool.drawn < LONGEST_PILOT and pool.effective() < PRECISE:
+            self._draw_into(pool, condition, PILOT, generator, rng)
+        return pool.mass() / pool.drawn
 
 
 def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:

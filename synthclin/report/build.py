@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from synthclin.evaluation import PredictTask
+    from synthclin.report.parts import CohortFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate"]
@@ -30,6 +31,7 @@ def evaluate(
     schema: Schema,
     tasks: Sequence[PredictTask] = (),
     gates: Sequence[str] | None = None,
+    cohorts: Sequence[CohortFacts] = (),
     random_state: int = 0,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -42,6 +44,7 @@ def evaluate(
         schema: what the columns mean.
         tasks: what utility is measured by; without any, each column with the role event or outcome is predicted.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
+        cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
         random_state: the same number gives the same report.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
 
@@ -66,10 +69,11 @@ def evaluate(
         synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=random_state
     )
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(synthetic)}
+    told = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     report = Report(
         scores=evaluation.scores,
         verdicts=judge(default_gates(evaluation.scores) if wanted is None else wanted, evaluation.scores),
-        sections=evaluation.sections,
+        sections=evaluation.sections | told,
         provenance=facts | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state},
     )
     # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.

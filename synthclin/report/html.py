@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from synthclin.report.answers import privacy_section, rules_section, utility_section
 from synthclin.report.appendix import limits_section, methods_section, source_section
+from synthclin.report.cohorts import cohorts_section
 from synthclin.report.decision import decision
 from synthclin.report.likeness import detection_section, fidelity_section
 from synthclin.report.parts import Pictures
@@ -41,6 +42,7 @@ def render(report: Report) -> str:
                 detection_section(report, pictures),
                 utility_section(report),
                 rules_section(report),
+                *([cohorts_section(pictures.cohorts)] if pictures.cohorts else []),
                 limits_section(report),
                 methods_section(report),
             ),

@@ -12,6 +12,7 @@ __all__ = [
     "AssociationDetails",
     "Block",
     "Change",
+    "CohortFacts",
     "ColumnAgreement",
     "CopyDetails",
     "DetectionDetails",
@@ -264,6 +265,31 @@ class Curve(_Open):
     roc: list[tuple[Share, Share]] = Field(default_factory=list)
 
 
+class CohortFacts(_Open):
+    """A cohort that was drawn, and how common it is.
+
+    Arguments:
+        name: of the cohort.
+        rows: how many were asked for and drawn.
+        where: the condition that every row satisfies.
+        mix: the shares that were asked for, by column and level.
+        model: the model's probability of such a row, the rules of the schema included.
+        data: the share of such rows among those that the model learnt from; None unless at least 11 patients have
+            such a row, and as many or none have another.
+        effective: how many equally weighted rows the weighted candidates are worth that the cohort was taken from.
+        drawn: how many candidates were drawn.
+    """
+
+    name: StrictStr
+    rows: Count
+    where: StrictStr | None = None
+    mix: dict[StrictStr, dict[StrictStr, Share]] | None = None
+    model: Share
+    data: Share | None
+    effective: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    drawn: Count
+
+
 class Pictures(_Open):
     """What `sections` hold, as far as the page draws it."""
 
@@ -273,6 +299,7 @@ class Pictures(_Open):
     pairs: Matrices = Matrices()
     detection: Curve = Curve()
     membership: Curve = Curve()
+    cohorts: list[CohortFacts] = Field(default_factory=list)
 
 
 _BY_NAME: dict[str, type[BaseModel]] = {

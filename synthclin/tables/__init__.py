@@ -31,7 +31,7 @@ WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
 LATER = (".xpt", ".sas7bdat", ".sav", ".dta", ".duckdb")
 
 
-def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, schema: Schema | None = None, *, partial: bool = False) -> pd.DataFrame:
     r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file.
 
     A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
@@ -41,6 +41,7 @@ def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
         path: the file.
         schema: what the columns mean. With it, the table is checked and typed by `synthclin.validation.conform`;
             without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
+        partial: leave that check out: columns and cells may be absent, as `Synthesizer.impute` takes them.
 
     Raises:
         DataError: the file is missing, damaged, empty or of another format, or the table breaks its schema.
@@ -63,7 +64,7 @@ def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
     table = READERS[suffix](content, str(path), schema)
-    return table if schema is None else conform(table, schema)
+    return table if schema is None or partial else conform(table, schema)
 
 
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:

@@ -246,6 +246,26 @@ def test_allowed_is_the_share_of_each_code_that_satisfies(encoder, name, text):
     assert predicate.evaluate(pd.DataFrame({name: cells})).fillna(False).all()
 
 
+@pytest.mark.parametrize("decimals", [2, 6, None])
+def test_a_single_value_or_a_narrow_range_is_met_wherever_a_cell_can_be_it(decimals):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"cost": rng.lognormal(8, 1, 300), "sex": rng.choice(["F", "M"], 300)})
+    if decimals is not None:
+        frame["cost"] = frame["cost"].round(decimals)
+    columns = {"cost": {"type": "number", "decimals": decimals}, "sex": {"type": "category", "categories": ["F", "M"]}}
+    schema = Schema.model_validate({"columns": columns})
+    encoder = TableEncoder.fit(conform(frame, schema), schema)
+    texts = ["3000.01 <= cost <= 3000.02", "3000 < cost < 3000.05", "-cost >= -3000.02 and cost > 3000.01"]
+    for text in [*texts, "cost == 3000.01"] if decimals == 2 else texts[:2]:
+        predicate = parse(text)
+        allowed = encoder.allowed("cost", predicate)
+        assert 0 < allowed.max() < 1 / 256, text
+        code = np.repeat(np.argmax(allowed), 500)
+        offsets = encoder.restrict("cost", code, np.zeros(500, dtype=np.float32), predicate, rng)
+        cells = encoder.codecs["cost"].decode(code, offsets)
+        assert predicate.evaluate(pd.DataFrame({"cost": cells})).all()
+
+
 def test_restricted_offsets_keep_the_law_inside_the_condition(encoder, table):
     predicate, rng = parse("35 <= age <= 37 or age > 90"), np.random.default_rng(1)
     codes = encoder.encode(table).codes[:, encoder.layout.names.index("age")].numpy()

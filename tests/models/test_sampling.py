@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import parse
+from synthclin.models import ConditionalGAN
 from synthclin.rules import violations
+from synthclin.schema import Schema
 from synthclin.validation import conform
 
 from .conftest import SCHEMA, ward
@@ -52,6 +54,79 @@ def test_every_cohort_has_its_size_and_satisfies_its_condition(model, where, row
     assert 0 < model.draw_.probability <= 1.0001
 
 
+@st.composite
+def predicates(draw):
+    """Conditions on one or several columns, between columns, contradictory ones and hardly ever met ones among them."""
+    number = st.one_of(st.integers(-10, 300), st.floats(-10, 300).map(lambda value: round(value, 2)))
+    name, sign = (
+        st.sampled_from(["age", "bmi", "sbp", "dbp", "pulse_pressure"]),
+        st.sampled_from(["<", ">=", "==", "!="]),
+    )
+    compared = st.builds("{} {} {}".format, name, sign, number)
+    between = st.builds("{0} <= {1} < {2}".format, number, name, number)
+    pair = st.builds("{} {} {} + {}".format, name, sign, name, number)
+    level = st.sampled_from(["sex == 'F'", "stage > 'I'", "stage in ['I', 'III']", "pregnant", "not pregnant"])
+    empty = st.builds(
+        "{} is {}missing".format, st.sampled_from(["bmi", "pregnant", "age"]), st.sampled_from(["", "not "])
+    )
+    among = st.builds("{} in {}".format, name, st.lists(number, min_size=1, max_size=4))
+    part = st.one_of(compared, between, pair, level, empty, among)
+    either = st.builds("({} or {})".format, part, part)
+    return draw(st.lists(st.one_of(part, either), min_size=1, max_size=4).map(" and ".join))
+
+
+@settings(max_examples=40, deadline=None)
+@given(predicates(), st.sampled_from([1, 7, 150]), st.integers(0, 10**6))
+def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(model, where, rows, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        # Far fewer tries than a user gets: what is shown is how it ends, not how rare a row can be found.
+        patch.setattr("synthclin.models.sampling.LEAST_TRIES", 4_000)
+        patch.setattr("synthclin.models.sampling.TRIES", 20)
+        try:
+            cohort = model.sample(rows, where=where, random_state=seed)
+        except ConditionError as error:
+            told = error.what
+            cohort = None
+    if cohort is None:
+        assert "satisf" in told
+        return
+    assert len(cohort) == rows
+    assert parse(where).evaluate(cohort).fillna(False).all()
+    assert not any(broken.any() for broken in violations(cohort, SCHEMA).values())
+    assert 0 < model.draw_.probability <= 1.0001
+    assert 0 < model.draw_.effective <= model.draw_.drawn
+
+
+def test_a_condition_on_every_column_at_once(model):
+    where = (
+        "sex == 'F' and 30 <= age <= 60 and 20 <= bmi < 33.3 and stage in ['I', 'II'] and not pregnant and sbp > 110 "
+        "and dbp < 100 and pulse_pressure >= 25"
+    )
+    cohort = model.sample(200, where=where, random_state=0)
+    assert parse(where).evaluate(cohort).fillna(False).all()
+
+
+def test_a_large_cohort_is_drawn_in_parts(model):
+    cohort = model.sample(20_000, where="age >= 40 and sex == 'F'", random_state=0)
+    assert len(cohort) == 20_000
+    assert cohort["age"].min() >= 40
+    assert cohort["pid"].is_unique
+
+
+def test_a_condition_that_always_holds_has_probability_one_and_changes_no_law():
+    """Rare levels have a code that is never drawn: what it would have had must not weigh on the others."""
+    rng = np.random.default_rng(2)
+    group = rng.choice(["a", "b"], 600)
+    rare = [f"r{i}" for i in range(600)]
+    icd = np.where((group == "b") & (rng.random(600) < 0.6), rare, rng.choice(["I50", "I21"], 600))
+    schema = Schema.model_validate({"columns": {"group": {"type": "category"}, "icd": {"type": "code"}}})
+    model = ConditionalGAN(schema, effort="quick", width=32).fit(pd.DataFrame({"group": group, "icd": icd}))
+    free = model.sample(3_000, random_state=0)
+    bound = model.sample(3_000, where="icd is not missing", random_state=0)
+    assert model.draw_.probability == pytest.approx(1, abs=1e-4)
+    assert (bound["group"] == "b").mean() == pytest.approx((free["group"] == "b").mean(), abs=0.04)
+
+
 def test_a_cohort_resembles_the_same_rows_of_the_data(model):
     cohort = model.sample(2_000, where="age >= 65", random_state=1)
     real = ward(20_000, seed=5)
@@ -89,6 +164,48 @@ def test_two_mixed_columns_meet_both_margins(model):
 def test_what_cannot_be_drawn_is_said(model, where, error):
     with pytest.raises(error):
         model.sample(10, where=where, random_state=0)
+
+
+def test_three_mixed_columns_meet_all_margins(model):
+    mix = {"sex": {"F": 0.5, "M": 0.5}, "stage": {"I": 0.5, "III": 0.5}, "age": {35: 0.4, 75: 0.6}}
+    rows = model.sample(200, mix=mix, random_state=0)
+    for name, shares in mix.items():
+        for level, share in shares.items():
+            assert (rows[name] == level).mean() == pytest.approx(share, abs=0.02)
+    # The young are in stage I, the old in stage III, as far as the margins allow.
+    assert (rows.loc[rows["age"] == 35, "stage"] == "I").mean() > 0.9
+
+
+def test_a_mix_without_a_law_is_refused(model):
+    # No man is pregnant, or is known not to be.
+    with pytest.raises(ConditionError, match="mix"):
+        model.sample(300, mix={"sex": {"F": 0.5, "M": 0.5}, "pregnant": {False: 1.0}}, random_state=0)
+
+
+def test_a_rare_level_is_mixed_though_a_small_draw_would_not_show_it():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(
+        {
+            "arm": np.where(np.arange(4_000) < 12, "rare", rng.choice(["a", "b"], 4_000)),
+            "sex": rng.choice(["F", "M"], 4_000),
+        }
+    )
+    schema = Schema.model_validate({"columns": {"arm": {"type": "category"}, "sex": {"type": "category"}}})
+    model = ConditionalGAN(schema, effort="quick", width=16).fit(frame)
+    mix = {"arm": {"rare": 0.5, "a": 0.5}, "sex": {"F": 0.5, "M": 0.5}}
+    rows = model.sample(100, mix=mix, random_state=0)
+    assert (rows["arm"] == "rare").sum() == 50
+    assert (rows["sex"] == "F").sum() in {49, 50, 51}
+    # Combinations exclude each other: together they are as probable as one arm or the other.
+    either = model.draw_.probability
+    model.sample(100, where="arm in ['rare', 'a']", random_state=0)
+    assert either == pytest.approx(model.draw_.probability, rel=0.15)
+
+
+def test_too_many_combinations_are_refused(model):
+    ages = dict.fromkeys(range(30, 80), 1 / 50)
+    with pytest.raises(ConfigError, match="2,500 combinations"):
+        model.sample(10, mix={"age": ages, "sbp": dict.fromkeys(range(100, 150), 1 / 50)})
 
 
 def test_shares_must_sum_to_one(model):

@@ -1,0 +1,256 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import synthclin as sc
+from synthclin.errors import ConfigError, DataError
+from synthclin.models import ConditionalGAN
+from synthclin.rules import violations
+from synthclin.schema import Schema
+from synthclin.validation import conform
+
+from .conftest import SCHEMA, ward
+
+LEARNT = list(SCHEMA.modelled)
+
+
+def hidden(table, share, seed, columns=LEARNT):
+    """Return a copy with a share of the cells of `columns` emptied, and where they were."""
+    rng = np.random.default_rng(seed)
+    mask = pd.DataFrame(rng.random((len(table), len(columns))) < share, columns=columns, index=table.index)
+    holed = table.copy()
+    for name in columns:
+        holed[name] = holed[name].mask(mask[name])
+    return holed, mask
+
+
+# -- what is promised ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=12)
+@given(
+    st.integers(0, 10**6),
+    st.floats(0.05, 0.9),
+    st.sets(st.sampled_from(LEARNT), max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_given_cells_stay_and_rules_hold(model, seed, share, absent, without_derived, shuffled):
+    full = ward(40, seed=seed)
+    full.index = pd.Index(np.random.default_rng(seed).permutation(40) * 3, name="row")
+    holed, _ = hidden(full, share, seed)
+    if without_derived:
+        holed = holed.drop(columns="pulse_pressure")
+    else:
+        # A derived cell that is given fixes what it is computed from only by luck of the draw.
+        holed["pulse_pressure"] = np.nan
+    holed = holed.drop(columns=list(absent))
+    if shuffled:
+        holed = holed[holed.columns[::-1]]
+    before = holed.copy()
+    done = model.impute(holed, random_state=seed)
+
+    pd.testing.assert_frame_equal(holed, before)
+    pd.testing.assert_index_equal(done.index, holed.index)
+    assert list(done)[: holed.shape[1]] == list(holed)
+    assert set(done) == set(SCHEMA.columns)
+    for name in holed:
+        told = holed[name].notna()
+        assert (done.loc[told, name] == holed.loc[told, name]).all(), name
+    assert done.drop(columns="pregnant").notna().all(axis=None)
+    assert done["pregnant"].isna().equals(done["sex"] == "M")
+    assert (done["pulse_pressure"] == done["sbp"] - done["dbp"]).all()
+    assert not any(broken.any() for broken in violations(done, SCHEMA).values())
+    pd.testing.assert_frame_equal(conform(done, SCHEMA)[list(done)], done.reset_index(drop=True))
+
+
+def test_a_complete_row_is_unchanged_and_identifiers_pass_through(model):
+    full = ward(60, seed=4)
+    holed, _ = hidden(full, 0.5, 4, ["age", "stage"])
+    holed.loc[:9] = full.loc[:9]
+    # The others of these ten rows are complete but for what `missing_when` empties, and BMI.
+    done = model.impute(holed, columns=["age", "stage"], random_state=0)
+    pd.testing.assert_frame_equal(done.loc[:9], full.loc[:9])
+    assert done["pid"].tolist() == full["pid"].tolist()
+    pd.testing.assert_series_equal(done["bmi"], full["bmi"])
+    assert done[["age", "stage"]].notna().all(axis=None)
+
+
+def test_a_table_without_holes_costs_nothing(model, monkeypatch):
+    monkeypatch.setattr(ConditionalGAN, "_sample", lambda *_, **__: pytest.fail("it drew"))
+    full = ward(30, seed=1).assign(bmi=25.5)
+    pd.testing.assert_frame_equal(model.impute(full), full)
+
+
+def test_several_draws_are_a_list_of_tables_that_differ_in_holes_only(model):
+    holed, mask = hidden(ward(80, seed=2), 0.3, 2)
+    holed["pulse_pressure"] = np.nan
+    tables = model.impute(holed, draws=3, random_state=1)
+    assert len(tables) == 3
+    assert not tables[0]["age"].equals(tables[1]["age"])
+    for table in tables:
+        pd.testing.assert_series_equal(table["age"][~mask["age"]], holed["age"][~mask["age"]])
+    assert len(model.impute(holed, draws=1)) == 1
+
+
+def test_the_same_seed_completes_alike_and_calls_differ(model):
+    holed, _ = hidden(ward(50, seed=3), 0.3, 3)
+    holed = holed.drop(columns="pulse_pressure")
+    pd.testing.assert_frame_equal(model.impute(holed, random_state=5), model.impute(holed, random_state=5))
+    assert not model.impute(holed).equals(model.impute(holed))
+
+
+def test_one_row_of_text_and_one_column(model):
+    row = model.impute(pd.DataFrame({"age": ["61"], "sex": ["F"]}, index=["x"]), random_state=0)
+    assert row.loc["x", "age"] == 61
+    assert row.loc["x", "stage"] in {"I", "II", "III"}
+    assert list(row)[:2] == ["age", "sex"]
+
+
+# -- what a cell can be ----------------------------------------------------------------------------------------------
+
+
+def test_values_that_the_model_never_met_come_back_exactly():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "ward": rng.choice(["east", "west"], 200),
+            "icd": [*rng.choice(["I50", "I21"], 196), "Z1", "Z2", "Z3", "Z4"],
+            "weight": rng.normal(80, 9, 200),
+        }
+    )
+    kinds = {"ward": {"type": "category"}, "icd": {"type": "code"}, "weight": {"type": "number"}}
+    schema = Schema.model_validate({"columns": kinds})
+    model = ConditionalGAN(schema, effort="quick", width=16).fit(frame)
+    odd = pd.DataFrame(
+        {
+            "ward": ["north", None, "east", None],
+            "icd": ["I50", "Z2", "Q99", None],
+            "weight": [None, 61.37123456789, -1e6, np.nextafter(80, 81)],
+        }
+    )
+    done = model.impute(odd, random_state=0)
+    assert done["ward"].tolist()[0::2] == ["north", "east"]
+    assert set(done["ward"].iloc[1::2]) <= {"east", "west"}
+    assert done["icd"].tolist()[:3] == ["I50", "Z2", "Q99"]
+    assert done["icd"].iloc[3] in {"I50", "I21"}
+    assert done["weight"].tolist()[1:] == odd["weight"].tolist()[1:]
+    assert 40 < done["weight"].iloc[0] < 120
+
+
+def test_a_given_row_that_breaks_a_rule_is_left_as_it_is(model):
+    row = ward(40, seed=0).iloc[:1].drop(columns="pulse_pressure").assign(sbp=80, dbp=120, age=pd.NA)
+    done = model.impute(row, random_state=0)
+    assert (done["sbp"].item(), done["dbp"].item()) == (80, 120)
+    assert 18 <= done["age"].item() <= 100
+
+
+def test_a_derived_cell_that_is_given_is_kept(model):
+    rows = ward(30, seed=6)
+    holed = rows.assign(dbp=pd.NA)
+    done = model.impute(holed, random_state=0)
+    assert (done["dbp"] == rows["dbp"]).all()
+
+
+def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
+    # BMI is missing in half of stage III and hardly elsewhere.
+    rows = ward(300, seed=9).drop(columns="pulse_pressure")
+    holed = rows.assign(stage=pd.NA, age=pd.NA, bmi=np.nan)
+    done = model.impute(holed, columns=["stage", "age"], random_state=0)
+    assert done["bmi"].isna().all()
+    told = (done["stage"] == "III").mean()
+    untold = (model.impute(holed.drop(columns="bmi"), random_state=0)["stage"] == "III").mean()
+    assert told > untold + 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda t: t.assign(age=[17, *t["age"][1:]]), r"column 'age': 1 of 20 rows \(1\) holds a value outside"),
+        (lambda t: t.assign(sex=["Q", *t["sex"][1:]]), "column 'sex'"),
+        (lambda t: t.assign(SECRET=1), r"1 of its 10 columns is not in the schema"),
+        (lambda t: t[["pid"]], "none of its columns is learnt"),
+        (lambda t: t.iloc[:0], "has no rows"),
+        (lambda t: t[["age", "age", "sex"]], "same name"),
+        # A difference of 200 is within the ranges and beyond all that was seen.
+        (lambda t: t.assign(sbp=pd.NA, dbp=pd.NA, pulse_pressure=200.0), r"20 of 20 rows \(1, 2, .*could not be"),
+    ],
+)
+def test_tables_that_cannot_be_completed(model, monkeypatch, change, match):
+    monkeypatch.setattr("synthclin.models.imputation.PICKS", (1, 4))
+    with pytest.raises(DataError, match=match) as error:
+        model.impute(change(ward(20, seed=0)), random_state=0)
+    assert "SECRET" not in str(error.value)
+
+
+def test_wrong_arguments(model):
+    rows = ward(5)
+    for draws in (0, -1, 1.5, 101):
+        with pytest.raises(ConfigError, match="draws"):
+            model.impute(rows, draws=draws)
+    with pytest.raises(ConfigError, match="'height' is not a learnt column"):
+        model.impute(rows, columns=["height"])
+    with pytest.raises(ConfigError, match="not fitted"):
+        ConditionalGAN(SCHEMA).impute(rows)
+
+
+# -- known answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Twelve doses and a response to each, and a model of them: the dose is drawn first, the response last."""
+    rng = np.random.default_rng(1)
+    dose = rng.integers(0, 12, 1_500)
+    frame = pd.DataFrame({"dose": dose, "response": np.round(5 * dose + rng.normal(0, 4, len(dose)), 2)})
+    kinds = {"dose": {"type": "integer"}, "response": {"type": "number", "decimals": 2}}
+    schema = Schema.model_validate({"columns": kinds})
+    model = ConditionalGAN(schema, effort="quick", random_state=1).fit(frame)
+    assert model.order_ == [0, 1]
+    return model
+
+
+def test_an_early_column_is_drawn_from_its_law_given_a_late_one(line):
+    """By Bayes' rule: exactly the model's own law, and nearly that of the data, 5 dose + N(0, 4)."""
+    doses, responses = np.arange(12), [2.0, 17.5, 33.0, 52.0]
+    done = line.impute(pd.DataFrame({"response": np.repeat(responses, 400)}), random_state=0)
+    for value in responses:
+        drawn = np.bincount(done.loc[done["response"] == value, "dose"].astype(int), minlength=12) / 400
+        learnt = np.exp(line.log_likelihood(pd.DataFrame({"dose": doses, "response": value})))
+        assert 0.5 * np.abs(drawn - learnt / learnt.sum()).sum() < 0.1
+        truth = np.exp(-((value - 5 * doses) ** 2) / 32)
+        assert drawn @ doses == pytest.approx(truth @ doses / truth.sum(), abs=0.4)
+
+
+def test_a_late_column_is_drawn_from_its_law_given_an_early_one(line):
+    done = line.impute(pd.DataFrame({"dose": np.repeat([3, 8], 400)}), random_state=0)
+    for dose in (3, 8):
+        drawn = done.loc[done["dose"] == dose, "response"]
+        assert drawn.mean() == pytest.approx(5 * dose, abs=1)
+        assert drawn.std() == pytest.approx(4, abs=1.2)
+
+
+def test_hidden_cells_of_a_real_table_are_found_better_than_by_mean_or_mode():
+    table, schema = sc.datasets.load("heart_disease")
+    train, holdout = sc.split(table, schema, holdout=0.25, random_state=3)
+    model = ConditionalGAN(schema, effort="quick", random_state=3).fit(train)
+    columns = [name for name in schema.modelled if name != "site"]
+    holed, mask = hidden(holdout, 0.2, 3, columns)
+    tables = model.impute(holed, draws=12, random_state=0)
+    gains = {}
+    for name in columns:
+        at = mask[name] & holdout[name].notna()
+        known = train[name].dropna()
+        if schema.columns[name].quantity:
+            truth = holdout.loc[at, name].astype(float)
+            guess = np.mean([one.loc[at, name].astype(float) for one in tables], axis=0)
+            error = np.sqrt(np.mean((truth - guess) ** 2))
+            gains[name] = 1 - error / np.sqrt(np.mean((truth - known.astype(float).mean()) ** 2))
+        else:
+            truth = holdout.loc[at, name].astype(str)
+            guess = pd.concat([one.loc[at, name].astype(str) for one in tables], axis=1).mode(axis=1)[0]
+            gains[name] = (truth == guess).mean() - (truth == str(known.mode()[0])).mean()
+    assert np.mean(list(gains.values())) > 0.05, gains
+    assert max(gains["exang"], gains["slope"], gains["num"]) > 0.1, gains

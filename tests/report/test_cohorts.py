@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from synthclin.report.cohorts import cohorts_section
+from synthclin.report.parts import CohortFacts
+from tests.report.conftest import example
+
+
+def facts(**words):
+    return CohortFacts(
+        **{"name": "women", "rows": 20, "model": 0.25, "data": 0.24, "effective": 90.4, "drawn": 160} | words
+    )
+
+
+def cells(**words):
+    return [cell.replace("\u00a0", " ") for cell in cohorts_section([facts(**words)]).figures[0].table.rows[0].cells]
+
+
+def test_a_cohort_is_a_row_of_the_table():
+    assert cells(where="sex == 'F'") == ["sex == 'F'", "20", "25 %", "24 %", "90"]
+
+
+def test_a_mix_is_told_in_percent():
+    assert cells(mix={"arm": {"A": 0.5, "B": 0.5}}, where="age > 60")[0] == "age > 60; arm: A 50 %, B 50 %"
+
+
+def test_what_is_suppressed_or_tiny_is_said():
+    assert cells(data=None)[3] == "suppressed"
+    assert cells(model=1e-9)[2] == "< 0.0001 %"
+    assert cells(model=0.000123)[2] == "0.0123 %"
+
+
+def test_a_share_is_no_count():
+    with pytest.raises(ValidationError):
+        facts(data=3)
+
+
+def test_a_report_without_cohorts_has_no_such_section():
+    assert 'id="cohorts"' not in example().to_html()
+    told = example(sections=example().sections | {"cohorts": [facts(where="x < '<b>'").model_dump(mode="json")]})
+    assert 'id="cohorts"' in told.to_html()
+    assert "<b>&#39;" not in told.to_html()
