@@ -139,7 +139,7 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
     for name in sorted(whole.columns):
         if name not in columns:
             close = difflib.get_close_matches(name, columns, n=1)
-            known = f"Did you mean '{close[0]}'?" if close else f"Choose from {', '.join(encoder.layout.names)}."
+            known = f"Did you mean '{close[0]}'?" if close else f"Choose from {', '.join(encoder.codecs)}."
             raise ConfigError(f"where `{whole.text}`", f"names {name!r}, which is no column", known)
         if not columns[name].modelled and columns[name].derive is None:
             what = f"names {name!r}, which is never learnt"
@@ -147,7 +147,7 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
 
     parts: dict[int, list[Expression]] = {}
     for part in whole.conjuncts():
-        if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.layout.names:
+        if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.codecs:
             parts.setdefault(encoder.layout.names.index(name), []).append(part)
     # Joined before they are weighed: shares of a bin below 65 and above 60 do not multiply.
     predicates = {j: _joined(said) for j, said in sorted(parts.items())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,14 @@ from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
 from synthclin.encoding.intervals import LARGEST_OFFSET, Intervals
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.protection import Limits
+from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
 from synthclin.patients import patients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from synthclin.encoding.line import LineCodec
     from synthclin.expressions import Expression
     from synthclin.schema import Schema
 
@@ -37,11 +39,13 @@ class TableEncoder:
     Arguments:
         schema: what the table means; its `modelled` columns are encoded.
         codecs: one per modelled column, by name.
+        ties: pairs of columns that often hold the same value; each is a column of codes after all others.
     """
 
-    def __init__(self, schema: Schema, codecs: dict[str, Codec]) -> None:
-        self.schema, self.codecs = schema, codecs
-        self.layout = Layout(tuple(codec.layout(name) for name, codec in codecs.items()))
+    def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[Tie, ...] = ()) -> None:
+        self.schema, self.codecs, self.ties = schema, codecs, ties
+        columns = [codec.layout(name) for name, codec in codecs.items()]
+        self.layout = Layout((*columns, *(tie.layout for tie in ties)))
 
     @classmethod
     def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
@@ -62,14 +66,16 @@ class TableEncoder:
             name: fit_codec(name, schema.columns[name], _column(table, name), patient, limits)
             for name in schema.modelled
         }
-        return cls(schema, codecs)
+        return cls(schema, codecs, find_ties(table, codecs, patient, limits))
 
     def encode(self, table: pd.DataFrame) -> Encoded:
         """Return the codes and offsets of a typed table; values without a code of their own go to the nearest."""
-        codes = np.empty((len(table), len(self.codecs)), dtype=np.int64)
-        offsets = np.empty(codes.shape, dtype=np.float32)
+        codes = np.empty((len(table), len(self.layout)), dtype=np.int64)
+        offsets = np.zeros(codes.shape, dtype=np.float32)
         for j, (name, codec) in enumerate(self.codecs.items()):
             codes[:, j], offsets[:, j] = codec.encode(_column(table, name))
+        for j, tie in enumerate(self.ties, start=len(self.codecs)):
+            codes[:, j] = tie.encode(table)
         return Encoded(torch.from_numpy(codes), torch.from_numpy(offsets))
 
     def decode(self, encoded: Encoded) -> pd.DataFrame:
@@ -80,10 +86,35 @@ class TableEncoder:
         """
         codes = encoded.codes.detach().cpu().numpy()
         offsets = encoded.offsets.detach().cpu().numpy()
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {name: self._decode_column(j, codes[:, j], offsets[:, j]) for j, name in enumerate(self.codecs)},
             index=pd.RangeIndex(len(codes)),
         )
+        return self.tied(table, codes)
+
+    def tied(self, table: pd.DataFrame, codes: NDArray[np.int64], given: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the modelled columns with those made equal that the codes of ties say are.
+
+        Arguments:
+            table: (rows, modelled columns) in canonical types.
+            codes: (rows, columns) of the layout.
+            given: which cells stay as they are; by default none, and the second column of each tie repeats the first.
+        """
+        table = table.copy(deep=False)
+        for j, tie in enumerate(self.ties, start=len(self.codecs)):
+            fixed = np.zeros(len(table), dtype=np.bool_) if given is None else given[tie.second].to_numpy()
+            table[tie.second] = self._repeated(table, tie.first, tie.second, (codes[:, j] == 1) & ~fixed)
+            if given is not None:
+                free = fixed & ~given[tie.first].to_numpy()
+                table[tie.first] = self._repeated(table, tie.second, tie.first, (codes[:, j] == 1) & free)
+        return table
+
+    def _repeated(self, table: pd.DataFrame, source: str, target: str, here: NDArray[np.bool_]) -> pd.Series:
+        """Return column `target` with the cells of `source` where they are wanted and valid, and neither is missing."""
+        axis = cast("LineCodec", self.codecs[target]).axis
+        position = axis.positions(table[source])
+        here = here & (position >= axis.low) & (position <= axis.high) & table[target].notna().to_numpy()
+        return table[target].mask(here, axis.cells(np.where(here, position, np.nan)).set_axis(table.index))
 
     def allowed(self, name: str, predicate: Expression) -> NDArray[np.float64]:
         """Return the (cardinality,) share of each code's mass that satisfies a predicate over column `name` alone.
@@ -126,7 +157,7 @@ class TableEncoder:
     def to_dict(self) -> dict[str, Any]:
         """Return all that was learnt as plain JSON data; see `from_dict`."""
         columns = {name: codec.state.model_dump(mode="json") for name, codec in self.codecs.items()}
-        return {"version": _VERSION, "columns": columns}
+        return {"version": _VERSION, "columns": columns, "ties": [[tie.first, tie.second] for tie in self.ties]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], schema: Schema) -> Self:
@@ -136,7 +167,7 @@ class TableEncoder:
             ModelFormatError: `data` is not what `to_dict` returns for a table of this schema.
         """
         remedy = "Restore the model folder from its origin, or fit the model again."
-        if not isinstance(data, dict) or set(data) != {"version", "columns"} or data["version"] != _VERSION:
+        if not isinstance(data, dict) or set(data) != {"version", "columns", "ties"} or data["version"] != _VERSION:
             raise ModelFormatError("encoder.json", f"not an encoder of version {_VERSION}", remedy)
         columns = data["columns"]
         if not isinstance(columns, dict) or set(columns) != set(schema.modelled):
@@ -148,7 +179,11 @@ class TableEncoder:
             except (ValueError, TypeError, ArithmeticError, MemoryError):
                 # The cause may quote values of the file: it is not passed on.
                 raise ModelFormatError(f"encoder.json: columns.{name}", "not a valid codec", remedy) from None
-        return cls(schema, codecs)
+        try:
+            ties = tuple(tie_from_dict(pair, codecs) for pair in data["ties"])
+        except (ValueError, TypeError, LookupError):
+            raise ModelFormatError("encoder.json: ties", "not pairs of columns alike", remedy) from None
+        return cls(schema, codecs, ties)
 
     def _decode_column(self, j: int, codes: NDArray[np.int64], offsets: NDArray[np.float32]) -> pd.Series:
         column = self.layout.columns[j]

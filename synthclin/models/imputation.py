@@ -137,7 +137,7 @@ class Imputer:
         by weight for each copy (resampling); rows whose weight rests on few candidates get more of them first, and
         a pick that breaks a rule of the schema is picked again.
         """
-        names = self.encoder.layout.names
+        names = list(self.encoder.codecs)
         for name in columns or ():
             if name not in names:
                 what = f"{name!r} is not a learnt column"
@@ -145,7 +145,7 @@ class Imputer:
         asked = set(names if columns is None else columns)
         partial = Partial.read(table, self.encoder, asked)
         closed, rows = self._closed(asked, partial), partial.rows
-        codes = np.empty((draws, len(rows), len(names)), dtype=np.int32)
+        codes = np.empty((draws, len(rows), len(self.encoder.layout)), dtype=np.int32)
         offsets = np.empty(codes.shape, dtype=np.float32)
         stuck = np.zeros(len(rows), dtype=np.bool_)
         with track("imputing", total=len(rows), unit="rows") as step:
@@ -166,7 +166,7 @@ class Imputer:
         for j, column in enumerate(self.encoder.layout.columns):
             shut = column.never.copy()
             # Where `missing_when` may hold, an empty cell can be the answer; the rules tell it from a hole.
-            if column.name in asked and column.missing is not None and self._empty_when(column.name) is None:
+            if column.missing is not None and column.name in asked and self._empty_when(column.name) is None:
                 shut[column.missing] = True
             if shut.all() and partial.holes[:, j].any():
                 what = "every level is too rare to be named, so that none can be drawn"
@@ -224,7 +224,7 @@ class Imputer:
         for rule in self.schema.rules:
             settled = given.reindex(columns=sorted(rule.columns), fill_value=False).all(axis=1).to_numpy()
             held &= ~broken[rule.text] | settled
-        for j, name in enumerate(self.encoder.layout.names):
+        for j, name in enumerate(self.encoder.codecs):
             hole = partial.holes[rows, j]
             held &= ~(hole & broken[f"{name} is valid"])
             if (text := self._empty_when(name)) is not None:
@@ -241,7 +241,7 @@ class Imputer:
             free = np.flatnonzero(cells[name].isna())
             drawn = codec.decode(codes[free, j], offsets[free, j])
             filled[name].iloc[free] = drawn.astype(cells[name].dtype).array
-        return pd.DataFrame(filled)
+        return self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
 
     def _finished(self, cells: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         """Return learnt and derived columns; what `missing_when` and `derive` imply never overrides a given cell."""
@@ -265,7 +265,7 @@ class Imputer:
             for name, column in self.schema.columns.items()
             if name not in table and (name in asked or column.derive is not None)
         ]
-        learnt = {*self.encoder.layout.names, *self.schema.computed} & set(finished)
+        learnt = {*self.encoder.codecs, *self.schema.computed} & set(finished)
         return pd.DataFrame(
             {name: finished[name] if name in learnt else table[name] for name in [*table, *added]}, index=table.index
         )

@@ -53,8 +53,8 @@ class Partial:
         cells = _typed(table, encoder)
         codes = encoder.encode(cells).codes
         holes = np.zeros(codes.shape, dtype=np.bool_)
-        for j, column in enumerate(encoder.layout.columns):
-            name, rule = column.name, encoder.schema.columns[column.name].missing_when
+        for j, name in enumerate(encoder.codecs):
+            column, rule = encoder.layout.columns[j], encoder.schema.columns[name].missing_when
             given = cells[name].notna().to_numpy()
             if rule is not None:
                 stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
@@ -67,6 +67,9 @@ class Partial:
             known = given & ~_unheard(name, cells[name], encoder)
             known |= stays & (column.missing is not None)
             codes[torch.from_numpy(~known), j] = -1
+        for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
+            both = cells[[tie.first, tie.second]].notna().all(axis=1).to_numpy()
+            codes[torch.from_numpy(~both), j] = -1
         return cls(cells, codes, holes)
 
     @property

@@ -242,8 +242,8 @@ class CohortSampler:
         learnt by imposing each combination, so that a rare one is known as well as a common one.
         """
         for name in mix:
-            if name not in self.encoder.layout.names:
-                known = ", ".join(self.encoder.layout.names)
+            if name not in self.encoder.codecs:
+                known = ", ".join(self.encoder.codecs)
                 raise ConfigError(f"mix.{name}", "no such column is modelled", f"Choose from {known}.")
         levels = list(product(*mix.values()))
         if len(levels) > MOST_COMBINATIONS:
