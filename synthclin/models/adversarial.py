@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from synthclin.models.drawing import draw
-from synthclin.models.networks import Critic, MaskedGenerator, code_features, is_smooth
+from synthclin.models.features import code_features, is_smooth
+from synthclin.models.networks import Critic, MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood, relativistic_loss, zero_centred_penalty
 from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
 from synthclin.models.standing import Standing, standing

@@ -107,5 +107,5 @@ def draw(
                 soft.append(hard + smooth - smooth.detach())
                 embedding = soft[-1] @ table
         codes.append(chosen)
-        state.push(t, embedding)
+        state.push(t, embedding, chosen if temperature is None else soft[-1])
     return Drawn(torch.stack(codes, dim=1), log_weight, tuple(soft))

@@ -18,7 +18,9 @@ from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
+from synthclin.models.features import is_smooth
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.ridges import MOST, Ridge, find_ridges
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
 from synthclin.schema import Schema
@@ -101,9 +103,10 @@ class ConditionalGAN(Synthesizer):
     def _build(self, layout: Layout) -> None:
         """Set up an untrained network whose columns stand in ascending number of codes."""
         columns: list[ColumnLayout] = [layout.columns[j] for j in self.order_]
-        self.network_ = MaskedGenerator(
-            columns, [self.frequencies_[j] for j in self.order_], self.width, self.blocks, self.dropout
-        ).to(self._device())
+        frequencies = [self.frequencies_[j] for j in self.order_]
+        self.network_ = MaskedGenerator(columns, frequencies, self.ridges_, self.width, self.blocks, self.dropout).to(
+            self._device()
+        )
 
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort)
@@ -114,6 +117,12 @@ class ConditionalGAN(Synthesizer):
             torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
             for j, column in enumerate(layout.columns)
         ]
+        columns = [layout.columns[j] for j in self.order_]
+        frequencies = [self.frequencies_[j] for j in self.order_]
+        protected = max(self.rare_category, self.trim_extremes)
+        self.ridges_ = find_ridges(
+            columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
+        )
         with one_thread(), seeded_modules(self.random_state, "network", device=device):
             self._build(layout)
             record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
@@ -166,10 +175,10 @@ class ConditionalGAN(Synthesizer):
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
-        return tensors, {}
+        tensors |= {f"ridge.{i}": ridge.centres for i, ridge in enumerate(self.ridges_)}
+        return tensors, {"ridges": [[ridge.first, ridge.second] for ridge in self.ridges_]}
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
-        del facts
         misfit = ModelFormatError(
             "weights.safetensors",
             "the tensors do not fit model.json and encoder.json",
@@ -179,6 +188,10 @@ class ConditionalGAN(Synthesizer):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
         self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        try:
+            self.ridges_ = self._ridges(tensors, facts["ridges"], layout)
+        except (LookupError, TypeError, ValueError):
+            raise misfit from None
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -187,6 +200,17 @@ class ConditionalGAN(Synthesizer):
         except RuntimeError:
             raise misfit from None
         self.network_.eval()
+
+    def _ridges(self, tensors: Mapping[str, Tensor], pairs: list[Any], layout: Layout) -> tuple[Ridge, ...]:
+        """Return the bands of a model folder; raises LookupError, TypeError or ValueError where they do not fit."""
+        ridges = tuple(Ridge(first, second, tensors[f"ridge.{i}"]) for i, (first, second) in enumerate(pairs))
+        columns = [layout.columns[j] for j in self.order_]
+        for ridge in ridges:
+            if not (0 <= ridge.first < ridge.second and is_smooth(columns[ridge.first])):
+                raise ValueError("no pair of ordered columns")
+            if ridge.centres.shape != (columns[ridge.second].cardinality,) or len(ridges) > MOST:
+                raise ValueError("not as many centres as codes")
+        return ridges
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:
         """Whether the weights are as large as the parameters say: a forged size is never built."""

@@ -11,77 +11,17 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from scipy.stats import norm
 from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.features import code_basis, code_features, is_smooth
+from synthclin.models.ridges import WIDTHS, Ridge, RidgeTables
 
-__all__ = ["CodeTables", "Critic", "MaskedGenerator", "code_basis", "code_features", "code_positions", "is_smooth"]
+__all__ = ["CodeTables", "Critic", "MaskedGenerator"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
-
-SMOOTH_FROM = 17
-"""An ordered column with at least this many codes gets the smooth head, a smaller one a free logit per code."""
-
-
-# -- what is fixed about a code --------------------------------------------------------------------------------------
-
-
-def code_positions(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return where each code of an ordered column lies in (0, 1): the middle of its share of the cumulative law.
-
-    **Shape:** frequency (codes,) -> (codes,). *Missing* has no place on the line and gets 0.5.
-    """
-    share = frequency.clone()
-    if column.missing is not None:
-        share[column.missing] = 0.0
-    share = share / share.sum().clamp_min(1e-9)
-    positions = share.cumsum(0) - share / 2
-    if column.missing is not None:
-        positions[column.missing] = 0.5
-    return positions.clamp(1e-4, 1 - 1e-4)
-
-
-def _ramps(positions: Tensor, knots: int) -> Tensor:
-    """Piecewise-linear encoding (Gorishniy et al. 2022, arXiv 2203.05556): (codes,) -> (codes, knots) in [0, 1]."""
-    starts = torch.arange(knots) / knots
-    return ((positions[:, None] - starts) * knots).clamp(0, 1)
-
-
-def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, atoms_above: float) -> list[Tensor]:
-    """Return z-score, ramps and flags of an ordered column's codes; *missing* has only its flag."""
-    positions = code_positions(column, frequency)
-    scores = torch.from_numpy(norm.ppf(positions.numpy())).float()
-    present = torch.ones(column.cardinality, 1)
-    flags = []
-    if column.missing is not None:
-        present[column.missing] = 0.0
-        flags.append(1 - present)
-    atoms = torch.from_numpy(column.atoms) & (frequency / frequency.sum() >= atoms_above) & (present[:, 0] > 0)
-    flags.append(torch.eye(column.cardinality)[:, atoms])
-    return [scores[:, None] * present, _ramps(positions, knots) * present, *flags]
-
-
-def is_smooth(column: ColumnLayout) -> bool:
-    """Whether neighbouring codes of a column share strength; unordered or small columns learn each code alone."""
-    return column.kind == "ordered" and column.cardinality >= SMOOTH_FROM
-
-
-def code_features(column: ColumnLayout, frequency: Tensor, knots: int = 8) -> Tensor:
-    """Return the fixed features of each code of a smooth column, (codes, features): what is known before learning."""
-    return torch.cat(_line_features(column, frequency, knots, atoms_above=0.01), dim=1)
-
-
-def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return the basis by which a context tilts the law of a smooth column, (codes, basis).
-
-    A smooth basis of the code's cumulative position (score, its square, twelve ramps, heavy atoms, missing) lets
-    neighbouring bins share strength.
-    """
-    score, *rest = _line_features(column, frequency, knots=12, atoms_above=0.03)
-    return torch.cat([score, score**2 / 2, *rest], dim=1)
 
 
 # -- columns of like size, side by side ------------------------------------------------------------------------------
@@ -195,6 +135,7 @@ class MaskedGenerator(nn.Module):
     Arguments:
         columns: the columns in the order in which they are drawn.
         frequencies: how often each code of each column occurs, (codes,) each.
+        ridges: narrow bands between pairs of columns, see `find_ridges`.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -206,6 +147,7 @@ class MaskedGenerator(nn.Module):
         self,
         columns: Sequence[ColumnLayout],
         frequencies: Sequence[Tensor],
+        ridges: Sequence[Ridge] = (),
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
@@ -222,8 +164,13 @@ class MaskedGenerator(nn.Module):
         outputs = torch.cat([torch.tensor(table.members).repeat_interleave(table.width) for table in self._tables])
         self.enter = MaskedLinear(degrees[:, None] >= inputs)
         self.blocks = nn.ModuleList(MaskedBlock(degrees[:, None] >= degrees, dropout) for _ in range(blocks))
+        self.ridges = RidgeTables(ridges, columns, frequencies)
+        bumps = torch.tensor([second for _, second in self.ridges.pairs], dtype=torch.long)
+        self.heights = len(outputs)
+        outputs = torch.cat([outputs, bumps.repeat_interleave(len(WIDTHS))])
         self.leave = MaskedLinear(outputs[:, None] > torch.cat([degrees, inputs]), zero=True)
-        rows = torch.arange(len(outputs)).split([table.width for table in self._tables for _ in table.members])
+        self.register_buffer("speaks_of", outputs, persistent=False)
+        rows = torch.arange(self.heights).split([table.width for table in self._tables for _ in table.members])
         order = [j for table in self._tables for j in table.members]
         self.rows = {j: slice(int(r[0]), int(r[-1]) + 1) for j, r in zip(order, rows, strict=True)}
         starts, total = {}, 0
@@ -234,6 +181,7 @@ class MaskedGenerator(nn.Module):
         self.register_buffer("starts", torch.tensor([starts[j] for j in range(count)]), persistent=False)
 
     starts: Tensor
+    speaks_of: Tensor  # the column of each line of `leave`: tilts of all columns, then heights of ridges
 
     @property
     def _tables(self) -> list[CodeTables]:
@@ -256,7 +204,16 @@ class MaskedGenerator(nn.Module):
             span = len(t.members) * t.width
             logits.append(t.logits(tilt[:, at : at + span].unflatten(1, (len(t.members), t.width)).transpose(0, 1)))
             at += span
+        for r, (first, second) in enumerate(self.ridges.pairs):
+            group, slot = self.home[second]
+            band = self.ridges.band(r, codes[:, first], tilt[:, self.height_rows(r)])
+            logits[group][slot, :, : band.shape[1]] += band
         return logits
+
+    def height_rows(self, r: int) -> slice:
+        """Return which lines of `leave` are the heights of ridge `r`."""
+        start = self.heights + r * len(WIDTHS)
+        return slice(start, start + len(WIDTHS))
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
@@ -277,7 +234,7 @@ class MaskedGenerator(nn.Module):
 class RowState:
     """Hidden units of rows that are being drawn: after column t only the units of degree t are computed.
 
-    `logits(t)` gives the law of column t, `push(t, embedding)` tells which code it took. Buffers grow by
+    `logits(t)` gives the law of column t, `push(t, embedding, code)` tells which code it took. Buffers grow by
     concatenation where gradients are wanted and in place where they are not.
     """
 
@@ -293,6 +250,7 @@ class RowState:
         ]
         self.embedded = _Growing(len(network.columns) * EMBEDDING)
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
+        self.codes: list[Tensor] = []
 
     def embedding_table(self, t: int) -> Tensor:
         """Return the embeddings of column t's codes, (codes, EMBEDDING)."""
@@ -304,19 +262,29 @@ class RowState:
         network = self.network
         group, slot = network.home[t]
         table, codes = network._tables[group], network.columns[t].cardinality  # noqa: SLF001
-        lines, hidden = network.rows[t], network.enter.out_features
-        tilt = network.leave.bias[lines].expand(rows, -1)
-        if t > 0:
-            end, seen = network.ends[t - 1], hidden + t * EMBEDDING
-            tilt = tilt + self.layers[-1].value @ self.leave[lines, :end].T
-            tilt = tilt + self.embedded.value @ self.leave[lines, hidden:seen].T
+        tilt = self._head(t, rows, network.rows[t])
         tilted = tilt @ table.basis[slot, :codes].T if table.smooth else tilt[:, :codes]
-        return tilted + table.bias[slot, :codes]
+        logits = tilted + table.bias[slot, :codes]
+        for r in network.ridges.of(t):
+            heights = self._head(t, rows, network.height_rows(r))
+            logits = logits + network.ridges.band(r, self.codes[network.ridges.pairs[r][0]], heights)
+        return logits
 
-    def push(self, t: int, embedding: Tensor) -> None:
-        """Tell the embedding, (rows, EMBEDDING), of the code that column t took."""
+    def _head(self, t: int, rows: int, lines: slice) -> Tensor:
+        """Return some lines of `leave` that speak of column t, (rows, lines)."""
+        value = self.network.leave.bias[lines].expand(rows, -1)
+        if t > 0:
+            hidden = self.network.enter.out_features
+            end, seen = self.network.ends[t - 1], hidden + t * EMBEDDING
+            value = value + self.layers[-1].value @ self.leave[lines, :end].T
+            value = value + self.embedded.value @ self.leave[lines, hidden:seen].T
+        return value
+
+    def push(self, t: int, embedding: Tensor, code: Tensor) -> None:
+        """Tell which code column t took, (rows,) or soft (rows, codes), and its (rows, EMBEDDING) embedding."""
         network = self.network
         self.embedded.append(embedding)
+        self.codes.append(code)
         start, end = network.ends[t - 1] if t else 0, network.ends[t]
         if start == end or t == len(network.columns) - 1:
             return

@@ -1,5 +1,6 @@
 """A training that was interrupted anywhere ends with the bytes of one that was not."""
 
+import dataclasses
 import json
 import shutil
 import stat
@@ -12,16 +13,19 @@ import torch
 from synthclin.errors import ModelFormatError, OutputError
 from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, standing, training
 from synthclin.models.checkpoints import FILE
-from synthclin.models.training import Plan
+from synthclin.models.training import plan_for
 from synthclin.models.watch import Watch
 
 from .conftest import SCHEMA, ward
 
-PLAN = Plan(batch=32, epochs=4, patience=2, validation=30, rate=2e-3, polish=8, refinement=4)
+PLAN = dataclasses.replace(
+    plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, polish=8, refinement=4
+)
 MOMENTS = [
     *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
     *(("polish", step) for step in (2, 4, 6, 8, 8)),
     *(("refinement", step) for step in (4, 6, 8, 8)),
+    *(("calibration", step) for step in (1, 1)),
 ]
 
 
@@ -111,7 +115,7 @@ class TestResume:
             lives += 1
             with suppress(KilledError), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
                 model = fit(rows, checkpoint, die)
-        assert (lives, told) == (len(MOMENTS) - 3 + 1, MOMENTS)
+        assert (lives, told) == (len(MOMENTS) - 4 + 1, MOMENTS)
         assert content(model, tmp_path / "resumed") == whole
 
     def test_a_finished_training_is_not_done_again(self, rows, whole, tmp_path, monkeypatch):
@@ -122,7 +126,12 @@ class TestResume:
 
     def test_the_seconds_of_all_lives_count(self, rows, tmp_path):
         killed(rows, tmp_path / "kept", 3)
-        assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {"warm-up", "polish", "refinement"}
+        assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {
+            "warm-up",
+            "polish",
+            "refinement",
+            "calibration",
+        }
 
 
 class TestFile:
@@ -250,9 +259,14 @@ class TestCallback:
         told = []
         model = fit(rows, callback=told.append)
         assert [(moment.phase, moment.step) for moment in told] == MOMENTS
-        assert {moment.phase: moment.total for moment in told} == {"warm-up": 4, "polish": 8, "refinement": 8}
+        assert {moment.phase: moment.total for moment in told} == {
+            "warm-up": 4,
+            "polish": 8,
+            "refinement": 8,
+            "calibration": 1,
+        }
         closing = [moment.figures for moment in told if "detection" in moment.figures]
-        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 3
+        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 4
         assert closing[-1]["validation_nats"] == pytest.approx(model.training_["validation_nats"], abs=1e-4)
         assert all(0 <= moment.figures.get("critic_accuracy", 0.5) <= 1 for moment in told)
         assert [line["phase"] for line in model.training_["history"]] == [moment.phase for moment in told]

@@ -33,13 +33,13 @@ def test_the_record_says_what_happened(model):
     record = model.training_
     assert record["kept"] == "warm-up"
     assert record["history"][0]["validation_nats"] > record["validation_nats"]
-    assert set(record["seconds"]) == {"warm-up"}
+    assert set(record["seconds"]) == {"warm-up", "calibration"}
     assert record["device"] == "cpu"
 
 
 def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
-    assert set(model.training_["seconds"]) == {"warm-up", "polish", "refinement"}
+    assert set(model.training_["seconds"]) == {"warm-up", "polish", "refinement", "calibration"}
     judged = model.training_["refinement"]
     assert judged["passed"] == (model.training_["kept"] == "adversarial")
     if judged["passed"]:

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.drawing import draw
-from synthclin.models.networks import Critic, MaskedGenerator, code_basis, code_features, code_positions, is_smooth
+from synthclin.models.features import code_basis, code_features, code_positions, is_smooth
+from synthclin.models.networks import Critic, MaskedGenerator
+from synthclin.models.ridges import Ridge
 
 
 def column(cardinality, kind="levels", missing=False, atoms=()):
@@ -23,11 +27,13 @@ def column(cardinality, kind="levels", missing=False, atoms=()):
 
 
 def network(cardinalities, seed=0, width=32, kind="levels"):
-    """A network with weights away from their start, so that every path matters."""
+    """A network with weights away from their start, so that every path matters; each smooth pair has a ridge."""
     columns = [column(k, kind, missing=k > 4) for k in cardinalities]
+    smooth = [t for t, about in enumerate(columns) if is_smooth(about)]
+    ridges = [Ridge(a, b, torch.linspace(-2, 2, cardinalities[b])) for a, b in combinations(smooth, 2)]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = MaskedGenerator(columns, [torch.ones(k) for k in cardinalities], width=width)
+        net = MaskedGenerator(columns, [torch.ones(k) for k in cardinalities], ridges, width=width)
         for weights in net.parameters():
             weights.data += 0.3 * torch.randn_like(weights)
     return net.eval()
@@ -64,7 +70,7 @@ def test_drawing_step_by_step_gives_the_laws_of_the_dense_pass(cardinalities, se
             law = state.logits(t, len(codes)).log_softmax(1)
             assert law.shape == (5, cardinalities[t])
             cells.append(law.gather(1, codes[:, t : t + 1])[:, 0])
-            state.push(t, state.embedding_table(t)[codes[:, t]])
+            state.push(t, state.embedding_table(t)[codes[:, t]], codes[:, t])
     assert torch.allclose(torch.stack(cells, 1), net.log_likelihood(codes), atol=1e-4)
 
 

@@ -1,0 +1,54 @@
+"""Calibration: a column keeps only so much of its tilt as rows set aside confirm."""
+
+import torch
+
+from synthclin.models.calibration import calibrate
+from synthclin.models.networks import MaskedGenerator
+from synthclin.models.standing import validation_nats
+from tests.models.test_networks import column, network
+
+
+def overfitted(rows=400, seed=0):
+    """Two columns that truly agree and one that is pure noise, learnt until the training rows are known by heart."""
+    rng = torch.Generator().manual_seed(seed)
+    first = torch.randint(0, 3, (rows,), generator=rng)
+    codes = torch.stack([first, first, torch.randint(0, 4, (rows,), generator=rng)], dim=1)
+    codes = torch.cat([torch.randint(0, 3, (rows, 6), generator=rng), codes], dim=1)
+    columns = [column(int(codes[:, t].max()) + 1) for t in range(codes.shape[1])]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = MaskedGenerator(columns, [torch.ones(c.cardinality) for c in columns], width=64)
+        optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+        for _ in range(150):
+            loss = -net.log_likelihood(codes[: rows // 2]).sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return net.eval(), codes[: rows // 2], codes[rows // 2 :]
+
+
+def test_noise_loses_its_tilt_and_a_copied_column_is_still_told_by_its_twin():
+    net, _, held = overfitted()
+    strengths = calibrate(net, held)
+    assert strengths[8] <= 0.3  # depends on nothing
+    assert strengths[7] > strengths[8]
+    with torch.no_grad():
+        assert net.log_likelihood(held)[:, 7].mean() > -0.3  # its marginal alone would give -1.1
+
+
+def test_rows_set_aside_gain_and_memory_fades():
+    net, learnt, held = overfitted()
+    before = [validation_nats(net, rows) for rows in (learnt, held)]
+    calibrate(net, held)
+    after = [validation_nats(net, rows) for rows in (learnt, held)]
+    assert after[1] < before[1]
+    assert after[1] - after[0] < (before[1] - before[0]) / 2
+
+
+def test_rows_set_aside_never_lose():
+    for seed in range(5):
+        net = network([3, 25, 2, 40], seed, kind="ordered")
+        held = torch.stack([torch.randint(0, k, (50,)) for k in (3, 25, 2, 40)], dim=1)
+        before = validation_nats(net, held)
+        calibrate(net, held)
+        assert validation_nats(net, held) <= before + 1e-4
