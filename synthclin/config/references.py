@@ -25,7 +25,8 @@ def check_references(config: Config, where: str) -> None:
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
         at = f"{where}: evaluation.utility[{i}]"
-        check_columns(task.columns, schema.modelled, at)
+        for key, value in task.model_dump(exclude={"task", "horizon"}, exclude_none=True).items():
+            check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
         if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
             raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
     for i, name in enumerate(config.evaluation.by):

@@ -40,11 +40,11 @@ def replicate(c: Comparison, task: Analysis) -> Score:
         task.name,
         f"Would the declared analysis of '{task.columns[0]}' give the same answer?",
         "higher",
-        f"{_KINDS[task.task]} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, 1 "
-        "where they are the same, below 0 where they are apart (counted as -1 at least), synthetic against as many training "
-        "rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) (Karr et al., "
-        "Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv Confid 7:67-97, "
-        "2016",
+        f"{_KINDS[task.task]} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, "
+        "1 where they are the same, below 0 where they are apart (counted as -1 at least), synthetic against as many "
+        "training rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) "
+        "(Karr et al., Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv "
+        "Confid 7:67-97, 2016",
     )
     found = study(c, task)
     if not found.terms:
