@@ -23,17 +23,7 @@ __all__ = ["check_columns", "check_references", "hint"]
 def check_references(config: Config, where: str) -> None:
     """Refuse names of columns that the schema does not have, and gates that cannot be read."""
     schema = config.table_schema
-    for i, task in enumerate(config.evaluation.utility):
-        at = f"{where}: evaluation.utility[{i}]"
-        for key, value in task.model_dump(exclude={"task", "horizon"}, exclude_none=True).items():
-            check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
-        if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
-            raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
-    for i, name in enumerate(config.evaluation.by):
-        at = f"{where}: evaluation.by[{i}]"
-        check_columns([name], schema.modelled, at)
-        if schema.columns[name].quantity or schema.columns[name].type in {"date", "datetime"}:
-            raise ConfigError(at, f"{name!r} has no levels to form groups", "Name a column of levels.")
+    _check_evaluation(config, where)
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"
@@ -49,6 +39,22 @@ def check_references(config: Config, where: str) -> None:
         except ConfigError as error:
             raise ConfigError(f"{where}: gates[{i}]", error.what, error.remedy) from None
         _check_gate(gate.score, config, f"{where}: gates[{i}]")
+
+
+def _check_evaluation(config: Config, where: str) -> None:
+    """Refuse tasks and groups on columns that the model does not learn."""
+    schema = config.table_schema
+    for i, task in enumerate(config.evaluation.utility):
+        at = f"{where}: evaluation.utility[{i}]"
+        for key, value in task.model_dump(exclude={"task", "horizon"}, exclude_none=True).items():
+            check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
+        if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
+            raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
+    for i, name in enumerate(config.evaluation.by):
+        at = f"{where}: evaluation.by[{i}]"
+        check_columns([name], schema.modelled, at)
+        if schema.columns[name].quantity or schema.columns[name].type in {"date", "datetime"}:
+            raise ConfigError(at, f"{name!r} has no levels to form groups", "Name a column of levels.")
 
 
 def _check_gate(score: str, config: Config, where: str) -> None:
