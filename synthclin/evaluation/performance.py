@@ -11,11 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from synthclin.evaluation.roc import auc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from synthclin.evaluation.learners import Classifier
 
-__all__ = ["brier", "calibration_slope", "chances", "importance_agreement", "macro_auc", "r2"]
+__all__ = ["brier", "calibration_slope", "chances", "importance_agreement", "importances", "macro_auc", "r2"]
 
 _LEAST = 1e-4  # a chance of 0 has no logit
 
@@ -88,3 +90,18 @@ def importance_agreement(first: NDArray[np.float64], second: NDArray[np.float64]
     if not (np.ptp(first) > 0 and np.ptp(second) > 0):
         return 0.0
     return float(stats.spearmanr(first, second).statistic)
+
+
+def importances(figure: Callable[[NDArray[np.float64]], float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (predictors,) what the figure of the first rows loses once a column is shuffled among them.
+
+    Every model sees the same shuffles, so that their differences are its own.
+    """
+    rng = np.random.default_rng(0)
+    whole = figure(x)
+    losses = np.empty(x.shape[1])
+    for j in range(x.shape[1]):
+        changed = x.copy()
+        changed[:, j] = x[rng.permutation(len(x)), j]
+        losses[j] = whole - figure(changed)
+    return losses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import hypot, sqrt
@@ -19,6 +18,7 @@ from synthclin.evaluation.performance import (
     calibration_slope,
     chances,
     importance_agreement,
+    importances,
     macro_auc,
     r2,
 )
@@ -218,7 +218,7 @@ def _fit(problem: _Problem, train: _Rows, test: _Rows, weights: NDArray[np.int64
             name: _Fit(
                 r2(model.predict(test[0]), test[1], weights),
                 unknown,
-                _importances(partial(_explained, model, test[1]), test[0]),
+                importances(partial(_explained, model, test[1]), test[0]),
                 (np.nan, np.nan),
             )
             for name, model in models.items()
@@ -240,27 +240,12 @@ def _try(problem: _Problem, model: Classifier, train: _Rows, test: _Rows, weight
     model.fit(*train)
     p = chances(model, classes, x)
     slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
-    importances = _importances(lambda rows: macro_auc(chances(model, classes, rows), classes, y)[0], x)
-    return _Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), importances, slope)
+    losses = importances(lambda rows: macro_auc(chances(model, classes, rows), classes, y)[0], x)
+    return _Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), losses, slope)
 
 
 def _explained(model: Estimator, y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
     return float(r2(model.predict(x), y, np.ones((1, len(y)), dtype=np.int64))[0])
-
-
-def _importances(figure: Callable[[NDArray[np.float64]], float], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(predictors,) what the figure of the first rows loses once a column is shuffled among them.
-
-    Every model sees the same shuffles, so that their differences are its own.
-    """
-    rng = np.random.default_rng(0)
-    whole = figure(x)
-    losses = np.empty(x.shape[1])
-    for j in range(x.shape[1]):
-        changed = x.copy()
-        changed[:, j] = x[rng.permutation(len(x)), j]
-        losses[j] = whole - figure(changed)
-    return losses
 
 
 def _difference(
