@@ -238,7 +238,13 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
-        synthetic = fitted.model.sample(config.sampling.rows or len(fitted.train), random_state=config.seed)
+        rows = config.sampling.rows or len(fitted.train)
+        synthetic = fitted.model.sample(rows, random_state=config.seed)
+        # Drawn for the scores alone and not kept: what one table shows by chance, five do not.
+        others = [
+            fitted.model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
+            for number in range(1, config.evaluation.draws)
+        ]
         cohorts, facts = {}, []
         for cohort in config.sampling.cohorts:
             seed = stream_seed(config.seed, "cohort", cohort.name)
@@ -246,11 +252,12 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
     with clock.stage("score"):
         report = evaluate(
-            synthetic,
+            [synthetic, *others],
             train=fitted.train,
             holdout=fitted.holdout,
             schema=schema,
             tasks=config.evaluation.utility,
+            by=config.evaluation.by,
             gates=config.gates,
             cohorts=facts,
             random_state=config.seed,

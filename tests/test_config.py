@@ -44,7 +44,7 @@ def test_bounds_in_a_constructor_are_bounds_of_the_config(study, monkeypatch):
         def __init__(self, schema, *, layers: Annotated[int, Field(ge=1, le=3)] = 2) -> None:
             raise NotImplementedError
 
-    monkeypatch.setattr("synthclin.config.MODELS", {"narrow": Narrow})
+    monkeypatch.setattr("synthclin.config.reading.MODELS", {"narrow": Narrow})
     study.config["model"] = {"type": "narrow"}
     study.write()
     assert load(study.path, ["model.layers=3"]).model.parameters == {"layers": 3}
@@ -201,14 +201,12 @@ class TestRefusals:
         ("override", "where"),
         [
             ("protect.dp={epsilon: 3.0}", "protect.dp"),
-            ("evaluation.by=[sex]", "evaluation.by"),
             ("outputs.min_cell=11", "outputs.min_cell"),
             ("engine=ray", "engine"),
             ("data.source=ward.xpt", "data.source"),
             ("data.source=ward.sas7bdat", "data.source"),
             ("data.source=env:OMOP_URL", "data.source"),
             ("data.source=duckdb:///ward.db", "data.source"),
-            ("evaluation.utility=[{task: cox, time: age, event: died}]", "evaluation.utility[0].task"),
         ],
     )
     def test_what_does_not_exist_yet_is_never_ignored(self, study, override, where):

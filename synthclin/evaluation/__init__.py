@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.score import Score
-from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.tasks import Analysis, PredictTask
 
 if TYPE_CHECKING:
     from synthclin.evaluation.scoring import Evaluation, score_table
 
-__all__ = ["Evaluation", "PredictTask", "Score", "score_table"]
+__all__ = ["Analysis", "Evaluation", "PredictTask", "Score", "score_table"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (the names' own types stand under TYPE_CHECKING)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.features import Codebook, Features
 
-__all__ = ["associations", "changes"]
+__all__ = ["associations", "changes", "rank_correlations"]
 
 
 def associations(features: Features, codebook: Codebook, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -29,9 +29,7 @@ def associations(features: Features, codebook: Codebook, values: NDArray[np.floa
     ordered = features.ordered
     out = np.full((len(features), len(features)), np.nan)
     lines, labels = np.flatnonzero(ordered), np.flatnonzero(~ordered)
-    ranks = stats.rankdata(values[:, lines], axis=0, nan_policy="omit") if len(lines) else values[:, lines]
-    present = ~np.isnan(ranks)
-    ranks = np.nan_to_num(ranks - np.nanmean(np.where(present.any(0), ranks, 0.0), axis=0))
+    ranks, present = _ranked(values[:, lines])
     out[np.ix_(lines, lines)] = _spearman(ranks, present)
     codes = codebook.codes(features, values)
     levels = [_levels(codes[:, j], codebook.cardinalities[j]) for j in labels]
@@ -42,6 +40,11 @@ def associations(features: Features, codebook: Codebook, values: NDArray[np.floa
             out[a, b] = out[b, a] = _cramers_v(one_hot.T @ other)
     np.fill_diagonal(out, 1.0)
     return out
+
+
+def rank_correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (columns, columns) Spearman correlations, as `associations` does for ordered columns."""
+    return _spearman(*_ranked(values))
 
 
 def changes(
@@ -75,6 +78,13 @@ def changes(
         "lost": rows(order[change[order] < 0][:most]),
         "invented": rows(order[change[order] > 0][::-1][:most]),
     }
+
+
+def _ranked(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return centred ranks among the observed cells of each column, 0 where missing, and which cells are observed."""
+    ranks = stats.rankdata(values, axis=0, nan_policy="omit") if values.shape[1] else values
+    present = ~np.isnan(ranks)
+    return np.nan_to_num(ranks - np.nanmean(np.where(present.any(0), ranks, 0.0), axis=0)), present
 
 
 def _spearman(ranks: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MIN_CELL", "merged", "small", "told"]
+__all__ = ["MIN_CELL", "merged", "share_told", "small", "told"]
 
 MIN_CELL = 11  # 1/11 is about 0.09, the re-identification limit of EMA policy 0070 and Health Canada
 
@@ -20,6 +20,11 @@ def small(count: int) -> bool:
 def told(count: int) -> int | None:
     """Return the count, or None where it is too small to tell."""
     return None if small(count) else int(count)
+
+
+def share_told(share: float, n: int) -> float | None:
+    """Return a share of `n` real rows, or None where so few have it that their number is not told."""
+    return None if small(round(share * n)) else float(share)
 
 
 def merged(counts: Sequence[int]) -> list[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ from synthclin.patients import patients
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from synthclin.schema import Schema
@@ -23,7 +25,7 @@ __all__ = ["Comparison", "Tables", "subsample"]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The typed tables as they were given, and the training table with each column shuffled on its own."""
+    """The typed tables as given, the first of the synthetic ones, and the training table with each column shuffled."""
 
     synthetic: pd.DataFrame
     train: pd.DataFrame
@@ -39,7 +41,7 @@ class Comparison:
         schema: what the columns mean.
         features: the columns that are judged.
         tables: the typed tables.
-        synthetic: (rows, columns) the table that is judged, as `Features.values`.
+        draws: (rows, columns) of each synthetic table of one model, as `Features.values`; the first is released.
         train: (rows, columns) the rows that the model learnt from.
         holdout: (rows, columns) real rows that the model never saw, or None.
         shuffled: (rows, columns) the training rows, each column shuffled on its own: the floor.
@@ -51,7 +53,7 @@ class Comparison:
     schema: Schema
     features: Features
     tables: Tables
-    synthetic: NDArray[np.float64]
+    draws: tuple[NDArray[np.float64], ...]
     train: NDArray[np.float64]
     holdout: NDArray[np.float64] | None
     shuffled: NDArray[np.float64]
@@ -62,7 +64,7 @@ class Comparison:
     @classmethod
     def of(
         cls,
-        synthetic: pd.DataFrame,
+        synthetic: pd.DataFrame | Sequence[pd.DataFrame],
         *,
         train: pd.DataFrame,
         holdout: pd.DataFrame | None,
@@ -72,14 +74,17 @@ class Comparison:
         """Put typed tables on one footing; a holdout without rows counts as none.
 
         Raises:
-            DataError: a table has no rows, or lacks a column that is judged.
+            DataError: there is no synthetic table, or a table has no rows or lacks a column that is judged.
         """
+        draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
+        if not draws:
+            raise DataError("synthetic tables", "there are none", "Give one or more.")
         if holdout is not None and holdout.empty:
             holdout = None
-        given = {"synthetic table": synthetic, "training table": train}
-        given |= {} if holdout is None else {"holdout table": holdout}
+        given = [("training table", train), *(("synthetic table", draw) for draw in draws)]
+        given += [] if holdout is None else [("holdout table", holdout)]
         judged = schema.modelled
-        for where, table in given.items():
+        for where, table in given:
             if table.empty:
                 raise DataError(where, "it has no rows", "Give a table with rows.")
             absent = [name for name in judged if name not in table.columns]
@@ -88,12 +93,12 @@ class Comparison:
                 raise DataError(where, what, "Add them, or take them out of the schema.")
         rng = numpy_generator(random_state, "evaluation", "shuffle")
         shuffled = pd.DataFrame({name: train[name].iloc[rng.permutation(len(train))].array for name in train.columns})
-        features = Features.of(schema, list(given.values()))
+        features = Features.of(schema, [table for _, table in given])
         return cls(
             schema=schema,
             features=features,
-            tables=Tables(synthetic, train, holdout, shuffled),
-            synthetic=features.values(synthetic),
+            tables=Tables(draws[0], train, holdout, shuffled),
+            draws=tuple(features.values(draw) for draw in draws),
             train=features.values(train),
             holdout=None if holdout is None else features.values(holdout),
             shuffled=features.values(shuffled),
@@ -101,6 +106,30 @@ class Comparison:
             holdout_patients=None if holdout is None else patients(holdout, schema),
             seed=random_state,
         )
+
+    def where(self, column: int, place: float) -> Comparison:
+        """Return the comparison of those rows whose column has the level at `place`; the typed tables stay whole."""
+        train = self.train[:, column] == place
+        holdout, holdout_patients = self.holdout, self.holdout_patients
+        if holdout is not None and holdout_patients is not None:
+            held = holdout[:, column] == place
+            holdout_patients = np.unique(holdout_patients[held], return_inverse=True)[1]
+            holdout = holdout[held] if held.any() else None
+        part = self.train[train]
+        return replace(
+            self,
+            draws=tuple(rows[rows[:, column] == place] for rows in self.draws),
+            train=part,
+            holdout=holdout,
+            shuffled=self.rng("shuffle", column, int(place)).permuted(part, axis=0),
+            train_patients=np.unique(self.train_patients[train], return_inverse=True)[1],
+            holdout_patients=None if holdout is None else holdout_patients,
+        )
+
+    @property
+    def synthetic(self) -> NDArray[np.float64]:
+        """(rows, columns) the synthetic table that is released."""
+        return self.draws[0]
 
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""

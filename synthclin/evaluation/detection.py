@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.intervals import deal
-from synthclin.evaluation.learners import detector, learnable
+from synthclin.evaluation.intervals import Z, deal
+from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import Definition, Interval, Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,20 +22,32 @@ if TYPE_CHECKING:
     from synthclin.evaluation.features import Features
     from synthclin.evaluation.learners import Classifier
 
-__all__ = ["detection"]
+__all__ = ["detection", "logistic_detection"]
+
+Learner = Callable[["Features", "NDArray[np.float64]"], "Classifier"]
 
 MIN_ROWS = 20
 _MOST_ROWS = 5_000
 _FOLDS = 5
+_STEADY = 1_000  # rows of each kind, from which one set is steady enough
 _DRAWS = 3
 
+LOGISTIC = Definition(
+    "fidelity.logistic_detection",
+    "What does the familiar linear detector say?",
+    "higher",
+    "1 - (2 max(0.5, AUC) - 1) of a logistic regression on single columns, cross-validated as detection by trees; a "
+    "familiar figure only (LogisticDetection: sdmetrics.dev)",
+)
 DETECTION = Definition(
     "fidelity.detection",
     "Can a classifier tell synthetic rows from real ones?",
     "lower",
     "AUC of boosted trees, 5-fold cross-validated with all rows of a patient in one fold, synthetic rows against as "
-    "many held-out real rows at schema precision, mean over folds and 3 random sets of synthetic rows; 0.5 is a coin "
-    "toss; Newcombe interval of one set (classifier two-sample test: Lopez-Paz and Oquab, ICLR 2017)",
+    "many held-out real rows at schema precision, mean over folds and a random set of rows of each synthetic table, "
+    "or 3 sets of one table of less than 1,000; 0.5 is a coin toss; Newcombe interval, its synthetic half "
+    "divided by the number of tables "
+    "(classifier two-sample test: Lopez-Paz and Oquab, ICLR 2017)",
 )
 
 
@@ -51,7 +65,7 @@ def detection(c: Comparison) -> Score:
     """Score how well synthetic rows pass for held-out real ones."""
     if len(c.synthetic) < MIN_ROWS or len(c.train) < MIN_ROWS:
         return DETECTION.unassessable(f"A classifier needs {MIN_ROWS} rows of each kind.")
-    by_memory = _mean_area(_runs(c, c.train, c.train_patients, c.synthetic, 1, "train"))
+    by_memory = _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train"))
     if c.holdout is None or c.holdout_patients is None or c.holdout_patients.max() + 1 < MIN_ROWS:
         known = "no holdout" if c.holdout is None else "a holdout of too few patients"
         return DETECTION.unassessable(
@@ -59,16 +73,16 @@ def detection(c: Comparison) -> Score:
             details={"auc_against_train": by_memory},
         )
     holdout, patients = c.holdout, c.holdout_patients
-    runs = _runs(c, holdout, patients, c.synthetic, _DRAWS, "synthetic", explain=True)
-    value, rows = _mean_area(runs), int(runs[0].synthetic.sum())
+    runs = _runs(c, holdout, patients, c.draws, "synthetic", draws=_DRAWS, explain=True)
+    rows = int(runs[0].synthetic.sum())
+    value, interval = _averaged(runs, len(c.draws), int(patients.max()) + 1)
     order = np.argsort(-runs[0].drops, kind="stable")
     return DETECTION.score(
         value,
-        # Several rows of one patient tell little more than one.
-        auc_interval(value, rows, min(rows, int(patients.max()) + 1)),
+        interval,
         n=rows,
-        floor=_mean_area(_runs(c, holdout, patients, c.shuffled, 1, "shuffled")),
-        ceiling=_mean_area(_runs(c, holdout, patients, c.train, _DRAWS, "real")),
+        floor=_mean_area(_runs(c, holdout, patients, [c.shuffled], "shuffled")),
+        ceiling=_mean_area(_runs(c, holdout, patients, [c.train], "real", draws=_DRAWS)),
         notes=[
             "The ceiling is that of real training rows against the holdout.",
             f"A random {rows} of {len(holdout)} holdout rows were used." if rows < len(holdout) else "",
@@ -84,49 +98,80 @@ def detection(c: Comparison) -> Score:
     )
 
 
+def logistic_detection(c: Comparison) -> Score:
+    """Score what the familiar linear detector sees: differences of single columns, nothing between them."""
+    if c.holdout is None or c.holdout_patients is None or min(len(c.holdout), len(c.synthetic)) < MIN_ROWS:
+        return LOGISTIC.unassessable(f"It takes a holdout and {MIN_ROWS} rows of each kind.")
+    real, patients = c.holdout, c.holdout_patients
+
+    def areas(tables: Sequence[NDArray[np.float64]], stream: str) -> list[_Run]:
+        return _runs(c, real, patients, tables, stream, learner=separator)
+
+    runs = areas(c.draws, "logistic")
+    value, interval = _averaged(runs, len(c.draws), int(patients.max()) + 1)
+
+    def familiar(area: float) -> float:
+        return 2 * (1 - max(0.5, area))
+
+    return LOGISTIC.score(
+        familiar(value),
+        Interval(familiar(interval.high), familiar(interval.low)),
+        n=int(runs[0].synthetic.sum()),
+        floor=familiar(_mean_area(areas([c.shuffled], "logistic shuffled"))),
+        ceiling=familiar(_mean_area(areas([c.train], "logistic real"))),
+        notes=[
+            "Shuffled columns score well on it, so it says nothing of how columns go together: no verdict rests on it."
+        ],
+        details={"auc": value},
+    )
+
+
 def _runs(
     c: Comparison,
     real: NDArray[np.float64],
     patients: NDArray[np.int64],
-    other: NDArray[np.float64],
-    draws: int,
+    tables: Sequence[NDArray[np.float64]],
     stream: str,
     *,
+    draws: int = 1,
     explain: bool = False,
+    learner: Learner = detector,
 ) -> list[_Run]:
-    """Cross-validate `draws` random sets of equally many real and other rows; only the first is explained."""
-    n = min(len(real), len(other), _MOST_ROWS)
+    """Cross-validate `draws` random sets of as many real and other rows, from the tables in turn; explain the first."""
+    n = min(len(real), _MOST_ROWS, *map(len, tables))
     runs = []
-    for draw in range(draws):
+    for draw in range(max(draws if n < _STEADY else 1, len(tables))):
         rng = c.rng("detection", stream, draw)
         chosen = np.sort(rng.choice(len(real), n, replace=False)) if len(real) > n else np.arange(n)
-        posing = subsample(other, n, rng)
-        runs.append(_cross_validate(c.features, real[chosen], patients[chosen], posing, rng, explain and draw == 0))
+        posing = subsample(tables[draw % len(tables)], n, rng)
+        values = np.vstack([real[chosen], posing])
+        synthetic = np.arange(len(values)) >= n
+        folds = np.concatenate([_folds(patients[chosen], rng), _folds(np.arange(n), rng)])
+        runs.append(
+            _cross_validate(c.features, values, synthetic, folds, learner, rng if explain and not draw else None)
+        )
     return runs
 
 
 def _cross_validate(
     features: Features,
-    real: NDArray[np.float64],
-    patients: NDArray[np.int64],
-    other: NDArray[np.float64],
-    rng: np.random.Generator,
-    explain: bool,
+    values: NDArray[np.float64],
+    synthetic: NDArray[np.bool_],
+    folds: NDArray[np.int64],
+    learner: Learner,
+    explain: np.random.Generator | None,
 ) -> _Run:
-    values = np.vstack([real, other])
-    synthetic = np.arange(len(values)) >= len(real)
-    folds = np.concatenate([_folds(patients, rng), _folds(np.arange(len(other)), rng)])
     scores = np.zeros(len(values))
     areas, drops = [], []
     for fold in range(_FOLDS):
         held = folds == fold
-        model = detector(features, len(values))
+        model = learner(features, values[~held])
         model.fit(learnable(values[~held]), synthetic[~held])
         scores[held] = model.predict_proba(values[held])[:, 1]
         areas.append(float(auc(scores[held], synthetic[held])[0]))
-        if explain:
-            drops.append(areas[-1] - _areas_without(model, values[held], synthetic[held], rng))
-    drop = np.nanmean(drops, axis=0) if explain else np.zeros(len(features))
+        if explain is not None:
+            drops.append(areas[-1] - _areas_without(model, values[held], synthetic[held], explain))
+    drop = np.nanmean(drops, axis=0) if drops else np.zeros(len(features))
     return _Run(_mean(areas), scores, synthetic, drop)
 
 
@@ -149,6 +194,24 @@ def _areas_without(
         copies[j, :, j] = values[rng.permutation(rows), j]
     scores = model.predict_proba(copies.reshape(-1, columns))[:, 1].reshape(columns, rows)
     return np.array([auc(row, synthetic)[0] for row in scores])
+
+
+def _averaged(runs: list[_Run], tables: int, patients: int) -> tuple[float, Interval]:
+    """Return the mean area and its interval.
+
+    Half the variance of one set is that of the real rows, which all sets share; the other half, that of
+    synthetic rows, is divided by the number of synthetic tables. Where tables differ by more than that, the excess
+    counts as well.
+    """
+    value = _mean_area(runs)
+    rows = int(runs[0].synthetic.sum())
+    # Several rows of one patient tell little more than one.
+    low, high = auc_interval(value, rows, min(rows, patients))
+    one = ((high - low) / (2 * Z)) ** 2
+    between = float(np.var([run.area for run in runs], ddof=1)) if tables > 1 else 0.0
+    excess = Z * sqrt(max(0.0, between - one / 2) / tables)
+    ends = [hypot((end - value) * sqrt((1 + 1 / tables) / 2), excess) for end in (low, high)]
+    return value, Interval(max(0.0, value - ends[0]), min(1.0, value + ends[1]))
 
 
 def _mean_area(runs: list[_Run]) -> float:

@@ -76,6 +76,7 @@ DEFAULT_GATES = (
     Gate("fidelity.marginals", ">=", 0.90, 0.80, _CONVENTION),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
+    Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one law overlap by 0.7 on average"),
     Gate("privacy.copies", "<=", 0.01, 0.02, _CONVENTION),
     Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss"),
 )

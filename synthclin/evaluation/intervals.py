@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["deal", "jackknife", "random_groups", "recentred", "resamples", "wilson"]
+__all__ = ["Z", "deal", "jackknife", "random_groups", "recentred", "resamples", "wilson"]
 
-_Z = 1.959963984540054  # two-sided 95 %
+Z = 1.959963984540054  # two-sided 95 %
 _FEW = 11
 
 
@@ -31,8 +31,8 @@ def wilson(k: int, n: int) -> Interval:
     """
     if n == 0:
         return Interval(nan, nan)
-    middle = (k + _Z**2 / 2) / (n + _Z**2)
-    half = _Z / (n + _Z**2) * sqrt(k * (n - k) / n + _Z**2 / 4)
+    middle = (k + Z**2 / 2) / (n + Z**2)
+    half = Z / (n + Z**2) * sqrt(k * (n - k) / n + Z**2 / 4)
     # At the ends rounding would leave the share itself out.
     return Interval(max(0.0, middle - half) if k else 0.0, min(1.0, middle + half) if k < n else 1.0)
 

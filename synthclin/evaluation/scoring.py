@@ -1,4 +1,4 @@
-"""Judge one synthetic table: every score, and the plain data behind the report's pictures."""
+"""Judge a synthetic table, or several of one model: every score, and the plain data behind the report's pictures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from synthclin.evaluation import detection, fidelity, privacy, sdmetrics, utility, validity
+from synthclin.evaluation import (
+    analyses,
+    detection,
+    marginals,
+    missing,
+    pairs,
+    privacy,
+    propensity,
+    replication,
+    sdmetrics,
+    subgroups,
+    support,
+    utility,
+    validity,
+)
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
-from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.tasks import Analysis, PredictTask
 from synthclin.progress import track
 
 if TYPE_CHECKING:
@@ -26,10 +40,21 @@ __all__ = ["SCORES", "Evaluation", "score_table"]
 # In the order of the report: the first question is whether a row can be real at all.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
     validity.rules,
-    fidelity.marginals,
-    fidelity.pairs,
-    fidelity.missingness,
+    marginals.marginals,
+    marginals.tails,
+    marginals.heaping,
+    marginals.rare_levels,
+    pairs.pairs,
+    pairs.triples,
+    pairs.association_changes,
+    pairs.unseen_pairs,
+    missing.missingness,
+    missing.missing_dependence,
+    propensity.propensity,
+    support.precision,
+    support.recall,
     detection.detection,
+    detection.logistic_detection,
     privacy.copies,
     privacy.membership,
     sdmetrics.quality,
@@ -55,27 +80,32 @@ class Evaluation:
 
 
 def score_table(
-    synthetic: pd.DataFrame,
+    synthetic: pd.DataFrame | Sequence[pd.DataFrame],
     *,
     train: pd.DataFrame,
     holdout: pd.DataFrame | None = None,
     schema: Schema,
-    tasks: Sequence[PredictTask] = (),
+    tasks: Sequence[PredictTask | Analysis] = (),
+    by: Sequence[str] = (),
     random_state: int = 0,
 ) -> Evaluation:
     """Judge a synthetic table against the rows that its model learnt from and rows that it never saw.
 
     Arguments:
-        synthetic: the table to judge; all tables are typed as `conform` returns them.
+        synthetic: the table to judge, or several drawn from one model, the released one first: likeness, detection
+            and usefulness are means over all of them, rules and privacy those of the first. All tables are typed as
+            `conform` returns them.
         train: the real rows that the model learnt from.
         holdout: real rows that the model never saw; without them detection, utility and membership are not assessable.
         schema: what the columns mean.
-        tasks: what utility is measured by; without any, each column with the role event or outcome is predicted.
+        tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
+            the role event or outcome is predicted.
+        by: columns of levels, in whose groups the headline scores are computed again.
         random_state: the same number gives the same scores, whatever the number of cores.
 
     Raises:
         DataError: a table has no rows or lacks a column.
-        ConfigError: a task names no column that is modelled.
+        ConfigError: a task or `by` names a column that it cannot use.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -92,12 +122,22 @@ def score_table(
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
         chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
+        jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [*SCORES]
+        # What is misspelt is refused before the work starts.
         for task in chosen:
-            utility.target(comparison, task)  # a misspelt one is refused before the work starts
-        jobs: list[Callable[[Comparison], Score]] = [*SCORES, *(partial(utility.predict, task=t) for t in chosen)]
-        scores = []
+            if isinstance(task, PredictTask):
+                utility.target(comparison, task)
+                jobs.append(partial(utility.predict, task=task))
+            else:
+                analyses.study(comparison, task)
+                jobs.append(partial(replication.replicate, task=task))
+        for name in by:
+            subgroups.grouping(comparison, name)
+            jobs.append(partial(subgroups.subgroups, by=name))
+        scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
-                scores.append(job(comparison))
+                found = job(comparison)
+                scores += (found,) if isinstance(found, Score) else found
                 step(1, note=scores[-1].name)
         return Evaluation(tuple(scores), sections(comparison, scores))

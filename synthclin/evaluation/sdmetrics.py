@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import deal, random_groups
+from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Definition, Interval, Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.features import Feature, Features
+    from synthclin.evaluation.features import Feature
 
 __all__ = ["diagnostic", "metadata", "plain_table", "quality"]
 
@@ -24,6 +27,10 @@ _TABLE = "table"
 _MOST_ROWS = 10_000
 _GROUPS = 5
 _FEW_ROWS = 1_000
+_MOST_COLUMNS = 50
+_FEW_COLUMNS = 20
+_ROUNDS = 2
+_Figure = Callable[["NDArray[np.float64]", "NDArray[np.float64]"], float]
 _Report = Literal["QualityReport", "DiagnosticReport"]
 
 QUALITY = Definition(
@@ -57,29 +64,63 @@ def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -
     def some(rows: NDArray[np.float64], stream: str, most: int = _MOST_ROWS) -> NDArray[np.float64]:
         return subsample(rows, most, c.rng(definition.name, stream))
 
+    # SDMetrics looks at each pair of columns, at hundreds of pairs a second.
+    columns = np.arange(len(c.features))
+    if len(columns) > _FEW_COLUMNS:
+        columns = c.rng(definition.name, "columns").permutation(columns)[:_MOST_COLUMNS]
     train, synthetic = some(c.train, "train"), some(c.synthetic, "synthetic")
-    value, properties = _generate(report, c.features, train, synthetic)
+    value, properties = _generate(report, c.features, columns, train, synthetic)
     if np.isnan(value):
         return definition.unassessable("SDMetrics could not compute it on these rows.", n=len(synthetic))
-    few = some(c.train, "few", _FEW_ROWS)
+    few = columns[:_FEW_COLUMNS]
+
+    def figure(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        return _generate(report, c.features, few, real, other)[0]
+
+    floor, ceiling = _references(c, definition.name, figure)
+    rng = c.rng(definition.name, "groups")
     return definition.score(
         value,
-        _interval(report, c, value, synthetic, few),
+        _interval(figure, value, some(c.train, "few", _FEW_ROWS), synthetic, rng),
         n=len(synthetic),
-        floor=_generate(report, c.features, few, some(c.shuffled, "shuffled", _FEW_ROWS))[0],
-        ceiling=None if c.holdout is None else _generate(report, c.features, train, some(c.holdout, "holdout"))[0],
-        notes=[note, f"A random {len(synthetic)} rows were used." if len(synthetic) < len(c.synthetic) else ""],
+        floor=np.clip(value + floor, 0, 1),
+        ceiling=np.clip(value + ceiling, 0, 1),
+        notes=[
+            note,
+            f"A random {len(synthetic)} rows were used." if len(synthetic) < len(c.synthetic) else "",
+            f"A random {len(columns)} of {len(c.features)} columns were used."
+            if len(columns) < len(c.features)
+            else "",
+            "Floor and ceiling: the figure and what shuffled and fresh rows score more than as many synthetic ones.",
+        ],
         details={"properties": properties},
     )
 
 
+def _references(c: Comparison, stream: str, figure: _Figure) -> tuple[float, float]:
+    """Return by how much shuffled and fresh real rows score more than as many synthetic ones, against the same rows."""
+    n = fair_size(c, _FEW_ROWS)
+    gaps = []
+    for r in range(_ROUNDS):
+        rng = c.rng(stream, "round", r)
+        half, rest = halved(c, n, rng)
+        apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
+        own, floor = (figure(half, rows) for rows in (subsample(c.synthetic, n, rng), apart))
+        gaps.append((floor - own, figure(half, rest) - own if len(rest) else np.nan))
+    floor, ceiling = np.mean(gaps, axis=0)
+    return float(floor), float(ceiling)
+
+
 def _interval(
-    report: _Report, c: Comparison, value: float, synthetic: NDArray[np.float64], real: NDArray[np.float64]
+    figure: _Figure,
+    value: float,
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> Interval:
     """Return an interval from groups of synthetic rows; large groups are cut short, for SDMetrics takes its time."""
-    rng = c.rng("sdmetrics", report, "groups")
     hands = [subsample(synthetic[hand], _FEW_ROWS, rng) for hand in deal(len(synthetic), _GROUPS, rng)]
-    scores = [_generate(report, c.features, real, hand)[0] for hand in hands if len(hand) > 1]
+    scores = [figure(real, hand) for hand in hands if len(hand) > 1]
     known = np.array([score for score in scores if not np.isnan(score)])
     if len(known) < 2:
         return Interval(0.0, 1.0)
@@ -89,19 +130,24 @@ def _interval(
 
 
 def _generate(
-    report: _Report, features: Features, real: NDArray[np.float64], synthetic: NDArray[np.float64]
+    report: _Report,
+    features: Features,
+    columns: NDArray[np.intp],
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
 ) -> tuple[float, dict[str, Any]]:
-    """Return the overall score and that of each property; NaN where SDMetrics has none."""
+    """Return the overall score of some columns and that of each property; NaN where SDMetrics has none."""
     from sdmetrics import reports  # noqa: PLC0415 (brings plotly along and takes seconds)
 
     generated = getattr(reports, report)()
+    chosen = Features(tuple(features.columns[j] for j in columns))
     with warnings.catch_warnings():
         # Constant columns and empty sets of pairs: SDMetrics scores them NaN, warns, and leaves them out of its means.
         warnings.simplefilter("ignore")
         generated.generate(
-            {_TABLE: plain_table(features, real)},
-            {_TABLE: plain_table(features, synthetic)},
-            metadata(features),
+            {_TABLE: plain_table(chosen, real[:, columns])},
+            {_TABLE: plain_table(chosen, synthetic[:, columns])},
+            metadata(chosen),
             verbose=False,
         )
         properties = generated.get_properties()

@@ -42,7 +42,7 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
         "marginals": marginal_panels(c),
         "table_one": table_one(c),
     }
-    pairs = details.get("fidelity.pairs", {})
+    pairs = details.get("fidelity.associations", {})
     if "real" in pairs:
         out["pairs"] = {key: pairs[key] for key in ("columns", "real", "synthetic")}
     for key, name in (("detection", "fidelity.detection"), ("membership", "privacy.membership")):

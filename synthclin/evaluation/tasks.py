@@ -1,15 +1,30 @@
-"""What an analyst will do with the table: the tasks that utility is measured by."""
+"""What an analyst will do with the table: predictions that utility is measured by, analyses that are run again."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["PredictTask"]
+__all__ = [
+    "Analysis",
+    "CompareTask",
+    "CoxTask",
+    "LinearTask",
+    "LogisticTask",
+    "PredictTask",
+    "SurvivalTask",
+    "Task",
+]
+
+Covariates = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 
 
-class PredictTask(BaseModel):
+class _Task(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PredictTask(_Task):
     """Predict one column from the others.
 
     Columns of the roles time, event and outcome are known only after the
@@ -20,8 +35,6 @@ class PredictTask(BaseModel):
         'utility.died'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     task: Literal["predict"] = "predict"
     target: str
 
@@ -29,3 +42,107 @@ class PredictTask(BaseModel):
     def name(self) -> str:
         """The name of the score."""
         return f"utility.{self.target}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all scores of the task."""
+        return self.name, f"calibration.{self.target}", f"importance.{self.target}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs."""
+        return (self.target,)
+
+
+class _Analysis(_Task):
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs, the target first."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The name of the score."""
+        return f"inference.{self.task}.{self.columns[0]}"  # type: ignore[attr-defined]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all scores of the analysis."""
+        return (self.name,)
+
+
+class _Regression(_Analysis):
+    target: str
+    covariates: Covariates
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.target, *self.covariates
+
+
+class LinearTask(_Regression):
+    """Linear regression of a number on covariates."""
+
+    task: Literal["linear"] = "linear"
+
+
+class LogisticTask(_Regression):
+    """Logistic regression of a column of two levels on covariates; the odds are those of the last level."""
+
+    task: Literal["logistic"] = "logistic"
+
+
+class CoxTask(_Analysis):
+    """Cox regression of the time to an event on covariates.
+
+    `event` is a column of two levels or of 0 and 1, of which the last is the event.
+
+    Example:
+        >>> CoxTask(time="follow_up", event="died", covariates=["age", "sex"]).name
+        'inference.cox.died'
+    """
+
+    task: Literal["cox"] = "cox"
+    time: str
+    event: str
+    covariates: Covariates
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs, the event first."""
+        return self.event, self.time, *self.covariates
+
+
+class SurvivalTask(_Analysis):
+    """Kaplan-Meier survival and restricted mean survival time up to `horizon`, in each group of `by`.
+
+    Without a `horizon` it is the last time at which 10 real patients of each group are at risk.
+    """
+
+    task: Literal["survival"] = "survival"
+    time: str
+    event: str
+    by: str | None = None
+    horizon: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs, the event first."""
+        return (self.event, self.time) if self.by is None else (self.event, self.time, self.by)
+
+
+class CompareTask(_Analysis):
+    """Difference between the groups of `by`: of means of a number (Welch), or of the share of each level."""
+
+    task: Literal["compare"] = "compare"
+    target: str
+    by: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it needs, the target first."""
+        return self.target, self.by
+
+
+Analysis = LinearTask | LogisticTask | CoxTask | SurvivalTask | CompareTask
+Task = Annotated[PredictTask | Analysis, Field(discriminator="task")]

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from math import hypot, sqrt
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
-from synthclin.evaluation.intervals import recentred, resamples
+from synthclin.evaluation.intervals import Z, recentred, resamples
 from synthclin.evaluation.learners import classifiers, learnable, regressors
-from synthclin.evaluation.roc import auc
+from synthclin.evaluation.performance import (
+    brier,
+    calibration_slope,
+    chances,
+    importance_agreement,
+    importances,
+    macro_auc,
+    r2,
+)
 from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.evaluation.tasks import PredictTask
 
@@ -19,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.learners import Classifier
+    from synthclin.evaluation.learners import Classifier, Estimator
     from synthclin.schema import Schema
 
 __all__ = ["default_tasks", "predict", "target"]
@@ -29,15 +39,11 @@ _MIN_CLASS = 5  # holdout rows of a class, below which its AUC is noise
 _MOST_CLASSES = 10
 _MOST_ROWS = 10_000
 _BOOTSTRAP = 200
+_MIN_COLUMNS = 5
+_TOP = 10
+_LISTED = 20
 _Rows = tuple["NDArray[np.float64]", "NDArray[np.float64]"]  # predictors and target
 _LATER_ROLES = {"entity", "time", "event", "outcome"}
-
-_QUESTION = "Does a model trained on the synthetic table predict '{}' for real patients as well as one trained on real?"
-_METHOD = (
-    "{measure} of boosted trees and a {linear} model on the holdout, trained on synthetic rows minus trained on as "
-    "many real rows, mean of the two; interval from 200 bootstrap samples of the holdout, paired "
-    "(train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,62 +96,251 @@ def target(c: Comparison, task: PredictTask) -> int:
     return c.features.names.index(task.target)
 
 
-def predict(c: Comparison, task: PredictTask) -> Score:
-    """Score how useful the table is for one prediction task.
+def predict(c: Comparison, task: PredictTask) -> tuple[Score, ...]:
+    """Score how useful the table is for one prediction task: discrimination, calibration, and importance of columns.
 
     Raises:
         ConfigError: the target is no column that is judged.
     """
     problem = _problem(c, task)
-    measure, kind = ("R2", "ridge") if problem.classes is None else ("AUC", "logistic")
-    if problem.classes is not None and len(problem.classes) > 2:
-        measure = "AUC (mean of each class against the others)"
-    if problem.log:
-        measure = "R2 on the log(1 + y) scale"
-    definition = Definition(
-        task.name, _QUESTION.format(task.target), "higher", _METHOD.format(measure=measure, linear=kind)
-    )
+    definitions = _definitions(task, problem)
     reason = _why_not(c, problem)
     if reason or c.holdout is None or c.holdout_patients is None:
-        return definition.unassessable(reason)
-    x, y = problem.rows(c.holdout)
-    size = min(*(int(problem.known(rows).sum()) for rows in (c.train, c.synthetic)), _MOST_ROWS)
+        return tuple(definition.unassessable(reason) for definition in definitions)
+    test = problem.rows(c.holdout)
+    size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.draws)), _MOST_ROWS)
     # The first sample is the holdout itself.
-    whole = np.ones((1, len(y)), dtype=np.int64)
     clusters = np.unique(c.holdout_patients[problem.known(c.holdout)], return_inverse=True)[1]
-    weights = np.vstack([whole, resamples(len(y), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters)])
-    figures: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for source, table in {"synthetic": c.synthetic, "real": c.train, "shuffled": c.shuffled}.items():
-        rows = _draw(problem.rows(table), size, c.rng(task.name, source))
-        figures[source] = _performances(problem, rows, (x, y), weights)
-    gaps = {
-        source: np.mean([figures[source][learner] - figures["real"][learner] for learner in figures["real"]], axis=0)
-        for source in ("synthetic", "shuffled")
+    weights = np.vstack(
+        [
+            np.ones((1, len(test[1])), dtype=np.int64),
+            resamples(len(test[1]), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters),
+        ]
+    )
+
+    def fitted(rows: NDArray[np.float64], *stream: str | int) -> dict[str, _Fit]:
+        return _fit(problem, _draw(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
+
+    draws = [fitted(rows, "synthetic", i) for i, rows in enumerate(c.draws)]
+    real, shuffled = fitted(c.train, "real"), fitted(c.shuffled, "shuffled")
+    notes = [
+        f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
+        "All synthetic rows are of one class, so nothing can be learnt from them."
+        if problem.classes is not None and len(np.unique(problem.rows(c.synthetic)[1])) < 2
+        else "",
+    ]
+    details = {
+        "measure": _measure(problem),
+        "learners": [
+            {"learner": name, "synthetic": np.mean([fits[name].performance[0] for fits in draws])}
+            | {source: fits[name].performance[0] for source, fits in {"real": real, "shuffled": shuffled}.items()}
+            for name in real
+        ],
+        "predictors": problem.features.names,
+        "rows": {"train": size, "test": len(test[1])},
     }
-    value, replicates = float(gaps["synthetic"][0]), gaps["synthetic"][1:]
+    discrimination = _difference(definitions[0], draws, real, shuffled, "performance", len(test[1]), notes, details)
+    calibration = (
+        _difference(definitions[1], draws, real, shuffled, "brier", len(test[1]), notes, _calibrations(draws, real))
+        if problem.classes is not None
+        else definitions[1].unassessable("Calibration is of chances, and the target is a number.")
+    )
+    half = _draw(problem.rows(c.train), size, c.rng(task.name, "halves"))
+    halves = [_fit(problem, (half[0][i::2], half[1][i::2]), test, weights[:1]) for i in range(2)]
+    return discrimination, calibration, _importance(definitions[2], problem, draws, real, shuffled, halves)
+
+
+def _definitions(task: PredictTask, problem: _Problem) -> tuple[Definition, Definition, Definition]:
+    linear = "ridge" if problem.classes is None else "logistic"
+    learners = f"boosted trees, a random forest and a {linear} model"
+    paired = "interval from 200 bootstrap samples of the holdout, paired, with the variance between synthetic tables"
+    source = "train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633"
+    return (
+        Definition(
+            task.name,
+            f"Does a model trained on the synthetic table predict '{task.target}' for real patients as well as one "
+            "trained on real?",
+            "higher",
+            f"{_measure(problem)} of {learners} on the holdout, trained on synthetic rows minus trained on as many "
+            f"real rows, mean of the learners; {paired} ({source})",
+        ),
+        Definition(
+            f"calibration.{task.target}",
+            f"Are the chances of '{task.target}' that a model learns from the synthetic table right for real patients?",
+            "lower",
+            f"Brier score of {learners} on the holdout, trained on synthetic rows minus trained on as many real rows, "
+            f"mean of the learners; {paired} ({source}; Brier, Mon Weather Rev 78:1-3, 1950)",
+        ),
+        Definition(
+            f"importance.{task.target}",
+            f"Do the same columns predict '{task.target}'?",
+            "higher",
+            "Spearman's correlation of the importances of columns, synthetic against real training, mean of the "
+            f"learners; importance is the loss in {_measure(problem)} on the holdout once the column is shuffled "
+            "(Breiman, Mach Learn 45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, "
+            "Psychometrika 65:23-28, 2000)",
+        ),
+    )
+
+
+def _measure(problem: _Problem) -> str:
+    if problem.classes is None:
+        return "R2 on the log(1 + y) scale" if problem.log else "R2"
+    return "AUC" if len(problem.classes) == 2 else "AUC (mean of each class against the others)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """One learner, fitted and tried on the holdout.
+
+    Arguments:
+        performance: (samples,) AUC or R2, for each weighting of the holdout.
+        brier: (samples,) Brier score; NaN where the target is a number.
+        importance: (predictors,) what shuffling a column costs.
+        slope: calibration slope, and intercept, of the last of two classes; else NaN.
+    """
+
+    performance: NDArray[np.float64]
+    brier: NDArray[np.float64]
+    importance: NDArray[np.float64]
+    slope: tuple[float, float]
+
+
+def _fit(problem: _Problem, train: _Rows, test: _Rows, weights: NDArray[np.int64]) -> dict[str, _Fit]:
+    """Fit each learner and try it."""
+    x, y = learnable(train[0]), train[1]
+    unknown = np.full(len(weights), np.nan)
+    if problem.classes is None:
+        models = regressors(problem.features, x)
+        for model in models.values():
+            model.fit(x, y)
+        return {
+            name: _Fit(
+                r2(model.predict(test[0]), test[1], weights),
+                unknown,
+                importances(partial(_explained, model, test[1]), test[0]),
+                (np.nan, np.nan),
+            )
+            for name, model in models.items()
+        }
+    return {
+        name: _try(problem, model, (x, y), test, weights) for name, model in classifiers(problem.features, x).items()
+    }
+
+
+def _try(problem: _Problem, model: Classifier, train: _Rows, test: _Rows, weights: NDArray[np.int64]) -> _Fit:
+    classes = problem.classes
+    assert classes is not None
+    x, y = test
+    only = np.unique(train[1])
+    if len(only) < 2:
+        sure = (classes == only[0]).astype(np.float64) * np.ones((len(y), 1))
+        none = np.zeros(x.shape[1])
+        return _Fit(np.full(len(weights), 0.5), brier(sure, classes, y, weights), none, (np.nan, np.nan))
+    model.fit(*train)
+    p = chances(model, classes, x)
+    slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
+    losses = importances(lambda rows: macro_auc(chances(model, classes, rows), classes, y)[0], x)
+    return _Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), losses, slope)
+
+
+def _explained(model: Estimator, y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+    return float(r2(model.predict(x), y, np.ones((1, len(y)), dtype=np.int64))[0])
+
+
+def _difference(
+    definition: Definition,
+    draws: list[dict[str, _Fit]],
+    real: dict[str, _Fit],
+    shuffled: dict[str, _Fit],
+    figure: Literal["performance", "brier"],
+    n: int,
+    notes: list[str],
+    details: dict[str, Any],
+) -> Score:
+    """Score trained on synthetic minus trained on real."""
+
+    def gap(fits: dict[str, _Fit]) -> NDArray[np.float64]:
+        mean: NDArray[np.float64] = np.mean(
+            [getattr(fits[name], figure) - getattr(real[name], figure) for name in real], axis=0
+        )
+        return mean
+
+    gaps = np.array([gap(fits) for fits in draws])
+    value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
     known = replicates[~np.isnan(replicates)]
     interval = recentred(value, known, -np.inf, np.inf) if len(known) else Interval(np.nan, np.nan)
+    if len(gaps) > 1:
+        # All tables are tried on one holdout; they differ by chance of their own.
+        between = Z * float(gaps[:, 0].std(ddof=1)) / sqrt(len(gaps))
+        interval = Interval(value - hypot(interval.low - value, between), value + hypot(interval.high - value, between))
     return definition.score(
         value,
         interval,
-        n=len(y),
-        floor=float(gaps["shuffled"][0]),
+        n=n,
+        floor=float(gap(shuffled)[0]),
         ceiling=0.0,
-        notes=[
-            "The ceiling is 0 by definition: what real training rows reach is subtracted.",
-            f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
-            "All synthetic rows are of one class, so nothing can be learnt from them."
-            if problem.classes is not None and len(np.unique(problem.rows(c.synthetic)[1])) < 2
-            else "",
-        ],
+        notes=["The ceiling is 0 by definition: what real training rows reach is subtracted.", *notes],
+        details=details,
+    )
+
+
+def _calibrations(draws: list[dict[str, _Fit]], real: dict[str, _Fit]) -> dict[str, Any]:
+    sources = {"synthetic": draws, "real": [real]}
+    return {
+        "learners": [
+            {"learner": name}
+            | {
+                source: {
+                    "brier": np.mean([fits[name].brier[0] for fits in tables]),
+                    "slope": np.mean([fits[name].slope[0] for fits in tables]),
+                    "intercept": np.mean([fits[name].slope[1] for fits in tables]),
+                }
+                for source, tables in sources.items()
+            }
+            for name in real
+        ]
+    }
+
+
+def _importance(
+    definition: Definition,
+    problem: _Problem,
+    draws: list[dict[str, _Fit]],
+    real: dict[str, _Fit],
+    shuffled: dict[str, _Fit],
+    halves: list[dict[str, _Fit]],
+) -> Score:
+    """Score whether models that learnt from synthetic rows lean on the same columns."""
+    columns = len(problem.columns)
+    if columns < _MIN_COLUMNS:
+        return definition.unassessable(f"Ranks of fewer than {_MIN_COLUMNS} columns say little.")
+
+    def agreement(first: dict[str, _Fit], second: dict[str, _Fit]) -> float:
+        return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
+
+    value = float(np.mean([agreement(fits, real) for fits in draws]))
+    error = sqrt((1 + min(value**2, 1) / 2) / (columns - 3))
+    middle = np.arctanh(np.clip(value, -0.999, 0.999))
+    low, high = np.tanh([middle - Z * error, middle + Z * error])
+    means = {
+        source: np.mean([fits[name].importance for fits in tables for name in real], axis=0)
+        for source, tables in {"synthetic": draws, "real": [real]}.items()
+    }
+    top = {source: set(np.argsort(-mean, kind="stable")[:_TOP].tolist()) for source, mean in means.items()}
+    return definition.score(
+        value,
+        Interval(min(low, value), max(high, value)),
+        n=columns,
+        floor=agreement(shuffled, real),
+        ceiling=agreement(*halves),
+        notes=["The ceiling is the agreement of models that learnt from two halves of the real rows."],
         details={
-            "measure": measure,
-            "learners": [
-                {"learner": learner} | {source: figures[source][learner][0] for source in figures}
-                for learner in figures["real"]
+            "shared_top": len(top["synthetic"] & top["real"]) / min(_TOP, columns),
+            "columns": [
+                {"column": problem.features.names[j]} | {source: mean[j] for source, mean in means.items()}
+                for j in np.argsort(-means["real"], kind="stable")[:_LISTED]
             ],
-            "predictors": problem.features.names,
-            "rows": {"train": size, "test": len(y)},
         },
     )
 
@@ -176,7 +371,8 @@ def _why_not(c: Comparison, problem: _Problem) -> str:
         return "No column is left to predict from."
     if problem.classes is not None and len(problem.classes) < 2:
         return f"Fewer than two classes are held by {_MIN_CLASS} training and {_MIN_CLASS} holdout rows."
-    for name, rows in {"holdout": c.holdout, "training": c.train, "synthetic": c.synthetic}.items():
+    tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.draws)]
+    for name, rows in tables:
         y = problem.rows(rows)[1]
         if len(y) < _MIN_ROWS:
             return f"Fewer than {_MIN_ROWS} {name} rows have a known target."
@@ -189,40 +385,3 @@ def _draw(rows: _Rows, size: int, rng: np.random.Generator) -> _Rows:
     x, y = rows
     chosen = np.sort(rng.choice(len(y), size, replace=False))
     return x[chosen], y[chosen]
-
-
-def _performances(problem: _Problem, train: _Rows, test: _Rows, weights: NDArray[np.int64]) -> dict[str, Any]:
-    """Return (samples,) per learner: how well it predicts the test rows, for each weighting of them."""
-    x, y = learnable(train[0]), train[1]
-    if problem.classes is None:
-        return {
-            name: _r2(model.fit(x, y).predict(test[0]), test[1], weights)
-            for name, model in regressors(problem.features, x).items()
-        }
-    models = classifiers(problem.features, x)
-    if len(np.unique(y)) < 2:
-        return dict.fromkeys(models, np.full(len(weights), 0.5))
-    return {name: _macro_auc(model.fit(x, y), problem.classes, test, weights) for name, model in models.items()}
-
-
-def _macro_auc(
-    model: Classifier, classes: NDArray[np.float64], test: _Rows, weights: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Average over classes the AUC of one against the others; a class that was never learnt scores 0.5."""
-    x, y = test
-    chances = dict(zip(model.classes_.tolist(), model.predict_proba(x).T, strict=True))
-    # Of two classes, one says it all.
-    judged = classes[1:] if len(classes) == 2 else classes
-    areas = [auc(chances.get(k, np.zeros(len(y))), y == k, weights) for k in judged.tolist()]
-    mean: NDArray[np.float64] = np.mean(areas, axis=0)
-    return mean
-
-
-def _r2(predicted: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-    mean = weights @ y / weights.sum(axis=1)
-    spread = weights @ y**2 - weights.sum(axis=1) * mean**2
-    errors = weights @ (y - predicted) ** 2
-    explained: NDArray[np.float64] = 1 - np.divide(
-        errors, spread, out=np.full(len(weights), np.nan), where=spread > 1e-12
-    )
-    return explained

@@ -23,7 +23,7 @@ _CHANGED = 0.10  # a change of an association worth a word
 
 def associations_figure(report: Report, pictures: Pictures) -> Figure | None:
     """Return heat maps of the associations and their difference, with the links that changed most."""
-    score = report.find("fidelity.pairs")
+    score = report.find("fidelity.associations")
     names, real, synthetic = pictures.pairs.columns, pictures.pairs.real, pictures.pairs.synthetic
     if score is None or len(names) < 2:
         return None

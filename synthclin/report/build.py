@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from synthclin.documents import dump_json, validate
 from synthclin.evaluation import score_table
 from synthclin.evaluation.gates import default_gates, judge, parse_gate
@@ -14,9 +16,7 @@ from synthclin.report.report import Report
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
-    from synthclin.evaluation import PredictTask
+    from synthclin.evaluation import Analysis, PredictTask
     from synthclin.report.parts import CohortFacts
     from synthclin.schema import Schema
 
@@ -24,12 +24,13 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    synthetic: pd.DataFrame,
+    synthetic: pd.DataFrame | Sequence[pd.DataFrame],
     *,
     train: pd.DataFrame,
     holdout: pd.DataFrame | None = None,
     schema: Schema,
-    tasks: Sequence[PredictTask] = (),
+    tasks: Sequence[PredictTask | Analysis] = (),
+    by: Sequence[str] = (),
     gates: Sequence[str] | None = None,
     cohorts: Sequence[CohortFacts] = (),
     random_state: int = 0,
@@ -38,11 +39,15 @@ def evaluate(
     """Judge a synthetic table, whoever made it, and return the report.
 
     Arguments:
-        synthetic: the table to judge; all tables are typed as `synthclin.read_table` returns them with a schema.
+        synthetic: the table to judge, or several drawn from one model, the released one first: likeness, detection
+            and usefulness are then means over all of them, and their intervals narrower. All tables are typed as
+            `synthclin.read_table` returns them with a schema.
         train: the real rows that its model learnt from.
         holdout: real rows that the model never saw; without them attacks, detection and utility are not assessable.
         schema: what the columns mean.
-        tasks: what utility is measured by; without any, each column with the role event or outcome is predicted.
+        tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
+            the role event or outcome is predicted.
+        by: columns of levels, in whose groups the headline scores are computed again.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
         cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
         random_state: the same number gives the same report.
@@ -65,16 +70,18 @@ def evaluate(
     # Read before the work starts, so that a typing error does not cost minutes.
     wanted = None if gates is None else [parse_gate(gate) for gate in gates]
     facts = validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)
+    draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
     evaluation = score_table(
-        synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=random_state
+        draws, train=train, holdout=holdout, schema=schema, tasks=tasks, by=by, random_state=random_state
     )
-    rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(synthetic)}
+    rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(draws[0])}
     told = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     report = Report(
         scores=evaluation.scores,
         verdicts=judge(default_gates(evaluation.scores) if wanted is None else wanted, evaluation.scores),
         sections=evaluation.sections | told,
-        provenance=facts | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state},
+        provenance=facts
+        | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state, "draws": len(draws)},
     )
     # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))

@@ -144,8 +144,8 @@ def limits(report: Report) -> tuple[Limit, ...]:
     unknown = [answer.question.name for answer, known in asked_for if not known]
     if unknown:
         found.append(Limit("Not assessable:", f"{listed(unknown)}. What is not assessable never counts as passed."))
-    pairs = report.find("fidelity.pairs")
-    lost = AssociationDetails.model_validate(pairs.details).lost[:1] if pairs is not None else []
+    score = report.find("fidelity.associations")
+    lost = AssociationDetails.model_validate(score.details).lost[:1] if score is not None else []
     if lost and lost[0].change <= _LOST:
         names = listed([plain(name, 24) for name in lost[0].columns])
         strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"

@@ -112,7 +112,7 @@ def _between(report: Report) -> Figure | None:
         if way is None:
             continue
         picture = floor_ceiling(question.name, score.value, score.low, score.high, *_ladder(score))
-        told = f"{number(100 * way, 0)}\u00a0%" if way <= 1 else ">\u00a0100\u00a0%"
+        told = f"{number(100 * min(way, 1), 0)}\u00a0%"  # nothing is better than real
         rows.append(
             (way, StripRow(question.name, question.unit, picture, told, "of the way"), Row(question.name, cells))
         )

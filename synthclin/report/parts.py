@@ -68,7 +68,7 @@ class Change(_Open):
 
 
 class AssociationDetails(_Open):
-    """Behind `fidelity.pairs`: the largest changes, and how large they are on average."""
+    """Behind `fidelity.associations`: the largest changes, and how large they are on average."""
 
     lost: list[Change] = Field(default_factory=list)
     invented: list[Change] = Field(default_factory=list)
@@ -303,10 +303,10 @@ class Pictures(_Open):
 
 
 _BY_NAME: dict[str, type[BaseModel]] = {
+    "fidelity.associations": AssociationDetails,
     "fidelity.detection": DetectionDetails,
     "fidelity.marginals": MarginalDetails,
     "fidelity.missingness": MissingDetails,
-    "fidelity.pairs": AssociationDetails,
     "privacy.copies": CopyDetails,
     "privacy.membership": MembershipDetails,
     "validity.rules": RuleDetails,

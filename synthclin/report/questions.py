@@ -84,7 +84,7 @@ def asked(name: str) -> Question:
         return _QUESTIONS[name]
     told = plain(name, 40)
     return Question(
-        section="fidelity",
+        section="utility" if name.startswith(("inference.", "calibration.", "importance.")) else "fidelity",
         name=told,
         unit=told,
         ideal=1.0,

@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from synthclin.evaluation import detection as module
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.detection import detection
+from synthclin.evaluation.detection import detection, logistic_detection
 from synthclin.schema import Schema
 
-from .clinic import SCHEMA, shuffled
+from .clinic import SCHEMA, clinic, shuffled
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_decimals_beyond_the_schema_give_nothing_away(compare, fresh):
 
 def test_area_and_curve_are_those_of_the_scores(good, compare, fresh):
     c = compare(fresh)
-    run = module._runs(c, c.holdout, c.holdout_patients, c.synthetic, 1, "synthetic")[0]
+    run = module._runs(c, c.holdout, c.holdout_patients, [c.synthetic], "synthetic")[0]
     assert run.area == pytest.approx(roc_auc_score(run.synthetic, run.scores), abs=0.03)
     assert good.details["draws"] == [run.area]
 
@@ -112,3 +112,21 @@ def test_visits_of_few_patients_give_a_wide_interval():
     # 240 rows of 30 patients: an interval as if there were 240 patients would be half as wide.
     assert score.high - score.low > 0.2
     assert score.low < 0.5
+
+
+def test_the_familiar_figure_is_that_of_sdmetrics_and_blind_for_what_columns_share(compare, fresh, train):
+    lost = logistic_detection(compare(shuffled(train)))
+    assert lost.floor > 0.8
+    assert lost.value > 0.75
+    assert "no verdict" in lost.note
+    damaged = fresh.assign(age=(fresh["age"] + 20).astype("Int64"), bmi=fresh["bmi"] + 3)
+    assert logistic_detection(compare(damaged)).high < logistic_detection(compare(fresh)).low
+    assert 2 * (1 - lost.details["auc"]) == pytest.approx(lost.value, abs=0.2)
+
+
+def test_several_tables_narrow_the_interval_by_their_own_half_alone(train, holdout, fresh, good):
+    tables = [fresh, *(clinic(400, 20 + i) for i in range(3))]
+    score = detection(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
+    assert len(score.details["draws"]) == 4
+    width = (score.high - score.low) / (good.high - good.low)
+    assert 0.7 < width < 1.2

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synthclin.evaluation.cells import small
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.fidelity import pairs
+from synthclin.evaluation.pairs import association_changes as pairs
 from synthclin.evaluation.sections import marginal_panels, sections, table_one
 from synthclin.schema import Schema
 

@@ -5,12 +5,15 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import r2_score, roc_auc_score
+import statsmodels.api as sm
+from sklearn.metrics import brier_score_loss, r2_score, roc_auc_score
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.performance import brier, calibration_slope, r2
 from synthclin.evaluation.tasks import PredictTask
-from synthclin.evaluation.utility import _r2, default_tasks, predict
+from synthclin.evaluation.utility import default_tasks
+from synthclin.evaluation.utility import predict as predicted
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic, shuffled
@@ -18,22 +21,37 @@ from .clinic import SCHEMA, clinic, shuffled
 DIED = PredictTask(target="died")
 
 
+def predict(c, task):
+    """Return the first score of a task: discrimination."""
+    return predicted(c, task)[0]
+
+
 def test_outcomes_are_predicted_unless_tasks_are_given():
     assert default_tasks(SCHEMA) == (DIED,)
 
 
-def test_a_copy_loses_nothing_fresh_rows_little_and_shuffled_rows_all(compare, fresh, train):
-    copy, good, bad = (predict(compare(table), DIED) for table in (train, fresh, shuffled(train)))
+@pytest.fixture(scope="module")
+def good(compare, fresh):
+    return predicted(compare(fresh), DIED)
+
+
+@pytest.fixture(scope="module")
+def lost(compare, fresh):
+    return predicted(compare(shuffled(fresh, "died")), DIED)
+
+
+def test_a_copy_loses_nothing_fresh_rows_little_and_shuffled_rows_all(compare, good, train):
+    copy, bad = (predict(compare(table), DIED) for table in (train, shuffled(train)))
+    good = good[0]
     assert copy.value == copy.low == copy.high == copy.ceiling == 0.0
     assert abs(good.value) < 0.06
     assert bad.high < good.low
     assert bad.value == pytest.approx(bad.floor, abs=0.1)
 
 
-def test_a_lost_association_with_the_target_costs_utility(compare, fresh):
-    lost = predict(compare(shuffled(fresh, "died")), DIED)
-    assert lost.high < predict(compare(fresh), DIED).low
-    assert {row["learner"] for row in lost.details["learners"]} == {"boosted trees", "linear"}
+def test_a_lost_association_with_the_target_costs_utility(good, lost):
+    assert lost[0].high < good[0].low
+    assert {row["learner"] for row in lost[0].details["learners"]} == {"boosted trees", "random forest", "linear"}
 
 
 def test_several_classes_are_each_held_against_the_others(compare, fresh):
@@ -54,8 +72,8 @@ def test_weighted_r2_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     y, predicted, weights = rng.normal(size=40), rng.normal(size=40), rng.integers(1, 4, (3, 40))
     expected = [r2_score(y, predicted, sample_weight=w) for w in weights]
-    assert _r2(predicted, y, weights) == pytest.approx(expected)
-    assert np.isnan(_r2(predicted, np.ones(40), weights)).all()
+    assert r2(predicted, y, weights) == pytest.approx(expected)
+    assert np.isnan(r2(predicted, np.ones(40), weights)).all()
 
 
 def test_auc_is_that_of_scikit_learn(train, holdout):
@@ -107,3 +125,43 @@ def test_missing_columns_in_all_training_rows_do_not_stop_the_learners(train, ho
     empty["seen"] = pd.to_datetime(empty["seen"])
     score = predict(Comparison.of(empty, train=train, holdout=holdout, schema=schema), DIED)
     assert not math.isnan(score.value)
+
+
+def test_too_many_deaths_cost_calibration_and_little_discrimination(compare, fresh, good):
+    dead = fresh[fresh["died"] == 1]
+    more = pd.concat([dead, dead, dead, fresh[fresh["died"] == 0].iloc[:60]]).iloc[-400:].reset_index(drop=True)
+    discrimination, calibration, _ = predicted(compare(more), DIED)
+    assert calibration.low > good[1].high
+    assert abs(discrimination.value) < 0.06
+    assert all(
+        row["synthetic"]["intercept"] < -0.5 < row["real"]["intercept"] for row in calibration.details["learners"]
+    )
+    assert good[1].name == "calibration.died"
+    assert good[1].better == "lower"
+
+
+def test_brier_and_slope_are_those_of_other_libraries():
+    rng = np.random.default_rng(0)
+    p, weights = rng.random(400), rng.integers(1, 3, (2, 400))
+    y = (rng.random(400) < p).astype(float)
+    both = np.column_stack([1 - p, p])
+    expected = [brier_score_loss(y, p, sample_weight=w) for w in weights]
+    assert brier(both, np.array([0.0, 1.0]), y, weights) == pytest.approx(np.array(expected))
+    slope, intercept = calibration_slope(p, y == 1)
+    direct = sm.Logit(y, sm.add_constant(np.log(p / (1 - p)))).fit(disp=False).params
+    assert (intercept, slope) == pytest.approx(tuple(direct), abs=1e-3)
+
+
+def test_other_columns_that_predict_show_as_importance(good, lost):
+    fresh, bad = good[2], lost[2]
+    assert fresh.name == "importance.died"
+    assert fresh.value > bad.value
+    assert fresh.details["columns"][0]["column"] in {"age", "nyha"}
+    assert fresh.ceiling > fresh.floor
+
+
+def test_several_tables_share_one_holdout_and_their_differences_count(train, holdout, fresh, good, lost):
+    tables = [fresh, shuffled(fresh, "died")]
+    both = predict(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7), DIED)
+    assert both.value == pytest.approx((good[0].value + lost[0].value) / 2, abs=0.03)
+    assert both.high - both.low > 2 * (good[0].high - good[0].low)

@@ -119,6 +119,15 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
             0.92,
             floor=0.84,
             ceiling=0.95,
+        ),
+        made(
+            "fidelity.associations",
+            0.32,
+            0.3,
+            0.34,
+            better="lower",
+            floor=0.42,
+            ceiling=0.03,
             details={
                 "lost": [{"columns": [first, second], "real": -0.42, "synthetic": -0.1, "change": -0.32}],
                 "invented": [],

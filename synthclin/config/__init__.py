@@ -1,0 +1,19 @@
+"""One YAML file describes one run: read strictly, checked against the schema, frozen."""
+
+from __future__ import annotations
+
+from synthclin.config.blocks import Config, Data, Evaluation, Model, Outputs, Protect, Sampling
+from synthclin.config.reading import load, parse_value, resolved_yaml
+
+__all__ = [
+    "Config",
+    "Data",
+    "Evaluation",
+    "Model",
+    "Outputs",
+    "Protect",
+    "Sampling",
+    "load",
+    "parse_value",
+    "resolved_yaml",
+]

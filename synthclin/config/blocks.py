@@ -1,0 +1,115 @@
+"""The blocks of a configuration: what may stand in a run's YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from synthclin.conditions import Cohort
+from synthclin.evaluation.tasks import Task
+from synthclin.models.base import MOST_ROWS
+from synthclin.schema import Schema
+
+__all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Model", "Outputs", "Protect", "Sampling"]
+
+DATASET = "dataset:"
+
+
+class Block(BaseModel):
+    """A frozen mapping that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Data(Block):
+    """Where the real rows come from and how many the model never sees.
+
+    `source` is a .csv, .csv.gz or .parquet file, or ``dataset:`` and the name of a table that ships with the package;
+    `holdout` is the share of rows kept back; `entity` is short for ``role: entity`` of that column in the
+    schema: its rows are one patient's, who stays on one side of the split and is counted once.
+    """
+
+    source: Annotated[str, Field(min_length=1)]
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    entity: str | None = None
+
+    @property
+    def dataset(self) -> str | None:
+        """The name of a shipped table, or None for a file."""
+        return self.source.removeprefix(DATASET) if self.source.startswith(DATASET) else None
+
+
+class Protect(Block):
+    """What never enters the model: levels and extremes held by fewer patients than these."""
+
+    rare_category: Annotated[int, Field(ge=1)] = 11
+    trim_extremes: Annotated[int, Field(ge=1)] = 11
+
+
+class Model(Block):
+    """`type` names a family in `synthclin.models.MODELS`; every other word goes to its class unchanged."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "gan"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Keyword arguments for the class, besides the schema, the seed and the limits of `protect`."""
+        return dict(self.model_extra or {})
+
+
+class Sampling(Block):
+    """How many rows the main table gets (as many as the model learnt from, if None) and which cohorts are drawn."""
+
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
+    cohorts: Annotated[tuple[Cohort, ...], Field(strict=False)] = ()
+
+
+class Evaluation(Block):
+    """Which analyses are done on synthetic and on real rows to compare them.
+
+    `draws` is how many tables of the main table's size are drawn and scored, the main table first: scores are means
+    over them. `by` names columns in whose groups the headline scores are computed again.
+    """
+
+    utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
+    draws: Annotated[int, Field(ge=1, le=20)] = 5
+    by: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+class Outputs(Block):
+    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`."""
+
+    folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
+    table: Literal["parquet", "csv"] = "parquet"
+    report: Annotated[tuple[Literal["html", "json"], ...], Field(strict=False)] = ("html", "json")
+    overwrite: bool = False
+
+
+class Config(Block):
+    """One run: from a real table to synthetic tables and a report. `load` reads it from YAML.
+
+    `gates` is None where the file gives none: then the default gates hold. An empty list means no gates.
+    """
+
+    version: Literal[1]
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    data: Data
+    # pydantic keeps `schema` for itself
+    table_schema: Annotated[Schema, Field(alias="schema", strict=False)]
+    protect: Protect = Protect()
+    model: Model = Model()
+    sampling: Sampling = Sampling()
+    evaluation: Evaluation = Evaluation()
+    gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    outputs: Outputs = Outputs()
+    engine: Literal["local"] = "local"
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, relative to the current folder."""
+        return Path(self.outputs.folder.replace("{name}", self.name).replace("{seed}", str(self.seed)))

@@ -1,0 +1,220 @@
+"""Does each column look like the real one: its distribution, its tails, its round numbers and its rare levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.evaluation.cells import MIN_CELL, share_told
+from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.score import Definition, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+
+__all__ = ["agreements", "heaping", "marginals", "rare_levels", "tails"]
+
+_TAILS = np.array([0.01, 0.05, 0.95, 0.99])
+_MIN_TAIL = 100  # rows, below which the percentile 1 is the least value
+_RARE = 0.10
+_SPIKE = 0.05
+
+MARGINALS = Definition(
+    "fidelity.marginals",
+    "Does each column look like the real one?",
+    "higher",
+    "mean over columns of 1 - Kolmogorov-Smirnov distance of observed values (numbers, dates) or 1 - total variation "
+    "distance with missing as a level (levels), against as many training rows, mean of 10 random halves of the real "
+    "rows (Massey, JASA 46:68-78, 1951)",
+)
+TAILS = Definition(
+    "fidelity.tails",
+    "Are extreme values as extreme as in the real table?",
+    "lower",
+    "mean over numbers and dates, and over the percentiles 1, 5, 95 and 99, of the distance of the percentiles in real "
+    "interquartile ranges, one or more of them counted as one, against as many training rows, mean of 10 random halves "
+    "of the real rows "
+    "(project convention)",
+)
+HEAPING = Definition(
+    "fidelity.heaping",
+    "Are round and repeated numbers as frequent as in the real table?",
+    "lower",
+    "mean over numbers of the largest difference in the share of a last digit of 0 or 5 (at the column's decimals) or "
+    "of a value that 5 % of the real rows share, against as many training rows, mean of 10 random halves of the real "
+    "rows (heaping: Wang and Heitjan, Stat Med 27:3789-3804, 2008; the score is a project convention)",
+)
+RARE_LEVELS = Definition(
+    "fidelity.rare_levels",
+    "Are rare groups of patients still there?",
+    "higher",
+    "mean over levels of 11 and more training rows, and less than a tenth of them, of the smaller of both shares over "
+    "the larger, against as many training rows, mean of 10 random halves of the real rows; levels of fewer rows earn "
+    "nothing, for a copied singleton is a disclosure, unlike SDMetrics' CategoryCoverage (project convention)",
+)
+
+
+def marginals(c: Comparison) -> Score:
+    """Score each column on its own."""
+    lines = c.features.on_line
+    found = likeness(c, lambda real, other: agreements(real, other, lines), "marginals")
+    missing = [np.isnan(rows).mean(axis=0) for rows in (c.train, c.synthetic)]
+    columns = [
+        {
+            "column": name,
+            "value": found.parts[j],
+            "ceiling": found.fresh[j],
+            "measure": "1 - KS" if lines[j] else "1 - TVD",
+            "missing_real": share_told(missing[0][j], len(c.train)),
+            "missing_synthetic": missing[1][j],
+        }
+        for j, name in enumerate(c.features.names)
+    ]
+    return found.score(
+        MARGINALS,
+        floor=False,
+        notes=["Shuffling columns changes none of them, so there is no floor."],
+        details={"columns": sorted(columns, key=lambda row: row["value"])},
+    )
+
+
+def agreements(
+    real: NDArray[np.float64], other: NDArray[np.float64], on_line: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return how alike each column is in two tables, 0 to 1.
+
+    Arguments:
+        real: (rows, columns).
+        other: (other rows, columns).
+        on_line: (columns,) whether 1 - KS of the observed values or 1 - TVD with missing as a level is meant.
+
+    Returns:
+        (columns,); 0 where a table has no observed value on a line, unless both have none.
+    """
+    out = np.empty(real.shape[1])
+    for j, line in enumerate(on_line):
+        a, b = (_seen(rows, j) if line else rows[:, j] for rows in (real, other))
+        if not len(a) or not len(b):
+            out[j] = float(len(a) == len(b))
+            continue
+        distinct, cells = np.unique(np.concatenate([a, b]), return_inverse=True)
+        gap = np.bincount(cells[: len(a)], minlength=len(distinct)) / len(a)
+        gap = gap - np.bincount(cells[len(a) :], minlength=len(distinct)) / len(b)
+        out[j] = 1 - (np.abs(np.cumsum(gap)).max() if line else np.abs(gap).sum() / 2)
+    return out.clip(0, 1)
+
+
+def tails(c: Comparison) -> Score:
+    """Score whether the outer percentiles of numbers and dates lie where the real ones do."""
+    lines = np.flatnonzero(c.features.on_line)
+    if not len(lines):
+        return TAILS.unassessable("No column is a number or a date.")
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([np.mean(_tail_errors(_seen(real, j), _seen(other, j)).clip(0, 1)) for j in lines])
+
+    found = likeness(c, measure, "tails")
+    shifts = {j: _tail_errors(_seen(c.train, j), _seen(c.synthetic, j), signed=True) for j in lines}
+    columns = [
+        {"column": c.features.names[j], "value": part, "ceiling": fresh, "shifts": shifts[j]}
+        for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
+    ]
+    few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
+    return found.score(TAILS, floor=False, notes=[few], details={"columns": _worst_first(columns)})
+
+
+def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:
+    """(percentiles,) distances in real interquartile ranges; NaN where there are few values or half are the same."""
+    if min(len(a), len(b)) < MIN_CELL:
+        return np.full(len(_TAILS), np.nan)
+    low, high = np.quantile(a, [0.25, 0.75])
+    if low == high:
+        return np.full(len(_TAILS), np.nan)
+    shift: NDArray[np.float64] = (np.quantile(b, _TAILS) - np.quantile(a, _TAILS)) / (high - low)
+    return shift if signed else np.abs(shift)
+
+
+def heaping(c: Comparison) -> Score:
+    """Score whether people rounded as often: last digits of 0 and 5, and values that many rows share."""
+    numbers = [j for j, feature in enumerate(c.features.columns) if feature.column.quantity]
+    if not numbers:
+        return HEAPING.unassessable("No column is a number.")
+    columns = [c.features.columns[j].column for j in numbers]
+    decimals = [0 if column.type == "integer" else getattr(column, "decimals", None) for column in columns]
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([_heap(_seen(real, j), _seen(other, j), d) for j, d in zip(numbers, decimals, strict=True)])
+
+    found = likeness(c, measure, "heaping")
+    details = [
+        {"column": c.features.names[j], "value": part, "ceiling": fresh}
+        for j, part, fresh in zip(numbers, found.parts, found.fresh, strict=True)
+    ]
+    return found.score(HEAPING, floor=False, details={"columns": _worst_first(details)})
+
+
+def _heap(a: NDArray[np.float64], b: NDArray[np.float64], decimals: int | None) -> float:
+    if min(len(a), len(b)) < MIN_CELL:
+        return np.nan
+    values, counts = np.unique(a, return_counts=True)
+    spikes = values[counts >= max(MIN_CELL, _SPIKE * len(a))]
+    gaps = [abs(float(np.mean(b == spike) - np.mean(a == spike))) for spike in spikes]
+    if decimals is not None:
+        round_ones = [np.mean(np.round(x * 10**decimals) % 5 == 0) for x in (a, b)]
+        gaps.append(abs(float(round_ones[1] - round_ones[0])))
+    return max(gaps, default=np.nan)
+
+
+def rare_levels(c: Comparison) -> Score:
+    """Score whether levels that few, but not too few, patients have are as frequent."""
+    rare: list[tuple[int, int]] = []
+    for j, feature in enumerate(c.features.columns):
+        if feature.kind != "line":
+            counts = np.bincount(_seen(c.train, j).astype(int), minlength=len(feature.levels))
+            rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_CELL) & (counts < _RARE * len(c.train)))]
+    if not rare:
+        return RARE_LEVELS.unassessable("No level is held by 11 training rows and by less than a tenth of them.")
+    columns, levels = np.array(rare).T
+
+    def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = (rows[:, columns] == levels).mean(axis=0)
+        return found
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        a, b = shares(real), shares(other)
+        larger = np.maximum(a, b)
+        ratio: NDArray[np.float64] = np.divide(np.minimum(a, b), larger, out=np.full(len(a), np.nan), where=larger > 0)
+        return ratio
+
+    found = likeness(c, measure, "rare levels")
+    synthetic = np.mean([shares(rows) for rows in c.draws], axis=0)
+    # Half a row each, so that a level that is gone has a ratio (Agresti, Categorical Data Analysis, 2002, section 3.1).
+    n_real, n_synthetic = len(c.train), sum(map(len, c.draws))
+    log_ratio = np.log((synthetic * n_synthetic + 0.5) / (n_synthetic + 1)) - np.log(
+        (shares(c.train) * n_real + 0.5) / (n_real + 1)
+    )
+    details = [
+        {"column": c.features.names[j], "level": str(c.features.columns[j].levels[k]), "value": part, "log_ratio": log}
+        for (j, k), part, log in zip(rare, found.parts, log_ratio, strict=True)
+    ]
+    return found.score(
+        RARE_LEVELS,
+        floor=False,
+        details={
+            "coverage": float((synthetic > 0).mean()),
+            "levels": sorted(details, key=lambda row: row["log_ratio"])[:20],
+        },
+    )
+
+
+def _seen(rows: NDArray[np.float64], j: int | np.intp) -> NDArray[np.float64]:
+    """(observed,) the observed values of a column."""
+    column = rows[:, j]
+    return column[~np.isnan(column)]
+
+
+def _worst_first(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted((row for row in columns if not np.isnan(row["value"])), key=lambda row: -row["value"])

@@ -1,0 +1,133 @@
+"""Are the same cells missing: together, as often, and of the same patients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.association import rank_correlations
+from synthclin.evaluation.cells import MIN_CELL, share_told
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.score import Definition, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+
+__all__ = ["missing_dependence", "missingness"]
+
+_MOST_COLUMNS = 20
+_MOST_ROWS = 20_000
+_MOST_LISTED = 10
+
+_AGAINST = "against as many training rows, mean of 10 random halves of the real rows (project convention)"
+MISSINGNESS = Definition(
+    "fidelity.missingness",
+    "Are the same cells missing together?",
+    "higher",
+    "1 - total variation distance of the patterns of missing cells, patterns of fewer than 11 training rows pooled, "
+    f"{_AGAINST}",
+)
+DEPENDENCE = Definition(
+    "fidelity.missing_dependence",
+    "Do the same patients lack a value?",
+    "lower",
+    "mean over columns with missing cells, and over the numbers and levels observed beside them, outcomes included, of "
+    f"the absolute difference of Spearman's correlation between being missing and the observed value, {_AGAINST}",
+)
+
+
+def missingness(c: Comparison) -> Score:
+    """Score which cells are missing together."""
+    holes, synthetic = np.isnan(c.train), np.isnan(c.synthetic)
+    if not holes.any() and not any(np.isnan(rows).any() for rows in c.draws):
+        return MISSINGNESS.unassessable("No cell is missing.")
+    patterns, counts = np.unique(holes, axis=0, return_counts=True)
+    frequent = patterns[counts >= MIN_CELL]
+    if not len(frequent):
+        return MISSINGNESS.unassessable("No pattern of missing cells is shared by 11 training rows.")
+
+    def shares(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.bincount(_find(frequent, rows), minlength=len(frequent) + 1) / len(rows)
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([1 - np.abs(shares(np.isnan(real)) - shares(np.isnan(other))).sum() / 2])
+
+    rates = [(name, holes[:, j].mean(), synthetic[:, j].mean()) for j, name in enumerate(c.features.names)]
+    rates.sort(key=lambda rate: -abs(rate[1] - rate[2]))
+    by_pattern = sorted(zip(frequent, shares(holes), shares(synthetic), strict=False), key=lambda item: -item[1])
+    return likeness(c, measure, "missingness").score(
+        MISSINGNESS,
+        details={
+            "columns": [
+                {"column": name, "real": share_told(a, len(c.train)), "synthetic": b} for name, a, b in rates if a or b
+            ],
+            "patterns": [
+                {
+                    "missing": [name for name, hole in zip(c.features.names, pattern, strict=True) if hole],
+                    "real": a,
+                    "synthetic": b,
+                }
+                for pattern, a, b in by_pattern[:_MOST_LISTED]
+            ],
+        },
+    )
+
+
+def _find(patterns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(rows,) the number of each row's pattern; one more than the last where it is none of them."""
+    numbers = {pattern.tobytes(): number for number, pattern in enumerate(patterns)}
+    return np.array([numbers.get(row.tobytes(), len(patterns)) for row in rows], dtype=np.intp)
+
+
+def missing_dependence(c: Comparison) -> Score:
+    """Score whether what is observed tells as much of what is missing."""
+    holes = np.isnan(c.train).sum(axis=0)
+    # Both kinds of rows need a few in each half.
+    enough = np.flatnonzero(np.minimum(holes, len(c.train) - holes) >= 2 * MIN_CELL)
+    flags = enough[np.argsort(-holes[enough], kind="stable")][:_MOST_COLUMNS]
+    if not len(flags):
+        return DEPENDENCE.unassessable(f"No column has {2 * MIN_CELL} missing and as many observed training cells.")
+    codebook = Codebook.of(c.features, c.train)
+    beside = [
+        (j, place)
+        for j, feature in enumerate(c.features.columns)
+        for place in (codebook.kept[j] if feature.kind == "levels" else [None])
+    ]
+
+    def ties(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (flags, beside) Spearman's correlations; 0 where a column does not vary."""
+        missing = np.isnan(rows)
+        shown = [np.where(missing[:, j], np.nan, rows[:, j] if at is None else rows[:, j] == at) for j, at in beside]
+        both = np.column_stack([missing[:, flags].astype(np.float64), *shown])
+        return np.nan_to_num(rank_correlations(both)[: len(flags), len(flags) :])
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        gaps: NDArray[np.float64] = np.abs(ties(other) - ties(real))
+        return gaps.ravel()
+
+    train = subsample(c.train, _MOST_ROWS, c.rng("missing dependence", "train"))
+    real, synthetic = ties(train), ties(subsample(c.synthetic, _MOST_ROWS, c.rng("missing dependence", "synthetic")))
+    worst = zip(*np.unravel_index(np.argsort(-np.abs(real - synthetic), axis=None), real.shape), strict=True)
+    names = c.features.names
+    return likeness(c, measure, "missing dependence", high=2.0).score(
+        DEPENDENCE,
+        details={
+            "ties": [
+                {
+                    "missing": names[flags[i]],
+                    "column": names[beside[k][0]],
+                    "level": None
+                    if beside[k][1] is None
+                    else str(c.features.columns[beside[k][0]].levels[int(beside[k][1])]),
+                    "real": real[i, k],
+                    "synthetic": synthetic[i, k],
+                }
+                for i, k in list(worst)[:_MOST_LISTED]
+            ]
+        },
+    )

@@ -1,0 +1,40 @@
+"""The names of the scores of every run, known without loading what computes them: a misspelt gate costs no training."""
+
+from __future__ import annotations
+
+__all__ = ["HEADLINES", "SCORE_NAMES", "subgroup_names"]
+
+SCORE_NAMES = (
+    "validity.rules",
+    "fidelity.marginals",
+    "fidelity.tails",
+    "fidelity.heaping",
+    "fidelity.rare_levels",
+    "fidelity.pairs",
+    "fidelity.triples",
+    "fidelity.associations",
+    "fidelity.unseen_pairs",
+    "fidelity.missingness",
+    "fidelity.missing_dependence",
+    "fidelity.propensity",
+    "fidelity.precision",
+    "fidelity.recall",
+    "fidelity.detection",
+    "fidelity.logistic_detection",
+    "privacy.copies",
+    "privacy.membership",
+    "sdmetrics.quality",
+    "sdmetrics.diagnostic",
+)
+HEADLINES = ("marginals", "pairs", "detection")
+"""Scores of the group fidelity that are computed again for each subgroup."""
+
+
+def subgroup_names(by: str) -> tuple[str, ...]:
+    """Return the names of the scores of the groups of one column.
+
+    Example:
+        >>> subgroup_names("sex")
+        ('subgroups.sex.marginals', 'subgroups.sex.pairs', 'subgroups.sex.detection')
+    """
+    return tuple(f"subgroups.{by}.{headline}" for headline in HEADLINES)

@@ -1,0 +1,239 @@
+"""Do columns go together as in the real table: pairs, triples, associations, and pairs of levels never seen."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.evaluation.association import associations, changes
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.score import Definition, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+
+__all__ = ["association_changes", "pair_agreements", "pairs", "triples", "unseen_pairs"]
+
+_MOST_ROWS = 20_000
+_MOST_TRIPLES = 100
+_MOST_LEVELS = 30
+_TRIPLE_BINS = 5
+
+_AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
+PAIRS = Definition(
+    "fidelity.pairs",
+    "Do pairs of columns go together as in the real table?",
+    "higher",
+    "mean over pairs of columns of 1 - total variation distance of their joint distribution, numbers in at most 10 "
+    f"quantile bins, rare levels pooled, missing as a level, {_AGAINST} (contingency similarity: SDMetrics)",
+)
+TRIPLES = Definition(
+    "fidelity.triples",
+    "Do three columns at a time go together as in the real table?",
+    "higher",
+    f"mean over at most {_MOST_TRIPLES} random triples of columns of 1 - total variation distance of their joint "
+    f"distribution, numbers in {_TRIPLE_BINS} quantile bins, rare levels pooled, missing as a level, {_AGAINST} "
+    "(k-marginal score: NIST SDNist; Task, Bhagat and Howarth 2023)",
+)
+ASSOCIATIONS = Definition(
+    "fidelity.associations",
+    "Are associations between columns lost or invented?",
+    "lower",
+    "mean over pairs of columns of the absolute difference of their association (Spearman's correlation, "
+    f"bias-corrected Cramer's V or the correlation ratio on ranks, by type), small ones included, {_AGAINST} "
+    "(Bergsma, J Korean Stat Soc 42:323-328, 2013)",
+)
+UNSEEN_PAIRS = Definition(
+    "fidelity.unseen_pairs",
+    "Do rows hold levels that never go together in real patients?",
+    "lower",
+    "share of rows that hold a pair of levels, of two columns, which no row of a random half of the real rows holds, "
+    "though each level alone is there; mean of 10 halves (structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
+)
+
+
+def pairs(c: Comparison) -> Score:
+    """Score each pair of columns."""
+    if len(c.features) < 2:
+        return PAIRS.unassessable("There is only one column.")
+    first, second = np.triu_indices(len(c.features), 1)
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        codebook = Codebook.of(c.features, real)
+        a, b = (_joint(codebook.one_hot(codebook.codes(c.features, rows))) for rows in (real, other))
+        agreement: NDArray[np.float64] = pair_agreements(a, b, codebook.cardinalities)[first, second]
+        return agreement
+
+    found = likeness(c, measure, "pairs")
+    worst = np.argsort(found.parts, kind="stable")[:10]
+    names = c.features.names
+    return found.score(
+        PAIRS,
+        details={
+            "worst": [
+                {"columns": [names[first[i]], names[second[i]]], "value": found.parts[i], "ceiling": found.fresh[i]}
+                for i in worst
+            ]
+        },
+    )
+
+
+def _joint(one_hot: NDArray[np.float32]) -> NDArray[np.float64]:
+    return (one_hot.T @ one_hot).astype(np.float64) / len(one_hot)
+
+
+def pair_agreements(
+    real: NDArray[np.float64], other: NDArray[np.float64], cardinalities: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return the (columns, columns) matrix of 1 - total variation distance.
+
+    Arguments:
+        real: (codes, codes) shares of rows that hold both codes, for all codes of all columns.
+        other: the same of the other table.
+        cardinalities: how many codes each column has.
+    """
+    starts = np.concatenate([[0], np.cumsum(cardinalities)[:-1]])
+    gaps = np.add.reduceat(np.add.reduceat(np.abs(real - other), starts, axis=0), starts, axis=1)
+    agreement: NDArray[np.float64] = 1 - gaps / 2
+    return agreement
+
+
+def triples(c: Comparison) -> Score:
+    """Score three columns at a time."""
+    columns = len(c.features)
+    if columns < 3:
+        return TRIPLES.unassessable("There are fewer than three columns.")
+    chosen = _triples(columns, c.rng("triples", "columns"))
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        codebook = Codebook.of(c.features, real, bins=_TRIPLE_BINS, most=10)
+        a, b = (codebook.codes(c.features, rows) for rows in (real, other))
+        sizes = np.array(codebook.cardinalities)
+        out = np.empty(len(chosen))
+        for i, (x, y, z) in enumerate(chosen):
+            cells = [(rows[:, x] * sizes[y] + rows[:, y]) * sizes[z] + rows[:, z] for rows in (a, b)]
+            counts = [np.bincount(cell, minlength=int(sizes[[x, y, z]].prod())) / len(cell) for cell in cells]
+            out[i] = 1 - np.abs(counts[0] - counts[1]).sum() / 2
+        return out
+
+    found = likeness(c, measure, "triples")
+    worst = np.argsort(found.parts, kind="stable")[:10]
+    return found.score(
+        TRIPLES,
+        details={
+            "worst": [
+                {
+                    "columns": [c.features.names[j] for j in chosen[i]],
+                    "value": found.parts[i],
+                    "ceiling": found.fresh[i],
+                }
+                for i in worst
+            ]
+        },
+    )
+
+
+def _triples(columns: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Return all triples of columns, or as many random ones as are scored."""
+    if columns * (columns - 1) * (columns - 2) // 6 <= _MOST_TRIPLES:
+        return list(combinations(range(columns), 3))
+    return [tuple(np.sort(rng.choice(columns, 3, replace=False)).tolist()) for _ in range(_MOST_TRIPLES)]
+
+
+def association_changes(c: Comparison) -> Score:
+    """Score by how much associations differ, and name those lost and invented."""
+    if len(c.features) < 2:
+        return ASSOCIATIONS.unassessable("There is only one column.")
+    upper = np.triu_indices(len(c.features), 1)
+
+    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        codebook = Codebook.of(c.features, real)
+        tied = [associations(c.features, codebook, rows) for rows in (real, other)]
+        # What cannot be computed in the other table, of a constant column for instance, is no association.
+        gaps: NDArray[np.float64] = np.abs(np.nan_to_num(tied[1]) - tied[0])[upper]
+        return gaps
+
+    found = likeness(c, measure, "associations", high=2.0)
+    # The matrices are of whole tables, so that few rows invent as little as they can.
+    train = subsample(c.train, _MOST_ROWS, c.rng("associations", "train"))
+    codebook = Codebook.of(c.features, train)
+    real = associations(c.features, codebook, train)
+    drawn = [
+        np.nan_to_num(associations(c.features, codebook, subsample(rows, _MOST_ROWS, c.rng("associations", "draw", i))))
+        for i, rows in enumerate(c.draws)
+    ]
+    synthetic = np.mean(drawn, axis=0)
+    known = ~np.isnan(found.parts)
+    details: dict[str, Any] = {
+        "columns": c.features.names,
+        "real": real.round(4),
+        "synthetic": synthetic.round(4),
+        "mean_change_synthetic": found.value,
+        "mean_change_holdout": found.ceiling,
+        "largest_change_synthetic": found.parts[known].max() if known.any() else None,
+        "largest_change_holdout": np.nan if np.isnan(found.fresh).all() else np.nanmax(found.fresh),
+    }
+    return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
+
+
+def unseen_pairs(c: Comparison) -> Score:
+    """Score how many rows hold two levels that never meet in real rows."""
+    labels = np.flatnonzero(~c.features.on_line)
+    if len(labels) < 2:
+        return UNSEEN_PAIRS.unassessable("Fewer than two columns have levels.")
+    few = [j for j in labels if 1 < len(c.features.columns[j].levels) <= _MOST_LEVELS]
+    if len(few) < 2:
+        return UNSEEN_PAIRS.unassessable(f"Fewer than two columns have 2 to {_MOST_LEVELS} levels.")
+    sizes = np.array([len(c.features.columns[j].levels) for j in few])
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+
+    def one_hot(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        out = np.zeros((len(rows), int(starts[-1])), dtype=np.float32)
+        for start, j in zip(starts[:-1], few, strict=True):
+            here = np.flatnonzero(~np.isnan(rows[:, j]))
+            out[here, start + rows[here, j].astype(int)] = 1
+        return out
+
+    def unseen(real: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(levels, levels) which pairs of levels are not there, though both levels are."""
+        together = real.T @ real
+        there = together.diagonal() > 0
+        apart: NDArray[np.bool_] = (together == 0) & there[:, None] & there[None, :]
+        return apart
+
+    def share(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        posing = one_hot(other)
+        hit = ((posing @ unseen(one_hot(real)).astype(np.float32)) * posing).any(axis=1)
+        return np.array([hit.mean()])
+
+    found = likeness(c, share, "unseen pairs")
+    real, synthetic = one_hot(c.train), one_hot(c.synthetic)
+    count = np.triu(unseen(real) * (synthetic.T @ synthetic))
+    most = [
+        (int(a), int(b))
+        for a, b in zip(*np.unravel_index(np.argsort(-count, axis=None)[:10], count.shape), strict=True)
+    ]
+    level_of = [(c.features.names[j], str(level)) for j in few for level in c.features.columns[j].levels]
+    return found.score(
+        UNSEEN_PAIRS,
+        notes=[
+            "Levels of one column that are never met with a level of another in these real rows may still be possible."
+        ],
+        details={
+            "pairs": [
+                {
+                    "columns": [level_of[a][0], level_of[b][0]],
+                    "levels": [level_of[a][1], level_of[b][1]],
+                    "rows": int(count[a, b]),
+                }
+                for a, b in most
+                if count[a, b] > 0
+            ]
+        },
+    )

@@ -1,0 +1,107 @@
+"""How well a fitted model predicts real rows: discrimination, calibration, and which columns it leans on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+
+from synthclin.evaluation.roc import auc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.learners import Classifier
+
+__all__ = ["brier", "calibration_slope", "chances", "importance_agreement", "importances", "macro_auc", "r2"]
+
+_LEAST = 1e-4  # a chance of 0 has no logit
+
+
+def chances(model: Classifier, classes: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (rows, classes) the chance of each class; a class that was never learnt has 0."""
+    learnt = dict(zip(model.classes_.tolist(), model.predict_proba(x).T, strict=True))
+    return np.column_stack([learnt.get(k, np.zeros(len(x))) for k in classes.tolist()])
+
+
+def macro_auc(
+    p: NDArray[np.float64],
+    classes: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weights: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Average over classes the AUC of one against the others; a class that was never learnt scores 0.5."""
+    # Of two classes, one says it all.
+    judged = range(1, 2) if len(classes) == 2 else range(len(classes))
+    mean: NDArray[np.float64] = np.mean([auc(p[:, k], y == classes[k], weights) for k in judged], axis=0)
+    return mean
+
+
+def brier(
+    p: NDArray[np.float64], classes: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return (samples,) the mean squared distance of chances from what came true.
+
+    Of two classes that of the last one, 0 to 1; of several the sum over classes, 0 to 2 (Brier, Mon Weather Rev
+    78:1-3, 1950).
+    """
+    errors = (p - (y[:, None] == classes)) ** 2
+    each = errors[:, 1] if len(classes) == 2 else errors.sum(axis=1)
+    mean: NDArray[np.float64] = weights @ each / weights.sum(axis=1)
+    return mean
+
+
+def calibration_slope(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return slope and intercept of what came true on the logit of its chance; 1 and 0 are best.
+
+    A slope below 1 means chances too near 0 and 1 (Cox, Biometrika 45:562-565, 1958).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> p = rng.random(20_000)
+        >>> slope, intercept = calibration_slope(p, rng.random(20_000) < p)
+        >>> round(slope, 1), abs(round(intercept, 1))
+        (1.0, 0.0)
+    """
+    if true.all() or not true.any():
+        return np.nan, np.nan
+    p = p.clip(_LEAST, 1 - _LEAST)
+    model = LogisticRegression(C=1e6).fit(np.log(p / (1 - p))[:, None], true)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
+
+
+def r2(predicted: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (samples,) the explained share of the variance, for each weighting of the rows."""
+    mean = weights @ y / weights.sum(axis=1)
+    spread = weights @ y**2 - weights.sum(axis=1) * mean**2
+    errors = weights @ (y - predicted) ** 2
+    explained: NDArray[np.float64] = 1 - np.divide(
+        errors, spread, out=np.full(len(weights), np.nan), where=spread > 1e-12
+    )
+    return explained
+
+
+def importance_agreement(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return Spearman's correlation of two lists of importances; 0 where one list knows no difference."""
+    if not (np.ptp(first) > 0 and np.ptp(second) > 0):
+        return 0.0
+    return float(stats.spearmanr(first, second).statistic)
+
+
+def importances(figure: Callable[[NDArray[np.float64]], float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (predictors,) what the figure of the first rows loses once a column is shuffled among them.
+
+    Every model sees the same shuffles, so that their differences are its own.
+    """
+    rng = np.random.default_rng(0)
+    whole = figure(x)
+    losses = np.empty(x.shape[1])
+    for j in range(x.shape[1]):
+        changed = x.copy()
+        changed[:, j] = x[rng.permutation(len(x)), j]
+        losses[j] = whole - figure(changed)
+    return losses

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.marginals import agreements, heaping, marginals, rare_levels, tails
+from synthclin.schema import Schema
+
+from .clinic import SCHEMA, clinic, shuffled
+
+
+def test_ordered_columns_are_judged_as_scipy_does():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(50, 3)).round(1), rng.normal(size=(40, 3)).round(1)
+    expected = [1 - stats.ks_2samp(a[:, j], b[:, j]).statistic for j in range(3)]
+    assert agreements(a, b, np.ones(3, dtype=bool)) == pytest.approx(np.array(expected))
+
+
+def test_levels_are_judged_with_missing_as_one_of_them():
+    real = np.array([[0.0], [0.0], [1.0], [np.nan]])
+    other = np.array([[0.0], [1.0], [1.0], [1.0]])
+    assert agreements(real, other, np.array([False]))[0] == pytest.approx(0.5)
+
+
+def test_one_damaged_column_is_named_first(compare, fresh):
+    damaged = fresh.assign(age=(fresh["age"] + 40).astype("Int64"))
+    before, after = marginals(compare(fresh)), marginals(compare(damaged))
+    assert after.high < before.low
+    assert after.details["columns"][0]["column"] == "age"
+    assert before.floor is None
+
+
+def test_a_column_without_synthetic_values_agrees_in_nothing(compare, fresh):
+    columns = marginals(compare(fresh.assign(bmi=np.nan))).details["columns"]
+    assert columns[0] == columns[0] | {"column": "bmi", "value": 0.0, "missing_synthetic": 1.0}
+
+
+def test_cut_tails_show_as_tails_and_keep_the_middle(compare, fresh):
+    low, high = fresh["weight"].quantile([0.1, 0.9])
+    cut = compare(fresh.assign(weight=fresh["weight"].clip(low, high)))
+    assert tails(cut).low > tails(compare(fresh)).high
+    worst = tails(cut).details["columns"][0]
+    assert worst["column"] == "weight"
+    assert worst["shifts"][0] > 0 > worst["shifts"][-1]
+
+
+def test_numbers_rounded_to_tens_and_a_lost_spike_show_as_heaping(compare, train, holdout, fresh):
+    rounded = fresh.assign(age=(fresh["age"] // 10 * 10).astype("Int64"))
+    good, bad = heaping(compare(fresh)), heaping(compare(rounded))
+    assert bad.low > good.high
+    assert bad.details["columns"][0]["column"] == "age"
+    spiked = [
+        table.assign(weight=table["weight"].where(np.arange(len(table)) % 4 > 0, 70.0)) for table in (train, holdout)
+    ]
+    c = Comparison.of(fresh, train=spiked[0], holdout=spiked[1], schema=SCHEMA)
+    assert heaping(c).details["columns"][0]["column"] == "weight"
+    assert heaping(c).value > 0.05
+
+
+def test_a_rare_level_that_is_gone_costs_and_a_singleton_earns_nothing(fresh, train, holdout):
+    def with_rare(table, rows, level):
+        site = table["site"].cat.add_categories(
+            [name for name in ("rare", "single") if name not in table["site"].cat.categories]
+        )
+        site.iloc[:rows] = level
+        return table.assign(site=site)
+
+    real = with_rare(train, 30, "rare"), with_rare(holdout, 15, "rare")
+    kept, gone = with_rare(fresh, 30, "rare"), with_rare(fresh, 0, "rare")
+    scores = [
+        rare_levels(Comparison.of(table, train=real[0], holdout=real[1], schema=SCHEMA)) for table in (kept, gone)
+    ]
+    assert scores[1].high < scores[0].low
+    assert (
+        scores[1].details["levels"][0] | {"column": "site", "level": "rare", "value": 0.0}
+        == scores[1].details["levels"][0]
+    )
+    assert scores[1].details["coverage"] < 1
+    alone = with_rare(real[0], 1, "single")
+    judged = [
+        rare_levels(Comparison.of(table, train=alone, holdout=real[1], schema=SCHEMA))
+        for table in (kept, with_rare(kept, 1, "single"))
+    ]
+    assert judged[0].value == pytest.approx(judged[1].value, abs=0.02)
+    assert {row["level"] for row in judged[1].details["levels"]} == {"rare"}
+
+
+def test_scores_without_a_subject_say_why():
+    schema = Schema.model_validate({"columns": {"x": {"type": "category"}}})
+    table = clinic(40, 0)[["sex"]].rename(columns={"sex": "x"})
+    c = Comparison.of(table, train=table, holdout=None, schema=schema)
+    assert "number or a date" in tails(c).note
+    assert "number" in heaping(c).note
+    assert "11 training rows" in rare_levels(c).note
+
+
+def test_shuffled_columns_change_no_column(compare, train):
+    c = compare(shuffled(train))
+    for score in (marginals, tails, heaping, rare_levels):
+        assert score(c).value == pytest.approx(score(compare(train)).value, abs=0.06, nan_ok=True)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.features import Features
+from synthclin.evaluation.propensity import pmse, propensity
+from synthclin.schema import Schema
+
+from .test_support import PLANE, cloud
+
+
+def compared(table):
+    return Comparison.of(table, train=cloud(800, 1), holdout=cloud(400, 2), schema=PLANE)
+
+
+def test_fresh_rows_lie_at_the_ceiling_and_moved_rows_above_it():
+    good, bad = (
+        propensity(compared(cloud(800, 3))),
+        propensity(compared(cloud(800, 3).assign(x=lambda t: t["x"] + 0.5))),
+    )
+    assert good.low <= good.ceiling <= good.high
+    assert bad.low > good.high
+    assert bad.details["s_pmse"] > 10 > good.details["s_pmse"]
+
+
+def test_a_lost_association_shows_by_the_products():
+    def tied(rows, seed, kept=True):
+        table = cloud(rows, seed)
+        return table.assign(y=table["x"] + 0.5 * table["y"]) if kept else table.assign(y=1.1 * table["y"])
+
+    tables = [
+        Comparison.of(tied(800, 3, kept), train=tied(800, 1), holdout=tied(400, 2), schema=PLANE)
+        for kept in (True, False)
+    ]
+    good, bad = map(propensity, tables)
+    assert bad.low > good.high
+
+
+def test_its_expectation_is_that_of_a_correct_model():
+    # Synthetic rows of the very law that was fitted to the real ones: here a normal law with their mean and spread.
+    schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})
+    features = Features.of(schema, [cloud(5, 0)])
+    rng = np.random.default_rng(0)
+    ratios = []
+    for _ in range(60):
+        real = rng.normal(size=(300, 2))
+        other = rng.normal(size=(300, 2)) @ np.linalg.cholesky(np.cov(real.T)).T + real.mean(axis=0)
+        value, expected = pmse(features, real, other)
+        ratios.append(value / expected)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)
+
+
+def test_rows_that_all_agree_and_rows_that_a_column_tells_apart_are_scored():
+    features = Features.of(PLANE, [cloud(5, 0)])
+    same = np.ones((30, 2))
+    assert pmse(features, same, same)[0] == 0.0
+    assert pmse(features, same * [1, 2], same * [2, 2])[0] == pytest.approx(0.25, abs=0.01)

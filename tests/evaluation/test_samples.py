@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.marginals import marginals
+from synthclin.evaluation.missing import missingness
+from synthclin.evaluation.pairs import pairs
+from synthclin.evaluation.samples import fair_size, halved
+from synthclin.evaluation.score import Score
+from synthclin.schema import Schema
+
+from .clinic import SCHEMA, clinic
+
+
+@pytest.fixture(scope="module", params=[marginals, pairs, missingness])
+def perfect(request) -> list[Score]:
+    """Return the scores of studies whose generator is perfect: five tables of one law, and a small holdout."""
+    return [
+        request.param(
+            Comparison.of(
+                [clinic(200, 1000 * study + draw) for draw in range(5)],
+                train=clinic(200, 1000 * study + 10),
+                holdout=clinic(50, 1000 * study + 11),
+                schema=SCHEMA,
+            )
+        )
+        for study in range(40)
+    ]
+
+
+def test_a_perfect_generator_beats_its_ceiling_no_more_often_than_chance(perfect):
+    gaps = np.array([one.value - one.ceiling for one in perfect])
+    # On average it reaches what fresh real rows reach, neither more nor less.
+    assert abs(gaps.mean()) < 3 * gaps.std(ddof=1) / np.sqrt(len(gaps)) + 1e-3
+    assert sum(one.details["beyond_ceiling"] for one in perfect) <= 3
+
+
+def test_the_interval_covers_the_mean_of_all_studies(perfect):
+    truth = np.mean([one.value for one in perfect])
+    assert sum(one.low <= truth <= one.high for one in perfect) >= 36
+
+
+@pytest.mark.parametrize("score", [marginals, pairs])
+def test_a_copy_is_no_better_than_real(compare, train, fresh, score):
+    copy, good = score(compare(train)), score(compare(fresh))
+    assert copy.details["beyond_ceiling"] is True
+    assert "no merit" in copy.note
+    assert good.details["beyond_ceiling"] is False
+    assert good.low <= good.ceiling <= good.high
+
+
+def test_more_tables_narrow_the_interval_and_their_differences_widen_it(train, holdout):
+    def score(*tables):
+        return marginals(Comparison.of(list(tables), train=train, holdout=holdout, schema=SCHEMA))
+
+    def width(one):
+        return one.high - one.low
+
+    one, five = score(clinic(400, 3)), score(*(clinic(400, 3 + i) for i in range(5)))
+    moody = score(*(clinic(400, 3 + i).assign(age=lambda t, i=i: (t["age"] + 8 * i).astype("Int64")) for i in range(5)))
+    assert width(five) < width(one)
+    assert width(moody) > width(one)
+    assert five.value == pytest.approx(one.value, abs=0.02)
+
+
+def test_all_kinds_of_rows_are_as_many_and_patients_stay_on_one_side():
+    schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}}})
+
+    def visits(rows, seed):
+        rng = np.random.default_rng(seed)
+        who = np.sort(rng.integers(0, rows // 4, rows))
+        return pd.DataFrame({"who": [f"{seed}-{i}" for i in who], "x": 1000.0 * seed + who})
+
+    c = Comparison.of(visits(300, 3), train=visits(200, 1), holdout=visits(40, 2), schema=schema)
+    n = fair_size(c, 20_000)
+    half, rest = halved(c, n, np.random.default_rng(0))
+    assert n == len(half) == 120
+    assert n - 8 <= len(rest) <= n  # the visits of the patient at the cut are left out
+    assert not set(half[:, 0]) & set(rest[:, 0])
+    assert (rest[:, 0] >= 2000).sum() == 40  # unseen rows first
+    assert fair_size(c, 50) == 50
+
+
+def test_few_real_rows_are_not_divided(train):
+    c = Comparison.of(train.iloc[:30], train=train.iloc[:12], holdout=None, schema=SCHEMA)
+    assert fair_size(c, 100) == 12
+    assert marginals(c).ceiling is None
+    assert marginals(c).low >= 0
