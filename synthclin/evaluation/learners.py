@@ -61,18 +61,18 @@ def detector(features: Features, rows: int) -> Classifier:
     return model
 
 
-def classifiers(features: Features, values: NDArray[np.float64]) -> dict[str, Classifier]:
+def classifiers(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Classifier]:
     """Return what predicts a class, by name; ranks of the linear model are those among `values`."""
     return {
-        "boosted trees": HistGradientBoostingClassifier(**_TREES, **_common(features)),
+        "boosted trees": HistGradientBoostingClassifier(max_iter=trees, **_TREES, **_common(features)),
         "linear": make_pipeline(_ranked(features, values), LogisticRegression(max_iter=1_000)),
     }
 
 
-def regressors(features: Features, values: NDArray[np.float64]) -> dict[str, Estimator]:
+def regressors(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Estimator]:
     """Return what predicts a number, by name; ranks of the linear model are those among `values`."""
     return {
-        "boosted trees": HistGradientBoostingRegressor(**_TREES, **_common(features)),
+        "boosted trees": HistGradientBoostingRegressor(max_iter=trees, **_TREES, **_common(features)),
         "linear": make_pipeline(_ranked(features, values), Ridge()),
     }
 

@@ -30,8 +30,7 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
     fidelity.pairs,
     fidelity.missingness,
     detection.detection,
-    privacy.copies,
-    privacy.membership,
+    *privacy.ATTACKS,
     sdmetrics.quality,
     sdmetrics.diagnostic,
 )
@@ -61,6 +60,7 @@ def score_table(
     holdout: pd.DataFrame | None = None,
     schema: Schema,
     tasks: Sequence[PredictTask] = (),
+    by: Sequence[str] = (),
     random_state: int = 0,
 ) -> Evaluation:
     """Judge a synthetic table against the rows that its model learnt from and rows that it never saw.
@@ -68,14 +68,15 @@ def score_table(
     Arguments:
         synthetic: the table to judge; all tables are typed as `conform` returns them.
         train: the real rows that the model learnt from.
-        holdout: real rows that the model never saw; without them detection, utility and membership are not assessable.
+        holdout: real rows that the model never saw; without them detection, utility and attacks are not assessable.
         schema: what the columns mean.
         tasks: what utility is measured by; without any, each column with the role event or outcome is predicted.
+        by: columns whose groups are attacked on their own as well, as far as they have patients enough.
         random_state: the same number gives the same scores, whatever the number of cores.
 
     Raises:
         DataError: a table has no rows or lacks a column.
-        ConfigError: a task names no column that is modelled.
+        ConfigError: a task or `by` names no column that is modelled.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -94,7 +95,9 @@ def score_table(
         chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
         for task in chosen:
             utility.target(comparison, task)  # a misspelt one is refused before the work starts
-        jobs: list[Callable[[Comparison], Score]] = [*SCORES, *(partial(utility.predict, task=t) for t in chosen)]
+        attacks = {attack: partial(attack, by=by) for attack in privacy.ATTACKS}
+        scored = (attacks.get(job, job) for job in SCORES)
+        jobs: list[Callable[[Comparison], Score]] = [*scored, *(partial(utility.predict, task=t) for t in chosen)]
         scores = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
