@@ -30,6 +30,7 @@ def evaluate(
     schema: Schema,
     tasks: Sequence[PredictTask] = (),
     gates: Sequence[str] | None = None,
+    by: Sequence[str] = (),
     random_state: int = 0,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -42,12 +43,13 @@ def evaluate(
         schema: what the columns mean.
         tasks: what utility is measured by; without any, each column with the role event or outcome is predicted.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
+        by: columns whose groups are attacked on their own as well, as far as they have patients enough.
         random_state: the same number gives the same report.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
 
     Raises:
-        ConfigError: a gate cannot be read or names a score that was not computed, a task names no column of the
-            table, or `provenance` holds what a report may not.
+        ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
+            of the table, or `provenance` holds what a report may not.
         DataError: a table has no rows or lacks a column.
 
     Example:
@@ -55,7 +57,7 @@ def evaluate(
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}})
         >>> draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
-        >>> report = evaluate(draw(1), train=draw(2), schema=schema, gates=["privacy.copies <= 0.1"])
+        >>> report = evaluate(draw(1), train=draw(2), schema=schema, gates=["fidelity.pairs >= 0.1"])
         >>> report.passed
         True
     """
@@ -63,7 +65,7 @@ def evaluate(
     wanted = None if gates is None else [parse_gate(gate) for gate in gates]
     facts = validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)
     evaluation = score_table(
-        synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=random_state
+        synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, by=by, random_state=random_state
     )
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(synthetic)}
     report = Report(
