@@ -90,7 +90,12 @@ class Attack:
             n=found.n,
             floor=max((value for value in (self.floor(scene, c), found.unused) if not isnan(value)), default=nan),
             ceiling=negative["value"],
-            notes=[*found.notes, _FLOOR if self.floored else _NO_FLOOR, _CEILING.format(negative["rows"])],
+            notes=[
+                *found.notes,
+                scene.drawn(c.synthetic),
+                _FLOOR if self.floored else _NO_FLOOR,
+                _CEILING.format(negative["rows"]),
+            ],
             details=found.details | {"null": self.null, "negative_control": negative},
         )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.privacy.scene import Scene, Side
 
-__all__ = ["ROUNDS", "area", "membership", "ranked"]
+__all__ = ["ROUNDS", "area", "membership", "ranked", "risks_only"]
 
 ROUNDS = 2
 """How often each training patient stands in an outcome: once against each half of the unused patients."""
@@ -119,7 +119,7 @@ def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         {
             "attack": worst.name,
             "naive": 0.5,
-            **_without_rates(by_group(worst, scene.groups, area)),
+            **risks_only(by_group(worst, scene.groups, area)),
             "attacks": [
                 {"name": outcome.name, "value": round(area(outcome.train, outcome.control)[0], 4)}
                 for outcome in outcomes
@@ -133,8 +133,8 @@ def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _without_rates(told: dict[str, Any]) -> dict[str, Any]:
-    """Leave out success rates of both sides, which scores do not have."""
+def risks_only(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what `by_group` told without success rates of both sides, which an attack that only ranks has not."""
 
     def area_only(row: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in row.items() if key not in {"train", "control"}}

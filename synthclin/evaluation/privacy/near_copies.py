@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["near_copies"]
 
 _CLOSE = 0.01
-_MOST_ROWS = 5_000
 
 NEAR_COPIES = Definition(
     "privacy.near_copies",
@@ -35,7 +34,7 @@ NEAR_COPIES = Definition(
 
 
 def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = scene.published(synthetic, _MOST_ROWS)
+    synthetic = scene.published(synthetic)
     control, train = scene.control.rows, scene.train.rows
     columns = range(len(scene.features))
     to_train = nearest(scene.features, columns, train, synthetic, 1)[0][:, 0]

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import beta
 
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.membership import ROUNDS, ranked
-from synthclin.evaluation.privacy.risk import Trials, decisive
+from synthclin.evaluation.privacy.membership import ROUNDS, ranked, risks_only
+from synthclin.evaluation.privacy.risk import Trials, by_group, decisive
 from synthclin.evaluation.roc import true_positive_rate
 from synthclin.evaluation.score import Definition, Interval
 
@@ -72,7 +72,11 @@ def _recognise(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         interval,
         len(worst.control),
         ("Among so few unused patients 1 % are fewer than 3 of them." if few else "",),
-        {"attack": worst.name, "naive": _FALSE_ALARMS},
+        {
+            "attack": worst.name,
+            "naive": _FALSE_ALARMS,
+            **risks_only(by_group(worst, scene.groups, rate, fewest=_MIN_CONTROLS)),
+        },
     )
 
 

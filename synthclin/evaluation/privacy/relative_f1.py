@@ -32,8 +32,8 @@ RELATIVE_F1 = Definition(
     "lower",
     "an attacker claims that a patient was in training if a synthetic row differs in at most h columns, numbers in 20 "
     "steps; F1 of the claims beyond that of claiming everybody, (F1 - F) / (1 - F) with F = 2t / (1 + t), for an "
-    "attack set of which t = 0.5 took part; h from 0 to 10, chosen on half of the patients and judged on the others "
-    "(El Emam, Mosquera and Fang, JAMIA Open 5:ooac083, 2022), interval from two Wilson intervals",
+    "attack set of which t = 0.5 took part; h from 0 to 10 or everybody, chosen on half of the patients and judged "
+    "on the others (El Emam, Mosquera and Fang, JAMIA Open 5:ooac083, 2022), interval from two Wilson intervals",
 )
 
 
@@ -62,10 +62,11 @@ def _match(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         (side, _fewest_differences(book.codes(scene.features, side.rows).astype(np.uint8), published))
         for side in scene.attacked()
     )
-    outcomes = [
-        Outcome(f"at most {h} columns differ", _claims(*train, h), _claims(*control, h), 0.0)
-        for h in range(min(_MOST_DIFFERENCES, len(scene.features)) + 1)
-    ]
+    columns = len(scene.features)
+    # Claiming everybody comes first: it stands unless a closer look does clearly better.
+    limits = {"everybody is claimed": columns}
+    limits |= {f"at most {h} columns differ": h for h in range(min(_MOST_DIFFERENCES + 1, columns))}
+    outcomes = [Outcome(name, _claims(*train, h), _claims(*control, h), 0.0) for name, h in limits.items()]
     worst = decisive(outcomes, _measure)
     value, interval = _measure(worst.train, worst.control)
     others = {f"{share:g}": round(_measure(worst.train, worst.control, share)[0], 4) for share in _SHARES}

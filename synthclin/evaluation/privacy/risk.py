@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Measure", "Outcome", "Trials", "by_group", "decisive", "difference", "relative", "spread"]
 
 _MIN_WITHSTOOD = 5
-_MIN_DECILE = 10
+_FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,6 @@ def decisive(outcomes: Sequence[Outcome], measure: Measure) -> Outcome:
     """Return the attack that does most harm, chosen on one half of the patients and judged on the other, both ways.
 
     The largest of several attacks on the same patients would be too large.
-
-    Raises:
-        ValueError: there is no outcome.
     """
     if len(outcomes) == 1:
         return outcomes[0]
@@ -149,18 +146,25 @@ def _worst_elsewhere(outcomes: Sequence[Outcome], measure: Measure, half: bool) 
     return Outcome(worst.name, *part(worst, half), worst.naive)
 
 
-def by_group(outcome: Outcome, groups: Sequence[Group], measure: Measure) -> dict[str, Any]:
-    """Return the risk of the most vulnerable tenth (None where it has too few patients) and of each subgroup."""
+def by_group(outcome: Outcome, groups: Sequence[Group], measure: Measure, *, fewest: int = _FEWEST) -> dict[str, Any]:
+    """Return the risk of the most vulnerable tenth and of each subgroup, with `fewest` patients on both sides.
+
+    Returns:
+        ``vulnerable``: the risk, or None where these are fewer. ``groups``: one for each that is large enough.
+    """
     train, control = outcome.train, outcome.control
     tenth = train.where(train.side.vulnerable), control.where(control.side.vulnerable)
-    rows = [
-        {"column": group.column, "level": group.level}
-        | _told(train.where(group.holds(train.side.rows)), control.where(group.holds(control.side.rows)), measure)
+    parts = (
+        (group, train.where(group.holds(train.side.rows)), control.where(group.holds(control.side.rows)))
         for group in groups
-    ]
+    )
     return {
-        "vulnerable": _told(tenth[0], tenth[1], measure) if min(map(len, tenth)) >= _MIN_DECILE else None,
-        "groups": rows,
+        "vulnerable": _told(tenth[0], tenth[1], measure) if min(map(len, tenth)) >= fewest else None,
+        "groups": [
+            {"column": group.column, "level": group.level} | _told(members, others, measure)
+            for group, members, others in parts
+            if min(len(members), len(others)) >= fewest
+        ],
     }
 
 

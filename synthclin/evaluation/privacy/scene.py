@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import deal
 from synthclin.evaluation.privacy.crowd import Crowd
 from synthclin.evaluation.privacy.knowledge import Knowledge
@@ -28,7 +29,7 @@ __all__ = ["Group", "Scene", "Side", "why_not"]
 _MIN_PATIENTS = 20
 _MIN_GROUP = 30
 _MOST_ATTACKED = 2_000
-_MOST_SYNTHETIC = 10_000
+_MOST_SYNTHETIC = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +122,23 @@ class Scene:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", "privacy", *path)
 
-    def attacked(self, most: int = _MOST_ATTACKED) -> tuple[Side, Side]:
-        """Return at most `most` patients of each side, for attacks that measure distances."""
-        return _few(self.train, most, self.rng("attacked", 0)), _few(self.control, most, self.rng("attacked", 1))
+    def attacked(self) -> tuple[Side, Side]:
+        """Return at most 2,000 patients of each side, for attacks that measure distances."""
+        return _few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), _few(
+            self.control, _MOST_ATTACKED, self.rng("attacked", 1)
+        )
 
-    def published(self, synthetic: NDArray[np.float64], most: int = _MOST_SYNTHETIC) -> NDArray[np.float64]:
-        """Return at most `most` synthetic rows, for attacks that measure distances."""
-        if len(synthetic) <= most:
-            return synthetic
-        return synthetic[np.sort(self.rng("published").choice(len(synthetic), most, replace=False))]
+    def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return at most 5,000 synthetic rows, for attacks that measure distances."""
+        return subsample(synthetic, _MOST_SYNTHETIC, self.rng("published"))
+
+    def drawn(self, synthetic: NDArray[np.float64]) -> str:
+        """Return which part of the tables attacks look at that measure distances, as a sentence, or nothing."""
+        sizes = [(len(synthetic), _MOST_SYNTHETIC, "synthetic rows")]
+        sizes += [(len(self.train), _MOST_ATTACKED, "training patients")]
+        sizes += [(len(self.control), _MOST_ATTACKED, "unused patients")]
+        parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
+        return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
 
     def hands(self) -> tuple[list[Side], Side]:
         """Return training patients dealt into hands of as many as the control has, and the control."""

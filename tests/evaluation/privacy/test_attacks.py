@@ -135,6 +135,15 @@ def test_rows_of_one_patient_count_as_one():
     assert [score.low > score.details["null"] for score in scores] == [False, True] * 3
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
+def test_constant_columns_raise_nothing_and_tell_nothing_but_that_all_rows_are_alike(attack):
+    tables = [ward(60, 1).iloc[[0] * rows].reset_index(drop=True) for rows in (60, 60, 40)]
+    score = attack(Comparison.of(tables[0], train=tables[1], holdout=tables[2], schema=SCHEMA))
+    assert math.isnan(score.value) or score.low <= score.details["null"] or attack is copies
+    assert attack is not copies or score.value == 1
+
+
 @pytest.mark.parametrize("attack", [singling_out, linkability, attribute_inference, replicated_uniques], ids=name)
 def test_one_column_raises_nothing(attack):
     schema = Schema.model_validate({"columns": {"age": {"type": "integer"}}})
