@@ -6,8 +6,8 @@ import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from synthclin.errors import ConfigError
@@ -32,6 +32,9 @@ class Gate:
         limit: what the score must meet for PASS.
         review: what it must meet for REVIEW; None for a strict gate, which knows only PASS and FAIL.
         source: where the limit comes from.
+        null: what a table that leaks nothing reaches, for an attack; a score that beats it for sure is never too
+            unsure to tell. Where the limit is the null itself, an interval that holds it passes.
+        alarm: whether the gate is only there when its score beats the null: it can trouble a table and never clear it.
     """
 
     score: str
@@ -39,6 +42,8 @@ class Gate:
     limit: float
     review: float | None = None
     source: str = _BY_USER
+    null: float | None = None
+    alarm: bool = False
 
     @property
     def text(self) -> str:
@@ -71,14 +76,35 @@ class Verdict:
 
 
 _CONVENTION = "project convention"
+_NO_STANDARD = f"{_CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none"
+_PRIVACY = (
+    Gate("privacy.copies", "<=", 0.0, 0.005, f"{_CONVENTION}: no more than among unused patients", null=0.0),
+    Gate("privacy.near_copies", "<=", 0.0, 1.0, f"{_CONVENTION}: an alarm, never decisive", null=0.0, alarm=True),
+    Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5),
+    Gate("privacy.recognition", "<=", 0.03, 0.05, f"{_CONVENTION}: epsilon 1 allows 0.027", null=0.01),
+    Gate("privacy.relative_f1", "<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {_CONVENTION}", null=0.0),
+    Gate("privacy.singling_out", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
+    Gate("privacy.linkability", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
+    Gate("privacy.attribute_inference", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
+    Gate(
+        "privacy.identity_disclosure",
+        "<=",
+        0.05,
+        0.09,
+        f"0.09: El Emam et al. 2020, EMA policy 0070, Health Canada; 0.05: {_CONVENTION}",
+        null=0.0,
+    ),
+    Gate("privacy.replicated_uniques", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
+    Gate("privacy.disclosive_keys", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
+    Gate("privacy.smallest_leak", "<=", 0.01, 0.05, f"{_CONVENTION}: who cannot see 5 % copied rows cannot pass them"),
+)
 DEFAULT_GATES = (
     Gate("validity.rules", ">=", 0.99, 0.95, f"{_CONVENTION}: at most 1 % of rows break a rule"),
     Gate("fidelity.marginals", ">=", 0.90, 0.80, _CONVENTION),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
     Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one law overlap by 0.7 on average"),
-    Gate("privacy.copies", "<=", 0.01, 0.02, _CONVENTION),
-    Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss"),
+    *_PRIVACY,
 )
 
 
@@ -89,8 +115,9 @@ def parse_gate(text: str) -> Gate:
         ConfigError: the text is no score, comparison and number.
 
     Example:
-        >>> parse_gate("fidelity.marginals >= 0.90")
-        Gate(score='fidelity.marginals', op='>=', limit=0.9, review=None, source='set by user')
+        >>> gate = parse_gate("fidelity.marginals >= 0.90")
+        >>> gate.score, gate.op, gate.limit
+        ('fidelity.marginals', '>=', 0.9)
     """
     found = _GATE.fullmatch(text.strip()) if isinstance(text, str) else None
     limit = float(found["limit"]) if found else math.nan
@@ -101,13 +128,14 @@ def parse_gate(text: str) -> Gate:
 
 
 def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
-    """Return the default gates for the scores that there are."""
-    names = [score.name for score in scores]
+    """Return the default gates for the scores that there are; an alarm only where it rings."""
+    known = tuple(scores)
     return tuple(
-        Gate(name, gate.op, gate.limit, gate.review, gate.source)
+        replace(gate, score=score.name)
         for gate in DEFAULT_GATES
-        for name in names
-        if name == gate.score or (gate.score.endswith(".*") and name.startswith(gate.score[:-1]))
+        for score in known
+        if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
+        if not gate.alarm or score.low > _leak_free(gate, score)
     )
 
 
@@ -141,22 +169,45 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     if gate.review is None:
         reason = f"The worse end of its interval, {worse:.3f}, misses the limit."
         return Verdict(gate, "FAIL", score.value, worse, reason)
-    status, reason = _beyond(score, _HOLDS[gate.op], gate.limit, gate.review, (worse, better))
+    weigh = _none_allowed if gate.limit == gate.null else _beyond
+    status, reason = weigh(gate, gate.review, score, (worse, better))
     return Verdict(gate, status, score.value, worse, reason)
 
 
-def _beyond(
-    score: Score, holds: Callable[[float, float], bool], limit: float, review: float, ends: tuple[float, float]
-) -> tuple[Status, str]:
+def _leak_free(gate: Gate, score: Score) -> float:
+    """Return what rows without a leak reach on the same table; NaN where that is not known.
+
+    Attacks: the worst of chance, shuffled rows and fresh real rows. Other scores: fresh real rows.
+    """
+    known = [score.ceiling] if gate.null is None else [gate.null, score.floor, score.ceiling]
+    return max((value for value in known if value is not None), default=math.nan)
+
+
+def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
+    """Return status and reason of a gate whose limit is what rows without a leak reach."""
+    better, null = ends[1], _leak_free(gate, score)
+    if better <= null:
+        return "PASS", f"No more than rows without a leak reach, {null:.3f}, for all that can be told."
+    if better > review + null - gate.limit:
+        return "FAIL", f"Surely more than {review:g} beyond rows without a leak, which reach {null:.3f}."
+    return "REVIEW", f"Surely more than rows without a leak, which reach {null:.3f}."
+
+
+def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
     """Return status and reason of a default gate whose limit the worse of both `ends` of the interval misses."""
     worse, better = ends
+    limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    fresh = score.ceiling
+    fresh = _leak_free(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     # The limit may ask more than real rows give; then the table is held against them, with the same room for review.
-    if fresh is not None and not holds(fresh, limit) and (holds(better, fresh) or holds(worse, fresh + review - limit)):
-        status, reason = "REVIEW", f"Real rows that the model never saw reach {fresh:.3f}, so they miss the limit too."
+    excused = not math.isnan(fresh) and not holds(fresh, limit)
+    if excused and (holds(better, fresh) or holds(worse, fresh + review - limit)):
+        whose = "Real rows that the model never saw" if gate.null is None else "Rows without a leak"
+        status, reason = "REVIEW", f"{whose} reach {fresh:.3f}, so they miss the limit too."
+    elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
+        status, reason = "REVIEW", f"The interval, {span}, holds the limit, but it is surely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):
         status, reason = "NOT ASSESSABLE", f"The interval, {span}, reaches from pass to fail: there are too few rows."
     elif holds(better, limit):

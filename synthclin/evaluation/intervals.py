@@ -21,7 +21,7 @@ Z = 1.959963984540054  # two-sided 95 %
 _FEW = 11
 
 
-def wilson(k: int, n: int) -> Interval:
+def wilson(k: float, n: int) -> Interval:
     """Return Wilson's 95 % interval for a share of `k` in `n` (JASA 22:209-212, 1927).
 
     Example:

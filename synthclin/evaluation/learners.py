@@ -72,19 +72,19 @@ def separator(features: Features, values: NDArray[np.float64]) -> Classifier:
     return model
 
 
-def classifiers(features: Features, values: NDArray[np.float64]) -> dict[str, Classifier]:
+def classifiers(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Classifier]:
     """Return what predicts a class, by name; ranks of the linear model are those among `values`."""
     return {
-        "boosted trees": HistGradientBoostingClassifier(**_TREES, **_common(features)),
+        "boosted trees": HistGradientBoostingClassifier(max_iter=trees, **_TREES, **_common(features)),
         "random forest": RandomForestClassifier(**_forest(values)),
         "linear": separator(features, values),
     }
 
 
-def regressors(features: Features, values: NDArray[np.float64]) -> dict[str, Estimator]:
+def regressors(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Estimator]:
     """Return what predicts a number, by name; ranks of the linear model are those among `values`."""
     return {
-        "boosted trees": HistGradientBoostingRegressor(**_TREES, **_common(features)),
+        "boosted trees": HistGradientBoostingRegressor(max_iter=trees, **_TREES, **_common(features)),
         "random forest": RandomForestRegressor(**_forest(values)),
         "linear": make_pipeline(_ranked(features, values), Ridge()),
     }

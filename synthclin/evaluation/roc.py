@@ -77,9 +77,13 @@ def roc_points(scores: NDArray[np.float64], positive: NDArray[np.bool_], most: i
 
 
 def true_positive_rate(scores: NDArray[np.float64], positive: NDArray[np.bool_], at: float) -> float:
-    """Return the share of positives above a threshold that at most the share `at` of negatives passes."""
+    """Return the share of positives told at the share `at` of false alarms; a tie at the threshold is drawn by lot."""
     false, true = _curve(scores, positive)
-    return float(true[false <= at].max())
+    after = int(np.searchsorted(false, at, side="right"))
+    if after == len(false):
+        return float(true[-1])
+    tied = (at - false[after - 1]) / (false[after] - false[after - 1])
+    return float(true[after - 1] + tied * (true[after] - true[after - 1]))
 
 
 def _curve(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -55,8 +55,7 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
     support.recall,
     detection.detection,
     detection.logistic_detection,
-    privacy.copies,
-    privacy.membership,
+    *privacy.ATTACKS,
     sdmetrics.quality,
     sdmetrics.diagnostic,
 )
@@ -96,11 +95,11 @@ def score_table(
             and usefulness are means over all of them, rules and privacy those of the first. All tables are typed as
             `conform` returns them.
         train: the real rows that the model learnt from.
-        holdout: real rows that the model never saw; without them detection, utility and membership are not assessable.
+        holdout: real rows that the model never saw; without them detection, utility and attacks are not assessable.
         schema: what the columns mean.
         tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
             the role event or outcome is predicted.
-        by: columns of levels, in whose groups the headline scores are computed again.
+        by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         random_state: the same number gives the same scores, whatever the number of cores.
 
     Raises:
@@ -122,7 +121,8 @@ def score_table(
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
         chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
-        jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [*SCORES]
+        attacks = {attack: partial(attack, by=by) for attack in privacy.ATTACKS}
+        jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [attacks.get(job, job) for job in SCORES]
         # What is misspelt is refused before the work starts.
         for task in chosen:
             if isinstance(task, PredictTask):

@@ -30,6 +30,7 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
 
     ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a
     block per column. ``pairs``: association matrices. ``detection`` and ``membership``: ROC points.
+    ``controls``: what each attack makes of real rows posing as synthetic, and which planted rows are seen.
     Real counts below 11 are merged with a neighbour or left out (None).
     """
     details = {score.name: score.details for score in scores}
@@ -48,6 +49,10 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
     for key, name in (("detection", "fidelity.detection"), ("membership", "privacy.membership")):
         if "roc" in details.get(name, {}):
             out[key] = {"roc": details[name]["roc"]}
+    negative = {name: found["negative_control"] for name, found in details.items() if found.get("negative_control")}
+    if negative:
+        planted = details.get("privacy.smallest_leak", {}).get("spike_in", [])
+        out["controls"] = {"negative": negative, "spike_in": planted}
     checked: dict[str, Any] = plain(out)
     return checked
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.report.attacks import attack_figures
 from synthclin.report.charts import attack_roc, floor_ceiling
 from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.likeness import curve_table, statuses
@@ -36,6 +37,7 @@ def privacy_section(report: Report, pictures: Pictures) -> Section:
         lead.append(why)
     elif pictures.membership.roc:
         figures.append(_attack(attack, pictures))
+    figures += attack_figures(report)
     copied = report.find("privacy.copies")
     if copied is not None and not math.isnan(copied.value):
         figures.append(_copies(copied))
@@ -73,7 +75,7 @@ def _attack(score: Score, pictures: Pictures) -> Figure:
         title=title,
         how="Share of training patients recognised (vertical) for a given rate of false alarms among unused patients "
         f"(horizontal), both on log scales. Dashed: guessing.{hatch}",
-        plot=attack_roc("ROC curve of the membership attack on log axes", "density ratio", points, few, f"{found}."),
+        plot=attack_roc("ROC curve of the membership attack on log axes", "best attack", points, few, f"{found}."),
         note=plain(
             f"{found}{recognised}. The attacker sees the synthetic table and half of the holdout. {score.note} "
             "Evidence against this attack says nothing of stronger ones, such as shadow models.",
@@ -95,29 +97,24 @@ def _from(start: float, points: Sequence[tuple[float, float]]) -> list[tuple[flo
 
 def _copies(score: Score) -> Figure:
     details = CopyDetails.model_validate(score.details)
-    rows = [Row("Synthetic rows that equal a training row", (number(details.copies or 0, 0), share(score.value, 2)))]
+    rows = [Row("Synthetic rows", (number(details.copies or 0, 0), share(score.value, 2)))]
     if score.ceiling is not None:
-        rows.append(Row("Unused real rows that equal a training row", ("", share(score.ceiling, 2))))
+        rows.append(Row("Unused real rows", ("", share(score.ceiling, 2))))
     if score.floor is not None:
-        rows.append(Row("Shuffled training rows that equal a training row", ("", share(score.floor, 2))))
-    if details.equal_size is not None:
-        held = number(details.equal_size.rows, 0)
-        rows.append(
-            Row(f"Synthetic rows that equal one of {held} training rows", ("", share(details.equal_size.train, 2)))
-        )
-        rows.append(
-            Row(f"Synthetic rows that equal one of {held} unused rows", ("", share(details.equal_size.holdout, 2)))
-        )
+        rows.append(Row("Shuffled training rows", ("", share(score.floor, 2))))
     if not details.copies:
-        title = "No synthetic row equals a training row"
+        title = "No synthetic row equals the row of one training patient"
     elif score.ceiling is not None and score.low <= score.ceiling:
         title = "Synthetic rows equal training rows no more often than unused real rows do"
     else:
-        title = f"{share(score.value, 1)} of synthetic rows equal a training row"
+        title = f"{share(score.value, 1)} of synthetic rows equal the row of one training patient"
     return Figure(
         title=title,
-        how="A row counts as copied when it equals a training row in every modelled column, at schema precision.",
-        table=DataTable("Rows that equal a training row", ("Rows", "Rows found", "Share"), tuple(rows)),
+        how="A row counts as copied when it equals, in every modelled column and at schema precision, a training row "
+        "that no other training patient shares.",
+        table=DataTable(
+            "Rows that equal the row of one training patient", ("Rows", "Rows found", "Share"), tuple(rows)
+        ),
         note=plain(f"An alarm, never an all-clear: rows that are nearly copied do not count. {score.note}", 500),
     )
 

@@ -162,11 +162,11 @@ def limits_section(report: Report) -> Section:
     rows = [
         Row(
             "Not measured",
-            ("Learning a secret, singling out and linking, subgroups, survival, effect estimates, planted leaks.",),
+            ("Attacks that train models of their own, likeness in subgroups, survival, effect estimates.",),
         ),
         Row(
-            "Membership",
-            ("One attack was tried. Passing it is evidence against this attack, not proof against stronger ones.",),
+            "Attacks",
+            ("Passing them is evidence against these attacks, not proof against stronger ones.",),
         ),
         Row("Intervals", ("They show what chance in the rows does, not what another training of the model would do.",)),
         Row("More rows", ("Generating more rows than the real study had adds no information.",)),

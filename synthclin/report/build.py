@@ -47,15 +47,15 @@ def evaluate(
         schema: what the columns mean.
         tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
             the role event or outcome is predicted.
-        by: columns of levels, in whose groups the headline scores are computed again.
+        by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
         cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
         random_state: the same number gives the same report.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
 
     Raises:
-        ConfigError: a gate cannot be read or names a score that was not computed, a task names no column of the
-            table, or `provenance` holds what a report may not.
+        ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
+            of the table, or `provenance` holds what a report may not.
         DataError: a table has no rows or lacks a column.
 
     Example:
@@ -63,7 +63,7 @@ def evaluate(
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}})
         >>> draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
-        >>> report = evaluate(draw(1), train=draw(2), schema=schema, gates=["privacy.copies <= 0.1"])
+        >>> report = evaluate(draw(1), train=draw(2), schema=schema, gates=["fidelity.pairs >= 0.1"])
         >>> report.passed
         True
     """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from synthclin.report.charts import GateScale, gate_bar
-from synthclin.report.parts import AssociationDetails, MarginalDetails
-from synthclin.report.questions import answers
+from synthclin.report.parts import AssociationDetails, MarginalDetails, MembershipDetails
+from synthclin.report.questions import answers, asked
 from synthclin.report.record import Provenance
 from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, typeset
 
@@ -62,7 +62,7 @@ class Limit:
 
 
 _ALWAYS = (
-    Limit("Not measured here:", "learning a secret, singling out or linking a patient, subgroups, effect estimates."),
+    Limit("Not measured here:", "attacks that train models of their own, likeness in subgroups, effect estimates."),
     Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),
 )
 
@@ -100,7 +100,7 @@ def decision(report: Report) -> Decision:
         sentence=sentence([*statuses, (guarantee.status, "")]),
         meta=_meta(facts, tool),
         rows=(*(_row(report, answer) for answer in questions), guarantee),
-        facts=(_strongest_attack(report), _weakest_column(report), _smallest_leak()),
+        facts=(_strongest_attack(report), _weakest_column(report), _smallest_leak(report)),
         limits=limits(report),
         tool=tool,
     )
@@ -177,7 +177,7 @@ def _row(report: Report, answer: Answer) -> DecisionRow:
         status=status,
         value=question.write(score.value),
         interval=question.write_interval(score),
-        unit=question.unit if answer.many == 1 else f"{question.unit}, worst of {answer.many} targets",
+        unit=question.unit if answer.many == 1 else f"{question.unit}, worst of {answer.many} {question.kind}",
         bar=gate_bar(scale, score.value, score.low, score.high, question.write_limit) if known else None,
         limit=question.limit(gate),
         source=plain(gate.source, 80),
@@ -224,10 +224,10 @@ def _strongest_attack(report: Report) -> Fact:
     score = report.find("privacy.membership")
     if score is None or math.isnan(score.value):
         why = "no attack was run" if score is None else typeset(score.note, 110)
-        return Fact("Strongest attack found", NOT_ASSESSABLE, why)
-    ends = interval(score.low, score.high)
-    note = f"{ends}; one attack tried, by an attacker who holds half of the holdout"
-    return Fact("Strongest attack found", f"Density ratio, AUC {number(score.value)}", note)
+        return Fact("Strongest attack on membership", NOT_ASSESSABLE, why)
+    attack = plain(MembershipDetails.model_validate(score.details).attack or "membership", 40)
+    note = f"{interval(score.low, score.high)}; {attack}, by an attacker who holds half of the holdout"
+    return Fact("Strongest attack on membership", f"AUC {number(score.value)}", note)
 
 
 def _weakest_column(report: Report) -> Fact:
@@ -242,8 +242,13 @@ def _weakest_column(report: Report) -> Fact:
     )
 
 
-def _smallest_leak() -> Fact:
-    return Fact("Smallest leak this suite detects", "not measured", "no known leaks were planted to test the attack")
+def _smallest_leak(report: Report) -> Fact:
+    name, score = "Smallest leak this suite detects", report.find("privacy.smallest_leak")
+    if score is None:
+        return Fact(name, "not measured", "no known leaks were planted to test the attacks")
+    if math.isnan(score.value):
+        return Fact(name, NOT_ASSESSABLE, typeset(score.note, 110))
+    return Fact(name, asked(score.name).write(score.value), "of rows planted from training, exact and jittered")
 
 
 def _start(n: int) -> str:

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_v
 
 __all__ = [
     "AssociationDetails",
+    "AttackDetails",
     "Block",
     "Change",
     "CohortFacts",
     "ColumnAgreement",
     "CopyDetails",
     "DetectionDetails",
+    "LeakDetails",
     "MarginalDetails",
     "MembershipDetails",
     "MissingDetails",
@@ -106,7 +108,46 @@ class DetectionDetails(_Open):
     columns: list[GiveAway] = Field(default_factory=list)
 
 
-class MembershipDetails(_Open):
+class Rate(_Open):
+    """How often an attack succeeds on `n` attempts."""
+
+    value: Share
+    low: Share
+    high: Share
+    n: Count
+
+
+class Risk(_Open):
+    """What an attack does to some patients; `column` and `level` name a subgroup."""
+
+    value: Finite | None
+    low: Finite | None
+    high: Finite | None
+    column: StrictStr = ""
+    level: StrictStr = ""
+
+
+class AttackDetails(_Open):
+    """Behind every score of `privacy` that is an attack.
+
+    Arguments:
+        attack: which of several did most harm.
+        naive: success of a guess without the table.
+        control: success on unused patients.
+        train: success on training patients.
+        vulnerable: the risk of the most vulnerable tenth.
+        groups: the risk of subgroups.
+    """
+
+    attack: StrictStr = ""
+    naive: Share | None = None
+    control: Rate | None = None
+    train: Rate | None = None
+    vulnerable: Risk | None = None
+    groups: list[Risk] = Field(default_factory=list)
+
+
+class MembershipDetails(AttackDetails):
     """Behind `privacy.membership`."""
 
     tpr_at_1_percent: Share | None = None
@@ -115,19 +156,27 @@ class MembershipDetails(_Open):
     controls: Count | None = None
 
 
-class EqualSize(_Open):
-    """Copies among as many training as holdout rows."""
+class Planted(_Open):
+    """Training rows planted among the synthetic ones, and the scores that notice them."""
 
+    share: Share
+    kind: Literal["exact", "jittered"]
     rows: Count
-    train: Share
-    holdout: Share
+    seen_by: list[StrictStr]
+
+
+class LeakDetails(_Open):
+    """Behind `privacy.smallest_leak`."""
+
+    spike_in: list[Planted] = Field(default_factory=list)
 
 
 class CopyDetails(_Open):
     """Behind `privacy.copies`."""
 
     copies: Count | None = None
-    equal_size: EqualSize | None = None
+    copies_of_repeated_rows: Count | None = None
+    whole_table: bool = False
 
 
 class Learner(_Open):
@@ -309,10 +358,13 @@ _BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.missingness": MissingDetails,
     "privacy.copies": CopyDetails,
     "privacy.membership": MembershipDetails,
+    "privacy.smallest_leak": LeakDetails,
     "validity.rules": RuleDetails,
 }
 
 
 def details_of(name: str) -> type[BaseModel] | None:
     """Return the type of what stands behind the score `name`, or None where a page draws nothing of it."""
+    if name.startswith("privacy."):
+        return _BY_NAME.get(name, AttackDetails)
     return UtilityDetails if name.startswith("utility.") else _BY_NAME.get(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from synthclin.report.parts import CopyDetails, MarginalDetails, RuleDetails, UtilityDetails
+from synthclin.report.parts import AttackDetails, CopyDetails, MarginalDetails, RuleDetails, UtilityDetails
 from synthclin.report.words import interval, number, percent, plain, share
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Question:
         percent: whether the number is a share that reads best in percent.
         answer: one plain sentence from the score, or nothing.
         title: the question on page one, where the score's own is long.
+        kind: what several scores of one question are.
     """
 
     section: str
@@ -46,6 +47,7 @@ class Question:
     percent: bool = False
     answer: Callable[[Score], str] = lambda _: ""
     title: str = ""
+    kind: str = "measures"
 
     def write(self, value: float | None) -> str:
         """Return a value of the score as text."""
@@ -104,26 +106,29 @@ class Answer:
 
 
 def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
-    """Return the questions of page one in their order; all predictions are one question, decided by the worst."""
+    """Return the questions of page one in their order; scores that answer one question are decided by the worst."""
     names = list(_QUESTIONS)
-    told: list[tuple[int, Answer]] = []
-    predictions: list[Verdict] = []
+    asked_by: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         name = verdict.gate.score
-        if name.startswith("utility."):
-            predictions.append(verdict)
-            continue
-        told.append((2 * names.index(name) if name in names else 2 * len(names), Answer(verdict, asked(name))))
-    if predictions:
-        decides = min(predictions, key=_badness)
-        answer = Answer(decides, asked(decides.gate.score), len(predictions))
-        told.append((2 * names.index("validity.rules") - 1, answer))
-    return [answer for _, answer in sorted(told, key=lambda item: item[0])]
+        asked_by.setdefault("utility" if name.startswith("utility.") else _SHARED.get(name, name), []).append(verdict)
+
+    def place(question: str) -> float:
+        if question == "utility":
+            return names.index("validity.rules") - 0.5
+        return names.index(question) if question in names else len(names)
+
+    told = []
+    for question in sorted(asked_by, key=place):
+        decides = min(asked_by[question], key=_badness)
+        told.append(Answer(decides, asked(decides.gate.score), len(asked_by[question])))
+    return told
 
 
 def _badness(verdict: Verdict) -> tuple[int, float]:
-    """Rank verdicts of predictions, worst first: by status, then by what is lost."""
-    return _SEVERITY.index(verdict.status), verdict.bound if isfinite(verdict.bound) else inf
+    """Rank verdicts, worst first: by status, then, of predictions, by what is lost."""
+    lost = verdict.gate.score.startswith("utility.") and isfinite(verdict.bound)
+    return _SEVERITY.index(verdict.status), verdict.bound if lost else inf
 
 
 def measure_name(measure: str) -> str:
@@ -163,7 +168,7 @@ def _copies(score: Score) -> str:
     details = CopyDetails.model_validate(score.details)
     if details.copies is None:
         return ""
-    rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal a training row"
+    rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal the row of one training patient"
     return f"{rows}." if score.ceiling is None else f"{rows}; of fresh real rows {share(score.ceiling, 1)} do."
 
 
@@ -197,7 +202,43 @@ def _utility(target: str) -> Question:
         advice=f"Models of {target} that learn from it lose accuracy on real patients.",
         answer=answer,
         title="Can models that learn from it predict real patients?",
+        kind="targets",
     )
+
+
+# What several attacks answer together, each with what is wrong and what may be wrong.
+_WHO = ("Can someone tell who was in the training data?", "patients are recognisable", "patients may be recognisable")
+_SECRET = (
+    "Can someone learn a secret of a patient?",
+    "secrets of patients are told",
+    "secrets of patients may be told",
+)
+_SINGLE = (
+    "Can a patient be singled out or linked?",
+    "patients can be singled out or linked",
+    "patients may be singled out or linked",
+)
+_SHARED = {
+    "privacy.recognition": "privacy.membership",
+    "privacy.relative_f1": "privacy.membership",
+    "privacy.identity_disclosure": "privacy.attribute_inference",
+    "privacy.disclosive_keys": "privacy.attribute_inference",
+    "privacy.linkability": "privacy.singling_out",
+    "privacy.replicated_uniques": "privacy.singling_out",
+    "privacy.near_copies": "privacy.copies",
+}
+
+
+def _attack(name: str, unit: str, question: tuple[str, str, str], advice: str) -> Question:
+    def answer(score: Score) -> str:
+        details = AttackDetails.model_validate(score.details)
+        if details.train is None or details.control is None:
+            return f"{name}."
+        hit, unused = share(details.train.value, 1), share(details.control.value, 1)
+        return f"{name}: succeeds on {hit} of training patients and on {unused} of unused ones."
+
+    title, trouble, doubt = question
+    return Question("privacy", name, unit, 0.0, trouble, doubt, advice, answer=answer, title=title)
 
 
 _QUESTIONS = {
@@ -213,16 +254,70 @@ _QUESTIONS = {
             score, "Of one patient who was in and one who was not, it finds the right one in {}"
         ),
     ),
+    "privacy.recognition": _attack(
+        "Recognition",
+        "share recognised at 1 % false alarms",
+        _WHO,
+        "An attacker can be sure of some patients that they took part.",
+    ),
+    "privacy.relative_f1": _attack(
+        "Relative F1", "F1 of a matching attacker, 0 is claiming all", _WHO, "Matching tells who took part."
+    ),
+    "privacy.attribute_inference": _attack(
+        "Attribute inference",
+        "risk beyond that of unused patients",
+        _SECRET,
+        "An attacker who knows some of a patient's values learns others that only this patient's row can tell.",
+    ),
+    "privacy.identity_disclosure": _attack(
+        "Identity disclosure",
+        "mean chance to be found and learnt of",
+        _SECRET,
+        "Patients are found by what is known of them, and something new is learnt.",
+    ),
+    "privacy.disclosive_keys": _attack(
+        "Disclosive keys (DiSCO)", "share beyond unused patients", _SECRET, "All rows that match agree on the secret."
+    ),
+    "privacy.singling_out": _attack(
+        "Singling out", "risk beyond that of unused patients", _SINGLE, "The table describes single patients."
+    ),
+    "privacy.linkability": _attack(
+        "Linkability", "risk beyond that of unused patients", _SINGLE, "Two data sets of a patient can be joined by it."
+    ),
+    "privacy.replicated_uniques": _attack(
+        "Replicated uniques (RepU)", "share beyond unused patients", _SINGLE, "Unique patients appear as unique rows."
+    ),
     "privacy.copies": Question(
         section="privacy",
-        name="Copied rows",
+        name="Copied patients",
         unit="share of synthetic rows",
         ideal=0.0,
         trouble="rows repeat training rows",
         doubt="rows may repeat training rows",
-        advice="Some synthetic rows equal a training row in every column.",
+        advice="Some synthetic rows equal the row of one training patient in every column.",
         percent=True,
         answer=_copies,
+    ),
+    "privacy.near_copies": Question(
+        section="privacy",
+        name="Near copies",
+        unit="share of rows beyond that of unused patients",
+        ideal=0.0,
+        trouble="rows come very close to training patients",
+        doubt="rows come very close to training patients",
+        advice="Look at the attacks: distances alone decide nothing.",
+        title="Are synthetic rows copies of patients?",
+    ),
+    "privacy.smallest_leak": Question(
+        section="privacy",
+        name="Smallest leak seen",
+        unit="share of planted training rows",
+        ideal=0.0,
+        trouble="the attacks miss leaks",
+        doubt="the attacks may miss smaller leaks than this",
+        advice="A pass of these attacks says little.",
+        percent=True,
+        answer=lambda score: f"Training rows planted in {share(score.value, 1)} of the table are noticed.",
     ),
     "fidelity.marginals": Question(
         section="fidelity",

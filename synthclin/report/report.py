@@ -220,8 +220,13 @@ class Report:
 
 
 def _gate_record(verdict: Verdict) -> dict[str, Any]:
-    gate = asdict(verdict.gate)
-    return gate | {
+    gate = verdict.gate
+    return {
+        "score": gate.score,
+        "op": gate.op,
+        "limit": gate.limit,
+        "review": gate.review,
+        "source": gate.source,
         "status": verdict.status,
         "value": verdict.value,
         "bound": verdict.bound,

@@ -11,8 +11,8 @@ from synthclin.evaluation.gates import DEFAULT_GATES, Gate, default_gates, judge
 from synthclin.evaluation.score import Definition, Interval
 
 
-def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", ceiling=None):
-    return Definition(name, "?", better, "toy").score(value, Interval(low, high), n=100, ceiling=ceiling)
+def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", ceiling=None, floor=None):
+    return Definition(name, "?", better, "toy").score(value, Interval(low, high), n=100, ceiling=ceiling, floor=floor)
 
 
 def status(gate, **of):
@@ -92,6 +92,7 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
         (0.45, 0.54, 0.5, "PASS"),
         (0.45, 0.58, 0.5, "REVIEW"),  # holds the limit
         (0.45, 0.65, 0.5, "NOT ASSESSABLE"),  # from pass to fail
+        (0.51, 0.65, 0.5, "REVIEW"),  # as far, but surely beyond a coin toss
         (0.56, 0.59, 0.5, "REVIEW"),
         (0.56, 0.65, 0.5, "FAIL"),
         (0.90, 0.95, 0.5, "FAIL"),
@@ -124,3 +125,38 @@ def test_default_gates_are_those_of_the_scores_there_are():
     assert all(gate.review is not None and gate.source != "set by user" for gate in default_gates(scores))
     for gate in DEFAULT_GATES:
         assert (gate.review < gate.limit) == gate.op.startswith(">")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "floor", "ceiling", "expected"),
+    [
+        (0.0, 0.005, 0.0, 0.0, "PASS"),
+        (0.0, 0.3, 0.0, 0.0, "PASS"),  # none was found, however few there are
+        (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # surely some
+        (0.001, 0.03, 0.0, 0.0, "REVIEW"),
+        (0.006, 0.03, 0.0, 0.0, "FAIL"),
+        (0.006, 0.03, 0.0, 0.011, "PASS"),  # unused patients are copied as often
+        (0.013, 0.03, 0.0, 0.011, "REVIEW"),
+        (0.013, 0.03, None, None, "FAIL"),
+    ],
+)
+def test_a_copy_beyond_those_of_unused_patients_never_passes(low, high, floor, ceiling, expected):
+    gate = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.copies")
+    of = {"name": gate.score, "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
+    assert judge([gate], [score(**of, floor=floor, ceiling=ceiling)])[0].status == expected
+
+
+def test_a_distance_only_raises_the_alarm():
+    of = {"name": "privacy.near_copies", "better": "lower", "ceiling": 0.0}
+    assert default_gates([score(**of, value=0.0, low=-0.01, high=0.02)]) == ()
+    ringing = score(**of, value=0.9, low=0.8, high=1.0)
+    assert [verdict.status for verdict in judge(default_gates([ringing]), [ringing])] == ["REVIEW"]
+
+
+def test_rows_that_know_no_patient_excuse_what_they_reach_themselves():
+    of = {"name": "privacy.singling_out", "value": 0.15, "low": 0.12, "high": 0.18, "better": "lower"}
+    gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
+    assert judge([gate], [score(**of, floor=0.0)])[0].status == "FAIL"
+    excused = judge([gate], [score(**of, floor=0.13)])[0]
+    assert excused.status == "REVIEW"
+    assert "Rows without a leak reach 0.130" in excused.reason

@@ -76,4 +76,5 @@ def test_true_positive_rate_never_exceeds_the_false_alarms_allowed():
     positive = np.array([True, True, False, True, False, False])
     assert true_positive_rate(scores, positive, 0.0) == pytest.approx(2 / 3)
     assert true_positive_rate(scores, positive, 0.34) == 1.0
-    assert true_positive_rate(np.zeros(6), positive, 0.5) == 0.0  # all tied: one threshold passes everybody
+    assert true_positive_rate(scores, positive, 1.0) == 1.0
+    assert true_positive_rate(np.zeros(6), positive, 0.25) == 0.25  # all tied: a quarter is drawn by lot

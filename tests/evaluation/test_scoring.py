@@ -37,7 +37,17 @@ NAMES = [
     "fidelity.detection",
     "fidelity.logistic_detection",
     "privacy.copies",
+    "privacy.near_copies",
     "privacy.membership",
+    "privacy.recognition",
+    "privacy.relative_f1",
+    "privacy.singling_out",
+    "privacy.linkability",
+    "privacy.attribute_inference",
+    "privacy.identity_disclosure",
+    "privacy.replicated_uniques",
+    "privacy.disclosive_keys",
+    "privacy.smallest_leak",
     "sdmetrics.quality",
     "sdmetrics.diagnostic",
     "utility.died",
@@ -88,26 +98,37 @@ def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
     assert [score.name for score in whole.scores] == NAMES
     unknown = {score.name for score in whole.scores if np.isnan(score.value)}
     assert unknown == {"fidelity.rare_levels"}  # the clinic has none
-    assert all(score.ceiling is not None for score in whole.scores if score.name not in unknown)
+    without_ceiling = {score.name for score in whole.scores if score.ceiling is None}
+    assert without_ceiling == unknown | {"privacy.smallest_leak"}
     verdicts = judge(default_gates(whole.scores), whole.scores)
-    assert len(verdicts) == 6
+    assert "privacy.near_copies" not in {verdict.gate.score for verdict in verdicts}  # no alarm, and no all-clear
+    assert len(verdicts) == 15
     assert not any(verdict.status == "FAIL" for verdict in verdicts)
-    assert set(whole.sections) == {"rows", "marginals", "table_one", "pairs", "detection", "membership"}
+    pictures = {"rows", "marginals", "table_one", "pairs", "detection", "membership", "controls"}
+    assert set(whole.sections) == pictures
+    assert len(whole.sections["controls"]["negative"]) == 11
+    assert len(whole.sections["controls"]["spike_in"]) == 6
 
 
 def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
     c = compare(train)
-    scores = [privacy.copies(c), privacy.membership(c), marginals.marginals(c)]
-    assert [verdict.status for verdict in judge(default_gates(scores), scores)] == ["PASS", "FAIL", "FAIL"]
+    scores = [*(attack(c) for attack in privacy.ATTACKS), marginals.marginals(c)]
+    statuses = {verdict.gate.score: verdict.status for verdict in judge(default_gates(scores), scores)}
+    assert statuses.pop("fidelity.marginals") == "PASS"
+    assert statuses.pop("privacy.near_copies") == "REVIEW"  # a distance never decides
+    assert statuses.pop("privacy.smallest_leak") == "NOT ASSESSABLE"  # among copies nothing can be planted
+    assert statuses.pop("privacy.disclosive_keys") != "PASS"  # here nothing is declared
+    assert set(statuses.values()) == {"FAIL"}
 
 
 def test_without_a_holdout_what_needs_one_is_not_assessable(train, fresh):
     evaluation = checked(fresh.iloc[:100], train=train.iloc[:100])
     unknown = {score.name for score in evaluation.scores if np.isnan(score.value)}
-    unseen = {"fidelity.detection", "fidelity.logistic_detection", "privacy.membership"}
-    unseen |= {"utility.died", "calibration.died", "importance.died"}
+    unseen = {"fidelity.detection", "fidelity.logistic_detection"}
+    unseen |= {f"{of}.died" for of in ("utility", "calibration", "importance")}
+    unseen |= {name for name in NAMES if name.startswith("privacy.")}
     assert unknown == unseen | {"fidelity.rare_levels"}
-    assert evaluation["privacy.copies"].ceiling is None
+    assert all(evaluation[name].ceiling is None for name in unseen)
     assert evaluation["fidelity.pairs"].ceiling is not None  # that of training rows set apart
     assert "detection" not in evaluation.sections
 

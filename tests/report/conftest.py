@@ -174,7 +174,7 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
             better="lower",
             floor=0.0,
             ceiling=0.01,
-            details={"copies": 0, "equal_size": {"rows": 100, "train": 0.0, "holdout": 0.0}},
+            details={"copies": 0, "whole_table": False},
         ),
         made("privacy.membership", nan, nan, nan, better="lower", n=0, note="There is no holdout."),
     )

@@ -1,0 +1,39 @@
+"""Attacks on the table by somebody who wants to know its patients: one file each, and what they could have seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synthclin.evaluation.privacy.attribute_inference import attribute_inference
+from synthclin.evaluation.privacy.controls import smallest_leak
+from synthclin.evaluation.privacy.copies import copies
+from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
+from synthclin.evaluation.privacy.linkability import linkability
+from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.near_copies import near_copies
+from synthclin.evaluation.privacy.recognition import recognition
+from synthclin.evaluation.privacy.relative_f1 import relative_f1
+from synthclin.evaluation.privacy.singling_out import singling_out
+from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from synthclin.evaluation.score import Score
+
+__all__ = ["ATTACKS"]
+
+ATTACKS: tuple[Callable[..., Score], ...] = (
+    copies,
+    near_copies,
+    membership,
+    recognition,
+    relative_f1,
+    singling_out,
+    linkability,
+    attribute_inference,
+    identity_disclosure,
+    replicated_uniques,
+    disclosive_keys,
+    smallest_leak,
+)

@@ -1,0 +1,162 @@
+"""What all attacks share: run on the synthetic table, on shuffled rows, and on fresh real rows posing as synthetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.evaluation.privacy.risk import by_group, decisive
+from synthclin.evaluation.privacy.scene import Scene, why_not
+from synthclin.evaluation.score import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.privacy.risk import Measure, Outcome
+    from synthclin.evaluation.score import Definition, Score
+
+__all__ = ["Attack", "Found", "judged"]
+
+_SHUFFLES = 3
+_FLOOR = "The floor is the mean of the attack on 3 tables of shuffled training columns, which know no patient."
+_NO_FLOOR = "There is no floor: shuffled columns keep values that may point to one patient."
+_CEILING = (
+    "The ceiling is the attack on {} held-out real rows posing as synthetic, the other half of the holdout as control: "
+    "fewer rows tell an attacker less, so it shows false alarms and not power."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an attack found in one table; NaN with a note where it could not be run.
+
+    Arguments:
+        value: the risk.
+        interval: its interval.
+        n: how many patients or rows it rests on.
+        notes: what the reader must know.
+        details: the figures behind it.
+        unused: what unused patients would suffer, where the value does not leave that out; else NaN.
+    """
+
+    value: float
+    interval: Interval
+    n: int
+    notes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    unused: float = nan
+
+    @classmethod
+    def nothing(cls, note: str) -> Found:
+        """Return that the attack could not be run, and why."""
+        return cls(nan, Interval(nan, nan), 0, (note,))
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One attack: call it with a comparison to get its score.
+
+    Arguments:
+        definition: name, question, direction and method of the score.
+        run: attacks one table of rows.
+        null: what a table that leaks nothing reaches.
+        floored: whether shuffled columns leak nothing; where a single column can give a patient away they do.
+    """
+
+    definition: Definition
+    run: Callable[[Scene, NDArray[np.float64]], Found]
+    null: float = 0.0
+    floored: bool = True
+
+    def __call__(self, c: Comparison, *, by: Sequence[str] = ()) -> Score:
+        """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`."""
+        reason = why_not(c)
+        if reason:
+            return self.definition.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
+        scene = Scene.of(c, by)
+        found = self.run(scene, c.synthetic)
+        if isnan(found.value):
+            return self.definition.unassessable(" ".join(found.notes), n=found.n, details=found.details)
+        negative = self.negative_control(scene)
+        return self.definition.score(
+            found.value,
+            found.interval,
+            n=found.n,
+            floor=max((value for value in (self.floor(scene, c), found.unused) if not isnan(value)), default=nan),
+            ceiling=negative["value"],
+            notes=[
+                *found.notes,
+                scene.drawn(c.synthetic),
+                _FLOOR if self.floored else _NO_FLOOR,
+                _CEILING.format(negative["rows"]),
+            ],
+            details=found.details | {"null": self.null, "negative_control": negative},
+        )
+
+    def negative_control(self, scene: Scene) -> dict[str, Any]:
+        """Return what the attack makes of fresh real rows posing as synthetic: mean of both halves of the control."""
+        halves = [(self.run(left, posing), len(posing)) for posing, left in scene.negative()]
+        known = [found for found, _ in halves if not isnan(found.value)]
+        return {
+            "value": _mean([found.value for found in known]),
+            "low": _mean([found.interval.low for found in known]),
+            "high": _mean([found.interval.high for found in known]),
+            "rows": halves[0][1],
+        }
+
+    def floor(self, scene: Scene, c: Comparison) -> float:
+        """Return what the attack makes of training rows whose columns were shuffled; NaN where these may leak."""
+        tables = _shuffled(c) if self.floored else ()
+        return _mean([value for rows in tables if not isnan(value := self.run(scene, rows).value)])
+
+
+def judged(scene: Scene, outcomes: Sequence[Outcome], measure: Measure, note: str) -> Found:
+    """Return the risk of the most harmful of several attacks, with naive, control and train success of each."""
+    usable = [outcome for outcome in outcomes if not isnan(measure(outcome.train, outcome.control)[0])]
+    if not usable:
+        return Found.nothing(note)
+    worst = decisive(usable, measure)
+    value, interval = measure(worst.train, worst.control)
+    if isnan(value):
+        return Found.nothing(note)
+    weak = worst.train.rate <= worst.naive
+    return Found(
+        value,
+        interval,
+        min(len(worst.train), len(worst.control)),
+        ("The attack does no better than a guess without the table, so a low risk says little." if weak else "",),
+        {
+            "attack": worst.name,
+            "naive": round(worst.naive, 4),
+            "control": worst.control.told(),
+            "train": worst.train.told(),
+            **by_group(worst, scene.groups, measure),
+            "attacks": [
+                {
+                    "name": outcome.name,
+                    "naive": round(outcome.naive, 4),
+                    "control": outcome.control.told(),
+                    "train": outcome.train.told(),
+                    "value": round(measure(outcome.train, outcome.control)[0], 4),
+                }
+                for outcome in usable
+            ],
+        },
+    )
+
+
+def _shuffled(c: Comparison) -> Iterator[NDArray[np.float64]]:
+    """Yield training rows whose columns were shuffled: several times, because one table may have luck."""
+    yield c.shuffled
+    for i in range(1, _SHUFFLES):
+        yield c.rng("privacy", "shuffle", i).permuted(c.train, axis=0)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else nan

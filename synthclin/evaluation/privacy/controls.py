@@ -1,0 +1,129 @@
+"""What the suite can see at all: training rows are planted among the synthetic ones, and the attacks look for them."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.evaluation.privacy.copies import planted
+from synthclin.evaluation.privacy.near_copies import near_copies
+from synthclin.evaluation.privacy.recognition import recognition
+from synthclin.evaluation.privacy.scene import Scene, why_not
+from synthclin.evaluation.privacy.singling_out import singling_out
+from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
+from synthclin.evaluation.score import Definition, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.privacy.attack import Attack
+    from synthclin.evaluation.score import Score
+
+__all__ = ["smallest_leak"]
+
+_SHARES = (0.005, 0.01, 0.05)
+_DRAWS = 3
+_STEP = 0.02  # how far a jittered number moves at most, in ranks
+_REDRAWN = 0.05  # the chance that a jittered level is drawn anew
+_SEARCHERS: tuple[Attack, ...] = (
+    planted,
+    near_copies,
+    recognition,
+    singling_out,
+    replicated_uniques,
+    disclosive_keys,
+)
+
+SMALLEST_LEAK = Definition(
+    "privacy.smallest_leak",
+    "How small a leak would these attacks have seen on this table?",
+    "lower",
+    "0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up to 2 % of "
+    "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
+    "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
+    "search that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the smallest "
+    "share at which both kinds are seen",
+)
+
+
+def smallest_leak(c: Comparison, *, by: Sequence[str] = ()) -> Score:  # noqa: ARG001 (all attacks are called alike)
+    """Score the smallest share of planted training rows that the attacks notice; NaN where they notice none."""
+    reason = why_not(c)
+    if reason:
+        return SMALLEST_LEAK.unassessable(reason)
+    scene = Scene.of(c)
+    nulls = {attack: _leak_free(attack, scene, c) for attack in _SEARCHERS}
+    silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, scene, c.synthetic)}
+    curve = [
+        {"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": _seen_by(c, scene, silent, share, kind)}
+        for kind in ("exact", "jittered")
+        for share in _SHARES
+    ]
+    seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
+    details: dict[str, Any] = {
+        "spike_in": curve,
+        "alarmed_by_table_itself": [each.definition.name for each in _SEARCHERS if each not in silent],
+    }
+    if not seen:
+        why = "A leak of 5 % of the rows, exact or jittered, goes unseen: a pass of these attacks says little."
+        if len(silent) < len(_SEARCHERS):
+            why = "Attacks raise the alarm about the table itself, so they cannot be seen to notice what is planted."
+        return SMALLEST_LEAK.unassessable(why, n=len(c.synthetic), details=details)
+    return SMALLEST_LEAK.score(min(seen), Interval(min(seen), min(seen)), n=len(c.synthetic), details=details)
+
+
+def _leak_free(attack: Attack, scene: Scene, c: Comparison) -> float:
+    """Return what rows without a leak reach: chance, shuffled rows or fresh real rows, whichever is most."""
+    reached = (attack.null, attack.floor(scene, c), attack.negative_control(scene)["value"])
+    return max(value for value in reached if not isnan(value))
+
+
+def _seen_by(c: Comparison, scene: Scene, nulls: Mapping[Attack, float], share: float, kind: str) -> list[str]:
+    """Return the names of the attacks that notice the planted rows in every draw."""
+    left = list(nulls)
+    for draw in range(_DRAWS):
+        rows = _spiked(c, scene, share, kind, draw)
+        left = [attack for attack in left if _alarmed(attack, nulls[attack], scene, rows)]
+    return [attack.definition.name for attack in left]
+
+
+def _alarmed(attack: Attack, null: float, scene: Scene, rows: NDArray[np.float64]) -> bool:
+    found = attack.run(scene, rows)
+    return not isnan(found.value) and found.interval.low > null
+
+
+def _rows(c: Comparison, share: float) -> int:
+    return max(1, round(share * len(c.synthetic)))
+
+
+def _spiked(c: Comparison, scene: Scene, share: float, kind: str, draw: int) -> NDArray[np.float64]:
+    """Return the synthetic rows with a share of them replaced by training patients."""
+    rng = scene.rng("spike", kind, str(share), draw)
+    rows, n = c.synthetic.copy(), _rows(c, share)
+    patients = scene.train.rows[rng.choice(len(scene.train), min(n, len(scene.train)), replace=False)]
+    if kind == "jittered":
+        patients = jittered(patients, scene.train.rows, scene.features.on_line, rng)
+    rows[rng.choice(len(rows), len(patients), replace=False)] = patients
+    return rows
+
+
+def jittered(
+    rows: NDArray[np.float64], real: NDArray[np.float64], on_line: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return rows whose numbers are moved by a few ranks among `real` and whose levels are now and then redrawn."""
+    out = rows.copy()
+    for j, moved in enumerate(on_line):
+        known = ~np.isnan(rows[:, j])
+        seen = np.sort(real[~np.isnan(real[:, j]), j])
+        if moved and len(seen):
+            place = np.searchsorted(seen, rows[known, j]) + rng.uniform(-_STEP, _STEP, known.sum()) * len(seen)
+            out[known, j] = seen[np.clip(place.round().astype(int), 0, len(seen) - 1)]
+        elif len(seen):
+            drawn = known & (rng.random(len(rows)) < _REDRAWN)
+            out[drawn, j] = rng.choice(seen, int(drawn.sum()))
+    return out

@@ -1,0 +1,97 @@
+"""Exact copies: synthetic rows that repeat the row of one training patient, in every column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.classes import counted, numbered
+from synthclin.evaluation.score import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.privacy.scene import Scene
+    from synthclin.evaluation.score import Score
+
+__all__ = ["copies"]
+
+COPIES = Definition(
+    "privacy.copies",
+    "Are synthetic rows copies of patients?",
+    "lower",
+    "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no other "
+    "training patient shares; every row counts where the table has the training rows in the training table's "
+    "proportions; Wilson interval; none found is no all-clear (DCR Delusion: Yao et al., arXiv:2505.01524)",
+)
+
+
+def copies(c: Comparison, *, by: Sequence[str] = ()) -> Score:  # noqa: ARG001 (all attacks are called alike)
+    """Score how many synthetic rows repeat one training patient; without a holdout only what is found is told."""
+    found = _count(c.train, c.train_patients, c.synthetic)
+    if c.holdout is None and not found.value:
+        why = "No copy was found; without a holdout nothing tells whether one would have been."
+        return COPIES.unassessable(why, n=found.n, details=found.details)
+    fresh = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
+    # Where the whole training table is repeated nothing excuses it, least of all that other tables are alike.
+    excused = fresh if not found.details["whole_table"] else None
+    negative = (
+        {}
+        if fresh is None
+        else {
+            "value": fresh.value,
+            "low": fresh.interval.low,
+            "high": fresh.interval.high,
+            "rows": fresh.n,
+        }
+    )
+    return COPIES.score(
+        found.value,
+        found.interval,
+        n=found.n,
+        floor=None if excused is None else _count(c.train, c.train_patients, c.shuffled).value,
+        ceiling=None if excused is None else excused.value,
+        notes=[
+            *found.notes,
+            "The ceiling is the share of held-out real rows that are such copies." if excused is not None else "",
+        ],
+        details=found.details | {"null": 0.0, "negative_control": negative},
+    )
+
+
+def _count(train: NDArray[np.float64], patients: NDArray[np.int64], synthetic: NDArray[np.float64]) -> Found:
+    numbers, real = numbered(synthetic, train)
+    # A patient's own repeated row is still one patient's.
+    each = np.unique(np.column_stack([real, patients]), axis=0)[:, 0]
+    holders = counted(numbers, each)
+    whole = bool(_same_proportions(numbers, real))
+    copied = len(numbers) if whole else int((holders == 1).sum())
+    shared = int((holders > 1).sum())
+    notes = [
+        "The table has the training rows in the training table's proportions." if whole else "",
+        f"{shared} further rows equal rows that several training patients share, so they point to nobody."
+        if shared and not whole
+        else "",
+    ]
+    details = {"copies": copied, "copies_of_repeated_rows": shared, "whole_table": whole}
+    return Found(copied / len(numbers), wilson(copied, len(numbers)), len(numbers), tuple(notes), details)
+
+
+def _same_proportions(numbers: NDArray[np.int64], real: NDArray[np.int64]) -> bool:
+    size = int(max(numbers.max(), real.max())) + 1
+    drawn, given = np.bincount(numbers, minlength=size), np.bincount(real, minlength=size)
+    return bool((drawn * len(real) == given * len(numbers)).all())
+
+
+def _run(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    rows = scene.train.rows
+    return _count(rows, np.arange(len(rows)), synthetic)
+
+
+planted = Attack(COPIES, _run)

@@ -1,0 +1,82 @@
+"""How far rows of mixed types lie from each other, and which stand alone among real patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from synthclin.evaluation.features import Coordinates, Features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Crowd", "nearest"]
+
+_MOST_CROWD = 2_000
+_MOST_LEVELS = 20
+_NEIGHBOURS = 5
+_VULNERABLE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Real rows, and the distance beyond which a row stands alone among them.
+
+    Mean distance to the 5 nearest other real rows (Meeus et al., Achilles' Heels, arXiv:2306.10308).
+    """
+
+    features: Features
+    rows: NDArray[np.float64]
+    limit: float
+
+    @classmethod
+    def of(
+        cls, features: Features, train: NDArray[np.float64], rng: np.random.Generator
+    ) -> tuple[Crowd, NDArray[np.bool_]]:
+        """Return the crowd, and (rows,) which training rows are in the tenth that stands most alone."""
+        drawn = np.zeros(len(train), dtype=bool)
+        drawn[rng.permutation(len(train))[:_MOST_CROWD]] = True
+        crowd = cls(features, train[drawn], 0.0)
+        near = crowd.near(train, _NEIGHBOURS + 1)
+        # One of the crowd finds itself first.
+        distances = np.where(drawn[:, None], near[:, 1:], near[:, :-1]).mean(axis=1)
+        limit = float(np.quantile(distances, _VULNERABLE))
+        return replace(crowd, limit=limit), distances > limit
+
+    def near(self, rows: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+        """(rows, k) distances to the `k` nearest."""
+        return nearest(self.features, range(len(self.features)), self.rows, rows, k)[0]
+
+    def alone(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(rows,) which other rows stand alone."""
+        alone: NDArray[np.bool_] = self.near(rows, _NEIGHBOURS).mean(axis=1) > self.limit
+        return alone
+
+
+def nearest(
+    features: Features,
+    columns: Sequence[int],
+    among: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    k: int,
+    *,
+    ranked: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return distances to, and places of, the `k` nearest rows of `among` in some columns, nearest first.
+
+    Mixed types: ranks within `ranked` (else `among`) for numbers, distance one between levels.
+
+    Returns:
+        (rows, k) distances and places; fewer where `among` has fewer rows.
+    """
+    part = Features(tuple(features.columns[j] for j in columns))
+    columns = list(columns)
+    space = Coordinates.of(part, (among if ranked is None else ranked)[:, columns], most=_MOST_LEVELS)
+    index = NearestNeighbors(n_neighbors=min(k, len(among)), algorithm="brute").fit(space.place(among[:, columns]))
+    distances, places = index.kneighbors(space.place(rows[:, columns]))
+    return distances, places

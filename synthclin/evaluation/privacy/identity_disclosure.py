@@ -1,0 +1,98 @@
+"""Identity disclosure: is a patient found by what is known of them, and is something new learnt of them then."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.classes import counted, numbered, similar, stepped
+from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group
+from synthclin.evaluation.score import Definition, Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene, Side
+
+__all__ = ["identity_disclosure"]
+
+_MOST_COMPARED = 500
+
+IDENTITY_DISCLOSURE = Definition(
+    "privacy.identity_disclosure",
+    "How likely is a patient identified and something new learnt of them?",
+    "lower",
+    "mean over training patients of 1 / f where a synthetic row agrees in the quasi-identifiers, f being how many "
+    "training patients agree in them (no population is declared, so the sample stands for it, and no error in the data "
+    "is assumed), times the share of these synthetic rows that give away a sensitive value rarer than expected; "
+    "the floor is no lower than the same mean over unused patients, had they taken part; Wilson interval (El Emam, "
+    "Mosquera and Bass, J Med Internet Res 22:e23139, 2020)",
+)
+
+
+def _identify(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    if not scene.knowledge.secrets or not scene.knowledge.keys:
+        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+    sides = [Trials(side, _disclosed(scene, synthetic, side)) for side in (scene.train, scene.control)]
+    outcome = Outcome("identity disclosure", sides[0], sides[1], nan)
+
+    def alone(train: Trials, _: Trials) -> tuple[float, Interval]:
+        return train.rate, train.interval
+
+    return Found(
+        sides[0].rate,
+        sides[0].interval,
+        len(sides[0]),
+        (scene.knowledge.note,),
+        {
+            "attack": outcome.name,
+            "control": sides[1].told(),
+            "train": sides[0].told(),
+            **by_group(outcome, scene.groups, alone),
+        },
+        unused=sides[1].rate,
+    )
+
+
+def _disclosed(scene: Scene, synthetic: NDArray[np.float64], side: Side) -> NDArray[np.float64]:
+    """(patients,) the chance that each is found and something new is learnt, the unused as if they had taken part."""
+    train, out = scene.train.rows, np.zeros(len(side))
+    dealt = np.arange(len(side)) % len(scene.knowledge.keys)
+    for i, keys in enumerate(scene.knowledge.keys):
+        place = np.flatnonzero(dealt == i)
+        numbers = numbered(*stepped(scene.features, keys, train, side.rows[place], train, synthetic))
+        size = counted(numbers[0], numbers[1]) + (side is not scene.train)
+        learnt = np.zeros(len(place))
+        for secret in scene.knowledge.secrets:
+            if secret not in keys:
+                learnt = np.maximum(learnt, _share_given_away(scene, synthetic, side.rows[place], secret, numbers))
+        out[place] = learnt / np.maximum(size, 1)
+    return out
+
+
+def _share_given_away(
+    scene: Scene,
+    synthetic: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    secret: int,
+    numbers: list[NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """(patients,) the share of synthetic rows with their key that give their secret away, where it is a rare one."""
+    train = scene.train.rows
+    cells = train[~np.isnan(train[:, secret]), secret]
+    compared = scene.rng("identity", secret).permutation(cells)[:_MOST_COMPARED]
+    alike = similar(scene.features, secret, train, compared[:, None], compared[None, :]).mean()
+    own = similar(scene.features, secret, train, rows[:, secret, None], compared[None, :]).mean(axis=1)
+    order = np.argsort(numbers[2], kind="stable")
+    first, last = (np.searchsorted(numbers[2][order], numbers[0], side) for side in ("left", "right"))
+    share = np.zeros(len(rows))
+    for i in np.flatnonzero((last > first) & (own < alike)):
+        guesses = synthetic[order[first[i] : last[i]], secret]
+        share[i] = similar(scene.features, secret, train, rows[i, secret], guesses).mean()
+    return share
+
+
+identity_disclosure = Attack(IDENTITY_DISCLOSURE, _identify)

@@ -1,0 +1,69 @@
+"""What an attacker knows of a patient and what they want to learn: from the schema, or a default that is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.comparison import Comparison
+
+__all__ = ["Knowledge"]
+
+_KEY_SIZES = (2, 3, 4, 5)
+_MOST_SECRETS = 4
+_OUTCOMES = {"event", "outcome"}
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Columns as places in `Features`.
+
+    Arguments:
+        keys: sets of columns that an attacker knows: the declared quasi-identifiers, or else one random set of each
+            size from 2 to 5, among which the patients are dealt out; none where every column is a secret.
+        secrets: the declared sensitive columns, or else events and outcomes, or else random ones; at most 4.
+        declared: whether the schema names the quasi-identifiers.
+        note: what was taken in place of a missing declaration, as a sentence; empty where nothing was.
+    """
+
+    keys: tuple[tuple[int, ...], ...]
+    secrets: tuple[int, ...]
+    declared: bool
+    note: str
+
+    @classmethod
+    def of(cls, c: Comparison) -> Knowledge:
+        """Read the declarations of a schema."""
+        rng = c.rng("privacy", "knowledge")
+        columns = [feature.column for feature in c.features.columns]
+        varied = [j for j in range(len(columns)) if len(np.unique(c.train[:, j])) > 1]
+        secrets = [j for j, column in enumerate(columns) if column.disclosure == "sensitive"]
+        known = tuple(j for j, column in enumerate(columns) if column.disclosure == "quasi_identifier")
+        notes = []
+        if not known:
+            notes.append("No quasi-identifier is declared: random sets of 2 to 5 columns stand for them.")
+        if not secrets:
+            secrets = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
+            notes.append("No column is declared sensitive: events and outcomes are taken for it.")
+        if not secrets:
+            left = [j for j in varied if j not in known]
+            secrets = (
+                sorted(rng.choice(left, min(2, len(left), max(1, len(columns) - 1)), replace=False).tolist())
+                if left
+                else []
+            )
+            notes[-1] = "No column is declared sensitive: random ones are taken for it."
+        if len(secrets) > _MOST_SECRETS:
+            secrets = sorted(rng.choice(secrets, _MOST_SECRETS, replace=False).tolist())
+            notes.append(f"{_MOST_SECRETS} of the sensitive columns were drawn at random.")
+        open_columns = [j for j in range(len(columns)) if j not in secrets]
+        keys = (known,) if known else _random_sets(open_columns, rng)
+        return cls(keys, tuple(secrets), bool(known), " ".join(notes))
+
+
+def _random_sets(columns: list[int], rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
+    drawn = (rng.choice(columns, size, replace=False) for size in _KEY_SIZES if size <= len(columns))
+    return tuple(tuple(sorted(each.tolist())) for each in drawn) or ((tuple(columns),) if columns else ())

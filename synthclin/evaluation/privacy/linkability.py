@@ -1,0 +1,78 @@
+"""Linkability: do two data sets about one patient find each other through the synthetic table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.crowd import nearest
+from synthclin.evaluation.privacy.risk import Outcome, Trials, relative
+from synthclin.evaluation.score import Definition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene, Side
+
+__all__ = ["linkability"]
+
+_NEIGHBOURS = 5
+_SPLITS = 4
+
+LINKABILITY = Definition(
+    "privacy.linkability",
+    "Can two data sets about one patient be joined through the table?",
+    "lower",
+    "an attacker holds some columns of a patient in one data set and the others in a second (the quasi-identifiers "
+    "and the rest, or random halves of the columns, one of 4 for each patient) and links them where the 5 nearest "
+    "synthetic rows of both parts have one in common; risk of training patients beyond that of unused patients, "
+    "R = (t - c) / (1 - c) (Anonymeter: Giomi et al., PoPETs 2023-0055), interval from two Wilson intervals",
+)
+
+
+def _link(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    columns = len(scene.features)
+    if columns < 2:
+        return Found.nothing("A single column cannot be split between two data sets.")
+    synthetic = scene.published(synthetic)
+    k = min(_NEIGHBOURS, len(synthetic))
+    naive = 1 - float(hypergeom.pmf(0, len(synthetic), k, k))
+    splits = {"random halves of the columns": _halves(scene)}
+    if scene.knowledge.declared and len(known := scene.knowledge.keys[0]) < columns:
+        splits["quasi-identifiers and the rest"] = [(known, tuple(j for j in range(columns) if j not in known))]
+    train, control = (
+        {name: Trials(side, _linked(scene, synthetic, side, parts, k)) for name, parts in splits.items()}
+        for side in scene.attacked()
+    )
+    outcomes = [Outcome(name, train[name], control[name], naive) for name in splits]
+    return judged(scene, outcomes, relative, "Nearly every unused patient can be linked too: nothing is left to lose.")
+
+
+def _halves(scene: Scene) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    rng = scene.rng("linkability")
+    orders = [rng.permutation(len(scene.features)).tolist() for _ in range(_SPLITS)]
+    return [(tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])) for order in orders]
+
+
+def _linked(
+    scene: Scene,
+    synthetic: NDArray[np.float64],
+    side: Side,
+    splits: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    k: int,
+) -> NDArray[np.float64]:
+    """(patients,) whether the neighbours of both parts meet; patients are dealt out among the splits."""
+    linked = np.zeros(len(side))
+    dealt = np.arange(len(side)) % len(splits)
+    for i, (first, second) in enumerate(splits):
+        rows = side.rows[dealt == i]
+        if len(rows):
+            one, other = (nearest(scene.features, part, synthetic, rows, k)[1] for part in (first, second))
+            linked[dealt == i] = (one[:, :, None] == other[:, None, :]).any(axis=(1, 2))
+    return linked
+
+
+linkability = Attack(LINKABILITY, _link)

@@ -1,0 +1,149 @@
+"""Membership: can someone tell who was in the training data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from synthclin.evaluation.intervals import deal
+from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.neighbours import Neighbourhood
+from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group, decisive
+from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
+from synthclin.evaluation.score import Definition, Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene, Side
+
+__all__ = ["ROUNDS", "area", "membership", "ranked", "risks_only"]
+
+ROUNDS = 2
+"""How often each training patient stands in an outcome: once against each half of the unused patients."""
+_FOLDS = 5
+
+MEMBERSHIP = Definition(
+    "privacy.membership",
+    "Can someone tell who was in the training data?",
+    "lower",
+    "AUC of the best of three attacks by someone who knows the synthetic table and half of the holdout, training "
+    "patients against the other half, both ways round: density of synthetic rows against that of people around a "
+    "patient (DOMIAS: van Breugel et al., AISTATS 2023, arXiv:2302.12580), the distance to the nearest synthetic row, "
+    "and a logistic ensemble of both in several sets of columns, cross-validated (after MIDST 2025); the best is "
+    "chosen on half of the patients and judged on the others; 0.5 is a coin toss; "
+    "Newcombe interval with as many patients on each side as the smaller has",
+)
+
+
+def area(train: Trials, control: Trials) -> tuple[float, Interval]:
+    """Return the AUC of scores in place of hits; each training patient stands there once a round.
+
+    The interval counts as many patients on each side as the smaller has: choosing the attack and learning the
+    ensemble add some chance of their own.
+    """
+    scores = np.concatenate([train.hit, control.hit])
+    value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
+    side = min(len(train) // ROUNDS, len(control))
+    return value, auc_interval(value, side, side)
+
+
+def ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
+    """Return what each attack says of each patient, on a scale from 0 to 1; an unused patient is judged once.
+
+    The attacker knows one half of the unused patients while the others stand against training patients, then the
+    other half: nobody is known and judged at once.
+    """
+    synthetic = scene.published(synthetic)
+    train, control = scene.attacked()
+    closest = [Neighbourhood.closest(scene, synthetic, side.rows) for side in (train, control)]
+    halves = deal(len(control), ROUNDS, scene.rng("membership", "halves"))
+    rounds = []
+    for known, judged in ((halves[0], halves[1]), (halves[1], halves[0])):
+        sides = (train, closest[0]), (control.where(judged), closest[1][:, judged])
+        around = [
+            Neighbourhood.of(scene, synthetic, control.rows[known], side.rows, closest=near) for side, near in sides
+        ]
+        says = {
+            "density ratio": [each.density_ratio for each in around],
+            "nearest row": [each.nearness for each in around],
+            "ensemble": _ensemble([each.features for each in around], scene.rng("membership", "folds")),
+        }
+        rounds.append((sides[1][0], {name: _ranks(*scores) for name, scores in says.items()}))
+    return [_outcome(name, train, rounds) for name in rounds[0][1]]
+
+
+def _outcome(name: str, train: Side, rounds: list[tuple[Side, dict[str, list[NDArray[np.float64]]]]]) -> Outcome:
+    members = [Trials(train, scores[name][0]) for _, scores in rounds]
+    others = [Trials(side, scores[name][1]) for side, scores in rounds]
+    return Outcome(name, members[0].and_then(members[1]), others[0].and_then(others[1]), 0.5)
+
+
+def _ensemble(features: list[NDArray[np.float64]], rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """Return what a model says of patients whom it did not learn from: a strong attacker, who knows some members."""
+    member = np.repeat([1, 0], [len(each) for each in features])
+    folds = min(_FOLDS, *np.bincount(member))
+    if folds < 2:
+        return [np.zeros(len(each)) for each in features]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=500))
+    split = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    scores = cross_val_predict(model, np.vstack(features), member, cv=split, method="decision_function")
+    return np.split(scores, [len(features[0])])
+
+
+def _ranks(members: NDArray[np.float64], others: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return scores as shares of unused patients that lie below: attacks and rounds get one scale of false alarms."""
+    ladder = np.sort(others)
+    return [
+        (np.searchsorted(ladder, scores, "left") + np.searchsorted(ladder, scores, "right")) / (2 * len(ladder))
+        for scores in (members, others)
+    ]
+
+
+def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    outcomes = ranked(scene, synthetic)
+    worst = decisive(outcomes, area)
+    value, interval = area(worst.train, worst.control)
+    scores = np.concatenate([worst.train.hit, worst.control.hit])
+    member = np.arange(len(scores)) < len(worst.train)
+    return Found(
+        value,
+        interval,
+        len(worst.control),
+        (),
+        {
+            "attack": worst.name,
+            "naive": 0.5,
+            **risks_only(by_group(worst, scene.groups, area)),
+            "attacks": [
+                {"name": outcome.name, "value": round(area(outcome.train, outcome.control)[0], 4)}
+                for outcome in outcomes
+            ],
+            "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
+            "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
+            "roc": roc_points(scores, member),
+            "members": len(worst.train) // ROUNDS,
+            "controls": len(worst.control),
+        },
+    )
+
+
+def risks_only(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what `by_group` told without success rates of both sides, which an attack that only ranks has not."""
+
+    def area_only(row: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in row.items() if key not in {"train", "control"}}
+
+    vulnerable = told["vulnerable"]
+    return {
+        "vulnerable": None if vulnerable is None else area_only(vulnerable),
+        "groups": [area_only(row) for row in told["groups"]],
+    }
+
+
+membership = Attack(MEMBERSHIP, _tell, null=0.5)

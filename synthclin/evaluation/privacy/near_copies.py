@@ -1,0 +1,79 @@
+"""Near copies: more synthetic rows very close to training patients than chance brings. An alarm, never an all-clear."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import beta
+
+from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.crowd import nearest
+from synthclin.evaluation.score import Definition, Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene
+
+__all__ = ["near_copies"]
+
+_CLOSE = 0.01
+
+NEAR_COPIES = Definition(
+    "privacy.near_copies",
+    "Do rows come closer to training patients than other patients do?",
+    "lower",
+    "share of synthetic rows that are as close to a training row as only the closest 1 % of unused patients are, minus "
+    "the share of unused patients who are; interval from Wilson's and from the order statistic of the unused; an alarm "
+    "that a person looks at, since distances neither prove nor exclude a leak (DCR Delusion: Yao et al., "
+    "arXiv:2505.01524)",
+)
+
+
+def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    synthetic = scene.published(synthetic)
+    control, train = scene.control.rows, scene.train.rows
+    columns = range(len(scene.features))
+    to_train = nearest(scene.features, columns, train, synthetic, 1)[0][:, 0]
+    natural = np.sort(nearest(scene.features, columns, train, control, 1)[0][:, 0])
+    radius = natural[max(int(_CLOSE * len(natural)), 1) - 1] + 1e-6  # equal distances differ by rounding
+    near, unused = int((to_train <= radius).sum()), int((natural <= radius).sum())
+    value = near / len(synthetic) - unused / (len(natural) + 1)
+    low, high = wilson(near, len(synthetic))
+    # What share of the population lies within a radius that was set by the unused themselves.
+    least, most = (float(beta.ppf(end, unused, len(natural) - unused + 1)) for end in (0.025, 0.975))
+    expected = unused / (len(natural) + 1)
+    share = near / len(synthetic)
+    interval = Interval(
+        max(-1.0, value - sqrt((share - low) ** 2 + (most - expected) ** 2)),
+        min(1.0, value + sqrt((high - share) ** 2 + (expected - least) ** 2)),
+    )
+    closer = _share_closer(scene, synthetic)
+    return Found(
+        value,
+        interval,
+        len(synthetic),
+        (),
+        {"near": near, "unused_near": round(expected, 4), "closer_to_training": closer},
+    )
+
+
+def _share_closer(scene: Scene, synthetic: NDArray[np.float64]) -> dict[str, float]:
+    """Return the share of synthetic rows closer to training than to as many unused patients; ties count half."""
+    hands, control = scene.hands()
+    columns = range(len(scene.features))
+    # Ranks among both, so that they favour neither.
+    both = np.vstack([hands[0].rows, control.rows])
+    first, second = (
+        nearest(scene.features, columns, rows, synthetic, 1, ranked=both)[0][:, 0]
+        for rows in (hands[0].rows, control.rows)
+    )
+    share = float(np.mean(first < second - 1e-6) + np.mean(np.abs(first - second) <= 1e-6) / 2)
+    low, high = wilson(share * len(synthetic), len(synthetic))
+    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+near_copies = Attack(NEAR_COPIES, _approach)

@@ -1,0 +1,197 @@
+"""The scene of every attack: patients who were in training, patients who were not, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.intervals import deal
+from synthclin.evaluation.privacy.crowd import Crowd
+from synthclin.evaluation.privacy.knowledge import Knowledge
+from synthclin.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.features import Features
+
+__all__ = ["Group", "Scene", "Side", "why_not"]
+
+_MIN_PATIENTS = 20
+_MIN_GROUP = 30
+_MOST_ATTACKED = 2_000
+_MOST_SYNTHETIC = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Patients of one kind, each by one of their rows, drawn at random.
+
+    Arguments:
+        rows: (patients, columns) as `Features.values`.
+        vulnerable: (patients,) whether a patient lies in the tenth that is furthest from other real patients.
+        half: (patients,) which of two random halves: an attack is chosen on one and judged on the other.
+    """
+
+    rows: NDArray[np.float64]
+    vulnerable: NDArray[np.bool_]
+    half: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Side:
+        """Return some of the patients."""
+        return Side(self.rows[chosen], self.vulnerable[chosen], self.half[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Patients who agree in one column: those with one level, or in one quarter of a number's range of ranks."""
+
+    column: str
+    level: str
+    place: int
+    low: float
+    high: float
+
+    def holds(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(rows,) who belongs to it."""
+        cells = rows[:, self.place]
+        inside: NDArray[np.bool_] = (cells > self.low) & (cells <= self.high)
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who is attacked, and with what knowledge; the synthetic table is handed to each attack.
+
+    Arguments:
+        features: the columns.
+        knowledge: what an attacker knows and wants.
+        train: patients whom the model learnt from.
+        control: patients whom it never saw; nothing of an attack is fitted to them that is then judged on them.
+        crowd: tells who stands alone.
+        groups: subgroups with enough patients on both sides.
+        seed: the seed of all streams.
+    """
+
+    features: Features
+    knowledge: Knowledge
+    train: Side
+    control: Side
+    crowd: Crowd
+    groups: tuple[Group, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, c: Comparison, by: Sequence[str] = ()) -> Scene:
+        """Draw one row of each patient and set both sides up; the holdout must pass `why_not`.
+
+        Raises:
+            ConfigError: `by` names no column that is judged.
+        """
+        assert c.holdout is not None
+        assert c.holdout_patients is not None
+        for name in by:
+            if name not in c.features.names:
+                raise ConfigError(f"by '{name}'", "it is no column that is modelled", "Name another column.")
+        rows = _one_each(c.train, c.train_patients, c.rng("privacy", "train"))
+        crowd, alone = Crowd.of(c.features, rows, c.rng("privacy", "crowd"))
+        train = Side(rows, alone, _half(len(rows), c.rng("privacy", "halves", 0)))
+        rows = _one_each(c.holdout, c.holdout_patients, c.rng("privacy", "control"))
+        control = Side(rows, crowd.alone(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
+        groups = tuple(
+            group
+            for name in by
+            for group in _groups(c.features, name, train.rows)
+            if min(group.holds(side.rows).sum() for side in (train, control)) >= _MIN_GROUP
+        )
+        return cls(c.features, Knowledge.of(c), train, control, crowd, groups, c.seed)
+
+    def rng(self, *path: str | int) -> np.random.Generator:
+        """Return the generator of the stream `path`; the same path gives the same numbers."""
+        return numpy_generator(self.seed, "evaluation", "privacy", *path)
+
+    def attacked(self) -> tuple[Side, Side]:
+        """Return at most 2,000 patients of each side, for attacks that measure distances."""
+        return _few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), _few(
+            self.control, _MOST_ATTACKED, self.rng("attacked", 1)
+        )
+
+    def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return at most 5,000 synthetic rows, for attacks that measure distances."""
+        return subsample(synthetic, _MOST_SYNTHETIC, self.rng("published"))
+
+    def drawn(self, synthetic: NDArray[np.float64]) -> str:
+        """Return which part of the tables attacks look at that measure distances, as a sentence, or nothing."""
+        sizes = [(len(synthetic), _MOST_SYNTHETIC, "synthetic rows")]
+        sizes += [(len(self.train), _MOST_ATTACKED, "training patients")]
+        sizes += [(len(self.control), _MOST_ATTACKED, "unused patients")]
+        parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
+        return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
+
+    def hands(self) -> tuple[list[Side], Side]:
+        """Return training patients dealt into hands of as many as the control has, and the control."""
+        size = min(len(self.train), len(self.control))
+        order = self.rng("hands").permutation(len(self.train))
+        hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
+        return hands, _few(self.control, size, self.rng("hands", "control"))
+
+    def negative(self) -> Iterator[tuple[NDArray[np.float64], Scene]]:
+        """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
+        first, second = deal(len(self.control), 2, self.rng("negative"))
+        for posing, left in ((first, second), (second, first)):
+            yield self.control.rows[posing], replace(self, control=self.control.where(left), groups=())
+
+
+def why_not(c: Comparison) -> str:
+    """Return why nobody can be attacked, or nothing."""
+    if c.holdout is None or c.holdout_patients is None:
+        return "There is no holdout: nobody is known to have been left out of training."
+    if c.holdout_patients.max() + 1 < _MIN_PATIENTS:
+        return f"The holdout has fewer than {_MIN_PATIENTS} patients."
+    if c.train_patients.max() + 1 < _MIN_PATIENTS:
+        return f"The training table has fewer than {_MIN_PATIENTS} patients."
+    return ""
+
+
+def _one_each(rows: NDArray[np.float64], patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """(patients, columns) one row of each patient, drawn at random."""
+    order = rng.permutation(len(rows))
+    first = np.unique(patients[order], return_index=True)[1]
+    return rows[np.sort(order[first])]
+
+
+def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) a random half of them."""
+    half = np.zeros(n, dtype=bool)
+    half[deal(n, 2, rng)[0]] = True
+    return half
+
+
+def _few(side: Side, most: int, rng: np.random.Generator) -> Side:
+    return side if len(side) <= most else side.where(np.sort(rng.choice(len(side), most, replace=False)))
+
+
+def _groups(features: Features, name: str, rows: NDArray[np.float64]) -> Iterator[Group]:
+    place = features.names.index(name)
+    feature, cells = features.columns[place], rows[:, place]
+    if feature.kind != "line":
+        for i, level in enumerate(feature.levels):
+            yield Group(name, str(level), place, i - 0.5, i + 0.5)
+        return
+    seen = cells[~np.isnan(cells)]
+    if len(seen):
+        ends = np.unique(np.concatenate([[-np.inf], np.quantile(seen, [0.25, 0.5, 0.75]), [np.inf]]))
+        for i, (low, high) in enumerate(pairwise(ends)):
+            yield Group(name, f"part {i + 1} of {len(ends) - 1} by rank", place, float(low), float(high))

@@ -1,0 +1,152 @@
+"""Singling out: does what is true of one synthetic row alone hold for one real patient alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.risk import Outcome, Trials, relative
+from synthclin.evaluation.privacy.scene import Side
+from synthclin.evaluation.score import Definition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene
+
+__all__ = ["singling_out"]
+
+_GUESSES = 500
+_TRIES = 10
+_FEWEST_COLUMNS, _MOST_COLUMNS = 3, 7
+_EQUAL, _AT_MOST, _AT_LEAST, _MISSING = range(4)
+
+SINGLING_OUT = Definition(
+    "privacy.singling_out",
+    "Can a patient be singled out by what the table shows?",
+    "lower",
+    "guesses that hold for exactly one synthetic row (univariate: extremes, values and levels met once; multivariate: "
+    "3 to 7 random columns, numbers on their side of the median) and succeed where they hold for exactly one patient; "
+    "as many training as unused patients at a time; R = (t - c) / (1 - c) of the worse of both attacks, chosen on "
+    "half of the guesses and judged on the others (Anonymeter: Giomi et al., PoPETs 2023-0055; chance by Cohen and "
+    "Nissim, PNAS 117:8344-8352, 2020), interval from two Wilson intervals",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guesses:
+    """(guesses, parts) each: column, comparison and value; and the synthetic row that a guess came from."""
+
+    column: NDArray[np.intp]
+    comparison: NDArray[np.intp]
+    value: NDArray[np.float64]
+    source: NDArray[np.intp]
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> _Guesses:
+        return _Guesses(self.column[chosen], self.comparison[chosen], self.value[chosen], self.source[chosen])
+
+    def counts(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
+        """(guesses,) for how many rows each guess holds."""
+        holds = np.ones((len(self.column), len(rows)), dtype=bool)
+        for part in range(self.column.shape[1]):
+            cells = rows[:, self.column[:, part]].T
+            value, comparison = self.value[:, part, None], self.comparison[:, part, None]
+            holds &= np.select(
+                [comparison == _EQUAL, comparison == _AT_MOST, comparison == _AT_LEAST],
+                [cells == value, cells <= value, cells >= value],
+                np.isnan(cells),
+            )
+        found: NDArray[np.intp] = holds.sum(axis=1)
+        return found
+
+
+def _single_out(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    synthetic = scene.published(synthetic)
+    rng = scene.rng("singling out")
+    attacks = {"one column": _univariate(scene, synthetic)}
+    if len(scene.features) >= _FEWEST_COLUMNS:
+        attacks["several columns"] = _multivariate(scene, synthetic, rng)
+    hands, control = scene.hands()
+    weight = 1 / max(len(synthetic), 1)
+    naive = len(control) * weight * (1 - weight) ** (len(control) - 1)
+    outcomes = []
+    for name, found in attacks.items():
+        if not len(found.column):
+            continue
+        guesses = found.where(np.sort(rng.permutation(len(found.column))[:_GUESSES]))
+        about = _about(scene, synthetic, guesses, rng)
+        hits = [(guesses.counts(hand.rows) == 1).astype(float) for hand in hands]
+        train = Trials(about.where(np.tile(np.arange(len(about)), len(hands))), np.concatenate(hits))
+        outcomes.append(Outcome(name, train, Trials(about, (guesses.counts(control.rows) == 1).astype(float)), naive))
+    return judged(scene, outcomes, relative, "No guess holds for one synthetic row alone.")
+
+
+def _about(scene: Scene, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator) -> Side:
+    """Return the synthetic rows behind the guesses in place of patients: an outlying one aims at an outlier."""
+    rows = synthetic[guesses.source]
+    return Side(rows, scene.crowd.alone(rows), rng.random(len(rows)) < 0.5)
+
+
+def _univariate(scene: Scene, rows: NDArray[np.float64]) -> _Guesses:
+    """Return what one column has only once: a value, a level, an extreme, a missing cell."""
+    column, comparison, value, source = [], [], [], []
+    for j, cells in enumerate(rows.T):
+        unknown = np.flatnonzero(np.isnan(cells))
+        values, first, times = np.unique(cells[~np.isnan(cells)], return_index=True, return_counts=True)
+        place = np.flatnonzero(~np.isnan(cells))[first]
+        once = [(_EQUAL, i) for i in np.flatnonzero(times == 1).tolist()]
+        if scene.features.on_line[j] and len(values):
+            once += [(sign, i) for sign, i in ((_AT_MOST, 0), (_AT_LEAST, len(values) - 1)) if times[i] == 1]
+        column += [j] * len(once)
+        comparison += [sign for sign, _ in once]
+        value += [values[i] for _, i in once]
+        source += [place[i] for _, i in once]
+        if len(unknown) == 1:
+            column, comparison, value, source = (
+                [*column, j],
+                [*comparison, _MISSING],
+                [*value, 0.0],
+                [*source, unknown[0]],
+            )
+    shape = (len(column), 1)
+    return _Guesses(
+        np.array(column, dtype=np.intp).reshape(shape),
+        np.array(comparison, dtype=np.intp).reshape(shape),
+        np.array(value, dtype=np.float64).reshape(shape),
+        np.array(source, dtype=np.intp),
+    )
+
+
+def _multivariate(scene: Scene, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
+    """Return descriptions of random synthetic rows by 3 to 7 random columns, as far as they fit one row only."""
+    columns, most = rows.shape[1], min(_MOST_COLUMNS, rows.shape[1])
+    tries = _TRIES * _GUESSES
+    source = rng.integers(len(rows), size=tries)
+    column = np.argsort(rng.random((tries, columns)), axis=1)[:, :most]
+    # A column named twice adds nothing: the spare parts of a short guess repeat its first.
+    parts = rng.integers(_FEWEST_COLUMNS, most + 1, size=tries)
+    column = np.where(np.arange(most) < parts[:, None], column, column[:, :1])
+    value = rows[source[:, None], column]
+    middle = np.array([np.median(seen) if len(seen := cells[~np.isnan(cells)]) else 0.0 for cells in rows.T])
+    comparison = np.where(value >= middle[column], _AT_LEAST, _AT_MOST)
+    comparison = np.where(scene.features.ordered[column], comparison, _EQUAL)
+    comparison = np.where(np.isnan(value), _MISSING, comparison)
+    found: list[_Guesses] = []
+    all_guesses = _Guesses(column, comparison, value, source)
+    for start in range(0, tries, _GUESSES):
+        some = all_guesses.where(np.arange(start, start + _GUESSES))
+        found.append(some.where(some.counts(rows) == 1))
+        if sum(len(each.source) for each in found) >= _GUESSES:
+            break
+    return _Guesses(
+        *(
+            np.concatenate([getattr(each, name) for each in found])
+            for name in ("column", "comparison", "value", "source")
+        )
+    )
+
+
+singling_out = Attack(SINGLING_OUT, _single_out, floored=False)

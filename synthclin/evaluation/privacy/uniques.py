@@ -1,0 +1,108 @@
+"""Keys that only one patient has, and keys that tell the secret: RepU and DiSCO of the statistics agencies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import nan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.classes import counted, numbered, stepped
+from synthclin.evaluation.privacy.risk import Outcome, Trials, difference
+from synthclin.evaluation.score import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.scene import Scene, Side
+
+__all__ = ["disclosive_keys", "replicated_uniques"]
+
+_SOURCE = "(Raab, Nowok and Dibben, arXiv:2406.16826; synthpop), interval from two Wilson intervals"
+
+REPLICATED_UNIQUES = Definition(
+    "privacy.replicated_uniques",
+    "Do patients who are unique by what is known of them appear in the table as unique?",
+    "lower",
+    "RepU: share of training patients whose quasi-identifiers nobody else in training has and one synthetic row has, "
+    f"minus the share of unused patients of whom the same would be true had they taken part {_SOURCE}",
+)
+DISCLOSIVE_KEYS = Definition(
+    "privacy.disclosive_keys",
+    "Do all rows that match a patient agree on the patient's secret?",
+    "lower",
+    "DiSCO: share of training patients for whom all synthetic rows with their quasi-identifiers have one sensitive "
+    f"value, theirs, minus the same share of unused patients; numbers in 20 steps {_SOURCE}",
+)
+
+
+def _keys(
+    scene: Scene, synthetic: NDArray[np.float64], side: Side
+) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], list[NDArray[np.int64]]]]:
+    """Yield for each set of keys whose patients are dealt to it: their places, the key, numbers of all classes."""
+    dealt = np.arange(len(side)) % len(scene.knowledge.keys)
+    for i, keys in enumerate(scene.knowledge.keys):
+        place, train = np.flatnonzero(dealt == i), scene.train.rows
+        yield place, keys, numbered(*stepped(scene.features, keys, train, side.rows[place], train, synthetic))
+
+
+def _replicate(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    if not scene.knowledge.keys:
+        return Found.nothing("There is no column left that an attacker could know.")
+
+    def unique(side: Side) -> tuple[Trials, Trials]:
+        alone, again = np.zeros(len(side)), np.zeros(len(side))
+        for place, _, (own, train, published) in _keys(scene, synthetic, side):
+            # An unused patient is unique if nobody in training has their key.
+            alone[place] = counted(own, train) == int(side is scene.train)
+            again[place] = alone[place] * (counted(own, published) == 1)
+        return Trials(side, alone), Trials(side, again)
+
+    (original, train), (_, control) = unique(scene.train), unique(scene.control)
+    found = judged(scene, [Outcome("replicated uniques", train, control, nan)], difference, "There are no patients.")
+    return _with(found, scene, unique_in_training=original.told())
+
+
+def _disclose(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+    if not scene.knowledge.secrets or not scene.knowledge.keys:
+        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+
+    def disclosed(side: Side, secret: int) -> Trials:
+        hit = np.zeros(len(side))
+        for place, keys, (own, _, published) in _keys(scene, synthetic, side):
+            if secret in keys:
+                continue
+            truth, told = stepped(scene.features, [secret], scene.train.rows, side.rows[place], synthetic)
+            low, high = _ends(published, np.nan_to_num(told[:, 0], nan=-np.inf), max(own.max(initial=0), 0))
+            mine = np.nan_to_num(truth[:, 0], nan=-np.inf)
+            hit[place] = (low[own] == mine) & (high[own] == mine) & ~np.isnan(truth[:, 0])
+        return Trials(side, hit)
+
+    outcomes = [
+        Outcome(scene.features.names[secret], disclosed(scene.train, secret), disclosed(scene.control, secret), nan)
+        for secret in scene.knowledge.secrets
+    ]
+    return _with(judged(scene, outcomes, difference, "There are no patients."), scene)
+
+
+def _ends(
+    classes: NDArray[np.int64], values: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(classes,) the smallest and the largest value in each class; they differ in a class without rows."""
+    size = int(max(classes.max(initial=0), most)) + 1
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, classes, values)
+    np.maximum.at(high, classes, values)
+    return low, high
+
+
+def _with(found: Found, scene: Scene, **details: object) -> Found:
+    return replace(found, notes=(*found.notes, scene.knowledge.note), details=found.details | details)
+
+
+replicated_uniques = Attack(REPLICATED_UNIQUES, _replicate, floored=False)
+disclosive_keys = Attack(DISCLOSIVE_KEYS, _disclose)

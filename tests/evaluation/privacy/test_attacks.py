@@ -1,0 +1,152 @@
+"""What holds for every attack: a copy is caught, fresh rows and shuffled columns are not, the rest is not judged."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.privacy import ATTACKS
+from synthclin.evaluation.privacy.attack import Attack
+from synthclin.evaluation.privacy.attribute_inference import attribute_inference
+from synthclin.evaluation.privacy.copies import copies, planted
+from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
+from synthclin.evaluation.privacy.linkability import linkability
+from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.near_copies import near_copies
+from synthclin.evaluation.privacy.recognition import recognition
+from synthclin.evaluation.privacy.relative_f1 import relative_f1
+from synthclin.evaluation.privacy.singling_out import singling_out
+from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
+from synthclin.schema import Schema
+from tests.evaluation.clinic import shuffled
+
+from .ward import SCHEMA, jittered, ward
+
+EVERY = (planted, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
+
+
+def name(attack: Attack) -> str:
+    return attack.definition.name
+
+
+LEAST = {recognition: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one secret of three is common
+
+
+@pytest.mark.parametrize("attack", EVERY, ids=name)
+def test_a_copy_of_the_training_rows_is_caught(attack, scene, values, train):
+    found = attack.run(scene, values(train.sample(frac=1, random_state=1)))
+    assert found.interval.low > LEAST.get(attack, 0.8)
+    assert found.value > 0.9 or attack is identity_disclosure
+    if "control" in found.details:
+        assert found.details["train"]["low"] > found.details["control"]["high"]
+
+
+@pytest.mark.parametrize("attack", EVERY, ids=name)
+def test_fresh_rows_are_cleared(attack, scene, values, fresh):
+    found = attack.run(scene, values(fresh))
+    # Secrets are met by chance, too: only this attack has no control to take it off.
+    assert found.interval.low <= attack.null + (0.02 if attack is identity_disclosure else 0) <= found.interval.high
+
+
+@pytest.mark.parametrize("attack", [attack for attack in EVERY if attack.floored], ids=name)
+def test_shuffled_columns_know_no_patient(attack, scene, values, train):
+    found = attack.run(scene, values(shuffled(train)))
+    assert found.value == pytest.approx(attack.null, abs=0.06)
+
+
+def test_a_value_that_one_patient_has_singles_them_out_even_in_shuffled_columns(scene, values, train):
+    assert singling_out.run(scene, values(shuffled(train))).interval.low > 0.9
+
+
+@pytest.mark.parametrize("attack", [near_copies, membership, recognition, relative_f1, linkability], ids=name)
+def test_nearly_copied_rows_are_found_though_no_row_is_a_copy(attack, scene, values, train):
+    near = values(jittered(train))
+    assert planted.run(scene, near).value == 0
+    assert attack.run(scene, near).interval.low > attack.null + 0.1
+
+
+@pytest.mark.parametrize("attack", [attribute_inference, disclosive_keys, identity_disclosure], ids=name)
+def test_a_secret_that_only_training_rows_tell_is_found(attack, scene, values, train, fresh):
+    # What is known of patients and their secret are those of training rows, all else is not.
+    told = fresh.assign(**{column: train[column].to_numpy() for column in ("age", "sex", "zip")}, hiv=train["hiv"])
+    found = attack.run(scene, values(told))
+    assert found.interval.low > LEAST.get(attack, 0.5)
+    blurred = told.assign(hiv=told["hiv"].sample(frac=1, random_state=1).to_numpy())
+    assert attack.run(scene, values(blurred)).value < 0.6 * found.value  # a third of the secrets is met by chance
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
+@pytest.mark.parametrize("rows", [None, 19])
+def test_without_enough_unseen_patients_nothing_passes(attack, rows, train, holdout, fresh):
+    few = None if rows is None else holdout.iloc[:rows]
+    if attack is copies and rows is not None:
+        pytest.skip("a copy needs one patient to be found")
+    score = attack(Comparison.of(fresh, train=train, holdout=few, schema=SCHEMA))
+    assert math.isnan(score.value)
+    assert "holdout" in score.note
+    verdicts = judge(default_gates([score]), [score])
+    assert [verdict.status for verdict in verdicts] in ([], ["NOT ASSESSABLE"])
+
+
+def test_a_score_stands_between_shuffled_and_fresh_rows_and_tells_its_null(compare, fresh):
+    score = linkability(compare(fresh), by=["sex", "age"])
+    assert score.floor == pytest.approx(0, abs=0.1)
+    assert score.ceiling == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
+    assert score.details["negative_control"]["rows"] == 150
+    assert score.details["null"] == 0
+    assert score.details["naive"] == pytest.approx(25 / 300, abs=0.02)
+    groups = [(group["column"], group["level"]) for group in score.details["groups"]]
+    assert groups == [("sex", "F"), ("sex", "M"), *(("age", f"part {i} of 4 by rank") for i in range(1, 5))]
+    assert score.details["vulnerable"]["train"]["n"] == 30
+
+
+def test_groups_of_few_patients_are_not_told(compare, fresh, train, holdout):
+    rare = Comparison.of(fresh, train=train, holdout=holdout.iloc[:50], schema=SCHEMA)
+    assert linkability(rare, by=["sex"]).details["groups"] == []
+    with pytest.raises(ConfigError, match="ward"):
+        linkability(compare(fresh), by=["ward"])
+
+
+def test_the_order_of_rows_changes_nothing(scene, values, train):
+    one, other = (membership.run(scene, values(table)) for table in (train, train.iloc[::-1]))
+    assert one.value == pytest.approx(other.value)
+
+
+def test_rows_of_one_patient_count_as_one():
+    columns = SCHEMA.model_dump(mode="json")["columns"]
+    schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, **columns}})
+
+    def visits(patients: int, seed: int) -> pd.DataFrame:
+        table = pd.concat([ward(patients, seed)] * 3, ignore_index=True)
+        return table.assign(who=[str(i % patients) for i in range(3 * patients)])
+
+    train = visits(80, 1)
+    scores = [
+        attack(Comparison.of(table, train=train, holdout=visits(60, 2), schema=schema))
+        for attack in (membership, linkability, copies)
+        for table in (ward(300, 5).assign(who="x"), train)
+    ]
+    assert [score.n for score in scores[:4]] == [60, 60, 60, 60]
+    assert [score.low > score.details["null"] for score in scores] == [False, True] * 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
+def test_constant_columns_raise_nothing_and_tell_nothing_but_that_all_rows_are_alike(attack):
+    tables = [ward(60, 1).iloc[[0] * rows].reset_index(drop=True) for rows in (60, 60, 40)]
+    score = attack(Comparison.of(tables[0], train=tables[1], holdout=tables[2], schema=SCHEMA))
+    assert math.isnan(score.value) or score.low <= score.details["null"] or attack is copies
+    assert attack is not copies or score.value == 1
+
+
+@pytest.mark.parametrize("attack", [singling_out, linkability, attribute_inference, replicated_uniques], ids=name)
+def test_one_column_raises_nothing(attack):
+    schema = Schema.model_validate({"columns": {"age": {"type": "integer"}}})
+    tables = [ward(60, seed)[["age"]] for seed in range(3)]
+    score = attack(Comparison.of(tables[0], train=tables[1], holdout=tables[2], schema=schema))
+    assert score.note

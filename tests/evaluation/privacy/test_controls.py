@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from synthclin.evaluation.privacy import controls
+from synthclin.evaluation.privacy.controls import jittered, smallest_leak
+from synthclin.evaluation.privacy.copies import planted
+from synthclin.evaluation.privacy.near_copies import near_copies
+
+
+@pytest.fixture(autouse=True)
+def _two_attacks(monkeypatch):
+    # What the others see is shown attack by attack; here it is shown how a leak is planted and reported.
+    monkeypatch.setattr(controls, "_SEARCHERS", (planted, near_copies))
+
+
+def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
+    score = smallest_leak(compare(fresh))
+    seen = {(row["kind"], row["share"]): row["seen_by"] for row in score.details["spike_in"]}
+    assert seen["exact", 0.005] == seen["exact", 0.01] == ["privacy.copies"]
+    assert "privacy.copies" not in seen["jittered", 0.05]
+    assert seen["jittered", 0.005] == []
+    assert "privacy.near_copies" in seen["jittered", 0.05]
+    assert score.value == score.low == score.high == 0.05
+    assert [row["rows"] for row in score.details["spike_in"]] == [2, 3, 15] * 2
+
+
+def test_what_goes_unseen_is_no_pass(compare, fresh, monkeypatch):
+    monkeypatch.setattr(controls, "_SEARCHERS", (planted,))
+    score = smallest_leak(compare(fresh))
+    assert math.isnan(score.value)
+    assert "goes unseen" in score.note
+
+
+def test_among_copies_nothing_can_be_planted(compare, train):
+    score = smallest_leak(compare(train))
+    assert math.isnan(score.value)
+    assert "the table itself" in score.note
+
+
+def test_jitter_leaves_no_copy_and_stays_near(scene):
+    rng = np.random.default_rng(1)
+    rows = scene.train.rows
+    near = jittered(rows, rows, scene.features.on_line, rng)
+    assert not (near == rows).all(axis=1).any()
+    assert (np.isnan(near) == np.isnan(rows)).all()
+    ranks = np.argsort(np.argsort(rows[:, 3])) - np.searchsorted(np.sort(rows[:, 3]), near[:, 3])
+    assert np.abs(ranks).max() <= 0.02 * len(rows) + 3  # equal values share a rank
+    assert 0.9 < (near[:, 1] == rows[:, 1]).mean() < 1

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.privacy.copies import copies
+from synthclin.schema import Schema
+
+from .ward import SCHEMA, ward
+
+
+def verdict(score):
+    return judge(default_gates([score]), [score])[0].status
+
+
+def test_copies_are_found_at_schema_precision_whatever_their_order(compare, train, fresh):
+    noisy = train.iloc[::-1].assign(weight=lambda t: t["weight"] + 0.001)
+    assert copies(compare(noisy)).value == 1.0
+    none = copies(compare(fresh))
+    assert none.value == none.ceiling == none.floor == 0.0
+    assert verdict(none) == "PASS"
+
+
+@pytest.mark.parametrize(("copied", "expected"), [(0, "PASS"), (1, "REVIEW"), (3, "REVIEW"), (15, "FAIL")])
+def test_even_one_copied_patient_is_looked_at(compare, train, fresh, copied, expected):
+    score = copies(compare(pd.concat([fresh.iloc[copied:], train.iloc[:copied]], ignore_index=True)))
+    assert score.details["copies"] == copied
+    assert verdict(score) == expected
+
+
+BOOLEANS = Schema.model_validate({"columns": {"a": {"type": "boolean"}, "b": {"type": "boolean"}}})
+
+
+def booleans(rows: int, seed: int, chance: float = 0.5) -> pd.DataFrame:
+    drawn = np.random.default_rng(seed).random((rows, 2)) < chance
+    return pd.DataFrame(drawn, columns=["a", "b"]).astype("boolean")
+
+
+def test_common_combinations_point_to_nobody():
+    score = copies(Comparison.of(booleans(100, 1), train=booleans(100, 2), holdout=booleans(50, 3), schema=BOOLEANS))
+    assert score.value == 0
+    assert score.details["copies_of_repeated_rows"] == 100
+    assert "100 further rows equal rows that several training patients share" in score.note
+
+
+@pytest.mark.parametrize("rows", [1, 2, 30])
+@pytest.mark.parametrize("chance", [0.0, 0.5])
+@pytest.mark.parametrize("held", [0, 40])
+def test_the_training_table_again_fails_however_coarse_or_small(rows, chance, held):
+    train = booleans(rows, 2, chance)
+    holdout = booleans(held, 3, chance) if held else None
+    for again in (train, pd.concat([train, train], ignore_index=True)):
+        score = copies(Comparison.of(again, train=train, holdout=holdout, schema=BOOLEANS))
+        assert score.value == 1.0
+        assert verdict(score) == "FAIL"
+
+
+def test_one_patients_repeated_visit_is_still_one_patients():
+    columns = SCHEMA.model_dump(mode="json")["columns"]
+    schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, **columns}})
+    once = ward(50, 1).assign(who=[str(i) for i in range(50)])
+    train = pd.concat([once, once.iloc[:1]], ignore_index=True)
+    synthetic = pd.concat([ward(40, 2), once.iloc[:1]], ignore_index=True)
+    score = copies(Comparison.of(synthetic, train=train, holdout=ward(50, 3).assign(who="x"), schema=schema))
+    assert score.details["copies"] == 1
+
+
+def test_copies_without_a_holdout_are_told_and_none_is_no_pass(train, fresh):
+    assert verdict(copies(Comparison.of(fresh, train=train, holdout=None, schema=SCHEMA))) == "NOT ASSESSABLE"
+    assert verdict(copies(Comparison.of(train.iloc[:90], train=train, holdout=None, schema=SCHEMA))) == "FAIL"

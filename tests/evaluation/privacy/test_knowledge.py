@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.knowledge import Knowledge
+from tests.evaluation import clinic
+
+from .ward import SCHEMA, ward
+
+
+def knowledge(schema, draw, **changes):
+    return Knowledge.of(Comparison.of(draw(60, 1).assign(**changes), train=draw(60, 2), holdout=None, schema=schema))
+
+
+def test_what_the_schema_declares_is_taken():
+    known = knowledge(SCHEMA, ward)
+    assert (known.keys, known.secrets, known.declared, known.note) == (((0, 1, 2),), (5,), True, "")
+
+
+def test_random_sets_of_columns_stand_for_undeclared_ones():
+    known = knowledge(clinic.SCHEMA, clinic.clinic)
+    assert [len(keys) for keys in known.keys] == [2, 3, 4, 5]
+    assert known.secrets == (7,)  # the outcome
+    assert all(7 not in keys for keys in known.keys)
+    assert not known.declared
+    assert "random sets" in known.note
+    assert "outcomes" in known.note
+    assert known == knowledge(clinic.SCHEMA, clinic.clinic)
+
+
+def test_a_constant_column_is_no_secret():
+    schema = SCHEMA.with_column("hiv", disclosure=None).with_column("weight", disclosure="quasi_identifier")
+
+    def draw(rows: int, seed: int):
+        return ward(rows, seed).assign(crp=np.nan)
+
+    assert knowledge(schema, draw).secrets == (5,)
+
+
+def test_no_more_than_four_secrets_are_tried():
+    schema = SCHEMA
+    for name in ("age", "sex", "zip", "weight", "crp"):
+        schema = schema.with_column(name, disclosure="sensitive")
+    known = knowledge(schema, ward)
+    assert len(known.secrets) == 4
+    assert "4 of the sensitive columns" in known.note
