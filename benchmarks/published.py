@@ -8,7 +8,7 @@ Diabetes: 37 columns, missing categories a level, 60/20/20 split. As many synthe
 Trend are the two properties of SDMetrics' quality report against the training rows; detection is
 1 - mean(2 max(.5, AUC) - 1) over three folds, by logistic regression and by XGBoost; MLE is the AUC on the test rows of
 XGBoost trained on synthetic rows.
-Protocol: TabSyn (Zhang et al. 2024, arXiv 2310.09656) and TabDiff (Shi et al. 2025, arXiv 2410.20626). Needs xgboost-cpu.
+Protocol: TabSyn (Zhang et al. 2024, arXiv 2310.09656), TabDiff (Shi et al. 2025, arXiv 2410.20626). Needs xgboost-cpu.
 """
 
 from __future__ import annotations
