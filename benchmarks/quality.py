@@ -53,8 +53,9 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict:
             whole = {"synthetic": drawn, "train": train[columns], "holdout": holdout[columns]}
             auc = measures.utility(whole, options.target or TARGETS[source])
             found.setdefault("tstr_less_trtr", []).append(auc["tstr"] - auc["trtr"])
-    shuffled = train[columns].apply(lambda column: column.sample(frac=1, random_state=seed).to_numpy())
-    real, held, mixed = measures.numbers([train[columns], holdout[columns], shuffled.astype(train[columns].dtypes)])
+    rng = np.random.default_rng(seed)
+    shuffled = train[columns].apply(lambda column: column.sample(frac=1, random_state=rng).reset_index(drop=True))
+    real, held, mixed = measures.numbers([train[columns], holdout[columns], shuffled])
     return {
         "table": Path(source).name,
         "rows": len(train),

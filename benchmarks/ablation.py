@@ -1,0 +1,56 @@
+"""What each part of the training earns: quality of models whose plan leaves parts out, one after the other.
+
+python benchmarks/ablation.py heart_disease actg175 --seeds 5 >> benchmarks/results/ablation.jsonl
+python benchmarks/quality.py --summary benchmarks/results/ablation.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from unittest import mock
+
+import quality
+
+from synthclin.models import gan
+from synthclin.models.training import plan_for
+
+OFF = {"decay": 1e-4, "polish": 0, "refinement": 0, "ridges": 0, "calibrated": False}
+
+# Each line adds one part to the line before; the last one is the default.
+STEPS = {
+    "warm-up alone": set(),
+    "+ weight decay": {"decay"},
+    "+ polish": {"decay", "polish"},
+    "+ ridges": {"decay", "polish", "ridges"},
+    "+ calibration": {"decay", "polish", "ridges", "calibrated"},
+    "+ adversarial": set(OFF),
+}
+
+
+def main() -> None:
+    """Print a JSON line for each table, seed and step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--target")
+    parser.add_argument("--only", nargs="*", default=list(STEPS), choices=list(STEPS), metavar="STEP")
+    options = parser.parse_args()
+    options.set = []
+    for source in options.sources:
+        for options.tag in options.only:
+            for seed in range(options.seeds):
+                with mock.patch.object(gan, "plan_for", _reduced(STEPS[options.tag])):
+                    print(json.dumps(quality.measure(source, seed, options)), flush=True)
+
+
+def _reduced(parts: set[str]) -> object:
+    left_out = {name: value for name, value in OFF.items() if name not in parts}
+    return lambda rows, effort: dataclasses.replace(plan_for(rows, effort), **left_out)
+
+
+if __name__ == "__main__":
+    main()

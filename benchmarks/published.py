@@ -1,0 +1,134 @@
+"""The protocol of published tables on Adult and Diabetes-130: rows that stand beside those of TabDiff and TabPC.
+
+python benchmarks/published.py adult FOLDER --seeds 1 >> benchmarks/results/published.jsonl
+python benchmarks/published.py diabetes FOLDER
+
+FOLDER holds `data.csv` or `data.csv.gz`. Adult: the official split (its column `split`), six numeric columns.
+Diabetes: 37 columns, missing categories a level, 60/20/20 split. As many synthetic rows as training rows; Shape and
+Trend are the two properties of SDMetrics' quality report against the training rows; detection is
+1 - mean(2 max(.5, AUC) - 1) over three folds, by logistic regression and by XGBoost; MLE is the AUC on the test rows of
+XGBoost trained on synthetic rows.
+Protocol: TabSyn (Zhang et al. 2024, arXiv 2310.09656), TabDiff (Shi et al. 2025, arXiv 2410.20626). Needs xgboost-cpu.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost
+from sdmetrics.reports.single_table import QualityReport
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, RobustScaler
+
+import synthclin as sc
+from synthclin.validation import conform
+
+NUMBERS = {
+    "adult": "age fnlwgt education-num capital-gain capital-loss hours-per-week",
+    "diabetes": "num_lab_procedures num_medications number_outpatient number_emergency number_inpatient age "
+    "time_in_hospital num_procedures number_diagnoses",
+}
+LEVELS = {
+    "adult": "workclass education marital-status occupation relationship race sex native-country",
+    "diabetes": "race gender admission_type_id discharge_disposition_id admission_source_id diag_1 diag_2 diag_3 "
+    "max_glu_serum A1Cresult metformin repaglinide nateglinide chlorpropamide glimepiride glipizide glyburide "
+    "tolbutamide pioglitazone rosiglitazone acarbose miglitol tolazamide insulin glyburide-metformin change "
+    "diabetesMed",
+}
+TARGET = {"adult": "income", "diabetes": "readmitted"}
+
+
+def parts(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and test rows of the protocol."""
+    data = pd.read_csv(next(folder.glob("data.csv*")), dtype=str, keep_default_na=False)
+    numbers, levels = NUMBERS[name].split(), LEVELS[name].split()
+    table = data[[*numbers, *levels, TARGET[name]]].copy()
+    if name == "diabetes":
+        table["age"] = table["age"].str.extract(r"(\d+)")[0]
+        table["readmitted"] = np.where(table["readmitted"] == "NO", "NO", "YES")
+    table[levels] = table[levels].replace("", "missing")
+    table[numbers] = table[numbers].astype(int)
+    if name == "adult":
+        return tuple(table[data["split"] == part].reset_index(drop=True) for part in ("train", "test"))
+    rest, test = train_test_split(table, test_size=0.2, stratify=table[TARGET[name]], random_state=42)
+    train, _ = train_test_split(rest, test_size=0.25, stratify=rest[TARGET[name]], random_state=42)
+    return train.reset_index(drop=True), test.reset_index(drop=True)
+
+
+def detection(real: pd.DataFrame, drawn: pd.DataFrame, numbers: list[str], levels: list[str], model: object) -> float:
+    """Return SDMetrics' detection score for one classifier."""
+    rows, labels = _matrix(pd.concat([real, drawn]), numbers, levels), np.repeat([1, 0], [len(real), len(drawn)])
+    scores = []
+    for learn, test in StratifiedKFold(3, shuffle=True, random_state=0).split(rows, labels):
+        chance = model.fit(rows[learn], labels[learn]).predict_proba(rows[test])[:, 1]
+        scores.append(2 * max(0.5, roc_auc_score(labels[test], chance)) - 1)
+    return 1 - float(np.mean(scores))
+
+
+def _matrix(table: pd.DataFrame, numbers: list[str], levels: list[str]) -> object:
+    encoder = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
+    coded = encoder.fit_transform(table[levels].astype(str))
+    from scipy.sparse import csr_matrix, hstack  # noqa: PLC0415 - beside its only use
+
+    return hstack([csr_matrix(table[numbers].astype(float).to_numpy()), coded]).tocsr()
+
+
+def measure(name: str, folder: Path, seed: int) -> dict:
+    """Return one line."""
+    numbers, levels, target = NUMBERS[name].split(), LEVELS[name].split(), TARGET[name]
+    train, test = parts(name, folder)
+    columns = {column: {"type": "integer"} for column in numbers}
+    columns |= {column: {"type": "category"} for column in [*levels, target]}
+    schema = sc.Schema(columns=columns)
+    start = time.perf_counter()
+    model = sc.ConditionalGAN(schema, random_state=seed).fit(conform(train, schema))
+    fitted = time.perf_counter()
+    drawn = model.sample(len(train), random_state=seed)
+    seconds = time.perf_counter() - fitted
+    drawn = drawn.astype(dict.fromkeys(numbers, int)).astype(dict.fromkeys([*levels, target], str))[list(train)]
+    sdtypes = {column: {"sdtype": "numerical" if column in numbers else "categorical"} for column in train}
+    report = QualityReport()
+    report.generate(train, drawn, {"columns": sdtypes}, verbose=False)
+    shape, trend = report.get_properties()["Score"]
+    every = [*levels, target]
+    logistic = make_pipeline(RobustScaler(with_centering=False), LogisticRegression(max_iter=500))
+    trees = xgboost.XGBClassifier(eval_metric="logloss", random_state=0, n_jobs=1)
+    together = _matrix(pd.concat([drawn, test]), numbers, levels)
+    outcome = trees.fit(together[: len(drawn)], drawn[target] == max(train[target]))
+    chance = outcome.predict_proba(together[len(drawn) :])[:, 1]
+    return {
+        "table": name,
+        "seed": seed,
+        "rows": len(train),
+        "version": sc.__version__,
+        "fit_seconds": round(fitted - start, 1),
+        "draw_seconds": round(seconds, 1),
+        "shape": round(float(shape), 4),
+        "trend": round(float(trend), 4),
+        "detection_xgboost": round(detection(train, drawn, numbers, every, trees), 4),
+        "detection_logistic": round(detection(train, drawn, numbers, every, logistic), 4),
+        "mle_auc": round(float(roc_auc_score(test[target] == max(train[target]), chance)), 4),
+    }
+
+
+def main() -> None:
+    """Print a JSON line for each seed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=sorted(TARGET))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=1)
+    options = parser.parse_args()
+    for seed in range(options.seeds):
+        print(json.dumps(measure(options.table, options.folder, seed)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
