@@ -41,6 +41,8 @@ class CodeTables(nn.Module):
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
         super().__init__()
         self.members = tuple(members)
+        # On the device, so that no step waits for the host.
+        self.register_buffer("index", torch.tensor(members), persistent=False)
         codes = max(columns[j].cardinality for j in members)
         self.smooth = is_smooth(columns[members[0]])
         free = torch.randn(len(members), codes, EMBEDDING) / math.sqrt(codes)
@@ -60,6 +62,7 @@ class CodeTables(nn.Module):
         start = _padded([(frequencies[j] / frequencies[j].sum() + 1e-3).log()[:, None] for j in members], codes)
         self.bias = nn.Parameter(start[:, :, 0].clone())
 
+    index: Tensor
     features: Tensor
     basis: Tensor
     padding: Tensor
@@ -219,8 +222,7 @@ class MaskedGenerator(nn.Module):
         """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
         parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
         for table, logits in zip(self._tables, self.forward(codes), strict=True):
-            members = torch.tensor(table.members, device=codes.device)
-            wanted = codes[:, members].T.unsqueeze(2)
+            wanted = codes[:, table.index].T.unsqueeze(2)
             chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
             for i, j in enumerate(table.members):
                 parts[j] = chosen[i]
