@@ -245,18 +245,21 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
+        return [table.logits(tilt) for table, tilt in zip(self._tables, self.tilts(codes), strict=True)]
+
+    def tilts(self, codes: Tensor) -> list[Tensor]:
+        """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self._tables])
         embedded = functional.embedding(codes + self.starts, table).flatten(1)
         hidden = self.enter(embedded)
         for block in self.blocks:
             hidden = block(hidden)
         tilt = self.leave(torch.cat([functional.silu(hidden), embedded], dim=1))
-        logits, at = [], 0
-        for t in self._tables:
-            span = len(t.members) * t.width
-            logits.append(t.logits(tilt[:, at : at + span].unflatten(1, (len(t.members), t.width)).transpose(0, 1)))
-            at += span
-        return logits
+        spans = [len(t.members) * t.width for t in self._tables]
+        return [
+            part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
+            for t, part in zip(self._tables, tilt.split(spans, dim=1), strict=True)
+        ]
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""

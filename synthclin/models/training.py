@@ -1,4 +1,7 @@
-"""How the conditional GAN learns: likelihood warm-up, polish, then adversarial refinement under a guard."""
+"""How the conditional GAN learns: likelihood warm-up, polish, then adversarial refinement under a guard.
+
+Or, without a warm-up, by the adversarial game alone (`pairing`).
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import Refining
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
+from synthclin.models.pairing import Pairing
 from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
 from synthclin.models.standing import validation_nats
 from synthclin.models.watch import Moment, Watch
@@ -42,6 +46,7 @@ class Plan:
         rate: peak learning rate of the warm-up.
         polish: steps at a small rate without dropout, which settle the averaged weights.
         refinement: generator steps against the critic; 0 leaves the phase out.
+        pairing: steps of a training that is adversarial from the start and has no other phase; 0 begins by likelihood.
     """
 
     batch: int
@@ -51,17 +56,18 @@ class Plan:
     rate: float
     polish: int
     refinement: int
+    pairing: int = 0
 
 
-def plan_for(rows: int, effort: Effort) -> Plan:
-    """Return the plan for a table of `rows` rows.
+def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
+    """Return the plan for a table of `rows` rows, by likelihood first or, without `warmup`, adversarial throughout.
 
     Example:
         >>> plan_for(736, "standard").batch, plan_for(50_000, "standard").batch
         (128, 512)
     """
     epochs = {"quick": 40, "standard": 100, "thorough": 150}[effort]
-    return Plan(
+    plan = Plan(
         batch=min(128, max(16, rows // 5)) if rows < 4_000 else 256 if rows < 20_000 else 512,
         epochs=epochs if rows < 10_000 else epochs * 3 // 10,
         patience=8 if effort != "thorough" else 15,
@@ -71,6 +77,10 @@ def plan_for(rows: int, effort: Effort) -> Plan:
         # On fewer validation rows the guard could not tell good from harm.
         refinement={"quick": 0, "standard": 60, "thorough": 300}[effort] if rows >= 90 else 0,
     )
+    if warmup:
+        return plan
+    steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
+    return dataclasses.replace(plan, pairing=max(steps, epochs * 3 // 10 * rows // plan.batch))
 
 
 @dataclass(slots=True)
@@ -104,7 +114,8 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
     """Train `network` in place on (rows, columns) codes and return the record.
 
     The weights left in the network are the best averaged ones by validation likelihood, or those of the adversarial
-    phase where its guard let them pass. Where the watch holds a state, the training goes on from there.
+    phase where its guard let them pass; without a warm-up those that a fresh classifier tells least.
+    Where the watch holds a state, the training goes on from there.
 
     Raises:
         ModelFormatError: the state does not fit the network.
@@ -120,6 +131,8 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
 
 def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     """Return what makes each phase, in order: a phase is made only when the one before has ended."""
+    if plan.pairing:
+        return {Pairing.name: partial(Pairing, setting, plan.pairing)}
     phases: dict[str, Callable[[], Phase]] = {
         WarmingUp.name: partial(WarmingUp, setting, plan.epochs, rate=plan.rate, patience=plan.patience)
     }
