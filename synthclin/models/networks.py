@@ -196,22 +196,34 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
+        lines = self._lines(codes)
+        logits = [table.logits(tilt) for table, tilt in zip(self._tables, self._grouped(lines), strict=True)]
+        for r, (first, second) in enumerate(self.ridges.pairs):
+            group, slot = self.home[second]
+            band = self.ridges.band(r, codes[:, first], lines[:, self.height_rows(r)])
+            logits[group][slot, :, : band.shape[1]] += band
+        return logits
+
+    def tilts(self, codes: Tensor) -> list[Tensor]:
+        """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
+        return self._grouped(self._lines(codes))
+
+    def _lines(self, codes: Tensor) -> Tensor:
+        """Return what `leave` says, (rows, lines)."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self._tables])
         embedded = functional.embedding(codes + self.starts, table).flatten(1)
         hidden = self.enter(embedded)
         for block in self.blocks:
             hidden = block(hidden)
-        tilt = self.leave(torch.cat([functional.silu(hidden), embedded], dim=1))
-        logits, at = [], 0
-        for t in self._tables:
-            span = len(t.members) * t.width
-            logits.append(t.logits(tilt[:, at : at + span].unflatten(1, (len(t.members), t.width)).transpose(0, 1)))
-            at += span
-        for r, (first, second) in enumerate(self.ridges.pairs):
-            group, slot = self.home[second]
-            band = self.ridges.band(r, codes[:, first], tilt[:, self.height_rows(r)])
-            logits[group][slot, :, : band.shape[1]] += band
-        return logits
+        return cast("Tensor", self.leave(torch.cat([functional.silu(hidden), embedded], dim=1)))
+
+    def _grouped(self, lines: Tensor) -> list[Tensor]:
+        """Return the tilts among `lines`, (members, rows, width) per group."""
+        spans = [len(t.members) * t.width for t in self._tables]
+        return [
+            part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
+            for t, part in zip(self._tables, lines[:, : self.heights].split(spans, dim=1), strict=True)
+        ]
 
     def height_rows(self, r: int) -> slice:
         """Return which lines of `leave` are the heights of ridge `r`."""
