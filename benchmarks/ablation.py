@@ -41,9 +41,10 @@ def main() -> None:
     options = parser.parse_args()
     options.set = []
     for source in options.sources:
-        for options.tag in options.only:
+        for step in options.only:
+            options.tag = step
             for seed in range(options.seeds):
-                with mock.patch.object(gan, "plan_for", _reduced(STEPS[options.tag])):
+                with mock.patch.object(gan, "plan_for", _reduced(STEPS[step])):
                     print(json.dumps(quality.measure(source, seed, options)), flush=True)
 
 

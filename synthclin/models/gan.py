@@ -46,6 +46,8 @@ class ConditionalGAN(Synthesizer):
     Arguments:
         schema: what the table means.
         effort: ``quick`` leaves polish and critic out, ``standard`` is the default, ``thorough`` trains longer.
+        warmup: whether likelihood comes first. Without it the training is purely adversarial: relativistic pairing with
+            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.pairing`).
         width: hidden units of the generator; wider networks fit the likelihood better and rows worse.
         blocks: residual blocks of the generator.
         dropout: share of hidden units dropped while training.
@@ -68,6 +70,7 @@ class ConditionalGAN(Synthesizer):
         schema: Schema,
         *,
         effort: Effort = "standard",
+        warmup: bool = True,
         width: Annotated[int, Field(ge=1, le=4096)] = 256,
         blocks: Annotated[int, Field(ge=0, le=16)] = 2,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
@@ -78,6 +81,7 @@ class ConditionalGAN(Synthesizer):
     ) -> None:
         self.schema = schema
         self.effort = effort
+        self.warmup = warmup
         self.width = width
         self.blocks = blocks
         self.dropout = dropout
@@ -109,7 +113,7 @@ class ConditionalGAN(Synthesizer):
         )
 
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
-        plan = plan_for(len(encoded), self.effort)
+        plan = plan_for(len(encoded), self.effort, self.warmup)
         device = self._device()
         self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
         codes = encoded.codes.numpy()

@@ -41,6 +41,8 @@ class CodeTables(nn.Module):
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
         super().__init__()
         self.members = tuple(members)
+        # On the device, so that no step waits for the host.
+        self.register_buffer("index", torch.tensor(members), persistent=False)
         codes = max(columns[j].cardinality for j in members)
         self.smooth = is_smooth(columns[members[0]])
         free = torch.randn(len(members), codes, EMBEDDING) / math.sqrt(codes)
@@ -60,6 +62,7 @@ class CodeTables(nn.Module):
         start = _padded([(frequencies[j] / frequencies[j].sum() + 1e-3).log()[:, None] for j in members], codes)
         self.bias = nn.Parameter(start[:, :, 0].clone())
 
+    index: Tensor
     features: Tensor
     basis: Tensor
     padding: Tensor
@@ -193,22 +196,34 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
+        lines = self._lines(codes)
+        logits = [table.logits(tilt) for table, tilt in zip(self._tables, self._grouped(lines), strict=True)]
+        for r, (first, second) in enumerate(self.ridges.pairs):
+            group, slot = self.home[second]
+            band = self.ridges.band(r, codes[:, first], lines[:, self.height_rows(r)])
+            logits[group][slot, :, : band.shape[1]] += band
+        return logits
+
+    def tilts(self, codes: Tensor) -> list[Tensor]:
+        """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
+        return self._grouped(self._lines(codes))
+
+    def _lines(self, codes: Tensor) -> Tensor:
+        """Return what `leave` says, (rows, lines)."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self._tables])
         embedded = functional.embedding(codes + self.starts, table).flatten(1)
         hidden = self.enter(embedded)
         for block in self.blocks:
             hidden = block(hidden)
-        tilt = self.leave(torch.cat([functional.silu(hidden), embedded], dim=1))
-        logits, at = [], 0
-        for t in self._tables:
-            span = len(t.members) * t.width
-            logits.append(t.logits(tilt[:, at : at + span].unflatten(1, (len(t.members), t.width)).transpose(0, 1)))
-            at += span
-        for r, (first, second) in enumerate(self.ridges.pairs):
-            group, slot = self.home[second]
-            band = self.ridges.band(r, codes[:, first], tilt[:, self.height_rows(r)])
-            logits[group][slot, :, : band.shape[1]] += band
-        return logits
+        return cast("Tensor", self.leave(torch.cat([functional.silu(hidden), embedded], dim=1)))
+
+    def _grouped(self, lines: Tensor) -> list[Tensor]:
+        """Return the tilts among `lines`, (members, rows, width) per group."""
+        spans = [len(t.members) * t.width for t in self._tables]
+        return [
+            part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
+            for t, part in zip(self._tables, lines[:, : self.heights].split(spans, dim=1), strict=True)
+        ]
 
     def height_rows(self, r: int) -> slice:
         """Return which lines of `leave` are the heights of ridge `r`."""
@@ -219,8 +234,7 @@ class MaskedGenerator(nn.Module):
         """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
         parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
         for table, logits in zip(self._tables, self.forward(codes), strict=True):
-            members = torch.tensor(table.members, device=codes.device)
-            wanted = codes[:, members].T.unsqueeze(2)
+            wanted = codes[:, table.index].T.unsqueeze(2)
             chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
             for i, j in enumerate(table.members):
                 parts[j] = chosen[i]

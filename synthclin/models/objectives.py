@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["negative_log_likelihood", "relativistic_loss", "zero_centred_penalty"]
+__all__ = ["expected_relativistic_loss", "negative_log_likelihood", "relativistic_loss", "zero_centred_penalty"]
 
 
 def negative_log_likelihood(log_likelihood: Tensor) -> Tensor:
@@ -24,6 +24,15 @@ def relativistic_loss(ahead: Tensor, behind: Tensor) -> Tensor:
     **Shape:** (rows,), (rows,) -> ().
     """
     return functional.softplus(behind - ahead).mean()
+
+
+def expected_relativistic_loss(lead: Tensor, chance: Tensor) -> Tensor:
+    """Return the relativistic pairing loss of real cells, in expectation over the cell that is drawn beside each.
+
+    **Shape:** lead (columns, rows, codes), by how much the real cell outscores each code; chance, of the same shape,
+    the law of the drawn cell -> (), summed over columns and averaged over rows.
+    """
+    return (chance * functional.softplus(-lead)).sum(dim=2).mean(dim=1).sum()
 
 
 def zero_centred_penalty(scores: Tensor, features: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from synthclin.models.standing import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
 
-__all__ = ["Outcome", "Phase", "Setting", "averaged", "descend"]
+__all__ = ["DETECTABLE", "Outcome", "Phase", "Setting", "averaged", "descend"]
 
 DETECTABLE = 30
 """Fewer rows set aside cannot tell a good draw from a bad one."""

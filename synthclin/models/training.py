@@ -1,4 +1,7 @@
-"""How the conditional GAN learns: likelihood warm-up, polish, adversarial refinement under a guard, calibration."""
+"""How the conditional GAN learns: likelihood warm-up, polish, adversarial refinement under a guard, calibration.
+
+Or, without a warm-up, by the adversarial game alone (`pairing`).
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from synthclin.models.adversarial import Refining
 from synthclin.models.calibration import Calibrating
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
+from synthclin.models.pairing import Pairing
 from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
 from synthclin.models.standing import validation_nats
 from synthclin.models.watch import Moment, Watch
@@ -50,6 +54,7 @@ class Plan:
         refinement: generator steps against the critic; 0 leaves the phase out.
         ridges: at most so many narrow bands between pairs of columns.
         calibrated: whether each column keeps only the share of its tilt that rows set aside confirm.
+        pairing: steps of a training that is adversarial from the start and has no other phase; 0 begins by likelihood.
     """
 
     batch: int
@@ -62,10 +67,11 @@ class Plan:
     refinement: int
     ridges: int
     calibrated: bool
+    pairing: int = 0
 
 
-def plan_for(rows: int, effort: Effort) -> Plan:
-    """Return the plan for a table of `rows` rows.
+def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
+    """Return the plan for a table of `rows` rows, by likelihood first or, without `warmup`, adversarial throughout.
 
     Example:
         >>> plan_for(736, "standard").batch, plan_for(50_000, "standard").batch
@@ -73,7 +79,7 @@ def plan_for(rows: int, effort: Effort) -> Plan:
     """
     epochs = {"quick": 40, "standard": 100, "thorough": 150}[effort]
     small = rows < SMALL
-    return Plan(
+    plan = Plan(
         batch=min(128, max(16, rows // 5)) if small else 256 if rows < 20_000 else 512,
         epochs=epochs if rows < 10_000 else epochs * 3 // 10,
         patience=8 if effort != "thorough" else 15,
@@ -87,6 +93,10 @@ def plan_for(rows: int, effort: Effort) -> Plan:
         ridges=0 if small else 12,
         calibrated=small,
     )
+    if warmup:
+        return plan
+    steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
+    return dataclasses.replace(plan, pairing=max(steps, epochs * 3 // 10 * rows // plan.batch), ridges=0)
 
 
 @dataclass(slots=True)
@@ -120,8 +130,8 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
     """Train `network` in place on (rows, columns) codes and return the record.
 
     The weights left in the network are the best averaged ones by validation likelihood, or those of the adversarial
-    phase where its guard let them pass, calibrated on the rows set aside. Where the watch holds a state, the training
-    goes on from there.
+    phase where its guard let them pass, calibrated on the rows set aside; without a warm-up those that a fresh
+    classifier tells least. Where the watch holds a state, the training goes on from there.
 
     Raises:
         ModelFormatError: the state does not fit the network.
@@ -137,6 +147,8 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
 
 def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     """Return what makes each phase, in order: a phase is made only when the one before has ended."""
+    if plan.pairing:
+        return {Pairing.name: partial(Pairing, setting, plan.pairing)}
     phases: dict[str, Callable[[], Phase]] = {WarmingUp.name: partial(WarmingUp, setting, plan)}
     if plan.polish:
         phases[Polishing.name] = partial(Polishing, setting, plan.polish)

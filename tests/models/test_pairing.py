@@ -1,0 +1,141 @@
+"""Training without likelihood: a known loss, the same guarantees as with it, and columns that hang together."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from synthclin.models import Checkpoint, ConditionalGAN, gan, pairing, standing
+from synthclin.models.networks import CodeTables, MaskedGenerator
+from synthclin.models.pairing import cell_critic, leads
+from synthclin.models.training import plan_for
+
+from .conftest import SCHEMA, ward
+from .test_networks import network
+
+PLAN = dataclasses.replace(plan_for(150, "quick", warmup=False), batch=32, epochs=1, validation=30, pairing=12)
+
+
+def fit(rows, checkpoint=None, callback=None, **parameters):
+    model = ConditionalGAN(SCHEMA, **{"width": 16, "random_state": 3, "device": "cpu", "warmup": False} | parameters)
+    return model.fit(rows, checkpoint=checkpoint, callback=callback)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return ward(120)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit(ward(400), effort="quick", width=64)
+
+
+class TestLeads:
+    @pytest.fixture
+    def game(self):
+        net = network([3, 4, 20, 30], kind="ordered")
+        codes = torch.stack([torch.randint(n, (50,)) for n in (3, 4, 20, 30)], dim=1)
+        return net, cell_critic(net, codes), codes
+
+    def test_an_untrained_critic_knows_nothing(self, game):
+        for lead, chance, tilt in leads(*game):
+            assert lead[chance > 0].abs().max() == 0
+            assert tilt.abs().max() == 0
+
+    def test_no_cell_leads_itself_and_the_drawn_law_is_the_generator_s(self, game):
+        net, critic, codes = game
+        torch.nn.init.normal_(critic.leave.weight)
+        parts = torch.empty(codes.shape)
+        for table, (lead, chance, _) in zip(net.tables, leads(*game), strict=True):
+            real = codes[:, list(table.members)].T.unsqueeze(2)
+            assert lead.gather(2, real).abs().max() == 0
+            assert torch.allclose(chance.sum(2), torch.ones(chance.shape[:2]), atol=1e-5)
+            parts[:, list(table.members)] = chance.gather(2, real)[:, :, 0].T.log().detach()
+        assert torch.allclose(parts, net.log_likelihood(codes), atol=1e-4)
+
+    def test_the_squared_slope_by_the_judged_cell_is_the_squared_tilt(self, game):
+        _, critic, codes = game
+        torch.nn.init.normal_(critic.leave.weight)
+        for table, tilt in zip(critic.tables, critic.tilts(codes), strict=True):
+            assert isinstance(table, CodeTables)
+            cells = table.basis if table.smooth else torch.eye(table.width).expand(len(table.members), -1, -1)
+            cell = cells[0, 1].clone().requires_grad_()
+            (slope,) = torch.autograd.grad(tilt[0, 7] @ cell, cell)
+            assert (tilt[0, 7] @ cell).item() == pytest.approx(table.logits(tilt)[0, 7, 1].item(), abs=1e-4)
+            assert slope.square().sum().item() == pytest.approx(tilt[0, 7].square().sum().item(), rel=1e-5)
+
+
+class TestTraining:
+    def test_columns_hang_together(self, model):
+        drawn, table = model.sample(2_000, random_state=0), ward(400)
+        assert drawn["age"].corr(drawn["sbp"]) == pytest.approx(table["age"].corr(table["sbp"]), abs=0.2)
+        share = drawn["bmi"].isna().groupby(drawn["stage"], observed=True).mean()
+        assert share["III"] > share["I"] + 0.2
+        assert drawn["sbp"].mean() == pytest.approx(table["sbp"].mean(), abs=3)
+
+    def test_the_record_says_what_happened(self, model):
+        record = model.training_
+        assert record["kept"] == "adversarial"
+        assert set(record["seconds"]) == {"adversarial"}
+        assert record["refinement"] is None
+        assert {"critic_accuracy", "validation_nats"} < set(record["history"][0])
+        assert record["history"][-1]["validation_nats"] == pytest.approx(record["validation_nats"], abs=1e-4)
+
+    def test_no_loss_holds_the_likelihood(self, rows, monkeypatch):
+        likelihood = MaskedGenerator.log_likelihood
+
+        def watched(net, codes):
+            assert not torch.is_grad_enabled()
+            return likelihood(net, codes)
+
+        monkeypatch.setattr(MaskedGenerator, "log_likelihood", watched)
+        monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
+        fit(rows)
+
+    def test_a_tiny_table_trains(self, rows):
+        assert len(fit(rows.iloc[:6], effort="quick").sample(20)) == 20
+
+    def test_more_rows_get_more_steps_and_a_warm_up_none(self):
+        assert plan_for(736, "quick", False).pairing < plan_for(736, "standard", False).pairing
+        assert plan_for(736, "standard", False).pairing < plan_for(100_000, "standard", False).pairing
+        assert plan_for(736, "standard").pairing == 0
+
+
+class TestResume:
+    @pytest.fixture(autouse=True)
+    def _short(self, monkeypatch):
+        def told_apart(real, drawn, *_, **__):
+            return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
+
+        monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
+        monkeypatch.setattr(pairing, "LOOK_EVERY", 3)
+        monkeypatch.setattr(standing, "_told_apart", told_apart)
+
+    @staticmethod
+    def content(model, folder):
+        model.save(folder)
+        facts = {key: model.training_[key] for key in ("history", "kept", "train_nats", "validation_nats")}
+        return {path.name: path.read_bytes() for path in folder.iterdir()} | {"training": json.dumps(facts)}
+
+    @pytest.mark.parametrize("at", [1, 2, 4])
+    def test_a_killed_training_ends_with_the_same_bytes(self, rows, tmp_path, at):
+        whole = self.content(fit(rows), tmp_path / "whole")
+        told = []
+
+        def die(moment):
+            told.append(moment)
+            if len(told) == at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
+            fit(rows, checkpoint, die)
+        torch.manual_seed(at)
+        with Checkpoint(tmp_path / "kept") as checkpoint:
+            assert self.content(fit(rows, checkpoint), tmp_path / "resumed") == whole
+
+    def test_a_callback_ends_it_with_the_best_weights_so_far(self, rows):
+        model = fit(rows, callback=lambda moment: moment.step == 3)
+        assert model.training_["kept"] == "adversarial"
+        assert len(model.training_["history"]) == 2
