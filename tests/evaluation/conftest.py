@@ -6,10 +6,22 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from synthclin.evaluation import Evaluation, score_table
+from synthclin.evaluation import Evaluation, detection, score_table
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy import controls
+from synthclin.evaluation.privacy.copies import planted
+from synthclin.evaluation.privacy.near_copies import near_copies
 
 from .clinic import SCHEMA, clinic
+
+
+def spare(patch: pytest.MonkeyPatch) -> None:
+    """Draw one set of rows for detection, where three only steady it, and let two attacks search for what is planted.
+
+    What each of the others sees is shown attack by attack.
+    """
+    patch.setattr(detection, "_DRAWS", 1)
+    patch.setattr(controls, "_SEARCHERS", (planted, near_copies))
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +43,9 @@ def fresh() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def whole(train: pd.DataFrame, holdout: pd.DataFrame, fresh: pd.DataFrame) -> Evaluation:
     """The whole evaluation of fresh rows."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("error")
+        spare(patch)
         return score_table(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=7)
 
 

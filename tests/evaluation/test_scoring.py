@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.evaluation import PredictTask, detection, marginals, pairs, privacy, score_table
+from synthclin.evaluation import PredictTask, marginals, pairs, privacy, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
+from .conftest import spare
 
 NAMES = [
     "validity.rules",
@@ -58,8 +59,7 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def _no_warning_leaks(monkeypatch):
-    # Three draws steady the value; what is shown here one shows as well.
-    monkeypatch.setattr(detection, "_DRAWS", 1)
+    spare(monkeypatch)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -179,9 +179,11 @@ import dataclasses, sys
 import pandas as pd
 from synthclin.documents import dump_json
 from synthclin.evaluation import detection, score_table
+from synthclin.evaluation.privacy import controls
 from synthclin.schema import Schema
 
 detection._DRAWS = 1
+controls._SEARCHERS = controls._SEARCHERS[:2]  # copies and near copies
 
 def run(folder):
     schema = Schema.model_validate(
