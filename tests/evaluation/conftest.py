@@ -42,11 +42,11 @@ def fresh() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def whole(train: pd.DataFrame, holdout: pd.DataFrame, fresh: pd.DataFrame) -> Evaluation:
-    """The whole evaluation of fresh rows."""
+    """The whole evaluation of fresh rows, and of both sexes among them."""
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("error")
         spare(patch)
-        return score_table(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=7)
+        return score_table(fresh, train=train, holdout=holdout, schema=SCHEMA, by=["sex"], random_state=7)
 
 
 @pytest.fixture(scope="session")

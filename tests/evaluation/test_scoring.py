@@ -54,6 +54,9 @@ NAMES = [
     "utility.died",
     "calibration.died",
     "importance.died",
+    "subgroups.sex.marginals",
+    "subgroups.sex.pairs",
+    "subgroups.sex.detection",
 ]
 
 
@@ -108,6 +111,12 @@ def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
     assert set(whole.sections) == pictures
     assert len(whole.sections["controls"]["negative"]) == 11
     assert len(whole.sections["controls"]["spike_in"]) == 6
+
+
+def test_groups_are_scored_and_attacked(whole):
+    scored, attacked = (whole[name].details["groups"] for name in ("subgroups.sex.pairs", "privacy.membership"))
+    assert {group["group"] for group in scored} == {group["level"] for group in attacked} == {"F", "M"}
+    assert {group["column"] for group in attacked} == {"sex"}
 
 
 def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
