@@ -41,7 +41,8 @@ class ConditionalGAN(Synthesizer):
 
     The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood,
     polished, and refined against a critic. The refined weights are kept only where rows that neither network saw
-    say that they do no harm (`training_["kept"]`).
+    say that they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
+    of every column hold memory back; on larger ones ridges keep narrow bands between related columns narrow.
 
     Arguments:
         schema: what the table means.
