@@ -274,6 +274,7 @@ def test_every_word_of_the_model_block_reaches_the_class(study):
         "effort": "quick",
         "width": 32,
         "blocks": 1,
+        "warmup": True,
         "dropout": 0.25,
         "device": "cpu",
     }
