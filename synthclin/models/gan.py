@@ -18,9 +18,8 @@ from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
-from synthclin.models.features import is_smooth
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.ridges import MOST, Ridge, find_ridges
+from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
 from synthclin.schema import Schema
@@ -105,10 +104,13 @@ class ConditionalGAN(Synthesizer):
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
+    def _ordered(self, layout: Layout) -> tuple[list[ColumnLayout], list[Tensor]]:
+        """Return columns and frequencies of their codes in the order in which they are drawn."""
+        return [layout.columns[j] for j in self.order_], [self.frequencies_[j] for j in self.order_]
+
     def _build(self, layout: Layout) -> None:
         """Set up an untrained network whose columns stand in ascending number of codes."""
-        columns: list[ColumnLayout] = [layout.columns[j] for j in self.order_]
-        frequencies = [self.frequencies_[j] for j in self.order_]
+        columns, frequencies = self._ordered(layout)
         self.network_ = MaskedGenerator(columns, frequencies, self.ridges_, self.width, self.blocks, self.dropout).to(
             self._device()
         )
@@ -122,8 +124,7 @@ class ConditionalGAN(Synthesizer):
             torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
             for j, column in enumerate(layout.columns)
         ]
-        columns = [layout.columns[j] for j in self.order_]
-        frequencies = [self.frequencies_[j] for j in self.order_]
+        columns, frequencies = self._ordered(layout)
         protected = max(self.rare_category, self.trim_extremes)
         self.ridges_ = find_ridges(
             columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
@@ -208,12 +209,15 @@ class ConditionalGAN(Synthesizer):
 
     def _ridges(self, tensors: Mapping[str, Tensor], pairs: list[Any], layout: Layout) -> tuple[Ridge, ...]:
         """Return the bands of a model folder; raises LookupError, TypeError or ValueError where they do not fit."""
+        if len(pairs) > MOST:
+            raise ValueError("too many pairs")
         ridges = tuple(Ridge(first, second, tensors[f"ridge.{i}"]) for i, (first, second) in enumerate(pairs))
-        columns = [layout.columns[j] for j in self.order_]
+        columns, _ = self._ordered(layout)
         for ridge in ridges:
-            if not (0 <= ridge.first < ridge.second and is_smooth(columns[ridge.first])):
+            pair = [columns[t] for t in (ridge.first, ridge.second)]
+            if not (0 <= ridge.first < ridge.second and all(may_have_band(column) for column in pair)):
                 raise ValueError("no pair of ordered columns")
-            if ridge.centres.shape != (columns[ridge.second].cardinality,) or len(ridges) > MOST:
+            if ridge.centres.shape != (pair[1].cardinality,):
                 raise ValueError("not as many centres as codes")
         return ridges
 

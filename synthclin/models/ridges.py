@@ -13,13 +13,16 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.features import code_positions, is_smooth
 
-__all__ = ["MOST", "WIDTHS", "Ridge", "RidgeTables", "find_ridges"]
+__all__ = ["MOST", "WIDTHS", "Ridge", "RidgeTables", "find_ridges", "may_have_band"]
 
 WIDTHS = (0.04, 0.12, 0.35)
 """Widths of a band in standard deviations of the first column's normal score: a bin, a few bins, a loose relation."""
 
 MOST = 64
 """Pairs that a model folder may name."""
+
+MOST_CODES = 512
+"""Codes of a column in a pair: a pair's table has the product of both, which a large ordinal would blow up."""
 
 NOWHERE = 100.0
 """A centre that no bump reaches, for codes with too few rows."""
@@ -46,6 +49,11 @@ class Ridge:
     centres: Tensor
 
 
+def may_have_band(column: ColumnLayout) -> bool:
+    """Whether a column is ordered finely enough for a band and not so finely that its table would fill the memory."""
+    return is_smooth(column) and column.cardinality <= MOST_CODES
+
+
 def find_ridges(
     columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor, *, most: int, enough: int
 ) -> tuple[Ridge, ...]:
@@ -54,7 +62,7 @@ def find_ridges(
     There are at most `most`. A centre is the median, over at least `enough` rows, of a score that is itself that of a
     whole bin.
     """
-    smooth = [t for t, column in enumerate(columns) if is_smooth(column)]
+    smooth = [t for t, column in enumerate(columns) if may_have_band(column)]
     if len(smooth) < 2 or not most:
         return ()
     scores = torch.stack([_scores(columns[t], frequencies[t])[codes[:, t]] for t in smooth])

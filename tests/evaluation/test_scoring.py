@@ -15,42 +15,14 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation import PredictTask, marginals, pairs, privacy, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.names import SCORE_NAMES
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
 from .conftest import spare
 
 NAMES = [
-    "validity.rules",
-    "fidelity.marginals",
-    "fidelity.tails",
-    "fidelity.heaping",
-    "fidelity.rare_levels",
-    "fidelity.pairs",
-    "fidelity.triples",
-    "fidelity.associations",
-    "fidelity.unseen_pairs",
-    "fidelity.missingness",
-    "fidelity.missing_dependence",
-    "fidelity.propensity",
-    "fidelity.precision",
-    "fidelity.recall",
-    "fidelity.detection",
-    "fidelity.logistic_detection",
-    "privacy.copies",
-    "privacy.near_copies",
-    "privacy.membership",
-    "privacy.recognition",
-    "privacy.relative_f1",
-    "privacy.singling_out",
-    "privacy.linkability",
-    "privacy.attribute_inference",
-    "privacy.identity_disclosure",
-    "privacy.replicated_uniques",
-    "privacy.disclosive_keys",
-    "privacy.smallest_leak",
-    "sdmetrics.quality",
-    "sdmetrics.diagnostic",
+    *SCORE_NAMES,
     "utility.died",
     "calibration.died",
     "importance.died",

@@ -1,11 +1,17 @@
 """Ridges: closely related columns are found, their band is where it should be, and nothing reaches beyond it."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import norm
 
-from synthclin.models.ridges import NOWHERE, RidgeTables, find_ridges
+from synthclin.errors import ModelFormatError
+from synthclin.models import ConditionalGAN, load
+from synthclin.models.ridges import MOST_CODES, NOWHERE, RidgeTables, find_ridges
+from synthclin.schema import Schema
 from tests.models.test_networks import column
 
 ROWS, CODES = 4_000, 40
@@ -78,3 +84,40 @@ def test_soft_codes_give_what_hard_ones_give():
     codes, heights = torch.arange(CODES), torch.randn(CODES, 3)
     soft = torch.nn.functional.one_hot(codes, CODES).float()
     assert torch.allclose(tables.band(0, codes, heights), tables.band(0, soft, heights), atol=1e-5)
+
+
+def test_columns_of_too_many_codes_have_none():
+    codes = table(noise=0.05)
+    columns = [column(CODES, "ordered"), column(MOST_CODES + 1, "ordered")]
+    assert find_ridges(columns, [torch.ones(CODES), torch.ones(MOST_CODES + 1)], codes, most=12, enough=11) == ()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a model with a band, learnt just long enough to be written."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(50, 10, 4_200).round(1)
+    rows = pd.DataFrame({"level": level, "again": (level + rng.normal(0, 0.5, 4_200)).round(1)})
+    schema = Schema.model_validate({"columns": {name: {"type": "number", "decimals": 1} for name in rows}})
+    model = ConditionalGAN(schema, effort="quick", width=8).fit(rows, callback=lambda _: True)
+    assert len(model.ridges_) == 1
+    folder = tmp_path_factory.mktemp("model") / "banded"
+    model.save(folder)
+    return folder
+
+
+def test_a_band_is_written_and_read(folder):
+    assert len(load(folder).ridges_) == 1
+
+
+@pytest.mark.parametrize(
+    "pairs", [None, 3, [3], [[0]], [[1, 0]], [[0, 0]], [[-1, 1]], [[0, 9]], [["0", 1]], [[0, 1]] * 65]
+)
+def test_forged_bands_are_refused(folder, tmp_path, pairs):
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    document = json.loads((tmp_path / "model.json").read_text())
+    document["facts"]["ridges"] = pairs
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ModelFormatError):
+        load(tmp_path)
