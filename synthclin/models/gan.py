@@ -38,16 +38,16 @@ MOST_CODES = 1_000_000
 class ConditionalGAN(Synthesizer):
     """Conditional GAN for mixed-type patient tables.
 
-    The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood,
-    polished, and refined against a critic. The refined weights are kept only where rows that neither network saw
-    say that they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
+    The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood and
+    refined against critics of single cells. The refined weights are kept only where rows that no network saw say that
+    they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
     of every column hold memory back; on larger ones ridges keep narrow bands between related columns narrow.
 
     Arguments:
         schema: what the table means.
-        effort: ``quick`` leaves polish and critic out, ``standard`` is the default, ``thorough`` trains longer.
+        effort: ``quick`` leaves the critics out, ``standard`` is the default, ``thorough`` trains longer.
         warmup: whether likelihood comes first. Without it the training is purely adversarial: relativistic pairing with
-            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.pairing`).
+            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
         width: hidden units of the generator; wider networks fit the likelihood better and rows worse.
         blocks: residual blocks of the generator.
         dropout: share of hidden units dropped while training.
