@@ -16,6 +16,7 @@ from torch import Tensor
 
 from synthclin.models.networks import CodeTables, MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
+from synthclin.models.parallel import share
 from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend
 from synthclin.models.standing import Standing, quick_detection, standing, validation_nats
 from synthclin.progress import Step
@@ -138,12 +139,11 @@ class _Game(Phase):
     def _rows(self) -> tuple[Tensor, Sequence[slice]]:
         """Return rows of a batch, and which of them each critic learns from: of half k of the table those of k."""
         count = len(self.critics)
-        each = max(1, self.batch // count)
+        shape, device = (count, max(1, self.batch // count)), self.codes.device
         # Half k is every `count`-th row of the shuffled table from row k on; what is left over at the end sits out.
-        pick = torch.randint(
-            len(self.codes) // count, (count, each), generator=self.generator, device=self.codes.device
-        )
-        rows = pick * count + torch.arange(count, device=pick.device)[:, None]
+        pick = torch.randint(len(self.codes) // count, shape, generator=self.generator, device=device)
+        rows = share((pick * count + torch.arange(count, device=device)[:, None]).T).T
+        each = rows.shape[1]
         return rows.flatten(), [slice(k * each, (k + 1) * each) for k in range(count)]
 
     def _critic_accuracy(self) -> float:

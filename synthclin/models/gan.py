@@ -19,6 +19,7 @@ from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.parallel import local_rank, together
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
@@ -52,7 +53,8 @@ class ConditionalGAN(Synthesizer):
         blocks: residual blocks of the generator.
         dropout: share of hidden units dropped while training.
         random_state: seed of everything random in fitting.
-        device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one.
+        device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one. Under `torchrun` each process takes
+            one of its own.
         rare_category: a level held by fewer patients never enters the model.
         trim_extremes: how many of the most extreme values are described only together.
 
@@ -100,9 +102,8 @@ class ConditionalGAN(Synthesizer):
     def _device(self) -> torch.device:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("model.device", "no CUDA device was found", "Use `auto` or `cpu`.")
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        kind = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
 
     def _ordered(self, layout: Layout) -> tuple[list[ColumnLayout], list[Tensor]]:
         """Return columns and frequencies of their codes in the order in which they are drawn."""
@@ -129,7 +130,7 @@ class ConditionalGAN(Synthesizer):
         self.ridges_ = find_ridges(
             columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
         )
-        with one_thread(), seeded_modules(self.random_state, "network", device=device):
+        with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
             self._build(layout)
             record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
         self.network_.eval()
@@ -162,10 +163,11 @@ class ConditionalGAN(Synthesizer):
         weights = torch.empty(rows)
         local = torch.Generator(device=device)
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
+        most = 2_048 if device.type == "cpu" else 65_536
         with torch.no_grad(), one_thread():
-            # Parts keep the growing hidden state in the processor's cache.
-            for start in range(0, rows, 2_048):
-                part = slice(start, min(start + 2_048, rows))
+            for start in range(0, rows, most):
+                part = slice(start, min(start + most, rows))
                 drawn = draw(
                     self.network_,
                     part.stop - part.start,

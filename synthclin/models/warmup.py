@@ -10,6 +10,7 @@ import torch
 
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
+from synthclin.models.parallel import share
 from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
 from synthclin.models.standing import validation_nats
 from synthclin.progress import Step
@@ -65,7 +66,7 @@ class WarmingUp(Phase):
         for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
             self.batch
         ):
-            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
+            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
             descend(self.optimizer, self.network, loss)
             self.schedule.step()
             self.average.update_parameters(self.network)
