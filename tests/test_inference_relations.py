@@ -212,6 +212,22 @@ def test_the_file_tells_the_evidence_of_active_and_other_rules(inferred):
     assert "constraints:\n" in text
     assert "  - dbp < sbp\n" in text
     assert "rows that have both; by chance" in text
-    weak = infer(patients(rows=80))
-    if not weak.schema.constraints:
-        assert "# constraints:\n" in to_commented_yaml(weak)
+
+
+def test_rules_after_a_hash_can_be_taken_up(tmp_path):
+    table = patients(rows=150)
+    inferred = infer(table)
+    assert rules(inferred, active=False)
+    path = tmp_path / "schema.yaml"
+    text = to_commented_yaml(inferred).replace("# constraints:", "constraints:")
+    path.write_text(text.replace("  # - ", "  - ").replace("  #   then:", "    then:"), encoding="utf-8")
+    schema = Schema.read(path)
+    assert {rule.text for rule in schema.constraints} == rules(inferred) | rules(inferred, active=False)
+    assert not any(mask.any() for mask in violations(table, schema).values())
+
+
+def test_a_wide_table_ends_soon_and_still_finds_what_stands_together():
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame({f"n{j}": rng.normal(50, 9, 200).round(1) for j in range(60)})
+    table["total"] = (table["n58"] + table["n59"]).round(1)
+    assert infer(table).schema.columns["total"].derive == "n58 + n59"

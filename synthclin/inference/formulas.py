@@ -22,9 +22,11 @@ __all__ = ["Formula", "as_numbers", "formulas"]
 
 PROBED = 300  # rows on which a formula is tried before it is tried on all
 LEAST_ROWS = 30
+MOST_PAIRS = 1_300
 LEAST_VALUES = 10
 NEARLY = 0.98  # a formula that holds in fewer of the rows is chance
-LARGEST = 12  # rows from which a factor is read
+GLANCED = 40  # of these that decide whether a formula is tried at all
+LEAST_GLANCED = 8
 FACTORS = (1, 10, 100, 1_000, 10_000, 1_000_000, 7, 12, 24, 60, 365, 365.25, 30.4375, 2.54, 0.45359237, 703)
 
 
@@ -84,7 +86,7 @@ def formulas(
     columns = {name: as_numbers(probe[name]) for name in (*numbers, *dates)}
     targets = {name: columns[name] for name in numbers if _varies(columns[name])}
     found: dict[frozenset[str], Formula] = {}
-    for sources in (*combinations(dates, 2), *combinations(numbers, 2)):
+    for sources in (*_pairs(dates), *_pairs(numbers)):
         parts = {name: columns[name] for name in sources}
         others = {name: cells for name, cells in targets.items() if name not in sources}
         for step in _steps(sources, parts, dates=sources[0] in dates):
@@ -103,6 +105,15 @@ def as_numbers(series: pd.Series[Any]) -> Floats:
     if series.dtype.kind == "M":
         return np.asarray((series - pd.Timestamp(0)) / pd.Timedelta(days=1), dtype=np.float64)
     return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of columns; of very many those that stand near each other, as what belongs together mostly does."""
+    few = len(names) ** 2 <= 2 * MOST_PAIRS
+    reach = len(names) if few else max(MOST_PAIRS // len(names), 1)
+    return (
+        (names[first], names[second]) for first, second in combinations(range(len(names)), 2) if second - first <= reach
+    )
 
 
 def _varies(cells: Floats) -> bool:
@@ -132,14 +143,11 @@ def _candidates(step: _Step, others: Mapping[str, Floats], steps: Mapping[str, f
     names = list(others)
     values = np.where(np.isfinite(step.values), step.values, np.nan)
     cells = np.stack(list(others.values()))
-    both = ~np.isnan(cells) & ~np.isnan(values)
-    if step.scaled:
-        usual = _usual_ratios(cells, values, both)
-    else:
-        agree = _agree(cells, values, np.array([[steps[name]] for name in names]))
-        usual = np.where(agree.sum(axis=1) >= NEARLY * both.sum(axis=1), 1.0, np.nan)
-    for place in np.flatnonzero(~np.isnan(usual) & (both.sum(axis=1) >= LEAST_ROWS)):
-        rows, name = both[place], names[place]
+    usual = _usual_ratios(cells, values) if step.scaled else _equal(cells, values, [steps[name] for name in names])
+    for place in np.flatnonzero(~np.isnan(usual)):
+        name, rows = names[place], ~np.isnan(cells[place]) & ~np.isnan(values)
+        if int(rows.sum()) < LEAST_ROWS:
+            continue
         for text, factor, floor in _scalings(step, float(usual[place])):
             computed = np.floor(values[rows] * factor) if floor else values[rows] * factor
             if np.mean(_agree(cells[place, rows], computed, steps[name])) >= NEARLY:
@@ -147,17 +155,27 @@ def _candidates(step: _Step, others: Mapping[str, Floats], steps: Mapping[str, f
                 break
 
 
-def _usual_ratios(cells: Floats, values: Floats, both: NDArray[np.bool_]) -> Floats:
-    """Return (columns,) the ratio to `values` in the rows where both are largest, NaN where it has no usual size.
+def _equal(cells: Floats, values: Floats, steps: list[float]) -> Floats:
+    """Return (columns,) 1 where a column is equal to `values` in most of the first rows, NaN elsewhere."""
+    first = cells[:, :GLANCED]
+    known = ~np.isnan(first) & ~np.isnan(values[:GLANCED])
+    agree = _agree(first, values[:GLANCED], np.array(steps)[:, np.newaxis])
+    return np.where(agree.sum(axis=1) >= 0.9 * known.sum(axis=1), 1.0, np.nan)
+
+
+def _usual_ratios(cells: Floats, values: Floats) -> Floats:
+    """Return (columns,) the ratio to `values` in the rows where these are largest, NaN where it has no usual size.
 
     Rounding moves a ratio by little there, and rounding down by a few in a hundred.
     """
+    largest = np.argsort(np.where(np.isnan(values), 0.0, -np.abs(values)))[:GLANCED]
     with np.errstate(all="ignore"):
-        size = np.where(both, np.abs(cells * values), -1.0)
-        largest = np.argpartition(-size, min(LARGEST, size.shape[1]) - 1, axis=1)[:, :LARGEST]
-        ratios = np.sort(np.take_along_axis(cells / values, largest, axis=1), axis=1)
-        steady = np.abs(ratios[:, -2] / ratios[:, 1] - 1) < 0.2
-    return np.where(steady, np.median(ratios, axis=1), np.nan)
+        ratios = np.sort(cells[:, largest] / values[largest], axis=1)  # NaN last
+        known = (~np.isnan(ratios)).sum(axis=1)
+        places = np.stack([np.minimum(1, known), known // 2, known - 2], axis=1).clip(0, ratios.shape[1] - 1)
+        low, usual, high = np.take_along_axis(ratios, places, axis=1).T
+        steady = (known >= LEAST_GLANCED) & (np.abs(high / low - 1) < 0.2)
+    return np.where(steady, usual, np.nan)
 
 
 def _scalings(step: _Step, usual: float) -> Iterator[tuple[str, float, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["Fact", "implications"]
 EXPECTED = 10.0  # fewer rows that chance alone would break a rule in say nothing
 STRONG_EXPECTED = 100.0
 STRONG_ROWS = 300  # with no exception among them, one in a hundred rows is the most that may break the rule
+MOST_FACTS = 600
 SHOWN = 20  # how many weak rules a person is asked to look at
 
 
@@ -72,6 +74,9 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
         ['if died_here == 1 then died == 1']
     """
     often = [fact for fact in facts if fact.true.sum() >= RARE and (fact.known & ~fact.true).sum() >= RARE]
+    # The time grows with their square. Of columns with many levels a single one says least.
+    siblings = Counter(fact.columns for fact in often)
+    often = sorted(often, key=lambda fact: siblings[fact.columns])[:MOST_FACTS] if len(often) > MOST_FACTS else often
     if not often:
         return []
     links = _links(often)

@@ -146,9 +146,9 @@ def _is_few(column: Column, cells: pd.Series[Any]) -> bool:
 
 def _levels(cells: pd.Series[Any]) -> Levels:
     if isinstance(cells.dtype, pd.CategoricalDtype):
-        return Levels(cells.cat.codes.to_numpy(dtype=np.int64), tuple(cells.cat.categories.tolist()))
+        return Levels(np.array(cells.cat.codes, dtype=np.int64), tuple(cells.cat.categories.tolist()))
     codes, levels = pd.factorize(cells, sort=True)
-    return Levels(np.fromiter(codes, dtype=np.int64, count=len(codes)), tuple(levels.tolist()))
+    return Levels(np.array(codes, dtype=np.int64), tuple(levels.tolist()))
 
 
 def _ranked(
