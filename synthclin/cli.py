@@ -26,7 +26,6 @@ from synthclin.results import (
 from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
-    from synthclin.columns import AnyColumn
     from synthclin.config import Config
     from synthclin.report import Report
     from synthclin.validation import Finding
@@ -120,13 +119,12 @@ def schema_infer(
 ) -> int:
     """Guess a schema from a table; every guess is marked as one."""
     from synthclin.files import write_atomic
-    from synthclin.inference import infer, to_commented_yaml
+    from synthclin.inference import declared_columns, infer, to_commented_yaml
     from synthclin.tables import read_table
 
     if output is not None:
         _check_free(output, overwrite)
-    declared = _declared(declare)
-    inferred = infer(read_table(data), declared)
+    inferred = infer(read_table(data), declared_columns(declare))
     for name in inferred.left_out:
         warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
     text = to_commented_yaml(inferred)
@@ -136,20 +134,6 @@ def schema_infer(
         write_atomic(output, text, overwrite=overwrite)
         show_text(f"written to {output}; look it over, every guess is marked")
     return DONE
-
-
-def _declared(texts: list[str]) -> dict[str, AnyColumn]:
-    """Return the columns that `--declare COLUMN=TYPE` names."""
-    from synthclin.documents import validate
-    from synthclin.schema import Schema
-
-    columns = {}
-    for text in texts:
-        name, equals, kind = text.rpartition("=")
-        if not equals or not name:
-            raise ConfigError(f"--declare {text}", "is not COLUMN=TYPE", "Write it as `--declare diary=text`.")
-        columns[name] = {"type": kind.strip()}
-    return dict(validate(Schema, {"columns": columns}, "--declare").columns) if columns else {}
 
 
 @schema_app.command("check")

@@ -14,6 +14,7 @@ from synthclin.documents import validate
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import names
 from synthclin.inference.calendar import moments_column
+from synthclin.inference.declaring import declared_columns
 from synthclin.inference.evidence import Guess, Proposal, Refusal, count, left_out
 from synthclin.inference.numeric import guess_numbers
 from synthclin.inference.relations import relate
@@ -31,7 +32,7 @@ _CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]
 
 HEAD = 2_000  # rows in which a column's name is looked for
 
-__all__ = ["Inferred", "infer", "to_commented_yaml"]
+__all__ = ["Inferred", "declared_columns", "infer", "to_commented_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
