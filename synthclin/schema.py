@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from synthclin.columns import AnyColumn, Boolean, Column, Date, Datetime, Duration, Id, Integer, Number, Text
+from synthclin.columns import (
+    AnyColumn,
+    Boolean,
+    Column,
+    Date,
+    Datetime,
+    Duration,
+    Id,
+    Integer,
+    MissingKind,
+    Number,
+    Text,
+)
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
@@ -91,6 +103,24 @@ class Schema(BaseModel):
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: tuple[Rule, ...] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _kinds_of_missing_stand_beside(cls, columns: dict[str, Column]) -> dict[str, Column]:
+        """Add, after each column with `missing_codes`, the one that tells which of them a cell holds."""
+        whole: dict[str, Column] = {}
+        declared = {name: column for name, column in columns.items() if not isinstance(column, MissingKind)}
+        for name, column in declared.items():
+            whole[name] = column
+            if column.missing_codes:
+                kind, empty = MissingKind.name(name), f"{quote_name(name)} is not missing"
+                if kind in declared:
+                    what = f"{kind!r} is the name of the column that tells which missing code {name!r} holds"
+                    raise ValueError(f"{what}. Rename the other {kind!r}.")
+                if column.missing_when is not None:
+                    empty = f"{empty} or ({column.missing_when})"
+                whole[kind] = MissingKind.beside(name, column, empty)
+        return whole
 
     @model_validator(mode="after")
     def _names_are_printable(self) -> Self:
@@ -211,7 +241,8 @@ class Schema(BaseModel):
 
     def _document(self) -> dict[str, Any]:
         """Return the schema as a YAML document holds it, without the words that say nothing new."""
-        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in self.columns.items()}}
+        declared = {name: one for name, one in self.columns.items() if not isinstance(one, MissingKind)}
+        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in declared.items()}}
         if self.constraints:
             document["constraints"] = self.model_dump(mode="json")["constraints"]
         return document
@@ -258,7 +289,7 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
         return
     if (empty := column.missing_when) is not None:
         yield Rule(when=empty, then=f"{name} is missing")
-        if column.missing == "never" and column.derive is None:
+        if column.missing == "never" and column.derive is None and not column.missing_codes:
             yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
     if (formula := column.derive) is not None:
         if isinstance(column, Boolean):
@@ -282,6 +313,7 @@ def _literal(level: object) -> str:
 def _words(column: Column) -> dict[str, Any]:
     """Return what a column says, its type and its own words first."""
     said = column.model_dump(mode="json", exclude_none=True)
+    said["missing_codes"] = dict(column.missing_codes)  # JSON would make text of the codes
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).

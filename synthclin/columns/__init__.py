@@ -8,6 +8,7 @@ from pydantic import Field
 
 from synthclin.columns.base import Column, Disclosure, Level, Problem, Role, Severity
 from synthclin.columns.dates import Date, Datetime
+from synthclin.columns.kinds import MissingKind
 from synthclin.columns.labels import Id, Text
 from synthclin.columns.levels import Boolean, Category, Code, Ordinal
 from synthclin.columns.numbers import Duration, Integer, Number
@@ -25,6 +26,7 @@ __all__ = [
     "Id",
     "Integer",
     "Level",
+    "MissingKind",
     "Number",
     "Ordinal",
     "Problem",

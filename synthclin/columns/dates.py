@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, NaiveDatetime, model_validator
 
 from synthclin.columns import reading
@@ -43,12 +44,32 @@ class _Temporal(Column):
                 raise ValueError(f"range: a bound lies outside the years {years}. Give a narrower range.")
         return self
 
+    def _refuse_valid_codes(self) -> None:
+        moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
+        bounds = getattr(self, "range", None)
+        if moments and bounds is None:
+            raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
+        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
+            raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
+    def _code_moments(self) -> NDArray[np.datetime64]:
+        """Return (codes,) the moment that each missing code writes, NaT where it writes none."""
+        return reading.moments(pd.Series([*self.missing_codes], dtype=object))[0]
+
+    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return where codes stand, also those that are dates, however a file holds a date."""
+        places = super()._code_places(series)
+        read = reading.moments(series)[0]
+        for place, moment in enumerate(self._code_moments()):
+            places[read == moment] = place
+        return places
+
     @property
     def dtype(self) -> DType:
         """datetime64[ns]."""
         return np.dtype("datetime64[ns]")
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read dates, datetimes and ISO 8601 text without a time zone.
 
         Example:

@@ -34,6 +34,11 @@ class _Levels(Column):
             raise ValueError(f"{key}: two of them read the same, as 1, 1.0, '1' and true do. Remove one.")
         return self
 
+    def _refuse_valid_codes(self) -> None:
+        levels = set(map(reading.identity, self.levels or ()))
+        if levels & set(map(reading.identity, self.missing_codes)):
+            raise ValueError("missing_codes: one of them is a level too. Take it out of the levels.")
+
     @property
     def dtype(self) -> DType:
         """A CategoricalDtype, without levels where these are learnt."""
@@ -47,7 +52,7 @@ class _Levels(Column):
             "Add it to `categories`, or recode it.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read levels; see `reading.match` for what meets one.
 
         Example:
@@ -97,10 +102,10 @@ class Boolean(_Levels):
         """What a cell that is neither value holds, and the remedy."""
         return "a value that is neither of its two `values`", "Declare `values`, such as [0, 1], or recode it."
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read the two values; see `reading.match` for what meets one."""
         if isinstance(self.dtype, pd.CategoricalDtype):
-            return super().coerce(series)
+            return super()._read(series)
         places = reading.match(series, self.values)
         values = np.array(self.values)[np.maximum(places, 0)]
         array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
@@ -129,10 +134,10 @@ class Category(_Levels):
             "Declare `categories`, recode it as missing, or write the column in one way.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read levels; undeclared ones are the sorted distinct cells of the kind that most cells are of."""
         if self.categories is not None:
-            return super().coerce(series)
+            return super()._read(series)
         levels = reading.learn(series)
         places = reading.match(series, levels)
         typed = self._typed(places, _categorical(levels), series.index)
@@ -175,7 +180,7 @@ class Code(_Levels):
             "Read the column as text, so that 250.10 keeps its zero, or recode it as missing.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read text as it is written, and whole numbers as their digits.
 
         Example:

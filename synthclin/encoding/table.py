@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from synthclin.columns import MissingKind
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
 from synthclin.encoding.intervals import LARGEST_OFFSET, Intervals
 from synthclin.encoding.layout import Encoded, Layout
+from synthclin.encoding.order import drawing_order
 from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
@@ -44,8 +46,8 @@ class TableEncoder:
 
     def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[Tie, ...] = ()) -> None:
         self.schema, self.codecs, self.ties = schema, codecs, ties
-        columns = [codec.layout(name) for name, codec in codecs.items()]
-        self.layout = Layout((*columns, *(tie.layout for tie in ties)))
+        columns = (*(codec.layout(name) for name, codec in codecs.items()), *(tie.layout for tie in ties))
+        self.layout = Layout(columns, drawing_order(schema, columns))
 
     @classmethod
     def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
@@ -90,7 +92,7 @@ class TableEncoder:
             {name: self._decode_column(j, codes[:, j], offsets[:, j]) for j, name in enumerate(self.codecs)},
             index=pd.RangeIndex(len(codes)),
         )
-        return self.tied(table, codes)
+        return self._emptied(self.tied(table, codes))
 
     def tied(self, table: pd.DataFrame, codes: NDArray[np.int64], given: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the modelled columns with those made equal that the codes of ties say are.
@@ -107,6 +109,13 @@ class TableEncoder:
             if given is not None:
                 free = fixed & ~given[tie.first].to_numpy()
                 table[tie.first] = self._repeated(table, tie.second, tie.first, (codes[:, j] == 1) & free)
+        return table
+
+    def _emptied(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table without a value wherever the column beside it tells why it is missing."""
+        for name, kind in self.schema.columns.items():
+            if isinstance(kind, MissingKind):
+                table[kind.of] = table[kind.of].mask(table[name].notna())
         return table
 
     def _repeated(self, table: pd.DataFrame, source: str, target: str, here: NDArray[np.bool_]) -> pd.Series:

@@ -118,7 +118,7 @@ class ConditionalGAN(Synthesizer):
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
         device = self._device()
-        self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
         self.frequencies_ = [
             torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
@@ -193,7 +193,7 @@ class ConditionalGAN(Synthesizer):
         if not self._fits(tensors, layout):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
-        self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        self.order_ = list(layout.order)
         try:
             self.ridges_ = self._ridges(tensors, facts["ridges"], layout)
         except (LookupError, TypeError, ValueError):

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synthclin.columns import MissingKind
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
@@ -263,7 +264,8 @@ class Imputer:
         added = [
             name
             for name, column in self.schema.columns.items()
-            if name not in table and (name in asked or column.derive is not None)
+            if name not in table
+            and (name in asked or column.derive is not None or (isinstance(column, MissingKind) and column.of in table))
         ]
         learnt = {*self.encoder.codecs, *self.schema.computed} & set(finished)
         return pd.DataFrame(

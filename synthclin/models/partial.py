@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthclin.columns import Id, Text
+from synthclin.columns import Id, MissingKind, Text
 from synthclin.encoding import TableEncoder
 from synthclin.errors import DataError
 from synthclin.expressions import parse
@@ -51,6 +51,11 @@ class Partial:
             DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
         """
         cells = _typed(table, encoder)
+        kinds = {name: column for name, column in encoder.schema.columns.items() if isinstance(column, MissingKind)}
+        # A cell that is completed holds a value, whatever it lacked one for.
+        filled = {name: (cells[kind.of].isna() & (kind.of in asked)).to_numpy() for name, kind in kinds.items()}
+        for name, mask in filled.items():
+            cells[name] = cells[name].mask(mask)
         codes = encoder.encode(cells).codes
         holes = np.zeros(codes.shape, dtype=np.bool_)
         for j, name in enumerate(encoder.codecs):
@@ -60,9 +65,10 @@ class Partial:
                 stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
             else:
                 stays = np.zeros(len(cells), dtype=np.bool_)
-            if name not in asked and name in table:
+            if name not in asked and (name in table or (name in kinds and kinds[name].of in table)):
                 stays = ~given
             elif name in asked:
+                stays |= filled.get(name, stays)
                 holes[:, j] = ~given & ~stays
             known = given & ~_unheard(name, cells[name], encoder)
             known |= stays & (column.missing is not None)
@@ -97,6 +103,9 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
     nothing = pd.Series([None] * len(table), dtype=object)
     typed = {}
     for name, column in schema.columns.items():
+        if isinstance(column, MissingKind) and column.of in table:
+            typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
+            continue
         if isinstance(column, Id | Text) or (column.derive is not None and name not in table):
             continue
         cells, _ = column.coerce(table[name].reset_index(drop=True) if name in table else nothing)
