@@ -141,6 +141,26 @@ class Schema(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _anchors_are_dates(self) -> Self:
+        for name, column in self.columns.items():
+            if not isinstance(column, Date | Datetime) or column.anchor is None:
+                continue
+            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor)
+            if not isinstance(anchor, Date | Datetime):
+                what = "names a column that is no date" if anchor else "names no column"
+                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")  # noqa: TRY004
+            if anchor.may_be_missing and not column.may_be_missing:
+                what = f"{column.anchor!r} may be missing, and then this column is"
+                raise ValueError(f"{place}: {what}. Declare `missing: allowed` here too.")
+            met = {name}
+            while isinstance(anchor, Date | Datetime) and anchor.anchor is not None:
+                if anchor.anchor in met:
+                    raise ValueError(f"{place}: leads back to itself. Leave one of these dates without an anchor.")
+                met.add(anchor.anchor)
+                anchor = self.columns.get(anchor.anchor)
+        return self
+
+    @model_validator(mode="after")
     def _expressions_fit_the_columns(self) -> Self:
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:

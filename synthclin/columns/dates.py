@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, NaiveDatetime, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, model_validator
 
 from synthclin.columns import reading
 from synthclin.columns.base import Column, DType, Problem
@@ -29,8 +29,30 @@ Day = Annotated[dt.date, BeforeValidator(_iso)]
 Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
 
 
+class Shift(BaseModel):
+    """By how many days, at most, the dates of a patient are moved before they are learnt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    days: Annotated[int, Field(ge=1, le=3_650)]
+
+
 class _Temporal(Column):
-    """A column on the calendar; datetime64[ns] in a table."""
+    """A column on the calendar; datetime64[ns] in a table.
+
+    `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
+    survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
+    are learnt, and all that is anchored to them along with them.
+    """
+
+    anchor: str | None = None
+    shift: Shift | None = None
+
+    @model_validator(mode="after")
+    def _what_is_anchored_moves_along(self) -> Self:
+        if self.anchor is not None and self.shift is not None:
+            raise ValueError("shift: this column moves with its anchor. Declare `shift` there.")
+        return self
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> Self:

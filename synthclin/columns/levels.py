@@ -1,4 +1,4 @@
-"""Columns of a few levels: yes or no, categories, ordered categories and the terms of a vocabulary."""
+"""Columns of a few levels: yes or no, categories and ordered categories."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pydantic import Field, model_validator
 from synthclin.columns import reading
 from synthclin.columns.base import Column, DType, Level, Problem
 
-__all__ = ["Boolean", "Category", "Code", "Ordinal"]
+__all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
 
 
-class _Levels(Column):
+class Levels(Column):
     """A column whose cells are levels, declared or learnt from the table."""
 
     @property
@@ -42,7 +42,7 @@ class _Levels(Column):
     @property
     def dtype(self) -> DType:
         """A CategoricalDtype, without levels where these are learnt."""
-        return _categorical(self.levels, ordered=self.type == "ordinal")
+        return categorical(self.levels, ordered=self.type == "ordinal")
 
     @property
     def unreadable(self) -> tuple[str, str]:
@@ -70,7 +70,7 @@ class _Levels(Column):
         return pd.Series(pd.Categorical.from_codes(cast("Any", codes), dtype=dtype), index=index)
 
 
-class Boolean(_Levels):
+class Boolean(Levels):
     """Yes or no. `values` are how a table writes false and true, in that order."""
 
     type: Literal["boolean"] = "boolean"
@@ -113,7 +113,7 @@ class Boolean(_Levels):
         return typed, pd.Series(places == reading.UNREAD, index=series.index)
 
 
-class Category(_Levels):
+class Category(Levels):
     """One of a few levels without order; undeclared `categories` are learnt from the table."""
 
     type: Literal["category"] = "category"
@@ -140,16 +140,16 @@ class Category(_Levels):
             return super()._read(series)
         levels = reading.learn(series)
         places = reading.match(series, levels)
-        typed = self._typed(places, _categorical(levels), series.index)
+        typed = self._typed(places, categorical(levels), series.index)
         return typed, pd.Series(places == reading.UNREAD, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield a warning for learnt levels with blanks around them."""
         if self.categories is None:
-            yield _padded(typed)
+            yield padded(typed)
 
 
-class Ordinal(_Levels):
+class Ordinal(Levels):
     """One of a few levels in rising order."""
 
     type: Literal["ordinal"] = "ordinal"
@@ -161,47 +161,7 @@ class Ordinal(_Levels):
         return self.categories
 
 
-class Code(_Levels):
-    """A term of a clinical vocabulary (ICD-10, ATC, LOINC), kept as text exactly as written."""
-
-    type: Literal["code"] = "code"
-    system: str | None = None
-
-    @property
-    def levels(self) -> None:
-        """A vocabulary is never listed in the schema."""
-        return
-
-    @property
-    def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no term holds, and the remedy."""
-        return (
-            "a blank, a number with decimals or something else that is no text",
-            "Read the column as text, so that 250.10 keeps its zero, or recode it as missing.",
-        )
-
-    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read text as it is written, and whole numbers as their digits.
-
-        Example:
-            >>> typed, unread = Code().coerce(pd.Series(["V27", "250.10", 401, 250.1], dtype=object))
-            >>> typed.cat.categories.tolist(), unread.tolist()
-            (['250.10', '401', 'V27'], [False, False, False, True])
-        """
-        codes, cells = reading.distinct(series)
-        terms = [*map(reading.digits_or_text, cells)]
-        levels = sorted({term for code in np.unique(codes[codes >= 0]) if (term := terms[code]) is not None})
-        places = {term: place for place, term in enumerate(levels)}
-        found = np.array([*(places.get(term, reading.UNREAD) for term in terms), reading.MISSING])[codes]
-        typed = self._typed(found, _categorical(levels), series.index)
-        return typed, pd.Series(found == reading.UNREAD, index=series.index)
-
-    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield a warning for terms with blanks around them."""
-        yield _padded(typed)
-
-
-def _categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
+def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
     """Return the dtype of `levels`; levels of several types stay the objects they are (0 does not become 0.0)."""
     if levels is None:
         return pd.CategoricalDtype(ordered=ordered)
@@ -209,6 +169,7 @@ def _categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.C
     return pd.CategoricalDtype(pd.Index(levels) if alike else pd.Index(levels, dtype=object), ordered=ordered)
 
 
-def _padded(typed: pd.Series[Any]) -> Problem:
-    padded = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
-    return Problem(typed.isin(padded), "text with blanks around it", "Remove them, if they mean nothing.", "warning")
+def padded(typed: pd.Series[Any]) -> Problem:
+    """Return the warning for levels with blanks around them."""
+    blank = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
+    return Problem(typed.isin(blank), "text with blanks around it", "Remove them, if they mean nothing.", "warning")

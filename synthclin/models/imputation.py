@@ -238,11 +238,15 @@ class Imputer:
         codes, offsets = picked.codes.numpy(), picked.offsets.numpy()
         filled = {}
         for j, (name, codec) in enumerate(self.encoder.codecs.items()):
+            if name in self.encoder.anchors:
+                filled[name] = codec.decode(codes[:, j], offsets[:, j])
+                continue
             filled[name] = cells[name].copy()
             free = np.flatnonzero(cells[name].isna())
             drawn = codec.decode(codes[free, j], offsets[free, j])
             filled[name].iloc[free] = drawn.astype(cells[name].dtype).array
-        return self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
+        whole = self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
+        return self.encoder.placed(whole, given=cells[[*self.encoder.anchors]])
 
     def _finished(self, cells: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         """Return learnt and derived columns; what `missing_when` and `derive` imply never overrides a given cell."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from synthclin.columns import Id, MissingKind, Text
 from synthclin.encoding import TableEncoder
+from synthclin.encoding.levels import LevelsCodec
 from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.schema import Schema
@@ -71,6 +72,8 @@ class Partial:
                 stays |= filled.get(name, stays)
                 holes[:, j] = ~given & ~stays
             known = given & ~_unheard(name, cells[name], encoder)
+            if name in encoder.anchors:
+                known &= cells[encoder.anchors[name]].notna().to_numpy()
             known |= stays & (column.missing is not None)
             codes[torch.from_numpy(~known), j] = -1
         for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
@@ -87,13 +90,9 @@ class Partial:
 def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
     """Return the (rows,) cells whose level the model never met: their code would be the commonest one's."""
     codec = encoder.codecs[name]
-    unheard = np.zeros(len(cells), dtype=np.bool_)
-    if codec.state.kind == "levels":
-        codes, offsets = codec.encode(cells)
-        named = np.flatnonzero(cells.notna() & ~codec.layout(name).never[codes])
-        meant = codec.decode(codes[named], offsets[named])
-        unheard[named] = [one != other for one, other in zip(meant, cells.iloc[named], strict=True)]
-    return unheard
+    if not isinstance(codec, LevelsCodec):
+        return np.zeros(len(cells), dtype=np.bool_)
+    return cells.notna().to_numpy() & ~codec.knows(cells)
 
 
 def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
