@@ -141,6 +141,43 @@ class Schema(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _roles_name_their_columns(self) -> Self:
+        for name, column in self.columns.items():
+            timed, strata = getattr(column, "time", None), getattr(column, "randomised", None)
+            if timed is not None and (timed not in self.columns or self.columns[timed].role != "time"):
+                raise ValueError(f"columns.{name}.time: names no column with `role: time`. Name one, or give the role.")
+            for stratum in strata if isinstance(strata, tuple) else ():
+                if stratum == name or stratum not in self.modelled:
+                    what = f"columns.{name}.randomised: {stratum!r} is no other column that is learnt"
+                    raise ValueError(f"{what}. Name columns of strata, or write true.")
+        arms = [name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None]
+        if len(arms) > 1:
+            raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
+        return self
+
+    @property
+    def randomised(self) -> str | None:
+        """Name of the arm that chance alone decides, if there is one."""
+        arms = (name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None)
+        return next(arms, None)
+
+    @property
+    def before_randomisation(self) -> tuple[str, ...]:
+        """Names of the learnt columns that are known before an arm is drawn: strata, and roles that say so."""
+        if self.randomised is None:
+            return ()
+        strata = getattr(self.columns[self.randomised], "randomised", None)
+        first = {name for name, column in self.columns.items() if column.role in {"baseline", "stratum", "site"}}
+        first |= set(strata) if isinstance(strata, tuple) else set()
+        whole = first | {MissingKind.name(name) for name in first if self.columns[name].missing_codes}
+        return tuple(name for name in self.modelled if name in whole)
+
+    def time_of(self, event: str) -> str | None:
+        """Return the column that says when an event happened: its own `time`, else the only one of that role."""
+        times = [name for name, column in self.columns.items() if column.role == "time"]
+        return getattr(self.columns[event], "time", None) or (times[0] if len(times) == 1 else None)
+
+    @model_validator(mode="after")
     def _anchors_are_dates(self) -> Self:
         for name, column in self.columns.items():
             if not isinstance(column, Date | Datetime) or column.anchor is None:
@@ -333,7 +370,9 @@ def _literal(level: object) -> str:
 def _words(column: Column) -> dict[str, Any]:
     """Return what a column says, its type and its own words first."""
     said = column.model_dump(mode="json", exclude_none=True)
-    said["missing_codes"] = dict(column.missing_codes)  # JSON would make text of the codes
+    for word in ("allocation", "missing_codes"):
+        if getattr(column, word, None):
+            said[word] = dict(getattr(column, word))  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).

@@ -162,6 +162,8 @@ def test_a_missing_date_is_told_from_a_given_anchor(model):
     given = holes["left"].notna()
     assert (whole["left"][given] == holes["left"][given]).all()
     assert ((whole["left"] - whole["came"]).dt.days[:10] < 60).all()
+    alone = model.impute(holes[["age", "left"]].dropna(), random_state=1)
+    assert alone["came"].notna().all()
 
 
 def test_a_shift_keeps_intervals_and_ranges_and_is_one_per_patient():

@@ -18,12 +18,54 @@ __all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
 
 
 class Levels(Column):
-    """A column whose cells are levels, declared or learnt from the table."""
+    """A column whose cells are levels, declared or learnt from the table.
+
+    Arguments:
+        time: of a column with the role event: the column with the role time that says when.
+        event_when: the one level that means that the event happened, such as 0 of CDISC's CNSR.
+        censored: the one level that means that nothing happened yet; each other level is a competing cause.
+        allocation: of a column with the role treatment: the ratio in which patients get its levels.
+        randomised: whether chance alone decides, or the columns within whose strata it does: drawn by `allocation`
+            alone, after the columns of the roles baseline, stratum and site, and independently of them.
+    """
+
+    time: str | None = None
+    event_when: Level | None = None
+    censored: Level | None = None
+    allocation: dict[Level, Annotated[float, Field(gt=0, le=1e6)]] | None = None
+    randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @property
     @abstractmethod
     def levels(self) -> tuple[Level, ...] | None:
         """The declared levels in order, or None."""
+
+    @model_validator(mode="after")
+    def _an_endpoint_has_one_reading(self) -> Self:
+        words = {word: level for word in ("event_when", "censored") if (level := getattr(self, word)) is not None}
+        for word in (*words, *(["time"] if self.time is not None else [])):
+            if self.role != "event":
+                raise ValueError(f"{word}: only a column with `role: event` has it. Add the role, or remove it.")
+        if len(words) == 2:
+            raise ValueError("censored: `event_when` says it already. Keep one of the two.")
+        for word, level in words.items():
+            if self.levels is not None and not _among(level, self.levels):
+                raise ValueError(f"{word}: is none of the levels. Write one of them.")
+        return self
+
+    @model_validator(mode="after")
+    def _an_arm_is_allocated_whole(self) -> Self:
+        if self.allocation is None and self.randomised is None:
+            return self
+        if self.role != "treatment":
+            raise ValueError("allocation: only a column with `role: treatment` has it. Add the role, or remove it.")
+        if self.levels is None or self.allocation is None:
+            raise ValueError("allocation: is not given for each of its `categories`. Declare both.")
+        if len(self.allocation) != len(self.levels) or not all(_among(arm, self.levels) for arm in self.allocation):
+            raise ValueError("allocation: its arms are not the levels of the column. Give each level its part.")
+        if self.randomised is not None and self.may_be_missing:
+            raise ValueError("randomised: a patient who was randomised has an arm. Remove `missing`.")
+        return self
 
     @model_validator(mode="after")
     def _levels_are_distinct(self) -> Self:
@@ -159,6 +201,11 @@ class Ordinal(Levels):
     def levels(self) -> tuple[Level, ...]:
         """The levels, lowest first."""
         return self.categories
+
+
+def _among(level: object, levels: Sequence[object]) -> bool:
+    """Whether a level is one of them; 1 and true are two."""
+    return any(level == one and isinstance(level, bool) is isinstance(one, bool) for one in levels)
 
 
 def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:

@@ -18,15 +18,20 @@ __all__ = ["drawing_order"]
 def drawing_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
     """Return the places of the columns, those with few codes first.
 
-    A column that tells kinds of missing comes right before the one that it tells of: what it says of a cell holds.
+    Where an arm is randomised, it comes after all that is known before, and everything else after it. A column that
+    tells kinds of missing comes right before the one that it tells of: what it says of a cell holds.
     """
     codes = {column.name: column.cardinality for column in columns}
 
-    def key(place: int) -> tuple[int, int, int]:
-        kind = schema.columns.get(columns[place].name)
+    known = set(schema.before_randomisation)
+
+    def key(place: int) -> tuple[int, int, int, int]:
+        name = columns[place].name
+        stage = 0 if schema.randomised is None or name in known else 1 if name == schema.randomised else 2
+        kind = schema.columns.get(name)
         if isinstance(kind, MissingKind):
             source = next(i for i, column in enumerate(columns) if column.name == kind.of)
-            return min(codes[kind.of], columns[place].cardinality), source, 0
-        return columns[place].cardinality, place, 1
+            return stage, min(codes[kind.of], columns[place].cardinality), source, 0
+        return stage, columns[place].cardinality, place, 1
 
     return tuple(sorted(range(len(columns)), key=key))

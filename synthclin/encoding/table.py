@@ -77,6 +77,16 @@ class TableEncoder:
         free = {name: codec for name, codec in codecs.items() if name not in anchors}
         return cls(schema, codecs, find_ties(table, free, patient, limits))
 
+    @property
+    def laws(self) -> dict[int, NDArray[np.float64]]:
+        """Return by place the (codes,) law of each column that chance alone decides, whatever came before."""
+        if (arm := self.schema.randomised) is None:
+            return {}
+        codec, shares = self.codecs[arm], getattr(self.schema.columns[arm], "allocation", {})
+        codes, _ = codec.encode(pd.Series(list(shares), dtype=object))
+        law = np.bincount(codes, list(shares.values()), codec.cardinality)
+        return {self.layout.names.index(arm): law / law.sum()}
+
     def encode(self, table: pd.DataFrame) -> Encoded:
         """Return the codes and offsets of a typed table; values without a code of their own go to the nearest."""
         codes = np.empty((len(table), len(self.layout)), dtype=np.int64)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.networks import MaskedGenerator, RowState
 
 __all__ = ["Drawn", "draw"]
 
@@ -34,6 +34,11 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()
 
 
+def _law(state: RowState, t: int, rows: int, laws: Mapping[int, Tensor]) -> Tensor:
+    """Return the log-weights of column t's codes, (rows, codes): its own law where it has one, else the network's."""
+    return laws[t].expand(rows, -1) if t in laws else state.logits(t, rows)
+
+
 def _told(logits: Tensor, codes: Tensor) -> Tensor:
     """Return the log-probability of each row's code, (rows,)."""
     return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
@@ -47,6 +52,7 @@ def draw(
     log_allowed: Mapping[int, Tensor] | None = None,
     closed: Mapping[int, Tensor] | None = None,
     known: Tensor | None = None,
+    laws: Mapping[int, Tensor] | None = None,
     given: Tensor | None = None,
     prefix: int = 0,
     temperature: float | None = None,
@@ -64,6 +70,7 @@ def draw(
         known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
             that agree in what is known representative of it. What every such row has in common, the cells before its
             first unknown one, is left out of the weight.
+        laws: column -> (codes,) log-probabilities that hold instead of the network's, whatever came before.
         given: (rows, columns) codes of which the first `prefix` columns are taken as they are.
         prefix: how many columns of `given` to take.
         temperature: of the straight-through softmax; None draws hard codes only.
@@ -82,10 +89,10 @@ def draw(
         elif known is not None and bool((known[:, t] >= 0).all()):
             chosen = known[:, t]
             if bool(begun.any()):
-                log_weight = log_weight + _told(state.logits(t, rows), chosen).where(begun, 0)
+                log_weight = log_weight + _told(_law(state, t, rows, laws or {}), chosen).where(begun, 0)
             embedding = functional.embedding(chosen, table)
         else:
-            whole = logits = state.logits(t, rows)
+            whole = logits = _law(state, t, rows, laws or {})
             if closed is not None and t in closed:
                 logits = logits.masked_fill(closed[t], -torch.inf)
             if log_allowed is not None and t in log_allowed:

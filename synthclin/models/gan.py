@@ -157,6 +157,10 @@ class ConditionalGAN(Synthesizer):
         device = self._device()
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
+        laws = {
+            self.order_.index(j): torch.from_numpy(law).float().log().to(device)
+            for j, law in self.encoder_.laws.items()
+        }
         told = None if known is None else known[:, self.order_].to(device)
         codes = torch.empty(rows, len(self.order_), dtype=torch.long)
         weights = torch.empty(rows)
@@ -173,6 +177,7 @@ class ConditionalGAN(Synthesizer):
                     log_allowed=allowed,
                     closed=shut,
                     known=None if told is None else told[part],
+                    laws=laws,
                 )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()

@@ -127,9 +127,10 @@ def _check(table: pd.DataFrame, schema: Schema) -> None:
         # They are counted, not named: without a line of names they would be the cells of a patient.
         what = f"{unknown:,} of its {table.shape[1]:,} columns {'is' if unknown == 1 else 'are'} not in the schema"
         raise DataError("table", what, "Remove them, and check that the first line holds the names.")
-    plain = {"missing": "allowed", "missing_when": None, "derive": None}
+    # Without what speaks of columns that the table may lack.
+    plain = {"missing": "allowed"} | dict.fromkeys(("missing_when", "derive", "anchor", "time", "randomised"))
     columns = {
-        name: column.model_copy(update=plain)
+        name: column.model_copy(update={word: plain[word] for word in plain.keys() & type(column).model_fields.keys()})
         for name, column in schema.columns.items()
         if name in table and not isinstance(column, Id | Text)
     }
