@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
@@ -10,7 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
 
 from synthclin.columns import reading
 
@@ -74,6 +85,14 @@ class Column(BaseModel):
         if self.role == "time" and not self.quantity:
             raise ValueError("role: time needs a number, an integer or a duration. Change `type` or `role`.")
         return self
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_ucum(cls, unit: str | None) -> str | None:
+        # The characters of UCUM 2.1, paragraph 7; what stands in braces is for people.
+        if unit is not None and not re.fullmatch(r"([!-z|~]|\{[ -z|~]*\})+", unit):
+            raise ValueError("holds a sign or a blank that UCUM has not. Write mm[Hg], ug/L or {beats}/min.")
+        return unit
 
     @model_validator(mode="after")
     def _missing_codes_are_told_apart(self) -> Self:
