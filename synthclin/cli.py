@@ -14,8 +14,16 @@ import typer
 import synthclin
 from synthclin.errors import ConfigError, OutputError
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
-from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
-from synthclin.terminal import show_json, show_table, show_text, warn
+from synthclin.results import (
+    show_cohort,
+    show_draw,
+    show_plan,
+    show_survey,
+    show_verdict,
+    survey_record,
+    verdict_record,
+)
+from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
     from synthclin.columns import AnyColumn
@@ -118,7 +126,10 @@ def schema_infer(
     if output is not None:
         _check_free(output, overwrite)
     declared = _declared(declare)
-    text = to_commented_yaml(infer(read_table(data), declared))
+    inferred = infer(read_table(data), declared)
+    for name in inferred.left_out:
+        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+    text = to_commented_yaml(inferred)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -147,21 +158,18 @@ def schema_check(
     schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="A YAML schema.")],
     as_json: AsJson = False,
 ) -> int:
-    """List where a table breaks a schema: row numbers, never values; exit code 2 if it does."""
+    """Show each column and rule beside the table, by counts and row numbers, never values; exit code 2 if it breaks."""
+    from synthclin.preflight import survey
     from synthclin.schema import Schema
     from synthclin.tables import read_table
-    from synthclin.validation import check
 
-    findings = check(read_table(data), Schema.read(schema))
-    broken = any(finding.severity == "error" for finding in findings)
+    meaning = Schema.read(schema)
+    seen = survey(read_table(data, meaning, partial=True), meaning)
     if as_json:
-        show_json({"valid": not broken, "findings": [finding_record(finding) for finding in findings]})
-    elif findings:
-        rows = [[f.severity, f.where, f.what, f.remedy] for f in findings]
-        show_table(["severity", "where", "what", "remedy"], rows)
+        show_json(survey_record(seen))
     else:
-        show_text("the table satisfies its schema")
-    return WRONG_USE if broken else DONE
+        show_survey(seen)
+    return DONE if seen.valid else WRONG_USE
 
 
 @app.command()

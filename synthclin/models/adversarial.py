@@ -55,6 +55,9 @@ def cell_critic(network: MaskedGenerator, codes: Tensor) -> MaskedGenerator:
     for table in _tables(critic):
         # A critic that began at the marginals would reward what is frequent, not what is lacking.
         table.bias.requires_grad_(False).zero_()
+        if table.basis is not None:
+            # The penalties hold the tilt, not a basis that could grow in its place.
+            table.basis.requires_grad_(False)
     return critic
 
 

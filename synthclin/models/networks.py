@@ -22,6 +22,12 @@ __all__ = ["CodeTables", "MaskedGenerator"]
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
 
+MOST_FREE = 64
+"""Levels up to which a column has a free number for each in its tilt; of more, most have few rows to learn from."""
+
+FACTORS = 16
+"""Learnt directions in which a column of more levels is tilted."""
+
 
 # -- columns of like size, side by side ------------------------------------------------------------------------------
 
@@ -34,7 +40,9 @@ class CodeTables(nn.Module):
     - `embeddings()`: (columns, codes, EMBEDDING)
     - `logits(tilt)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
 
-    The tilt of a smooth column weighs its basis (`width` functions); otherwise it has a number per code.
+    The tilt of a smooth column weighs its fixed basis (`width` functions of the code's position). The tilt of a column
+    of many levels weighs a learnt one (low-rank factors: levels that go with the same things share what is learnt of
+    them, and none has a number per hidden unit to itself). Otherwise the tilt has a number per code.
     """
 
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
@@ -54,6 +62,11 @@ class CodeTables(nn.Module):
             inputs, self.width = features.shape[2], basis.shape[2]
             self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
             free = torch.zeros_like(free)
+        elif codes > MOST_FREE:
+            self.width = FACTORS
+            self.basis = nn.Parameter(torch.randn(len(members), codes, FACTORS) / math.sqrt(FACTORS))
+        else:
+            self.register_parameter("basis", None)
         self.free = nn.Parameter(free)
         self.register_buffer(
             "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
@@ -63,7 +76,7 @@ class CodeTables(nn.Module):
 
     index: Tensor
     features: Tensor
-    basis: Tensor
+    basis: Tensor | None
     padding: Tensor
 
     def embeddings(self) -> Tensor:
@@ -72,7 +85,7 @@ class CodeTables(nn.Module):
 
     def logits(self, tilt: Tensor) -> Tensor:
         """Return each column's marginal logits, tilted."""
-        tilted = tilt @ self.basis.transpose(1, 2) if self.smooth else tilt
+        tilted = tilt if self.basis is None else tilt @ self.basis.transpose(1, 2)
         return tilted + (self.bias + self.padding)[:, None, :]
 
 
@@ -270,7 +283,7 @@ class RowState:
         group, slot = network.home[t]
         table, codes = network._tables[group], network.columns[t].cardinality  # noqa: SLF001
         tilt = self._head(t, rows, network.rows[t])
-        tilted = tilt @ table.basis[slot, :codes].T if table.smooth else tilt[:, :codes]
+        tilted = tilt[:, :codes] if table.basis is None else tilt @ table.basis[slot, :codes].T
         logits = tilted + table.bias[slot, :codes]
         for r in network.ridges.of(t):
             heights = self._head(t, rows, network.height_rows(r))

@@ -53,6 +53,12 @@ class TestLeads:
             assert lead.gather(2, real).abs().max() == 0
             assert lead.abs().max() > 0
 
+    def test_a_critic_of_many_levels_has_a_fixed_basis(self):
+        net = network([3, 100])
+        critic = cell_critic(net, torch.zeros(4, 2, dtype=torch.long))
+        assert [table.basis.requires_grad for table in critic.tables if table.basis is not None] == [False]
+        assert [table.basis.requires_grad for table in net.tables if table.basis is not None] == [True]
+
     def test_the_squared_slope_by_the_judged_cell_is_the_squared_tilt(self, game):
         _, critic, codes = game
         torch.nn.init.normal_(critic.leave.weight)

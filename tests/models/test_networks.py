@@ -137,3 +137,19 @@ def test_memory_grows_linearly_in_the_levels_of_a_column():
         for k in (5_000, 10_000)
     ]
     assert sizes[1] < 2.1 * sizes[0]
+
+
+def test_many_levels_share_a_few_directions():
+    few, many = (
+        MaskedGenerator([column(3), column(k)], [torch.ones(3), torch.rand(k) + 0.1], width=32) for k in (64, 65)
+    )
+    assert [net.tables[net.home[1][0]].width for net in (few, many)] == [64, 16]
+    codes = torch.stack([torch.randint(3, (50,)), torch.randint(65, (50,))], dim=1)
+    torch.nn.init.normal_(many.leave.weight)
+    laws = many.eval().forward(codes)[many.home[1][0]][0]
+    tilt = laws - many.tables[many.home[1][0]].bias[0]
+    assert torch.linalg.matrix_rank(tilt.detach()) <= 16
+    state = many.begin()
+    with torch.no_grad():
+        state.push(0, codes[:, 0])
+        assert torch.allclose(state.logits(1, 50), laws, atol=1e-3)
