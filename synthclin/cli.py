@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import synthclin
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import ConfigError
+from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
 from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
 from synthclin.terminal import show_json, show_table, show_text, warn
@@ -113,7 +114,7 @@ def schema_infer(
     from synthclin.tables import read_table
 
     if output is not None:
-        _check_free(output, overwrite)
+        refuse_taken(output, overwrite)
     declared = _declared(declare)
     text = to_commented_yaml(infer(read_table(data), declared))
     if output is None:
@@ -202,7 +203,7 @@ def sample(
     from synthclin.models import load
     from synthclin.tables import write_table
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
@@ -243,7 +244,7 @@ def impute(
     from synthclin.models.imputation import stacked
     from synthclin.tables import read_table, write_table
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     with _manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
@@ -279,7 +280,7 @@ def evaluate(
     for gate in gates or ():
         parse_gate(gate)
     if output is not None:
-        _check_free(output, overwrite)
+        refuse_taken(output, overwrite)
     with _manners(quiet):
         report = reports.evaluate(
             read_table(synthetic, meaning),
@@ -306,7 +307,7 @@ def render(
     """Render a report.json as a page."""
     from synthclin.report import Report
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     Report.read(source).save(output)
     show_text(f"written to {output}")
     return DONE
@@ -332,6 +333,28 @@ def verify(
             show_text(f"{outcome.files} files are as the run wrote them; the synthetic tables satisfy the schema")
         show_verdict(outcome.report)
     return FAILED if outcome.problems else _exit_code(outcome.report)
+
+
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="A finished run, or the model inside one.")],
+    output: Output,
+    for_sharing: Annotated[bool, typer.Option("--for-sharing", help="Strip it, check it, write a model card.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--override", metavar="REASON", help="Share it although its attack misses the limit.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Copy the model of a run, to hand it out; exit code 3 if attacks on it miss their limit."""
+    from synthclin.sharing import CARD
+    from synthclin.sharing import export as share
+
+    if not for_sharing:
+        raise ConfigError("export", "it is not said what for", "Add --for-sharing, or copy the model folder.")
+    done = share(source, output, reason=reason, overwrite=overwrite)
+    show_text(f"{done.verdict.status}  {done.verdict.gate.text}{', overridden' if done.overridden else ''}")
+    show_text(f"written to {output}/; it derives from personal data, read {CARD}")
+    return DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -365,14 +388,6 @@ def _teller(quiet: bool) -> Callable[[Finding], None]:
             warn(str(finding))
 
     return tell
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuse an output file that is taken or has no folder, before any work is done."""
-    if path.exists() and not overwrite:
-        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
 
 
 def _exit_code(report: Report) -> int:

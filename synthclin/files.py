@@ -16,7 +16,7 @@ from synthclin.errors import DataError, OutputError, SynthclinError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTIAL", "inside", "private_folder", "sha256", "staged_folder", "write_atomic"]
+__all__ = ["PARTIAL", "inside", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
 
 PARTIAL = ".synthclin-*.partial"
 """What a killed `write_atomic` may leave behind, as a pattern of names."""
@@ -79,6 +79,17 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
+
+
+def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
+    """Refuse an output file that is a link, is taken or has no folder, before any work is done; raises OutputError."""
+    target = Path(path)
+    if target.is_symlink():
+        raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
+    if target.exists() and not overwrite:
+        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
+    if not target.parent.is_dir():
+        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
 
 
 def _output_error(path: Path, problem: OSError) -> OutputError:

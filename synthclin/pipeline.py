@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin import datasets, manifest
+from synthclin.audit import audit
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
 from synthclin.errors import DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.evaluation.names import MODEL_SCORES
 from synthclin.files import staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
@@ -101,7 +103,7 @@ def run(
         _settle(checkpoint, resume, tell)
         fitted = _learn(config, train, holdout, clock, checkpoint)
         report, cohorts = _fill(folder, config, fitted)
-        record = _record(folder, config, fitted, cohorts)
+        record = _record(folder, config, fitted, report, cohorts)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
     return Run(config.folder, report, record)
 
@@ -250,6 +252,15 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+    with clock.stage("attack"):
+        attacks = audit(
+            fitted.model,
+            synthetic,
+            train=fitted.train,
+            holdout=fitted.holdout,
+            by=config.evaluation.by,
+            random_state=config.seed,
+        )
     with clock.stage("score"):
         report = evaluate(
             [synthetic, *others],
@@ -259,6 +270,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             tasks=config.evaluation.utility,
             by=config.evaluation.by,
             gates=config.gates,
+            further=attacks,
             cohorts=facts,
             random_state=config.seed,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
@@ -303,7 +315,9 @@ def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))
 
 
-def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortFacts, ...]) -> manifest.Manifest:
+def _record(
+    folder: Path, config: Config, fitted: Fitted, report: Report, cohorts: tuple[CohortFacts, ...]
+) -> manifest.Manifest:
     rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
     rows["synthetic"] = config.sampling.rows or len(fitted.train)
     rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
@@ -315,6 +329,7 @@ def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortF
         seconds=fitted.clock.seconds,
         rows=rows,
         cohorts=cohorts,
+        attacks=tuple(manifest.ModelAttack.of(score) for score in report.scores if score.name in MODEL_SCORES),
         files=manifest.hashes(folder),
     )
 

@@ -13,7 +13,7 @@ from typing import Literal
 from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score
 
-__all__ = ["DEFAULT_GATES", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -106,6 +106,9 @@ DEFAULT_GATES = (
     Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one law overlap by 0.7 on average"),
     *_PRIVACY,
 )
+
+MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5)
+"""What a model file is held against before it is shared; it says nothing of the table, so no report applies it."""
 
 
 def parse_gate(text: str) -> Gate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HEADLINES", "SCORE_NAMES", "subgroup_names"]
+__all__ = ["HEADLINES", "MODEL_SCORES", "SCORE_NAMES", "subgroup_names"]
 
 SCORE_NAMES = (
     "validity.rules",
@@ -36,6 +36,9 @@ SCORE_NAMES = (
     "sdmetrics.quality",
     "sdmetrics.diagnostic",
 )
+MODEL_SCORES = ("privacy.model_membership",)
+"""Scores of a run that take its model, which a table alone does not give."""
+
 HEADLINES = ("marginals", "pairs", "detection")
 """Scores of the group fidelity that are computed again for each subgroup."""
 

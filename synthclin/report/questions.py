@@ -254,6 +254,9 @@ _QUESTIONS = {
             score, "Of one patient who was in and one who was not, it finds the right one in {}"
         ),
     ),
+    "privacy.model_membership": _attack(
+        "Likelihood under the model", "AUC, 0.5 is a coin toss", _WHO, "Who holds the model file learns who took part."
+    ),
     "privacy.recognition": _attack(
         "Recognition",
         "share recognised at 1 % false alarms",
