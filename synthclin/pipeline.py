@@ -16,7 +16,7 @@ from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
 from synthclin.errors import DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
-from synthclin.evaluation.names import MODEL_SCORES
+from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.files import staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
@@ -99,10 +99,17 @@ def run(
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
     overwrite = overwrite or config.outputs.overwrite
-    with _resumable(config.folder, tell) as checkpoint, staged_folder(config.folder, overwrite=overwrite) as folder:
-        _settle(checkpoint, resume, tell)
-        fitted = _learn(config, train, holdout, clock, checkpoint)
-        report, cohorts = _fill(folder, config, fitted)
+    training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
+    with (
+        _resumable(training, "training", tell),
+        _resumable(auditing, "audit", tell),
+        staged_folder(config.folder, overwrite=overwrite) as folder,
+    ):
+        _settle(training, resume, tell)
+        if auditing.stands and not resume:
+            auditing.discard()
+        fitted = _learn(config, train, holdout, clock, training)
+        report, cohorts = _fill(folder, config, fitted, auditing, tell)
         record = _record(folder, config, fitted, report, cohorts)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
     return Run(config.folder, report, record)
@@ -119,7 +126,8 @@ def fit(
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
-    with _resumable(output, tell) as checkpoint, staged_folder(output, overwrite=overwrite) as folder:
+    checkpoint = Checkpoint.beside(output)
+    with _resumable(checkpoint, "training", tell), staged_folder(output, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
         fitted = _learn(config, train, holdout, clock, checkpoint)
         write(fitted.model, folder)
@@ -196,16 +204,15 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
 
 
 @contextmanager
-def _resumable(target: Path, tell: Callable[[Finding], None]) -> Iterator[Checkpoint]:
-    """Yield the checkpoint beside `target`, which stays where the block fails, and tell of it then."""
-    checkpoint = Checkpoint.beside(target)
+def _resumable(checkpoint: Checkpoint, kind: str, tell: Callable[[Finding], None]) -> Iterator[None]:
+    """Keep a checkpoint where the block fails, and tell of it then."""
     try:
         with checkpoint:
-            yield checkpoint
+            yield
     except BaseException:
         if checkpoint.stands:
             remedy = "--resume goes on from it; remove it otherwise, because it derives from real rows."
-            tell(Finding(str(checkpoint.folder), "the training so far is kept here", remedy, severity="warning"))
+            tell(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
         raise
 
 
@@ -236,7 +243,9 @@ def _learn(
     return Fitted(model, train, holdout, clock)
 
 
-def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[CohortFacts, ...]]:
+def _fill(
+    folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]
+) -> tuple[Report, tuple[CohortFacts, ...]]:
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
@@ -258,8 +267,11 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             synthetic,
             train=fitted.train,
             holdout=fitted.holdout,
+            tier=config.privacy.audit,
             by=config.evaluation.by,
             random_state=config.seed,
+            checkpoint=auditing,
+            tell=tell,
         )
     with clock.stage("score"):
         report = evaluate(
@@ -329,7 +341,9 @@ def _record(
         seconds=fitted.clock.seconds,
         rows=rows,
         cohorts=cohorts,
-        attacks=tuple(manifest.ModelAttack.of(score) for score in report.scores if score.name in MODEL_SCORES),
+        attacks=tuple(
+            manifest.ModelAttack.of(score) for score in report.scores if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
+        ),
         files=manifest.hashes(folder),
     )
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from synthclin.conditions import Cohort
+from synthclin.evaluation.names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
 
-__all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Model", "Outputs", "Protect", "Sampling"]
+__all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Model", "Outputs", "Privacy", "Protect", "Sampling"]
 
 DATASET = "dataset:"
 
@@ -80,6 +81,16 @@ class Evaluation(Block):
     by: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
+class Privacy(Block):
+    """How hard the run attacks what it made.
+
+    `audit`: ``quick`` runs the attacks on the table and asks the model; ``standard`` and ``full`` also train 8 and 32
+    shadow models, each on half of all patients, and aim at the patients who stand most alone.
+    """
+
+    audit: Tier = "quick"
+
+
 class Outputs(Block):
     """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`."""
 
@@ -105,6 +116,7 @@ class Config(Block):
     model: Model = Model()
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()
+    privacy: Privacy = Privacy()
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     outputs: Outputs = Outputs()
     engine: Literal["local"] = "local"

@@ -96,6 +96,7 @@ _PRIVACY = (
     ),
     Gate("privacy.replicated_uniques", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
     Gate("privacy.disclosive_keys", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
+    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of the rarest patients; 0.5 is chance", null=0.5),
     Gate("privacy.smallest_leak", "<=", 0.01, 0.05, f"{_CONVENTION}: who cannot see 5 % copied rows cannot pass them"),
 )
 DEFAULT_GATES = (

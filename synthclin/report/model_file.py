@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.names import MODEL_SCORES
+from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.figures import DataTable, Figure, Row
 from synthclin.report.parts import MembershipDetails
 from synthclin.report.questions import asked
@@ -22,7 +22,11 @@ _NONE = "\u2013"
 
 def model_figures(report: Report) -> list[Figure]:
     """Return the table of attacks on the model, or nothing where none was run."""
-    scores = [score for name in MODEL_SCORES if (score := report.find(name)) and not math.isnan(score.value)]
+    scores = [
+        score
+        for name in (*MODEL_SCORES, *SHADOW_SCORES)
+        if (score := report.find(name)) and not math.isnan(score.value)
+    ]
     if not scores:
         return []
     clear = any(score.low > 0.5 for score in scores)
@@ -34,7 +38,7 @@ def model_figures(report: Report) -> list[Figure]:
             "toss. Share of training patients recognised at a rate of false alarms among unused ones.",
             table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
             note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
-            "export --for-sharing` holds it against a limit of its own.",
+            "export --for-sharing` holds it against a limit of its own. Shadow models are aimed at rare patients.",
         )
     ]
 

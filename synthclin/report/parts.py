@@ -359,6 +359,8 @@ _BY_NAME: dict[str, type[BaseModel]] = {
     "privacy.copies": CopyDetails,
     "privacy.membership": MembershipDetails,
     "privacy.model_membership": MembershipDetails,
+    "privacy.shadow_model": MembershipDetails,
+    "privacy.shadow_table": MembershipDetails,
     "privacy.smallest_leak": LeakDetails,
     "validity.rules": RuleDetails,
 }

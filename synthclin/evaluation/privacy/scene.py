@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
 
-__all__ = ["MOST_ALONE", "Group", "Scene", "Side", "why_not"]
+__all__ = ["MOST_ALONE", "Group", "Scene", "Side", "few", "why_not"]
 
 MOST_ALONE = 9
 """The last of the tenths 0 to 9 of `Side.tenth`."""
@@ -147,7 +147,7 @@ class Scene:
 
     def attacked(self) -> tuple[Side, Side]:
         """Return at most 2,000 patients of each side, for attacks that measure distances."""
-        return _few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), _few(
+        return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
             self.control, _MOST_ATTACKED, self.rng("attacked", 1)
         )
 
@@ -168,7 +168,7 @@ class Scene:
         size = min(len(self.train), len(self.control))
         order = self.rng("hands").permutation(len(self.train))
         hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
-        return hands, _few(self.control, size, self.rng("hands", "control"))
+        return hands, few(self.control, size, self.rng("hands", "control"))
 
     def negative(self) -> Iterator[tuple[NDArray[np.float64], Scene]]:
         """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
@@ -202,7 +202,8 @@ def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return half
 
 
-def _few(side: Side, most: int, rng: np.random.Generator) -> Side:
+def few(side: Side, most: int, rng: np.random.Generator) -> Side:
+    """Return at most `most` of the patients, drawn at random."""
     return side if len(side) <= most else side.where(np.sort(rng.choice(len(side), most, replace=False)))
 
 
