@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,13 +14,13 @@ import synthclin
 from synthclin.errors import ConfigError
 from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.manners import manners, teller, write_drawn
 from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
-from synthclin.terminal import show_json, show_table, show_text, warn
+from synthclin.terminal import show_json, show_table, show_text
 
 if TYPE_CHECKING:
     from synthclin.columns import AnyColumn
     from synthclin.report import Report
-    from synthclin.validation import Finding
 
 # Commands import what they need themselves: `synthclin --help` does not wait for torch.
 # ruff: noqa: PLC0415
@@ -52,6 +51,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Escape = Annotated[
+    bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
@@ -84,12 +86,12 @@ def run(
     from synthclin.config import load
 
     study = load(config, overrides)
-    with _manners(quiet):
+    with manners(quiet):
         if dry:
-            plan = pipeline.dry_run(study, tell=_teller(quiet))
+            plan = pipeline.dry_run(study, tell=teller(quiet))
             (show_json if as_json else show_plan)(plan)
             return DONE
-        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -176,8 +178,8 @@ def fit(
     from synthclin.config import load
 
     study = load(config, overrides)
-    with _manners(quiet):
-        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+    with manners(quiet):
+        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
     show_text(f"written to {output}/")
     return DONE
 
@@ -192,6 +194,7 @@ def sample(
         list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
@@ -201,7 +204,6 @@ def sample(
     from synthclin.config import parse_value
     from synthclin.documents import validate
     from synthclin.models import load
-    from synthclin.tables import write_table
 
     refuse_taken(output, overwrite)
     shares: dict[str, object] = {}
@@ -210,10 +212,10 @@ def sample(
         shares[column] = parse_value(levels, f"--mix {column}")
     wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
-    with _manners(quiet):
+    with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.draw_)})
     else:
@@ -236,22 +238,23 @@ def impute(
         list[str], typer.Option("--column", metavar="COLUMN", help="Complete this one only; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
 ) -> int:
     """Complete the missing cells of a table by draws from a model folder, given the cells that each row has."""
     from synthclin.models import load
     from synthclin.models.imputation import stacked
-    from synthclin.tables import read_table, write_table
+    from synthclin.tables import read_table
 
     refuse_taken(output, overwrite)
-    with _manners(quiet):
+    with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
             read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
         )
     table = tables[0] if draws is None else stacked(tables)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
@@ -281,7 +284,7 @@ def evaluate(
         parse_gate(gate)
     if output is not None:
         refuse_taken(output, overwrite)
-    with _manners(quiet):
+    with manners(quiet):
         report = reports.evaluate(
             read_table(synthetic, meaning),
             train=read_table(train, meaning),
@@ -371,23 +374,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(
         lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
     )
-
-
-@contextmanager
-def _manners(quiet: bool) -> Iterator[None]:
-    """Keep progress off stderr where it is not wanted."""
-    from synthclin import progress
-
-    with progress.quiet() if quiet else ExitStack():
-        yield
-
-
-def _teller(quiet: bool) -> Callable[[Finding], None]:
-    def tell(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return tell
 
 
 def _exit_code(report: Report) -> int:

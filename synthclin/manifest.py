@@ -82,6 +82,7 @@ class Manifest(BaseModel):
         rows: of the training, holdout and synthetic tables.
         cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
         attacks: on the model, which the report's gates do not judge.
+        repeated: how many rows of each table equal the row of one training patient, where that was asked for.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -96,6 +97,7 @@ class Manifest(BaseModel):
     rows: dict[str, int]
     cohorts: tuple[CohortFacts, ...] = ()
     attacks: tuple[ModelAttack, ...] = ()
+    repeated: dict[str, Annotated[int, Field(ge=0)]] = {}
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 

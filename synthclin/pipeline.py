@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from synthclin.documents import dump_json
 from synthclin.errors import DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.privacy.copies import repeated
 from synthclin.files import staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
@@ -24,7 +25,7 @@ from synthclin.patients import patients
 from synthclin.report import Report, evaluate
 from synthclin.report.parts import CohortFacts
 from synthclin.seeds import stream_seed
-from synthclin.tables import read_table, split, write_table
+from synthclin.tables import read_table, split, spreadsheet_warnings, write_table
 from synthclin.validation import Finding, check, conform
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ class Run:
     manifest: manifest.Manifest
 
 
+class _Made(NamedTuple):
+    """What a run drew and found, beside its files."""
+
+    report: Report
+    cohorts: tuple[CohortFacts, ...]
+    repeated: dict[str, int]
+
+
 def _silent(finding: Finding) -> None:
     """Tell nobody."""
 
@@ -109,10 +118,10 @@ def run(
         if auditing.stands and not resume:
             auditing.discard()
         fitted = _learn(config, train, holdout, clock, training)
-        report, cohorts = _fill(folder, config, fitted, auditing, tell)
-        record = _record(folder, config, fitted, report, cohorts)
+        made = _fill(folder, config, fitted, auditing, tell)
+        record = _record(folder, config, fitted, made)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
-    return Run(config.folder, report, record)
+    return Run(config.folder, made.report, record)
 
 
 def fit(
@@ -183,6 +192,9 @@ def _prepare(
         _refuse_constants(table, schema)
         for finding in check(table, schema):
             tell(finding)
+        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
+            for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
+                tell(finding)
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
@@ -243,9 +255,7 @@ def _learn(
     return Fitted(model, train, holdout, clock)
 
 
-def _fill(
-    folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]
-) -> tuple[Report, tuple[CohortFacts, ...]]:
+def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]) -> _Made:
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
@@ -261,6 +271,9 @@ def _fill(
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+    checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
+    same = repeated(schema, fitted.train, checked)
+    _tell_repeated(same, tell)
     with clock.stage("attack"):
         attacks = audit(
             fitted.model,
@@ -292,16 +305,26 @@ def _fill(
             report.save(folder / f"report.{kind}")
     with clock.stage("write"):
         suffix = config.outputs.table
-        write_table(synthetic, folder / f"synthetic.{suffix}", schema)
+        write_table(synthetic, folder / f"synthetic.{suffix}", schema, csv_safe=config.outputs.csv_safe)
         if cohorts:
             (folder / "cohorts").mkdir(mode=0o700)
         for name, table in cohorts.items():
-            write_table(table, folder / "cohorts" / f"{name}.{suffix}", schema)
+            path = folder / "cohorts" / f"{name}.{suffix}"
+            write_table(table, path, schema, csv_safe=config.outputs.csv_safe)
         write_atomic(folder / "config.yaml", resolved_yaml(config))
         lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
-    return report, tuple(facts)
+    return _Made(report, tuple(facts), same)
+
+
+def _tell_repeated(counts: dict[str, int], tell: Callable[[Finding], None]) -> None:
+    """Tell which tables hold rows of single training patients."""
+    for name, count in counts.items():
+        if count:
+            what = f"{count:,} rows equal, in every column, the row of one training patient"
+            remedy = "Where few columns of few levels make a row this is chance; see `privacy.copies` in the report."
+            tell(Finding(f"table {name!r}", what, remedy, count=count, severity="warning"))
 
 
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
@@ -327,9 +350,7 @@ def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))
 
 
-def _record(
-    folder: Path, config: Config, fitted: Fitted, report: Report, cohorts: tuple[CohortFacts, ...]
-) -> manifest.Manifest:
+def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manifest.Manifest:
     rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
     rows["synthetic"] = config.sampling.rows or len(fitted.train)
     rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
@@ -340,10 +361,13 @@ def _record(
         device=str(fitted.model.training_.get("device", "cpu")),
         seconds=fitted.clock.seconds,
         rows=rows,
-        cohorts=cohorts,
+        cohorts=made.cohorts,
         attacks=tuple(
-            manifest.ModelAttack.of(score) for score in report.scores if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
+            manifest.ModelAttack.of(score)
+            for score in made.report.scores
+            if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
         ),
+        repeated=made.repeated,
         files=manifest.hashes(folder),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import stat
+import struct
 
 import numpy as np
 import pytest
@@ -121,6 +122,8 @@ def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, m
     (state,) = (tmp_path / "kept").iterdir()
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.parent.stat().st_mode) == 0o700
+    content = state.read_bytes()
+    assert not any(struct.pack("<d", cell) in content for cell in train["bmi"].dropna().unique())
     fits.clear()
     monkeypatch.setattr(
         ConditionalGAN, "fit", lambda self, rows, **words: (fits.append(1), real(self, rows, **words))[1]

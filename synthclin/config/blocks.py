@@ -12,6 +12,7 @@ from synthclin.evaluation.names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
+from synthclin.tables.formulas import CsvSafe
 
 __all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Model", "Outputs", "Privacy", "Protect", "Sampling"]
 
@@ -85,18 +86,24 @@ class Privacy(Block):
     """How hard the run attacks what it made.
 
     `audit`: ``quick`` runs the attacks on the table and asks the model; ``standard`` and ``full`` also train 8 and 32
-    shadow models, each on half of all patients, and aim at the patients who stand most alone.
+    shadow models, each on half of all patients, and aim at the patients who stand most alone. `release_check` counts in
+    each table that is written the rows that equal the row of one training patient; it never leaves one out.
     """
 
     audit: Tier = "quick"
+    release_check: bool = False
 
 
 class Outputs(Block):
-    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`."""
+    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`.
+
+    `csv_safe` is ``escape`` to put a quote before text in CSV files that a spreadsheet would run as a formula.
+    """
 
     folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
     table: Literal["parquet", "csv"] = "parquet"
     report: Annotated[tuple[Literal["html", "json"], ...], Field(strict=False)] = ("html", "json")
+    csv_safe: CsvSafe = "warn"
     overwrite: bool = False
 
 
