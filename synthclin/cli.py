@@ -14,7 +14,7 @@ import synthclin
 from synthclin.errors import ConfigError
 from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
-from synthclin.manners import manners, teller, write_drawn
+from synthclin.manners import assists, manners, teller, write_drawn
 from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
 from synthclin.terminal import show_json, show_table, show_text
 
@@ -86,6 +86,8 @@ def run(
     from synthclin.config import load
 
     study = load(config, overrides)
+    if not dry and assists(study, resume):
+        return DONE
     with manners(quiet):
         if dry:
             plan = pipeline.dry_run(study, tell=teller(quiet))
@@ -178,6 +180,8 @@ def fit(
     from synthclin.config import load
 
     study = load(config, overrides)
+    if assists(study, resume):
+        return DONE
     with manners(quiet):
         pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
     show_text(f"written to {output}/")

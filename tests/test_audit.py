@@ -12,6 +12,7 @@ import pytest
 from sdmetrics.single_table import DCROverfittingProtection
 
 from synthclin.audit import SHADOWS, audit
+from synthclin.cli import main
 from synthclin.errors import ModelFormatError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
@@ -58,7 +59,7 @@ def test_an_over_trained_model_is_caught_and_copies_and_distances_let_it_pass(si
     falling = itertools.count()
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
     # No stopping: every epoch looks better than the one before.
-    monkeypatch.setattr("synthclin.models.training.validation_nats", lambda *_: -float(next(falling)))
+    monkeypatch.setattr("synthclin.models.warmup.validation_nats", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
     drawn = model.sample(ROWS, random_state=1)
     (by_model,) = audit(model, drawn, train=train, holdout=holdout)
@@ -150,3 +151,11 @@ def test_too_few_patients_cost_no_shadow_model(sides, model, monkeypatch):
     monkeypatch.setattr(ConditionalGAN, "fit", None)
     scores = audit(model, train, train=train, holdout=holdout.head(10), tier="full")
     assert all(np.isnan(score.value) for score in scores)
+
+
+@pytest.mark.usefixtures("study")
+def test_several_processes_train_no_shadow_models(monkeypatch, capsys):
+    """Each shadow model would wait for the others, which are gone by then."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["run", "study.yaml", "--set", "privacy.audit=standard"]) == 2
+    assert "privacy.audit" in capsys.readouterr().err
