@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from synthclin import progress
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.copies import repeated
 from synthclin.evaluation.privacy.model_membership import model_membership
 from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
 from synthclin.models.checkpoints import identity
@@ -20,7 +21,7 @@ from synthclin.seeds import numpy_generator, stream_seed
 from synthclin.validation import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from synthclin.evaluation import Score
     from synthclin.evaluation.names import Tier
     from synthclin.models import Checkpoint, Synthesizer
+    from synthclin.schema import Schema
 
-__all__ = ["SHADOWS", "audit"]
+__all__ = ["SHADOWS", "audit", "release_check"]
 
 SHADOWS: dict[Tier, int] = {"quick": 0, "standard": 8, "full": 32}
 """How many models of its own the attacker trains; an even number, because they come in pairs."""
@@ -81,6 +83,19 @@ def audit(
         released = np.column_stack([targets.signals(tables.synthetic), model.log_likelihood(pool.wanted)])
         held = np.stack([pool.held(number) for number in range(SHADOWS[tier])])
         return (*scores, *shadow_scores(targets, released, shown, held))
+
+
+def release_check(
+    tables: Mapping[str, pd.DataFrame], train: pd.DataFrame, schema: Schema, tell: Callable[[Finding], None]
+) -> dict[str, int]:
+    """Return how many rows of each table equal the row of one training patient, and tell of tables that hold such."""
+    counts = repeated(schema, train, tables)
+    for name, count in counts.items():
+        if count:
+            what = f"{count:,} rows equal, in every column, the row of one training patient"
+            remedy = "Where few columns of few levels make a row this is chance; see `privacy.copies` in the report."
+            tell(Finding(f"table {name!r}", what, remedy, count=count, severity="warning"))
+    return counts
 
 
 class _Pool:

@@ -15,11 +15,18 @@ from synthclin.errors import ConfigError
 from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
 from synthclin.manners import assists, manners, teller, write_drawn
-from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
-from synthclin.terminal import show_json, show_table, show_text
+from synthclin.results import (
+    show_cohort,
+    show_draw,
+    show_plan,
+    show_survey,
+    show_verdict,
+    survey_record,
+    verdict_record,
+)
+from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
-    from synthclin.columns import AnyColumn
     from synthclin.report import Report
 
 # Commands import what they need themselves: `synthclin --help` does not wait for torch.
@@ -114,13 +121,15 @@ def schema_infer(
 ) -> int:
     """Guess a schema from a table; every guess is marked as one."""
     from synthclin.files import write_atomic
-    from synthclin.inference import infer, to_commented_yaml
+    from synthclin.inference import declared_columns, infer, to_commented_yaml
     from synthclin.tables import read_table
 
     if output is not None:
         refuse_taken(output, overwrite)
-    declared = _declared(declare)
-    text = to_commented_yaml(infer(read_table(data), declared))
+    inferred = infer(read_table(data), declared_columns(declare))
+    for name in inferred.left_out:
+        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+    text = to_commented_yaml(inferred)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -129,41 +138,24 @@ def schema_infer(
     return DONE
 
 
-def _declared(texts: list[str]) -> dict[str, AnyColumn]:
-    """Return the columns that `--declare COLUMN=TYPE` names."""
-    from synthclin.documents import validate
-    from synthclin.schema import Schema
-
-    columns = {}
-    for text in texts:
-        name, equals, kind = text.rpartition("=")
-        if not equals or not name:
-            raise ConfigError(f"--declare {text}", "is not COLUMN=TYPE", "Write it as `--declare diary=text`.")
-        columns[name] = {"type": kind.strip()}
-    return dict(validate(Schema, {"columns": columns}, "--declare").columns) if columns else {}
-
-
 @schema_app.command("check")
 def schema_check(
     data: TableFile,
     schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="A YAML schema.")],
     as_json: AsJson = False,
 ) -> int:
-    """List where a table breaks a schema: row numbers, never values; exit code 2 if it does."""
+    """Show each column and rule beside the table, by counts and row numbers, never values; exit code 2 if it breaks."""
+    from synthclin.preflight import survey
     from synthclin.schema import Schema
     from synthclin.tables import read_table
-    from synthclin.validation import check
 
-    findings = check(read_table(data), Schema.read(schema))
-    broken = any(finding.severity == "error" for finding in findings)
+    meaning = Schema.read(schema)
+    seen = survey(read_table(data, meaning, partial=True), meaning)
     if as_json:
-        show_json({"valid": not broken, "findings": [finding_record(finding) for finding in findings]})
-    elif findings:
-        rows = [[f.severity, f.where, f.what, f.remedy] for f in findings]
-        show_table(["severity", "where", "what", "remedy"], rows)
+        show_json(survey_record(seen))
     else:
-        show_text("the table satisfies its schema")
-    return WRONG_USE if broken else DONE
+        show_survey(seen)
+    return DONE if seen.valid else WRONG_USE
 
 
 @app.command()

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from synthclin import datasets, manifest
-from synthclin.audit import audit
+from synthclin.audit import audit, release_check
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
-from synthclin.errors import DataError
+from synthclin.errors import ConditionError, DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
-from synthclin.evaluation.privacy.copies import repeated
 from synthclin.files import staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
@@ -102,7 +101,7 @@ def run(
     Raises:
         DataError: the real table cannot be read or breaks its schema.
         OutputError: the folder cannot be written; known before training unless the disk fills up.
-        ConditionError: a cohort is out of the model's reach.
+        ConditionError: a cohort has too few real patients behind it, or is out of the model's reach.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
@@ -205,11 +204,21 @@ def _prepare(
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
-        if _held_by(train, cohort.holds(train), schema) < SMALL_CELL:
-            what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
-            remedy = "Widen it if the model cannot draw it."
-            tell(Finding(f"cohort {cohort.name!r}", what, remedy, severity="warning"))
+        _check_support(cohort, train, config, tell)
     return train, holdout
+
+
+def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
+    """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
+    where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
+    held = _held_by(train, cohort.holds(train), config.table_schema)
+    if held < least:
+        what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
+        remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
+        raise ConditionError(where, what, remedy)
+    if held < SMALL_CELL:
+        what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
+        tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
 
 
 def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
@@ -283,8 +292,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
     checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
-    same = repeated(schema, fitted.train, checked)
-    _tell_repeated(same, tell)
+    same = release_check(checked, fitted.train, schema, tell)
     with clock.stage("attack"):
         attacks = audit(
             fitted.model,
@@ -329,19 +337,11 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
     return _Made(report, tuple(facts), same)
 
 
-def _tell_repeated(counts: dict[str, int], tell: Callable[[Finding], None]) -> None:
-    """Tell which tables hold rows of single training patients."""
-    for name, count in counts.items():
-        if count:
-            what = f"{count:,} rows equal, in every column, the row of one training patient"
-            remedy = "Where few columns of few levels make a row this is chance; see `privacy.copies` in the report."
-            tell(Finding(f"table {name!r}", what, remedy, count=count, severity="warning"))
-
-
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
     """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
     held = cohort.holds(train)
     within, without = (_held_by(train, rows, schema) for rows in (held, ~held))
+    told = within >= SMALL_CELL and (without >= SMALL_CELL or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(
         name=cohort.name,
@@ -350,7 +350,8 @@ def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema
         mix=mix or None,
         # The mean of weights may exceed 1 by a rounding error.
         model=min(draw.probability, 1.0),
-        data=float(held.mean()) if within >= SMALL_CELL and (without >= SMALL_CELL or not without) else None,
+        data=float(held.mean()) if told else None,
+        patients=within if told else None,
         effective=draw.effective,
         drawn=draw.drawn,
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sdmetrics.single_table import DCROverfittingProtection
 
-from synthclin.audit import SHADOWS, audit
+from synthclin.audit import SHADOWS, audit, release_check
 from synthclin.cli import main
 from synthclin.errors import ModelFormatError
 from synthclin.evaluation.comparison import Comparison
@@ -20,6 +20,7 @@ from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.evaluation.privacy import ATTACKS
 from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.training import plan_for
+from synthclin.validation import Finding
 from tests.models.conftest import SCHEMA, ward
 
 ROWS = 200
@@ -159,3 +160,13 @@ def test_several_processes_train_no_shadow_models(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["run", "study.yaml", "--set", "privacy.audit=standard"]) == 2
     assert "privacy.audit" in capsys.readouterr().err
+
+
+def test_a_release_check_counts_and_leaves_nothing_out(sides):
+    train, holdout = sides
+    told: list[Finding] = []
+    tables = {"synthetic": train.head(7), "fresh": holdout}
+    assert release_check(tables, train, SCHEMA, told.append) == {"synthetic": 7, "fresh": 0}
+    assert [(finding.where, finding.count) for finding in told] == [("table 'synthetic'", 7)]
+    assert len(tables["synthetic"]) == 7
+    assert release_check({}, train, SCHEMA, told.append) == {}
