@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import synthclin
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import ConfigError
+from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.manners import assists, manners, teller, write_drawn
 from synthclin.results import (
     show_cohort,
     show_draw,
@@ -26,9 +27,7 @@ from synthclin.results import (
 from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
-    from synthclin.config import Config
     from synthclin.report import Report
-    from synthclin.validation import Finding
 
 # Commands import what they need themselves: `synthclin --help` does not wait for torch.
 # ruff: noqa: PLC0415
@@ -59,6 +58,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
 TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Escape = Annotated[
+    bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
@@ -91,14 +93,14 @@ def run(
     from synthclin.config import load
 
     study = load(config, overrides)
-    if not dry and _assists(study, resume):
+    if not dry and assists(study, resume):
         return DONE
-    with _manners(quiet):
+    with manners(quiet):
         if dry:
-            plan = pipeline.dry_run(study, tell=_teller(quiet))
+            plan = pipeline.dry_run(study, tell=teller(quiet))
             (show_json if as_json else show_plan)(plan)
             return DONE
-        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -123,7 +125,7 @@ def schema_infer(
     from synthclin.tables import read_table
 
     if output is not None:
-        _check_free(output, overwrite)
+        refuse_taken(output, overwrite)
     inferred = infer(read_table(data), declared_columns(declare))
     for name in inferred.left_out:
         warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
@@ -170,10 +172,10 @@ def fit(
     from synthclin.config import load
 
     study = load(config, overrides)
-    if _assists(study, resume):
+    if assists(study, resume):
         return DONE
-    with _manners(quiet):
-        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+    with manners(quiet):
+        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
     show_text(f"written to {output}/")
     return DONE
 
@@ -188,6 +190,7 @@ def sample(
         list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
@@ -197,19 +200,18 @@ def sample(
     from synthclin.config import parse_value
     from synthclin.documents import validate
     from synthclin.models import load
-    from synthclin.tables import write_table
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = parse_value(levels, f"--mix {column}")
     wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
-    with _manners(quiet):
+    with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.draw_)})
     else:
@@ -232,22 +234,23 @@ def impute(
         list[str], typer.Option("--column", metavar="COLUMN", help="Complete this one only; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
 ) -> int:
     """Complete the missing cells of a table by draws from a model folder, given the cells that each row has."""
     from synthclin.models import load
     from synthclin.models.imputation import stacked
-    from synthclin.tables import read_table, write_table
+    from synthclin.tables import read_table
 
-    _check_free(output, overwrite)
-    with _manners(quiet):
+    refuse_taken(output, overwrite)
+    with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
             read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
         )
     table = tables[0] if draws is None else stacked(tables)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
@@ -276,8 +279,8 @@ def evaluate(
     for gate in gates or ():
         parse_gate(gate)
     if output is not None:
-        _check_free(output, overwrite)
-    with _manners(quiet):
+        refuse_taken(output, overwrite)
+    with manners(quiet):
         report = reports.evaluate(
             read_table(synthetic, meaning),
             train=read_table(train, meaning),
@@ -303,7 +306,7 @@ def render(
     """Render a report.json as a page."""
     from synthclin.report import Report
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     Report.read(source).save(output)
     show_text(f"written to {output}")
     return DONE
@@ -331,6 +334,28 @@ def verify(
     return FAILED if outcome.problems else _exit_code(outcome.report)
 
 
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="A finished run, or the model inside one.")],
+    output: Output,
+    for_sharing: Annotated[bool, typer.Option("--for-sharing", help="Strip it, check it, write a model card.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--override", metavar="REASON", help="Share it although its attack misses the limit.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Copy the model of a run, to hand it out; exit code 3 if attacks on it miss their limit."""
+    from synthclin.sharing import CARD
+    from synthclin.sharing import export as share
+
+    if not for_sharing:
+        raise ConfigError("export", "it is not said what for", "Add --for-sharing, or copy the model folder.")
+    done = share(source, output, reason=reason, overwrite=overwrite)
+    show_text(f"{done.verdict.status}  {done.verdict.gate.text}{', overridden' if done.overridden else ''}")
+    show_text(f"written to {output}/; it derives from personal data, read {CARD}")
+    return DONE
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
@@ -345,45 +370,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(
         lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
     )
-
-
-@contextmanager
-def _manners(quiet: bool) -> Iterator[None]:
-    """Keep progress off stderr where it is not wanted."""
-    from synthclin import progress
-
-    with progress.quiet() if quiet else ExitStack():
-        yield
-
-
-def _teller(quiet: bool) -> Callable[[Finding], None]:
-    def tell(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return tell
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuse an output file that is taken or has no folder, before any work is done."""
-    if path.exists() and not overwrite:
-        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
-
-
-def _assists(study: Config, resume: bool) -> bool:
-    """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
-    from synthclin import pipeline
-    from synthclin.models import parallel
-
-    if parallel.processes() > 1 and resume:
-        raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
-    if parallel.first():
-        return False
-    with _manners(quiet=True):
-        pipeline.assist(study)
-    return True
 
 
 def _exit_code(report: Report) -> int:

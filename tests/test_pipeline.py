@@ -17,7 +17,7 @@ from synthclin import manifest, pipeline
 from synthclin.conditions import Cohort
 from synthclin.config import load
 from synthclin.errors import ConditionError, ModelFormatError, OutputError
-from synthclin.evaluation.names import SCORE_NAMES
+from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
 from synthclin.files import sha256
 from synthclin.models import Checkpoint, training
 from synthclin.models.sampling import CohortDraw
@@ -71,7 +71,7 @@ class TestRunFolder:
         assert set(record.files) == FILES - {"manifest.json"}
         assert all(sha256(finished.out / name) == digest for name, digest in record.files.items())
         assert record.rows == {"train": 120, "holdout": 40, "synthetic": 90, "cohorts/women": 20}
-        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "score", "report", "write"}
+        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "attack", "score", "report", "write"}
         assert record.device == "cpu"
         assert {"python", "synthclin", "torch", "numpy", "pandas", "scikit-learn"} <= set(record.versions)
         text = (finished.out / "manifest.json").read_text()
@@ -130,6 +130,7 @@ class TestCohorts:
 def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
     assert [name for name in names if name in SCORE_NAMES] == list(SCORE_NAMES)
+    assert [name for name in names if name in MODEL_SCORES] == list(MODEL_SCORES)
 
 
 class TestVerify:

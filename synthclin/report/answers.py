@@ -9,6 +9,7 @@ from synthclin.report.attacks import attack_figures
 from synthclin.report.charts import attack_roc, floor_ceiling
 from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.likeness import curve_table, statuses
+from synthclin.report.model_file import model_figures
 from synthclin.report.parts import CopyDetails, MembershipDetails, RuleDetails, UtilityDetails
 from synthclin.report.questions import asked, measure_name
 from synthclin.report.words import count, interval, number, plain, plural, share, signed
@@ -38,6 +39,7 @@ def privacy_section(report: Report, pictures: Pictures) -> Section:
     elif pictures.membership.roc:
         figures.append(_attack(attack, pictures))
     figures += attack_figures(report)
+    figures += model_figures(report)
     copied = report.find("privacy.copies")
     if copied is not None and not math.isnan(copied.value):
         figures.append(_copies(copied))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.figures import DataTable, Figure, Row
 from synthclin.report.parts import AttackDetails, LeakDetails
 from synthclin.report.questions import asked
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attack_figures"]
 
-_NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak"}
+_NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak", *MODEL_SCORES, *SHADOW_SCORES}
 _NONE = "\u2013"
 
 

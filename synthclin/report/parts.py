@@ -148,7 +148,7 @@ class AttackDetails(_Open):
 
 
 class MembershipDetails(AttackDetails):
-    """Behind `privacy.membership`."""
+    """Behind `privacy.membership` and the attacks on the model."""
 
     tpr_at_1_percent: Share | None = None
     tpr_at_10_percent: Share | None = None
@@ -360,6 +360,9 @@ _BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.missingness": MissingDetails,
     "privacy.copies": CopyDetails,
     "privacy.membership": MembershipDetails,
+    "privacy.model_membership": MembershipDetails,
+    "privacy.shadow_model": MembershipDetails,
+    "privacy.shadow_table": MembershipDetails,
     "privacy.smallest_leak": LeakDetails,
     "validity.rules": RuleDetails,
 }

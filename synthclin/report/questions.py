@@ -221,6 +221,7 @@ _SINGLE = (
 _SHARED = {
     "privacy.recognition": "privacy.membership",
     "privacy.relative_f1": "privacy.membership",
+    "privacy.shadow_table": "privacy.membership",
     "privacy.identity_disclosure": "privacy.attribute_inference",
     "privacy.disclosive_keys": "privacy.attribute_inference",
     "privacy.linkability": "privacy.singling_out",
@@ -254,6 +255,11 @@ _QUESTIONS = {
             score, "Of one patient who was in and one who was not, it finds the right one in {}"
         ),
     ),
+    "privacy.model_membership": _attack(
+        "Likelihood under the model", "AUC, 0.5 is a coin toss", _WHO, "Who holds the model file learns who took part."
+    ),
+    "privacy.shadow_table": _attack("Shadow models, by table", "AUC, 0.5 is a coin toss", _WHO, "Rare patients show."),
+    "privacy.shadow_model": _attack("Shadow models, by model", "AUC, 0.5 is a coin toss", _WHO, "Rare patients show."),
     "privacy.recognition": _attack(
         "Recognition",
         "share recognised at 1 % false alarms",
