@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.attacks import attack_figures
 from synthclin.report.charts import attack_roc, floor_ceiling
+from synthclin.report.clinical_details import UtilityDetails
+from synthclin.report.details import CopyDetails, MembershipDetails, RuleDetails
 from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.likeness import curve_table, statuses
-from synthclin.report.parts import CopyDetails, MembershipDetails, RuleDetails, UtilityDetails
 from synthclin.report.questions import asked, measure_name
 from synthclin.report.words import count, interval, number, plain, plural, share, signed
 

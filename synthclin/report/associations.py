@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts import heat_map
+from synthclin.report.details import AssociationDetails
 from synthclin.report.figures import DataTable, Figure, Panel, Row
-from synthclin.report.parts import AssociationDetails
 from synthclin.report.words import number, plain, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from synthclin.report.parts import Change, Pictures
+    from synthclin.report.details import Change
+    from synthclin.report.parts import Pictures
     from synthclin.report.report import Report
 
 __all__ = ["associations_figure"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.report.details import AttackDetails, LeakDetails
 from synthclin.report.figures import DataTable, Figure, Row
-from synthclin.report.parts import AttackDetails, LeakDetails
 from synthclin.report.questions import asked
 from synthclin.report.words import interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
-    from synthclin.report.parts import Rate, Risk
+    from synthclin.report.details import Rate, Risk
     from synthclin.report.report import Report
 
 __all__ = ["attack_figures"]

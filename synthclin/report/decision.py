@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from synthclin.report.charts import GateScale, gate_bar
-from synthclin.report.parts import AssociationDetails, MarginalDetails, MembershipDetails
+from synthclin.report.details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.questions import answers, asked
 from synthclin.report.record import Provenance
 from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, typeset

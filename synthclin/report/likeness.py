@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.associations import associations_figure
 from synthclin.report.charts import floor_ceiling, roc, small_bar
+from synthclin.report.details import DetectionDetails, MarginalDetails, MissingDetails
 from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.marginals import MEASURES, marginals_figure
-from synthclin.report.parts import DetectionDetails, MarginalDetails, MissingDetails
 from synthclin.report.questions import asked, worst
 from synthclin.report.words import count, interval, listed, number, plain, plural, share, signed
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.evaluation.score import Score
-    from synthclin.report.parts import ColumnAgreement, Pictures
+    from synthclin.report.details import ColumnAgreement
+    from synthclin.report.parts import Pictures
     from synthclin.report.report import Report
 
 __all__ = ["curve_table", "detection_section", "fidelity_section", "statuses"]

@@ -14,7 +14,7 @@ from synthclin.report.words import count, number, plain, sensible, share, unit_n
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.report.parts import ColumnAgreement
+    from synthclin.report.details import ColumnAgreement
     from synthclin.report.parts import Panel as Histogram
 
 __all__ = ["MEASURES", "marginals_figure"]

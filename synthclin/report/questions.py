@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from synthclin.report.parts import AttackDetails, CopyDetails, MarginalDetails, RuleDetails, UtilityDetails
+from synthclin.report.clinical_details import UtilityDetails
+from synthclin.report.details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
 from synthclin.report.words import interval, number, percent, plain, share
 
 if TYPE_CHECKING:

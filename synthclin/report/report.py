@@ -14,7 +14,8 @@ from synthclin.errors import ConfigError, GateError
 from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
 from synthclin.evaluation.score import Score
 from synthclin.files import write_atomic
-from synthclin.report.parts import Pictures, details_of
+from synthclin.report.details import details_of
+from synthclin.report.parts import Pictures
 from synthclin.report.record import SCHEMA_VERSION, ReportRecord
 from synthclin.report.words import interval, number
 
