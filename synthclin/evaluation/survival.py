@@ -44,7 +44,8 @@ def _steps(followed: Followed, until: float) -> _Steps:
     at = np.unique(times[events & (times <= until)])
     risk = _at_risk(times, at)
     deaths = np.array([(events & (times == t)).sum() for t in at], dtype=np.int64)
-    return _Steps(at, risk, deaths, np.cumprod(1 - deaths / np.maximum(risk, 1)))
+    survival: NDArray[np.float64] = np.cumprod(1 - deaths / np.maximum(risk, 1))
+    return _Steps(at, risk, deaths, survival)
 
 
 def _at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts import small_bar
+from synthclin.report.decision import not_measured
 from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.questions import asked
 from synthclin.report.record import Provenance
@@ -162,7 +163,7 @@ def limits_section(report: Report) -> Section:
     rows = [
         Row(
             "Not measured",
-            ("Attacks that train models of their own, likeness in subgroups, survival, effect estimates.",),
+            (f"{listed(not_measured(report))}.".capitalize(),),
         ),
         Row(
             "Attacks",

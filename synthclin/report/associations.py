@@ -38,14 +38,18 @@ def associations_figure(report: Report, pictures: Pictures) -> Figure | None:
 
     listing = "The largest changes are listed beside it."
     panels = (
-        Panel("Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing)),
+        Panel(
+            "Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing), room="map"
+        ),
         Panel(
             "Synthetic",
             heat_map("Synthetic: associations of pairs of columns", labels, lower(synthetic), "synthetic", listing),
+            room="map",
         ),
         Panel(
             "Difference",
             heat_map("Difference of associations", labels, lower(gaps), "difference", listing),
+            room="map",
             keys=(("hr", "weaker in synthetic"), ("hs", "stronger in synthetic")),
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from synthclin.report.clinical_details import UtilityDetails
+from synthclin.report.clinical_details import AnalysisDetails, UtilityDetails
 from synthclin.report.details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
 from synthclin.report.words import interval, number, percent, plain, share
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Question", "answers", "asked", "measure_name", "worst"]
 
+_GROUPS = ("inference", "utility")  # of which all scores together answer one question
 _SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
 
 
@@ -83,16 +84,19 @@ def asked(name: str) -> Question:
     """
     if name.startswith("utility."):
         return _utility(plain(name.removeprefix("utility."), 40))
+    if name.startswith("inference."):
+        return _inference(plain(name.removeprefix("inference."), 40))
     if name in _QUESTIONS:
         return _QUESTIONS[name]
-    told = plain(name, 40)
+    told, unit = _NAMES.get(name, (plain(name, 40), plain(name, 40)))
+    said = told[:1].lower() + told[1:] if name in _NAMES else told
     return Question(
-        section="utility" if name.startswith(("inference.", "calibration.", "importance.")) else "fidelity",
+        section=_SECTIONS.get(name.partition(".")[0], "fidelity"),
         name=told,
-        unit=told,
+        unit=unit,
         ideal=1.0,
-        trouble=f"{told} misses its limit",
-        doubt=f"{told} may miss its limit",
+        trouble=f"{said} misses its limit",
+        doubt=f"{said} may miss its limit",
         advice="See its note.",
     )
 
@@ -112,11 +116,12 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
     asked_by: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         name = verdict.gate.score
-        asked_by.setdefault("utility" if name.startswith("utility.") else _SHARED.get(name, name), []).append(verdict)
+        group = name.partition(".")[0]
+        asked_by.setdefault(group if group in _GROUPS else _SHARED.get(name, name), []).append(verdict)
 
     def place(question: str) -> float:
-        if question == "utility":
-            return names.index("validity.rules") - 0.5
+        if question in _GROUPS:
+            return names.index("validity.rules") - 1 / (2 + _GROUPS.index(question))
         return names.index(question) if question in names else len(names)
 
     told = []
@@ -127,8 +132,8 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
 
 
 def _badness(verdict: Verdict) -> tuple[int, float]:
-    """Rank verdicts, worst first: by status, then, of predictions, by what is lost."""
-    lost = verdict.gate.score.startswith("utility.") and isfinite(verdict.bound)
+    """Rank verdicts, worst first: by status, then, of predictions and analyses, by what is lost."""
+    lost = verdict.gate.score.partition(".")[0] in _GROUPS and isfinite(verdict.bound)
     return _SEVERITY.index(verdict.status), verdict.bound if lost else inf
 
 
@@ -206,6 +211,47 @@ def _utility(target: str) -> Question:
         kind="targets",
     )
 
+
+def _inference(analysis: str) -> Question:
+    kind, _, target = analysis.partition(".")
+    named = f"{kind} analysis of {target}"
+
+    def answer(score: Score) -> str:
+        terms = AnalysisDetails.model_validate(score.details).terms
+        turned = sum(term.sign_agrees is False for term in terms)
+        clear = sum(term.sign_agrees is not None for term in terms)
+        signs = f"{number(clear - turned, 0)} of {number(clear, 0)} clear effects keep their sign" if clear else ""
+        return f"Least alike: {named}{f'; {signs}' if signs else ''}."
+
+    return Question(
+        section="clinical",
+        name=f"{named[:1].upper()}{named[1:]}",
+        unit="overlap of 95\u00a0% intervals",
+        ideal=1.0,
+        trouble=f"the {named} gives other answers",
+        doubt=f"the {named} may give other answers",
+        advice="Do not read effects off this table without checking them on real rows.",
+        answer=answer,
+        title="Does it give the same clinical answers?",
+        kind="analyses",
+    )
+
+
+# Scores that no default gate judges: the measure, and what its number is.
+_NAMES = {
+    "fidelity.tails": ("Tails of numbers", "mean shift, in quartile ranges"),
+    "fidelity.heaping": ("Rounding of numbers", "mean difference between shares"),
+    "fidelity.rare_levels": ("Rare groups", "mean agreement of shares"),
+    "fidelity.triples": ("Three columns at a time", "mean agreement"),
+    "fidelity.associations": ("Associations", "mean change"),
+    "fidelity.unseen_pairs": ("Unseen pairs of levels", "share of rows"),
+    "fidelity.missing_dependence": ("What goes with missing cells", "mean change of correlations"),
+    "fidelity.propensity": ("Propensity (pMSE)", "mean squared distance from a guess"),
+    "fidelity.precision": ("Precision", "share of synthetic rows among real ones"),
+    "fidelity.recall": ("Recall", "share of real patients represented"),
+    "fidelity.logistic_detection": ("Linear detection", "the familiar figure, 1 is best"),
+}
+_SECTIONS = {"calibration": "utility", "importance": "utility", "subgroups": "subgroups"}
 
 # What several attacks answer together, each with what is wrong and what may be wrong.
 _WHO = ("Can someone tell who was in the training data?", "patients are recognisable", "patients may be recognisable")
