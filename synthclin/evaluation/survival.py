@@ -44,7 +44,7 @@ def _steps(followed: Followed, until: float) -> _Steps:
     at = np.unique(times[events & (times <= until)])
     risk = _at_risk(times, at)
     deaths = np.array([(events & (times == t)).sum() for t in at], dtype=np.int64)
-    survival: NDArray[np.float64] = np.cumprod(1 - deaths / np.maximum(risk, 1))
+    survival = np.cumprod(1 - deaths / np.maximum(risk, 1)).astype(np.float64)
     return _Steps(at, risk, deaths, survival)
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Decision", "decision", "not_measured"]
 
+_BANNERS = {
+    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "shareable": "Counts below 11 patients are suppressed, other figures of real patients are coarse.",
+}
 _LOST = -0.10  # a change of an association worth a line on page one
 _MOST_LIMITS = 5
 _STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
@@ -70,6 +74,7 @@ class Decision:
     """Page one."""
 
     edition: str
+    banner: str
     privacy: str
     title: str
     sentence: Markup
@@ -91,6 +96,7 @@ def decision(report: Report) -> Decision:
     tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
     return Decision(
         edition=report.edition,
+        banner=_BANNERS[report.edition],
         privacy="Neither this report nor the data are differentially private."
         if facts.dp is None
         else "This report is not differentially private.",

@@ -84,7 +84,7 @@ class ReportRecord(_Closed):
     """The whole file."""
 
     schema_version: Literal[1]
-    edition: Literal["internal"]
+    edition: Literal["internal", "shareable"]
     scores: list[ScoreRecord]
     gates: list[GateRecord]
     sections: dict[StrictStr, Any]

@@ -36,7 +36,7 @@ class Report:
         verdicts: what became of each gate.
         sections: plain data for the pictures; see `synthclin.evaluation.sections`.
         provenance: where the figures come from; see `synthclin.report.record.Provenance`.
-        edition: ``internal``, for the custodian of the data.
+        edition: ``internal``, for the custodian of the data, or ``shareable``; see `shareable`.
 
     Example:
         >>> report = Report(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -48,7 +48,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     sections: dict[str, Any]
     provenance: dict[str, Any]
-    edition: Literal["internal"] = "internal"
+    edition: Literal["internal", "shareable"] = "internal"
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`; raises KeyError where there is none."""
@@ -134,6 +134,17 @@ class Report:
             )
         columns = ["score", "value", "low", "high", "better", "floor", "ceiling", "n", "gate", "status", "note"]
         return pd.DataFrame(rows, columns=columns).set_index("score")
+
+    def shareable(self) -> Report:
+        """Return the edition that may leave the custodian: see `synthclin.report.shareable`.
+
+        Example:
+            >>> Report((), (), {}, {"name": "toy"}).shareable().edition
+            'shareable'
+        """
+        from synthclin.report.shareable import shareable  # noqa: PLC0415 (it needs this class)
+
+        return shareable(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the words of JSON; a number that is not known is None."""

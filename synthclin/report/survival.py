@@ -119,7 +119,7 @@ def _at_risk(arm: Arm, across: Axis) -> list[Markup]:
         y = _HIGH + 47 + 15 * row
         parts.append(svg.text(0, y, "syn." if row else "real", anchor="end", dx=-8, class_=class_))
         for time in across.ticks:
-            place = min(range(len(arm.times)), key=lambda k, time=time: abs(arm.times[k] - time))
+            place = min((abs(at - time), k) for k, at in enumerate(arm.times))[1]
             left = count(curve.at_risk[place]) if place < len(curve.at_risk) else count(1)
             parts.append(svg.text(across.place(time), y, left, anchor=_anchor(across.place(time)), class_=class_))
     parts += [
