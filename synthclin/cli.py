@@ -313,6 +313,28 @@ def render(
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders or report.json files; or a folder of runs.")
+    ],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> int:
+    """Set runs side by side on a page of static tables; more than six, or a folder of runs, become an index."""
+    from synthclin.files import write_atomic
+    from synthclin.report.compare import MOST_SIDE_BY_SIDE, index
+    from synthclin.report.compare import compare as side_by_side
+    from synthclin.runs import find_reports
+
+    _check_free(output, overwrite)
+    found = find_reports(runs)
+    page = index(found) if len(found) > MOST_SIDE_BY_SIDE or len(runs) == 1 else side_by_side(found)
+    write_atomic(output, page, overwrite=overwrite)
+    show_text(f"{len(found)} runs written to {output}")
+    return DONE
+
+
+@app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The folder of a finished run.")],
     as_json: AsJson = False,

@@ -16,6 +16,8 @@ from synthclin.report.clinical_details import (
 from synthclin.report.parts import Count, Finite, Open, Pair, Planted, Share, Tie
 
 __all__ = [
+    "DETAILS_BY_GROUP",
+    "DETAILS_BY_NAME",
     "Agreement",
     "AssociationDetails",
     "AttackDetails",
@@ -262,7 +264,7 @@ class DependenceDetails(Open):
     ties: list[MissingTie] = Field(default_factory=list)
 
 
-_BY_NAME: dict[str, type[BaseModel]] = {
+DETAILS_BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.associations": AssociationDetails,
     "fidelity.detection": DetectionDetails,
     "fidelity.heaping": ColumnDetails,
@@ -279,7 +281,7 @@ _BY_NAME: dict[str, type[BaseModel]] = {
     "privacy.smallest_leak": LeakDetails,
     "validity.rules": RuleDetails,
 }
-_BY_GROUP: dict[str, type[BaseModel]] = {
+DETAILS_BY_GROUP: dict[str, type[BaseModel]] = {
     "calibration": CalibrationDetails,
     "importance": ImportanceDetails,
     "inference": AnalysisDetails,
@@ -291,4 +293,4 @@ _BY_GROUP: dict[str, type[BaseModel]] = {
 
 def details_of(name: str) -> type[BaseModel] | None:
     """Return the type of what stands behind the score `name`, or None where a page draws nothing of it."""
-    return _BY_NAME.get(name, _BY_GROUP.get(name.partition(".")[0]))
+    return DETAILS_BY_NAME.get(name, DETAILS_BY_GROUP.get(name.partition(".")[0]))

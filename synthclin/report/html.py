@@ -26,23 +26,21 @@ if TYPE_CHECKING:
     from synthclin.report.figures import Section
     from synthclin.report.report import Report
 
-__all__ = ["render"]
+__all__ = ["page", "render"]
 
 
 def render(report: Report) -> str:
-    """Return the page. All text of the report is escaped; the style is allowed by its hash alone."""
+    """Return the page of a report."""
+    sections = tuple(section for section in _sections(report) if section is not None)
+    return page("report.html", page=decision(report), sections=sections)
+
+
+def page(template: str, **context: object) -> str:
+    """Return a page. All text that comes with it is escaped; the style is allowed by its hash alone."""
     style = _style()
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            style=Markup(style),  # noqa: S704 (our own style sheet)
-            style_hash=f"sha256-{digest}",
-            page=decision(report),
-            sections=tuple(section for section in _sections(report) if section is not None),
-        )
-    )
+    shown = Markup(style)  # noqa: S704 (our own style sheet)
+    return _environment().get_template(template).render(style=shown, style_hash=f"sha256-{digest}", **context)
 
 
 def _sections(report: Report) -> Iterator[Section | None]:

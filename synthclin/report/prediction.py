@@ -11,7 +11,8 @@ from synthclin.report.clinical_details import CalibrationDetails, ImportanceDeta
 from synthclin.report.curves import calibration_lines
 from synthclin.report.figures import DataTable, Figure, Panel, Row, Section, StripRow
 from synthclin.report.likeness import statuses
-from synthclin.report.questions import asked, measure_name
+from synthclin.report.measures import measure_name
+from synthclin.report.questions import asked
 from synthclin.report.strips import Mark, marks_row
 from synthclin.report.words import interval, number, plain, share, signed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -159,6 +160,15 @@ class Report:
         written: dict[str, Any] = _known(document)
         return written
 
+    def to_json(self) -> str:
+        """Return the report as text for machines, with a checksum of its content.
+
+        `synthclin/report/report.schema.json` is its JSON Schema. The checksum shows a change by accident; against
+        forgery the manifest of the run must be kept elsewhere.
+        """
+        document = self.to_dict()
+        return dump_json(document | {"sha256": _checksum(document)})
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Report:
         """Return the report that `to_dict` wrote, after checking every part that a page draws.
@@ -203,32 +213,45 @@ class Report:
 
     @classmethod
     def read(cls, path: str | Path) -> Report:
-        """Return the report that a ``report.json`` holds; raises ConfigError where it is damaged."""
+        """Return the report that a ``report.json`` holds; raises ConfigError where it is damaged or was changed."""
         data = read_json(path, error=ConfigError)
         if not isinstance(data, dict):
             raise ConfigError(str(path), "not a report", "Give the report.json of a run.")
-        return cls.from_dict(data, str(path))
+        report = cls.from_dict(data, str(path))
+        stamp = data.pop("sha256", None)
+        if stamp is not None and stamp != _checksum(data):
+            raise ConfigError(str(path), "it was changed after it was written", "Use the file that the run wrote.")
+        return report
 
     def save(self, path: str | Path) -> None:
-        """Write the report as a page (``.html``) or for machines (``.json``), readable by its owner alone.
+        """Write the report as a page (``.html``), for machines (``.json``) or in short (``.md``), for its owner alone.
 
         Raises:
             ConfigError: the name ends otherwise.
             OutputError: the file cannot be written; nothing is left behind.
         """
+        from synthclin.report.summary import summary  # noqa: PLC0415 (it needs this class)
+
         suffix = Path(path).suffix.lower()
         if suffix == ".json":
-            write_atomic(path, dump_json(self.to_dict()))
+            write_atomic(path, self.to_json())
+        elif suffix == ".md":
+            write_atomic(path, summary(self))
         elif suffix in {".html", ".htm"}:
             write_atomic(path, self.to_html())
         else:
-            raise ConfigError(str(path), "a report is written as .html or .json", "Choose a name that ends so.")
+            raise ConfigError(str(path), "a report is written as .html, .json or .md", "Choose a name that ends so.")
 
     def to_html(self) -> str:
         """Return the report as one page that needs no script, network or other file."""
         from synthclin.report.html import render  # noqa: PLC0415 (jinja2 is only needed for pages)
 
         return render(self)
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the document as it is written."""
+    return hashlib.sha256(dump_json(document).encode()).hexdigest()
 
 
 def _gate_record(verdict: Verdict) -> dict[str, Any]:

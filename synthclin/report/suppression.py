@@ -21,7 +21,7 @@ def hidden(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | N
 
     Example:
         >>> hidden([300, 4, 80, 12], [310, 5, 60, 15])
-        [300, None, 80, None]
+        [300, None, None, None]
         >>> hidden([300, 80, 0], [310, 60, 2])
         [300, 80, 0]
     """
