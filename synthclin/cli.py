@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +52,7 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study
 TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
+Edition = Literal["internal", "shareable"]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
 
@@ -301,13 +302,15 @@ def evaluate(
 def render(
     source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
     output: Output,
+    edition: Annotated[Edition, typer.Option(help="Which edition to write.")] = "internal",
     overwrite: Overwrite = False,
 ) -> int:
-    """Render a report.json as a page."""
+    """Render a report.json as a page, or write its shareable edition; no data are needed."""
     from synthclin.report import Report
 
     _check_free(output, overwrite)
-    Report.read(source).save(output)
+    report = Report.read(source)
+    (report.shareable() if edition == "shareable" else report).save(output)
     show_text(f"written to {output}")
     return DONE
 

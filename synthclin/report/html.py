@@ -14,6 +14,7 @@ from synthclin.report.answers import privacy_section, rules_section
 from synthclin.report.appendix import limits_section, methods_section, source_section
 from synthclin.report.clinical import clinical_section
 from synthclin.report.cohorts import cohorts_section
+from synthclin.report.context import context_section
 from synthclin.report.decision import decision
 from synthclin.report.likeness import detection_section, fidelity_section
 from synthclin.report.parts import Pictures
@@ -46,6 +47,7 @@ def page(template: str, **context: object) -> str:
 def _sections(report: Report) -> Iterator[Section | None]:
     """Yield the sections in the order of the page, None for one that has nothing to say."""
     pictures = Pictures.model_validate(report.sections)
+    yield context_section(report)
     yield source_section(report, pictures)
     yield privacy_section(report, pictures)
     yield fidelity_section(report, pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from math import exp
 from xml.etree import ElementTree as ET
 
@@ -18,7 +19,7 @@ from synthclin.report.curves import calibration_lines, spike_curve
 from synthclin.report.strips import Mark, marks_row
 from synthclin.report.subgroups import served
 from synthclin.report.survival import kaplan_meier
-from tests.report.conftest import example, made
+from tests.report.conftest import blocks, example, made, panels
 from tests.report.study import arms, extra, study, term
 from tests.report.test_html import HOSTILE, Page
 
@@ -148,3 +149,24 @@ def test_curves_say_their_values_in_words() -> None:
 def test_an_axis_places_its_ends() -> None:
     assert Axis(0.0, 10.0).place(-5.0) == 0.0
     assert Axis(0.1, 10.0, log=True).place(1.0) == pytest.approx(0.5)
+
+
+def test_fifty_columns_render_fast_and_small() -> None:
+    names = [f"column {i}" for i in range(50)]
+    marginals = [panel for name in names[::2] for panel in panels(name, f"{name} b")]
+    wide = next(panel for panel in marginals if panel["kind"] == "line")
+    wide |= {"edges": [float(i) for i in range(30)], "real": [20] * 31, "synthetic": [20] * 31}
+    matrix = [[1.0 if i == j else round((i * j % 19) / 20, 2) for j in range(50)] for i in range(50)]
+    report = study(
+        sections=study().sections
+        | {
+            "marginals": marginals,
+            "table_one": [block for name in names for block in blocks(name, f"{name} b")],
+            "pairs": {"columns": names, "real": matrix, "synthetic": matrix[::-1]},
+        }
+    )
+    report.to_html()
+    start = time.perf_counter()
+    html = report.to_html()
+    assert time.perf_counter() - start < 3
+    assert len(html.encode()) < 3_000_000
