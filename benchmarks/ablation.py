@@ -16,15 +16,14 @@ import quality
 from synthclin.models import gan
 from synthclin.models.training import plan_for
 
-OFF = {"decay": 1e-4, "polish": 0, "refinement": 0, "ridges": 0, "calibrated": False}
+OFF = {"decay": 1e-4, "ridges": 0, "calibrated": False, "adversarial": 0}
 
 # Each line adds one part to the line before; the last one is the default.
 STEPS = {
     "warm-up alone": set(),
     "+ weight decay": {"decay"},
-    "+ polish": {"decay", "polish"},
-    "+ ridges": {"decay", "polish", "ridges"},
-    "+ calibration": {"decay", "polish", "ridges", "calibrated"},
+    "+ ridges": {"decay", "ridges"},
+    "+ calibration": {"decay", "ridges", "calibrated"},
     "+ adversarial": set(OFF),
 }
 
@@ -50,7 +49,7 @@ def main() -> None:
 
 def _reduced(parts: set[str]) -> object:
     left_out = {name: value for name, value in OFF.items() if name not in parts}
-    return lambda rows, effort: dataclasses.replace(plan_for(rows, effort), **left_out)
+    return lambda *size: dataclasses.replace(plan_for(*size), **left_out)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def teach(network: MaskedGenerator, noise: Tensor) -> tuple[Tensor, Tensor]:
     for t in range(len(network.columns)):
         laws.append(state.logits(t, len(noise)).softmax(1))
         codes.append(inverse(laws[-1], noise[:, t]))
-        state.push(t, functional.embedding(codes[-1], state.embedding_table(t)))
+        state.push(t, codes[-1])
     return torch.stack(codes, 1), torch.cat(laws, 1)
 
 

@@ -19,6 +19,7 @@ from synthclin.terminal import show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
     from synthclin.columns import AnyColumn
+    from synthclin.config import Config
     from synthclin.report import Report
     from synthclin.validation import Finding
 
@@ -84,6 +85,8 @@ def run(
     from synthclin.config import load
 
     study = load(config, overrides)
+    if not dry and _assists(study, resume):
+        return DONE
     with _manners(quiet):
         if dry:
             plan = pipeline.dry_run(study, tell=_teller(quiet))
@@ -176,6 +179,8 @@ def fit(
     from synthclin.config import load
 
     study = load(config, overrides)
+    if _assists(study, resume):
+        return DONE
     with _manners(quiet):
         pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
     show_text(f"written to {output}/")
@@ -398,6 +403,20 @@ def _check_free(path: Path, overwrite: bool) -> None:
         raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
     if not path.parent.is_dir():
         raise OutputError(str(path), "its folder is not there", "Create the folder first.")
+
+
+def _assists(study: Config, resume: bool) -> bool:
+    """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
+    from synthclin import pipeline
+    from synthclin.models import parallel
+
+    if parallel.processes() > 1 and resume:
+        raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
+    if parallel.first():
+        return False
+    with _manners(quiet=True):
+        pipeline.assist(study)
+    return True
 
 
 def _exit_code(report: Report) -> int:

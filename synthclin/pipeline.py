@@ -125,6 +125,13 @@ def fit(
     return fitted
 
 
+def assist(config: Config) -> None:
+    """Train the model of `config` beside the process that runs it, and write nothing (see `models.parallel`)."""
+    clock = manifest.Clock()
+    train, holdout = _prepare(config, clock, _silent)
+    _learn(config, train, holdout, clock)
+
+
 def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dict[str, Any]:
     """Return the plan of a run as plain data, without training and without writing.
 
@@ -220,7 +227,11 @@ def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None
 
 
 def _learn(
-    config: Config, train: pd.DataFrame, holdout: pd.DataFrame, clock: manifest.Clock, checkpoint: Checkpoint
+    config: Config,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    clock: manifest.Clock,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     family = MODELS[config.model.type]
     model = family(

@@ -1,47 +1,211 @@
-"""Adversarial refinement: the generator against a critic, kept only where it does no harm."""
+"""The adversarial game: every cell of a row against a drawn one that shares all cells before it."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from statistics import fmean
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from synthclin.models.drawing import draw
-from synthclin.models.features import code_features, is_smooth
-from synthclin.models.networks import Critic, MaskedGenerator
-from synthclin.models.objectives import negative_log_likelihood, relativistic_loss, zero_centred_penalty
-from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
-from synthclin.models.standing import Standing, standing
+from synthclin.models.networks import CodeTables, MaskedGenerator
+from synthclin.models.objectives import expected_relativistic_loss
+from synthclin.models.parallel import share
+from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend
+from synthclin.models.standing import Standing, quick_detection, standing, validation_nats
 from synthclin.progress import Step
-from synthclin.seeds import torch_generator
+from synthclin.seeds import stream_seed
 
-__all__ = ["Refinement", "Refining"]
+__all__ = ["Contending", "Refinement", "Refining", "cell_critic", "leads"]
 
-CRITIC_WARM_UP = 200
-CRITIC_STEPS = 2
-POOL_EVERY = 10
-PENALTY_EVERY = 4
-PENALTY = 0.5
-WEIGHT = 3.0
-CONDITIONED = 0.3
+RATE = 2e-3
+"""Of critics and of a generator that starts untrained; twice as much is there sooner and remembers more of the rows."""
+REFINING_RATE = 3e-4
+"""Of a generator that likelihood has brought near."""
+PENALTY = 4.0
+"""Gamma of R1 and R2. With a tenth of it the critic remembers the rows, and the generator after it."""
+ALONE = 100
+"""Steps in which critics learn what a trained generator lacks before it listens to them."""
+LOOK_EVERY = 50
+LOOKS = 3
+"""One look at few rows is noise: what counts is their mean."""
 LIKELIHOOD_SLACK = 0.1
 """Nats by which refined weights may be less likely on validation rows."""
-WATCHED = 256
-"""Validation rows on which the critic is measured; with as many drawn ones they make 65,536 pairs."""
+
+
+def cell_critic(network: MaskedGenerator, codes: Tensor) -> MaskedGenerator:
+    """Return a critic of single cells, untrained: what `network` gives as logits, it gives as scores.
+
+    One pass scores every code of every column beside the columns before it, so each column has a critic of its own
+    that knows the condition.
+    """
+    frequencies = [
+        torch.bincount(codes[:, t], minlength=column.cardinality).float().cpu()
+        for t, column in enumerate(network.columns)
+    ]
+    width = network.enter.out_features
+    critic = MaskedGenerator(network.columns, frequencies, (), width, len(network.blocks), dropout=0.2)
+    critic.to(codes.device)
+    for table in _tables(critic):
+        # A critic that began at the marginals would reward what is frequent, not what is lacking.
+        table.bias.requires_grad_(False).zero_()
+        if table.basis is not None:
+            # The penalties hold the tilt, not a basis that could grow in its place.
+            table.basis.requires_grad_(False)
+    return critic
+
+
+def leads(critic: MaskedGenerator, codes: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, per group of columns, by how much the real cells outscore each code, and the critic's tilts.
+
+    **Shape:** codes (rows, columns) -> (members, rows, codes), (members, rows, width).
+    """
+    for table, tilt in zip(_tables(critic), critic.tilts(codes), strict=True):
+        scores = table.logits(tilt)
+        yield scores.gather(2, codes[:, table.index].T.unsqueeze(2)) - scores, tilt
+
+
+def _tables(network: MaskedGenerator) -> list[CodeTables]:
+    return cast("list[CodeTables]", list(network.tables))
+
+
+class _Game(Phase):
+    """The generator against critics; no likelihood enters a loss.
+
+    A real cell and a drawn one are judged side by side under the same condition, the real cells before them
+    (relativistic pairing). A code is one of few, so both losses are taken in expectation over the drawn cell, exactly:
+    nothing is estimated through a hard choice, which is what holds adversarial training on codes back elsewhere. A
+    critic is linear in the basis of the cell that it judges; R1 and R2, the squared slopes at the real and at the drawn
+    cell, are both the squared length of its tilt.
+    """
+
+    learners: ClassVar = ("game", "optimizer", "schedule", "average")
+
+    def __init__(self, setting: Setting, steps: int, *, critics: int, rate: float, alone: int, memory: float) -> None:
+        """Set the game up.
+
+        Arguments:
+            setting: what every phase works on.
+            steps: of the generator.
+            critics: 1, or 2 that are cross-fitted: each learns from half of the rows and judges in the other half, so
+                that the generator never hears from a critic that has seen the row.
+            rate: peak learning rate of the generator.
+            alone: steps of the critics before the first one of the generator.
+            memory: decay of the generator's moving average.
+        """
+        super().__init__(setting, alone + steps)
+        self.critics = [cell_critic(self.network, self.codes) for _ in range(critics)]
+        self.game = torch.nn.ModuleList([self.network, *self.critics])
+        groups = [{"params": self.network.parameters(), "lr": rate}]
+        groups += [{"params": critic.parameters(), "lr": RATE} for critic in self.critics]
+        self.optimizer = torch.optim.Adam(groups, RATE, betas=(0.0, 0.99))
+        shares: list[Callable[[int], float]] = [partial(_share, first=alone, last=self.total)]
+        shares += [partial(_share, last=self.total)] * critics
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, shares)
+        self.average = averaged(self.network, memory)
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Let all networks learn until the next look."""
+        steps = min(LOOK_EVERY, self.total - self.done)
+        for _ in range(steps):
+            self._contend()
+            tick(1)
+        self.done += steps
+        accuracy = self._critic_accuracy()
+        tick(0, note=f"critic right on {accuracy:.1%} of cells")
+        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
+        return {"critic_accuracy": round(accuracy, 4), "validation_nats": round(nats, 5)}
+
+    def _contend(self) -> None:
+        """Take one step of all networks on the same pairs; one after the other they took longer and were no better."""
+        self.game.train()
+        rows, parts = self._rows()
+        codes = self.codes[rows]
+        laws = [logits.softmax(dim=2) for logits in self.network(codes)]
+        losses = []
+        for critic, learnt, judged in zip(self.critics, parts, reversed(parts), strict=True):
+            for law, (lead, tilt) in zip(laws, leads(critic, codes), strict=True):
+                # Each loss holds the other network fast, so their sum has each one's own gradient.
+                losses.append(expected_relativistic_loss(lead[:, learnt], law[:, learnt].detach()))
+                losses.append(expected_relativistic_loss(-lead[:, judged].detach(), law[:, judged]))
+                losses.append(PENALTY * tilt[:, learnt].square().sum(dim=2).mean(dim=1).sum())
+        descend(self.optimizer, self.game, torch.stack(losses).sum())
+        self.schedule.step()
+        self.average.update_parameters(self.network)
+
+    def _rows(self) -> tuple[Tensor, Sequence[slice]]:
+        """Return rows of a batch, and which of them each critic learns from: of half k of the table those of k."""
+        count = len(self.critics)
+        shape, device = (count, max(1, self.batch // count)), self.codes.device
+        # Half k is every `count`-th row of the shuffled table from row k on; what is left over at the end sits out.
+        pick = torch.randint(len(self.codes) // count, shape, generator=self.generator, device=device)
+        rows = share((pick * count + torch.arange(count, device=device)[:, None]).T).T
+        each = rows.shape[1]
+        return rows.flatten(), [slice(k * each, (k + 1) * each) for k in range(count)]
+
+    def _critic_accuracy(self) -> float:
+        """Return the share of (validation cell, drawn cell) pairs in which a critic puts the real cell ahead."""
+        network = cast("MaskedGenerator", self.average.module)
+        self.game.eval()
+        network.eval()
+        right = []
+        with torch.no_grad():
+            laws = [logits.softmax(dim=2) for logits in network(self.held)]
+            for critic in self.critics:
+                for law, (lead, _) in zip(laws, leads(critic, self.held), strict=True):
+                    ahead = (lead > 0).float() + (lead == 0).float() / 2
+                    right.append((law * ahead).sum(dim=2).mean(dim=1).sum())
+        return float(torch.stack(right).sum()) / self.held.shape[1] / len(self.critics)
+
+
+class Contending(_Game):
+    """The game from untrained weights on. What is kept is what a fresh classifier tells least from rows set aside."""
+
+    name, stream, label = "adversarial", "adversarial", "contending"
+    facts: ClassVar = ("done", "best", "best_weights", "told")
+
+    def __init__(self, setting: Setting, steps: int) -> None:
+        super().__init__(setting, steps, critics=1, rate=RATE, alone=0, memory=0.99)
+        self.best = math.inf
+        self.told: list[float] = []
+
+    def begin(self) -> None:
+        """Take the untrained weights for the best so far."""
+        self.best_weights = copy.deepcopy(self.network.state_dict())
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Let both networks learn, and look whether the draws are harder to tell from real rows than before."""
+        figures = super().advance(tick)
+        network = cast("MaskedGenerator", self.average.module)
+        self.told.append(self._told(network) if len(self.held) >= DETECTABLE else figures["critic_accuracy"])
+        lately = fmean(self.told[-LOOKS:])
+        if len(self.told) <= LOOKS or lately < self.best:
+            self.best, self.best_weights = lately, copy.deepcopy(network.state_dict())
+        return figures
+
+    def _told(self, network: MaskedGenerator) -> float:
+        """Return a fresh classifier's AUC on rows set aside: the critic at hand has seen too much of the game."""
+        return fmean(quick_detection(network, self.held, stream_seed(self.seed, "look", k)) for k in range(3))
+
+    def conclude(self) -> Outcome:
+        """Leave the averaged weights whose draws were hardest to tell from rows set aside."""
+        self.network.load_state_dict(self.best_weights)
+        return Outcome(self.name, self._closing(validation_nats(self.network, self.held)))
 
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """What the adversarial phase did on rows that neither network was trained on.
+    """What the game did, after a warm-up, on rows that no network was trained on.
 
     Arguments:
         passed: whether the refined weights were kept.
-        nats_before: validation nats of the polished weights.
+        nats_before: validation nats of the weights of the warm-up.
         nats_after: validation nats of the refined weights.
         auc_before: a fresh classifier's AUC, drawn against validation rows, mean over three draws.
         auc_after: the same for the refined weights.
@@ -56,125 +220,28 @@ class Refinement:
     auc_error: float
 
 
-class _Pool:
-    """Drawn rows and the real partners whose prefix they share, as critic features; filled by `refresh`."""
+class Refining(_Game):
+    """The game after a warm-up, against cross-fitted critics, kept only where it does no harm."""
 
-    def __init__(self, network: MaskedGenerator, codes: Tensor, features: list[Tensor], rng: torch.Generator) -> None:
-        self.network, self.codes, self.features, self.rng = network, codes, features, rng
-        self.real = self.drawn = torch.empty(0)
-
-    def partners(self, rows: int) -> tuple[Tensor, int]:
-        """Return real rows and how many of their first columns the drawn partner takes over."""
-        real = self.codes[torch.randint(len(self.codes), (rows,), generator=self.rng, device=self.rng.device)]
-        chance = torch.rand(2, generator=self.rng, device=self.rng.device).tolist()
-        prefix = 1 + int(chance[1] * (self.codes.shape[1] - 1)) if chance[0] < CONDITIONED else 0
-        return real, min(prefix, self.codes.shape[1] - 1)
-
-    def hard_features(self, codes: Tensor) -> Tensor:
-        return torch.cat([table[codes[:, t]] for t, table in enumerate(self.features)], dim=1)
-
-    def refresh(self, rows: int = 1_024, parts: int = 4) -> None:
-        real, drawn = [], []
-        with torch.no_grad():
-            for _ in range(parts):
-                partner, prefix = self.partners(rows // parts)
-                fake = draw(self.network, len(partner), self.rng, given=partner, prefix=prefix)
-                real.append(self.hard_features(partner))
-                drawn.append(self.hard_features(fake.codes))
-        self.real, self.drawn = torch.cat(real), torch.cat(drawn)
-
-    def batch(self, rows: int) -> tuple[Tensor, Tensor]:
-        chosen = torch.randint(len(self.real), (rows,), generator=self.rng, device=self.rng.device)
-        return self.real[chosen], self.drawn[chosen]
-
-
-class Refining(Phase):
-    """The generator against a critic. Likelihood stays in its loss, so the critic can only add to what was learnt.
-
-    The critic learns alone first; then `POOL_EVERY` generator steps go by between two states, because rows drawn for
-    the critic live as long and need not be saved.
-    """
-
-    name, stream, label = "refinement", "adversarial", "refining"
-    learners: ClassVar = ("network", "critic", "judge", "learn", "average")
+    name, stream, label = "refinement", "refinement", "refining"
     facts: ClassVar = ("done", "before", "before_weights")
 
     def __init__(self, setting: Setting, steps: int) -> None:
-        super().__init__(setting, CRITIC_WARM_UP + steps)
-        device = self.codes.device
-        frequencies = [
-            torch.bincount(self.codes[:, t], minlength=column.cardinality).float()
-            for t, column in enumerate(self.network.columns)
-        ]
-        self.features = [
-            (
-                code_features(column, frequency.cpu(), knots=12) if is_smooth(column) else torch.eye(column.cardinality)
-            ).to(device)
-            for column, frequency in zip(self.network.columns, frequencies, strict=True)
-        ]
-        self.critic = Critic(sum(table.shape[1] for table in self.features)).to(device)
-        self.judge = torch.optim.AdamW(self.critic.parameters(), 5e-4, betas=(0.0, 0.99))
-        self.learn = torch.optim.AdamW(self.network.parameters(), 1e-4, betas=(0.0, 0.99))
-        self.average = averaged(self.network, 0.98)
-        self.pool = _Pool(self.network, self.codes, self.features, self.generator)
+        super().__init__(setting, steps, critics=2, rate=REFINING_RATE, alone=ALONE, memory=0.98)
 
     def begin(self) -> None:
         """Note how the weights stand that may have to come back."""
         self.before = dataclasses.asdict(standing(self.network, self.held, self.seed))
         self.before_weights = copy.deepcopy(self.network.state_dict())
 
-    def advance(self, tick: Step) -> dict[str, float]:
-        """Warm the critic up, or let the generator learn from it until the pool is stale."""
-        self.network.eval()  # dropout would be noise to the critic
-        self.pool.refresh()
-        if self.done < CRITIC_WARM_UP:
-            steps = CRITIC_WARM_UP
-            for i in range(steps):
-                _teach_critic(self.critic, self.judge, self.pool.batch(self.batch), penalise=i % PENALTY_EVERY == 0)
-                tick(1)
-        else:
-            steps = min(POOL_EVERY, self.total - self.done)
-            for i in range(self.done - CRITIC_WARM_UP, self.done - CRITIC_WARM_UP + steps):
-                for k in range(i * CRITIC_STEPS, (i + 1) * CRITIC_STEPS):
-                    _teach_critic(self.critic, self.judge, self.pool.batch(self.batch), penalise=k % PENALTY_EVERY == 0)
-                self._teach_generator()
-                tick(1)
-        self.done += steps
-        accuracy = self._critic_accuracy()
-        tick(0, note=f"critic right on {accuracy:.0%} of pairs")
-        return {"critic_accuracy": round(accuracy, 4)}
-
-    def _teach_generator(self) -> None:
-        partner, prefix = self.pool.partners(self.batch)
-        fake = draw(self.network, self.batch, self.generator, given=partner, prefix=prefix, temperature=1.0)
-        drawn = torch.cat([soft @ table for soft, table in zip(fake.soft, self.features, strict=True)], dim=1)
-        self.critic.eval()
-        real = self.critic(self.pool.hard_features(partner)).detach()
-        loss = WEIGHT * relativistic_loss(ahead=self.critic(drawn), behind=real)
-        rows = torch.randint(len(self.codes), (self.batch,), generator=self.generator, device=self.codes.device)
-        loss = loss + negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
-        descend(self.learn, self.network, loss)
-        self.average.update_parameters(self.network)
-
-    def _critic_accuracy(self) -> float:
-        """Return the share of (validation row, drawn row) pairs in which the critic puts the real row ahead."""
-        held = self.held[:WATCHED]
-        rng = torch_generator(self.seed, "critic accuracy", self.done, device=held.device)
-        self.critic.eval()
-        with torch.no_grad():
-            drawn = draw(self.network, len(held), rng).codes
-            real, fake = (self.critic(self.pool.hard_features(rows)) for rows in (held, drawn))
-        lead = real[:, None] - fake
-        return float((lead > 0).float().mean() + (lead == 0).float().mean() / 2)
-
     def conclude(self) -> Outcome:
-        """Leave the refined weights where rows that neither network learnt from say that they do no harm."""
+        """Leave the refined weights where rows that no network learnt from say that they do no harm."""
         before = Standing(**self.before)
         self.network.load_state_dict(self.average.module.state_dict())
         after = standing(self.network, self.held, self.seed)
         error = math.sqrt((before.variance + after.variance) / 2)
         passed = after.nats <= before.nats + LIKELIHOOD_SLACK and after.auc <= before.auc + error
-        passed = passed and int(self.average.n_averaged) > 0
+        passed = passed and self.done > ALONE
         if not passed:
             self.network.load_state_dict(self.before_weights)
         judged = Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
@@ -182,17 +249,9 @@ class Refining(Phase):
         return Outcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))
 
 
-def _teach_critic(
-    critic: Critic, optimizer: torch.optim.Optimizer, rows: tuple[Tensor, Tensor], penalise: bool
-) -> None:
-    critic.train()
-    real, drawn = (part.requires_grad_(penalise) for part in rows)
-    above, below = critic(real), critic(drawn)
-    loss = relativistic_loss(ahead=above, behind=below)
-    if penalise:
-        # The penalty runs every few steps, so it weighs as many times more when it does.
-        both = zero_centred_penalty(above, real) + zero_centred_penalty(below, drawn)
-        loss = loss + PENALTY_EVERY * PENALTY / 2 * both
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+def _share(step: int, *, last: int, first: int = 0) -> float:
+    """Return the share of the peak rate at a step: nothing before the first, a short rise, then a cosine."""
+    if step < first:
+        return 0.0
+    step, last = step - first, last - first
+    return min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / last))))

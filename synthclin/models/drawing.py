@@ -1,4 +1,4 @@
-"""Draw rows from a `MaskedGenerator`: hard codes for a user, straight-through codes for the critic."""
+"""Draw rows from a `MaskedGenerator`, column by column."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from synthclin.models.networks import MaskedGenerator
 
@@ -21,12 +20,10 @@ class Drawn:
     Arguments:
         codes: (rows, columns) int64.
         log_weight: (rows,) log-probability of what was imposed or known, given the columns before it.
-        soft: per column (rows, codes) straight-through one-hot rows; empty unless asked for.
     """
 
     codes: Tensor
     log_weight: Tensor
-    soft: tuple[Tensor, ...]
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
@@ -47,9 +44,6 @@ def draw(
     log_allowed: Mapping[int, Tensor] | None = None,
     closed: Mapping[int, Tensor] | None = None,
     known: Tensor | None = None,
-    given: Tensor | None = None,
-    prefix: int = 0,
-    temperature: float | None = None,
 ) -> Drawn:
     """Draw rows column by column, each column from its law given the columns before.
 
@@ -64,26 +58,16 @@ def draw(
         known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
             that agree in what is known representative of it. What every such row has in common, the cells before its
             first unknown one, is left out of the weight.
-        given: (rows, columns) codes of which the first `prefix` columns are taken as they are.
-        prefix: how many columns of `given` to take.
-        temperature: of the straight-through softmax; None draws hard codes only.
     """
     state = network.begin()
     log_weight = torch.zeros(rows, device=generator.device)
     begun = torch.zeros(rows, dtype=torch.bool, device=generator.device)
-    codes, soft = [], []
+    codes = []
     for t in range(len(network.columns)):
-        table = state.embedding_table(t)
-        if given is not None and t < prefix:
-            chosen = given[:, t]
-            embedding = functional.embedding(chosen, table)
-            if temperature is not None:
-                soft.append(functional.one_hot(chosen, table.shape[0]).to(table.dtype))
-        elif known is not None and bool((known[:, t] >= 0).all()):
+        if known is not None and bool((known[:, t] >= 0).all()):
             chosen = known[:, t]
             if bool(begun.any()):
                 log_weight = log_weight + _told(state.logits(t, rows), chosen).where(begun, 0)
-            embedding = functional.embedding(chosen, table)
         else:
             whole = logits = state.logits(t, rows)
             if closed is not None and t in closed:
@@ -92,20 +76,12 @@ def draw(
                 restricted = logits + log_allowed[t]
                 log_weight = log_weight + restricted.logsumexp(1) - logits.logsumexp(1)
                 logits = restricted
-            noisy = logits + _gumbel(logits.shape, generator)
-            chosen = noisy.argmax(dim=1)
+            chosen = (logits + _gumbel(logits.shape, generator)).argmax(dim=1)
             if known is not None:
                 told = known[:, t] >= 0
                 chosen = known[:, t].where(told, chosen)
                 log_weight = log_weight + _told(whole, chosen).where(told & begun, 0)
                 begun = begun | ~told
-            if temperature is None:
-                embedding = functional.embedding(chosen, table)
-            else:
-                smooth = (noisy / temperature).softmax(dim=1)
-                hard = functional.one_hot(chosen, table.shape[0]).to(smooth.dtype)
-                soft.append(hard + smooth - smooth.detach())
-                embedding = soft[-1] @ table
         codes.append(chosen)
-        state.push(t, embedding, chosen if temperature is None else soft[-1])
-    return Drawn(torch.stack(codes, dim=1), log_weight, tuple(soft))
+        state.push(t, chosen)
+    return Drawn(torch.stack(codes, dim=1), log_weight)

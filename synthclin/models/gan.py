@@ -19,6 +19,7 @@ from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.parallel import local_rank, together
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
@@ -38,21 +39,22 @@ MOST_CODES = 1_000_000
 class ConditionalGAN(Synthesizer):
     """Conditional GAN for mixed-type patient tables.
 
-    The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood,
-    polished, and refined against a critic. The refined weights are kept only where rows that neither network saw
-    say that they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
+    The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood and
+    refined against critics of single cells. The refined weights are kept only where rows that no network saw say that
+    they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
     of every column hold memory back; on larger ones ridges keep narrow bands between related columns narrow.
 
     Arguments:
         schema: what the table means.
-        effort: ``quick`` leaves polish and critic out, ``standard`` is the default, ``thorough`` trains longer.
+        effort: ``quick`` leaves the critics out, ``standard`` is the default, ``thorough`` trains longer.
         warmup: whether likelihood comes first. Without it the training is purely adversarial: relativistic pairing with
-            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.pairing`).
+            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
         width: hidden units of the generator; wider networks fit the likelihood better and rows worse.
         blocks: residual blocks of the generator.
         dropout: share of hidden units dropped while training.
         random_state: seed of everything random in fitting.
-        device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one.
+        device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one. Under `torchrun` each process takes
+            one of its own.
         rare_category: a level held by fewer patients never enters the model.
         trim_extremes: how many of the most extreme values are described only together.
 
@@ -100,9 +102,8 @@ class ConditionalGAN(Synthesizer):
     def _device(self) -> torch.device:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("model.device", "no CUDA device was found", "Use `auto` or `cpu`.")
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        kind = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
 
     def _ordered(self, layout: Layout) -> tuple[list[ColumnLayout], list[Tensor]]:
         """Return columns and frequencies of their codes in the order in which they are drawn."""
@@ -129,7 +130,7 @@ class ConditionalGAN(Synthesizer):
         self.ridges_ = find_ridges(
             columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
         )
-        with one_thread(), seeded_modules(self.random_state, "network", device=device):
+        with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
             self._build(layout)
             record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
         self.network_.eval()
@@ -162,10 +163,11 @@ class ConditionalGAN(Synthesizer):
         weights = torch.empty(rows)
         local = torch.Generator(device=device)
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
+        most = 2_048 if device.type == "cpu" else 65_536
         with torch.no_grad(), one_thread():
-            # Parts keep the growing hidden state in the processor's cache.
-            for start in range(0, rows, 2_048):
-                part = slice(start, min(start + 2_048, rows))
+            for start in range(0, rows, most):
+                part = slice(start, min(start + most, rows))
                 drawn = draw(
                     self.network_,
                     part.stop - part.start,

@@ -1,7 +1,6 @@
-"""The networks of the conditional GAN: modules only, no training.
+"""The network of the conditional GAN: modules only, no training.
 
-`MaskedGenerator` draws a row column by column in one pass over its hidden units; `Critic` tells real rows from
-drawn ones.
+`MaskedGenerator` draws a row column by column in one pass over its hidden units; a critic of cells has its shape too.
 """
 
 from __future__ import annotations
@@ -18,10 +17,16 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.features import code_basis, code_features, is_smooth
 from synthclin.models.ridges import WIDTHS, Ridge, RidgeTables
 
-__all__ = ["CodeTables", "Critic", "MaskedGenerator"]
+__all__ = ["CodeTables", "MaskedGenerator"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
+
+MOST_FREE = 64
+"""Levels up to which a column has a free number for each in its tilt; of more, most have few rows to learn from."""
+
+FACTORS = 16
+"""Learnt directions in which a column of more levels is tilted."""
 
 
 # -- columns of like size, side by side ------------------------------------------------------------------------------
@@ -35,7 +40,9 @@ class CodeTables(nn.Module):
     - `embeddings()`: (columns, codes, EMBEDDING)
     - `logits(tilt)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
 
-    The tilt of a smooth column weighs its basis (`width` functions); otherwise it has a number per code.
+    The tilt of a smooth column weighs its fixed basis (`width` functions of the code's position). The tilt of a column
+    of many levels weighs a learnt one (low-rank factors: levels that go with the same things share what is learnt of
+    them, and none has a number per hidden unit to itself). Otherwise the tilt has a number per code.
     """
 
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
@@ -55,6 +62,11 @@ class CodeTables(nn.Module):
             inputs, self.width = features.shape[2], basis.shape[2]
             self.mix = nn.Parameter(torch.randn(len(members), inputs, EMBEDDING) / math.sqrt(inputs))
             free = torch.zeros_like(free)
+        elif codes > MOST_FREE:
+            self.width = FACTORS
+            self.basis = nn.Parameter(torch.randn(len(members), codes, FACTORS) / math.sqrt(FACTORS))
+        else:
+            self.register_parameter("basis", None)
         self.free = nn.Parameter(free)
         self.register_buffer(
             "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
@@ -64,7 +76,7 @@ class CodeTables(nn.Module):
 
     index: Tensor
     features: Tensor
-    basis: Tensor
+    basis: Tensor | None
     padding: Tensor
 
     def embeddings(self) -> Tensor:
@@ -73,7 +85,7 @@ class CodeTables(nn.Module):
 
     def logits(self, tilt: Tensor) -> Tensor:
         """Return each column's marginal logits, tilted."""
-        tilted = tilt @ self.basis.transpose(1, 2) if self.smooth else tilt
+        tilted = tilt if self.basis is None else tilt @ self.basis.transpose(1, 2)
         return tilted + (self.bias + self.padding)[:, None, :]
 
 
@@ -132,8 +144,7 @@ class MaskedGenerator(nn.Module):
     """A row, column by column: each column's law is its marginal tilted by the columns before it.
 
     A residual masked autoencoder (MADE, Germain et al. 2015, arXiv 1502.03509; residual form by Nash & Durkan 2019,
-    arXiv 1904.05626) over code embeddings with a smooth tilt head. With Gumbel noise the row is a deterministic
-    function of noise and condition, so gradients pass through `draw` by straight-through estimation.
+    arXiv 1904.05626) over code embeddings with a smooth tilt head.
 
     Arguments:
         columns: the columns in the order in which they are drawn.
@@ -248,8 +259,8 @@ class MaskedGenerator(nn.Module):
 class RowState:
     """Hidden units of rows that are being drawn: after column t only the units of degree t are computed.
 
-    `logits(t)` gives the law of column t, `push(t, embedding, code)` tells which code it took. Buffers grow by
-    concatenation where gradients are wanted and in place where they are not.
+    `logits(t)` gives the law of column t, `push(t, codes)` tells which codes it took. Buffers are filled in place, so
+    no gradient passes through a draw.
     """
 
     def __init__(self, network: MaskedGenerator) -> None:
@@ -266,18 +277,13 @@ class RowState:
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
         self.codes: list[Tensor] = []
 
-    def embedding_table(self, t: int) -> Tensor:
-        """Return the embeddings of column t's codes, (codes, EMBEDDING)."""
-        group, slot = self.network.home[t]
-        return self.embeddings[group][slot, : self.network.columns[t].cardinality]
-
     def logits(self, t: int, rows: int) -> Tensor:
         """Return the logits of column t, (rows, codes)."""
         network = self.network
         group, slot = network.home[t]
         table, codes = network._tables[group], network.columns[t].cardinality  # noqa: SLF001
         tilt = self._head(t, rows, network.rows[t])
-        tilted = tilt @ table.basis[slot, :codes].T if table.smooth else tilt[:, :codes]
+        tilted = tilt[:, :codes] if table.basis is None else tilt @ table.basis[slot, :codes].T
         logits = tilted + table.bias[slot, :codes]
         for r in network.ridges.of(t):
             heights = self._head(t, rows, network.height_rows(r))
@@ -294,11 +300,12 @@ class RowState:
             value = value + self.embedded.value @ self.leave[lines, hidden:seen].T
         return value
 
-    def push(self, t: int, embedding: Tensor, code: Tensor) -> None:
-        """Tell which code column t took, (rows,) or soft (rows, codes), and its (rows, EMBEDDING) embedding."""
+    def push(self, t: int, codes: Tensor) -> None:
+        """Tell which codes column t took, (rows,)."""
         network = self.network
-        self.embedded.append(embedding)
-        self.codes.append(code)
+        group, slot = network.home[t]
+        self.embedded.append(functional.embedding(codes, self.embeddings[group][slot]))
+        self.codes.append(codes)
         start, end = network.ends[t - 1] if t else 0, network.ends[t]
         if start == end or t == len(network.columns) - 1:
             return
@@ -329,41 +336,8 @@ class _Growing:
         return self.buffer[:, : self.filled]
 
     def append(self, part: Tensor) -> None:
+        if self.buffer is None:
+            self.buffer = part.new_empty(part.shape[0], self.width)
         filled = self.filled + part.shape[1]
-        if torch.is_grad_enabled():
-            # Autograd keeps every version, so each must be a tensor of its own.
-            self.buffer = part if self.buffer is None else torch.cat([self.buffer[:, : self.filled], part], dim=1)
-        else:
-            if self.buffer is None:
-                self.buffer = part.new_empty(part.shape[0], self.width)
-            self.buffer[:, self.filled : filled] = part
+        self.buffer[:, self.filled : filled] = part
         self.filled = filled
-
-
-# -- the critic ------------------------------------------------------------------------------------------------------
-
-
-class Critic(nn.Module):
-    """Tells real rows from drawn ones by the fixed features of their codes.
-
-    **Shape:** rows of concatenated features, (rows, features) -> (rows,); higher is more real.
-    """
-
-    def __init__(self, features: int, width: int = 256, blocks: int = 2, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.enter = nn.Linear(features, width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, width))
-            for _ in range(blocks)
-        )
-        for block in self.blocks:
-            # A block that starts as the identity leaves the first steps to the linear part.
-            nn.init.zeros_(cast("nn.Linear", cast("nn.Sequential", block)[-1]).weight)
-        self.leave = nn.Linear(width, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return how real each row looks."""
-        hidden = self.enter(features)
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        return cast("Tensor", self.leave(functional.silu(hidden)))[:, 0]

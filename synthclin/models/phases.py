@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.parallel import agree
 from synthclin.models.standing import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
@@ -123,8 +124,9 @@ def averaged(network: MaskedGenerator, decay: float) -> AveragedModel:
 
 
 def descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:
-    """Take one step down the gradient of `loss`, clipped."""
+    """Take one step down the gradient of `loss`, the mean over all processes, clipped."""
     optimizer.zero_grad()
     loss.backward()
+    agree(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimizer.step()

@@ -107,7 +107,7 @@ class RidgeTables(nn.Module):
 
     **Shape**
 
-    - `band(r, code, heights)`: code (rows,), or soft (rows, codes); heights (rows, bumps) -> (rows, codes of second)
+    - `band(r, codes, heights)`: codes (rows,), heights (rows, bumps) -> (rows, codes of second)
     """
 
     def __init__(self, ridges: Sequence[Ridge], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
@@ -123,9 +123,8 @@ class RidgeTables(nn.Module):
         """Return the numbers of the pairs whose second column this is."""
         return [r for r, pair in enumerate(self.pairs) if pair[1] == second]
 
-    def band(self, r: int, code: Tensor, heights: Tensor) -> Tensor:
+    def band(self, r: int, codes: Tensor, heights: Tensor) -> Tensor:
         """Return what pair `r` adds to the logits of its second column."""
         table: Tensor = getattr(self, f"table{r}")
-        flat = table.flatten(1)
-        bumps = code @ flat if code.is_floating_point() else functional.embedding(code, flat)
+        bumps = functional.embedding(codes, table.flatten(1))
         return torch.bmm(bumps.unflatten(1, table.shape[1:]), heights[:, :, None])[:, :, 0]

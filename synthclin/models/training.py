@@ -1,11 +1,10 @@
-"""How the conditional GAN learns: likelihood warm-up, polish, adversarial refinement under a guard, calibration.
+"""How the conditional GAN learns: likelihood warm-up, adversarial refinement under a guard, calibration.
 
-Or, without a warm-up, by the adversarial game alone (`pairing`).
+Or, without a warm-up, by the adversarial game alone.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import time
@@ -13,21 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from synthclin.errors import ModelFormatError
-from synthclin.models.adversarial import Refining
+from synthclin.models.adversarial import Contending, Refining
 from synthclin.models.calibration import Calibrating
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.objectives import negative_log_likelihood
-from synthclin.models.pairing import Pairing
-from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.phases import Phase, Setting
 from synthclin.models.standing import validation_nats
+from synthclin.models.warmup import WarmingUp
 from synthclin.models.watch import Moment, Watch
-from synthclin.progress import Step, track
+from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
 __all__ = ["Effort", "Plan", "Training", "one_thread", "plan_for", "train"]
@@ -45,16 +43,14 @@ class Plan:
 
     Arguments:
         batch: rows per step; small tables need many steps, large ones few.
-        epochs: at most this many passes over the table.
+        epochs: passes over the table by likelihood at most; 0 leaves the warm-up out.
         patience: epochs without a gain of a thousandth of a nat before the warm-up stops.
         validation: rows set aside to choose the checkpoint and to guard the refinement.
         rate: peak learning rate of the warm-up.
         decay: weight decay of the warm-up; the fewer rows speak, the more it holds weights back.
-        polish: steps at a small rate without dropout, which settle the averaged weights.
-        refinement: generator steps against the critic; 0 leaves the phase out.
+        adversarial: steps of the generator against critics; 0 leaves the phase out.
         ridges: at most so many narrow bands between pairs of columns.
         calibrated: whether each column keeps only the share of its tilt that rows set aside confirm.
-        pairing: steps of a training that is adversarial from the start and has no other phase; 0 begins by likelihood.
     """
 
     batch: int
@@ -63,11 +59,9 @@ class Plan:
     validation: int
     rate: float
     decay: float
-    polish: int
-    refinement: int
+    adversarial: int
     ridges: int
     calibrated: bool
-    pairing: int = 0
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -87,16 +81,16 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         rate=2e-3,
         # At 736, 1,711 and 7,284 rows two to three times as much cost held-out rows 0.3 to 2.6 nats.
         decay=min(4.0, 10_000 / rows),
-        polish={"quick": 0, "standard": 120, "thorough": 240}[effort],
         # On fewer validation rows the guard could not tell good from harm.
-        refinement={"quick": 0, "standard": 60, "thorough": 300}[effort] if rows >= 90 else 0,
+        adversarial={"quick": 0, "standard": 100, "thorough": 300}[effort] if rows >= 90 else 0,
         ridges=0 if small else 12,
         calibrated=small,
     )
     if warmup:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
-    return dataclasses.replace(plan, pairing=max(steps, epochs * 3 // 10 * rows // plan.batch), ridges=0)
+    steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
+    return dataclasses.replace(plan, epochs=0, adversarial=steps, ridges=0, calibrated=False)
 
 
 @dataclass(slots=True)
@@ -147,13 +141,14 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
 
 def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     """Return what makes each phase, in order: a phase is made only when the one before has ended."""
-    if plan.pairing:
-        return {Pairing.name: partial(Pairing, setting, plan.pairing)}
-    phases: dict[str, Callable[[], Phase]] = {WarmingUp.name: partial(WarmingUp, setting, plan)}
-    if plan.polish:
-        phases[Polishing.name] = partial(Polishing, setting, plan.polish)
-    if plan.refinement:
-        phases[Refining.name] = partial(Refining, setting, plan.refinement)
+    phases: dict[str, Callable[[], Phase]] = {}
+    if plan.epochs:
+        phases[WarmingUp.name] = partial(
+            WarmingUp, setting, plan.epochs, patience=plan.patience, rate=plan.rate, decay=plan.decay
+        )
+    if plan.adversarial:
+        game = Refining if plan.epochs else Contending
+        phases[game.name] = partial(game, setting, plan.adversarial)
     if plan.calibrated:
         phases[Calibrating.name] = partial(Calibrating, setting)
     return phases
@@ -230,117 +225,3 @@ class _Course:
             what = "its state does not fit this model, or is of another device"
             raise ModelFormatError("checkpoint", what, "Begin anew without the checkpoint.") from None
         return phase
-
-
-class WarmingUp(Phase):
-    """Maximum likelihood with dropout, until rows set aside gain no more."""
-
-    name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
-    learners: ClassVar = ("network", "optimizer", "schedule", "average")
-    facts: ClassVar = ("done", "best", "best_weights", "waited")
-
-    def __init__(self, setting: Setting, plan: Plan) -> None:
-        super().__init__(setting, plan.epochs)
-        self.patience = plan.patience
-        self.batches = max(1, math.ceil(len(self.codes) / self.batch))
-        total = self.batches * plan.epochs
-        # Marginal laws are known well and stand in the biases: decay is for what columns seem to tell of each other.
-        named = dict(self.network.named_parameters())
-        biases = [weights for name, weights in named.items() if name.endswith("bias")]
-        others = [weights for name, weights in named.items() if not name.endswith("bias")]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": biases, "weight_decay": 0.0}, {"params": others, "weight_decay": plan.decay}],
-            plan.rate,
-            betas=(0.9, 0.98),
-        )
-
-        def share(step: int) -> float:
-            rise = min(1.0, (step + 1) / 50)
-            return rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share)
-        # A window longer than the training so far would average in the untrained start.
-        self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
-        self.best, self.waited = math.inf, 0
-
-    def begin(self) -> None:
-        """Take the untrained weights for the best so far."""
-        self.best_weights = copy.deepcopy(self.network.state_dict())
-
-    @property
-    def over(self) -> bool:
-        """Whether all epochs are done or the last ones gained nothing."""
-        # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
-        return super().over or (self.waited >= self.patience and self.done * self.batches >= 200)
-
-    def advance(self, tick: Step) -> dict[str, float]:
-        """Do one epoch."""
-        self.network.train()
-        losses = []
-        for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
-            self.batch
-        ):
-            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
-            descend(self.optimizer, self.network, loss)
-            self.schedule.step()
-            self.average.update_parameters(self.network)
-            losses.append(loss.detach())
-        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
-        self.done += 1
-        if nats < self.best - 1e-3:
-            self.best, self.waited = nats, 0
-            self.best_weights = copy.deepcopy(self.average.module.state_dict())
-        else:
-            self.waited += 1
-        tick(1, note=f"{nats:.3f} nats on validation rows")
-        return {"validation_nats": round(nats, 5), "train_nats": round(float(torch.stack(losses).mean()), 5)}
-
-    def conclude(self) -> Outcome:
-        """Leave the best averaged weights."""
-        self.network.load_state_dict(self.best_weights)
-        return Outcome(self.name, self._closing(self.best))
-
-
-class Polishing(Phase):
-    """A few steps at a small rate without dropout, which settle the averaged weights."""
-
-    name, stream, label = "polish", "polish", "polishing"
-    learners: ClassVar = ("network", "optimizer", "schedule", "average")
-    facts: ClassVar = ("done", "before", "before_weights")
-
-    def __init__(self, setting: Setting, steps: int) -> None:
-        super().__init__(setting, steps)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-4, betas=(0.0, 0.99))
-        self.schedule = torch.optim.lr_scheduler.LinearLR(self.optimizer, 1.0, 0.1, total_iters=steps)
-        self.average = averaged(self.network, 0.98)
-
-    def begin(self) -> None:
-        """Note how the weights stand that may have to come back."""
-        self.before = validation_nats(self.network, self.held)
-        self.before_weights = copy.deepcopy(self.network.state_dict())
-
-    def advance(self, tick: Step) -> dict[str, float]:
-        """Do a quarter of the steps."""
-        self.network.eval()  # without dropout
-        steps = min(max(1, self.total // 4), self.total - self.done)
-        for _ in range(steps):
-            rows = torch.randint(len(self.codes), (self.batch,), generator=self.generator, device=self.codes.device)
-            descend(
-                self.optimizer, self.network, negative_log_likelihood(self.network.log_likelihood(self.codes[rows]))
-            )
-            self.schedule.step()
-            self.average.update_parameters(self.network)
-            tick(1)
-        self.done += steps
-        return {"validation_nats": round(self._average_nats(), 5)}
-
-    def conclude(self) -> Outcome:
-        """Leave the averaged weights, or those from before where these stand better."""
-        after = self._average_nats()
-        # A polish that costs validation likelihood has begun to memorise.
-        better = after < self.before
-        self.network.load_state_dict(self.average.module.state_dict() if better else self.before_weights)
-        return Outcome(self.name if better else None, self._closing(min(after, self.before)))
-
-    def _average_nats(self) -> float:
-        return validation_nats(cast("MaskedGenerator", self.average.module), self.held)

@@ -16,7 +16,7 @@ class Moment:
     """Where a training stands, after each epoch of the warm-up, every few steps later, and at the end of each phase.
 
     Arguments:
-        phase: such as ``"warm-up"``, ``"polish"`` or ``"refinement"``.
+        phase: ``"warm-up"``, ``"refinement"``, ``"calibration"`` or ``"adversarial"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
         figures: what was measured just now, on rows set aside: `validation_nats` (mean negative log-likelihood, in
@@ -25,7 +25,7 @@ class Moment:
             rows; 0.5 is a coin toss). `train_nats` is of the rows learnt from, with dropout.
 
     Example:
-        >>> Moment("polish", 60, 120, {"validation_nats": 21.5}).figures["validation_nats"]
+        >>> Moment("refinement", 60, 200, {"validation_nats": 21.5}).figures["validation_nats"]
         21.5
     """
 

@@ -11,20 +11,17 @@ import safetensors.torch
 import torch
 
 from synthclin.errors import ModelFormatError, OutputError
-from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, standing, training
+from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, standing, warmup
 from synthclin.models.checkpoints import FILE
 from synthclin.models.training import plan_for
 from synthclin.models.watch import Watch
 
 from .conftest import SCHEMA, ward
 
-PLAN = dataclasses.replace(
-    plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, polish=8, refinement=4
-)
+PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, adversarial=8)
 MOMENTS = [
     *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
-    *(("polish", step) for step in (2, 4, 6, 8, 8)),
-    *(("refinement", step) for step in (4, 6, 8, 8)),
+    *(("refinement", step) for step in (2, 4, 6, 8, 10, 12, 12)),
     *(("calibration", step) for step in (1, 1)),
 ]
 
@@ -42,8 +39,8 @@ def _short():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gan, "plan_for", lambda *_: PLAN)
-        patch.setattr(adversarial, "CRITIC_WARM_UP", 4)
-        patch.setattr(adversarial, "POOL_EVERY", 2)
+        patch.setattr(adversarial, "ALONE", 4)
+        patch.setattr(adversarial, "LOOK_EVERY", 2)
         patch.setattr(standing, "_told_apart", told_apart)
         yield
 
@@ -115,20 +112,19 @@ class TestResume:
             lives += 1
             with suppress(KilledError), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
                 model = fit(rows, checkpoint, die)
-        assert (lives, told) == (len(MOMENTS) - 4 + 1, MOMENTS)
+        assert (lives, told) == (len(MOMENTS) - 3 + 1, MOMENTS)
         assert content(model, tmp_path / "resumed") == whole
 
     def test_a_finished_training_is_not_done_again(self, rows, whole, tmp_path, monkeypatch):
         checkpoint = Checkpoint(tmp_path / "kept", every=0)
         fit(rows, checkpoint)
-        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
         assert content(fit(rows, checkpoint), tmp_path / "resumed") == whole
 
     def test_the_seconds_of_all_lives_count(self, rows, tmp_path):
         killed(rows, tmp_path / "kept", 3)
         assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {
             "warm-up",
-            "polish",
             "refinement",
             "calibration",
         }
@@ -261,17 +257,16 @@ class TestCallback:
         assert [(moment.phase, moment.step) for moment in told] == MOMENTS
         assert {moment.phase: moment.total for moment in told} == {
             "warm-up": 4,
-            "polish": 8,
-            "refinement": 8,
+            "refinement": 12,
             "calibration": 1,
         }
         closing = [moment.figures for moment in told if "detection" in moment.figures]
-        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 4
+        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 3
         assert closing[-1]["validation_nats"] == pytest.approx(model.training_["validation_nats"], abs=1e-4)
         assert all(0 <= moment.figures.get("critic_accuracy", 0.5) <= 1 for moment in told)
         assert [line["phase"] for line in model.training_["history"]] == [moment.phase for moment in told]
 
-    @pytest.mark.parametrize("at", [1, 5, 6, 11, 12])
+    @pytest.mark.parametrize("at", [1, 5, 6, 7, 12])
     def test_it_ends_the_training_with_the_best_weights_so_far(self, rows, at):
         told = []
 
@@ -284,7 +279,7 @@ class TestCallback:
         assert list(model.training_["seconds"]) == phases
         assert "detection" in told[-1].figures
         assert len(model.sample(5)) == 5
-        if at == 11:  # the generator has learnt nothing from the critic yet
+        if at == 7:  # the generator has learnt nothing from the critic yet
             assert model.training_["refinement"]["passed"] is False
 
     def test_only_true_ends_it(self, rows):
@@ -292,7 +287,7 @@ class TestCallback:
 
     def test_a_moment_is_frozen(self):
         with pytest.raises(AttributeError):
-            Moment("polish", 1, 2, {}).step = 2
+            Moment("refinement", 1, 2, {}).step = 2
 
 
 class TestCriticAccuracy:
@@ -310,18 +305,20 @@ class TestCriticAccuracy:
             fit(rows)
         return found[0]
 
-    def test_known_answers(self, phase):
-        class Scores(torch.nn.Module):
-            def __init__(self, real, drawn):
-                super().__init__()
-                self.scores = [real, drawn]
+    @pytest.mark.parametrize(("lead", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
+    def test_known_answers(self, phase, lead, accuracy, monkeypatch):
+        def leads(critic, codes):
+            for table, tilt in zip(critic.tables, critic.tilts(codes), strict=True):
+                yield torch.full(table.logits(tilt).shape, lead), tilt
 
-            def forward(self, features):
-                return torch.full((len(features),), self.scores.pop(0))
+        monkeypatch.setattr(adversarial, "leads", leads)
+        assert phase._critic_accuracy() == pytest.approx(accuracy, abs=1e-6)
 
-        for real, drawn, accuracy in ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (2.0, 2.0, 0.5)):
-            phase.critic = Scores(real, drawn)
-            assert phase._critic_accuracy() == accuracy
+    def test_critics_learn_from_one_half_and_judge_in_the_other(self, phase):
+        rows, parts = phase._rows()
+        halves = [set((rows[part] % 2).tolist()) for part in parts]
+        assert halves == [{0}, {1}]
+        assert int(rows.max()) < len(phase.codes)
 
 
 def test_a_family_may_leave_the_watch_alone():

@@ -78,14 +78,6 @@ def test_missing_cells_say_nothing():
     assert tables.band(0, torch.tensor([CODES - 1]), torch.ones(1, 3)).abs().max() == 0
 
 
-def test_soft_codes_give_what_hard_ones_give():
-    ridges, columns, frequencies = found(table(noise=0.05))
-    tables = RidgeTables(ridges, columns, frequencies)
-    codes, heights = torch.arange(CODES), torch.randn(CODES, 3)
-    soft = torch.nn.functional.one_hot(codes, CODES).float()
-    assert torch.allclose(tables.band(0, codes, heights), tables.band(0, soft, heights), atol=1e-5)
-
-
 def test_columns_of_too_many_codes_have_none():
     codes = table(noise=0.05)
     columns = [column(CODES, "ordered"), column(MOST_CODES + 1, "ordered")]

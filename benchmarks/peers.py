@@ -1,0 +1,163 @@
+"""SDV's synthesizers beside synthclin: same rows, same measures, one after the other on the same core.
+
+python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchmarks/results/peers.jsonl
+python benchmarks/peers.py /work/tables/support2 --only GaussianCopula --missing hospdead --environment FOLDER
+
+The environment is made there if it is absent (SDV's licence is BSL 1.1: it is run as a process of its own and is no
+dependency). With `--missing OUTCOME` the line tells, for the columns with missing cells, the log odds ratio of a cell
+being missing by the outcome's most common level against the others: in the rows learnt, and in drawn rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+import measures
+import numpy as np
+import pandas as pd
+import quality
+import tables
+
+import synthclin as sc
+
+PINNED = ("torch==2.13.0", "sdv==1.38.5", "pandas==2.3.3", "pyarrow")
+DRAW = """
+import json, sys, time
+import pandas as pd
+from sdv import single_table
+from sdv.metadata import Metadata
+name, source, rows, target, seed = sys.argv[1:]
+table = pd.read_parquet(source)
+metadata = Metadata.detect_from_dataframe(table)
+import numpy, torch
+numpy.random.seed(int(seed)), torch.manual_seed(int(seed))
+start = time.perf_counter()
+model = getattr(single_table, name + "Synthesizer")(metadata)
+model.fit(table)
+fitted = time.perf_counter()
+drawn = model.sample(int(rows))
+end = time.perf_counter()
+drawn.to_parquet(target)
+print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(int(rows) / (end - fitted))}))
+"""
+
+
+def environment(folder: Path) -> Path:
+    """Return the interpreter of SDV's environment, made if absent."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *PINNED], check=True)
+    return python
+
+
+def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> dict:
+    """Return the line of one synthesizer; `synthclin` is one of them."""
+    table, schema = tables.read(source)
+    if options.rows and options.rows < len(table):
+        table = table.sample(options.rows, random_state=0).reset_index(drop=True)
+    train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
+    columns = list(schema.modelled)
+    drawn, facts = _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
+    drawn = drawn[columns]
+    real, held, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, drawn)])
+    target = options.target or quality.TARGETS.get(source)
+    utility = {}
+    if target:
+        whole = {"synthetic": drawn, "train": train, "holdout": holdout}
+        auc = measures.utility({part: _plain(rows[columns]) for part, rows in whole.items()}, target)
+        utility = {"tstr_less_trtr": round(auc["tstr"] - auc["trtr"], 4)}
+    return {
+        "table": Path(source).name,
+        "rows": len(train),
+        "seed": seed,
+        "synthesizer": name,
+        **facts,
+        "c2st_holdout": round(measures.c2st(held, fake), 4),
+        "c2st_train": round(measures.c2st(real, fake), 4),
+        **utility,
+        **(
+            {"missing_by": options.missing, "log_odds": _by_outcome(train, drawn, options.missing)}
+            if options.missing
+            else {}
+        ),
+    }
+
+
+def _ours(train: pd.DataFrame, schema: sc.Schema, seed: int) -> tuple[pd.DataFrame, dict]:
+    start = time.perf_counter()
+    model = sc.ConditionalGAN(schema, random_state=seed).fit(train)
+    fitted = time.perf_counter()
+    drawn = model.sample(len(train), random_state=seed)
+    end = time.perf_counter()
+    return drawn, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(len(train) / (end - fitted))}
+
+
+def _theirs(train: pd.DataFrame, name: str, seed: int, options: argparse.Namespace) -> tuple[pd.DataFrame, dict]:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "train.parquet", Path(folder) / "drawn.parquet"
+        _plain(train).to_parquet(source)
+        command = [str(environment(options.environment)), "-c", DRAW, name, str(source), str(len(train)), str(target)]
+        done = subprocess.run([*command, str(seed)], check=True, capture_output=True, text=True)
+        return pd.read_parquet(target), json.loads(done.stdout.splitlines()[-1])
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return levels as text and numbers as floats, which every library reads alike."""
+    plain = {}
+    for name in table:
+        if pd.api.types.is_numeric_dtype(table[name]) and not isinstance(table[name].dtype, pd.CategoricalDtype):
+            plain[name] = table[name].astype("float64")
+        else:
+            plain[name] = table[name].astype("object").map(str, na_action="ignore")
+    return pd.DataFrame(plain)
+
+
+def _by_outcome(train: pd.DataFrame, drawn: pd.DataFrame, outcome: str | None) -> dict:
+    """Return per column with at least 2 % missing cells the log odds ratio and its standard error, real and drawn."""
+    if outcome is None:
+        return {}
+    usual = str(train[outcome].mode()[0])
+    found = {}
+    for name in train.columns.drop(outcome):
+        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in drawn:
+            continue
+        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, drawn)]
+    return {"missing_by": outcome, "log_odds": found}
+
+
+def _odds(missing: pd.Series, event: pd.Series) -> list[float]:
+    counts = (
+        np.array([[(missing == m).to_numpy() & (event == e).to_numpy() for e in (0, 1)] for m in (0, 1)]).sum(2) + 0.5
+    )
+    ratio = np.log(counts[1, 1] * counts[0, 0] / counts[1, 0] / counts[0, 1])
+    return [round(float(ratio), 3), round(float(np.sqrt((1 / counts).sum())), 3)]
+
+
+def main() -> None:
+    """Print a line for each table, seed and synthesizer."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--environment", type=Path, required=True, help="folder of SDV's virtual environment")
+    parser.add_argument("--only", nargs="*", default=["synthclin", "CTGAN", "GaussianCopula"])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--target", help="column to predict")
+    parser.add_argument("--missing", metavar="OUTCOME", help="tell how missing cells go with this column")
+    options = parser.parse_args()
+    for source in options.sources:
+        for name in options.only:
+            for seed in range(options.seeds):
+                print(json.dumps(measure(source, name, seed, options)), flush=True)
+                print(source, name, seed, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Several processes that train one model together: each takes its share of every batch, all agree on the gradient.
+
+Started by `torchrun`, every process holds the whole table and draws the same batches; so the training is the one of a
+single process but for rounding and for where dropout falls, and needs no other settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+__all__ = ["agree", "first", "local_rank", "processes", "share", "together"]
+
+
+def processes() -> int:
+    """Return how many processes `torchrun` has started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def first() -> bool:
+    """Whether this process is the one that writes and tells; the others only help to train."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def local_rank() -> int:
+    """Return the number of this process on its machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def together(device: torch.device) -> Iterator[None]:
+    """Let the processes find each other inside the block; a process alone, or one of a group already, does nothing."""
+    if processes() == 1 or distributed.is_initialized():
+        yield
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def share(rows: Tensor) -> Tensor:
+    """Return this process' part of a batch, (rows,) -> about (rows / processes,); never nothing.
+
+    Example:
+        >>> share(torch.arange(5)).tolist()
+        [0, 1, 2, 3, 4]
+    """
+    if not _grouped():
+        return rows
+    part = rows[distributed.get_rank() :: distributed.get_world_size()]
+    return part if len(part) else rows[:1]
+
+
+def agree(module: torch.nn.Module) -> None:
+    """Replace every gradient by its mean over the processes."""
+    if not _grouped():
+        return
+    gradients = [weights.grad for weights in module.parameters() if weights.grad is not None]
+    # One message for all, not one for each.
+    whole = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(whole)
+    whole /= distributed.get_world_size()
+    for gradient, mean in zip(gradients, whole.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def _grouped() -> bool:
+    return distributed.is_available() and distributed.is_initialized()

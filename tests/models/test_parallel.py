@@ -1,0 +1,74 @@
+"""Two processes train the model that one would: tried with real processes on this machine's own network."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from synthclin.models import parallel
+
+FIT = """
+import dataclasses, sys
+from synthclin.models import ConditionalGAN, gan, parallel
+from synthclin.models.training import plan_for
+from tests.models.conftest import SCHEMA, ward
+plan = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)
+gan.plan_for = lambda *_: plan
+model = ConditionalGAN(SCHEMA, width=16, dropout=0.0, random_state=3, device="cpu").fit(ward(126))
+if parallel.first():
+    model.save(sys.argv[1])
+"""
+
+
+def fitted(folder, processes):
+    """Fit in `processes` processes and return the weights."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes), "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIT, str(folder)],
+            cwd=root,
+            env=os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": str(root)},
+            stderr=subprocess.PIPE,
+        )
+        for rank in range(processes)
+    ]
+    for process in started:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said.decode()[-2_000:]
+    return safetensors.torch.load_file(folder / "weights.safetensors")
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path):
+    one, two = (fitted(tmp_path / str(processes), processes) for processes in (1, 2))
+    assert one.keys() == two.keys()
+    for name, weights in one.items():
+        assert torch.allclose(weights, two[name], atol=2e-3), name
+
+
+def test_alone_everything_is_one_s_own(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    layer = torch.nn.Linear(2, 1)
+    layer(torch.ones(1, 2)).sum().backward()
+    before = layer.weight.grad.clone()
+    with parallel.together(torch.device("cpu")):
+        parallel.agree(layer)
+        assert parallel.share(torch.arange(3)).tolist() == [0, 1, 2]
+    assert parallel.first()
+    assert torch.equal(layer.weight.grad, before)
+
+
+@pytest.mark.parametrize(("rank", "part"), [(0, [0, 2, 4]), (1, [1, 3]), (5, [0])])
+def test_a_batch_is_shared_out_and_nobody_goes_without(monkeypatch, rank, part):
+    monkeypatch.setattr(parallel, "_grouped", lambda: True)
+    monkeypatch.setattr(parallel.distributed, "get_rank", lambda: rank)
+    monkeypatch.setattr(parallel.distributed, "get_world_size", lambda: 2 if rank < 2 else 6)
+    assert parallel.share(torch.arange(5)).tolist() == part
