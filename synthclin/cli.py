@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import synthclin
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import ConfigError
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.options import (
+    AsJson,
+    ConfigFile,
+    Declared,
+    Edition,
+    ModelFolder,
+    Output,
+    Override,
+    Overwrite,
+    Quiet,
+    Resume,
+    Seed,
+    TableFile,
+    check_free,
+    declared_columns,
+    manners,
+)
 from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
 from synthclin.terminal import show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
-    from synthclin.columns import AnyColumn
     from synthclin.config import Config
     from synthclin.report import Report
     from synthclin.validation import Finding
@@ -38,23 +53,6 @@ app = typer.Typer(
 )
 schema_app = typer.Typer(name="schema", help="What the columns of a table mean.", no_args_is_help=True)
 app.add_typer(schema_app)
-
-Override = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
-]
-Declared = Annotated[
-    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
-TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
-Edition = Literal["internal", "shareable"]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
 
 def _version(wanted: bool) -> None:
@@ -87,7 +85,7 @@ def run(
     study = load(config, overrides)
     if not dry and _assists(study, resume):
         return DONE
-    with _manners(quiet):
+    with manners(quiet):
         if dry:
             plan = pipeline.dry_run(study, tell=_teller(quiet))
             (show_json if as_json else show_plan)(plan)
@@ -117,8 +115,8 @@ def schema_infer(
     from synthclin.tables import read_table
 
     if output is not None:
-        _check_free(output, overwrite)
-    declared = _declared(declare)
+        check_free(output, overwrite)
+    declared = declared_columns(declare)
     text = to_commented_yaml(infer(read_table(data), declared))
     if output is None:
         sys.stdout.write(text)
@@ -126,20 +124,6 @@ def schema_infer(
         write_atomic(output, text, overwrite=overwrite)
         show_text(f"written to {output}; look it over, every guess is marked")
     return DONE
-
-
-def _declared(texts: list[str]) -> dict[str, AnyColumn]:
-    """Return the columns that `--declare COLUMN=TYPE` names."""
-    from synthclin.documents import validate
-    from synthclin.schema import Schema
-
-    columns = {}
-    for text in texts:
-        name, equals, kind = text.rpartition("=")
-        if not equals or not name:
-            raise ConfigError(f"--declare {text}", "is not COLUMN=TYPE", "Write it as `--declare diary=text`.")
-        columns[name] = {"type": kind.strip()}
-    return dict(validate(Schema, {"columns": columns}, "--declare").columns) if columns else {}
 
 
 @schema_app.command("check")
@@ -181,7 +165,7 @@ def fit(
     study = load(config, overrides)
     if _assists(study, resume):
         return DONE
-    with _manners(quiet):
+    with manners(quiet):
         pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
     show_text(f"written to {output}/")
     return DONE
@@ -208,14 +192,14 @@ def sample(
     from synthclin.models import load
     from synthclin.tables import write_table
 
-    _check_free(output, overwrite)
+    check_free(output, overwrite)
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = parse_value(levels, f"--mix {column}")
     wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
-    with _manners(quiet):
+    with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
     write_table(table, output, synthesizer.schema)
@@ -249,8 +233,8 @@ def impute(
     from synthclin.models.imputation import stacked
     from synthclin.tables import read_table, write_table
 
-    _check_free(output, overwrite)
-    with _manners(quiet):
+    check_free(output, overwrite)
+    with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
             read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
@@ -285,8 +269,8 @@ def evaluate(
     for gate in gates or ():
         parse_gate(gate)
     if output is not None:
-        _check_free(output, overwrite)
-    with _manners(quiet):
+        check_free(output, overwrite)
+    with manners(quiet):
         report = reports.evaluate(
             read_table(synthetic, meaning),
             train=read_table(train, meaning),
@@ -313,7 +297,7 @@ def render(
     """Render a report.json as a page, or write its shareable edition; no data are needed."""
     from synthclin.report import Report
 
-    _check_free(output, overwrite)
+    check_free(output, overwrite)
     report = Report.read(source)
     (report.shareable() if edition == "shareable" else report).save(output)
     show_text(f"written to {output}")
@@ -334,7 +318,7 @@ def compare(
     from synthclin.report.compare import compare as side_by_side
     from synthclin.runs import find_reports
 
-    _check_free(output, overwrite)
+    check_free(output, overwrite)
     found = find_reports(runs)
     page = index(found) if len(found) > MOST_SIDE_BY_SIDE or len(runs) == 1 else side_by_side(found)
     write_atomic(output, page, overwrite=overwrite)
@@ -380,31 +364,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
 
-@contextmanager
-def _manners(quiet: bool) -> Iterator[None]:
-    """Keep progress off stderr where it is not wanted."""
-    from synthclin import progress
-
-    with progress.quiet() if quiet else ExitStack():
-        yield
-
-
-def _teller(quiet: bool) -> Callable[[Finding], None]:
-    def tell(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return tell
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuse an output file that is taken or has no folder, before any work is done."""
-    if path.exists() and not overwrite:
-        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
-
-
 def _assists(study: Config, resume: bool) -> bool:
     """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
     from synthclin import pipeline
@@ -414,9 +373,17 @@ def _assists(study: Config, resume: bool) -> bool:
         raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
     if parallel.first():
         return False
-    with _manners(quiet=True):
+    with manners(quiet=True):
         pipeline.assist(study)
     return True
+
+
+def _teller(quiet: bool) -> Callable[[Finding], None]:
+    def tell(finding: Finding) -> None:
+        if not quiet:
+            warn(str(finding))
+
+    return tell
 
 
 def _exit_code(report: Report) -> int:
