@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,16 +27,23 @@ from synthclin.options import (
     Seed,
     TableFile,
     check_free,
-    declared_columns,
     manners,
+    teller,
 )
-from synthclin.results import finding_record, show_cohort, show_draw, show_plan, show_verdict, verdict_record
-from synthclin.terminal import show_json, show_table, show_text, warn
+from synthclin.results import (
+    show_cohort,
+    show_draw,
+    show_plan,
+    show_survey,
+    show_verdict,
+    survey_record,
+    verdict_record,
+)
+from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
     from synthclin.config import Config
     from synthclin.report import Report
-    from synthclin.validation import Finding
 
 # Commands import what they need themselves: `synthclin --help` does not wait for torch.
 # ruff: noqa: PLC0415
@@ -87,10 +94,10 @@ def run(
         return DONE
     with manners(quiet):
         if dry:
-            plan = pipeline.dry_run(study, tell=_teller(quiet))
+            plan = pipeline.dry_run(study, tell=teller(quiet))
             (show_json if as_json else show_plan)(plan)
             return DONE
-        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -111,13 +118,15 @@ def schema_infer(
 ) -> int:
     """Guess a schema from a table; every guess is marked as one."""
     from synthclin.files import write_atomic
-    from synthclin.inference import infer, to_commented_yaml
+    from synthclin.inference import declared_columns, infer, to_commented_yaml
     from synthclin.tables import read_table
 
     if output is not None:
         check_free(output, overwrite)
-    declared = declared_columns(declare)
-    text = to_commented_yaml(infer(read_table(data), declared))
+    inferred = infer(read_table(data), declared_columns(declare))
+    for name in inferred.left_out:
+        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+    text = to_commented_yaml(inferred)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -132,21 +141,18 @@ def schema_check(
     schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="A YAML schema.")],
     as_json: AsJson = False,
 ) -> int:
-    """List where a table breaks a schema: row numbers, never values; exit code 2 if it does."""
+    """Show each column and rule beside the table, by counts and row numbers, never values; exit code 2 if it breaks."""
+    from synthclin.preflight import survey
     from synthclin.schema import Schema
     from synthclin.tables import read_table
-    from synthclin.validation import check
 
-    findings = check(read_table(data), Schema.read(schema))
-    broken = any(finding.severity == "error" for finding in findings)
+    meaning = Schema.read(schema)
+    seen = survey(read_table(data, meaning, partial=True), meaning)
     if as_json:
-        show_json({"valid": not broken, "findings": [finding_record(finding) for finding in findings]})
-    elif findings:
-        rows = [[f.severity, f.where, f.what, f.remedy] for f in findings]
-        show_table(["severity", "where", "what", "remedy"], rows)
+        show_json(survey_record(seen))
     else:
-        show_text("the table satisfies its schema")
-    return WRONG_USE if broken else DONE
+        show_survey(seen)
+    return DONE if seen.valid else WRONG_USE
 
 
 @app.command()
@@ -166,7 +172,7 @@ def fit(
     if _assists(study, resume):
         return DONE
     with manners(quiet):
-        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
     show_text(f"written to {output}/")
     return DONE
 
@@ -376,14 +382,6 @@ def _assists(study: Config, resume: bool) -> bool:
     with manners(quiet=True):
         pipeline.assist(study)
     return True
-
-
-def _teller(quiet: bool) -> Callable[[Finding], None]:
-    def tell(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return tell
 
 
 def _exit_code(report: Report) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from synthclin import progress
-from synthclin.documents import validate
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import OutputError
+from synthclin.terminal import warn
 
 if TYPE_CHECKING:
-    from synthclin.columns import AnyColumn
+    from synthclin.validation import Finding
 
 __all__ = [
     "AsJson",
@@ -30,8 +30,8 @@ __all__ = [
     "Seed",
     "TableFile",
     "check_free",
-    "declared_columns",
     "manners",
+    "teller",
 ]
 
 Override = Annotated[
@@ -67,14 +67,11 @@ def manners(quiet: bool) -> Iterator[None]:
         yield
 
 
-def declared_columns(texts: list[str]) -> dict[str, AnyColumn]:
-    """Return the columns that `--declare COLUMN=TYPE` names."""
-    from synthclin.schema import Schema  # noqa: PLC0415 (`--help` does not wait for pandas)
+def teller(quiet: bool) -> Callable[[Finding], None]:
+    """Return what tells a finding on stderr, or nothing where that is not wanted."""
 
-    columns = {}
-    for text in texts:
-        name, equals, kind = text.rpartition("=")
-        if not equals or not name:
-            raise ConfigError(f"--declare {text}", "is not COLUMN=TYPE", "Write it as `--declare diary=text`.")
-        columns[name] = {"type": kind.strip()}
-    return dict(validate(Schema, {"columns": columns}, "--declare").columns) if columns else {}
+    def tell(finding: Finding) -> None:
+        if not quiet:
+            warn(str(finding))
+
+    return tell

@@ -13,7 +13,7 @@ import numpy as np
 from synthclin import datasets, manifest
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
-from synthclin.errors import DataError
+from synthclin.errors import ConditionError, DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.files import sha256, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
@@ -92,7 +92,7 @@ def run(
     Raises:
         DataError: the real table cannot be read or breaks its schema.
         OutputError: the folder cannot be written; known before training unless the disk fills up.
-        ConditionError: a cohort is out of the model's reach.
+        ConditionError: a cohort has too few real patients behind it, or is out of the model's reach.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
@@ -184,11 +184,21 @@ def _prepare(
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
-        if _held_by(train, cohort.holds(train), schema) < SMALL_CELL:
-            what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
-            remedy = "Widen it if the model cannot draw it."
-            tell(Finding(f"cohort {cohort.name!r}", what, remedy, severity="warning"))
+        _check_support(cohort, train, config, tell)
     return train, holdout
+
+
+def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
+    """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
+    where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
+    held = _held_by(train, cohort.holds(train), config.table_schema)
+    if held < least:
+        what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
+        remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
+        raise ConditionError(where, what, remedy)
+    if held < SMALL_CELL:
+        what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
+        tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
 
 
 def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
@@ -308,6 +318,7 @@ def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema
     """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
     held = cohort.holds(train)
     within, without = (_held_by(train, rows, schema) for rows in (held, ~held))
+    told = within >= SMALL_CELL and (without >= SMALL_CELL or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(
         name=cohort.name,
@@ -316,7 +327,8 @@ def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema
         mix=mix or None,
         # The mean of weights may exceed 1 by a rounding error.
         model=min(draw.probability, 1.0),
-        data=float(held.mean()) if within >= SMALL_CELL and (without >= SMALL_CELL or not without) else None,
+        data=float(held.mean()) if told else None,
+        patients=within if told else None,
         effective=draw.effective,
         drawn=draw.drawn,
     )

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from synthclin.terminal import show_status, show_table, show_text
 
 if TYPE_CHECKING:
     from synthclin.models.sampling import CohortDraw
+    from synthclin.preflight import Survey
     from synthclin.report import Report
     from synthclin.report.parts import CohortFacts
     from synthclin.validation import Finding
 
-__all__ = ["finding_record", "show_cohort", "show_draw", "show_plan", "show_verdict", "verdict_record"]
+__all__ = [
+    "show_cohort",
+    "show_draw",
+    "show_plan",
+    "show_survey",
+    "show_verdict",
+    "survey_record",
+    "verdict_record",
+]
+
+SHOWN_ROWS = 5  # how many row numbers a line tells
 
 
-def finding_record(finding: Finding) -> dict[str, Any]:
+def _finding_record(finding: Finding) -> dict[str, Any]:
     """Return a finding in the words of JSON."""
     return {
         "severity": finding.severity,
@@ -27,6 +39,58 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "count": finding.count,
         "remedy": finding.remedy,
     }
+
+
+def survey_record(seen: Survey) -> dict[str, Any]:
+    """Return a survey in the words of JSON; counts and row numbers alone."""
+    return {
+        "valid": seen.valid,
+        "rows": seen.rows,
+        "patients": seen.patients,
+        "columns": [asdict(column) for column in seen.columns],
+        "rules": [asdict(rule) for rule in seen.rules],
+        "findings": [_finding_record(finding) for finding in seen.findings],
+    }
+
+
+def show_survey(seen: Survey) -> None:
+    """Print each column and rule of a survey in a line, and below them what is wrong."""
+    patients = "" if seen.patients in {None, seen.rows} else f" of {seen.patients:,} patients"
+    show_text(f"{seen.rows:,} rows{patients}")
+    show_text("")
+    columns = [
+        [
+            column.name,
+            column.type,
+            column.unit or "",
+            column.declared,
+            column.observed,
+            _part(column.missing, column.share),
+            f"{column.violations:,}" if column.violations else "",
+            "; ".join(column.notes),
+        ]
+        for column in seen.columns
+    ]
+    show_table(["column", "type", "unit", "declared", "used", "missing", "wrong", "notes"], columns)
+    if seen.rules:
+        show_text("")
+        rules = [[f"{rule.violations:,}", _first(rule.rows), rule.text] for rule in seen.rules]
+        show_table(["broken by", "row numbers", "rule"], rules)
+    show_text("")
+    for finding in seen.findings:
+        if finding.severity == "error" or not finding.where.startswith("rule "):
+            show_text(f"{finding.severity}: {finding}")
+    show_text("the table satisfies its schema" if seen.valid else "the table does not satisfy its schema")
+
+
+def _part(count: int, share: float) -> str:
+    """Return a count with its share of the rows, nothing for none."""
+    percent = f"{100 * share:.1f}" if share >= 0.0005 else "< 0.1"
+    return f"{count:,} ({percent} %)" if count else ""
+
+
+def _first(rows: tuple[int, ...]) -> str:
+    return ", ".join(map(str, rows[:SHOWN_ROWS])) + (", ..." if len(rows) > SHOWN_ROWS else "")
 
 
 def verdict_record(report: Report) -> dict[str, Any]:
@@ -82,9 +146,10 @@ def show_plan(plan: dict[str, Any]) -> None:
 def show_cohort(cohort: CohortFacts) -> None:
     """Print how many rows a cohort has and how common they are."""
     data = "suppressed, for too few patients" if cohort.data is None else f"{cohort.data:.3g}"
+    behind = "" if cohort.patients is None else f" ({cohort.patients:,} patients)"
     show_text(
         f"cohort {cohort.name}: {cohort.rows:,} rows; probability of its condition {cohort.model:.3g} to the model, "
-        f"share in the data {data}; effective sample size {cohort.effective:,.0f}"
+        f"share in the data {data}{behind}; effective sample size {cohort.effective:,.0f}"
     )
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from synthclin.columns import AnyColumn, Boolean, Column, Date, Datetime, Duration, Id, Integer, Number, Text
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
-from synthclin.expressions import Expression, parse, quote_name
+from synthclin.expressions import Expression, parse, quote_level, quote_name
 
 __all__ = ["Rule", "Schema"]
 
@@ -262,7 +262,7 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
             yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
     if (formula := column.derive) is not None:
         if isinstance(column, Boolean):
-            no, yes = map(_literal, column.values)
+            no, yes = map(quote_level, column.values)
             yield Rule(when=formula, then=f"{name} == {yes}")
             yield Rule(when=f"not ({formula})", then=f"{name} == {no}")
         else:
@@ -270,13 +270,6 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
             decimals = getattr(column, "decimals", 0)
             bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
             yield Rule(then=f"abs({name} - ({formula})) <= {bound}")
-
-
-def _literal(level: object) -> str:
-    """Return a level as an expression writes it."""
-    if isinstance(level, str):
-        return "'" + level.replace("'", "''") + "'"
-    return str(level).lower() if isinstance(level, bool) else repr(level)
 
 
 def _words(column: Column) -> dict[str, Any]:

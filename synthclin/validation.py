@@ -13,7 +13,7 @@ from synthclin.columns import Column, Severity, Text
 from synthclin.errors import ConfigError, DataError
 from synthclin.schema import Rule, Schema
 
-__all__ = ["Finding", "check", "conform"]
+__all__ = ["Finding", "check", "conform", "examine", "judge"]
 
 LINES = 10  # how many findings an error tells
 PRINTED_ROWS = 5  # how many row numbers a line tells
@@ -69,7 +69,7 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         synthclin.errors.DataError: column 'age': 1 of 2 rows (2) holds a value outside its `range`. Widen `range`, ...
         column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
     """
-    findings, typed = _examine(table, schema)
+    findings, typed = examine(table, schema)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         first, *others = errors
@@ -91,13 +91,13 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
         ...     print(finding.severity, "-", finding)
         warning - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows, or reword the rule.
     """
-    findings, typed = _examine(table, schema)
-    findings += [found for rule in schema.rules if (found := _broken(rule, typed)) is not None]
+    findings, typed = examine(table, schema)
+    findings += [found for rule in schema.rules if (found := judge(rule, typed)) is not None]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
-def _examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
-    """Return what is wrong with `table`, and its columns that could be found, typed."""
+def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
+    """Return what is wrong with the rows, columns and cells of `table`, and its columns that could be found, typed."""
     findings = list(_shape(table, schema))
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
@@ -162,7 +162,7 @@ def _faults(name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[
         yield Finding(where, "every value is the same", remedy, severity="warning")
 
 
-def _broken(rule: Rule, typed: pd.DataFrame) -> Finding | None:
+def judge(rule: Rule, typed: pd.DataFrame) -> Finding | None:
     """Return where a rule is broken, None where it holds or where a column for it is absent."""
     if not rule.columns <= set(typed.columns):
         return None

@@ -99,15 +99,17 @@ class TestSchema:
         out, _ = quiet("schema", "infer", "data.csv")
         assert "columns:" in out
 
-    def test_infer_takes_a_column_that_it_cannot_guess_from_the_user(self, study, quiet):
+    def test_infer_leaves_text_out_and_takes_its_meaning_from_the_user(self, study, quiet):
         table = study.table()
         table["diary"] = [f"{CANARY} woke at {i} and {i * 7}" for i in range(len(table))]
         study.write(table)
-        _, err = quiet("schema", "infer", "data.csv", code=2)
-        assert "'diary'" in err
-        assert CANARY not in err
-        out, _ = quiet("schema", "infer", "data.csv", "--declare", "diary=text")
+        out, err = quiet("schema", "infer", "data.csv")
+        assert err.startswith("warning: column 'diary': left out: as many distinct texts as rows")
+        assert CANARY not in out + err
         assert yaml.safe_load(out)["columns"]["diary"]["type"] == "text"
+        out, err = quiet("schema", "infer", "data.csv", "--declare", "diary=text")
+        assert "declared" in out
+        assert not err
 
     @pytest.mark.usefixtures("study")
     @pytest.mark.parametrize("text", ["age", "=text", "age=poem", "agee=integer"])
@@ -129,12 +131,24 @@ class TestSchema:
         table.loc[[2, 9], "stage"] = CANARY
         study.write(table)
         out, err = quiet("schema", "check", "data.csv", "schema.yaml", code=2)
+        assert "column  " in out
         assert "column 'stage'" in out
         assert "3, 10" in out
         assert CANARY not in out + err
         result = json.loads(quiet("schema", "check", "data.csv", "schema.yaml", "--json", code=2)[0])
         assert result["valid"] is False
         assert result["findings"][0]["rows"] == [3, 10]
+        assert next(column for column in result["columns"] if column["name"] == "stage")["violations"] == 2
+
+    def test_check_reads_the_table_with_the_schema_at_hand(self, study, quiet):
+        table = study.table()
+        table["stage"] = ["NA" if stage == "I" else stage for stage in table["stage"]]
+        study.write(table)
+        schema = study.config["schema"]
+        schema["columns"]["stage"]["categories"] = ["NA", *schema["columns"]["stage"]["categories"][1:]]
+        (study.folder / "schema.yaml").write_text(yaml.safe_dump(schema, sort_keys=False))
+        result = json.loads(quiet("schema", "check", "data.csv", "schema.yaml", "--json")[0])
+        assert next(column for column in result["columns"] if column["name"] == "stage")["missing"] == 0
 
 
 class TestFitAndSample:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -223,10 +224,26 @@ class TestDryRun:
 
     def test_small_counts_of_patients_are_not_told(self, study):
         told = []
-        plan = pipeline.dry_run(load(study.path, ["sampling.cohorts.0.where=age >= 89"]), tell=told.append)
+        rare = ["sampling.cohorts.0.where=age >= 89", "sampling.least_patients=0"]
+        plan = pipeline.dry_run(load(study.path, rare), tell=told.append)
         assert plan["cohorts"][0]["support"] == "< 11"
         (finding,) = told
         assert str(finding).startswith("cohort 'women': fewer than 11 patients to learn from satisfy its condition.")
+
+    @pytest.mark.parametrize(("least", "refused"), [(11, True), (40, True), (3, False)])
+    def test_a_cohort_of_too_few_patients_is_refused_before_training(self, study, least, refused):
+        table = study.table()
+        table["patient"] = [f"P{row // 16}" for row in range(len(table))]  # 10 patients in 160 rows
+        study.config["data"]["entity"] = "patient"
+        study.write(table)
+        config = load(study.path, [f"sampling.least_patients={least}"])
+        if refused:
+            with pytest.raises(ConditionError, match=f"cohort 'women': fewer than {least} patients") as caught:
+                pipeline.run(config)
+            assert "least_patients: 0" in str(caught.value)
+            assert not study.out.exists()
+        else:
+            assert pipeline.dry_run(config)["cohorts"][0]["support"] == "< 11"
 
     def test_the_entity_of_the_config_is_that_of_the_split(self, study):
         table = study.table()
@@ -240,11 +257,23 @@ class TestDryRun:
         assert planned == {name for name in FILES if not name.startswith("model/")} | {"model/"}
 
 
+def some_rows(name, folder):
+    """Return a file of 600 rows of a table that does not ship, from the folder that SYNTHCLIN_DATA names."""
+    if "SYNTHCLIN_DATA" not in os.environ:
+        pytest.skip("SYNTHCLIN_DATA names no folder with <name>/data.csv")
+    [source] = Path(os.environ["SYNTHCLIN_DATA"], name).glob("data.csv*")
+    table = pd.read_csv(source, dtype=str, keep_default_na=False).sample(600, random_state=0)
+    table.to_csv(folder / "some.csv", index=False)
+    return folder / "some.csv"
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
     monkeypatch.setattr(pipeline, "evaluate", lambda *_, **__: Report((), (), {}, {}))
     overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
+    if load(path).data.dataset is None:
+        overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]
     done = pipeline.run(load(path, overrides))
     assert verify(done.folder).problems == ()
 
@@ -273,7 +302,7 @@ def test_overwrite_replaces_the_whole_folder(study):
 
 
 def test_a_cohort_out_of_reach_leaves_nothing(study):
-    config = load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90"])
+    config = load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
     before = files(study.folder)
     with pytest.raises(ConditionError):
         pipeline.run(config)
@@ -343,7 +372,9 @@ class TestResume:
 
     def test_a_cohort_out_of_reach_can_be_widened(self, study, place, monkeypatch):
         with pytest.raises(ConditionError):
-            pipeline.run(load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90"]))
+            pipeline.run(
+                load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
+            )
         assert place.exists()
         monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
         pipeline.fit(load(study.path), study.out, resume=True)

@@ -62,10 +62,15 @@ class Model(Block):
 
 
 class Sampling(Block):
-    """How many rows the main table gets (as many as the model learnt from, if None) and which cohorts are drawn."""
+    """How many rows the main table gets (as many as the model learnt from, if None) and which cohorts are drawn.
+
+    A cohort whose condition fewer than `least_patients` of the patients learnt from satisfy is refused before training:
+    what is drawn there is made up. 0 draws every cohort all the same, with a warning where they are fewer than 11.
+    """
 
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
     cohorts: Annotated[tuple[Cohort, ...], Field(strict=False)] = ()
+    least_patients: Annotated[int, Field(ge=0)] = 11
 
 
 class Evaluation(Block):

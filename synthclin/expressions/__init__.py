@@ -10,6 +10,6 @@ tree of a fixed list of nodes, and the tree is walked over the columns of a tabl
 from __future__ import annotations
 
 from synthclin.expressions.expression import Expression, parse
-from synthclin.expressions.grammar import quote_name
+from synthclin.expressions.grammar import quote_level, quote_name
 
-__all__ = ["Expression", "parse", "quote_name"]
+__all__ = ["Expression", "parse", "quote_level", "quote_name"]

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from synthclin.errors import ConfigError
 
-__all__ = ["FUNCTIONS", "columns", "is_predicate", "quote_name", "read", "render"]
+__all__ = ["FUNCTIONS", "columns", "is_predicate", "quote_level", "quote_name", "read", "render"]
 
 # Name -> least and most arguments.
 FUNCTIONS = {
@@ -80,6 +80,18 @@ def quote_name(name: str) -> str:
     match = _TOKEN.fullmatch(name)
     plain = match is not None and match.lastgroup == "name" and name not in {*_WORDS, *_REFUSED, "missing"}
     return name if plain else "`" + name.replace("`", "``") + "`"
+
+
+def quote_level(level: object) -> str:
+    """Return a level as an expression writes it.
+
+    Example:
+        >>> quote_level("it's"), quote_level(True), quote_level(2.5)
+        ("'it''s'", 'true', '2.5')
+    """
+    if isinstance(level, str):
+        return "'" + level.replace("'", "''") + "'"
+    return str(level).lower() if isinstance(level, bool) else repr(level)
 
 
 def columns(tree: ast.expr) -> frozenset[str]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from synthclin.columns import Boolean, Id, Ordinal, reading
-from synthclin.documents import dump_yaml, parse_yaml, validate
+from synthclin.documents import validate
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import names
 from synthclin.inference.calendar import moments_column
-from synthclin.inference.evidence import Guess, Refusal, count
+from synthclin.inference.declaring import declared_columns
+from synthclin.inference.evidence import Guess, Proposal, Refusal, count, left_out
 from synthclin.inference.numeric import guess_numbers
+from synthclin.inference.relations import relate
 from synthclin.inference.textual import guess_texts
+from synthclin.inference.writing import to_commented_yaml
 from synthclin.schema import Schema
 from synthclin.validation import conform
 
@@ -25,7 +28,11 @@ if TYPE_CHECKING:
 
     from synthclin.columns import AnyColumn
 
-__all__ = ["Inferred", "infer", "to_commented_yaml"]
+_CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
+
+HEAD = 2_000  # rows in which a column's name is looked for
+
+__all__ = ["Inferred", "declared_columns", "infer", "to_commented_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +40,38 @@ class Inferred:
     """A guessed schema and the reasons for it.
 
     Arguments:
-        schema: accepts the table that it was guessed from.
+        schema: accepts the table that it was guessed from; no row breaks its constraints.
         evidence: for each column, why it was guessed so, in short sentences of counts.
+        hints: for some columns, lines of YAML that a person may want to add, such as codes for missing.
+        proposals: rules between columns with their evidence; the active ones are the constraints of the schema.
+        rows: in how many rows of the table these were sought; no row of it breaks them.
     """
 
     schema: Schema
     evidence: dict[str, list[str]]
+    hints: dict[str, list[str]] = field(default_factory=dict)
+    proposals: tuple[Proposal, ...] = ()
+    rows: int = 0
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the columns that will not be learnt unless a person says what they are."""
+        return tuple(name for name, reasons in self.evidence.items() if left_out(reasons))
 
 
 def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) -> Inferred:
-    """Guess what each column of a table means.
+    """Guess what each column of a table means, and which rules hold between columns.
 
     Ranges are rounded outward to a public grid, so that they do not hold the values of the extreme patients; levels
-    are listed as they stand in the table.
+    are listed as they stand in the table. What could do harm is left out, as `type: text`: direct identifiers, and
+    text with about as many values as rows.
 
     Arguments:
         table: as `synthclin.tables.read_table` returns it, or any other table.
         declared: columns that are known already; they are taken as they are.
 
     Raises:
-        DataError: no schema fits, or a column must be declared first because a guess could do harm: direct
-            identifiers, and text with about as many values as rows. All such columns are named.
+        DataError: no schema fits, or the table seems to lack its line of column names.
         ConfigError: a declared column is not in the table.
 
     Example:
@@ -66,57 +84,38 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     """
     known = dict(declared or {})
     _check(table, known)
-    guesses: dict[str, Guess] = {}
-    refusals: dict[str, Refusal] = {}
-    for name in table.columns:
-        found = Guess(known[name], ["declared"]) if name in known else _guess(name, table[name])
-        if isinstance(found, Refusal):
-            refusals[name] = found
-        else:
-            guesses[name] = found
-    if refusals:
-        _refuse(refusals)
+    guesses = {
+        name: Guess(known[name], ["declared"]) if name in known else _guess(name, table[name]) for name in table.columns
+    }
     entity = None if any(column.role == "entity" for column in known.values()) else _entity(table, guesses, known)
     if entity is not None:
-        guesses[entity] = Guess(
-            _with(guesses[entity].column, role="entity"), [*guesses[entity].evidence, "names the patient"]
+        guess = guesses[entity]
+        guesses[entity] = guess._replace(
+            column=_with(guess.column, role="entity"), evidence=[*guess.evidence, "names the patient"]
         )
     schema = validate(Schema, {"columns": {name: guess.column for name, guess in guesses.items()}}, "declared")
+    found = relate(conform(table, schema), schema, known)
+    for name, changes in found.changes.items():
+        schema = schema.with_column(name, **changes) if changes else schema
+    rules = [rule for proposal in found.proposals if proposal.active for rule in proposal.rules]
+    schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
     conform(table, schema)
-    return Inferred(schema, {name: list(guess.evidence) for name, guess in guesses.items()})
-
-
-def to_commented_yaml(inferred: Inferred) -> str:
-    """Return the schema as YAML in which a comment above each column says why it was guessed so.
-
-    Example:
-        >>> print(to_commented_yaml(infer(pd.DataFrame({"died": [0, 1, 1], "age": [64, 71, None]}))), end="")
-        # Guessed from a table. Confirm each column, then add units, rules and descriptions.
-        columns:
-          # guessed: all 3 cells are 0 or 1
-          died:
-            type: boolean
-            values: [0, 1]
-          # guessed: all 2 cells are whole numbers; range: the extremes, rounded outward; empty: 1 of 3 cells; the
-          # name is one that others may know
-          age:
-            type: integer
-            range: [64, 71]
-            missing: allowed
-            disclosure: quasi_identifier
-    """
-    lines = ["# Guessed from a table. Confirm each column, then add units, rules and descriptions.", "columns:"]
-    for name, words in parse_yaml(inferred.schema.to_yaml(), "schema")["columns"].items():
-        reasons = inferred.evidence[name]
-        comment = "declared" if reasons == ["declared"] else f"guessed: {'; '.join(reasons)}"
-        lines += textwrap.wrap(comment, 110, initial_indent="  # ", subsequent_indent="  # ")
-        lines.append(textwrap.indent(dump_yaml({name: words}), "  ").rstrip("\n"))
-    return "\n".join(lines) + "\n"
+    return Inferred(
+        schema,
+        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()},
+        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()},
+        tuple(found.proposals),
+        found.rows,
+    )
 
 
 def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
     """Refuse what no schema can describe."""
     columns = list(table.columns)
+    if _lacks_names(table):
+        # Told without any of them: they are the cells of a patient.
+        remedy = "Put the names into the first line."
+        raise DataError("table", "its first line seems to hold cells where the column names should stand", remedy)
     if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in columns):
         raise DataError("table", "a column name is empty or not printable text", "Name each column by printable text.")
     twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -132,14 +131,30 @@ def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
             raise ConfigError(f"column '{name}'", "declared, but not in the table", remedy)
 
 
-def _guess(name: str, series: pd.Series) -> Guess | Refusal:
-    """Guess one column."""
+def _lacks_names(table: pd.DataFrame) -> bool:
+    """Whether the names of two columns or more, and of a third of all, read as cells: numbers, days, what stands below.
+
+    Example:
+        >>> _lacks_names(pd.DataFrame({"64": [71, 58], "F": ["F", "M"], "2021-03-04": ["2021-03-09", "2021-04-01"]}))
+        True
+    """
+    head = table.head(HEAD)
+    odd = sum(
+        _CELL.fullmatch(name) is not None or name in {cell for cell in head.iloc[:, place] if isinstance(cell, str)}
+        for place, name in enumerate(table.columns)
+        if isinstance(name, str)
+    )
+    return odd >= max(2, len(table.columns) / 3)
+
+
+def _guess(name: str, series: pd.Series) -> Guess:
+    """Guess one column; what may not be guessed becomes text, which nobody learns."""
     rows, cells = len(series), series[series.notna().to_numpy()].reset_index(drop=True)
     if cells.empty:
-        return Refusal("every cell is missing", "Remove the column.")
+        return Refusal("every cell is missing", "Remove the column").as_text()
     found = _by_kind(name, cells, rows)
     if isinstance(found, Refusal):
-        return found
+        return found.as_text()
     changes: dict[str, object] = {}
     evidence = list(found.evidence)
     if len(cells) < rows:
@@ -148,7 +163,7 @@ def _guess(name: str, series: pd.Series) -> Guess | Refusal:
     if found.column.modelled and names.knowable(name):
         changes["disclosure"] = "quasi_identifier"
         evidence.append("the name is one that others may know")
-    return Guess(_with(found.column, **changes), evidence)
+    return Guess(_with(found.column, **changes), evidence, found.hints)
 
 
 def _by_kind(name: str, cells: pd.Series, rows: int) -> Guess | Refusal:
@@ -182,10 +197,3 @@ def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping
     ids = [name for name, guess in guesses.items() if isinstance(guess.column, Id) and name not in declared]
     named = [name for name in ids if names.identifies_person(name)] or (ids if len(ids) == 1 else [])
     return min(named, key=lambda name: table[name].nunique(), default=None)
-
-
-def _refuse(refusals: Mapping[str, Refusal]) -> None:
-    """Raise one error that names every column that cannot be guessed."""
-    (first, reason), *others = refusals.items()
-    lines = [f"column '{name}': {other.what}. {other.remedy}" for name, other in others]
-    raise DataError(f"column '{first}'", reason.what, "\n".join([reason.remedy, *lines]))

@@ -21,6 +21,9 @@ __all__ = ["guess_moments", "moments_column"]
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?")
 _ZONED = re.compile(_ISO.pattern + r" ?(Z|[+-][0-9]{2}:?[0-9]{2})")
+_OTHER = re.compile(
+    r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?|[0-9]{4}([./])[0-9]{2}\4[0-9]{2}"
+)
 _LAST = dt.datetime(2261, 12, 31, 23, 59, 59)  # noqa: DTZ001 (tables hold moments without a zone)
 
 
@@ -35,6 +38,10 @@ def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | 
         return moments_column(pd.Series(texts, dtype=object))
     if all(_ZONED.fullmatch(value) for value in values):
         return Refusal("its moments name a time zone", "Write them in local time without it.")
+    if all(_OTHER.fullmatch(value) for value in values):
+        return Refusal(
+            "its cells have the shape of dates that can be read in several ways", "Write them as YYYY-MM-DD."
+        )
     return None
 
 

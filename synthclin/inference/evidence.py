@@ -1,4 +1,4 @@
-"""What a guess is made of: a column and the reasons for it, or the reason why nothing can be guessed."""
+"""What a guess is made of: a column or a rule, and the reasons for it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from synthclin.columns import Text
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.columns import AnyColumn
+    from synthclin.schema import Rule
 
-__all__ = ["RARE", "Guess", "Refusal", "count", "rare"]
+__all__ = ["RARE", "Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
 
+_LEFT_OUT = "left out: "
 RARE = 11  # a value held by fewer rows is not spoken of
 
 
@@ -22,17 +26,37 @@ class Guess(NamedTuple):
     Arguments:
         column: what the cells seem to mean.
         evidence: why, in short sentences of counts; no value that few patients hold.
+        hints: lines of YAML that a person may want to add to the column.
     """
 
     column: AnyColumn
     evidence: list[str]
+    hints: tuple[str, ...] = ()
+
+
+class Proposal(NamedTuple):
+    """A rule between columns that no row of the table breaks.
+
+    Arguments:
+        rules: the rule, or the few that belong together.
+        evidence: how many rows it was seen in, and how many would break it if the columns did not depend on each other.
+        active: whether the evidence is strong; else the rule is only shown, for a person to take up.
+    """
+
+    rules: tuple[Rule, ...]
+    evidence: str
+    active: bool
 
 
 class Refusal(NamedTuple):
-    """Why a column must be declared: the fact and the remedy, as in an error."""
+    """Why a column is not learnt before a person says what it is: the fact and the remedy, as in an error."""
 
     what: str
     remedy: str
+
+    def as_text(self) -> Guess:
+        """Return the column as free text, which nobody learns, with the fact and the remedy as evidence."""
+        return Guess(Text(), [f"{_LEFT_OUT}{self.what}", self.remedy.rstrip(".")])
 
 
 def rare(counts: NDArray[np.intp]) -> list[str]:
@@ -49,3 +73,8 @@ def count(some: int, total: int, noun: str = "cells") -> str:
         ('12 of 300 cells', 'all 300 cells')
     """
     return f"all {total} {noun}" if some == total else f"{some} of {total} {noun}"
+
+
+def left_out(reasons: list[str]) -> bool:
+    """Whether these are the reasons for leaving a column out."""
+    return bool(reasons) and reasons[0].startswith(_LEFT_OUT)

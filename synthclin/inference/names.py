@@ -13,10 +13,13 @@ _PERSON_IDENTIFIER = re.compile(rf"(^|.* ){_PERSON} ?{_NUMBER}$|^(patient|subjec
 _EVENT_IDENTIFIER = re.compile(rf"(^|.* )(encounter|visit|admission|hadm|stay|sample|specimen|record) ?{_NUMBER}$")
 _LEVELS = re.compile(r".* (id|code|type|kind)$|^(site|centre|center|hospital|ward|clinic)$")
 _DIRECT = re.compile(
-    r"(^|.* )((first|last|given|family|middle|maiden|full|sur|patient|birth) ?name|surname|forename|initials"
-    r"|e ?mail( address)?|((tele|mobile|cell)?phone|mobile|fax)( (number|no|nr))?|(home |postal )?address|street"
-    r"|(medical record|social security|nhs|(health )?insurance|passport|driving licen[cs]e) (number|no|nr)"
-    r"|mrn|ssn|passport|licen[cs]e plate|iban|ip address)$"
+    r"(^|.* )((first|last|given|family|middle|maiden|full|sur|patient|birth|mother|father|contact|kin|doctor|physician)"
+    r" ?(s )?name|surname|forename|vorname|nachname|familienname|prenom|apellidos?|initials"
+    r"|e ?mail( address)?|((tele|mobile|cell)?phone|mobile|fax|telefon|handy)( (number|no|nr))?"
+    r"|(home |postal |street )?address|anschrift|adresse|street|stra(ss|\u00df)e|next of kin|emergency contact"
+    r"|((medical|health) record|hospital|chart|social security|national|nhs|(health )?insurance|medicare|tax|passport"
+    r"|driving licen[cs]e|account) (number|no|nr|id)"
+    r"|mrn|ssn|nino|passport|licen[cs]e plate|iban|ip address|device serial( (number|no|nr))?)$|^name$"
 )
 _KNOWABLE = frozenset(
     [

@@ -18,10 +18,13 @@ __all__ = ["guess_numbers"]
 
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
-TOO_LOW = (-9.0, -99.0, -999.0, -9999.0, -99999.0)
-TOO_HIGH = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 99.9, 999.9)
+NINES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
+TOO_LOW = frozenset(-code for nine in NINES for code in (nine, nine - 1, nine - 2, nine * 8 / 9, nine * 7 / 9))
+TOO_HIGH = frozenset((99.9, 999.9, *(-code for code in TOO_LOW if code < -9)))
 SPIKE = 0.10  # the least share of a spike
 RISING = 20  # so many rows that rise from one to the next are numbered, not measured
+BLOCKS = 50  # so many numbers without a gap, in blocks of rows, name patients
+BY_CHANCE = 14.0  # e**-14 is less than one in a million
 MANY_DECIMALS = 6
 UNORDERED = "declare it `category` if it has no order"
 
@@ -59,18 +62,32 @@ def guess_numbers(name: str, numbers: NDArray[np.float64], rows: int) -> Guess |
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
     """Return the guess that whole numbers name rows or patients."""
-    unique = len(values) == rows
-    per_value = len(numbers) / len(values)
     if EXACT <= np.abs(values).max() < 2.0**63:
         return Guess(Id(), ["whole numbers of more than 15 digits, which name things and measure nothing"])
-    if unique and names.identifies(name):
-        return Guess(Id(), [f"{count(rows, rows)} differ, and the name is one of an identifier"])
-    if unique and rows >= RISING and bool(np.all(np.diff(numbers) > 0)):
-        return Guess(Id(), [f"{count(rows, rows)} differ and rise from row to row, as numbered rows do"])
+    if len(values) == rows and (reason := _named_rows(name, numbers)):
+        return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
+    per_value = len(numbers) / len(values)
     if names.identifies_person(name) and len(values) > 2:
         return Guess(Id(), [f"{len(values)} patients by the name of the column, {per_value:.1f} rows each on average"])
     if names.identifies(name) and len(values) > 50 and per_value < 50:
         return Guess(Id(), [f"{len(values)} distinct numbers, and the name is one of an identifier"])
+    gapless = len(values) >= BLOCKS and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
+    if gapless and bool(np.all(np.diff(numbers) >= 0)):
+        told = f"{len(values)} numbers without a gap that rise in blocks of {per_value:.1f} rows on average"
+        return Guess(Id(), [f"{told}, as numbered patients do"])
+    return None
+
+
+def _named_rows(name: str, numbers: NDArray[np.float64]) -> str | None:
+    """Return why whole numbers that all differ name the rows, None if they may be measured."""
+    rows = len(numbers)
+    if names.identifies(name):
+        return "the name is one of an identifier"
+    if rows >= RISING and bool(np.all(np.diff(numbers) > 0)):
+        return "they rise from row to row, as numbered rows do"
+    if not names.knowable(name) and rows**2 / (2 * (np.ptp(numbers) + 1)) > BY_CHANCE:
+        # The birthday paradox: so many measurements on so short a scale would have met.
+        return "they fill their range, as serial numbers do"
     return None
 
 
@@ -80,7 +97,6 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
     if values.tolist() == [0.0, 1.0]:
         return Guess(Boolean(values=(0, 1)), [f"{count(cells, cells)} are 0 or 1"])
     shown = [f"{count(cells, cells)} hold one of {few} numbers", *rare(counts)]
-    shown += [f"{low:g} is often a code for missing: leave those cells empty" for low in TOO_LOW if low in values]
     whole = bool(np.all(values == np.round(values)))
     numbered = names.codes_levels(name)
     first, last = values[0], values[-1]
@@ -91,7 +107,9 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
     if few <= 10 and cells >= 20 * few:
         if few > 2 and not numbered and np.allclose(np.diff(values), (last - first) / (few - 1), atol=0):
             return Guess(Ordinal(categories=_levels(values)), [*shown, f"at equal steps; {UNORDERED}"])
-        return Guess(Category(categories=_levels(values)), shown)
+        codes = [value for value in _sentinels(values) if value <= -9 or value >= 99]
+        shown += [f"{code:g} is often a code for missing" for code in codes]
+        return Guess(Category(categories=_levels(values)), shown, _missing_codes(codes))
     if numbered and whole and few <= 50 and cells >= RARE * few:
         return Guess(Category(categories=_levels(values)), [*shown, "the name is one of numbered levels"])
     return None
@@ -109,7 +127,7 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: b
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
     evidence += [
         f"{code:g} stands far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
-        "if it is a code for missing, leave those cells empty"
+        "perhaps a code for missing"
         for code in odd
     ]
     evidence += [
@@ -117,12 +135,13 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: b
         for spike in masses
     ]
     evidence.append("range: the extremes, rounded outward")
+    hints = _missing_codes(odd)
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
-        return Guess(Integer(range=whole_bounds, spikes=tuple(int(spike) for spike in spikes)), evidence)
+        return Guess(Integer(range=whole_bounds, spikes=tuple(int(spike) for spike in spikes)), evidence, hints)
     decimals = _decimals(values)
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
-    return Guess(Number(range=bounds, decimals=decimals, spikes=tuple(spikes)), evidence)
+    return Guess(Number(range=bounds, decimals=decimals, spikes=tuple(spikes)), evidence, hints)
 
 
 def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
@@ -132,14 +151,31 @@ def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
     return tuple(float(value) for value in values)
 
 
+def _missing_codes(codes: list[float]) -> tuple[str, ...]:
+    """Return the line of YAML that takes numbers for missing, if there are any."""
+    if not codes:
+        return ()
+    return (f"missing_codes: {{{', '.join(f'{code:g}: unknown' for code in codes)}}}",)
+
+
 def _sentinels(values: NDArray[np.float64]) -> list[float]:
-    """Return the codes for missing among sorted distinct numbers, such as -9 or 999."""
-    kept, found = list(values), []
-    while len(kept) > 2 and kept[0] in TOO_LOW and kept[1] >= 0:
-        found.append(float(kept.pop(0)))
-    while len(kept) > 2 and kept[-1] in TOO_HIGH and kept[-1] - kept[-2] > kept[-2] - kept[0]:
-        found.append(float(kept.pop()))
-    return found
+    """Return the codes for missing among sorted distinct numbers: -9 and -8 below 0, or 998 and 999 far above the rest.
+
+    Example:
+        >>> _sentinels(np.array([-9.0, -8.0, 40.0, 41.0, 60.0, 998.0, 999.0]))
+        [-9.0, -8.0, 998.0, 999.0]
+    """
+    below = values[values < 0]
+    low = below[np.isin(below, list(TOO_LOW))] if np.isin(below, list(TOO_LOW)).all() else below[:0]
+    kept = values[len(low) :]
+    high = kept[:0]
+    for some in range(1, min(4, len(kept) - 1)):
+        rest = kept[:-some]
+        if not np.isin(kept[-some:], list(TOO_HIGH)).all():
+            break
+        if kept[-some] - rest[-1] > rest[-1] - rest[0]:
+            high = kept[-some:]
+    return [*map(float, low), *map(float, high)] if len(kept) - len(high) > 1 else []
 
 
 def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float]:

@@ -12,6 +12,7 @@ from synthclin.columns import Boolean, Category, Code, Id, Ordinal
 from synthclin.inference import names
 from synthclin.inference.calendar import guess_moments
 from synthclin.inference.evidence import Guess, Refusal, count, rare
+from synthclin.inference.persons import MANY, direct_identifier, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["guess_texts"]
 
-_MANY_LEVELS = 30
 _MOST = 0.95
 
 _NO_YES = (("no", "yes"), ("n", "y"), ("false", "true"))
@@ -42,6 +42,7 @@ _BAND = re.compile(
     r"(?P<below>under |below |less than |up to |<=?|\u2264)?[\[(]?[$€£]?(?P<low>[0-9]+(\.[0-9]+)?)k?"
     r"(?P<to>( ?- ?|\u2013|, ?| to )[$€£]?[0-9]+(\.[0-9]+)?k?)?[\])]?(?P<above>\+| and over| or more)?"
 )
+_NOTHING = frozenset(["no", "none", "norm", "normal", "negative", "not detected", "nil"])
 _ABOVE = re.compile(r"(over |above |more than |>=?|\u2265)")
 
 _VOCABULARIES = {
@@ -50,8 +51,6 @@ _VOCABULARIES = {
     "ICD-10": re.compile(r"[A-Z][0-9][0-9A-Z](\.?[0-9A-Z]{1,4})?"),
     "LOINC": re.compile(r"[0-9]{1,5}-[0-9]"),
 }
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
-_TELEPHONE = re.compile(r"\+?[0-9]{0,3}[ -]?(\([0-9]{2,5}\)|[0-9]{2,5})[ -][0-9]{3,4}[ -]?[0-9]{2,5}")
 _NAMED = re.compile(
     r"[A-Za-z]{0,8}[-_:/ ]?[0-9]{3,}([-_/][0-9]+)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,64}",
     re.IGNORECASE,
@@ -77,7 +76,7 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
     blank = sum(int(some) for value, some in zip(values, counts, strict=True) if not value.strip())
     if blank:
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
-    if personal := _personal(name, values, cells):
+    if personal := direct_identifier(name, values, cells):
         return personal
     if dates := guess_moments(texts, values):
         return dates
@@ -92,22 +91,6 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
     )
 
 
-def _share(pattern: re.Pattern[str], values: Sequence[str]) -> float:
-    """Return which share of the texts has a shape."""
-    return sum(pattern.fullmatch(value) is not None for value in values) / len(values)
-
-
-def _personal(name: str, values: Sequence[str], cells: int) -> Refusal | None:
-    """Return why a column may not enter: it identifies persons directly."""
-    remedy = "Remove it, or declare it `text`, which leaves it out of synthetic tables."
-    for pattern, kind in ((_MAIL, "e-mail addresses"), (_TELEPHONE, "telephone numbers")):
-        if _share(pattern, values) > 0.5:
-            return Refusal(f"its cells have the shape of {kind}", remedy)
-    if names.points_to_person(name) and (len(values) > _MANY_LEVELS or len(values) > cells / 2):
-        return Refusal(f"{len(values)} distinct texts under the name of a direct identifier", remedy)
-    return None
-
-
 def _truth(values: Sequence[str], cells: int) -> Guess | None:
     """Return the guess that two texts stand for no and yes."""
     written = {value.casefold(): value for value in values}
@@ -120,11 +103,11 @@ def _truth(values: Sequence[str], cells: int) -> Guess | None:
 
 def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
     """Return the guess that texts name rows or patients."""
-    named, shaped = names.identifies(name), _share(_NAMED, values) >= _MOST
+    named, shaped = names.identifies(name), share(_NAMED, values) >= _MOST
     if len(values) == rows and (named or shaped):
         reason = "the name is one of an identifier" if named else "they have the shape of identifiers"
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
-    if len(values) > _MANY_LEVELS and (names.identifies_person(name) or (named and shaped)):
+    if len(values) > MANY and (names.identifies_person(name) or (named and shaped)):
         average = cells / len(values)
         return Guess(Id(), [f"{len(values)} distinct identifiers by name or shape, {average:.1f} rows each on average"])
     return None
@@ -132,7 +115,7 @@ def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Gues
 
 def _vocabulary(values: Sequence[str], counts: NDArray[np.intp]) -> Guess | None:
     """Return the guess that texts are terms of a clinical vocabulary."""
-    if len(values) <= _MANY_LEVELS:
+    if len(values) <= MANY:
         return None
     for system, pattern in _VOCABULARIES.items():
         fits = np.array([pattern.fullmatch(value) is not None for value in values])
@@ -145,12 +128,12 @@ def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Ref
     """Return why texts cannot be levels: they are mostly numbers, or nearly one per row."""
     cells = int(counts.sum())
     numbers = int(counts[[_NUMBER.fullmatch(value) is not None for value in values]].sum())
-    if len(values) > _MANY_LEVELS and 0.8 * cells <= numbers < cells:
+    if len(values) > MANY and 0.8 * cells <= numbers < cells:
         return Refusal(
             f"{cells - numbers} of {cells} cells are no numbers, the others are",
             "Recode them as numbers or as missing, or declare the column `category` or `code`.",
         )
-    if len(values) == cells or len(values) > max(_MANY_LEVELS, cells / 2):
+    if len(values) == cells or len(values) > max(MANY, cells / 2):
         many = "as many" if len(values) == cells else "almost as many"
         what = f"{many} distinct texts as rows with one ({len(values)} in {rows} rows)"
         return Refusal(what, "Declare it `id`, `text` (left out) or `category`, or remove it.")
@@ -174,7 +157,7 @@ def _order(values: Sequence[str]) -> tuple[str, ...] | None:
     for scale in _SCALES:
         if set(folded) <= set(scale):
             return tuple(folded[level] for level in scale if level in folded)
-    places = {text: _place(text) for text in folded}
+    places = {text: (-1.0, 0) if text in _NOTHING else _place(text) for text in folded}
     if all(_NUMBER.fullmatch(text) for text in folded):
         return None  # numbers written as text are numbered levels more often than amounts
     if None in places.values() or len(set(places.values())) < len(places):

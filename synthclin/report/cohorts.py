@@ -23,21 +23,23 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
                 number(cohort.rows, 0),
                 _common(cohort.model),
                 "suppressed" if cohort.data is None else _common(cohort.data),
+                "suppressed" if cohort.patients is None else number(cohort.patients, 0),
                 number(cohort.effective, 0),
             ),
         )
         for cohort in cohorts
     )
-    head = ("Cohort", "Condition", "Rows", "Model", "Data", "Effective sample size")
+    head = ("Cohort", "Condition", "Rows", "Model", "Data", "Real patients", "Effective sample size")
     figure = Figure(
         title="How common the rows of each cohort are, to the model and in the data",
         how="Model: how probable such a row is to the model, rules of the schema included. Data: the share of such "
-        "rows among those that it learnt from. Where the two are far apart the model does not know the cohort well.",
+        "rows among those that it learnt from. Real patients: how many of them have such a row. Where model and data "
+        "are far apart the model does not know the cohort well.",
         table=DataTable("Cohorts", head, rows, words=1),
         note="The effective sample size is the number of equally weighted rows that the weighted candidates are worth; "
-        "a cohort of more rows holds near repetitions. The data's share is told where at least 11 patients have such "
-        "a row, and as many or none have another. Scores and gates of this report judge the synthetic table, not the "
-        "cohorts.",
+        "a cohort of more rows holds near repetitions. The data's share and the number of patients are told where at "
+        "least 11 patients have such a row, and as many or none have another. Scores and gates of this report judge "
+        "the synthetic table, not the cohorts.",
     )
     lead = (
         "Every row of a cohort satisfies its condition. A rare cohort rests on few patients, however many rows it has."

@@ -176,6 +176,7 @@ class CohortFacts(Open):
         model: the model's probability of such a row, the rules of the schema included.
         data: the share of such rows among those that the model learnt from; None unless at least 11 patients have
             such a row, and as many or none have another.
+        patients: how many patients have such a row, under the same condition.
         effective: how many equally weighted rows the weighted candidates are worth that the cohort was taken from.
         drawn: how many candidates were drawn.
     """
@@ -186,6 +187,7 @@ class CohortFacts(Open):
     mix: dict[StrictStr, dict[StrictStr, Share]] | None = None
     model: Share
     data: Share | None
+    patients: Count | None = None
     effective: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     drawn: Count
 

@@ -19,7 +19,11 @@ def cells(**words):
 
 
 def test_a_cohort_is_a_row_of_the_table():
-    assert cells(where="sex == 'F'") == ["sex == 'F'", "20", "25 %", "24 %", "90"]
+    assert cells(where="sex == 'F'") == ["sex == 'F'", "20", "25 %", "24 %", "suppressed", "90"]
+
+
+def test_the_patients_behind_a_cohort_are_counted():
+    assert cells(patients=234)[4] == "234"
 
 
 def test_a_mix_is_told_in_percent():

@@ -1,0 +1,121 @@
+"""Guesses about columns of levels of which one determines another, such as a disease and its class."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from synthclin.expressions import quote_level, quote_name
+from synthclin.inference.evidence import RARE, Proposal
+from synthclin.schema import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Levels", "determined", "ranks"]
+
+MOST_RULES = 20
+MOST_TERMS = 60  # of one list in a rule
+STRONG = 30.0
+
+
+class Levels(NamedTuple):
+    """A column of levels.
+
+    Arguments:
+        codes: (rows,) position of each cell's level, -1 where it is missing.
+        levels: the levels.
+    """
+
+    codes: NDArray[np.int64]
+    levels: tuple[object, ...]
+
+
+def determined(columns: Mapping[str, Levels]) -> dict[tuple[str, str], Proposal]:
+    """Return which column determines which, as rules: (determining, determined) -> proposal.
+
+    Every level of the one goes with a single level of the other in all rows, three levels at least, and many more rows
+    than 30 would break that if the two did not depend on each other. Of two columns that determine each other the one
+    that stands first is taken for the determining one.
+
+    Example:
+        >>> group = np.arange(90) % 3
+        >>> columns = {"group": Levels(group, ("CHF", "COPD", "coma")), "kind": Levels(group // 2, ("organ", "coma"))}
+        >>> [rule.text for rule in determined(columns)["group", "kind"].rules]
+        ["if group in ['CHF', 'COPD'] then kind == 'organ'", "if group == 'coma' then kind == 'coma'"]
+    """
+    found: dict[tuple[str, str], Proposal] = {}
+    for one, other in permutations(columns, 2):
+        table = _crossed(columns[one], columns[other])
+        if (other, one) in found or not _determines(table):
+            continue
+        twins = bool((np.count_nonzero(table, axis=0) <= 1).all())
+        found[one, other] = _proposal(one, other, columns, table, twins=twins)
+    return found
+
+
+def ranks(columns: Mapping[str, Levels], texts: str, numbers: str) -> tuple[object, ...] | None:
+    """Return the levels of `texts` in the order of the whole numbers that stand beside them one to one, else None.
+
+    Example:
+        >>> rows = np.arange(60) % 3
+        >>> columns = {"grade": Levels(rows, ("high", "low", "mid")), "rank": Levels((rows + 2) % 3, (1, 2, 3))}
+        >>> ranks(columns, "grade", "rank")
+        ('low', 'mid', 'high')
+    """
+    table = _crossed(columns[texts], columns[numbers])
+    once = (np.count_nonzero(table, axis=1) == 1).all() and (np.count_nonzero(table, axis=0) == 1).all()
+    values = columns[numbers].levels
+    if not once or len(values) < 3 or not all(isinstance(value, int) for value in values):
+        return None
+    places = np.array(values, dtype=np.int64)[table.argmax(axis=1)]
+    if np.any(np.diff(np.sort(places)) != 1):
+        return None
+    return tuple(columns[texts].levels[place] for place in np.argsort(places))
+
+
+def _crossed(one: Levels, other: Levels) -> NDArray[np.int64]:
+    """Return (levels of one, levels of other) how many rows hold both."""
+    both = (one.codes >= 0) & (other.codes >= 0)
+    shape = (len(one.levels), len(other.levels))
+    pairs = one.codes[both] * shape[1] + other.codes[both]
+    return np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
+
+
+def _determines(table: NDArray[np.int64]) -> bool:
+    """Whether each row of a table of counts has its counts in one place, and that is no chance."""
+    rows, columns, total = table.sum(axis=1), table.sum(axis=0), int(table.sum())
+    often = int(np.sum(rows >= RARE))
+    if often < 3 or np.sum(columns >= RARE) < 2 or (np.count_nonzero(table, axis=1) > 1).any():
+        return False
+    return float(np.sum(rows * (1 - columns[table.argmax(axis=1)] / total))) >= STRONG
+
+
+def _proposal(
+    one: str, other: str, columns: Mapping[str, Levels], table: NDArray[np.int64], *, twins: bool
+) -> Proposal:
+    """Return a rule for each level of the determined column."""
+    rules = []
+    seen = table.sum(axis=1) > 0
+    for place, level in enumerate(columns[other].levels):
+        causes = [columns[one].levels[j] for j in np.flatnonzero(seen & (table.argmax(axis=1) == place))]
+        if causes:
+            rules.append(Rule(when=_among(one, causes), then=f"{quote_name(other)} == {quote_level(level)}"))
+    link = "and" if twins else "determines"
+    told = f"{one} {link} {other}{' are one to one' if twins else ''} in all {int(table.sum())} rows that have both"
+    fits = len(rules) <= MOST_RULES and all(len(rule.text) < 1_500 for rule in rules)
+    fits &= int(seen.sum()) <= MOST_TERMS
+    if not fits:
+        return Proposal((), f"{told}; too many levels to write a rule for each", active=False)
+    return Proposal(tuple(rules), told, active=True)
+
+
+def _among(name: str, levels: list[object]) -> str:
+    """Return the condition that a column holds one of some levels."""
+    if len(levels) == 1:
+        return f"{quote_name(name)} == {quote_level(levels[0])}"
+    return f"{quote_name(name)} in [{', '.join(map(quote_level, levels))}]"

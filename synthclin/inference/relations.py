@@ -1,0 +1,228 @@
+"""What the columns of a table say of each other: formulas, orders, dependencies, what follows from what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from synthclin.columns import Boolean, Category, Column, Date, Datetime, Duration, Integer, Number, Ordinal
+from synthclin.errors import ConfigError
+from synthclin.expressions import quote_level, quote_name
+from synthclin.inference.dependencies import Levels, determined, ranks
+from synthclin.inference.evidence import RARE, Proposal
+from synthclin.inference.formulas import as_numbers, formulas
+from synthclin.inference.implications import Fact, implications
+from synthclin.inference.orders import LEAST, order_rules
+from synthclin.patients import patients
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from synthclin.schema import Schema
+
+__all__ = ["Relations", "relate"]
+
+SAMPLED = 20_000  # rows on which rules are sought before they are held against all
+FEW_LEVELS = 30
+MANY_LEVELS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """What was found between columns.
+
+    Arguments:
+        changes: by column the words that its declaration gets.
+        evidence: by column the reasons for them.
+        hints: by column lines of YAML that a person may want to add.
+        proposals: rules, the active ones first.
+        rows: how many rows they were sought in; none of the whole table breaks them.
+    """
+
+    changes: defaultdict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    evidence: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    hints: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    proposals: list[Proposal] = field(default_factory=list)
+    rows: int = 0
+
+
+def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) -> Relations:
+    """Return what holds between the columns in all rows of a table.
+
+    Arguments:
+        table: conforms to `schema`.
+        schema: what each column means.
+        declared: columns whose declaration stays as it is.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"a": {"type": "integer"}, "b": {"type": "integer"}}})
+        >>> a = pd.Series(range(200), dtype="Int64")
+        >>> [proposal.rules[0].text for proposal in relate(pd.DataFrame({"a": a, "b": a + 3}), schema).proposals]
+        ['a < b']
+    """
+    sample = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLED)).astype(int))]
+    found = Relations(rows=len(sample))
+    columns = {name: schema.columns[name] for name in schema.modelled}
+    numbers = [name for name, column in columns.items() if isinstance(column, Number | Integer | Duration)]
+    dates = [name for name, column in columns.items() if isinstance(column, Date | Datetime)]
+
+    _constants(table, schema, found)
+    _formulas(table, columns, numbers, dates, declared, found)
+    free = {name: column for name, column in columns.items() if "derive" not in found.changes[name]}
+    levels = {name: _levels(sample[name]) for name, column in free.items() if _is_few(column, sample[name])}
+    ranked = _ranked(free, levels, declared)
+    for name, (number, order) in ranked.items():
+        found.changes[name] = {"type": "ordinal", "categories": order}
+        found.evidence[name].append(f"one to one with {number}, whose numbers give the order")
+    counts = {name for name, column in free.items() if isinstance(column, Integer)}
+    counts -= {number for number, _ in ranked.values()}
+    dependent = determined({name: said for name, said in levels.items() if name not in counts})
+    texts = {name: said for name, said in levels.items() if not isinstance(free[name], Integer)}
+    # Dates that were never out of order are in order, however seldom chance would have put them out.
+    ordered = [
+        *order_rules({name: as_numbers(sample[name]) for name in dates}, strong=LEAST),
+        *order_rules({name: as_numbers(sample[name]) for name in numbers if name in free}),
+    ]
+    facts = [*_facts(sample, free, texts), *_equalities(sample, [name for name in numbers if name in free])]
+    followed = implications(facts, {frozenset(pair) for pair in dependent})
+    proposals = [proposal for proposal in (*ordered, *dependent.values(), *followed) if _holds(proposal, table)]
+    proposals = [proposal for proposal in proposals if not _is_absence(proposal, free, declared, table, found)]
+    found.proposals.extend(sorted(proposals, key=lambda proposal: not proposal.active))
+    return found
+
+
+def _constants(table: pd.DataFrame, schema: Schema, found: Relations) -> None:
+    """Note which columns are the same in all rows of each patient."""
+    patient = patients(table, schema)
+    count = int(patient.max(initial=-1)) + 1
+    if np.sum(np.bincount(patient) > 1) < RARE:
+        return
+    for name in schema.modelled:
+        codes = pd.factorize(table[name], use_na_sentinel=False)[0]
+        low, high = np.full(count, len(table)), np.full(count, -1)
+        np.minimum.at(low, patient, codes)
+        np.maximum.at(high, patient, codes)
+        if codes.max() > 0 and np.array_equal(low, high):
+            found.evidence[name].append(f"the same in all rows of each of {count} patients")
+
+
+def _formulas(
+    table: pd.DataFrame,
+    columns: Mapping[str, Column],
+    numbers: list[str],
+    dates: list[str],
+    declared: Collection[str],
+    found: Relations,
+) -> None:
+    steps = {name: _last_decimal(columns[name]) for name in numbers}
+    for formula in formulas(table, numbers, dates, steps):
+        together = " and ".join((formula.column, *formula.sources))
+        held = f"holds in {formula.held} of {formula.rows} rows that have {together}"
+        if formula.certain and formula.column not in declared:
+            found.changes[formula.column] |= {"derive": formula.text, "missing": "never"}
+            found.evidence[formula.column].append(f"the formula {held}")
+        else:
+            gaps = "" if formula.complete else ", but it is not missing exactly where they are"
+            found.hints[formula.column].append(f"derive: {formula.text}  # {held}{gaps}")
+
+
+def _last_decimal(column: Column) -> float:
+    """Return the last decimal that a column is written with, 0 where it is not rounded."""
+    decimals = getattr(column, "decimals", 0)
+    return 0.0 if decimals is None else 10.0**-decimals
+
+
+def _is_few(column: Column, cells: pd.Series[Any]) -> bool:
+    if isinstance(column, Integer):
+        return cells.nunique() <= FEW_LEVELS
+    return isinstance(column, Category | Ordinal | Boolean) and cells.nunique() <= MANY_LEVELS
+
+
+def _levels(cells: pd.Series[Any]) -> Levels:
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return Levels(np.array(cells.cat.codes, dtype=np.int64), tuple(cells.cat.categories.tolist()))
+    codes, levels = pd.factorize(cells, sort=True)
+    return Levels(np.array(codes, dtype=np.int64), tuple(levels.tolist()))
+
+
+def _ranked(
+    columns: Mapping[str, Column], levels: dict[str, Levels], declared: Collection[str]
+) -> dict[str, tuple[str, tuple[object, ...]]]:
+    """Return by text without order the whole numbers that give it one, and the order."""
+    whole = [name for name in levels if isinstance(columns[name], Integer | Ordinal)]
+    found: dict[str, tuple[str, tuple[object, ...]]] = {}
+    for name in levels:
+        column = columns[name]
+        if not isinstance(column, Category) or name in declared:
+            continue
+        for number in whole:
+            order = ranks(levels, name, number)
+            if order is not None and len(order) == len(column.levels or ()):
+                found[name] = (number, order)
+                break
+    return found
+
+
+def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str, Levels]) -> Iterator[Fact]:
+    """Yield what is true of some cell: that it is missing, holds a level, holds a spike or another number."""
+    for name, column in columns.items():
+        written, alone, empty = quote_name(name), frozenset([name]), sample[name].isna().to_numpy()
+        if empty.any():
+            yield Fact(f"{written} is missing", alone, empty, np.ones(len(sample), dtype=bool))
+        if name in levels and len(levels[name].levels) <= FEW_LEVELS:
+            for place, level in enumerate(levels[name].levels):
+                said = quote_level(level)
+                yield Fact(f"{written} == {said}", alone, levels[name].codes == place, ~empty, level=said)
+        for spike in getattr(column, "spikes", ()):
+            at, said = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
+            yield Fact(f"{written} == {said}", alone, at, ~empty)
+            yield Fact(f"{written} != {said}", alone, ~at & ~empty, ~empty)
+
+
+def _whole(number: float) -> float:
+    """Return a whole number without its point."""
+    return int(number) if float(number).is_integer() else number
+
+
+def _equalities(sample: pd.DataFrame, numbers: list[str]) -> Iterator[Fact]:
+    """Yield which pairs of numbers are equal in some rows and not in others."""
+    cells = {name: as_numbers(sample[name]) for name in numbers}
+    for one, other in combinations(numbers, 2):
+        known = ~np.isnan(cells[one]) & ~np.isnan(cells[other])
+        equal = known & (cells[one] == cells[other])
+        few = len(np.unique(cells[one][equal])) < FEW_LEVELS
+        if not few and 0.01 * known.sum() <= equal.sum() <= 0.99 * known.sum():
+            text = f"{quote_name(one)} == {quote_name(other)}"
+            yield Fact(text, frozenset([one, other]), equal, known, cause=False)
+
+
+def _holds(proposal: Proposal, table: pd.DataFrame) -> bool:
+    """Whether no row of the whole table breaks a proposal."""
+    try:
+        return not any(rule.broken(table).any() for rule in proposal.rules)
+    except ConfigError:  # the language compares some columns not at all, such as levels of unlike kinds
+        return False
+
+
+def _is_absence(
+    proposal: Proposal, columns: Mapping[str, Column], declared: Collection[str], table: pd.DataFrame, found: Relations
+) -> bool:
+    """Take up that a column is missing exactly where another holds a level; return whether that was done."""
+    if len(proposal.rules) != 2 or not proposal.active:
+        return False
+    forth = next((rule for rule in proposal.rules if rule.then.endswith(" is missing")), None)
+    if forth is None or forth.when is None or forth.when.endswith(" is missing"):
+        return False
+    name = next(name for name in columns if f"{quote_name(name)} is missing" == forth.then)
+    causes = forth.columns - {name}
+    if name in declared or any(table[cause].isna().any() for cause in causes):
+        return False
+    found.changes[name] |= {"missing_when": forth.when, "missing": "never"}
+    found.evidence[name].append(f"missing exactly there: {proposal.evidence}")
+    return True
