@@ -147,7 +147,8 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
 
     parts: dict[int, list[Expression]] = {}
     for part in whole.conjuncts():
-        if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.codecs:
+        # Where a date is told from another one, no code of its own says when it is.
+        if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.codecs.keys() - encoder.anchors:
             parts.setdefault(encoder.layout.names.index(name), []).append(part)
     # Joined before they are weighed: shares of a bin below 65 and above 60 do not multiply.
     predicates = {j: _joined(said) for j, said in sorted(parts.items())}

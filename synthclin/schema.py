@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from synthclin.columns import AnyColumn, Boolean, Column, Date, Datetime, Duration, Id, Integer, Number, Text
+from synthclin.columns import (
+    AnyColumn,
+    Boolean,
+    Column,
+    Date,
+    Datetime,
+    Duration,
+    Id,
+    Integer,
+    MissingKind,
+    Number,
+    Text,
+)
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_level, quote_name
@@ -92,6 +104,24 @@ class Schema(BaseModel):
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: tuple[Rule, ...] = ()
 
+    @field_validator("columns")
+    @classmethod
+    def _kinds_of_missing_stand_beside(cls, columns: dict[str, Column]) -> dict[str, Column]:
+        """Add, after each column with `missing_codes`, the one that tells which of them a cell holds."""
+        whole: dict[str, Column] = {}
+        declared = {name: column for name, column in columns.items() if not isinstance(column, MissingKind)}
+        for name, column in declared.items():
+            whole[name] = column
+            if column.missing_codes:
+                kind, empty = MissingKind.name(name), f"{quote_name(name)} is not missing"
+                if kind in declared:
+                    what = f"{kind!r} is the name of the column that tells which missing code {name!r} holds"
+                    raise ValueError(f"{what}. Rename the other {kind!r}.")
+                if column.missing_when is not None:
+                    empty = f"{empty} or ({column.missing_when})"
+                whole[kind] = MissingKind.beside(name, column, empty)
+        return whole
+
     @model_validator(mode="after")
     def _names_are_printable(self) -> Self:
         for name in self.columns:
@@ -108,6 +138,63 @@ class Schema(BaseModel):
                 raise ValueError(f"{what}. Declare `type: id`, or remove the role.")  # noqa: TRY004
         if len(named) > 1:
             raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_name_their_columns(self) -> Self:
+        for name, column in self.columns.items():
+            timed, strata = getattr(column, "time", None), getattr(column, "randomised", None)
+            if timed is not None and (timed not in self.columns or self.columns[timed].role != "time"):
+                raise ValueError(f"columns.{name}.time: names no column with `role: time`. Name one, or give the role.")
+            for stratum in strata if isinstance(strata, tuple) else ():
+                if stratum == name or stratum not in self.modelled:
+                    what = f"columns.{name}.randomised: {stratum!r} is no other column that is learnt"
+                    raise ValueError(f"{what}. Name columns of strata, or write true.")
+        arms = [name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None]
+        if len(arms) > 1:
+            raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
+        return self
+
+    @property
+    def randomised(self) -> str | None:
+        """Name of the arm that chance alone decides, if there is one."""
+        arms = (name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None)
+        return next(arms, None)
+
+    @property
+    def before_randomisation(self) -> tuple[str, ...]:
+        """Names of the learnt columns that are known before an arm is drawn: strata, and roles that say so."""
+        if self.randomised is None:
+            return ()
+        strata = getattr(self.columns[self.randomised], "randomised", None)
+        first = {name for name, column in self.columns.items() if column.role in {"baseline", "stratum", "site"}}
+        first |= set(strata) if isinstance(strata, tuple) else set()
+        whole = first | {MissingKind.name(name) for name in first if self.columns[name].missing_codes}
+        return tuple(name for name in self.modelled if name in whole)
+
+    def time_of(self, event: str) -> str | None:
+        """Return the column that says when an event happened: its own `time`, else the only one of that role."""
+        times = [name for name, column in self.columns.items() if column.role == "time"]
+        return getattr(self.columns[event], "time", None) or (times[0] if len(times) == 1 else None)
+
+    @model_validator(mode="after")
+    def _anchors_are_dates(self) -> Self:
+        for name, column in self.columns.items():
+            if not isinstance(column, Date | Datetime) or column.anchor is None:
+                continue
+            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor)
+            if not isinstance(anchor, Date | Datetime):
+                what = "names a column that is no date" if anchor else "names no column"
+                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")  # noqa: TRY004
+            if anchor.may_be_missing and not column.may_be_missing:
+                what = f"{column.anchor!r} may be missing, and then this column is"
+                raise ValueError(f"{place}: {what}. Declare `missing: allowed` here too.")
+            met = {name}
+            while isinstance(anchor, Date | Datetime) and anchor.anchor is not None:
+                if anchor.anchor in met:
+                    raise ValueError(f"{place}: leads back to itself. Leave one of these dates without an anchor.")
+                met.add(anchor.anchor)
+                anchor = self.columns.get(anchor.anchor)
         return self
 
     @model_validator(mode="after")
@@ -211,7 +298,8 @@ class Schema(BaseModel):
 
     def _document(self) -> dict[str, Any]:
         """Return the schema as a YAML document holds it, without the words that say nothing new."""
-        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in self.columns.items()}}
+        declared = {name: one for name, one in self.columns.items() if not isinstance(one, MissingKind)}
+        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in declared.items()}}
         if self.constraints:
             document["constraints"] = self.model_dump(mode="json")["constraints"]
         return document
@@ -258,7 +346,7 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
         return
     if (empty := column.missing_when) is not None:
         yield Rule(when=empty, then=f"{name} is missing")
-        if column.missing == "never" and column.derive is None:
+        if column.missing == "never" and column.derive is None and not column.missing_codes:
             yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
     if (formula := column.derive) is not None:
         if isinstance(column, Boolean):
@@ -275,6 +363,9 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
 def _words(column: Column) -> dict[str, Any]:
     """Return what a column says, its type and its own words first."""
     said = column.model_dump(mode="json", exclude_none=True)
+    for word in ("allocation", "missing_codes"):
+        if getattr(column, word, None):
+            said[word] = dict(getattr(column, word))  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Column, Severity, Text
+from synthclin.columns import Column, MissingKind, Severity, Text
 from synthclin.errors import ConfigError, DataError
 from synthclin.schema import Rule, Schema
 
@@ -102,10 +102,15 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
         places = np.flatnonzero(table.columns == name)
-        if len(places) == 1 and len(table):
+        if len(places) == 1 and len(table) and not isinstance(column, MissingKind):
             series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
             typed[name], unread = column.coerce(series)
-            findings += _faults(name, column, typed[name], unread)
+            coded = pd.Series(data=False, index=series.index)
+            if isinstance(kind := schema.columns.get(MissingKind.name(name)), MissingKind):
+                beside = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
+                typed[MissingKind.name(name)] = kind.read_beside(column, beside)
+                coded = typed[MissingKind.name(name)].notna()
+            findings += _faults(name, column, typed[name], unread, coded)
     return findings, pd.DataFrame(typed)
 
 
@@ -121,7 +126,8 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         what = f"none of its {table.shape[1]:,} columns is in the schema"
         yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
         return
-    absent = [name for name, column in schema.columns.items() if name not in table and not isinstance(column, Text)]
+    needed = [name for name, column in schema.columns.items() if not isinstance(column, Text | MissingKind)]
+    absent = [name for name in needed if name not in table]
     for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
         places = np.flatnonzero(table.columns == twin) + 1
         if twin in schema.columns or not absent:
@@ -146,15 +152,17 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         yield Finding(f"column {other!r}", "is in the table, but not in the schema", remedy)
 
 
-def _faults(name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool]) -> Iterator[Finding]:
-    """Yield what is wrong with the cells of one column."""
+def _faults(
+    name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool], coded: pd.Series[bool]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the cells of one column, some of which are `coded` as missing."""
     where, missing = f"column {name!r}", typed.isna() & ~unread
     what, remedy = column.unreadable
     yield from _rows(where, unread, f"hold {what}", remedy)
     if missing.all() and column.modelled:
         yield Finding(where, "every cell is missing", "Declare `type: text` to leave it out, or remove it.")
-    elif not column.may_be_missing:
-        yield from _rows(where, missing, "hold no value", "Declare `missing: allowed`, or fill them in.")
+    elif not column.may_be_blank:
+        yield from _rows(where, missing & ~coded, "hold no value", "Declare `missing: allowed`, or fill them in.")
     for problem in column.problems(typed):
         yield from _rows(where, problem.mask, f"hold {problem.what}", problem.remedy, problem.severity)
     if column.modelled and not unread.any() and len(typed.dropna().unique()) == 1:

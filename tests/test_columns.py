@@ -324,3 +324,16 @@ def test_distinct_keeps_cells_of_unlike_types_apart():
     codes, cells = reading.distinct(pd.Series([1, True, "1", 1.0, None, 1, [1], [1]], dtype=object))
     assert codes.tolist() == [0, 1, 2, 3, -1, 0, 5, 6]
     assert list(map(repr, cells[:4])) == ["1", "True", "'1'", "1.0"]
+
+
+@pytest.mark.parametrize(
+    "unit", ["mm[Hg]", "kg/m2", "10*9/L", "%", "ug/L", "/min", "{beats}/min", "{red cells}/uL", "Cel", "a"]
+)
+def test_ucum_units_are_kept(unit):
+    assert Number(unit=unit).unit == unit
+
+
+@pytest.mark.parametrize("unit", ["mm Hg", "\u00b5g/L", "\u00b0C", "", "kg}", "{open", "m\u00b2"])
+def test_what_ucum_cannot_write_is_refused(unit):
+    with pytest.raises(ValueError, match="UCUM has not"):
+        Number(unit=unit)

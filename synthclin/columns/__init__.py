@@ -7,9 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from synthclin.columns.base import Column, Disclosure, Level, Problem, Role, Severity
+from synthclin.columns.codes import Code
 from synthclin.columns.dates import Date, Datetime
+from synthclin.columns.kinds import MissingKind
 from synthclin.columns.labels import Id, Text
-from synthclin.columns.levels import Boolean, Category, Code, Ordinal
+from synthclin.columns.levels import Boolean, Category, Ordinal
 from synthclin.columns.numbers import Duration, Integer, Number
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Id",
     "Integer",
     "Level",
+    "MissingKind",
     "Number",
     "Ordinal",
     "Problem",

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, NaiveDatetime, model_validator
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, model_validator
 
 from synthclin.columns import reading
 from synthclin.columns.base import Column, DType, Problem
@@ -28,8 +29,30 @@ Day = Annotated[dt.date, BeforeValidator(_iso)]
 Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
 
 
+class Shift(BaseModel):
+    """By how many days, at most, the dates of a patient are moved before they are learnt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    days: Annotated[int, Field(ge=1, le=3_650)]
+
+
 class _Temporal(Column):
-    """A column on the calendar; datetime64[ns] in a table."""
+    """A column on the calendar; datetime64[ns] in a table.
+
+    `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
+    survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
+    are learnt, and all that is anchored to them along with them.
+    """
+
+    anchor: str | None = None
+    shift: Shift | None = None
+
+    @model_validator(mode="after")
+    def _what_is_anchored_moves_along(self) -> Self:
+        if self.anchor is not None and self.shift is not None:
+            raise ValueError("shift: this column moves with its anchor. Declare `shift` there.")
+        return self
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> Self:
@@ -43,12 +66,32 @@ class _Temporal(Column):
                 raise ValueError(f"range: a bound lies outside the years {years}. Give a narrower range.")
         return self
 
+    def _refuse_valid_codes(self) -> None:
+        moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
+        bounds = getattr(self, "range", None)
+        if moments and bounds is None:
+            raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
+        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
+            raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
+    def _code_moments(self) -> NDArray[np.datetime64]:
+        """Return (codes,) the moment that each missing code writes, NaT where it writes none."""
+        return reading.moments(pd.Series([*self.missing_codes], dtype=object))[0]
+
+    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return where codes stand, also those that are dates, however a file holds a date."""
+        places = super()._code_places(series)
+        read = reading.moments(series)[0]
+        for place, moment in enumerate(self._code_moments()):
+            places[read == moment] = place
+        return places
+
     @property
     def dtype(self) -> DType:
         """datetime64[ns]."""
         return np.dtype("datetime64[ns]")
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read dates, datetimes and ISO 8601 text without a time zone.
 
         Example:

@@ -39,7 +39,7 @@ class _Label(Column):
     def _write(cell: object) -> str | None:
         """Return the text of a cell, or None where it has none."""
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read text, and whole numbers as their digits.
 
         Example:
@@ -93,7 +93,7 @@ class Text(_Label):
     type: Literal["text"] = "text"
 
     @property
-    def may_be_missing(self) -> bool:
+    def may_be_blank(self) -> bool:
         """Always: nobody learns it."""
         return True
 

@@ -1,4 +1,4 @@
-"""Columns of a few levels: yes or no, categories, ordered categories and the terms of a vocabulary."""
+"""Columns of a few levels: yes or no, categories and ordered categories."""
 
 from __future__ import annotations
 
@@ -14,16 +14,58 @@ from pydantic import Field, model_validator
 from synthclin.columns import reading
 from synthclin.columns.base import Column, DType, Level, Problem
 
-__all__ = ["Boolean", "Category", "Code", "Ordinal"]
+__all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
 
 
-class _Levels(Column):
-    """A column whose cells are levels, declared or learnt from the table."""
+class Levels(Column):
+    """A column whose cells are levels, declared or learnt from the table.
+
+    Arguments:
+        time: of a column with the role event: the column with the role time that says when.
+        event_when: the one level that means that the event happened, such as 0 of CDISC's CNSR.
+        censored: the one level that means that nothing happened yet; each other level is a competing cause.
+        allocation: of a column with the role treatment: the ratio in which patients get its levels.
+        randomised: whether chance alone decides, or the columns within whose strata it does: drawn by `allocation`
+            alone, after the columns of the roles baseline, stratum and site, and independently of them.
+    """
+
+    time: str | None = None
+    event_when: Level | None = None
+    censored: Level | None = None
+    allocation: dict[Level, Annotated[float, Field(gt=0, le=1e6)]] | None = None
+    randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @property
     @abstractmethod
     def levels(self) -> tuple[Level, ...] | None:
         """The declared levels in order, or None."""
+
+    @model_validator(mode="after")
+    def _an_endpoint_has_one_reading(self) -> Self:
+        words = {word: level for word in ("event_when", "censored") if (level := getattr(self, word)) is not None}
+        for word in (*words, *(["time"] if self.time is not None else [])):
+            if self.role != "event":
+                raise ValueError(f"{word}: only a column with `role: event` has it. Add the role, or remove it.")
+        if len(words) == 2:
+            raise ValueError("censored: `event_when` says it already. Keep one of the two.")
+        for word, level in words.items():
+            if self.levels is not None and not _among(level, self.levels):
+                raise ValueError(f"{word}: is none of the levels. Write one of them.")
+        return self
+
+    @model_validator(mode="after")
+    def _an_arm_is_allocated_whole(self) -> Self:
+        if self.allocation is None and self.randomised is None:
+            return self
+        if self.role != "treatment":
+            raise ValueError("allocation: only a column with `role: treatment` has it. Add the role, or remove it.")
+        if self.levels is None or self.allocation is None:
+            raise ValueError("allocation: is not given for each of its `categories`. Declare both.")
+        if len(self.allocation) != len(self.levels) or not all(_among(arm, self.levels) for arm in self.allocation):
+            raise ValueError("allocation: its arms are not the levels of the column. Give each level its part.")
+        if self.randomised is not None and self.may_be_missing:
+            raise ValueError("randomised: a patient who was randomised has an arm. Remove `missing`.")
+        return self
 
     @model_validator(mode="after")
     def _levels_are_distinct(self) -> Self:
@@ -34,10 +76,15 @@ class _Levels(Column):
             raise ValueError(f"{key}: two of them read the same, as 1, 1.0, '1' and true do. Remove one.")
         return self
 
+    def _refuse_valid_codes(self) -> None:
+        levels = set(map(reading.identity, self.levels or ()))
+        if levels & set(map(reading.identity, self.missing_codes)):
+            raise ValueError("missing_codes: one of them is a level too. Take it out of the levels.")
+
     @property
     def dtype(self) -> DType:
         """A CategoricalDtype, without levels where these are learnt."""
-        return _categorical(self.levels, ordered=self.type == "ordinal")
+        return categorical(self.levels, ordered=self.type == "ordinal")
 
     @property
     def unreadable(self) -> tuple[str, str]:
@@ -47,7 +94,7 @@ class _Levels(Column):
             "Add it to `categories`, or recode it.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read levels; see `reading.match` for what meets one.
 
         Example:
@@ -65,7 +112,7 @@ class _Levels(Column):
         return pd.Series(pd.Categorical.from_codes(cast("Any", codes), dtype=dtype), index=index)
 
 
-class Boolean(_Levels):
+class Boolean(Levels):
     """Yes or no. `values` are how a table writes false and true, in that order."""
 
     type: Literal["boolean"] = "boolean"
@@ -97,10 +144,10 @@ class Boolean(_Levels):
         """What a cell that is neither value holds, and the remedy."""
         return "a value that is neither of its two `values`", "Declare `values`, such as [0, 1], or recode it."
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read the two values; see `reading.match` for what meets one."""
         if isinstance(self.dtype, pd.CategoricalDtype):
-            return super().coerce(series)
+            return super()._read(series)
         places = reading.match(series, self.values)
         values = np.array(self.values)[np.maximum(places, 0)]
         array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
@@ -108,7 +155,7 @@ class Boolean(_Levels):
         return typed, pd.Series(places == reading.UNREAD, index=series.index)
 
 
-class Category(_Levels):
+class Category(Levels):
     """One of a few levels without order; undeclared `categories` are learnt from the table."""
 
     type: Literal["category"] = "category"
@@ -129,22 +176,22 @@ class Category(_Levels):
             "Declare `categories`, recode it as missing, or write the column in one way.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read levels; undeclared ones are the sorted distinct cells of the kind that most cells are of."""
         if self.categories is not None:
-            return super().coerce(series)
+            return super()._read(series)
         levels = reading.learn(series)
         places = reading.match(series, levels)
-        typed = self._typed(places, _categorical(levels), series.index)
+        typed = self._typed(places, categorical(levels), series.index)
         return typed, pd.Series(places == reading.UNREAD, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield a warning for learnt levels with blanks around them."""
         if self.categories is None:
-            yield _padded(typed)
+            yield padded(typed)
 
 
-class Ordinal(_Levels):
+class Ordinal(Levels):
     """One of a few levels in rising order."""
 
     type: Literal["ordinal"] = "ordinal"
@@ -156,47 +203,12 @@ class Ordinal(_Levels):
         return self.categories
 
 
-class Code(_Levels):
-    """A term of a clinical vocabulary (ICD-10, ATC, LOINC), kept as text exactly as written."""
-
-    type: Literal["code"] = "code"
-    system: str | None = None
-
-    @property
-    def levels(self) -> None:
-        """A vocabulary is never listed in the schema."""
-        return
-
-    @property
-    def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no term holds, and the remedy."""
-        return (
-            "a blank, a number with decimals or something else that is no text",
-            "Read the column as text, so that 250.10 keeps its zero, or recode it as missing.",
-        )
-
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read text as it is written, and whole numbers as their digits.
-
-        Example:
-            >>> typed, unread = Code().coerce(pd.Series(["V27", "250.10", 401, 250.1], dtype=object))
-            >>> typed.cat.categories.tolist(), unread.tolist()
-            (['250.10', '401', 'V27'], [False, False, False, True])
-        """
-        codes, cells = reading.distinct(series)
-        terms = [*map(reading.digits_or_text, cells)]
-        levels = sorted({term for code in np.unique(codes[codes >= 0]) if (term := terms[code]) is not None})
-        places = {term: place for place, term in enumerate(levels)}
-        found = np.array([*(places.get(term, reading.UNREAD) for term in terms), reading.MISSING])[codes]
-        typed = self._typed(found, _categorical(levels), series.index)
-        return typed, pd.Series(found == reading.UNREAD, index=series.index)
-
-    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield a warning for terms with blanks around them."""
-        yield _padded(typed)
+def _among(level: object, levels: Sequence[object]) -> bool:
+    """Whether a level is one of them; 1 and true are two."""
+    return any(level == one and isinstance(level, bool) is isinstance(one, bool) for one in levels)
 
 
-def _categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
+def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
     """Return the dtype of `levels`; levels of several types stay the objects they are (0 does not become 0.0)."""
     if levels is None:
         return pd.CategoricalDtype(ordered=ordered)
@@ -204,6 +216,7 @@ def _categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.C
     return pd.CategoricalDtype(pd.Index(levels) if alike else pd.Index(levels, dtype=object), ordered=ordered)
 
 
-def _padded(typed: pd.Series[Any]) -> Problem:
-    padded = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
-    return Problem(typed.isin(padded), "text with blanks around it", "Remove them, if they mean nothing.", "warning")
+def padded(typed: pd.Series[Any]) -> Problem:
+    """Return the warning for levels with blanks around them."""
+    blank = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
+    return Problem(typed.isin(blank), "text with blanks around it", "Remove them, if they mean nothing.", "warning")

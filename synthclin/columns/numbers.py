@@ -38,6 +38,14 @@ class _Quantity(Column):
             raise ValueError("spikes: a value lies outside `range`. Widen `range`, or remove the spike.")
         return self
 
+    def _refuse_valid_codes(self) -> None:
+        read = map(reading.identity, self.missing_codes)
+        numbers = [float(code) for code in read if isinstance(code, int | float)]
+        if numbers and self.range is None:
+            raise ValueError("missing_codes: a number needs a `range` that leaves it out. Declare `range`.")
+        if self.range is not None and any(self.range[0] <= code <= self.range[1] for code in numbers):
+            raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
     @field_serializer("range", "spikes", when_used="json")
     def _whole_without_point(self, numbers: tuple[float, ...] | None) -> list[Any] | None:
         return None if numbers is None else [int(x) if x == int(x) and abs(x) < EXACT else x for x in numbers]
@@ -83,7 +91,7 @@ class _Real(_Quantity):
             "Write it with a decimal point, without blanks, signs of a thousand or a unit, or recode it as missing.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read numbers and text that is plainly a number.
 
         Example:
@@ -146,7 +154,7 @@ class Integer(_Quantity):
             "Correct it or recode it as missing; decimals need `type: number`, long numbers `type: id`.",
         )
 
-    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read whole numbers, however they are written.
 
         Example:

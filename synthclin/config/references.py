@@ -12,7 +12,7 @@ from synthclin.conditions import Cohort
 from synthclin.config.blocks import Config
 from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
-from synthclin.evaluation.names import SCORE_NAMES, subgroup_names
+from synthclin.evaluation.names import SCORE_NAMES, TRIAL_NAMES, subgroup_names
 from synthclin.expressions import parse
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
@@ -46,7 +46,7 @@ def _check_evaluation(config: Config, where: str) -> None:
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
         at = f"{where}: evaluation.utility[{i}]"
-        for key, value in task.model_dump(exclude={"task", "horizon"}, exclude_none=True).items():
+        for key, value in task.model_dump(exclude={"task", "horizon", "cause"}, exclude_none=True).items():
             check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
         if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
             raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
@@ -60,6 +60,7 @@ def _check_evaluation(config: Config, where: str) -> None:
 def _check_gate(score: str, config: Config, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
     fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
     if score in fixed:
         return
     # Imported where it is needed: it brings the learners along.

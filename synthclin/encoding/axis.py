@@ -14,7 +14,7 @@ from synthclin.columns import Column, Date, Datetime, Duration, Integer, Number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Axis", "OnALine", "coarsest_step"]
+__all__ = ["CALENDAR", "Axis", "OnALine", "coarsest", "coarsest_step"]
 
 OnALine = Number | Integer | Duration | Date | Datetime
 
@@ -23,7 +23,7 @@ _CLOCK_STEPS = (86_400, 3_600, 1_800, 900, 300, 60, 1)
 # Whole numbers beyond are not exact in a float64.
 _EXACT = 2.0**53
 # What a 64-bit nanosecond timestamp can hold, in seconds, with a day to spare.
-_CALENDAR = (-9_223_285_636.0, 9_223_285_636.0)
+CALENDAR = (-106_750 * 86_400.0, 106_750 * 86_400.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Axis:
         """Return the axis of a column; `step` is the clock's step in seconds, for a datetime."""
         match column:
             case Date(range=bounds):
-                calendar = (_CALENDAR[0] / 86_400, _CALENDAR[1] / 86_400)
+                calendar = (CALENDAR[0] / 86_400, CALENDAR[1] / 86_400)
                 low, high = (_days(bounds[0]), _days(bounds[1])) if bounds else calendar
                 return cls("date", True, 1.0, 1, max(low, calendar[0]), min(high, calendar[1]), bounds is not None, 7)
             case Datetime(range=bounds):
-                low, high = (_seconds(bounds[0]), _seconds(bounds[1])) if bounds else _CALENDAR
-                low, high = np.ceil(max(low, _CALENDAR[0]) / step), np.floor(min(high, _CALENDAR[1]) / step)
+                low, high = (_seconds(bounds[0]), _seconds(bounds[1])) if bounds else CALENDAR
+                low, high = np.ceil(max(low, CALENDAR[0]) / step), np.floor(min(high, CALENDAR[1]) / step)
                 return cls("datetime", True, 1.0, step, float(low), float(high), bounds is not None, None)
             case Integer(range=bounds):
                 low, high = bounds or (-_EXACT, _EXACT)
@@ -117,7 +117,11 @@ def coarsest_step(column: Column, cells: pd.Series) -> int:
     """Return the coarsest usual clock step, in seconds, that every datetime keeps to; 1 for other columns."""
     if not isinstance(column, Datetime) or cells.isna().all():
         return 1
-    seconds = cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64)
+    return coarsest(cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64))
+
+
+def coarsest(seconds: NDArray[np.int64]) -> int:
+    """Return the coarsest usual clock step, in seconds, that all of these are multiples of."""
     return next(step for step in _CLOCK_STEPS if not (seconds % step).any())
 
 

@@ -56,9 +56,20 @@ class ColumnLayout:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of an `Encoded`, in its order."""
+    """The columns of an `Encoded`, in its order.
+
+    Arguments:
+        columns: what the codes of each are.
+        order: the places of all columns in the order in which they are drawn; by default those with few codes first.
+    """
 
     columns: tuple[ColumnLayout, ...]
+    order: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.order:
+            by_codes = sorted(range(len(self.columns)), key=lambda j: self.columns[j].cardinality)
+            object.__setattr__(self, "order", tuple(by_codes))
 
     @property
     def cardinalities(self) -> tuple[int, ...]:

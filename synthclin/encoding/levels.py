@@ -65,6 +65,7 @@ class LevelsCodec:
         learnt = pd.CategoricalDtype(sorted(self._names))
         self._palette = pd.Series(self._names, dtype=learnt if declared is None else column.dtype).array
         self._cell_of = {_key(name): i for i, name in enumerate(self._names)}
+        self._terms = {str(name) for name in self._names}
 
     def layout(self, name: str) -> ColumnLayout:
         """Return what the codes are."""
@@ -87,12 +88,23 @@ class LevelsCodec:
         code = np.empty(len(found) + 1, dtype=np.int64)
         offset = np.zeros(len(found) + 1, dtype=np.float32)
         for i, level in enumerate(found):
-            cell = self._cell_of.get(_key(level))
+            cell = self._home(level)
             code[i] = unknown if cell is None else self.cells.code[cell]
             if cell is not None and not shared[code[i]]:
                 offset[i] = self.cells.centre[cell]
         code[-1] = missing
         return code[index], offset[index]
+
+    def knows(self, cells: pd.Series) -> NDArray[np.bool_]:
+        """Return which (rows,) cells have a code that means their level, or a term above it; missing ones have none."""
+        index, found = pd.factorize(cells)
+        return np.array([*(self._home(level) is not None for level in found), False])[index]
+
+    def _home(self, level: object) -> int | None:
+        """Return the cell of a level, or of the nearest term above it; None where there is none."""
+        if isinstance(self.column, Code):
+            level = self.column.nearest(str(level), self._terms)
+        return self._cell_of.get(_key(level))
 
     def decode(self, codes: Ints, offsets: NDArray[np.floating]) -> pd.Series:
         """Return the (rows,) cells in the column's canonical type."""
@@ -117,13 +129,17 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     Raises:
         DataError: no level can be named.
     """
+    if isinstance(column, Code) and column.hierarchy is not None:
+        kept = column.held(cells, patient, limits.value)
+        known = {term: column.nearest(term, kept) or term for term in cells.cat.categories}
+        cells = cells.astype(object).map(known)
     index, found = pd.factorize(cells)
     held = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
     patients = np.bincount(held["level"], minlength=len(found))
     rows = np.bincount(index[index >= 0], minlength=len(found))
-    known = {_key(level): i for i, level in enumerate(found)}
+    place = {_key(level): i for i, level in enumerate(found)}
     names: list[Level] = list(column.levels) if column.levels is not None else sorted(_plain(level) for level in found)
-    at = [known.get(_key(level)) for level in names]
+    at = [place.get(_key(level)) for level in names]
     enough = np.array([i is not None and patients[i] >= limits.value for i in at], dtype=np.bool_)
     counts = np.array([0 if i is None else rows[i] for i in at], dtype=np.float64)
 

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from synthclin.columns import MissingKind
+from synthclin.encoding.anchors import anchored, distance_column, distances, fit_distances, placed
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
 from synthclin.encoding.intervals import LARGEST_OFFSET, Intervals
 from synthclin.encoding.layout import Encoded, Layout
+from synthclin.encoding.order import drawing_order
 from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
@@ -44,8 +47,9 @@ class TableEncoder:
 
     def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[Tie, ...] = ()) -> None:
         self.schema, self.codecs, self.ties = schema, codecs, ties
-        columns = [codec.layout(name) for name, codec in codecs.items()]
-        self.layout = Layout((*columns, *(tie.layout for tie in ties)))
+        self.anchors = anchored(schema)
+        columns = (*(codec.layout(name) for name, codec in codecs.items()), *(tie.layout for tie in ties))
+        self.layout = Layout(columns, drawing_order(schema, columns))
 
     @classmethod
     def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
@@ -62,18 +66,33 @@ class TableEncoder:
         """
         limits = Limits.of(rare_category, trim_extremes)
         patient = patients(table, schema)
-        codecs = {
-            name: fit_codec(name, schema.columns[name], _column(table, name), patient, limits)
-            for name in schema.modelled
-        }
-        return cls(schema, codecs, find_ties(table, codecs, patient, limits))
+        anchors = anchored(schema)
+        codecs: dict[str, Codec] = {}
+        for name in schema.modelled:
+            column, cells = schema.columns[name], _column(table, name)
+            if name in anchors:
+                codecs[name] = fit_distances(name, column, cells, table[anchors[name]], patient, limits)
+            else:
+                codecs[name] = fit_codec(name, column, cells, patient, limits)
+        free = {name: codec for name, codec in codecs.items() if name not in anchors}
+        return cls(schema, codecs, find_ties(table, free, patient, limits))
+
+    @property
+    def laws(self) -> dict[int, NDArray[np.float64]]:
+        """Return by place the (codes,) law of each column that chance alone decides, whatever came before."""
+        if (arm := self.schema.randomised) is None:
+            return {}
+        codec, shares = self.codecs[arm], getattr(self.schema.columns[arm], "allocation", {})
+        codes, _ = codec.encode(pd.Series(list(shares), dtype=object))
+        law = np.bincount(codes, list(shares.values()), codec.cardinality)
+        return {self.layout.names.index(arm): law / law.sum()}
 
     def encode(self, table: pd.DataFrame) -> Encoded:
         """Return the codes and offsets of a typed table; values without a code of their own go to the nearest."""
         codes = np.empty((len(table), len(self.layout)), dtype=np.int64)
         offsets = np.zeros(codes.shape, dtype=np.float32)
         for j, (name, codec) in enumerate(self.codecs.items()):
-            codes[:, j], offsets[:, j] = codec.encode(_column(table, name))
+            codes[:, j], offsets[:, j] = codec.encode(self._relative(table, name))
         for j, tie in enumerate(self.ties, start=len(self.codecs)):
             codes[:, j] = tie.encode(table)
         return Encoded(torch.from_numpy(codes), torch.from_numpy(offsets))
@@ -90,7 +109,24 @@ class TableEncoder:
             {name: self._decode_column(j, codes[:, j], offsets[:, j]) for j, name in enumerate(self.codecs)},
             index=pd.RangeIndex(len(codes)),
         )
-        return self.tied(table, codes)
+        return self._emptied(self.placed(self.tied(table, codes)))
+
+    def _relative(self, table: pd.DataFrame, name: str) -> pd.Series:
+        """Return the cells that the codec of a column takes: distances, if it has an anchor."""
+        cells = _column(table, name)
+        if name not in self.anchors:
+            return cells
+        anchor, step = _column(table, self.anchors[name]), cast("LineCodec", self.codecs[name]).state.step
+        return distances(cells, anchor, self.schema.columns[name], step)
+
+    def placed(self, table: pd.DataFrame, given: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the table with the distances in its anchored columns made dates, but for the dates that are given."""
+        table = table.copy(deep=False)
+        for name, anchor in self.anchors.items():
+            column, step = self.schema.columns[name], cast("LineCodec", self.codecs[name]).state.step
+            dates = placed(table[name], table[anchor], column, step).set_axis(table.index)
+            table[name] = dates if given is None else given[name].where(given[name].notna(), dates)
+        return table
 
     def tied(self, table: pd.DataFrame, codes: NDArray[np.int64], given: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the modelled columns with those made equal that the codes of ties say are.
@@ -107,6 +143,13 @@ class TableEncoder:
             if given is not None:
                 free = fixed & ~given[tie.first].to_numpy()
                 table[tie.first] = self._repeated(table, tie.second, tie.first, (codes[:, j] == 1) & free)
+        return table
+
+    def _emptied(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table without a value wherever the column beside it tells why it is missing."""
+        for name, kind in self.schema.columns.items():
+            if isinstance(kind, MissingKind):
+                table[kind.of] = table[kind.of].mask(table[name].notna())
         return table
 
     def _repeated(self, table: pd.DataFrame, source: str, target: str, here: NDArray[np.bool_]) -> pd.Series:
@@ -172,10 +215,13 @@ class TableEncoder:
         columns = data["columns"]
         if not isinstance(columns, dict) or set(columns) != set(schema.modelled):
             raise ModelFormatError("encoder.json", "its columns are not those of the schema", remedy)
+        anchors = anchored(schema)
         codecs = {}
         for name in schema.modelled:
             try:
-                codecs[name] = codec_from_dict(schema.columns[name], columns[name])
+                column = schema.columns[name]
+                told = distance_column(column) if name in anchors else column
+                codecs[name] = codec_from_dict(told, columns[name])
             except (ValueError, TypeError, ArithmeticError, MemoryError):
                 # The cause may quote values of the file: it is not passed on.
                 raise ModelFormatError(f"encoder.json: columns.{name}", "not a valid codec", remedy) from None

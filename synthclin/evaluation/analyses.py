@@ -99,6 +99,34 @@ def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float
     return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] == last)
 
 
+def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return what turns the rows into 1 where the event happened, else 0; NaN where missing."""
+    column = c.schema.columns[task.event]
+    when, censored = getattr(column, "event_when", None), getattr(column, "censored", None)
+    if task.cause is None and when is None and censored is None:
+        return _yes(c, task.event, task)
+    j = _place(c, task.event)
+    levels, named, meant = list(c.features.columns[j].levels), when, True
+    if task.cause is not None:
+        named = task.cause
+    elif when is None:
+        named, meant = censored, False
+    if named not in levels or (meant and named == censored):
+        what = f"its cause is no event of column '{task.event}'"
+        raise ConfigError(f"task {task.name}", what, "Name one of its levels.")
+    place = levels.index(named)
+    return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, (rows[:, j] == place) == meant)
+
+
+def _when(c: Comparison, task: CoxTask | SurvivalTask) -> int:
+    """Return the place of the time to the event."""
+    name = task.time or c.schema.time_of(task.event)
+    if name is None:
+        what = f"no column says when '{task.event}' happened"
+        raise ConfigError(f"task {task.name}", what, "Name `time` in the task, or beside the event in the schema.")
+    return _line(c, name, task)
+
+
 def _line(c: Comparison, name: str, task: Analysis) -> int:
     j = _place(c, name)
     if c.features.columns[j].kind != "line":
@@ -140,8 +168,14 @@ def _design(c: Comparison, names: tuple[str, ...]) -> _Design:
 
 def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Study:
     design = _design(c, task.covariates)
-    time = _line(c, task.time, task) if isinstance(task, CoxTask) else None
-    y = _cells(_line(c, task.target, task)) if isinstance(task, LinearTask) else _yes(c, task.columns[0], task)
+    time = _when(c, task) if isinstance(task, CoxTask) else None
+    match task:
+        case LinearTask():
+            y = _cells(_line(c, task.target, task))
+        case LogisticTask():
+            y = _yes(c, task.target, task)
+        case CoxTask():
+            y = _happened(c, task)
     unknown = np.full(len(design.terms), np.nan)
 
     def run(rows: NDArray[np.float64]) -> Estimates:
@@ -185,7 +219,7 @@ def _fit(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArra
 
 
 def _survival(c: Comparison, task: SurvivalTask) -> Study:
-    time, event = _line(c, task.time, task), _yes(c, task.event, task)
+    time, event = _when(c, task), _happened(c, task)
     groups: list[float | None] = [None]
     by, labels = 0, ["all"]
     if task.by is not None:

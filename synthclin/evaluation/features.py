@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from synthclin.columns import Code
+from synthclin.evaluation.cells import MIN_CELL
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,12 +36,14 @@ class Feature:
         kind: ``line`` (numbers and dates), ``ordinal`` (levels in rising order) or ``levels`` (no order).
         column: what the schema says of it.
         levels: the levels met in any of the tables, the schema's order first; empty for a line.
+        kept: terms of a hierarchy for which rarer ones below them count, in the first table.
     """
 
     name: str
     kind: Kind
     column: Column
     levels: tuple[Level, ...] = ()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Features:
 
     @classmethod
     def of(cls, schema: Schema, tables: Sequence[pd.DataFrame]) -> Features:
-        """Return the features of `schema`, with the levels that any of the typed `tables` has."""
+        """Return the features of `schema`, with the levels that any of the typed `tables` has, the learnt one first."""
         return cls(
             tuple(
                 _feature(name, column, [table[name] for table in tables])
@@ -101,6 +106,11 @@ def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Fea
         return Feature(name, "line", column)
     # A dict is an ordered set in which 1 and True are one level, as they are in a table.
     levels: dict[Level, None] = dict.fromkeys(getattr(column, "levels", None) or ())
+    if isinstance(column, Code) and column.hierarchy is not None:
+        # No synthetic row has a rare term, by design; what is judged is the one above it.
+        kept = column.held(series[0], np.arange(len(series[0])), MIN_CELL)
+        met = {column.nearest(term, kept) or term for each in series for term in each.cat.categories}
+        return Feature(name, "levels", column, tuple(sorted(kept | met)), kept)
     for each in series:
         found = each.cat.categories if isinstance(each.dtype, pd.CategoricalDtype) else each.dropna().unique()
         levels |= dict.fromkeys(found.tolist())
@@ -110,6 +120,11 @@ def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Fea
 def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
     if feature.kind != "line":
         places = {level: float(place) for place, level in enumerate(feature.levels)}
+        if feature.kept and isinstance(feature.column, Code):
+            terms = series.cat.categories
+            series = series.astype(object).map(
+                {term: feature.column.nearest(term, feature.kept) or term for term in terms}
+            )
         return np.array([places.get(cell, np.nan) for cell in series.astype(object)], dtype=np.float64)
     if feature.column.type in {"date", "datetime"}:
         moments = series.to_numpy(dtype="datetime64[ns]")

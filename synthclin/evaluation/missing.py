@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.columns import MissingKind
 from synthclin.evaluation.association import rank_correlations
 from synthclin.evaluation.cells import MIN_CELL, share_told
 from synthclin.evaluation.comparison import subsample
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.features import Features
 
 __all__ = ["missing_dependence", "missingness"]
 
@@ -29,8 +31,8 @@ MISSINGNESS = Definition(
     "fidelity.missingness",
     "Are the same cells missing together?",
     "higher",
-    "1 - total variation distance of the patterns of missing cells, patterns of fewer than 11 training rows pooled, "
-    f"{_AGAINST}",
+    "1 - total variation distance of the patterns of missing cells, kinds of missing told apart, patterns of fewer "
+    f"than 11 training rows pooled, {_AGAINST}",
 )
 DEPENDENCE = Definition(
     "fidelity.missing_dependence",
@@ -43,8 +45,8 @@ DEPENDENCE = Definition(
 
 def missingness(c: Comparison) -> Score:
     """Score which cells are missing together."""
-    holes, synthetic = np.isnan(c.train), np.isnan(c.synthetic)
-    if not holes.any() and not any(np.isnan(rows).any() for rows in c.draws):
+    holes, synthetic = _holes(c.features, c.train), _holes(c.features, c.synthetic)
+    if not holes.any() and not any(_holes(c.features, rows).any() for rows in c.draws):
         return MISSINGNESS.unassessable("No cell is missing.")
     patterns, counts = np.unique(holes, axis=0, return_counts=True)
     frequent = patterns[counts >= MIN_CELL]
@@ -55,9 +57,11 @@ def missingness(c: Comparison) -> Score:
         return np.bincount(_find(frequent, rows), minlength=len(frequent) + 1) / len(rows)
 
     def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([1 - np.abs(shares(np.isnan(real)) - shares(np.isnan(other))).sum() / 2])
+        gap = np.abs(shares(_holes(c.features, real)) - shares(_holes(c.features, other))).sum()
+        return np.array([1 - gap / 2])
 
-    rates = [(name, holes[:, j].mean(), synthetic[:, j].mean()) for j, name in enumerate(c.features.names)]
+    names = [name for name, _, _ in _ways(c.features)]
+    rates = [(name, holes[:, j].mean(), synthetic[:, j].mean()) for j, name in enumerate(names)]
     rates.sort(key=lambda rate: -abs(rate[1] - rate[2]))
     by_pattern = sorted(zip(frequent, shares(holes), shares(synthetic), strict=False), key=lambda item: -item[1])
     return likeness(c, measure, "missingness").score(
@@ -68,7 +72,7 @@ def missingness(c: Comparison) -> Score:
             ],
             "patterns": [
                 {
-                    "missing": [name for name, hole in zip(c.features.names, pattern, strict=True) if hole],
+                    "missing": [name for name, hole in zip(names, pattern, strict=True) if hole],
                     "real": a,
                     "synthetic": b,
                 }
@@ -76,6 +80,32 @@ def missingness(c: Comparison) -> Score:
             ],
         },
     )
+
+
+def _ways(features: Features) -> list[tuple[str, int, float | None]]:
+    """Return the ways in which a cell can be missing: a name, the column to look at, and the level it has there.
+
+    A column without missing codes is looked at itself; for one with them, each code is a way of its own, and so is
+    none.
+    """
+    ways: list[tuple[str, int, float | None]] = []
+    for j, (name, feature) in enumerate(zip(features.names, features.columns, strict=True)):
+        if isinstance(kind := feature.column, MissingKind):
+            ways += [(f"{kind.of} ({level})", j, float(place)) for place, level in enumerate(feature.levels)]
+        else:
+            ways.append((name, j, None))
+    return ways
+
+
+def _holes(features: Features, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(rows, ways) which cells are missing in which way; a cell with a code is missing only in the way of the code."""
+    ways = _ways(features)
+    holes = np.column_stack([np.isnan(rows[:, j]) if at is None else rows[:, j] == at for _, j, at in ways])
+    place = {name: i for i, (name, _, at) in enumerate(ways) if at is None}
+    for feature, coded in zip(features.columns, ~np.isnan(rows.T), strict=True):
+        if isinstance(kind := feature.column, MissingKind):
+            holes[coded, place[kind.of]] = False
+    return holes
 
 
 def _find(patterns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -86,7 +116,7 @@ def _find(patterns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.in
 
 def missing_dependence(c: Comparison) -> Score:
     """Score whether what is observed tells as much of what is missing."""
-    holes = np.isnan(c.train).sum(axis=0)
+    holes = _holes(c.features, c.train).sum(axis=0)
     # Both kinds of rows need a few in each half.
     enough = np.flatnonzero(np.minimum(holes, len(c.train) - holes) >= 2 * MIN_CELL)
     flags = enough[np.argsort(-holes[enough], kind="stable")][:_MOST_COLUMNS]
@@ -96,14 +126,16 @@ def missing_dependence(c: Comparison) -> Score:
     beside = [
         (j, place)
         for j, feature in enumerate(c.features.columns)
+        if not isinstance(feature.column, MissingKind)
         for place in (codebook.kept[j] if feature.kind == "levels" else [None])
     ]
 
     def ties(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (flags, beside) Spearman's correlations; 0 where a column does not vary."""
-        missing = np.isnan(rows)
-        shown = [np.where(missing[:, j], np.nan, rows[:, j] if at is None else rows[:, j] == at) for j, at in beside]
-        both = np.column_stack([missing[:, flags].astype(np.float64), *shown])
+        shown = [
+            np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] if at is None else rows[:, j] == at) for j, at in beside
+        ]
+        both = np.column_stack([_holes(c.features, rows)[:, flags].astype(np.float64), *shown])
         return np.nan_to_num(rank_correlations(both)[: len(flags), len(flags) :])
 
     def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,13 +145,13 @@ def missing_dependence(c: Comparison) -> Score:
     train = subsample(c.train, _MOST_ROWS, c.rng("missing dependence", "train"))
     real, synthetic = ties(train), ties(subsample(c.synthetic, _MOST_ROWS, c.rng("missing dependence", "synthetic")))
     worst = zip(*np.unravel_index(np.argsort(-np.abs(real - synthetic), axis=None), real.shape), strict=True)
-    names = c.features.names
+    ways, names = [name for name, _, _ in _ways(c.features)], c.features.names
     return likeness(c, measure, "missing dependence", high=2.0).score(
         DEPENDENCE,
         details={
             "ties": [
                 {
-                    "missing": names[flags[i]],
+                    "missing": ways[flags[i]],
                     "column": names[beside[k][0]],
                     "level": None
                     if beside[k][1] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HEADLINES", "SCORE_NAMES", "subgroup_names"]
+__all__ = ["HEADLINES", "SCORE_NAMES", "TRIAL_NAMES", "subgroup_names"]
 
 SCORE_NAMES = (
     "validity.rules",
@@ -36,6 +36,9 @@ SCORE_NAMES = (
     "sdmetrics.quality",
     "sdmetrics.diagnostic",
 )
+TRIAL_NAMES = ("fidelity.balance",)
+"""Scores of a table with a randomised arm."""
+
 HEADLINES = ("marginals", "pairs", "detection")
 """Scores of the group fidelity that are computed again for each subgroup."""
 

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from synthclin.evaluation import (
     analyses,
+    balance,
     detection,
     marginals,
     missing,
@@ -131,6 +132,8 @@ def score_table(
             else:
                 analyses.study(comparison, task)
                 jobs.append(partial(replication.replicate, task=task))
+        if schema.randomised is not None:
+            jobs.append(balance.balance)
         for name in by:
             subgroups.grouping(comparison, name)
             jobs.append(partial(subgroups.subgroups, by=name))

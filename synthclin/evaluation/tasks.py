@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from synthclin.columns import Level
+
 __all__ = [
     "Analysis",
     "CompareTask",
@@ -95,7 +97,9 @@ class LogisticTask(_Regression):
 class CoxTask(_Analysis):
     """Cox regression of the time to an event on covariates.
 
-    `event` is a column of two levels or of 0 and 1, of which the last is the event.
+    `event` is a column of two levels or of 0 and 1, of which the last is the event unless the schema says otherwise by
+    `event_when` or `censored`; with `cause`, only that level of it counts and other causes are censored. Without a
+    `time`, it is the event's own in the schema.
 
     Example:
         >>> CoxTask(time="follow_up", event="died", covariates=["age", "sex"]).name
@@ -103,32 +107,35 @@ class CoxTask(_Analysis):
     """
 
     task: Literal["cox"] = "cox"
-    time: str
+    time: str | None = None
     event: str
+    cause: Level | None = None
     covariates: Covariates
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs, the event first."""
-        return self.event, self.time, *self.covariates
+        """The columns that it names, the event first."""
+        return self.event, *([] if self.time is None else [self.time]), *self.covariates
 
 
 class SurvivalTask(_Analysis):
     """Kaplan-Meier survival and restricted mean survival time up to `horizon`, in each group of `by`.
 
-    Without a `horizon` it is the last time at which 10 real patients of each group are at risk.
+    Event, cause and time as for `CoxTask`. Without a `horizon` it is the last time at which 10 real patients of each
+    group are at risk.
     """
 
     task: Literal["survival"] = "survival"
-    time: str
+    time: str | None = None
     event: str
+    cause: Level | None = None
     by: str | None = None
     horizon: Annotated[float, Field(gt=0)] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs, the event first."""
-        return (self.event, self.time) if self.by is None else (self.event, self.time, self.by)
+        """The columns that it names, the event first."""
+        return tuple(name for name in (self.event, self.time, self.by) if name is not None)
 
 
 class CompareTask(_Analysis):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from synthclin.columns import MissingKind
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import Z, recentred, resamples
@@ -28,6 +29,7 @@ from synthclin.evaluation.tasks import PredictTask
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from synthclin.columns import Column
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.learners import Classifier, Estimator
     from synthclin.schema import Schema
@@ -348,7 +350,7 @@ def _importance(
 def _problem(c: Comparison, task: PredictTask) -> _Problem:
     y = target(c, task)
     columns = np.array(
-        [j for j, f in enumerate(c.features.columns) if j != y and f.column.role not in _LATER_ROLES],
+        [j for j, f in enumerate(c.features.columns) if j != y and not _known_later(c.schema, f.column)],
         dtype=np.intp,
     )
     feature = c.features.columns[y]
@@ -361,6 +363,12 @@ def _problem(c: Comparison, task: PredictTask) -> _Problem:
         classes = np.sort(frequent[counts.min(axis=0)[frequent] >= _MIN_CLASS]).astype(np.float64)
     log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
     return _Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
+
+
+def _known_later(schema: Schema, column: Column) -> bool:
+    """Whether a column, or the one whose kinds of missing it tells, is known only after the prediction is wanted."""
+    judged = schema.columns[column.of] if isinstance(column, MissingKind) else column
+    return judged.role in _LATER_ROLES
 
 
 def _why_not(c: Comparison, problem: _Problem) -> str:

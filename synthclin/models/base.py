@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
+from synthclin.encoding.anchors import shifted
 from synthclin.errors import ConfigError
 from synthclin.models.checkpoints import Checkpoint, identity
 from synthclin.models.imputation import Imputer
@@ -20,7 +21,7 @@ from synthclin.models.parameters import check_parameters
 from synthclin.models.sampling import CohortDraw, CohortSampler
 from synthclin.models.watch import Callback, Watch
 from synthclin.schema import Schema
-from synthclin.seeds import stream_seed
+from synthclin.seeds import numpy_generator, stream_seed
 from synthclin.validation import conform
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             (4, True)
         """
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
-        table = conform(table, self.schema)
+        table = shifted(conform(table, self.schema), self.schema, numpy_generator(self.random_state, "shift"))
         self.encoder_ = TableEncoder.fit(
             table, self.schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.networks import MaskedGenerator, RowState
 
 __all__ = ["Drawn", "draw"]
 
@@ -31,6 +31,11 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()
 
 
+def _law(state: RowState, t: int, rows: int, laws: Mapping[int, Tensor]) -> Tensor:
+    """Return the log-weights of column t's codes, (rows, codes): its own law where it has one, else the network's."""
+    return laws[t].expand(rows, -1) if t in laws else state.logits(t, rows)
+
+
 def _told(logits: Tensor, codes: Tensor) -> Tensor:
     """Return the log-probability of each row's code, (rows,)."""
     return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
@@ -44,6 +49,7 @@ def draw(
     log_allowed: Mapping[int, Tensor] | None = None,
     closed: Mapping[int, Tensor] | None = None,
     known: Tensor | None = None,
+    laws: Mapping[int, Tensor] | None = None,
 ) -> Drawn:
     """Draw rows column by column, each column from its law given the columns before.
 
@@ -58,6 +64,7 @@ def draw(
         known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
             that agree in what is known representative of it. What every such row has in common, the cells before its
             first unknown one, is left out of the weight.
+        laws: column -> (codes,) log-probabilities that hold instead of the network's, whatever came before.
     """
     state = network.begin()
     log_weight = torch.zeros(rows, device=generator.device)
@@ -67,9 +74,9 @@ def draw(
         if known is not None and bool((known[:, t] >= 0).all()):
             chosen = known[:, t]
             if bool(begun.any()):
-                log_weight = log_weight + _told(state.logits(t, rows), chosen).where(begun, 0)
+                log_weight = log_weight + _told(_law(state, t, rows, laws or {}), chosen).where(begun, 0)
         else:
-            whole = logits = state.logits(t, rows)
+            whole = logits = _law(state, t, rows, laws or {})
             if closed is not None and t in closed:
                 logits = logits.masked_fill(closed[t], -torch.inf)
             if log_allowed is not None and t in log_allowed:

@@ -119,7 +119,7 @@ class ConditionalGAN(Synthesizer):
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
         device = self._device()
-        self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
         self.frequencies_ = [
             torch.from_numpy(protected_shares(codes[:, j], column.cardinality, self.rare_category)).float()
@@ -158,6 +158,10 @@ class ConditionalGAN(Synthesizer):
         device = self._device()
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
+        laws = {
+            self.order_.index(j): torch.from_numpy(law).float().log().to(device)
+            for j, law in self.encoder_.laws.items()
+        }
         told = None if known is None else known[:, self.order_].to(device)
         codes = torch.empty(rows, len(self.order_), dtype=torch.long)
         weights = torch.empty(rows)
@@ -175,6 +179,7 @@ class ConditionalGAN(Synthesizer):
                     log_allowed=allowed,
                     closed=shut,
                     known=None if told is None else told[part],
+                    laws=laws,
                 )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()
@@ -195,7 +200,7 @@ class ConditionalGAN(Synthesizer):
         if not self._fits(tensors, layout):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
-        self.order_ = sorted(range(len(layout)), key=lambda j: layout.columns[j].cardinality)
+        self.order_ = list(layout.order)
         try:
             self.ridges_ = self._ridges(tensors, facts["ridges"], layout)
         except (LookupError, TypeError, ValueError):

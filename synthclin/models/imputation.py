@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synthclin.columns import MissingKind
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
@@ -237,11 +238,15 @@ class Imputer:
         codes, offsets = picked.codes.numpy(), picked.offsets.numpy()
         filled = {}
         for j, (name, codec) in enumerate(self.encoder.codecs.items()):
+            if name in self.encoder.anchors:
+                filled[name] = codec.decode(codes[:, j], offsets[:, j])
+                continue
             filled[name] = cells[name].copy()
             free = np.flatnonzero(cells[name].isna())
             drawn = codec.decode(codes[free, j], offsets[free, j])
             filled[name].iloc[free] = drawn.astype(cells[name].dtype).array
-        return self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
+        whole = self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
+        return self.encoder.placed(whole, given=cells[[*self.encoder.anchors]])
 
     def _finished(self, cells: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         """Return learnt and derived columns; what `missing_when` and `derive` imply never overrides a given cell."""
@@ -263,7 +268,8 @@ class Imputer:
         added = [
             name
             for name, column in self.schema.columns.items()
-            if name not in table and (name in asked or column.derive is not None)
+            if name not in table
+            and (name in asked or column.derive is not None or (isinstance(column, MissingKind) and column.of in table))
         ]
         learnt = {*self.encoder.codecs, *self.schema.computed} & set(finished)
         return pd.DataFrame(

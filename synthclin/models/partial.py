@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthclin.columns import Id, Text
+from synthclin.columns import Id, MissingKind, Text
 from synthclin.encoding import TableEncoder
+from synthclin.encoding.levels import LevelsCodec
 from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.schema import Schema
@@ -51,6 +52,11 @@ class Partial:
             DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
         """
         cells = _typed(table, encoder)
+        kinds = {name: column for name, column in encoder.schema.columns.items() if isinstance(column, MissingKind)}
+        # A cell that is completed holds a value, whatever it lacked one for.
+        filled = {name: (cells[kind.of].isna() & (kind.of in asked)).to_numpy() for name, kind in kinds.items()}
+        for name, mask in filled.items():
+            cells[name] = cells[name].mask(mask)
         codes = encoder.encode(cells).codes
         holes = np.zeros(codes.shape, dtype=np.bool_)
         for j, name in enumerate(encoder.codecs):
@@ -60,11 +66,14 @@ class Partial:
                 stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
             else:
                 stays = np.zeros(len(cells), dtype=np.bool_)
-            if name not in asked and name in table:
+            if name not in asked and (name in table or (name in kinds and kinds[name].of in table)):
                 stays = ~given
             elif name in asked:
+                stays |= filled.get(name, stays)
                 holes[:, j] = ~given & ~stays
             known = given & ~_unheard(name, cells[name], encoder)
+            if name in encoder.anchors:
+                known &= cells[encoder.anchors[name]].notna().to_numpy()
             known |= stays & (column.missing is not None)
             codes[torch.from_numpy(~known), j] = -1
         for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
@@ -81,13 +90,9 @@ class Partial:
 def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
     """Return the (rows,) cells whose level the model never met: their code would be the commonest one's."""
     codec = encoder.codecs[name]
-    unheard = np.zeros(len(cells), dtype=np.bool_)
-    if codec.state.kind == "levels":
-        codes, offsets = codec.encode(cells)
-        named = np.flatnonzero(cells.notna() & ~codec.layout(name).never[codes])
-        meant = codec.decode(codes[named], offsets[named])
-        unheard[named] = [one != other for one, other in zip(meant, cells.iloc[named], strict=True)]
-    return unheard
+    if not isinstance(codec, LevelsCodec):
+        return np.zeros(len(cells), dtype=np.bool_)
+    return cells.notna().to_numpy() & ~codec.knows(cells)
 
 
 def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
@@ -97,6 +102,9 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
     nothing = pd.Series([None] * len(table), dtype=object)
     typed = {}
     for name, column in schema.columns.items():
+        if isinstance(column, MissingKind) and column.of in table:
+            typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
+            continue
         if isinstance(column, Id | Text) or (column.derive is not None and name not in table):
             continue
         cells, _ = column.coerce(table[name].reset_index(drop=True) if name in table else nothing)
@@ -119,9 +127,10 @@ def _check(table: pd.DataFrame, schema: Schema) -> None:
         # They are counted, not named: without a line of names they would be the cells of a patient.
         what = f"{unknown:,} of its {table.shape[1]:,} columns {'is' if unknown == 1 else 'are'} not in the schema"
         raise DataError("table", what, "Remove them, and check that the first line holds the names.")
-    plain = {"missing": "allowed", "missing_when": None, "derive": None}
+    # Without what speaks of columns that the table may lack.
+    plain = {"missing": "allowed"} | dict.fromkeys(("missing_when", "derive", "anchor", "time", "randomised"))
     columns = {
-        name: column.model_copy(update=plain)
+        name: column.model_copy(update={word: plain[word] for word in plain.keys() & type(column).model_fields.keys()})
         for name, column in schema.columns.items()
         if name in table and not isinstance(column, Id | Text)
     }

@@ -17,6 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from synthclin.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.errors import DataError
+from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from synthclin.columns import Column
     from synthclin.schema import Schema
 
-__all__ = ["from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are names, not numbers.
@@ -81,8 +82,11 @@ def to_csv(table: pd.DataFrame, schema: Schema) -> bytes:
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
         b'ldl\n3.10\n2.76\n'
     """
-    texts = {name: _texts(table[name], schema.columns.get(name)) for name in table.columns}
-    return pd.DataFrame(texts, columns=table.columns).to_csv(index=False, lineterminator="\n").encode()
+    codes = missing_codes(table, schema)
+    texts = {name: cell_texts(table[name], schema.columns.get(name)) for name in names_in_file(table, schema)}
+    for name, coded in codes.items():
+        texts[name] = np.where(coded.isna(), texts[name], coded.map(str))
+    return pd.DataFrame(texts).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _decoded(content: bytes, where: str) -> str:
@@ -192,7 +196,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
     texts = encoded.dictionary
     codes = encoded.indices.to_numpy()
     trimmed = pc.utf8_trim_whitespace(texts)
-    levels: Sequence[object] = getattr(column, "levels", None) or ()
+    levels = _named(column)
     missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
@@ -207,13 +211,18 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
     return pd.Series(np.where(absent, None, values)[codes], dtype=object)
 
 
+def _named(column: Column | None) -> Sequence[object]:
+    """Return the levels and missing codes that a schema names."""
+    return [] if column is None else [*(getattr(column, "levels", None) or ()), *column.missing_codes]
+
+
 def _stays_text(column: Column | None) -> bool:
     """Whether the schema wants a column's cells as they are written."""
     levels: Sequence[object] = getattr(column, "levels", None) or ()
     return isinstance(column, Id | Text | Code | Date | Datetime) or any(isinstance(level, str) for level in levels)
 
 
-def _texts(series: pd.Series, column: Column | None) -> NDArray[np.object_]:
+def cell_texts(series: pd.Series, column: Column | None) -> NDArray[np.object_]:
     """Return a column's cells as texts, None where missing; each distinct cell is written once."""
     decimals = column.decimals if isinstance(column, Number | Duration) else None
     if pd.api.types.is_float_dtype(series.dtype):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthclin.columns import Date, Duration, Number
 from synthclin.errors import DataError
+from synthclin.tables.csv_format import cell_texts
+from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
     from synthclin.columns import Column
@@ -60,7 +63,12 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
         >>> from_parquet(content, "toy.parquet")["ldl"].tolist()
         [3.1, nan]
     """
-    arrays = {name: _array(table[name], schema.columns.get(name)) for name in table.columns}
+    codes = missing_codes(table, schema)
+    arrays = {
+        name: _array(table[name], column) if name not in codes else _coded_array(table[name], column, codes[name])
+        for name in names_in_file(table, schema)
+        for column in [schema.columns.get(name)]
+    }
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer, compression="zstd")
     return buffer.getvalue()
@@ -90,6 +98,19 @@ def _series(column: pa.ChunkedArray, where: str) -> pd.Series:
         raise DataError(where, f"holds a value that is too large for the type {kind}", remedy) from None
     series: pd.Series = cells.to_pandas(types_mapper=NULLABLE.get)
     return series
+
+
+def _coded_array(series: pd.Series, column: Column | None, codes: pd.Series) -> pa.Array:
+    """Return a column with its missing codes: as numbers if values and codes are some, else as texts."""
+    numeric = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
+    if numeric and all(isinstance(code, int | float) for code in codes.dropna()):
+        coded = codes.astype(float)
+        whole = (coded.dropna() % 1 == 0).all() and pd.api.types.is_integer_dtype(series.dtype)
+        values = coded.where(coded.notna(), series.astype(float))
+        return _array(values.astype("Int64") if whole else values, column)
+    if codes.isna().all():
+        return _array(series, column)
+    return pa.array(np.where(codes.isna(), cell_texts(series, column), codes.map(str)), from_pandas=True)
 
 
 def _array(series: pd.Series, column: Column | None) -> pa.Array:

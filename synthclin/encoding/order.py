@@ -1,0 +1,37 @@
+"""In which order a family that draws column by column takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synthclin.columns import MissingKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.encoding.layout import ColumnLayout
+    from synthclin.schema import Schema
+
+__all__ = ["drawing_order"]
+
+
+def drawing_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
+    """Return the places of the columns, those with few codes first.
+
+    Where an arm is randomised, it comes after all that is known before, and everything else after it. A column that
+    tells kinds of missing comes right before the one that it tells of: what it says of a cell holds.
+    """
+    codes = {column.name: column.cardinality for column in columns}
+
+    known = set(schema.before_randomisation)
+
+    def key(place: int) -> tuple[int, int, int, int]:
+        name = columns[place].name
+        stage = 0 if schema.randomised is None or name in known else 1 if name == schema.randomised else 2
+        kind = schema.columns.get(name)
+        if isinstance(kind, MissingKind):
+            source = next(i for i, column in enumerate(columns) if column.name == kind.of)
+            return stage, min(codes[kind.of], columns[place].cardinality), source, 0
+        return stage, columns[place].cardinality, place, 1
+
+    return tuple(sorted(range(len(columns)), key=key))

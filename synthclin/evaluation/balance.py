@@ -1,0 +1,92 @@
+"""Is the arm of a randomised trial as independent of the baseline as chance makes it."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.intervals import recentred, resamples
+from synthclin.evaluation.score import Definition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.score import Score
+
+__all__ = ["balance"]
+
+_BOOTSTRAP = 200
+_MOST_LISTED = 10
+
+BALANCE = Definition(
+    "fidelity.balance",
+    "Are the arms of the trial as alike at baseline as randomisation makes them?",
+    "lower",
+    "mean absolute standardised difference between arms over the numbers and levels known before randomisation "
+    "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic tables; the ceiling is that of the "
+    "training rows; interval from 200 bootstrap samples of the rows",
+)
+
+
+def balance(c: Comparison) -> Score:
+    """Score how alike the arms are before the treatment."""
+    arm, before = c.schema.randomised, c.schema.before_randomisation
+    if arm is None or not before:
+        return BALANCE.unassessable("No column is known before the randomisation. Give it the role baseline.")
+    place = c.features.names.index(arm)
+    terms, names = _terms(c, before)
+    spread = np.nanstd(_matrix(c.train, terms), axis=0)
+    terms = [term for term, sd in zip(terms, spread, strict=True) if sd > 0]
+    names = [name for name, sd in zip(names, spread, strict=True) if sd > 0]
+
+    def differences(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (samples, terms) mean absolute differences over pairs of arms, in standard deviations."""
+        matrix = _matrix(rows, terms) / spread[spread > 0]
+        known, filled = (~np.isnan(matrix)).astype(np.float64), np.nan_to_num(matrix)
+        means = []
+        for level in np.unique(rows[~np.isnan(rows[:, place]), place]):
+            here = rows[:, place] == level
+            counts = weights[:, here] @ known[here]
+            means.append(np.divide(weights[:, here] @ filled[here], counts, where=counts > 0, out=counts * np.nan))
+        if len(means) < 2:
+            return np.full((len(weights), len(terms)), np.nan)
+        gaps: NDArray[np.float64] = np.nanmean([np.abs(a - b) for a, b in combinations(means, 2)], axis=0)
+        return gaps
+
+    if not terms:
+        return BALANCE.unassessable("No column known before the randomisation varies.")
+    parts = np.nanmean([differences(rows, np.ones((1, len(rows))))[0] for rows in c.draws], axis=0)
+    real = differences(c.train, np.ones((1, len(c.train))))[0]
+    value = float(np.nanmean(parts))
+    samples = resamples(len(c.synthetic), _BOOTSTRAP, c.rng("balance", "bootstrap")).astype(np.float64)
+    replicates = np.nanmean(differences(c.synthetic, samples), axis=1) if len(samples) else np.empty(0)
+    worst = np.argsort(-np.nan_to_num(parts), kind="stable")[:_MOST_LISTED]
+    return BALANCE.score(
+        value,
+        recentred(value, replicates, high=max(1.0, value)),
+        n=len(c.synthetic),
+        ceiling=float(np.nanmean(real)),
+        details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
+    )
+
+
+def _terms(c: Comparison, before: tuple[str, ...]) -> tuple[list[tuple[int, float | None]], list[str]]:
+    """Return column and level (None for a number or a date) of each term, and its name."""
+    codebook, terms, names = Codebook.of(c.features, c.train), [], []
+    for j, feature in enumerate(c.features.columns):
+        if feature.name not in before:
+            continue
+        for level in codebook.kept[j] if feature.kind == "levels" else [None]:
+            terms.append((j, level))
+            names.append(feature.name if level is None else f"{feature.name}: {feature.levels[int(level)]}")
+    return terms, names
+
+
+def _matrix(rows: NDArray[np.float64], terms: list[tuple[int, float | None]]) -> NDArray[np.float64]:
+    """(rows, terms) values, NaN where missing."""
+    cells = [np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] if at is None else rows[:, j] == at) for j, at in terms]
+    return np.column_stack(cells) if cells else np.empty((len(rows), 0))
