@@ -15,6 +15,21 @@ from synthclin.errors import ConfigError
 from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
 from synthclin.manners import assists, manners, teller, write_drawn
+from synthclin.options import (
+    AsJson,
+    ConfigFile,
+    Declared,
+    Edition,
+    Escape,
+    ModelFolder,
+    Output,
+    Override,
+    Overwrite,
+    Quiet,
+    Resume,
+    Seed,
+    TableFile,
+)
 from synthclin.results import (
     show_cohort,
     show_draw,
@@ -44,25 +59,6 @@ app = typer.Typer(
 )
 schema_app = typer.Typer(name="schema", help="What the columns of a table mean.", no_args_is_help=True)
 app.add_typer(schema_app)
-
-Override = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
-]
-Declared = Annotated[
-    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
-TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
-Escape = Annotated[
-    bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
 
 def _version(wanted: bool) -> None:
@@ -301,14 +297,38 @@ def evaluate(
 def render(
     source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
     output: Output,
+    edition: Annotated[Edition, typer.Option(help="Which edition to write.")] = "internal",
     overwrite: Overwrite = False,
 ) -> int:
-    """Render a report.json as a page."""
+    """Render a report.json as a page, or write its shareable edition; no data are needed."""
     from synthclin.report import Report
 
     refuse_taken(output, overwrite)
-    Report.read(source).save(output)
+    report = Report.read(source)
+    (report.shareable() if edition == "shareable" else report).save(output)
     show_text(f"written to {output}")
+    return DONE
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders or report.json files; or a folder of runs.")
+    ],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> int:
+    """Set runs side by side on a page of static tables; more than six, or a folder of runs, become an index."""
+    from synthclin.files import write_atomic
+    from synthclin.report.compare import MOST_SIDE_BY_SIDE, index
+    from synthclin.report.compare import compare as side_by_side
+    from synthclin.runs import find_reports
+
+    refuse_taken(output, overwrite)
+    found = find_reports(runs)
+    page = index(found) if len(found) > MOST_SIDE_BY_SIDE or len(runs) == 1 else side_by_side(found)
+    write_atomic(output, page, overwrite=overwrite)
+    show_text(f"{len(found)} runs written to {output}")
     return DONE
 
 

@@ -17,11 +17,12 @@ from synthclin.documents import dump_json
 from synthclin.errors import ConditionError, DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
-from synthclin.files import staged_folder, write_atomic
+from synthclin.files import sha256, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.patients import patients
 from synthclin.report import Report, evaluate
+from synthclin.report.datacard import Shipped, croissant, data_card
 from synthclin.report.parts import CohortFacts
 from synthclin.seeds import stream_seed
 from synthclin.tables import read_table, split, spreadsheet_warnings, write_table
@@ -320,11 +321,15 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
         )
     with clock.stage("report"):
-        for kind in config.outputs.report:
-            report.save(folder / f"report.{kind}")
+        for name, edition in _editions(config):
+            (report if edition == "internal" else report.shareable()).save(folder / name)
     with clock.stage("write"):
         suffix = config.outputs.table
-        write_table(synthetic, folder / f"synthetic.{suffix}", schema, csv_safe=config.outputs.csv_safe)
+        released = folder / f"synthetic.{suffix}"
+        write_table(synthetic, released, schema, csv_safe=config.outputs.csv_safe)
+        shipped = Shipped(released.name, sha256(released), len(synthetic))
+        write_atomic(folder / "datacard.md", data_card(report, schema, shipped))
+        write_atomic(folder / "croissant.json", dump_json(croissant(report, schema, shipped)))
         if cohorts:
             (folder / "cohorts").mkdir(mode=0o700)
         for name, table in cohorts.items():
@@ -335,6 +340,14 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
     return _Made(report, tuple(facts), same)
+
+
+def _editions(config: Config) -> list[tuple[str, str]]:
+    """Return the files of the report, each with its edition."""
+    stems = {"internal": "report", "shareable": "report-shareable"}
+    return [
+        (f"{stems[edition]}.{kind}", edition) for edition in config.outputs.editions for kind in config.outputs.report
+    ]
 
 
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
@@ -387,5 +400,6 @@ def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manife
 def _outputs(config: Config) -> list[str]:
     table = config.outputs.table
     cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
-    reports = [f"report.{kind}" for kind in config.outputs.report]
-    return [f"synthetic.{table}", *cohorts, *reports, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]
+    reports = [name for name, _ in _editions(config)]
+    cards = ["datacard.md", "croissant.json"]
+    return [f"synthetic.{table}", *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

@@ -27,7 +27,7 @@ def test_defaults_are_filled_in(study):
     assert config.sampling.rows is None
     assert config.gates is None
     assert config.model.parameters["effort"] == "standard"
-    assert config.outputs.report == ("html", "json")
+    assert config.outputs.report == ("html", "json", "md")
     assert config.folder == Path("runs/toy-7")
 
 

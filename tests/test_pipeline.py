@@ -16,7 +16,7 @@ import pytest
 from synthclin import manifest, pipeline
 from synthclin.conditions import Cohort
 from synthclin.config import load
-from synthclin.errors import ConditionError, ModelFormatError, OutputError
+from synthclin.errors import ConditionError, ConfigError, ModelFormatError, OutputError
 from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
 from synthclin.files import sha256
 from synthclin.models import Checkpoint, training
@@ -31,14 +31,20 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 FILES = {
     "cohorts/women.parquet",
     "config.yaml",
+    "croissant.json",
+    "datacard.md",
     "manifest.json",
     "metrics.jsonl",
     "model/encoder.json",
     "model/model.json",
     "model/schema.yaml",
     "model/weights.safetensors",
+    "report-shareable.html",
+    "report-shareable.json",
+    "report-shareable.md",
     "report.html",
     "report.json",
+    "report.md",
     "synthetic.parquet",
 }
 
@@ -153,6 +159,29 @@ class TestVerify:
             page.write(" ")
         assert verify(copy).problems == ("report.html: the file was changed after the run",)
 
+    def test_an_edited_report(self, copy):
+        page = copy / "report.json"
+        page.write_text(page.read_text().replace('"PASS"', '"FAIL"'))
+        with pytest.raises(ConfigError, match="changed after it was written"):
+            verify(copy)
+
+    def test_parts_that_do_not_fit_each_other(self, copy):
+        report = Report.read(copy / "report-shareable.json")
+        dataclasses.replace(report, provenance={"name": "other"}).save(copy / "report-shareable.json")
+        card = copy / "croissant.json"
+        document = json.loads(card.read_text())
+        document["distribution"][0]["sha256"] = "0" * 64
+        card.write_text(json.dumps(document))
+        found = verify(copy).problems
+        assert "report-shareable.json: it does not follow from report.json" in found
+        assert "croissant.json: it speaks of another table than the manifest" in found
+
+    def test_the_shareable_report_alone_is_enough(self, copy):
+        (copy / "report.json").unlink()
+        found = verify(copy)
+        assert found.problems == ("report.json: the file is absent",)
+        assert found.report.edition == "shareable"
+
     def test_an_absent_file(self, copy):
         (copy / "metrics.jsonl").unlink()
         assert verify(copy).problems == ("metrics.jsonl: the file is absent",)
@@ -265,7 +294,8 @@ def test_overwrite_replaces_the_whole_folder(study):
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
     (study.out / "old.csv").write_text("old")
     done = pipeline.run(load(study.write()))
-    expected = {name for name in FILES if not name.startswith(("cohorts/", "synthetic", "report.html"))}
+    reports = {name for name in FILES if name.startswith("report") and not name.endswith(".json")}
+    expected = {name for name in FILES - reports if not name.startswith(("cohorts/", "synthetic"))}
     assert files(study.out) == expected | {"synthetic.csv"}
     assert len(pd.read_csv(study.out / "synthetic.csv")) == 60
     assert isinstance(done.report, Report)

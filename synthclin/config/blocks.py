@@ -103,11 +103,18 @@ class Outputs(Block):
     """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`.
 
     `csv_safe` is ``escape`` to put a quote before text in CSV files that a spreadsheet would run as a formula.
+    `report` names the forms of the report and `editions` which of them: the ``internal`` one holds figures of real
+    patients, the ``shareable`` one (``report-shareable.*``) none that few of them could be read from. A data card and
+    Croissant metadata are always written beside the table.
     """
 
     folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
     table: Literal["parquet", "csv"] = "parquet"
-    report: Annotated[tuple[Literal["html", "json"], ...], Field(strict=False)] = ("html", "json")
+    report: Annotated[tuple[Literal["html", "json", "md"], ...], Field(strict=False)] = ("html", "json", "md")
+    editions: Annotated[tuple[Literal["internal", "shareable"], ...], Field(strict=False, min_length=1)] = (
+        "internal",
+        "shareable",
+    )
     csv_safe: CsvSafe = "warn"
     overwrite: bool = False
 

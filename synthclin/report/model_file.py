@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.report.details import MembershipDetails
 from synthclin.report.figures import DataTable, Figure, Row
-from synthclin.report.parts import MembershipDetails
 from synthclin.report.questions import asked
 from synthclin.report.words import interval, number, share
 
