@@ -19,7 +19,7 @@ from synthclin.config import load
 from synthclin.errors import ConditionError, ConfigError, ModelFormatError, OutputError
 from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
 from synthclin.files import sha256
-from synthclin.models import Checkpoint, training
+from synthclin.models import Checkpoint, warmup
 from synthclin.models.sampling import CohortDraw
 from synthclin.report import Report
 from synthclin.schema import Schema
@@ -365,7 +365,7 @@ class TestResume:
                 pipeline.run(load(study.path), tell=told.append)
         assert [finding.what for finding in told] == ["the training so far is kept here"]
         assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
-        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
         pipeline.run(load(study.path), resume=True)
         assert self.same(study, finished)
         assert sorted(path.name for path in study.out.parent.iterdir()) == ["toy-7"]
@@ -377,7 +377,7 @@ class TestResume:
                 load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
             )
         assert place.exists()
-        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
         pipeline.fit(load(study.path), study.out, resume=True)
         assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
         assert not place.exists()

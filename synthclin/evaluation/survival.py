@@ -94,7 +94,7 @@ def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> li
         >>> rng = np.random.default_rng(0)
         >>> rows = rng.exponential(5, 200), rng.random(200) < 0.7
         >>> arm, = curves([("all", rows, rows)], 10.0)
-        >>> arm["real"]["survival"][0], arm["real"]["at_risk"][0], min(arm["real"]["at_risk"]) >= 11
+        >>> float(arm["real"]["survival"][0]), int(arm["real"]["at_risk"][0]), bool(min(arm["real"]["at_risk"]) >= 11)
         (1.0, 200, True)
     """
     if np.isnan(horizon):
