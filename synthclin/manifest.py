@@ -16,7 +16,7 @@ import synthclin
 from synthclin.documents import read_json, validate
 from synthclin.errors import ConfigError
 from synthclin.files import inside, sha256
-from synthclin.report.parts import CohortFacts
+from synthclin.report.parts import CohortFacts, RuleFacts
 
 __all__ = ["FILE", "Clock", "Manifest", "altered", "hashes", "read", "versions"]
 
@@ -35,6 +35,7 @@ class Manifest(BaseModel):
         seconds: wall time of each stage.
         rows: of the training, holdout and synthetic tables.
         cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
+        rules: how many real rows each left out, and how often the model alone would have broken it.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -48,6 +49,7 @@ class Manifest(BaseModel):
     seconds: dict[str, float]
     rows: dict[str, int]
     cohorts: tuple[CohortFacts, ...] = ()
+    rules: RuleFacts = RuleFacts()
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 

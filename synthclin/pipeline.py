@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,10 @@ from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.patients import patients
 from synthclin.report import Report, evaluate
-from synthclin.report.parts import CohortFacts
+from synthclin.report.parts import CohortFacts, RuleFacts
 from synthclin.seeds import stream_seed
 from synthclin.tables import read_table, split, write_table
-from synthclin.validation import Finding, check, conform
+from synthclin.validation import Finding, check, conform, refuse_contradiction, without_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitted", "Run", "dry_run", "fit", "run"]
 
+RAW_ROWS = 2_000
+"""Rows drawn without imposing any rule, to see how often the model alone would break each."""
+
 SMALL_CELL = 11
 """Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
 
@@ -50,12 +53,14 @@ class Fitted:
         model: fitted on `train`.
         train: the rows it learnt from.
         holdout: the rows it never saw.
+        dropped: how many real rows each rule left out of both.
         clock: seconds per stage so far.
     """
 
     model: Synthesizer
     train: pd.DataFrame
     holdout: pd.DataFrame
+    dropped: dict[str, int]
     clock: manifest.Clock
 
 
@@ -95,13 +100,13 @@ def run(
         ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
-    train, holdout = _prepare(config, clock, tell)
+    real = _prepare(config, clock, tell)
     overwrite = overwrite or config.outputs.overwrite
     with _resumable(config.folder, tell) as checkpoint, staged_folder(config.folder, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
-        fitted = _learn(config, train, holdout, clock, checkpoint)
-        report, cohorts = _fill(folder, config, fitted)
-        record = _record(folder, config, fitted, cohorts)
+        fitted = _learn(config, real, clock, checkpoint)
+        report, cohorts, rules = _fill(folder, config, fitted)
+        record = _record(folder, config, fitted, cohorts, rules)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
     return Run(config.folder, report, record)
 
@@ -116,10 +121,10 @@ def fit(
 ) -> Fitted:
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
-    train, holdout = _prepare(config, clock, tell)
+    real = _prepare(config, clock, tell)
     with _resumable(output, tell) as checkpoint, staged_folder(output, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
-        fitted = _learn(config, train, holdout, clock, checkpoint)
+        fitted = _learn(config, real, clock, checkpoint)
         write(fitted.model, folder)
     return fitted
 
@@ -130,7 +135,7 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dic
     Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
     difference of two plans shall not tell of one patient.
     """
-    train, holdout = _prepare(config, manifest.Clock(), tell)
+    train, holdout, _ = _prepare(config, manifest.Clock(), tell)
     schema = config.table_schema
     cohorts = [
         {
@@ -161,11 +166,18 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dic
     }
 
 
-def _prepare(
-    config: Config, clock: manifest.Clock, tell: Callable[[Finding], None]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+class _Real(NamedTuple):
+    """The typed real rows, and how many of them each rule left out."""
+
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+    dropped: dict[str, int]
+
+
+def _prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], None]) -> _Real:
     """Read, check and split the real table."""
     schema = config.table_schema
+    refuse_contradiction(schema)
     with clock.stage("read"):
         name = config.data.dataset
         table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
@@ -173,6 +185,7 @@ def _prepare(
         _refuse_constants(table, schema)
         for finding in check(table, schema):
             tell(finding)
+        table, dropped = without_violations(table, schema)
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
@@ -180,7 +193,7 @@ def _prepare(
             what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
             remedy = "Widen it if the model cannot draw it."
             tell(Finding(f"cohort {cohort.name!r}", what, remedy, severity="warning"))
-    return train, holdout
+    return _Real(train, holdout, dropped)
 
 
 def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
@@ -218,9 +231,7 @@ def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None
         tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
 
 
-def _learn(
-    config: Config, train: pd.DataFrame, holdout: pd.DataFrame, clock: manifest.Clock, checkpoint: Checkpoint
-) -> Fitted:
+def _learn(config: Config, real: _Real, clock: manifest.Clock, checkpoint: Checkpoint) -> Fitted:
     family = MODELS[config.model.type]
     model = family(
         config.table_schema,
@@ -230,11 +241,11 @@ def _learn(
         **config.model.parameters,
     )
     with clock.stage("fit"):
-        model.fit(train, checkpoint=checkpoint)
-    return Fitted(model, train, holdout, clock)
+        model.fit(real.train, checkpoint=checkpoint)
+    return Fitted(model, *real, clock)
 
 
-def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[CohortFacts, ...]]:
+def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[CohortFacts, ...], RuleFacts]:
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
@@ -250,6 +261,8 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+        raw = fitted.model.raw_violations(RAW_ROWS, random_state=config.seed)
+        rules = RuleFacts(dropped=fitted.dropped, raw=raw, raw_rows=RAW_ROWS)
     with clock.stage("score"):
         report = evaluate(
             [synthetic, *others],
@@ -260,6 +273,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             by=config.evaluation.by,
             gates=config.gates,
             cohorts=facts,
+            rules=rules,
             random_state=config.seed,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
         )
@@ -277,7 +291,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
         lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
-    return report, tuple(facts)
+    return report, tuple(facts), rules
 
 
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
@@ -303,7 +317,9 @@ def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))
 
 
-def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortFacts, ...]) -> manifest.Manifest:
+def _record(
+    folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortFacts, ...], rules: RuleFacts
+) -> manifest.Manifest:
     rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
     rows["synthetic"] = config.sampling.rows or len(fitted.train)
     rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
@@ -315,6 +331,7 @@ def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortF
         seconds=fitted.clock.seconds,
         rows=rows,
         cohorts=cohorts,
+        rules=rules,
         files=manifest.hashes(folder),
     )
 

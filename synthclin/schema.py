@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
 
-from synthclin.columns import AnyColumn, Boolean, Column, Date, Datetime, Duration, Id, Integer, Number, Text
+from synthclin.columns import (
+    AnyColumn,
+    Boolean,
+    Category,
+    Code,
+    Column,
+    Date,
+    Datetime,
+    Duration,
+    Id,
+    Integer,
+    Number,
+    Ordinal,
+    Text,
+)
+from synthclin.combinations import Combinations, OnViolation
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["Rule", "Schema"]
 
+_USUAL = ("on_violation", "error")
+_COMBINABLE = (Boolean, Category, Code, Integer, Ordinal)
 _COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
 
 
 class Rule(BaseModel):
     """A predicate that holds in every row; with `when`, only in rows where `when` is true.
 
-    A rule whose outcome is unknown because a value is missing counts as held.
+    A rule whose outcome is unknown because a value is missing counts as held. `on_violation` says what becomes of
+    real rows that break it: ``error`` refuses the table, ``drop`` leaves them out, ``keep`` learns from them all the
+    same. No synthetic row breaks it, whatever is said.
 
     Example:
         >>> Rule.model_validate("dbp < sbp").text
@@ -37,6 +60,7 @@ class Rule(BaseModel):
 
     when: str | None = None
     then: str
+    on_violation: OnViolation = "error"
 
     @model_validator(mode="before")
     @classmethod
@@ -44,8 +68,10 @@ class Rule(BaseModel):
         return {"then": data} if isinstance(data, str) else data
 
     @model_serializer
-    def _plain_text_if_unconditional(self) -> str | dict[str, str]:
-        return self.then if self.when is None else {"when": self.when, "then": self.then}
+    def _plain_text_if_nothing_else_is_said(self) -> str | dict[str, str]:
+        said = {"when": self.when, "then": self.then, "on_violation": self.on_violation}
+        words = {word: text for word, text in said.items() if text is not None and (word, text) != _USUAL}
+        return self.then if len(words) == 1 else words
 
     @property
     def text(self) -> str:
@@ -76,6 +102,15 @@ class Rule(BaseModel):
         return ~held.fillna(True).astype(bool)
 
 
+def _kind(data: object) -> str:
+    """Return which kind of rule a document, or a rule itself, is."""
+    listed = isinstance(data, Combinations) or (isinstance(data, Mapping) and "columns" in data)
+    return "Combinations" if listed else "Rule"
+
+
+AnyRule = Annotated[Annotated[Rule, Tag("Rule")] | Annotated[Combinations, Tag("Combinations")], Discriminator(_kind)]
+
+
 class Schema(BaseModel):
     """What a table means. Frozen; reads and writes YAML; columns keep their order.
 
@@ -90,7 +125,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
-    constraints: tuple[Rule, ...] = ()
+    constraints: tuple[AnyRule, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_printable(self) -> Self:
@@ -115,6 +150,8 @@ class Schema(BaseModel):
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:
                 self._expression(text, f"constraints[{position}]")
+            if isinstance(rule, Combinations):
+                self._check_combinations(rule, f"constraints[{position}]")
         for name, column in self.columns.items():
             if column.missing_when is not None:
                 self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
@@ -154,10 +191,24 @@ class Schema(BaseModel):
         return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[Rule | Combinations, ...]:
         """The constraints, then what `missing_when` and `derive` imply for whole rows."""
         implied = (rule for name, column in self.columns.items() for rule in _implied(quote_name(name), column))
         return (*self.constraints, *implied)
+
+    @property
+    def imposed(self) -> tuple[Rule | Combinations, ...]:
+        """The rules that drawn cells must meet: all but those about a cell that is computed."""
+        learnt = {name: column for name, column in self.columns.items() if column.derive is None}
+        implied = (rule for name, column in learnt.items() for rule in _implied(quote_name(name), column))
+        return (*self.constraints, *implied)
+
+    def observed(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Schema:
+        """Return the schema with combinations that are to be observed taken from a table; see `Combinations.learnt`."""
+        rules = (
+            rule.learnt(table, patient, least) if isinstance(rule, Combinations) else rule for rule in self.constraints
+        )
+        return self.model_copy(update={"constraints": tuple(rules)})
 
     @classmethod
     def infer(cls, table: pd.DataFrame) -> Schema:
@@ -236,6 +287,13 @@ class Schema(BaseModel):
             raise ValueError(str(error)) from None
         return expression
 
+    def _check_combinations(self, rule: Combinations, place: str) -> None:
+        for name in rule.columns:
+            if name not in self.columns:
+                raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
+            if not (self.columns[name].modelled and isinstance(self.columns[name], _COMBINABLE)):
+                raise ValueError(f"{place}: {name!r} has no levels to combine. Use columns of levels or whole numbers.")
+
     def _check_missing_when(self, column: Column, text: str, place: str) -> None:
         if isinstance(column, Id):
             raise ValueError(f"{place}: an identifier is never missing. Remove it.")  # noqa: TRY004
@@ -256,20 +314,21 @@ def _implied(name: str, column: Column) -> Iterator[Rule]:
     """Yield the rules that follow from what one column says; `name` as an expression writes it."""
     if isinstance(column, Text):
         return
+    # Real rows that break what a column says of itself are told of and learnt from: no rule was written for them.
     if (empty := column.missing_when) is not None:
-        yield Rule(when=empty, then=f"{name} is missing")
+        yield Rule(when=empty, then=f"{name} is missing", on_violation="keep")
         if column.missing == "never" and column.derive is None:
-            yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
+            yield Rule(when=f"not ({empty})", then=f"{name} is not missing", on_violation="keep")
     if (formula := column.derive) is not None:
         if isinstance(column, Boolean):
             no, yes = map(_literal, column.values)
-            yield Rule(when=formula, then=f"{name} == {yes}")
-            yield Rule(when=f"not ({formula})", then=f"{name} == {no}")
+            yield Rule(when=formula, then=f"{name} == {yes}", on_violation="keep")
+            yield Rule(when=f"not ({formula})", then=f"{name} == {no}", on_violation="keep")
         else:
             # A little over half of the last decimal, because halves are rounded up here and down there.
             decimals = getattr(column, "decimals", 0)
             bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
-            yield Rule(then=f"abs({name} - ({formula})) <= {bound}")
+            yield Rule(then=f"abs({name} - ({formula})) <= {bound}", on_violation="keep")
 
 
 def _literal(level: object) -> str:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from synthclin.columns import Column, Severity, Text
+from synthclin.combinations import Combinations
 from synthclin.errors import ConfigError, DataError
+from synthclin.reasoning import Contradiction, contradiction
 from synthclin.schema import Rule, Schema
 
-__all__ = ["Finding", "check", "conform"]
+__all__ = ["Finding", "check", "conform", "refuse_contradiction", "without_violations"]
 
 LINES = 10  # how many findings an error tells
 PRINTED_ROWS = 5  # how many row numbers a line tells
@@ -49,7 +51,7 @@ class Finding:
 def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
 
-    A text column that is absent stays absent. Broken constraints do not matter here; see `check`.
+    A text column that is absent stays absent. Broken constraints do not matter here; see `without_violations`.
 
     Returns:
         a new table with rows numbered from 0. Conforming it again changes nothing.
@@ -81,7 +83,7 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
-    """Return all that the schema does not allow in `table`, errors first, then warnings, broken rules among them.
+    """Return all that the schema does not allow in `table`, broken rules among it, errors first, then warnings.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -89,11 +91,64 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
         ...                                 "constraints": ["dbp < sbp"]})
         >>> for finding in check(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema):
         ...     print(finding.severity, "-", finding)
-        warning - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows, or reword the rule.
+        error - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows or the rule, or choose `on_violation: ...
     """
     findings, typed = _examine(table, schema)
+    if (impossible := contradiction(schema)) is not None:
+        findings.append(Finding(*_contradictory(impossible)))
     findings += [found for rule in schema.rules if (found := _broken(rule, typed)) is not None]
     return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def refuse_contradiction(schema: Schema) -> None:
+    """Raise ConfigError, naming the rules, where some of a schema leave a column no value.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> whole = {"type": "integer", "range": [0, 9]}
+        >>> refuse_contradiction(Schema.model_validate({"columns": {"a": whole, "b": whole},
+        ...                                             "constraints": ["a < b", "b < a"]}))
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: column 'b': no value is left by the rules 'a < b', 'b < a'. Correct one of them.
+    """
+    found = contradiction(schema)
+    if found is not None:
+        raise ConfigError(*_contradictory(found))
+
+
+def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return a typed table without the rows that rules with `on_violation: drop` leave out, and how many each leaves.
+
+    Raises:
+        DataError: rows break a rule with `on_violation: error`; their numbers are told.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> rule = {"then": "dbp < sbp", "on_violation": "drop"}
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": [rule]})
+        >>> rows, dropped = without_violations(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema)
+        >>> len(rows), dropped
+        (1, {'dbp < sbp': 1})
+    """
+    errors = [found for rule in schema.constraints if (found := _broken(rule, table)) and found.severity == "error"]
+    if errors:
+        first, *others = errors
+        raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
+    masks = {rule.text: rule.broken(table) for rule in schema.constraints if rule.on_violation == "drop"}
+    dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
+    if not dropped:
+        return table, {}
+    broken = np.any([mask.to_numpy(dtype=np.bool_) for mask in masks.values()], axis=0)
+    return table[~broken].reset_index(drop=True), dropped
+
+
+def _contradictory(found: Contradiction) -> tuple[str, str, str]:
+    named = ", ".join(map(repr, found.rules))
+    rules = "the rule" if len(found.rules) == 1 else "the rules"
+    remedy = f"Correct {'it' if len(found.rules) == 1 else 'one of them'}."
+    return f"column {found.column!r}", f"no value is left by {rules} {named}", remedy
 
 
 def _examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
@@ -162,16 +217,22 @@ def _faults(name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[
         yield Finding(where, "every value is the same", remedy, severity="warning")
 
 
-def _broken(rule: Rule, typed: pd.DataFrame) -> Finding | None:
+def _broken(rule: Rule | Combinations, typed: pd.DataFrame) -> Finding | None:
     """Return where a rule is broken, None where it holds or where a column for it is absent."""
-    if not rule.columns <= set(typed.columns):
+    if not set(rule.columns) <= set(typed.columns):
         return None
-    where, remedy = f"rule {rule.text!r}", "Correct the rows, or reword the rule."
+    where = f"rule {rule.text!r}"
+    severity: Severity = "error" if rule.on_violation == "error" else "warning"
+    remedy = {
+        "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
+        "drop": "They are left out, as `on_violation: drop` says.",
+        "keep": "They are learnt from all the same; no synthetic row breaks it.",
+    }[rule.on_violation]
     try:
         mask = rule.broken(typed)
     except ConfigError as error:
         return Finding(where, error.what, error.remedy)
-    return next(_rows(where, mask, "break it", remedy, "warning"), None)
+    return next(_rows(where, mask, "break it", remedy, severity), None)
 
 
 def _rows(where: str, mask: pd.Series[bool], fact: str, remedy: str, severity: Severity = "error") -> Iterator[Finding]:

@@ -59,7 +59,8 @@ def _check_evaluation(config: Config, where: str) -> None:
 
 def _check_gate(score: str, config: Config, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
-    fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    raw = ["validity.raw_rules"] if config.table_schema.imposed else []
+    fixed = [*SCORE_NAMES, *raw, *(name for by in config.evaluation.by for name in subgroup_names(by))]
     if score in fixed:
         return
     # Imported where it is needed: it brings the learners along.

@@ -20,6 +20,7 @@ from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
+from synthclin.models.sampling import Steer
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
 from synthclin.schema import Schema
@@ -152,9 +153,16 @@ class ConditionalGAN(Synthesizer):
         *,
         log_allowed: Mapping[int, Tensor],
         closed: Mapping[int, Tensor],
+        steer: Steer | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         device = self._device()
+
+        def steered(t: int, drawn: list[Tensor]) -> Tensor | None:
+            assert steer is not None
+            shut = steer(self.order_[t], dict(zip(self.order_, drawn, strict=False)))
+            return None if shut is None else shut.to(device)
+
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
         told = None if known is None else known[:, self.order_].to(device)
@@ -172,6 +180,7 @@ class ConditionalGAN(Synthesizer):
                     local,
                     log_allowed=allowed,
                     closed=shut,
+                    steer=None if steer is None else steered,
                     known=None if told is None else told[part],
                 )
                 codes[part, self.order_] = drawn.codes.cpu()

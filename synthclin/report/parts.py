@@ -24,6 +24,7 @@ __all__ = [
     "Panel",
     "Pictures",
     "RuleDetails",
+    "RuleFacts",
     "Summary",
     "UtilityDetails",
     "details_of",
@@ -339,6 +340,20 @@ class CohortFacts(_Open):
     drawn: Count
 
 
+class RuleFacts(_Open):
+    """What the rules of the schema did to the rows learnt and to the model.
+
+    Arguments:
+        dropped: how many real rows each rule left out of training and holdout, by its text.
+        raw: the share of rows drawn without imposing any rule whose codes break each rule.
+        raw_rows: how many rows were drawn for that.
+    """
+
+    dropped: dict[StrictStr, Count] = Field(default_factory=dict)
+    raw: dict[StrictStr, Share] = Field(default_factory=dict)
+    raw_rows: Count = 0
+
+
 class Pictures(_Open):
     """What `sections` hold, as far as the page draws it."""
 
@@ -349,6 +364,7 @@ class Pictures(_Open):
     detection: Curve = Curve()
     membership: Curve = Curve()
     cohorts: list[CohortFacts] = Field(default_factory=list)
+    rules: RuleFacts = RuleFacts()
 
 
 _BY_NAME: dict[str, type[BaseModel]] = {
