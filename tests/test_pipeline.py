@@ -15,7 +15,7 @@ import pytest
 from synthclin import manifest, pipeline
 from synthclin.conditions import Cohort
 from synthclin.config import load
-from synthclin.errors import ConditionError, ModelFormatError, OutputError
+from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.names import SCORE_NAMES
 from synthclin.files import sha256
 from synthclin.models import Checkpoint, training
@@ -124,6 +124,30 @@ class TestCohorts:
         )
         assert (facts.data is not None) == told
         assert facts.model == 1
+
+
+class TestRules:
+    def test_rows_that_a_rule_leaves_out_are_counted(self, study):
+        young = int((study.table()["age"] < 80).sum())
+        study.config["schema"]["constraints"] = [{"then": "age < 80", "on_violation": "drop"}]
+        study.write()
+        fitted = pipeline.fit(load(study.path), study.folder / "model")
+        assert fitted.dropped == {"age < 80": 160 - young}
+        assert len(fitted.train) + len(fitted.holdout) == young
+        assert fitted.model.sample(200)["age"].max() < 80
+
+    @pytest.mark.parametrize(
+        ("rules", "error", "said"),
+        [
+            (["age < 80"], DataError, r"rule 'age < 80': \d+ of 160 rows"),
+            (["age < 50", "age > 60"], ConfigError, "no value is left by the rules 'age < 50', 'age > 60'"),
+        ],
+    )
+    def test_what_cannot_be_learnt_is_refused_before_training(self, study, rules, error, said):
+        study.config["schema"]["constraints"] = rules
+        study.write()
+        with pytest.raises(error, match=said):
+            pipeline.dry_run(load(study.path))
 
 
 def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):

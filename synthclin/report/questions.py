@@ -208,11 +208,7 @@ def _utility(target: str) -> Question:
 
 # What several attacks answer together, each with what is wrong and what may be wrong.
 _WHO = ("Can someone tell who was in the training data?", "patients are recognisable", "patients may be recognisable")
-_SECRET = (
-    "Can someone learn a secret of a patient?",
-    "secrets of patients are told",
-    "secrets of patients may be told",
-)
+_TOLD = ("Can someone learn a secret of a patient?", "secrets of patients are told", "secrets of patients may be told")
 _SINGLE = (
     "Can a patient be singled out or linked?",
     "patients can be singled out or linked",
@@ -266,17 +262,17 @@ _QUESTIONS = {
     "privacy.attribute_inference": _attack(
         "Attribute inference",
         "risk beyond that of unused patients",
-        _SECRET,
+        _TOLD,
         "An attacker who knows some of a patient's values learns others that only this patient's row can tell.",
     ),
     "privacy.identity_disclosure": _attack(
         "Identity disclosure",
         "mean chance to be found and learnt of",
-        _SECRET,
+        _TOLD,
         "Patients are found by what is known of them, and something new is learnt.",
     ),
     "privacy.disclosive_keys": _attack(
-        "Disclosive keys (DiSCO)", "share beyond unused patients", _SECRET, "All rows that match agree on the secret."
+        "Disclosive keys (DiSCO)", "share beyond unused patients", _TOLD, "All rows that match agree on the secret."
     ),
     "privacy.singling_out": _attack(
         "Singling out", "risk beyond that of unused patients", _SINGLE, "The table describes single patients."
