@@ -94,9 +94,11 @@ def measure(source: str, rows: int, effort: str, seed: int) -> dict:
         line[f"rows_per_cpu_s_{kind}"] = round(rows / (time.process_time() - start))
         line[f"broken_{kind}"] = broken_rows(drawn[kind], model.encoder_.schema)
         line[f"drawn_{kind}"] = facts.drawn
-        real, synthetic = numbers([holdout[list(drawn[kind])], drawn[kind].head(10 * len(holdout))])
+        real, synthetic = numbers(
+            [part[list(schema.modelled)] for part in (holdout, drawn[kind].head(10 * len(holdout)))]
+        )
         line[f"told_{kind}"] = round(c2st(real, synthetic), 4)
-    line["raw"] = {rule: round(share, 4) for rule, share in model.raw_violations(seed).items() if share}
+    line["raw"] = {rule: round(share, 4) for rule, share in model.raw_violations(random_state=seed).items() if share}
     line["cohorts"] = []
     for where in COHORTS[name]:
         cohort = model.sample(rows // 50, where=where, random_state=seed)

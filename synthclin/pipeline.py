@@ -183,11 +183,11 @@ def _prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], No
         table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
     with clock.stage("check"):
         _refuse_constants(table, schema)
+        kept, dropped = without_violations(table, schema)
         for finding in check(table, schema):
             tell(finding)
-        table, dropped = without_violations(table, schema)
     with clock.stage("split"):
-        train, holdout = split(table, schema, config.data.holdout, config.seed)
+        train, holdout = split(kept, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
         if _held_by(train, cohort.holds(train), schema) < SMALL_CELL:
             what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
