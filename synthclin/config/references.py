@@ -12,7 +12,14 @@ from synthclin.conditions import Cohort
 from synthclin.config.blocks import Config
 from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
-from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES, SHADOW_SCORES, TRIAL_NAMES, subgroup_names
+from synthclin.evaluation.names import (
+    MODEL_SCORES,
+    RULED_NAMES,
+    SCORE_NAMES,
+    SHADOW_SCORES,
+    TRIAL_NAMES,
+    subgroup_names,
+)
 from synthclin.expressions import parse
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
@@ -61,6 +68,7 @@ def _check_gate(score: str, config: Config, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
     fixed = [*SCORE_NAMES, *MODEL_SCORES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
+    fixed += RULED_NAMES if config.table_schema.imposed else ()
     if score in fixed:
         return
     if score in SHADOW_SCORES:

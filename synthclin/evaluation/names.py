@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["HEADLINES", "MODEL_SCORES", "SCORE_NAMES", "SHADOW_SCORES", "TRIAL_NAMES", "Tier", "subgroup_names"]
+__all__ = [
+    "HEADLINES",
+    "MODEL_SCORES",
+    "RULED_NAMES",
+    "SCORE_NAMES",
+    "SHADOW_SCORES",
+    "TRIAL_NAMES",
+    "Tier",
+    "subgroup_names",
+]
 
 Tier = Literal["quick", "standard", "full"]
 """How hard a run attacks what it made."""
@@ -43,6 +52,9 @@ SCORE_NAMES = (
 )
 TRIAL_NAMES = ("fidelity.balance",)
 """Scores of a table with a randomised arm."""
+
+RULED_NAMES = ("validity.raw_rules",)
+"""Scores of a run whose schema has rules to impose."""
 
 MODEL_SCORES = ("privacy.model_membership",)
 """Scores of a run that take its model, which a table alone does not give."""
