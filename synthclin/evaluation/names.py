@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HEADLINES", "SCORE_NAMES", "TRIAL_NAMES", "subgroup_names"]
+__all__ = ["HEADLINES", "SCORE_NAMES", "TRIAL_NAMES", "hazard_names", "subgroup_names", "survival_names"]
 
 SCORE_NAMES = (
     "validity.rules",
@@ -51,3 +51,19 @@ def subgroup_names(by: str) -> tuple[str, ...]:
         ('subgroups.sex.marginals', 'subgroups.sex.pairs', 'subgroups.sex.detection')
     """
     return tuple(f"subgroups.{by}.{headline}" for headline in HEADLINES)
+
+
+def survival_names(event: str) -> tuple[str, ...]:
+    """Return the names of the scores of a survival task, beside its analysis.
+
+    Example:
+        >>> survival_names("died")[:2]
+        ('survival.curve.died', 'survival.optimism.died')
+    """
+    measures = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
+    return tuple(f"survival.{measure}.{event}" for measure in measures)
+
+
+def hazard_names(event: str) -> tuple[str, ...]:
+    """Return the names of the scores of a Cox regression, beside its analysis."""
+    return f"survival.hazards.{event}", f"survival.concordance.{event}"

@@ -13,6 +13,7 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
+    hazards,
     marginals,
     missing,
     pairs,
@@ -22,13 +23,15 @@ from synthclin.evaluation import (
     sdmetrics,
     subgroups,
     support,
+    survival,
     utility,
     validity,
 )
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.scene import Scene, why_not
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
-from synthclin.evaluation.tasks import Analysis, PredictTask
+from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
 from synthclin.progress import track
 
 if TYPE_CHECKING:
@@ -122,7 +125,8 @@ def score_table(
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
         chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
-        attacks = {attack: partial(attack, by=by) for attack in privacy.ATTACKS}
+        scene = None if why_not(comparison) else Scene.of(comparison, by)
+        attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
         jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [attacks.get(job, job) for job in SCORES]
         # What is misspelt is refused before the work starts.
         for task in chosen:
@@ -132,6 +136,10 @@ def score_table(
             else:
                 analyses.study(comparison, task)
                 jobs.append(partial(replication.replicate, task=task))
+            if isinstance(task, SurvivalTask):
+                jobs.append(partial(survival.followed, task=task))
+            elif isinstance(task, CoxTask):
+                jobs += [partial(hazards.hazards, task=task), partial(hazards.ranking, task=task)]
         if schema.randomised is not None:
             jobs.append(balance.balance)
         for name in by:

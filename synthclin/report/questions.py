@@ -86,7 +86,9 @@ def asked(name: str) -> Question:
         return _QUESTIONS[name]
     told = plain(name, 40)
     return Question(
-        section="utility" if name.startswith(("inference.", "calibration.", "importance.")) else "fidelity",
+        section="utility"
+        if name.startswith(("inference.", "survival.", "calibration.", "importance."))
+        else "fidelity",
         name=told,
         unit=told,
         ideal=1.0,
