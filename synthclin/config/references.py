@@ -12,7 +12,8 @@ from synthclin.conditions import Cohort
 from synthclin.config.blocks import Config, Judging
 from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
-from synthclin.evaluation.names import SCORE_NAMES, TRIAL_NAMES, subgroup_names
+from synthclin.evaluation.names import SCORE_NAMES, TRIAL_NAMES, outcome_name, representation_name, subgroup_names
+from synthclin.evaluation.tasks import PredictTask
 from synthclin.expressions import parse
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
@@ -65,13 +66,22 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
 def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
     fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
     if score in fixed:
         return
     # Imported where it is needed: it brings the learners along.
     from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
 
-    tasks = [name for task in config.evaluation.utility or default_tasks(config.table_schema) for name in task.names]
+    wanted = config.evaluation.utility or default_tasks(config.table_schema)
+    tasks = [name for task in wanted for name in task.names]
+    tasks += [
+        outcome_name(by, measure, task.target)
+        for by in config.evaluation.by
+        for task in wanted
+        if isinstance(task, PredictTask)
+        for measure in ("prevalence", "utility")
+    ]
     if score in tasks:
         return
     target = score.removeprefix("utility.")

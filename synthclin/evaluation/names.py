@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["HEADLINES", "SCORE_NAMES", "TRIAL_NAMES", "hazard_names", "subgroup_names", "survival_names"]
+__all__ = [
+    "HEADLINES",
+    "SCORE_NAMES",
+    "TRIAL_NAMES",
+    "hazard_names",
+    "outcome_name",
+    "representation_name",
+    "subgroup_names",
+    "survival_names",
+]
 
 SCORE_NAMES = (
     "validity.rules",
@@ -67,3 +76,18 @@ def survival_names(event: str) -> tuple[str, ...]:
 def hazard_names(event: str) -> tuple[str, ...]:
     """Return the names of the scores of a Cox regression, beside its analysis."""
     return f"survival.hazards.{event}", f"survival.concordance.{event}"
+
+
+def representation_name(by: str) -> str:
+    """Return the name of the score of how large the groups of one column are."""
+    return f"subgroups.{by}.representation"
+
+
+def outcome_name(by: str, measure: str, target: str) -> str:
+    """Return the name of a score of one target within the groups of one column.
+
+    Example:
+        >>> outcome_name("sex", "prevalence", "died")
+        'subgroups.sex.prevalence.died'
+    """
+    return f"subgroups.{by}.{measure}.{target}"

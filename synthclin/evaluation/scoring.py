@@ -20,6 +20,7 @@ from synthclin.evaluation import (
     privacy,
     propensity,
     replication,
+    representation,
     sdmetrics,
     subgroups,
     support,
@@ -129,10 +130,12 @@ def score_table(
         attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
         jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [attacks.get(job, job) for job in SCORES]
         # What is misspelt is refused before the work starts.
+        for name in by:
+            subgroups.grouping(comparison, name)
         for task in chosen:
             if isinstance(task, PredictTask):
                 utility.target(comparison, task)
-                jobs.append(partial(utility.predict, task=task))
+                jobs.append(partial(utility.predict, task=task, by=by))
             else:
                 analyses.study(comparison, task)
                 jobs.append(partial(replication.replicate, task=task))
@@ -143,8 +146,9 @@ def score_table(
         if schema.randomised is not None:
             jobs.append(balance.balance)
         for name in by:
-            subgroups.grouping(comparison, name)
-            jobs.append(partial(subgroups.subgroups, by=name))
+            jobs += [partial(subgroups.subgroups, by=name), partial(representation.representation, by=name)]
+            predicted = [task for task in chosen if isinstance(task, PredictTask)]
+            jobs += [partial(representation.prevalence, by=name, task=task) for task in predicted]
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
