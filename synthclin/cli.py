@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import synthclin
-from synthclin.errors import ConfigError, OutputError
+from synthclin.errors import ConfigError
+from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.manners import assists, manners, teller, write_drawn
+from synthclin.options import (
+    AsJson,
+    ConfigFile,
+    Declared,
+    Edition,
+    Escape,
+    ModelFolder,
+    Output,
+    Override,
+    Overwrite,
+    Quiet,
+    Resume,
+    Seed,
+    TableFile,
+)
 from synthclin.results import (
     show_cohort,
     show_draw,
@@ -26,9 +42,7 @@ from synthclin.results import (
 from synthclin.terminal import show_json, show_text, warn
 
 if TYPE_CHECKING:
-    from synthclin.config import Config
     from synthclin.report import Report
-    from synthclin.validation import Finding
 
 # Commands import what they need themselves: `synthclin --help` does not wait for torch.
 # ruff: noqa: PLC0415
@@ -45,22 +59,6 @@ app = typer.Typer(
 )
 schema_app = typer.Typer(name="schema", help="What the columns of a table mean.", no_args_is_help=True)
 app.add_typer(schema_app)
-
-Override = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
-]
-Declared = Annotated[
-    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
-TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
 
 
 def _version(wanted: bool) -> None:
@@ -91,14 +89,14 @@ def run(
     from synthclin.config import load
 
     study = load(config, overrides)
-    if not dry and _assists(study, resume):
+    if not dry and assists(study, resume):
         return DONE
-    with _manners(quiet):
+    with manners(quiet):
         if dry:
-            plan = pipeline.dry_run(study, tell=_teller(quiet))
+            plan = pipeline.dry_run(study, tell=teller(quiet))
             (show_json if as_json else show_plan)(plan)
             return DONE
-        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+        done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -123,7 +121,7 @@ def schema_infer(
     from synthclin.tables import read_table
 
     if output is not None:
-        _check_free(output, overwrite)
+        refuse_taken(output, overwrite)
     inferred = infer(read_table(data), declared_columns(declare))
     for name in inferred.left_out:
         warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
@@ -170,10 +168,10 @@ def fit(
     from synthclin.config import load
 
     study = load(config, overrides)
-    if _assists(study, resume):
+    if assists(study, resume):
         return DONE
-    with _manners(quiet):
-        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=_teller(quiet))
+    with manners(quiet):
+        pipeline.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
     show_text(f"written to {output}/")
     return DONE
 
@@ -188,6 +186,7 @@ def sample(
         list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
@@ -197,19 +196,18 @@ def sample(
     from synthclin.config import parse_value
     from synthclin.documents import validate
     from synthclin.models import load
-    from synthclin.tables import write_table
 
-    _check_free(output, overwrite)
+    refuse_taken(output, overwrite)
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = parse_value(levels, f"--mix {column}")
     wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
-    with _manners(quiet):
+    with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.draw_)})
     else:
@@ -232,37 +230,34 @@ def impute(
         list[str], typer.Option("--column", metavar="COLUMN", help="Complete this one only; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    escape: Escape = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
 ) -> int:
     """Complete the missing cells of a table by draws from a model folder, given the cells that each row has."""
     from synthclin.models import load
     from synthclin.models.imputation import stacked
-    from synthclin.tables import read_table, write_table
+    from synthclin.tables import read_table
 
-    _check_free(output, overwrite)
-    with _manners(quiet):
+    refuse_taken(output, overwrite)
+    with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
             read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
         )
     table = tables[0] if draws is None else stacked(tables)
-    write_table(table, output, synthesizer.schema)
+    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
 
 @app.command()
 def evaluate(
-    synthetic: Annotated[
-        list[Path], typer.Argument(metavar="SYNTHETIC...", help="One table, or several of one model.")
-    ],
+    synthetic: Annotated[list[Path], typer.Argument(metavar="SYNTHETIC...", help="A table, or several draws.")],
     train: Annotated[Path, typer.Option(metavar="TABLE", help="Real rows that the model learnt from.")],
     schema: Annotated[Path, typer.Option(metavar="YAML", help="What the columns mean.")],
     holdout: Annotated[Path | None, typer.Option(metavar="TABLE", help="Real rows that the model never saw.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="With `evaluation` and `gates` of a study.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="YAML", help="With `evaluation` and `gates`.")] = None,
     gates: Annotated[list[str] | None, typer.Option(metavar="GATE", help="'fidelity.marginals >= 0.9'")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help=".json or .html")] = None,
     as_json: AsJson = False,
@@ -278,8 +273,8 @@ def evaluate(
     meaning = Schema.read(schema)
     study = load_judging(config, meaning)
     if output is not None:
-        _check_free(output, overwrite)
-    with _manners(quiet):
+        refuse_taken(output, overwrite)
+    with manners(quiet):
         report = reports.evaluate(
             [read_table(each, meaning) for each in synthetic],
             train=read_table(train, meaning),
@@ -291,10 +286,7 @@ def evaluate(
         )
     if output is not None:
         report.save(output)
-    if as_json:
-        show_json(verdict_record(report))
-    else:
-        show_verdict(report)
+    show_json(verdict_record(report)) if as_json else show_verdict(report)
     return _exit_code(report)
 
 
@@ -302,14 +294,38 @@ def evaluate(
 def render(
     source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
     output: Output,
+    edition: Annotated[Edition, typer.Option(help="Which edition to write.")] = "internal",
     overwrite: Overwrite = False,
 ) -> int:
-    """Render a report.json as a page."""
+    """Render a report.json as a page, or write its shareable edition; no data are needed."""
     from synthclin.report import Report
 
-    _check_free(output, overwrite)
-    Report.read(source).save(output)
+    refuse_taken(output, overwrite)
+    report = Report.read(source)
+    (report.shareable() if edition == "shareable" else report).save(output)
     show_text(f"written to {output}")
+    return DONE
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders or report.json files; or a folder of runs.")
+    ],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> int:
+    """Set runs side by side on a page of static tables; more than six, or a folder of runs, become an index."""
+    from synthclin.files import write_atomic
+    from synthclin.report.compare import MOST_SIDE_BY_SIDE, index
+    from synthclin.report.compare import compare as side_by_side
+    from synthclin.runs import find_reports
+
+    refuse_taken(output, overwrite)
+    found = find_reports(runs)
+    page = index(found) if len(found) > MOST_SIDE_BY_SIDE or len(runs) == 1 else side_by_side(found)
+    write_atomic(output, page, overwrite=overwrite)
+    show_text(f"{len(found)} runs written to {output}")
     return DONE
 
 
@@ -335,6 +351,28 @@ def verify(
     return FAILED if outcome.problems else _exit_code(outcome.report)
 
 
+@app.command()
+def export(
+    source: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="A finished run, or the model inside one.")],
+    output: Output,
+    for_sharing: Annotated[bool, typer.Option("--for-sharing", help="Strip it, check it, write a model card.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--override", metavar="REASON", help="Share it although its attack misses the limit.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Copy the model of a run, to hand it out; exit code 3 if attacks on it miss their limit."""
+    from synthclin.sharing import CARD
+    from synthclin.sharing import export as share
+
+    if not for_sharing:
+        raise ConfigError("export", "it is not said what for", "Add --for-sharing, or copy the model folder.")
+    done = share(source, output, reason=reason, overwrite=overwrite)
+    show_text(f"{done.verdict.status}  {done.verdict.gate.text}{', overridden' if done.overridden else ''}")
+    show_text(f"written to {output}/; it derives from personal data, read {CARD}")
+    return DONE
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
@@ -349,45 +387,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(
         lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
     )
-
-
-@contextmanager
-def _manners(quiet: bool) -> Iterator[None]:
-    """Keep progress off stderr where it is not wanted."""
-    from synthclin import progress
-
-    with progress.quiet() if quiet else ExitStack():
-        yield
-
-
-def _teller(quiet: bool) -> Callable[[Finding], None]:
-    def tell(finding: Finding) -> None:
-        if not quiet:
-            warn(str(finding))
-
-    return tell
-
-
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuse an output file that is taken or has no folder, before any work is done."""
-    if path.exists() and not overwrite:
-        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
-
-
-def _assists(study: Config, resume: bool) -> bool:
-    """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
-    from synthclin import pipeline
-    from synthclin.models import parallel
-
-    if parallel.processes() > 1 and resume:
-        raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
-    if parallel.first():
-        return False
-    with _manners(quiet=True):
-        pipeline.assist(study)
-    return True
 
 
 def _exit_code(report: Report) -> int:

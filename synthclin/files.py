@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 
 from synthclin.errors import DataError, OutputError, SynthclinError
 
+try:
+    import fcntl
+except ImportError:  # no POSIX system
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTIAL", "inside", "private_folder", "sha256", "staged_folder", "write_atomic"]
+__all__ = ["PARTIAL", "inside", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
 
 PARTIAL = ".synthclin-*.partial"
 """What a killed `write_atomic` may leave behind, as a pattern of names."""
@@ -24,6 +29,8 @@ PARTIAL = ".synthclin-*.partial"
 # A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
 _OURS = ("manifest.json", "model.json")
 _SIGNATURE = b'"synthclin"'
+
+_STAGED, _REPLACED = ".partial-", ".old-"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REMEDIES = dict.fromkeys(_FULL, "Free some space, or choose another disk.")
@@ -81,6 +88,17 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
             partial.unlink(missing_ok=True)
 
 
+def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
+    """Refuse an output file that is a link, is taken or has no folder, before any work is done; raises OutputError."""
+    target = Path(path)
+    if target.is_symlink():
+        raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
+    if target.exists() and not overwrite:
+        raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
+    if not target.parent.is_dir():
+        raise OutputError(str(path), "its folder is not there", "Create the folder first.")
+
+
 def _output_error(path: Path, problem: OSError) -> OutputError:
     what = f"cannot be written ({problem.strerror or type(problem).__name__})"
     return OutputError(str(path), what, _REMEDIES.get(problem.errno or 0, "Choose another place."))
@@ -112,7 +130,7 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder to fill, which becomes `path` when the block ends, and vanishes when it fails.
 
     Arguments:
-        path: the folder to make; missing parents are made too.
+        path: the folder to make; missing parents are made too. What a killed process left beside it is swept first.
         overwrite: whether an existing folder that synthclin wrote, or an empty one, may be replaced. Any other
             existing target is refused: it is somebody's work.
 
@@ -131,8 +149,10 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """
     # Lexical, so that "runs/." has a name, and a link is still seen as a link.
     target = Path(os.path.abspath(path))  # noqa: PTH100
+    _sweep(target)
     _refuse_taken(target, overwrite)
     stage, made = _make_stage(target)
+    alive = _claim(stage)
     try:
         yield stage
         # Somebody may have taken the place in the meantime.
@@ -143,6 +163,43 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         if isinstance(problem, OSError) and problem.errno in _FULL:
             raise _output_error(target, problem) from problem
         raise
+    finally:
+        if alive is not None:
+            os.close(alive)
+
+
+def _claim(folder: Path) -> int | None:
+    """Return a lock on a folder that ends with this process, however it ends; None where another process lives in it.
+
+    A system without such locks claims nothing, so that nothing is ever swept there.
+    """
+    if fcntl is None or folder.is_symlink():
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _sweep(target: Path) -> None:
+    """Finish what a killed process left beside `target`: its half-written folder goes, the one it replaced comes back.
+
+    It would lie there with figures of real rows, and nobody would know of it.
+    """
+    with suppress(OSError):
+        left = [path for path in target.parent.iterdir() if path.is_dir() and path.name.startswith(f".{target.name}.")]
+        for path in left:
+            kind = path.name.removeprefix(f".{target.name}")
+            if not kind.startswith((_STAGED, _REPLACED)) or (alive := _claim(path)) is None:
+                continue
+            if kind.startswith(_REPLACED) and not target.exists():
+                path.rename(target)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+            os.close(alive)
 
 
 def _refuse_taken(target: Path, overwrite: bool) -> None:
@@ -172,9 +229,9 @@ def _make_stage(target: Path) -> tuple[Path, list[Path]]:
     made: list[Path] = []
     try:
         for parent in reversed([parent for parent in target.parents if not parent.exists()]):
-            parent.mkdir(exist_ok=True)
+            parent.mkdir(mode=0o700, exist_ok=True)
             made.insert(0, parent)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)), made
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}{_STAGED}", dir=target.parent)), made
     except OSError as problem:
         _remove(None, made)
         raise _output_error(target, problem) from None
@@ -184,7 +241,7 @@ def _make_stage(target: Path) -> tuple[Path, list[Path]]:
 
 def _swap(stage: Path, target: Path) -> None:
     """Move `stage` to `target`; a folder there is removed only once the new one is in place."""
-    old = target.with_name(stage.name.replace(".partial-", ".old-"))
+    old = target.with_name(stage.name.replace(_STAGED, _REPLACED))
     try:
         if target.exists():
             target.rename(old)

@@ -2,26 +2,72 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import synthclin
 from synthclin.documents import read_json, validate
 from synthclin.errors import ConfigError
+from synthclin.evaluation.score import Score
 from synthclin.files import inside, sha256
 from synthclin.report.parts import CohortFacts
 
-__all__ = ["FILE", "Clock", "Manifest", "altered", "hashes", "read", "versions"]
+__all__ = ["FILE", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
 
 FILE = "manifest.json"
+Share = Annotated[float, Field(ge=0, le=1)]
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "sdmetrics")
+
+
+class ModelAttack(BaseModel):
+    """What an attack on the model found; None where it is not assessable, and `note` says why.
+
+    Arguments:
+        name: of its score.
+        value: the AUC, with `low` and `high` the ends of its 95 % interval.
+        n: how many unused patients it rests on.
+        tpr_at_1_percent: share of training patients recognised at 1 % false alarms.
+        tpr_at_10_percent: the same at 10 %.
+        vulnerable: the AUC among the tenth of patients that are most alone.
+        note: what the reader must know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str
+    value: Share | None
+    low: Share | None
+    high: Share | None
+    n: Annotated[int, Field(ge=0)]
+    tpr_at_1_percent: Share | None = None
+    tpr_at_10_percent: Share | None = None
+    vulnerable: Share | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, score: Score) -> Self:
+        """Return what a manifest tells of a score."""
+        known = not math.isnan(score.value)
+        details = score.details if known else {}
+        return cls(
+            name=score.name,
+            value=score.value if known else None,
+            low=score.low if known else None,
+            high=score.high if known else None,
+            n=score.n,
+            tpr_at_1_percent=details.get("tpr_at_1_percent"),
+            tpr_at_10_percent=details.get("tpr_at_10_percent"),
+            vulnerable=(details.get("vulnerable") or {}).get("value"),
+            note=score.note,
+        )
 
 
 class Manifest(BaseModel):
@@ -35,19 +81,23 @@ class Manifest(BaseModel):
         seconds: wall time of each stage.
         rows: of the training, holdout and synthetic tables.
         cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
+        attacks: on the model, which the report's gates do not judge.
+        repeated: how many rows of each table equal the row of one training patient, where that was asked for.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     schema_version: Literal[1] = 1
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     seed: int
     versions: dict[str, str]
     device: str
     seconds: dict[str, float]
     rows: dict[str, int]
     cohorts: tuple[CohortFacts, ...] = ()
+    attacks: tuple[ModelAttack, ...] = ()
+    repeated: dict[str, Annotated[int, Field(ge=0)]] = {}
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 

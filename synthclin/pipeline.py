@@ -6,23 +6,26 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from synthclin import datasets, manifest
+from synthclin.audit import audit, release_check
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
 from synthclin.errors import ConditionError, DataError
 from synthclin.evaluation.gates import DEFAULT_GATES
-from synthclin.files import staged_folder, write_atomic
+from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.files import sha256, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.patients import patients
 from synthclin.report import Report, evaluate
+from synthclin.report.datacard import Shipped, croissant, data_card
 from synthclin.report.parts import CohortFacts
 from synthclin.seeds import stream_seed
-from synthclin.tables import read_table, split, write_table
+from synthclin.tables import read_table, split, spreadsheet_warnings, write_table
 from synthclin.validation import Finding, check, conform
 
 if TYPE_CHECKING:
@@ -68,6 +71,14 @@ class Run:
     manifest: manifest.Manifest
 
 
+class _Made(NamedTuple):
+    """What a run drew and found, beside its files."""
+
+    report: Report
+    cohorts: tuple[CohortFacts, ...]
+    repeated: dict[str, int]
+
+
 def _silent(finding: Finding) -> None:
     """Tell nobody."""
 
@@ -97,13 +108,20 @@ def run(
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
     overwrite = overwrite or config.outputs.overwrite
-    with _resumable(config.folder, tell) as checkpoint, staged_folder(config.folder, overwrite=overwrite) as folder:
-        _settle(checkpoint, resume, tell)
-        fitted = _learn(config, train, holdout, clock, checkpoint)
-        report, cohorts = _fill(folder, config, fitted)
-        record = _record(folder, config, fitted, cohorts)
+    training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
+    with (
+        _resumable(training, "training", tell),
+        _resumable(auditing, "audit", tell),
+        staged_folder(config.folder, overwrite=overwrite) as folder,
+    ):
+        _settle(training, resume, tell)
+        if auditing.stands and not resume:
+            auditing.discard()
+        fitted = _learn(config, train, holdout, clock, training)
+        made = _fill(folder, config, fitted, auditing, tell)
+        record = _record(folder, config, fitted, made)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
-    return Run(config.folder, report, record)
+    return Run(config.folder, made.report, record)
 
 
 def fit(
@@ -117,7 +135,8 @@ def fit(
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
     train, holdout = _prepare(config, clock, tell)
-    with _resumable(output, tell) as checkpoint, staged_folder(output, overwrite=overwrite) as folder:
+    checkpoint = Checkpoint.beside(output)
+    with _resumable(checkpoint, "training", tell), staged_folder(output, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
         fitted = _learn(config, train, holdout, clock, checkpoint)
         write(fitted.model, folder)
@@ -180,6 +199,9 @@ def _prepare(
         _refuse_constants(table, schema)
         for finding in check(table, schema):
             tell(finding)
+        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
+            for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
+                tell(finding)
     with clock.stage("split"):
         train, holdout = split(table, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
@@ -211,16 +233,15 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
 
 
 @contextmanager
-def _resumable(target: Path, tell: Callable[[Finding], None]) -> Iterator[Checkpoint]:
-    """Yield the checkpoint beside `target`, which stays where the block fails, and tell of it then."""
-    checkpoint = Checkpoint.beside(target)
+def _resumable(checkpoint: Checkpoint, kind: str, tell: Callable[[Finding], None]) -> Iterator[None]:
+    """Keep a checkpoint where the block fails, and tell of it then."""
     try:
         with checkpoint:
-            yield checkpoint
+            yield
     except BaseException:
         if checkpoint.stands:
             remedy = "--resume goes on from it; remove it otherwise, because it derives from real rows."
-            tell(Finding(str(checkpoint.folder), "the training so far is kept here", remedy, severity="warning"))
+            tell(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
         raise
 
 
@@ -255,7 +276,7 @@ def _learn(
     return Fitted(model, train, holdout, clock)
 
 
-def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[CohortFacts, ...]]:
+def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]) -> _Made:
     """Draw, score and write all files of a run but the manifest."""
     schema, clock = config.table_schema, fitted.clock
     with clock.stage("sample"):
@@ -271,6 +292,20 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+    checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
+    same = release_check(checked, fitted.train, schema, tell)
+    with clock.stage("attack"):
+        attacks = audit(
+            fitted.model,
+            synthetic,
+            train=fitted.train,
+            holdout=fitted.holdout,
+            tier=config.privacy.audit,
+            by=config.evaluation.by,
+            random_state=config.seed,
+            checkpoint=auditing,
+            tell=tell,
+        )
     with clock.stage("score"):
         report = evaluate(
             [synthetic, *others],
@@ -280,25 +315,39 @@ def _fill(folder: Path, config: Config, fitted: Fitted) -> tuple[Report, tuple[C
             tasks=config.evaluation.utility,
             by=config.evaluation.by,
             gates=config.gates,
+            further=attacks,
             cohorts=facts,
             random_state=config.seed,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
         )
     with clock.stage("report"):
-        for kind in config.outputs.report:
-            report.save(folder / f"report.{kind}")
+        for name, edition in _editions(config):
+            (report if edition == "internal" else report.shareable()).save(folder / name)
     with clock.stage("write"):
         suffix = config.outputs.table
-        write_table(synthetic, folder / f"synthetic.{suffix}", schema)
+        released = folder / f"synthetic.{suffix}"
+        write_table(synthetic, released, schema, csv_safe=config.outputs.csv_safe)
+        shipped = Shipped(released.name, sha256(released), len(synthetic))
+        write_atomic(folder / "datacard.md", data_card(report, schema, shipped))
+        write_atomic(folder / "croissant.json", dump_json(croissant(report, schema, shipped)))
         if cohorts:
             (folder / "cohorts").mkdir(mode=0o700)
         for name, table in cohorts.items():
-            write_table(table, folder / "cohorts" / f"{name}.{suffix}", schema)
+            path = folder / "cohorts" / f"{name}.{suffix}"
+            write_table(table, path, schema, csv_safe=config.outputs.csv_safe)
         write_atomic(folder / "config.yaml", resolved_yaml(config))
         lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
-    return report, tuple(facts)
+    return _Made(report, tuple(facts), same)
+
+
+def _editions(config: Config) -> list[tuple[str, str]]:
+    """Return the files of the report, each with its edition."""
+    stems = {"internal": "report", "shareable": "report-shareable"}
+    return [
+        (f"{stems[edition]}.{kind}", edition) for edition in config.outputs.editions for kind in config.outputs.report
+    ]
 
 
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
@@ -326,7 +375,7 @@ def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))
 
 
-def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortFacts, ...]) -> manifest.Manifest:
+def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manifest.Manifest:
     rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
     rows["synthetic"] = config.sampling.rows or len(fitted.train)
     rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
@@ -337,7 +386,13 @@ def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortF
         device=str(fitted.model.training_.get("device", "cpu")),
         seconds=fitted.clock.seconds,
         rows=rows,
-        cohorts=cohorts,
+        cohorts=made.cohorts,
+        attacks=tuple(
+            manifest.ModelAttack.of(score)
+            for score in made.report.scores
+            if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
+        ),
+        repeated=made.repeated,
         files=manifest.hashes(folder),
     )
 
@@ -345,5 +400,6 @@ def _record(folder: Path, config: Config, fitted: Fitted, cohorts: tuple[CohortF
 def _outputs(config: Config) -> list[str]:
     table = config.outputs.table
     cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
-    reports = [f"report.{kind}" for kind in config.outputs.report]
-    return [f"synthetic.{table}", *cohorts, *reports, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]
+    reports = [name for name, _ in _editions(config)]
+    cards = ["datacard.md", "croissant.json"]
+    return [f"synthetic.{table}", *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

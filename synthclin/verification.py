@@ -1,15 +1,18 @@
-"""Whether a run folder is still what the run wrote: hashes, synthetic tables against the schema, gates."""
+"""Whether a run folder is still what the run wrote, and whether its parts fit each other; no real row is needed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthclin import manifest
+from synthclin.documents import read_json
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
 from synthclin.report import Report
 from synthclin.rules import violations
+from synthclin.runs import REPORTS
 from synthclin.schema import Schema
 from synthclin.tables import read_table
 
@@ -32,17 +35,17 @@ class Verification:
 
 
 def verify(folder: str | Path) -> Verification:
-    """Check a run folder against its own manifest, schema and gates.
+    """Check a run folder against its own manifest, schema, rules and gates, and its files against each other.
 
     Raises:
-        ConfigError: the folder holds no manifest or no report.json.
+        ConfigError: the folder holds no manifest or no report, or the report is damaged or was edited.
     """
     folder = Path(folder)
     record = manifest.read(folder)
     problems = manifest.altered(folder, record.files)
-    report = folder / "report.json"
-    if not report.is_file():
-        raise ConfigError(str(report), "the report is absent", "Run with `outputs.report: [html, json]`.")
+    report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)
+    if report is None:
+        raise ConfigError(str(folder), "the report is absent", "Run with `outputs.report: [html, json]`.")
     schema_file = folder / "model" / "schema.yaml"
     if schema_file.is_file():
         problems += _table_problems(folder, Schema.read(schema_file))
@@ -51,8 +54,31 @@ def verify(folder: str | Path) -> Verification:
     changed = [
         new.gate.text for new, old in zip(judged.verdicts, read.verdicts, strict=True) if new.status != old.status
     ]
-    problems += [f"report.json: the verdict on {gate!r} does not follow from its score" for gate in changed]
-    return Verification(len(record.files), tuple(problems), judged)
+    if read.edition == "internal":
+        problems += [f"report.json: the verdict on {gate!r} does not follow from its score" for gate in changed]
+        problems += _other_edition(folder, read)
+    problems += _shipped(folder, record.files)
+    # The scores of the shareable edition are rounded, so its verdicts stand as they were made.
+    return Verification(len(record.files), tuple(problems), judged if read.edition == "internal" else read)
+
+
+def _other_edition(folder: Path, report: Report) -> Iterator[str]:
+    """Yield a line where the shareable edition is not that of the internal report."""
+    other = folder / "report-shareable.json"
+    if other.is_file() and report.shareable().to_json() != Report.read(other).to_json():
+        yield f"{other.name}: it does not follow from report.json"
+
+
+def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line where the metadata of the table are those of another file."""
+    card = folder / "croissant.json"
+    if not card.is_file():
+        return
+    document = read_json(card, error=ConfigError)
+    listed = document.get("distribution", []) if isinstance(document, dict) else []
+    for one in listed:
+        if files.get(str(one.get("@id"))) != one.get("sha256"):
+            yield f"{card.name}: it speaks of another table than the manifest"
 
 
 def _table_problems(folder: Path, schema: Schema) -> list[str]:

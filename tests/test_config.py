@@ -27,7 +27,7 @@ def test_defaults_are_filled_in(study):
     assert config.sampling.rows is None
     assert config.gates is None
     assert config.model.parameters["effort"] == "standard"
-    assert config.outputs.report == ("html", "json")
+    assert config.outputs.report == ("html", "json", "md")
     assert config.folder == Path("runs/toy-7")
 
 
@@ -278,3 +278,14 @@ def test_every_word_of_the_model_block_reaches_the_class(study):
         "dropout": 0.25,
         "device": "cpu",
     }
+
+
+def test_a_gate_on_shadow_models_takes_an_audit_that_trains_them(study):
+    study.config["gates"] = ["privacy.shadow_table <= 0.7", "privacy.model_membership <= 0.7"]
+    with pytest.raises(ConfigError, match=r"gates\[0\].*privacy\.audit: standard"):
+        load(study.write())
+    study.config["privacy"] = {"audit": "standard"}
+    assert load(study.write()).privacy.audit == "standard"
+    study.config["privacy"] = {"audit": "thorough"}
+    with pytest.raises(ConfigError, match=r"privacy\.audit"):
+        load(study.write())

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Self
 import pytest
 
 from synthclin.errors import DataError, ModelFormatError, OutputError
-from synthclin.files import inside, sha256, staged_folder, write_atomic
+from synthclin.files import inside, private_folder, refuse_taken, sha256, staged_folder, write_atomic
 
 OLD = '{"versions": {"synthclin": "0.1.0"}}'
 
@@ -300,3 +300,87 @@ def test_names_that_stay_inside(tmp_path: Path) -> None:
     assert inside(tmp_path, "tables/a.csv") == tmp_path / "tables" / "a.csv"
     with pytest.raises(OutputError):
         inside(tmp_path, "../a")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_whatever_the_umask_nobody_else_reads_along(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with staged_folder(tmp_path / "runs" / "study") as stage:
+            private_folder(stage / "cohorts")
+            write_atomic(stage / "cohorts" / "a.csv", "x")
+        private_folder(tmp_path / "kept")
+    finally:
+        os.umask(before)
+    folders = [tmp_path / name for name in ("runs", "runs/study", "runs/study/cohorts", "kept")]
+    assert {mode(folder) for folder in folders} == {0o700}
+    assert mode(tmp_path / "runs" / "study" / "cohorts" / "a.csv") == 0o600
+
+
+def killed_inside(target: Path) -> None:
+    """Fill a stage in another process and kill that process, which cannot clean up."""
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from synthclin.files import staged_folder
+        with staged_folder(sys.argv[1], overwrite=True) as stage:
+            (stage / "weights").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script, str(target)], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_is_gone_after_the_next_run(tmp_path: Path) -> None:
+    killed_inside(tmp_path / "study")
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".study.partial-")
+    (tmp_path / ".study.notes").mkdir()
+    (tmp_path / ".study2.partial-x").mkdir()
+    with staged_folder(tmp_path / "study") as stage:
+        (stage / "new").write_text("new")
+    assert everything(tmp_path) == [".study.notes", ".study2.partial-x", "study", "study/new"]
+
+
+def test_a_folder_that_is_being_filled_is_left_alone(tmp_path: Path) -> None:
+    with staged_folder(tmp_path / "study") as first:
+        with pytest.raises(KeyboardInterrupt):
+            fill_and_fail(tmp_path / "study", KeyboardInterrupt())
+        assert first.is_dir()
+
+
+def test_a_run_that_was_killed_in_the_middle_of_a_swap_comes_back(tmp_path: Path) -> None:
+    old = tmp_path / ".study.old-abc"
+    old.mkdir()
+    (old / "model.json").write_text(OLD)
+    with pytest.raises(OutputError, match="exists already"), staged_folder(tmp_path / "study"):
+        pytest.fail("the block ran")
+    assert everything(tmp_path) == ["study", "study/model.json"]
+    old.mkdir()
+    with staged_folder(tmp_path / "study", overwrite=True) as stage:
+        (stage / "new").write_text("new")
+    assert everything(tmp_path) == ["study", "study/new"]
+
+
+def test_a_link_with_such_a_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis").write_text("years")
+    (tmp_path / ".study.partial-x").symlink_to("theirs")
+    with staged_folder(tmp_path / "study") as stage:
+        (stage / "new").write_text("new")
+    assert (tmp_path / "theirs" / "thesis").read_text() == "years"
+
+
+def test_an_output_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("absent")
+    for name in ("link", "dangling", "absent/a.csv"):
+        with pytest.raises(OutputError):
+            refuse_taken(tmp_path / name, overwrite=True)
+    with pytest.raises(OutputError, match="exists already"):
+        refuse_taken(tmp_path / "real")
+    refuse_taken(tmp_path / "real", overwrite=True)
+    refuse_taken(tmp_path / "new")

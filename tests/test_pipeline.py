@@ -16,10 +16,10 @@ import pytest
 from synthclin import manifest, pipeline
 from synthclin.conditions import Cohort
 from synthclin.config import load
-from synthclin.errors import ConditionError, ModelFormatError, OutputError
-from synthclin.evaluation.names import SCORE_NAMES
+from synthclin.errors import ConditionError, ConfigError, ModelFormatError, OutputError
+from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
 from synthclin.files import sha256
-from synthclin.models import Checkpoint, training
+from synthclin.models import Checkpoint, warmup
 from synthclin.models.sampling import CohortDraw
 from synthclin.report import Report
 from synthclin.schema import Schema
@@ -31,14 +31,20 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 FILES = {
     "cohorts/women.parquet",
     "config.yaml",
+    "croissant.json",
+    "datacard.md",
     "manifest.json",
     "metrics.jsonl",
     "model/encoder.json",
     "model/model.json",
     "model/schema.yaml",
     "model/weights.safetensors",
+    "report-shareable.html",
+    "report-shareable.json",
+    "report-shareable.md",
     "report.html",
     "report.json",
+    "report.md",
     "synthetic.parquet",
 }
 
@@ -71,7 +77,7 @@ class TestRunFolder:
         assert set(record.files) == FILES - {"manifest.json"}
         assert all(sha256(finished.out / name) == digest for name, digest in record.files.items())
         assert record.rows == {"train": 120, "holdout": 40, "synthetic": 90, "cohorts/women": 20}
-        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "score", "report", "write"}
+        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "attack", "score", "report", "write"}
         assert record.device == "cpu"
         assert {"python", "synthclin", "torch", "numpy", "pandas", "scikit-learn"} <= set(record.versions)
         text = (finished.out / "manifest.json").read_text()
@@ -130,6 +136,7 @@ class TestCohorts:
 def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
     assert [name for name in names if name in SCORE_NAMES] == list(SCORE_NAMES)
+    assert [name for name in names if name in MODEL_SCORES] == list(MODEL_SCORES)
 
 
 class TestVerify:
@@ -151,6 +158,29 @@ class TestVerify:
         with (copy / "report.html").open("a") as page:
             page.write(" ")
         assert verify(copy).problems == ("report.html: the file was changed after the run",)
+
+    def test_an_edited_report(self, copy):
+        page = copy / "report.json"
+        page.write_text(page.read_text().replace('"PASS"', '"FAIL"'))
+        with pytest.raises(ConfigError, match="changed after it was written"):
+            verify(copy)
+
+    def test_parts_that_do_not_fit_each_other(self, copy):
+        report = Report.read(copy / "report-shareable.json")
+        dataclasses.replace(report, provenance={"name": "other"}).save(copy / "report-shareable.json")
+        card = copy / "croissant.json"
+        document = json.loads(card.read_text())
+        document["distribution"][0]["sha256"] = "0" * 64
+        card.write_text(json.dumps(document))
+        found = verify(copy).problems
+        assert "report-shareable.json: it does not follow from report.json" in found
+        assert "croissant.json: it speaks of another table than the manifest" in found
+
+    def test_the_shareable_report_alone_is_enough(self, copy):
+        (copy / "report.json").unlink()
+        found = verify(copy)
+        assert found.problems == ("report.json: the file is absent",)
+        assert found.report.edition == "shareable"
 
     def test_an_absent_file(self, copy):
         (copy / "metrics.jsonl").unlink()
@@ -264,7 +294,8 @@ def test_overwrite_replaces_the_whole_folder(study):
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
     (study.out / "old.csv").write_text("old")
     done = pipeline.run(load(study.write()))
-    expected = {name for name in FILES if not name.startswith(("cohorts/", "synthetic", "report.html"))}
+    reports = {name for name in FILES if name.startswith("report") and not name.endswith(".json")}
+    expected = {name for name in FILES - reports if not name.startswith(("cohorts/", "synthetic"))}
     assert files(study.out) == expected | {"synthetic.csv"}
     assert len(pd.read_csv(study.out / "synthetic.csv")) == 60
     assert isinstance(done.report, Report)
@@ -334,7 +365,7 @@ class TestResume:
                 pipeline.run(load(study.path), tell=told.append)
         assert [finding.what for finding in told] == ["the training so far is kept here"]
         assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
-        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
         pipeline.run(load(study.path), resume=True)
         assert self.same(study, finished)
         assert sorted(path.name for path in study.out.parent.iterdir()) == ["toy-7"]
@@ -346,7 +377,7 @@ class TestResume:
                 load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
             )
         assert place.exists()
-        monkeypatch.setattr(training, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
         pipeline.fit(load(study.path), study.out, resume=True)
         assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
         assert not place.exists()

@@ -8,11 +8,25 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from synthclin.conditions import Cohort
+from synthclin.evaluation.names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
+from synthclin.tables.formulas import CsvSafe
 
-__all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Judging", "Model", "Outputs", "Protect", "Sampling"]
+__all__ = [
+    "DATASET",
+    "Block",
+    "Config",
+    "Data",
+    "Evaluation",
+    "Judging",
+    "Model",
+    "Outputs",
+    "Privacy",
+    "Protect",
+    "Sampling",
+]
 
 DATASET = "dataset:"
 
@@ -93,12 +107,35 @@ class Judging(Block):
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
 
 
+class Privacy(Block):
+    """How hard the run attacks what it made.
+
+    `audit`: ``quick`` runs the attacks on the table and asks the model; ``standard`` and ``full`` also train 8 and 32
+    shadow models, each on half of all patients, and aim at the patients who stand most alone. `release_check` counts in
+    each table that is written the rows that equal the row of one training patient; it never leaves one out.
+    """
+
+    audit: Tier = "quick"
+    release_check: bool = False
+
+
 class Outputs(Block):
-    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`."""
+    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`.
+
+    `csv_safe` is ``escape`` to put a quote before text in CSV files that a spreadsheet would run as a formula.
+    `report` names the forms of the report and `editions` which of them: the ``internal`` one holds figures of real
+    patients, the ``shareable`` one (``report-shareable.*``) none that few of them could be read from. A data card and
+    Croissant metadata are always written beside the table.
+    """
 
     folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
     table: Literal["parquet", "csv"] = "parquet"
-    report: Annotated[tuple[Literal["html", "json"], ...], Field(strict=False)] = ("html", "json")
+    report: Annotated[tuple[Literal["html", "json", "md"], ...], Field(strict=False)] = ("html", "json", "md")
+    editions: Annotated[tuple[Literal["internal", "shareable"], ...], Field(strict=False, min_length=1)] = (
+        "internal",
+        "shareable",
+    )
+    csv_safe: CsvSafe = "warn"
     overwrite: bool = False
 
 
@@ -118,6 +155,7 @@ class Config(Block):
     model: Model = Model()
     sampling: Sampling = Sampling()
     evaluation: Evaluation = Evaluation()
+    privacy: Privacy = Privacy()
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     outputs: Outputs = Outputs()
     engine: Literal["local"] = "local"

@@ -160,7 +160,9 @@ def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
     if raw.get("engine") == "ray":
         refuse("engine", "'ray' is")
     source = raw["data"].get("source") if isinstance(raw.get("data"), dict) else None
-    if isinstance(source, str) and (source.startswith(_LATER_SOURCES) or source.endswith(_LATER_SOURCES)):
+    # An address may hold a password, so it is refused before anything could repeat it.
+    address = isinstance(source, str) and "://" in source
+    if isinstance(source, str) and (address or source.startswith(_LATER_SOURCES) or source.endswith(_LATER_SOURCES)):
         refuse("data.source", "this kind of source is", "Export the table to Parquet or CSV.")
 
 

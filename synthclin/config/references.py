@@ -12,7 +12,15 @@ from synthclin.conditions import Cohort
 from synthclin.config.blocks import Config, Judging
 from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
-from synthclin.evaluation.names import SCORE_NAMES, TRIAL_NAMES, outcome_name, representation_name, subgroup_names
+from synthclin.evaluation.names import (
+    MODEL_SCORES,
+    SCORE_NAMES,
+    SHADOW_SCORES,
+    TRIAL_NAMES,
+    outcome_name,
+    representation_name,
+    subgroup_names,
+)
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.expressions import parse
 from synthclin.models.base import MOST_ROWS
@@ -66,9 +74,15 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
 def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
     fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    # Whoever judges tables alone has no model to ask.
+    fixed += MODEL_SCORES if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
     if score in fixed:
+        return
+    if isinstance(config, Config) and score in SHADOW_SCORES:
+        if config.privacy.audit == "quick":
+            raise ConfigError(where, f"{score!r} takes shadow models", "Set `privacy.audit: standard`.")
         return
     # Imported where it is needed: it brings the learners along.
     from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415

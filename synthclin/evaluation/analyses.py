@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.cells import MIN_CELL
+from synthclin.evaluation.survival import Followed, curves, restricted_mean
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
 
-__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "restricted_mean", "study"]
+__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "study"]
 
 _AT_RISK = 10
 
@@ -36,6 +37,7 @@ class Study:
         run: from (rows, columns) to estimates.
         contrast: (terms,) whether a term is compared with nothing, so that sign and significance mean something.
         horizon: up to which time survival is looked at; else None.
+        curves: from real and synthetic (rows, columns) to what a picture of survival shows; else None.
         matrix: from (rows, columns) to (rows, terms), what a regression multiplies its estimates with; else None.
     """
 
@@ -43,6 +45,7 @@ class Study:
     run: Callable[[NDArray[np.float64]], Estimates]
     contrast: NDArray[np.bool_]
     horizon: float | None = None
+    curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
     matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
@@ -70,7 +73,7 @@ class Endpoint:
         """Return the rows whose time and event are known."""
         return rows[~np.isnan(rows[:, self.time]) & ~np.isnan(self.event(rows))]
 
-    def split(self, rows: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    def split(self, rows: NDArray[np.float64]) -> list[Followed]:
         """Return the times of each group, and whether the event happened."""
         known = self.known(rows)
         parts = [known if level is None else known[known[:, self.by] == level] for level in self.groups]
@@ -276,42 +279,18 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
     labels, horizon = found.labels, found.horizon
 
     def run(rows: NDArray[np.float64]) -> Estimates:
-        means, errors = np.array([restricted_mean(*part, horizon) for part in found.split(rows)]).reshape(-1, 2).T
+        means, errors = np.array([restricted_mean(part, horizon) for part in found.split(rows)]).reshape(-1, 2).T
         return (
             np.concatenate([means, means[1:] - means[:1]]),
             np.concatenate([errors, np.hypot(errors[1:], errors[:1])]),
         )
 
+    def drawn(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> list[dict[str, Any]]:
+        return curves(list(zip(labels, found.split(real), found.split(synthetic), strict=True)), horizon)
+
     terms = [f"mean survival time, {label}" for label in labels]
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]
-    return Study(tuple(terms), run, np.arange(len(terms)) >= len(labels), horizon)
-
-
-def restricted_mean(times: NDArray[np.float64], events: NDArray[np.bool_], horizon: float) -> tuple[float, float]:
-    """Return the mean survival time up to a horizon, the area under the Kaplan-Meier curve, and its standard error.
-
-    Greenwood's variance (Royston and Parmar, BMC Med Res Methodol 13:152, 2013).
-
-    Arguments:
-        times: (rows,) to the event or to censoring.
-        events: (rows,) whether the event happened.
-        horizon: in the unit of `times`.
-
-    Example:
-        >>> restricted_mean(np.array([1.0, 2.0, 3.0]), np.array([True, True, False]), 3.0)[0]
-        2.0
-    """
-    if not len(times) or np.isnan(horizon):
-        return np.nan, np.nan
-    at = np.unique(times[events & (times <= horizon)])
-    ordered = np.sort(times)
-    risk = len(times) - np.searchsorted(ordered, at, "left")
-    deaths = np.bincount(np.searchsorted(at, times[events & (times <= horizon)]), minlength=len(at))
-    survival = np.concatenate([[1.0], np.cumprod(1 - deaths / np.maximum(risk, 1))])
-    areas = survival * np.diff(np.concatenate([[min(0.0, ordered[0])], at, [horizon]]))
-    later = np.cumsum(areas[::-1])[::-1][1:]
-    greenwood = np.divide(deaths, risk * (risk - deaths), out=np.zeros(len(at)), where=risk > deaths)
-    return float(areas.sum()), float(np.sqrt((later**2 * greenwood).sum()))
+    return Study(tuple(terms), run, np.arange(len(terms)) >= len(labels), horizon, drawn)
 
 
 def _comparison(c: Comparison, task: CompareTask) -> Study:

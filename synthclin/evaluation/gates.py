@@ -13,7 +13,7 @@ from typing import Literal
 from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score
 
-__all__ = ["DEFAULT_GATES", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -96,6 +96,7 @@ _PRIVACY = (
     ),
     Gate("privacy.replicated_uniques", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
     Gate("privacy.disclosive_keys", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
+    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of the rarest patients; 0.5 is chance", null=0.5),
     Gate("privacy.smallest_leak", "<=", 0.01, 0.05, f"{_CONVENTION}: who cannot see 5 % copied rows cannot pass them"),
 )
 DEFAULT_GATES = (
@@ -106,6 +107,9 @@ DEFAULT_GATES = (
     Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one law overlap by 0.7 on average"),
     *_PRIVACY,
 )
+
+MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5)
+"""What a model file is held against before it is shared; it says nothing of the table, so no report applies it."""
 
 
 def parse_gate(text: str) -> Gate:

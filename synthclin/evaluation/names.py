@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 __all__ = [
     "HEADLINES",
+    "MODEL_SCORES",
     "SCORE_NAMES",
+    "SHADOW_SCORES",
     "TRIAL_NAMES",
+    "Tier",
     "hazard_names",
     "outcome_name",
     "representation_name",
     "subgroup_names",
     "survival_names",
 ]
+
+Tier = Literal["quick", "standard", "full"]
+"""How hard a run attacks what it made."""
 
 SCORE_NAMES = (
     "validity.rules",
@@ -47,6 +55,12 @@ SCORE_NAMES = (
 )
 TRIAL_NAMES = ("fidelity.balance",)
 """Scores of a table with a randomised arm."""
+
+MODEL_SCORES = ("privacy.model_membership",)
+"""Scores of a run that take its model, which a table alone does not give."""
+
+SHADOW_SCORES = ("privacy.shadow_table", "privacy.shadow_model")
+"""Scores of a run whose audit trains shadow models."""
 
 HEADLINES = ("marginals", "pairs", "detection")
 """Scores of the group fidelity that are computed again for each subgroup."""

@@ -76,6 +76,7 @@ def replicate(c: Comparison, task: Analysis) -> Score:
             "terms": rows,
             "tables": len(c.draws),
             "horizon": found.horizon,
+            "curves": None if found.curves is None else found.curves(c.train, c.synthetic),
             "signs_agree": _share(rows, "sign_agrees"),
             "decisions_agree": _share(rows, "decision_agrees"),
             "estimates_agree": _share(rows, "estimate_agrees"),

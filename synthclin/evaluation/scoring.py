@@ -13,6 +13,7 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
+    endpoints,
     hazards,
     marginals,
     missing,
@@ -24,7 +25,6 @@ from synthclin.evaluation import (
     sdmetrics,
     subgroups,
     support,
-    survival,
     utility,
     validity,
 )
@@ -140,7 +140,7 @@ def score_table(
                 analyses.study(comparison, task)
                 jobs.append(partial(replication.replicate, task=task))
             if isinstance(task, SurvivalTask):
-                jobs.append(partial(survival.followed, task=task))
+                jobs.append(partial(endpoints.followed, task=task))
             elif isinstance(task, CoxTask):
                 jobs += [partial(hazards.hazards, task=task), partial(hazards.ranking, task=task)]
         if schema.randomised is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.features import Feature
     from synthclin.evaluation.score import Score
 
-__all__ = ["marginal_panels", "sections", "table_one"]
+__all__ = ["marginal_panels", "multinomial_difference", "sections", "table_one"]
 
 _BINS = 20
 _MOST_LEVELS = 20
@@ -164,7 +164,7 @@ def table_one(c: Comparison) -> list[dict[str, Any]]:
             for label, a, b in zip(panel["labels"], panel["real"], panel["synthetic"], strict=True)
         ]
         counts = [np.bincount(x.astype(int), minlength=len(feature.levels)) for x in seen]
-        blocks.append(block | {"levels": rows, "difference": _multinomial_difference(*counts)})
+        blocks.append(block | {"levels": rows, "difference": multinomial_difference(*counts)})
     return blocks
 
 
@@ -191,7 +191,8 @@ def _difference(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> fl
     return round(float((synthetic.mean() - real.mean()) / pooled), 4) if pooled > 0 else None
 
 
-def _multinomial_difference(real: NDArray[np.int64], synthetic: NDArray[np.int64]) -> float | None:
+def multinomial_difference(real: NDArray[np.int64], synthetic: NDArray[np.int64]) -> float | None:
+    """Return the standardised difference of two counts of levels (Yang and Dalton), None where there is none."""
     if not real.sum() or not synthetic.sum() or len(real) < 2:
         return None
     p, q = real[1:] / real.sum(), synthetic[1:] / synthetic.sum()

@@ -1,201 +1,135 @@
-"""Do synthetic patients live as long, are they followed as long, and is the risk of each cause the same."""
+"""Survival under censoring: the Kaplan-Meier curve, as a mean up to a horizon and as a report may draw it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.evaluation.analyses import endpoint, restricted_mean
 from synthclin.evaluation.cells import MIN_CELL
-from synthclin.evaluation.curves import gap, incidence, survival
 from synthclin.evaluation.intervals import Z
-from synthclin.evaluation.names import survival_names
-from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.analyses import Endpoint
-    from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against, Measure
-    from synthclin.evaluation.tasks import SurvivalTask
+__all__ = ["Followed", "curves", "restricted_mean"]
 
-__all__ = ["followed"]
+_STEPS = 40
 
-_AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
-_PAPER = "after SurvivalGAN: Norcliffe et al., AISTATS 2023"
-_LATE = 0.95
-_HORIZON = "the horizon of the task, or else the last time at which 10 training patients of each group are at risk"
+Followed = tuple["NDArray[np.float64]", "NDArray[np.bool_]"]
+"""(rows,) times to the event or to censoring, and (rows,) whether the event happened."""
 
 
-def followed(c: Comparison, task: SurvivalTask) -> tuple[Score, ...]:
-    """Score the times to an event: survival of each group, follow-up, censoring, and competing causes.
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """(events,) the distinct times of events, at risk and dying then, and survival from each on."""
 
-    Raises:
-        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+    at: NDArray[np.float64]
+    risk: NDArray[np.int64]
+    deaths: NDArray[np.int64]
+    survival: NDArray[np.float64]
+
+    @property
+    def greenwood(self) -> NDArray[np.float64]:
+        """(events,) what each time adds to Greenwood's sum; nothing where nobody is left."""
+        left = self.risk > self.deaths
+        return np.divide(self.deaths, self.risk * (self.risk - self.deaths), out=np.zeros(len(self.at)), where=left)
+
+
+def _steps(followed: Followed, until: float) -> _Steps:
+    times, events = followed
+    at = np.unique(times[events & (times <= until)])
+    risk = _at_risk(times, at)
+    deaths = np.bincount(np.searchsorted(at, times[events & (times <= until)]), minlength=len(at))
+    survival = np.cumprod(1 - deaths / np.maximum(risk, 1)).astype(np.float64)
+    return _Steps(at, risk, deaths, survival)
+
+
+def _at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.int64]:
+    return len(times) - np.searchsorted(np.sort(times), at, "left")
+
+
+def restricted_mean(followed: Followed, horizon: float) -> tuple[float, float]:
+    """Return the mean survival time up to a horizon, the area under the Kaplan-Meier curve, and its standard error.
+
+    Greenwood's variance (Royston and Parmar, BMC Med Res Methodol 13:152, 2013).
+
+    Arguments:
+        followed: times, and whether the event happened.
+        horizon: in the unit of the times.
+
+    Example:
+        >>> restricted_mean((np.array([1.0, 2.0, 3.0]), np.array([True, True, False])), 3.0)[0]
+        2.0
     """
-    found = endpoint(c, task)
-    definitions = _definitions(task)
-    if np.isnan(found.horizon) or found.horizon <= 0:
-        return tuple(each.unassessable("Fewer than 10 training patients are followed up.") for each in definitions)
-    curve, optimism, short, means, censoring, causes = definitions
-    return (
-        _curve(c, found, curve),
-        _optimism(c, found, optimism),
-        _short_sight(c, found, short),
-        _restricted_means(c, found, means),
-        _censoring(c, found, censoring),
-        _incidence(c, task, found, causes),
-    )
+    times, _ = followed
+    if not len(times) or np.isnan(horizon):
+        return np.nan, np.nan
+    steps = _steps(followed, horizon)
+    survival = np.concatenate([[1.0], steps.survival])
+    areas = survival * np.diff(np.concatenate([[min(0.0, times.min())], steps.at, [horizon]]))
+    later = np.cumsum(areas[::-1])[::-1][1:]
+    return float(areas.sum()), float(np.sqrt((later**2 * steps.greenwood).sum()))
 
 
-def _definitions(task: SurvivalTask) -> tuple[Definition, ...]:
-    event = task.event
-    asked = (
-        (
-            f"Do synthetic patients reach '{event}' as real ones do?",
-            (
-                "mean over groups of the area between the Kaplan-Meier curves up to a time, over that time "
-                f"({_HORIZON}), {_AGAINST} ({_PAPER})"
-            ),
-        ),
-        (
-            f"Are synthetic patients too healthy, or too ill, to reach '{event}'?",
-            (
-                "how far the Kaplan-Meier curve of all patients lies above the real one on average, up to the time of "
-                f"survival.curve; the sign stands among the details; {_AGAINST} ({_PAPER})"
-            ),
-        ),
-        (
-            f"Does the follow-up for '{event}' end too early?",
-            (
-                "1 - the time that 5 % of patients are followed up longer than, over that of real ones, instead of "
-                f"the very last time, which is one patient's; below 0 it is later; {_AGAINST} ({_PAPER})"
-            ),
-        ),
-        (
-            f"How far off is the mean time to '{event}' in each group?",
-            (
-                "mean over groups of the absolute difference of the restricted mean survival times, in units of time, "
-                f"up to the time of survival.curve, {_AGAINST} (Royston and Parmar, BMC Med Res Methodol 13:152, 2013)"
-            ),
-        ),
-        (
-            f"Are patients without '{event}' followed up as long?",
-            (
-                "area between the Kaplan-Meier curves of censoring up to the time of survival.curve, over that time, "
-                f"{_AGAINST} (reverse Kaplan-Meier: Schemper and Smith, Control Clin Trials 17:343-346, 1996)"
-            ),
-        ),
-        (
-            f"Is each cause in '{event}' as frequent over time?",
-            (
-                "mean over causes that 11 training patients have of the area between the Aalen-Johansen curves up to "
-                f"the time of survival.curve, over that time, {_AGAINST} (Aalen and Johansen, Scand J Stat 5:141-150, "
-                "1978)"
-            ),
-        ),
-    )
-    names = survival_names(event)
-    return tuple(Definition(name, question, "lower", how) for name, (question, how) in zip(names, asked, strict=True))
+def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> list[dict[str, Any]]:
+    """Return the real and the synthetic curve of each arm on a grid of times that all arms share.
+
+    Each curve ends where fewer than 11 are at risk, so that no time or count of few patients is told. An arm of
+    which nothing can be told is left out.
+
+    Arguments:
+        arms: name, real rows and synthetic rows of each.
+        horizon: the last time of the grid.
+
+    Returns:
+        A mapping per arm: ``group``, ``times`` and the two curves. A curve has, for each of its times,
+        ``survival``, the ends ``low`` and ``high`` of its 95 % interval (log-log: Kalbfleisch and Prentice, 2002),
+        ``at_risk``, and ``censored``: whether 11 or more were censored since the time before.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> rows = rng.exponential(5, 200), rng.random(200) < 0.7
+        >>> arm, = curves([("all", rows, rows)], 10.0)
+        >>> float(arm["real"]["survival"][0]), int(arm["real"]["at_risk"][0]), bool(min(arm["real"]["at_risk"]) >= 11)
+        (1.0, 200, True)
+    """
+    if np.isnan(horizon):
+        return []
+    grid = np.linspace(0.0, horizon, _STEPS + 1)
+    drawn = [(name, _curve(real, grid), _curve(synthetic, grid)) for name, real, synthetic in arms]
+    return [
+        {"group": name, "times": grid.tolist(), "real": real, "synthetic": synthetic}
+        for name, real, synthetic in drawn
+        if len(real["survival"]) > 1
+    ]
 
 
-def _per_part(curves: Callable[[NDArray[np.float64]], Sequence[Any]], far: Callable[[Any, Any], float]) -> Measure:
-    """Return the measure that holds each part of the rows against the same part of the real ones."""
-
-    def measure(real: NDArray[np.float64]) -> Against:
-        of_real = curves(real)
-        return lambda other: np.array([far(a, b) for a, b in zip(of_real, curves(other), strict=True)])
-
-    return measure
-
-
-def _curve(c: Comparison, found: Endpoint, definition: Definition) -> Score:
-    def curves(rows: NDArray[np.float64]) -> list[Any]:
-        return [survival(*part) if len(part[0]) else None for part in found.split(rows)]
-
-    def far(a: Any, b: Any) -> float:  # noqa: ANN401
-        # A group that is gone is as far off as can be.
-        return np.nan if a is None else 1.0 if b is None else gap(a, b, found.horizon)
-
-    alike = likeness(c, _per_part(curves, far), definition.name)
-    parts = zip(found.labels, alike.parts, alike.fresh, strict=True)
-    groups = [{"group": label, "value": value, "ceiling": fresh} for label, value, fresh in parts]
-    return alike.score(definition, details={"horizon": found.horizon, "groups": groups})
+def _curve(followed: Followed, grid: NDArray[np.float64]) -> dict[str, Any]:
+    times, events = followed
+    risk = _at_risk(times, grid)
+    told = grid[: int((risk >= MIN_CELL).sum())]
+    steps = _steps(followed, float(told[-1]) if len(told) else -np.inf)
+    place = np.searchsorted(steps.at, told, "right")
+    survival = np.concatenate([[1.0], steps.survival])[place]
+    spread = np.sqrt(np.concatenate([[0.0], np.cumsum(steps.greenwood)])[place])
+    low, high = _band(survival, spread)
+    leaving = np.bincount(np.searchsorted(told, times[~events]), minlength=len(told) + 1)[: len(told)]
+    return {
+        "survival": survival,
+        "low": low,
+        "high": high,
+        "at_risk": risk[: len(told)],
+        "censored": leaving >= MIN_CELL,
+    }
 
 
-def _pooled(found: Endpoint, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    known = found.known(rows)
-    return known[:, found.time], found.event(known) == 1
-
-
-def _optimism(c: Comparison, found: Endpoint, definition: Definition) -> Score:
-    def above(a: Any, b: Any) -> float:  # noqa: ANN401
-        return abs(gap(a, b, found.horizon, signed=True))
-
-    alike = likeness(c, _per_part(lambda rows: [survival(*_pooled(found, rows))], above), definition.name)
-    real = survival(*_pooled(found, c.train))
-    signed = [gap(real, survival(*_pooled(found, rows)), found.horizon, signed=True) for rows in c.draws]
-    return alike.score(definition, details={"optimism": np.mean(signed)})
-
-
-def _short_sight(c: Comparison, found: Endpoint, definition: Definition) -> Score:
-    def lasts(rows: NDArray[np.float64]) -> list[float]:
-        times = _pooled(found, rows)[0]
-        return [float(np.quantile(times, _LATE)) if len(times) else np.nan]
-
-    measure = _per_part(lasts, lambda a, b: 1 - b / a if a > 0 else np.nan)
-    return likeness(c, measure, definition.name, low=-np.inf, high=1.0).score(definition)
-
-
-def _restricted_means(c: Comparison, found: Endpoint, definition: Definition) -> Score:
-    def means(rows: NDArray[np.float64]) -> list[float]:
-        return [restricted_mean(*part, found.horizon)[0] for part in found.split(rows)]
-
-    alike = likeness(c, _per_part(means, lambda a, b: abs(b - a)), definition.name, high=found.horizon)
-    real = [restricted_mean(*part, found.horizon) for part in found.split(c.train)]
-    drawn = np.array([[restricted_mean(*part, found.horizon) for part in found.split(rows)] for rows in c.draws])
-    groups = []
-    for label, (mean, error), tables in zip(found.labels, real, np.moveaxis(drawn, 1, 0), strict=True):
-        # Of several tables each has its own chance; the training rows are the same for all.
-        difference, spread = tables[:, 0].mean() - mean, np.hypot(error, np.sqrt((tables[:, 1] ** 2).mean()))
-        ends = {"low": difference - Z * spread, "high": difference + Z * spread}
-        groups.append({"group": label, "real": mean, "synthetic": mean + difference, "difference": difference} | ends)
-    return alike.score(definition, details={"horizon": found.horizon, "groups": groups})
-
-
-def _censoring(c: Comparison, found: Endpoint, definition: Definition) -> Score:
-    def curves(rows: NDArray[np.float64]) -> list[Any]:
-        times, events = _pooled(found, rows)
-        return [survival(times, ~events)]
-
-    alike = likeness(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
-    shares = [float(_pooled(found, rows)[1].mean()) for rows in (c.train, c.synthetic)]
-    return alike.score(definition, details={"events_real": shares[0], "events_synthetic": shares[1]})
-
-
-def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: Definition) -> Score:
-    place = c.features.names.index(task.event)
-    levels = c.features.columns[place].levels
-    censored = getattr(c.schema.columns[task.event], "censored", None)
-    if censored is None or len(levels) < 3:
-        return definition.unassessable("There is one cause only, which survival.curve shows.")
-    nothing = float(levels.index(censored))
-    held = c.train[:, place]
-    causes = [k for k in range(len(levels)) if k != nothing and (held == k).sum() >= MIN_CELL]
-    if not causes:
-        return definition.unassessable("No cause is held by 11 training rows.")
-
-    def curves(rows: NDArray[np.float64]) -> list[Any]:
-        known = found.known(rows)
-        happened = np.where(known[:, place] == nothing, np.nan, known[:, place])
-        return [incidence(known[:, found.time], happened, float(cause)) for cause in causes]
-
-    alike = likeness(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
-    parts = zip(causes, alike.parts, alike.fresh, strict=True)
-    told = [{"cause": str(levels[k]), "value": value, "ceiling": fresh} for k, value, fresh in parts]
-    return alike.score(definition, details={"causes": told})
+def _band(survival: NDArray[np.float64], spread: NDArray[np.float64]) -> Sequence[NDArray[np.float64]]:
+    """Return both ends of the log-log interval; the curve itself where it has none, at 1 and at 0."""
+    inside = (survival > 0) & (survival < 1)
+    logs = np.log(survival, out=np.full(len(survival), -1.0), where=inside)
+    factor = np.exp(Z * spread / np.abs(logs))
+    return [np.where(inside, np.exp(logs * power), survival) for power in (factor, 1 / factor)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
@@ -211,6 +212,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         """Return the seed of the next call that names none."""
         self.draws_ += 1
         return stream_seed(self.random_state, purpose, self.draws_ - 1)
+
+    @abstractmethod
+    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-probability of each row under the model, (rows,), in nats."""
 
     @abstractmethod
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:

@@ -62,11 +62,11 @@ class Checkpoint:
         self._pause = every
 
     @classmethod
-    def beside(cls, target: str | Path) -> Self:
+    def beside(cls, target: str | Path, kind: str = "checkpoint") -> Self:
         """Return the checkpoint of what will be written to `target`: a hidden folder next to it."""
         # Lexical, so that "runs/." has a name.
         target = Path(os.path.abspath(target))  # noqa: PTH100
-        return cls(target.with_name(f".{target.name}.checkpoint"))
+        return cls(target.with_name(f".{target.name}.{kind}"))
 
     def __enter__(self) -> Self:
         return self

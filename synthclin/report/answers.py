@@ -1,4 +1,4 @@
-"""The sections on patients, prediction and rules: attacks, copied rows, usefulness, impossible records."""
+"""The sections on patients and rules: attacks, copied rows, impossible records."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.attacks import attack_figures
-from synthclin.report.charts import attack_roc, floor_ceiling
-from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
+from synthclin.report.charts import attack_roc
+from synthclin.report.details import CopyDetails, MembershipDetails, RuleDetails
+from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.likeness import curve_table, statuses
-from synthclin.report.parts import CopyDetails, MembershipDetails, RuleDetails, UtilityDetails
-from synthclin.report.questions import asked, measure_name
-from synthclin.report.words import count, interval, number, plain, plural, share, signed
+from synthclin.report.model_file import model_figures
+from synthclin.report.questions import asked
+from synthclin.report.words import count, interval, number, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
     from synthclin.report.parts import Pictures
     from synthclin.report.report import Report
 
-__all__ = ["privacy_section", "rules_section", "utility_section"]
+__all__ = ["privacy_section", "rules_section"]
 
 _FEW_CONTROLS = 6  # a false alarm rate that rests on fewer is not read
 _MOST_RULES = 20
@@ -37,7 +37,8 @@ def privacy_section(report: Report, pictures: Pictures) -> Section:
         lead.append(why)
     elif pictures.membership.roc:
         figures.append(_attack(attack, pictures))
-    figures += attack_figures(report)
+    figures += attack_figures(report, pictures)
+    figures += model_figures(report)
     copied = report.find("privacy.copies")
     if copied is not None and not math.isnan(copied.value):
         figures.append(_copies(copied))
@@ -117,87 +118,6 @@ def _copies(score: Score) -> Figure:
         ),
         note=plain(f"An alarm, never an all-clear: rows that are nearly copied do not count. {score.note}", 500),
     )
-
-
-def utility_section(report: Report) -> Section:
-    """Return whether models that learn from synthetic rows predict real patients."""
-    scores = [score for score in report.scores if score.name.startswith("utility.")]
-    section = ("utility", "Do models trained on it predict real patients?", "Prediction", statuses(report, "utility"))
-    if not scores:
-        return Section(*section, ("No prediction was declared: there is no task, and no column is an outcome.",))
-    lead = tuple(
-        f"{asked(score.name).name}: not assessable. {plain(score.note, 300)}"
-        for score in scores
-        if math.isnan(score.value)
-    )
-    known = sorted((s for s in scores if not math.isnan(s.value)), key=lambda s: s.value)
-    if not known:
-        return Section(*section, lead)
-    table = tuple(row for score in known for row in _learners(score))
-    notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
-    figure = Figure(
-        title=_utility_finding(known, report.verdicts),
-        how="Always tested on the same held-out real patients. Hollow dot: trained on shuffled real rows. Solid dot at "
-        "the right: trained on as many real rows. Between them: trained on synthetic rows, with the 95 % interval of "
-        "the difference. Largest loss first.",
-        strip=tuple(_utility_row(score) for score in known),
-        ends=("\u25cb shuffled", "real \u25cf"),
-        note=" ".join(notes),
-        data=(
-            DataTable(
-                "Performance on held-out real patients, by what the model learnt from",
-                ("Target and learner", "Measure", "Shuffled", "Synthetic", "Real"),
-                table,
-                words=1,
-            ),
-        ),
-    )
-    return Section(*section, lead, (figure,))
-
-
-def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
-    by_name = {verdict.gate.score: verdict.status for verdict in verdicts}
-    if all(by_name.get(score.name) == "PASS" for score in scores):
-        return "Models trained on synthetic rows predict real patients within the limit"
-    worst = scores[0]
-    name = plain(worst.name.removeprefix("utility."), 30)
-    if worst.value >= 0:
-        return "Models trained on synthetic rows predict real patients no worse"
-    loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
-    return loss if worst.high < 0 else f"{loss}, which may be chance"
-
-
-def _utility_row(score: Score) -> StripRow:
-    name = plain(score.name.removeprefix("utility."), 30)
-    details = UtilityDetails.model_validate(score.details)
-    means = {
-        source: _mean([getattr(one, source) for one in details.learners])
-        for source in ("real", "synthetic", "shuffled")
-    }
-    real, synthetic, shuffled = means["real"], means["synthetic"], means["shuffled"]
-    picture = None
-    if real is not None and synthetic is not None and shuffled is not None and real - shuffled > 0.01:
-        picture = floor_ceiling(name, synthetic, real + score.low, real + score.high, shuffled, real)
-    measure = measure_name(details.measure)
-    ends = interval(score.low, score.high)
-    return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _learners(score: Score) -> list[Row]:
-    details = UtilityDetails.model_validate(score.details)
-    target = plain(score.name.removeprefix("utility."), 30)
-    return [
-        Row(
-            f"{target}, {plain(one.learner, 30)}",
-            (plain(details.measure, 40), number(one.shuffled), number(one.synthetic), number(one.real)),
-        )
-        for one in details.learners
-    ]
 
 
 def rules_section(report: Report) -> Section:

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts import small_bar
+from synthclin.report.context import crosswalk_figure
+from synthclin.report.decision import not_measured
 from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.questions import asked
 from synthclin.report.record import Provenance
@@ -162,7 +164,7 @@ def limits_section(report: Report) -> Section:
     rows = [
         Row(
             "Not measured",
-            ("Attacks that train models of their own, likeness in subgroups, survival, effect estimates.",),
+            (f"{listed(not_measured(report))}.".capitalize(),),
         ),
         Row(
             "Attacks",
@@ -193,7 +195,7 @@ def methods_section(report: Report) -> Section:
         "methods",
         "Methods and provenance",
         "Methods",
-        figures=(_scores(report), _methods(report), _provenance(report), _glossary()),
+        figures=(_scores(report), _methods(report), _provenance(report), crosswalk_figure(), _glossary()),
     )
 
 
@@ -263,6 +265,10 @@ def _glossary() -> Figure:
         ("Floor, ceiling", "The same score for shuffled real columns, and for real rows that the model never saw."),
         ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
         ("False alarm", "An unused patient whom the attack takes for a training patient."),
+        ("Odds and hazard ratio", "How many times the odds, or the rate of events, are multiplied; 1 is no effect."),
+        ("Overlap", "The share that two 95 % intervals have in common: 1 is all, 0 is touching, below 0 is apart."),
+        ("Mean survival time", "The area under a survival curve up to a set time: the mean time without the event."),
+        ("Calibration", "Whether what is given a chance of 20 % comes true 20 times of 100; slope 1 is right."),
         ("REVIEW", "A person must look: the limit is missed by a little, or the interval holds it."),
         ("NOT ASSESSABLE", "The data cannot answer; it never counts as PASS."),
     )

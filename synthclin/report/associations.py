@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts import heat_map
+from synthclin.report.details import AssociationDetails
 from synthclin.report.figures import DataTable, Figure, Panel, Row
-from synthclin.report.parts import AssociationDetails
 from synthclin.report.words import number, plain, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from synthclin.report.parts import Change, Pictures
+    from synthclin.report.details import Change
+    from synthclin.report.parts import Pictures
     from synthclin.report.report import Report
 
 __all__ = ["associations_figure"]
@@ -37,14 +38,18 @@ def associations_figure(report: Report, pictures: Pictures) -> Figure | None:
 
     listing = "The largest changes are listed beside it."
     panels = (
-        Panel("Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing)),
+        Panel(
+            "Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing), room="map"
+        ),
         Panel(
             "Synthetic",
             heat_map("Synthetic: associations of pairs of columns", labels, lower(synthetic), "synthetic", listing),
+            room="map",
         ),
         Panel(
             "Difference",
             heat_map("Difference of associations", labels, lower(gaps), "difference", listing),
+            room="map",
             keys=(("hr", "weaker in synthetic"), ("hs", "stronger in synthetic")),
         ),
     )

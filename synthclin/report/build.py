@@ -16,7 +16,7 @@ from synthclin.report.report import Report
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.evaluation import Analysis, PredictTask
+    from synthclin.evaluation import Analysis, PredictTask, Score
     from synthclin.report.parts import CohortFacts
     from synthclin.schema import Schema
 
@@ -32,6 +32,7 @@ def evaluate(
     tasks: Sequence[PredictTask | Analysis] = (),
     by: Sequence[str] = (),
     gates: Sequence[str] | None = None,
+    further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
     random_state: int = 0,
     provenance: Mapping[str, Any] | None = None,
@@ -49,6 +50,7 @@ def evaluate(
             the role event or outcome is predicted.
         by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
+        further: scores that were computed elsewhere, of the model behind the table; they join the others.
         cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
         random_state: the same number gives the same report.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
@@ -74,11 +76,12 @@ def evaluate(
     evaluation = score_table(
         draws, train=train, holdout=holdout, schema=schema, tasks=tasks, by=by, random_state=random_state
     )
+    scores = (*evaluation.scores, *further)
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(draws[0])}
     told = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     report = Report(
-        scores=evaluation.scores,
-        verdicts=judge(default_gates(evaluation.scores) if wanted is None else wanted, evaluation.scores),
+        scores=scores,
+        verdicts=judge(default_gates(scores) if wanted is None else wanted, scores),
         sections=evaluation.sections | told,
         provenance=facts
         | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state, "draws": len(draws)},

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from synthclin.report.charts import GateScale, gate_bar
-from synthclin.report.parts import AssociationDetails, MarginalDetails, MembershipDetails
+from synthclin.report.details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.questions import answers, asked
 from synthclin.report.record import Provenance
-from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, typeset
+from synthclin.report.subgroups import served
+from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from synthclin.report.questions import Answer
     from synthclin.report.report import Report
 
-__all__ = ["Decision", "decision"]
+__all__ = ["Decision", "decision", "not_measured"]
 
+_BANNERS = {
+    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "shareable": "Counts below 11 patients are suppressed, other figures of real patients are coarse.",
+}
 _LOST = -0.10  # a change of an association worth a line on page one
 _MOST_LIMITS = 5
 _STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
@@ -61,10 +66,7 @@ class Limit:
     text: str
 
 
-_ALWAYS = (
-    Limit("Not measured here:", "attacks that train models of their own, likeness in subgroups, effect estimates."),
-    Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),
-)
+_ALWAYS = (Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Decision:
     """Page one."""
 
     edition: str
+    banner: str
     privacy: str
     title: str
     sentence: Markup
@@ -93,6 +96,7 @@ def decision(report: Report) -> Decision:
     tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
     return Decision(
         edition=report.edition,
+        banner=_BANNERS[report.edition],
         privacy="Neither this report nor the data are differentially private."
         if facts.dp is None
         else "This report is not differentially private.",
@@ -100,7 +104,7 @@ def decision(report: Report) -> Decision:
         sentence=sentence([*statuses, (guarantee.status, "")]),
         meta=_meta(facts, tool),
         rows=(*(_row(report, answer) for answer in questions), guarantee),
-        facts=(_strongest_attack(report), _weakest_column(report), _smallest_leak(report)),
+        facts=(_strongest_attack(report), _weakest_group(report) or _weakest_column(report), _smallest_leak(report)),
         limits=limits(report),
         tool=tool,
     )
@@ -150,8 +154,16 @@ def limits(report: Report) -> tuple[Limit, ...]:
         names = listed([plain(name, 24) for name in lost[0].columns])
         strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"
         found.append(Limit(f"The link between {names} is too weak.", f"Its strength of {strength}."))
-    found = found[: _MOST_LIMITS - len(_ALWAYS)]
-    return (*found, *_ALWAYS)
+    unmeasured = Limit("Not measured here:", f"{listed(not_measured(report))}.")
+    always = (unmeasured, *_ALWAYS)
+    return (*found[: _MOST_LIMITS - len(always)], *always)
+
+
+def not_measured(report: Report) -> list[str]:
+    """Return what this report does not speak of."""
+    kinds = {score.name.partition(".")[0] for score in report.scores}
+    words = {"subgroups": "likeness in groups of patients", "inference": "effect estimates and survival"}
+    return ["attacks that train models of their own", *(text for kind, text in words.items() if kind not in kinds)]
 
 
 def _clause(answer: Answer) -> str:
@@ -240,6 +252,16 @@ def _weakest_column(report: Report) -> Fact:
     return Fact(
         "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{fresh}"
     )
+
+
+def _weakest_group(report: Report) -> Fact | None:
+    """Return the group that stays furthest behind fresh real rows of its own; None where no groups were named."""
+    groups = served(report, "marginals")
+    if not groups:
+        return None
+    worst = groups[0].group
+    note = f"agreement of columns in the group; fresh real rows of it reach {number(worst.ceiling)}"
+    return Fact("Weakest group of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
 
 
 def _smallest_leak(report: Report) -> Fact:

@@ -38,10 +38,14 @@ class DataTable:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture of several: its heading, the unit or kind behind it, and one number below."""
+    """One picture of several: its heading, the unit or kind behind it, and one number below.
+
+    `room` is what the frame leaves free for: ``panel`` for one axis, ``curve`` for two, ``map`` for a wide picture.
+    """
 
     heading: str
     picture: Markup
+    room: str = "panel"
     unit: str = ""
     label: str = ""
     value: str = ""
@@ -50,13 +54,16 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class StripRow:
-    """One row of a chart whose rows share an axis."""
+    """One row of a chart whose rows share an axis; `real` and `synthetic` say below its name what the marks are."""
 
     label: str
     under: str
     picture: Markup | None
     value: str
     unit: str
+    real: str = ""
+    synthetic: str = ""
+    worst: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Figure:
         flow: boxes that follow each other: heading, lines, and whether the box is the synthetic table.
         panels: small multiples; `wide` asks for two in a row rather than three, `more` are folded away.
         aside: short lists beside the panels, each with its heading.
-        strip: rows that share an axis; `ends` names the two ends of the axis.
+        strip: rows that share an axis; `ends` names the two ends of the axis, or `axis` draws it.
         table: a table that is the picture.
         note: what the reader must know.
         data: the numbers behind the picture, folded away.
@@ -86,6 +93,7 @@ class Figure:
     wide: bool = False
     strip: tuple[StripRow, ...] = ()
     ends: tuple[str, str] = ("", "")
+    axis: Markup | None = None
     table: DataTable | None = None
     note: str = ""
     data: tuple[DataTable, ...] = ()

@@ -10,44 +10,55 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from synthclin.report.answers import privacy_section, rules_section, utility_section
+from synthclin.report.answers import privacy_section, rules_section
 from synthclin.report.appendix import limits_section, methods_section, source_section
+from synthclin.report.clinical import clinical_section
 from synthclin.report.cohorts import cohorts_section
+from synthclin.report.context import context_section
 from synthclin.report.decision import decision
 from synthclin.report.likeness import detection_section, fidelity_section
 from synthclin.report.parts import Pictures
+from synthclin.report.prediction import utility_section
+from synthclin.report.subgroups import subgroups_section
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from synthclin.report.figures import Section
     from synthclin.report.report import Report
 
-__all__ = ["render"]
+__all__ = ["page", "render"]
 
 
 def render(report: Report) -> str:
-    """Return the page. All text of the report is escaped; the style is allowed by its hash alone."""
-    pictures = Pictures.model_validate(report.sections)
+    """Return the page of a report."""
+    sections = tuple(section for section in _sections(report) if section is not None)
+    return page("report.html", page=decision(report), sections=sections)
+
+
+def page(template: str, **context: object) -> str:
+    """Return a page. All text that comes with it is escaped; the style is allowed by its hash alone."""
     style = _style()
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            style=Markup(style),  # noqa: S704 (our own style sheet)
-            style_hash=f"sha256-{digest}",
-            page=decision(report),
-            sections=(
-                source_section(report, pictures),
-                privacy_section(report, pictures),
-                fidelity_section(report, pictures),
-                detection_section(report, pictures),
-                utility_section(report),
-                rules_section(report),
-                *([cohorts_section(pictures.cohorts)] if pictures.cohorts else []),
-                limits_section(report),
-                methods_section(report),
-            ),
-        )
-    )
+    shown = Markup(style)  # noqa: S704 (our own style sheet)
+    return _environment().get_template(template).render(style=shown, style_hash=f"sha256-{digest}", **context)
+
+
+def _sections(report: Report) -> Iterator[Section | None]:
+    """Yield the sections in the order of the page, None for one that has nothing to say."""
+    pictures = Pictures.model_validate(report.sections)
+    yield context_section(report)
+    yield source_section(report, pictures)
+    yield privacy_section(report, pictures)
+    yield fidelity_section(report, pictures)
+    yield detection_section(report, pictures)
+    yield clinical_section(report)
+    yield utility_section(report)
+    yield subgroups_section(report)
+    yield rules_section(report)
+    yield cohorts_section(pictures.cohorts) if pictures.cohorts else None
+    yield limits_section(report)
+    yield methods_section(report)
 
 
 @cache

@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.associations import associations_figure
 from synthclin.report.charts import floor_ceiling, roc, small_bar
+from synthclin.report.details import DetectionDetails, MarginalDetails
 from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.marginals import MEASURES, marginals_figure
-from synthclin.report.parts import DetectionDetails, MarginalDetails, MissingDetails
+from synthclin.report.missingness import missing_figures
 from synthclin.report.questions import asked, worst
-from synthclin.report.words import count, interval, listed, number, plain, plural, share, signed
+from synthclin.report.tails import detail_figures
+from synthclin.report.words import count, interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.evaluation.score import Score
-    from synthclin.report.parts import ColumnAgreement, Pictures
+    from synthclin.report.details import ColumnAgreement
+    from synthclin.report.parts import Pictures
     from synthclin.report.report import Report
 
 __all__ = ["curve_table", "detection_section", "fidelity_section", "statuses"]
 
 _FAR = 0.10  # a distance between columns that the eye sees
 _BY_CHANCE = 0.02  # by which a column may miss the distance of fresh real rows
+_ELSEWHERE = {"privacy", "inference", "utility", "calibration", "importance", "subgroups"}  # have their own pages
 _FEW = 3  # measures, of which nothing is said in general
 
 
@@ -41,7 +45,8 @@ def fidelity_section(report: Report, pictures: Pictures) -> Section:
         _columns(columns),
         marginals_figure(pictures.marginals, columns, pictures.rows),
         associations_figure(report, pictures),
-        _missing(report),
+        *missing_figures(report),
+        *detail_figures(report),
     ]
     return Section(
         key="fidelity",
@@ -104,7 +109,7 @@ def _detection_finding(area: float) -> str:
 def _between(report: Report) -> Figure | None:
     rows: list[tuple[float, StripRow, Row]] = []
     for score in report.scores:
-        if score.name.startswith("privacy.") or math.isnan(score.value):
+        if score.name.partition(".")[0] in _ELSEWHERE or math.isnan(score.value):
             continue
         question = asked(score.name)
         way = _way(score)
@@ -219,33 +224,6 @@ def _columns_finding(ordered: Sequence[ColumnAgreement]) -> str:
     if len(far) <= 3:
         return f"{listed(far)} {'differs' if len(far) == 1 else 'differ'} most; the other columns follow closely"
     return f"{len(far)} of {len(ordered)} columns differ visibly, {far[0]} most"
-
-
-def _missing(report: Report) -> Figure | None:
-    score = report.find("fidelity.missingness")
-    if score is None or math.isnan(score.value):
-        return None
-    patterns = [p for p in MissingDetails.model_validate(score.details).patterns if p.missing]
-    if not patterns:
-        return None
-    patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
-    rows = tuple(
-        Row(_together(p.missing), (share(p.real, 1), share(p.synthetic, 1), signed(100 * (p.synthetic - p.real), 1)))
-        for p in patterns[:8]
-    )
-    fresh = "" if score.ceiling is None else f", fresh real rows to {number(score.ceiling)}"
-    return Figure(
-        title=f"Patterns of missing cells agree to {number(score.value)}{fresh}",
-        how="Columns that are missing in the same row, and the share of rows in which exactly these are. Largest "
-        "difference first, in percentage points.",
-        table=DataTable("Patterns of missing cells", ("Missing together", "Real", "Synthetic", "Difference"), rows),
-        note="Patterns of fewer than 11 real rows are pooled and not listed.",
-    )
-
-
-def _together(names: Sequence[str]) -> str:
-    shown = [plain(name, 24) for name in names[:4]]
-    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def curve_table(caption: str, points: Sequence[tuple[float, float]]) -> DataTable:

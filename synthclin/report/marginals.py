@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from synthclin.report.axes import ticks
 from synthclin.report.charts import category_panel, numeric_panel
 from synthclin.report.figures import DataTable, Figure, Panel, Row
 from synthclin.report.parts import edge_place
@@ -14,7 +15,7 @@ from synthclin.report.words import count, number, plain, sensible, share, unit_n
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.report.parts import ColumnAgreement
+    from synthclin.report.details import ColumnAgreement
     from synthclin.report.parts import Panel as Histogram
 
 __all__ = ["MEASURES", "marginals_figure"]
@@ -127,26 +128,8 @@ def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, 
     if isinstance(edges[0], str):
         chosen = [0, len(edges) - 1] if len(edges) > 1 else [0]
         return places, [((values[i] - low) / span, _moment(str(edges[i]))) for i in chosen]
-    ticks = _ticks(values[0], values[-1])
-    return places, [((tick - low) / span, sensible(tick) if abs(tick) < 1e5 else number(tick, 0)) for tick in ticks]
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return two to five round numbers from `low` to `high`."""
-    if high <= low:
-        return [low]
-    found: list[float] = []
-    for parts in (3, 4, 6):
-        step = _nice((high - low) / parts)
-        found = [step * k for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-        if len(found) > 1:
-            break
-    return found or [low]
-
-
-def _nice(step: float) -> float:
-    power: float = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= step * 0.999)
+    round_ones = ticks(values[0], values[-1])
+    return places, [((x - low) / span, sensible(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
 
 
 def _moment(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a report that its page draws, as types: what stands behind a score, and what the pictures show."""
+"""The sections of a report, as types: what its pictures show. What stands behind a score is in `details`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 __all__ = [
-    "AssociationDetails",
-    "AttackDetails",
     "Block",
-    "Change",
     "CohortFacts",
-    "ColumnAgreement",
-    "CopyDetails",
-    "DetectionDetails",
-    "LeakDetails",
-    "MarginalDetails",
-    "MembershipDetails",
-    "MissingDetails",
+    "Count",
+    "Finite",
+    "Open",
+    "Pair",
     "Panel",
     "Pictures",
-    "RuleDetails",
+    "Planted",
+    "Share",
     "Summary",
-    "UtilityDetails",
-    "details_of",
+    "Tie",
     "edge_place",
 ]
 
@@ -37,177 +31,10 @@ Count = Annotated[StrictInt, Field(ge=0)]
 Pair = Annotated[list[StrictStr], Field(min_length=2, max_length=2)]
 
 
-class _Open(BaseModel):
+class Open(BaseModel):
     """A part that may hold more than the page draws."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class ColumnAgreement(_Open):
-    """How alike one column is: `value` and `ceiling` from 0 to 1; `missing_real` None where few rows have it."""
-
-    column: StrictStr
-    value: Share
-    ceiling: Share | None = None
-    measure: StrictStr
-    missing_real: Share | None = None
-    missing_synthetic: Share
-
-
-class MarginalDetails(_Open):
-    """Behind `fidelity.marginals`."""
-
-    columns: list[ColumnAgreement] = Field(default_factory=list)
-
-
-class Change(_Open):
-    """An association that got weaker or stronger, -1 to 1; `change` in the direction of the real one."""
-
-    columns: Pair
-    real: Tie
-    synthetic: Tie
-    change: Annotated[float, Field(ge=-2, le=2)]
-
-
-class AssociationDetails(_Open):
-    """Behind `fidelity.associations`: the largest changes, and how large they are on average."""
-
-    lost: list[Change] = Field(default_factory=list)
-    invented: list[Change] = Field(default_factory=list)
-    mean_change_synthetic: float | None = None
-    mean_change_holdout: float | None = None
-    largest_change_synthetic: float | None = None
-    largest_change_holdout: float | None = None
-
-
-class Pattern(_Open):
-    """A set of columns that are missing together, and the share of rows in which they are."""
-
-    missing: list[StrictStr]
-    real: Share
-    synthetic: Share
-
-
-class MissingDetails(_Open):
-    """Behind `fidelity.missingness`."""
-
-    patterns: list[Pattern] = Field(default_factory=list)
-
-
-class GiveAway(_Open):
-    """What shuffling one column takes from the classifier's AUC."""
-
-    column: StrictStr
-    auc_drop: Annotated[float, Field(ge=-1, le=1)]
-
-
-class DetectionDetails(_Open):
-    """Behind `fidelity.detection`."""
-
-    auc_against_train: float | None = None
-    columns: list[GiveAway] = Field(default_factory=list)
-
-
-class Rate(_Open):
-    """How often an attack succeeds on `n` attempts."""
-
-    value: Share
-    low: Share
-    high: Share
-    n: Count
-
-
-class Risk(_Open):
-    """What an attack does to some patients; `column` and `level` name a subgroup."""
-
-    value: Finite | None
-    low: Finite | None
-    high: Finite | None
-    column: StrictStr = ""
-    level: StrictStr = ""
-
-
-class AttackDetails(_Open):
-    """Behind every score of `privacy` that is an attack.
-
-    Arguments:
-        attack: which of several did most harm.
-        naive: success of a guess without the table.
-        control: success on unused patients.
-        train: success on training patients.
-        vulnerable: the risk of the most vulnerable tenth.
-        groups: the risk of subgroups.
-    """
-
-    attack: StrictStr = ""
-    naive: Share | None = None
-    control: Rate | None = None
-    train: Rate | None = None
-    vulnerable: Risk | None = None
-    groups: list[Risk] = Field(default_factory=list)
-
-
-class MembershipDetails(AttackDetails):
-    """Behind `privacy.membership`."""
-
-    tpr_at_1_percent: Share | None = None
-    tpr_at_10_percent: Share | None = None
-    members: Count | None = None
-    controls: Count | None = None
-
-
-class Planted(_Open):
-    """Training rows planted among the synthetic ones, and the scores that notice them."""
-
-    share: Share
-    kind: Literal["exact", "jittered"]
-    rows: Count
-    seen_by: list[StrictStr]
-
-
-class LeakDetails(_Open):
-    """Behind `privacy.smallest_leak`."""
-
-    spike_in: list[Planted] = Field(default_factory=list)
-
-
-class CopyDetails(_Open):
-    """Behind `privacy.copies`."""
-
-    copies: Count | None = None
-    copies_of_repeated_rows: Count | None = None
-    whole_table: bool = False
-
-
-class Learner(_Open):
-    """How one kind of model predicts held-out real rows, by what it learnt from."""
-
-    learner: StrictStr
-    real: float | None
-    synthetic: float | None
-    shuffled: float | None = None
-
-
-class UtilityDetails(_Open):
-    """Behind `utility.<target>`."""
-
-    measure: StrictStr = ""
-    learners: list[Learner] = Field(default_factory=list)
-
-
-class BrokenRule(_Open):
-    """How many rows break one rule; `real` None where fewer than 11 do."""
-
-    rule: StrictStr
-    synthetic: Count
-    real: Count | None
-
-
-class RuleDetails(_Open):
-    """Behind `validity.rules`."""
-
-    rules: list[BrokenRule] = Field(default_factory=list)
-    declared: Count | None = None
 
 
 def edge_place(edge: float | str) -> float:
@@ -220,14 +47,14 @@ def edge_place(edge: float | str) -> float:
     return datetime.fromisoformat(edge).replace(tzinfo=UTC).timestamp() if isinstance(edge, str) else edge
 
 
-class Missing(_Open):
+class Missing(Open):
     """How many cells of a column are empty; `real` None where that is not told."""
 
     real: Count | None
     synthetic: Count
 
 
-class Panel(_Open):
+class Panel(Open):
     """One column's histogram on cells that both tables share.
 
     Arguments:
@@ -255,7 +82,7 @@ class Panel(_Open):
         return self
 
 
-class Summary(_Open):
+class Summary(Open):
     """What Table 1 says of numbers and dates; None where it is not told or makes no sense."""
 
     mean: Finite | None
@@ -265,14 +92,14 @@ class Summary(_Open):
     q3: Finite | StrictStr | None
 
 
-class Cell(_Open):
+class Cell(Open):
     """A count and its percentage of the known values."""
 
     n: Count | None
     percent: Finite | None
 
 
-class LevelRow(_Open):
+class LevelRow(Open):
     """One level of Table 1."""
 
     level: StrictStr
@@ -280,7 +107,7 @@ class LevelRow(_Open):
     synthetic: Cell
 
 
-class Block(_Open):
+class Block(Open):
     """One column of Table 1: either a summary of each table, or its levels."""
 
     column: StrictStr
@@ -293,7 +120,7 @@ class Block(_Open):
     difference: Finite | None = None
 
 
-class Matrices(_Open):
+class Matrices(Open):
     """Associations of each pair of columns, -1 to 1; None where there is none."""
 
     columns: list[StrictStr] = Field(default_factory=list)
@@ -308,13 +135,37 @@ class Matrices(_Open):
         return self
 
 
-class Curve(_Open):
+class Curve(Open):
     """Points of a ROC curve: false alarms, hits."""
 
     roc: list[tuple[Share, Share]] = Field(default_factory=list)
 
 
-class CohortFacts(_Open):
+class Planted(Open):
+    """Training rows planted among the synthetic ones, and the scores that notice them."""
+
+    share: Share
+    kind: Literal["exact", "jittered"]
+    rows: Count
+    seen_by: list[StrictStr]
+
+
+class Posing(Open):
+    """What an attack makes of fresh real rows posing as synthetic."""
+
+    value: Finite | None
+    low: Finite | None
+    high: Finite | None
+
+
+class Controls(Open):
+    """What the attacks could have seen: `negative` by attack, and rows planted."""
+
+    negative: dict[StrictStr, Posing] = Field(default_factory=dict)
+    spike_in: list[Planted] = Field(default_factory=list)
+
+
+class CohortFacts(Open):
     """A cohort that was drawn, and how common it is.
 
     Arguments:
@@ -341,7 +192,7 @@ class CohortFacts(_Open):
     drawn: Count
 
 
-class Pictures(_Open):
+class Pictures(Open):
     """What `sections` hold, as far as the page draws it."""
 
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
@@ -350,23 +201,5 @@ class Pictures(_Open):
     pairs: Matrices = Matrices()
     detection: Curve = Curve()
     membership: Curve = Curve()
+    controls: Controls = Controls()
     cohorts: list[CohortFacts] = Field(default_factory=list)
-
-
-_BY_NAME: dict[str, type[BaseModel]] = {
-    "fidelity.associations": AssociationDetails,
-    "fidelity.detection": DetectionDetails,
-    "fidelity.marginals": MarginalDetails,
-    "fidelity.missingness": MissingDetails,
-    "privacy.copies": CopyDetails,
-    "privacy.membership": MembershipDetails,
-    "privacy.smallest_leak": LeakDetails,
-    "validity.rules": RuleDetails,
-}
-
-
-def details_of(name: str) -> type[BaseModel] | None:
-    """Return the type of what stands behind the score `name`, or None where a page draws nothing of it."""
-    if name.startswith("privacy."):
-        return _BY_NAME.get(name, AttackDetails)
-    return UtilityDetails if name.startswith("utility.") else _BY_NAME.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
 __all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "ReportRecord", "ScoreRecord"]
 
@@ -13,7 +13,11 @@ SCHEMA_VERSION = 1
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[StrictInt, Field(ge=0)]
 # NaN is null in JSON; inside Python it stays NaN.
-Number = Annotated[float, BeforeValidator(lambda value: float("nan") if value is None else value)]
+Number = Annotated[
+    float,
+    BeforeValidator(lambda value: float("nan") if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
+]
 
 
 class _Closed(BaseModel):
@@ -81,11 +85,12 @@ class Provenance(BaseModel):
 
 
 class ReportRecord(_Closed):
-    """The whole file."""
+    """The whole file; `sha256` is that of its other keys, so that a change by accident is noticed."""
 
     schema_version: Literal[1]
-    edition: Literal["internal"]
+    edition: Literal["internal", "shareable"]
     scores: list[ScoreRecord]
     gates: list[GateRecord]
     sections: dict[StrictStr, Any]
     provenance: Provenance
+    sha256: Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")] | None = None

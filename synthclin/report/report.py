@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -14,7 +15,8 @@ from synthclin.errors import ConfigError, GateError
 from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
 from synthclin.evaluation.score import Score
 from synthclin.files import write_atomic
-from synthclin.report.parts import Pictures, details_of
+from synthclin.report.details import details_of
+from synthclin.report.parts import Pictures
 from synthclin.report.record import SCHEMA_VERSION, ReportRecord
 from synthclin.report.words import interval, number
 
@@ -35,7 +37,7 @@ class Report:
         verdicts: what became of each gate.
         sections: plain data for the pictures; see `synthclin.evaluation.sections`.
         provenance: where the figures come from; see `synthclin.report.record.Provenance`.
-        edition: ``internal``, for the custodian of the data.
+        edition: ``internal``, for the custodian of the data, or ``shareable``; see `shareable`.
 
     Example:
         >>> report = Report(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -47,7 +49,7 @@ class Report:
     verdicts: tuple[Verdict, ...]
     sections: dict[str, Any]
     provenance: dict[str, Any]
-    edition: Literal["internal"] = "internal"
+    edition: Literal["internal", "shareable"] = "internal"
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`; raises KeyError where there is none."""
@@ -134,6 +136,17 @@ class Report:
         columns = ["score", "value", "low", "high", "better", "floor", "ceiling", "n", "gate", "status", "note"]
         return pd.DataFrame(rows, columns=columns).set_index("score")
 
+    def shareable(self) -> Report:
+        """Return the edition that may leave the custodian: see `synthclin.report.shareable`.
+
+        Example:
+            >>> Report((), (), {}, {"name": "toy"}).shareable().edition
+            'shareable'
+        """
+        from synthclin.report.shareable import shareable  # noqa: PLC0415 (it needs this class)
+
+        return shareable(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the words of JSON; a number that is not known is None."""
         document: dict[str, Any] = {
@@ -146,6 +159,15 @@ class Report:
         }
         written: dict[str, Any] = _known(document)
         return written
+
+    def to_json(self) -> str:
+        """Return the report as text for machines, with a checksum of its content.
+
+        `synthclin/report/report.schema.json` is its JSON Schema. The checksum shows a change by accident; against
+        forgery the manifest of the run must be kept elsewhere.
+        """
+        document = self.to_dict()
+        return dump_json(document | {"sha256": _checksum(document)})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Report:
@@ -191,32 +213,45 @@ class Report:
 
     @classmethod
     def read(cls, path: str | Path) -> Report:
-        """Return the report that a ``report.json`` holds; raises ConfigError where it is damaged."""
+        """Return the report that a ``report.json`` holds; raises ConfigError where it is damaged or was changed."""
         data = read_json(path, error=ConfigError)
         if not isinstance(data, dict):
             raise ConfigError(str(path), "not a report", "Give the report.json of a run.")
-        return cls.from_dict(data, str(path))
+        report = cls.from_dict(data, str(path))
+        stamp = data.pop("sha256", None)
+        if stamp is not None and stamp != _checksum(data):
+            raise ConfigError(str(path), "it was changed after it was written", "Use the file that the run wrote.")
+        return report
 
     def save(self, path: str | Path) -> None:
-        """Write the report as a page (``.html``) or for machines (``.json``), readable by its owner alone.
+        """Write the report as a page (``.html``), for machines (``.json``) or in short (``.md``), for its owner alone.
 
         Raises:
             ConfigError: the name ends otherwise.
             OutputError: the file cannot be written; nothing is left behind.
         """
+        from synthclin.report.summary import summary  # noqa: PLC0415 (it needs this class)
+
         suffix = Path(path).suffix.lower()
         if suffix == ".json":
-            write_atomic(path, dump_json(self.to_dict()))
+            write_atomic(path, self.to_json())
+        elif suffix == ".md":
+            write_atomic(path, summary(self))
         elif suffix in {".html", ".htm"}:
             write_atomic(path, self.to_html())
         else:
-            raise ConfigError(str(path), "a report is written as .html or .json", "Choose a name that ends so.")
+            raise ConfigError(str(path), "a report is written as .html, .json or .md", "Choose a name that ends so.")
 
     def to_html(self) -> str:
         """Return the report as one page that needs no script, network or other file."""
         from synthclin.report.html import render  # noqa: PLC0415 (jinja2 is only needed for pages)
 
         return render(self)
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the document as it is written."""
+    return hashlib.sha256(dump_json(document).encode()).hexdigest()
 
 
 def _gate_record(verdict: Verdict) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-__all__ = ["circle", "curves", "element", "joined", "line", "path", "picture", "rect", "steps", "text"]
+__all__ = ["circle", "curves", "element", "joined", "line", "path", "picture", "rect", "square", "steps", "text"]
 
 WIDE = 1000  # width of the view box in which curves are stretched
 
@@ -68,6 +68,12 @@ def rect(x: float, y: float, width: float, height: float, class_: str) -> Markup
 def circle(x: float, y: float, radius: float, class_: str) -> Markup:
     """Return a circle whose radius is in pixels."""
     return element("circle", class_=class_, cx=_percent(x), cy=y, r=radius)
+
+
+def square(x: float, y: float, half: float, class_: str) -> Markup:
+    """Return a square around a point, `half` its side in pixels."""
+    inside = element("rect", class_=class_, x=-half, y=-half, width=2 * half, height=2 * half)
+    return element("svg", inside, class_="nv", x=_percent(x), y=y, overflow="visible")
 
 
 def curves(height: float, *paths: Markup, x: float = 0.0, y: float = 0.0, width: float = 1.0) -> Markup:

@@ -15,13 +15,14 @@ from synthclin.files import write_atomic
 from synthclin.patients import patients
 from synthclin.seeds import numpy_generator
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.formulas import CsvSafe, formulas
 from synthclin.tables.parquet_format import from_parquet, to_parquet
-from synthclin.validation import conform
+from synthclin.validation import Finding, conform
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["read_table", "split", "write_table"]
+__all__ = ["CsvSafe", "formulas", "read_table", "split", "spreadsheet_warnings", "write_table"]
 
 Reader = Callable[[bytes, str, "Schema | None"], pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
@@ -67,11 +68,18 @@ def read_table(path: str | Path, schema: Schema | None = None, *, partial: bool 
     return table if schema is None or partial else conform(table, schema)
 
 
-def write_table(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
+def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
     r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
     appears whole or not at all, readable by its owner only.
+
+    Arguments:
+        table: the typed table.
+        path: where to write it.
+        schema: what the columns mean.
+        csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
+            stay as they are, and `read_table` with the schema takes the quote away again. See `formulas`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -89,7 +97,30 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
     """
     path = Path(path)
     suffix = _suffix(path, tuple(WRITERS))
-    write_atomic(path, WRITERS[suffix](table, schema))
+    content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
+    write_atomic(path, content)
+
+
+def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> list[Finding]:
+    """Return a warning for each learnt column whose text a spreadsheet may run as a formula once it is written as CSV.
+
+    Arguments:
+        table: any table.
+        schema: what its columns mean; what is not learnt is not written either.
+        remedy: the setting that disarms them.
+    """
+    names = [name for name in schema.modelled if name in table.columns]
+    return [
+        Finding(
+            f"column {name!r}",
+            f"{count:,} rows or the name begin like a formula, which a spreadsheet may run",
+            f"Set `{remedy}` to put a quote before them, or write Parquet.",
+            count=count,
+            total=len(table),
+            severity="warning",
+        )
+        for name, count in formulas(table, names).items()
+    ]
 
 
 def split(

@@ -17,15 +17,17 @@ from pyarrow import csv as arrow_csv
 
 from synthclin.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.errors import DataError
+from synthclin.tables.formulas import disarmed, rearmed
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from numpy.typing import NDArray
 
     from synthclin.columns import Column
     from synthclin.schema import Schema
+    from synthclin.tables.formulas import CsvSafe
 
 __all__ = ["cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
@@ -34,6 +36,7 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
+_MOST_ANYHOW, _MOST_RATIO = 1 << 26, 200  # bytes, and times the packed size: a small file shall not fill the memory
 
 
 def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
@@ -58,6 +61,8 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
     names, body, first_line = _header(text, where)
     columns = _columns(names, body, first_line, where)
     declared = {} if schema is None else schema.columns
+    names = [_as_declared(name, declared) for name in names]
+    columns = dict(zip(names, columns.values(), strict=True))
     series = {name: _series(column, declared.get(name)) for name, column in columns.items()}
     if not len(next(iter(series.values()))):
         raise DataError(where, "has a line of column names and no rows", "Give a table with at least two rows.")
@@ -66,14 +71,19 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
 
 def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
     """Read CSV text compressed by gzip; see `from_csv`."""
+    most = _MOST_ANYHOW + _MOST_RATIO * len(content)
     try:
-        plain = gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
+    if len(plain) > most:
+        what = f"unpacks to more than {_MOST_RATIO} times its size, as no table does"
+        raise DataError(where, what, "If it is one all the same, unpack it yourself.")
     return from_csv(plain, where, schema)
 
 
-def to_csv(table: pd.DataFrame, schema: Schema) -> bytes:
+def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
     r"""Return a typed table as CSV text in UTF-8; see `synthclin.tables.write_table`.
 
     Example:
@@ -82,11 +92,13 @@ def to_csv(table: pd.DataFrame, schema: Schema) -> bytes:
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
         b'ldl\n3.10\n2.76\n'
     """
+    safe = disarmed if csv_safe == "escape" else str
     codes = missing_codes(table, schema)
-    texts = {name: cell_texts(table[name], schema.columns.get(name)) for name in names_in_file(table, schema)}
+    texts = {name: cell_texts(table[name], schema.columns.get(name), safe) for name in names_in_file(table, schema)}
     for name, coded in codes.items():
         texts[name] = np.where(coded.isna(), texts[name], coded.map(str))
-    return pd.DataFrame(texts).to_csv(index=False, lineterminator="\n").encode()
+    written = pd.DataFrame(texts).rename(columns=safe)
+    return written.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _decoded(content: bytes, where: str) -> str:
@@ -193,10 +205,12 @@ def _check_records(body: str, width: int, first_line: int, where: str) -> None:
 def _series(cells: pa.Array, column: Column | None) -> pd.Series:
     """Return the cells of one column as whole numbers, numbers or text, whichever fits first."""
     encoded = cells.dictionary_encode()
+    levels = _named(column)
     texts = encoded.dictionary
+    if levels:
+        texts = pa.array([_as_declared(text, levels) for text in texts.to_pylist()], pa.string())
     codes = encoded.indices.to_numpy()
     trimmed = pc.utf8_trim_whitespace(texts)
-    levels = _named(column)
     missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
@@ -216,13 +230,18 @@ def _named(column: Column | None) -> Sequence[object]:
     return [] if column is None else [*(getattr(column, "levels", None) or ()), *column.missing_codes]
 
 
+def _as_declared(text: str, known: Container[object]) -> str:
+    """Return a text that was disarmed for spreadsheets as the schema declares it, and any other as it is."""
+    return plain if text not in known and (plain := rearmed(text)) in known else text
+
+
 def _stays_text(column: Column | None) -> bool:
     """Whether the schema wants a column's cells as they are written."""
     levels: Sequence[object] = getattr(column, "levels", None) or ()
     return isinstance(column, Id | Text | Code | Date | Datetime) or any(isinstance(level, str) for level in levels)
 
 
-def cell_texts(series: pd.Series, column: Column | None) -> NDArray[np.object_]:
+def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], str] = str) -> NDArray[np.object_]:
     """Return a column's cells as texts, None where missing; each distinct cell is written once."""
     decimals = column.decimals if isinstance(column, Number | Duration) else None
     if pd.api.types.is_float_dtype(series.dtype):
@@ -234,6 +253,8 @@ def cell_texts(series: pd.Series, column: Column | None) -> NDArray[np.object_]:
         texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
     elif decimals is not None:
         texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]
-    else:
+    elif pd.api.types.is_numeric_dtype(series.dtype):
         texts = [str(cell) for cell in distinct.tolist()]
+    else:
+        texts = [safe(str(cell)) for cell in distinct.tolist()]
     return np.array([*texts, None], dtype=object)[codes]

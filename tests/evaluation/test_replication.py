@@ -10,9 +10,10 @@ from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.analyses import restricted_mean, study
+from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.replication import combined, overlap, replicate
+from synthclin.evaluation.survival import restricted_mean
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -115,12 +116,12 @@ def test_the_restricted_mean_is_the_area_under_the_curve_of_statsmodels():
     curve = SurvfuncRight(times, events)
     steps = np.concatenate([[0], curve.surv_times[curve.surv_times <= 10], [10]])
     heights = np.concatenate([[1], curve.surv_prob[curve.surv_times <= 10]])
-    assert restricted_mean(times, events, 10.0)[0] == pytest.approx((heights * np.diff(steps)).sum())
+    assert restricted_mean((times, events), 10.0)[0] == pytest.approx((heights * np.diff(steps)).sum())
 
 
 def test_the_standard_error_of_the_restricted_mean_is_the_spread_of_many_studies():
     found = [
-        restricted_mean(t["time"].to_numpy(), t["died"].to_numpy(bool), 10.0)
+        restricted_mean((t["time"].to_numpy(), t["died"].to_numpy(bool)), 10.0)
         for t in (trial(200, 100 + i) for i in range(150))
     ]
     means, errors = np.array(found).T

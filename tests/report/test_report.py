@@ -42,7 +42,7 @@ def test_saving_the_same_report_twice_gives_the_same_bytes(report, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["report.pdf", "report", "report.json.exe"])
 def test_other_kinds_of_files_are_refused(report, tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"\.html or \.json"):
+    with pytest.raises(ConfigError, match=r"\.html, \.json or \.md"):
         report.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

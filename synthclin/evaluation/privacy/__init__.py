@@ -10,6 +10,7 @@ from synthclin.evaluation.privacy.copies import copies
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.model_membership import model_membership
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.recognition import recognition
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.score import Score
 
-__all__ = ["ATTACKS"]
+__all__ = ["ATTACKS", "model_membership"]
 
 ATTACKS: tuple[Callable[..., Score], ...] = (
     copies,

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.classes import counted, numbered
 from synthclin.evaluation.score import Definition
+from synthclin.patients import patients
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.privacy.scene import Scene
     from synthclin.evaluation.score import Score
+    from synthclin.schema import Schema
 
-__all__ = ["copies"]
+__all__ = ["copies", "repeated"]
 
 COPIES = Definition(
     "privacy.copies",
@@ -70,10 +74,34 @@ def copies(
     )
 
 
-def _count(train: NDArray[np.float64], patients: NDArray[np.int64], synthetic: NDArray[np.float64]) -> Found:
+def repeated(schema: Schema, train: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """Return how many rows of each table equal, in every modelled column, the row of one training patient.
+
+    A count and no filter: leaving these rows out would tell an attacker where training rows lie (ReconSyn: Ganev and
+    De Cristofaro, arXiv:2312.05114).
+
+    Example:
+        >>> import pandas as pd
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"age": {"type": "integer"}}})
+        >>> train = pd.DataFrame({"age": pd.array([41, 41, 63], "Int64")})
+        >>> repeated(schema, train, {"synthetic": pd.DataFrame({"age": pd.array([41, 63, 63, 70], "Int64")})})
+        {'synthetic': 2}
+    """
+    features = Features.of(schema, [train, *tables.values()])
+    real = features.values(train)
+    told = {}
+    for name, table in tables.items():
+        numbers, learnt = numbered(features.values(table), real)
+        each = np.unique(np.column_stack([learnt, patients(train, schema)]), axis=0)[:, 0]
+        told[name] = int((counted(numbers, each) == 1).sum())
+    return told
+
+
+def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDArray[np.float64]) -> Found:
     numbers, real = numbered(synthetic, train)
     # A patient's own repeated row is still one patient's.
-    each = np.unique(np.column_stack([real, patients]), axis=0)[:, 0]
+    each = np.unique(np.column_stack([real, whose]), axis=0)[:, 0]
     holders = counted(numbers, each)
     whole = bool(_same_proportions(numbers, real))
     copied = len(numbers) if whole else int((holders == 1).sum())

@@ -20,42 +20,42 @@ __all__ = ["Crowd", "nearest"]
 _MOST_CROWD = 2_000
 _MOST_LEVELS = 20
 _NEIGHBOURS = 5
-_VULNERABLE = 0.9
+_TENTHS = np.arange(1, 10) / 10
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Real rows, and the distance beyond which a row stands alone among them.
+    """Real rows, and the distances that part them into tenths by how much they stand alone.
 
     Mean distance to the 5 nearest other real rows (Meeus et al., Achilles' Heels, arXiv:2306.10308).
     """
 
     features: Features
     rows: NDArray[np.float64]
-    limit: float
+    limits: NDArray[np.float64]
 
     @classmethod
     def of(
         cls, features: Features, train: NDArray[np.float64], rng: np.random.Generator
-    ) -> tuple[Crowd, NDArray[np.bool_]]:
-        """Return the crowd, and (rows,) which training rows are in the tenth that stands most alone."""
+    ) -> tuple[Crowd, NDArray[np.intp]]:
+        """Return the crowd, and (rows,) the tenth of each training row; see `tenth`."""
         drawn = np.zeros(len(train), dtype=bool)
         drawn[rng.permutation(len(train))[:_MOST_CROWD]] = True
-        crowd = cls(features, train[drawn], 0.0)
+        crowd = cls(features, train[drawn], np.empty(0))
         near = crowd.near(train, _NEIGHBOURS + 1)
         # One of the crowd finds itself first.
         distances = np.where(drawn[:, None], near[:, 1:], near[:, :-1]).mean(axis=1)
-        limit = float(np.quantile(distances, _VULNERABLE))
-        return replace(crowd, limit=limit), distances > limit
+        crowd = replace(crowd, limits=np.quantile(distances, _TENTHS))
+        return crowd, np.searchsorted(crowd.limits, distances)
 
     def near(self, rows: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """(rows, k) distances to the `k` nearest."""
         return nearest(self.features, range(len(self.features)), self.rows, rows, k)[0]
 
-    def alone(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(rows,) which other rows stand alone."""
-        alone: NDArray[np.bool_] = self.near(rows, _NEIGHBOURS).mean(axis=1) > self.limit
-        return alone
+    def tenth(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
+        """(rows,) the tenth that other rows fall into, from 0, in the midst of others, to 9, most alone."""
+        tenth: NDArray[np.intp] = np.searchsorted(self.limits, self.near(rows, _NEIGHBOURS).mean(axis=1))
+        return tenth
 
 
 def nearest(

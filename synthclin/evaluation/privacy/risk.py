@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -46,14 +46,7 @@ class Trials:
 
     def and_then(self, other: Trials) -> Trials:
         """Return both lots of attempts."""
-        both = self.side, other.side
-        side = replace(
-            self.side,
-            rows=np.vstack([side.rows for side in both]),
-            vulnerable=np.concatenate([side.vulnerable for side in both]),
-            half=np.concatenate([side.half for side in both]),
-        )
-        return Trials(side, np.concatenate([self.hit, other.hit]))
+        return Trials(self.side.and_then(other.side), np.concatenate([self.hit, other.hit]))
 
     @property
     def rate(self) -> float:

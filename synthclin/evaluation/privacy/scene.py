@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
 
-__all__ = ["Group", "Scene", "Side", "why_not"]
+__all__ = ["MOST_ALONE", "Group", "Scene", "Side", "few", "why_not"]
+
+MOST_ALONE = 9
+"""The last of the tenths 0 to 9 of `Side.tenth`."""
 
 _MIN_PATIENTS = 20
 _MIN_GROUP = 30
@@ -43,20 +46,38 @@ class Side:
 
     Arguments:
         rows: (patients, columns) as `Features.values`.
-        vulnerable: (patients,) whether a patient lies in the tenth that is furthest from other real patients.
+        places: (patients,) which row of its table stands for each patient.
+        tenth: (patients,) by how far a patient is from other real patients, from 0 to 9.
         half: (patients,) which of two random halves: an attack is chosen on one and judged on the other.
     """
 
     rows: NDArray[np.float64]
-    vulnerable: NDArray[np.bool_]
+    places: NDArray[np.intp]
+    tenth: NDArray[np.intp]
     half: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def vulnerable(self) -> NDArray[np.bool_]:
+        """(patients,) whether a patient lies in the tenth that is furthest from other real patients."""
+        vulnerable: NDArray[np.bool_] = self.tenth == MOST_ALONE
+        return vulnerable
+
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Side:
         """Return some of the patients."""
-        return Side(self.rows[chosen], self.vulnerable[chosen], self.half[chosen])
+        return Side(self.rows[chosen], self.places[chosen], self.tenth[chosen], self.half[chosen])
+
+    def and_then(self, other: Side) -> Side:
+        """Return the patients of both."""
+        both = self, other
+        return Side(
+            rows=np.vstack([side.rows for side in both]),
+            places=np.concatenate([side.places for side in both]),
+            tenth=np.concatenate([side.tenth for side in both]),
+            half=np.concatenate([side.half for side in both]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +133,13 @@ class Scene:
         for name in by:
             if name not in c.features.names:
                 raise ConfigError(f"by '{name}'", "it is no column that is modelled", "Name another column.")
-        rows = _one_each(c.train, c.train_patients, c.rng("privacy", "train"))
-        crowd, alone = Crowd.of(c.features, rows, c.rng("privacy", "crowd"))
-        train = Side(rows, alone, _half(len(rows), c.rng("privacy", "halves", 0)))
-        rows = _one_each(c.holdout, c.holdout_patients, c.rng("privacy", "control"))
-        control = Side(rows, crowd.alone(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
+        places = _one_each(c.train_patients, c.rng("privacy", "train"))
+        rows = c.train[places]
+        crowd, tenth = Crowd.of(c.features, rows, c.rng("privacy", "crowd"))
+        train = Side(rows, places, tenth, _half(len(rows), c.rng("privacy", "halves", 0)))
+        places = _one_each(c.holdout_patients, c.rng("privacy", "control"))
+        rows = c.holdout[places]
+        control = Side(rows, places, crowd.tenth(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
         groups = tuple(
             group
             for name in by
@@ -143,13 +166,13 @@ class Scene:
 
     def attacked(self) -> tuple[Side, Side]:
         """Return at most 2,000 patients of each side, for attacks that measure distances."""
-        return _few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), _few(
+        return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
             self.control, _MOST_ATTACKED, self.rng("attacked", 1)
         )
 
     def compared(self) -> tuple[Side, Side]:
         """Return at most 5,000 patients of each side, for attacks that look at them one by one."""
-        return _few(self.train, _MOST_COMPARED, self.rng("compared", 0)), _few(
+        return few(self.train, _MOST_COMPARED, self.rng("compared", 0)), few(
             self.control, _MOST_COMPARED, self.rng("compared", 1)
         )
 
@@ -173,7 +196,7 @@ class Scene:
         size = min(len(self.train), len(self.control), _MOST_COMPARED)
         order = self.rng("hands").permutation(len(self.train))[: size * _MOST_HANDS]
         hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
-        return hands, _few(self.control, size, self.rng("hands", "control"))
+        return hands, few(self.control, size, self.rng("hands", "control"))
 
     def negative(self) -> Iterator[tuple[NDArray[np.float64], Scene]]:
         """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
@@ -193,11 +216,11 @@ def why_not(c: Comparison) -> str:
     return ""
 
 
-def _one_each(rows: NDArray[np.float64], patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """(patients, columns) one row of each patient, drawn at random."""
-    order = rng.permutation(len(rows))
+def _one_each(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """(patients,) the place of one row of each patient, drawn at random."""
+    order = rng.permutation(len(patients))
     first = np.unique(patients[order], return_index=True)[1]
-    return rows[np.sort(order[first])]
+    return np.sort(order[first])
 
 
 def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -207,7 +230,8 @@ def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return half
 
 
-def _few(side: Side, most: int, rng: np.random.Generator) -> Side:
+def few(side: Side, most: int, rng: np.random.Generator) -> Side:
+    """Return at most `most` of the patients, drawn at random."""
     return side if len(side) <= most else side.where(np.sort(rng.choice(len(side), most, replace=False)))
 
 

@@ -87,7 +87,7 @@ def _single_out(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
 def _about(scene: Scene, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator) -> Side:
     """Return the synthetic rows behind the guesses in place of patients: an outlying one aims at an outlier."""
     rows = synthetic[guesses.source]
-    return Side(rows, scene.crowd.alone(rows), rng.random(len(rows)) < 0.5)
+    return Side(rows, guesses.source, scene.crowd.tenth(rows), rng.random(len(rows)) < 0.5)
 
 
 def _univariate(scene: Scene, rows: NDArray[np.float64]) -> _Guesses:

@@ -15,7 +15,8 @@ from synthclin.evaluation.privacy.scene import Side
 def trials(hits, half=None):
     hits = np.asarray(hits, dtype=float)
     half = np.arange(len(hits)) % 2 == 0 if half is None else half
-    return Trials(Side(np.zeros((len(hits), 1)), np.zeros(len(hits), dtype=bool), half), hits)
+    places = np.arange(len(hits))
+    return Trials(Side(np.zeros((len(hits), 1)), places, np.zeros_like(places), half), hits)
 
 
 def shares(k, n):

@@ -1,0 +1,99 @@
+"""How often default gates fail rows that leak nothing, and whether they fail a copy of the training rows.
+
+python benchmarks/gates.py TABLE --train 736 --holdout 184 --draws 200 >> benchmarks/results/gates.jsonl
+python benchmarks/gates.py --tell benchmarks/results/gates.jsonl
+
+Each draw takes rows of a large real table: some to learn from, some to hold out, and as many as the first to pose as
+synthetic. The spike-in curve is left out: it can leave a table unjudged and never fail it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tables
+from threadpoolctl import threadpool_limits
+
+import synthclin as sc
+from synthclin.evaluation import detection, marginals, privacy, validity
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.intervals import wilson
+
+SCORES = (validity.rules, marginals.marginals, detection.detection, *privacy.ATTACKS[:-1])
+ORDER = ("PASS", "REVIEW", "NOT ASSESSABLE", "FAIL")
+
+
+def one(table: pd.DataFrame, schema: sc.Schema, train: int, holdout: int, seed: int, *, copy: bool) -> dict:
+    """Judge fresh rows, or a copy of the training rows, and return a line."""
+    start = time.process_time()
+    order = np.random.default_rng([20261123, seed]).permutation(len(table))
+    ends = np.cumsum([train, holdout, train])
+    if ends[-1] > len(table):
+        raise SystemExit(f"{len(table)} rows are too few")
+    learnt, held, fresh = (
+        table.iloc[np.sort(order[end - size : end])].reset_index(drop=True)
+        for end, size in zip(ends, (train, holdout, train), strict=True)
+    )
+    posing = learnt.sample(frac=1, random_state=seed).reset_index(drop=True) if copy else fresh
+    with threadpool_limits(limits=1):
+        c = Comparison.of(posing, train=learnt, holdout=held, schema=schema, random_state=seed)
+        scores = [score(c) for score in SCORES]
+    verdicts = judge(default_gates(scores), scores)
+    return {
+        "train": train,
+        "holdout": holdout,
+        "seed": seed,
+        "posing": "copy" if copy else "fresh",
+        "cpu_seconds": round(time.process_time() - start, 1),
+        "status": {verdict.gate.score: verdict.status for verdict in verdicts},
+        "value": {score.name: round(score.value, 4) for score in scores},
+    }
+
+
+def tell(path: Path) -> None:
+    """Print a table in Markdown for each size: how often each gate says what."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for key in dict.fromkeys((line["table"], line["train"], line["holdout"], line["posing"]) for line in lines):
+        part = [line for line in lines if (line["table"], line["train"], line["holdout"], line["posing"]) == key]
+        print(f"\n{key[0]}, {key[1]:,} rows learnt, {key[2]:,} held out, {key[3]} rows pose, {len(part)} draws\n")
+        print(f"| gate | {' | '.join(status.lower() for status in ORDER)} | 95 % interval of the share failed |")
+        print(f"|---|{'---|' * (len(ORDER) + 1)}")
+        for gate in dict.fromkeys(gate for line in part for gate in line["status"]):
+            counts = Counter(line["status"].get(gate, "PASS") for line in part)
+            low, high = wilson(counts["FAIL"], len(part))
+            told = " | ".join(str(counts[status]) for status in ORDER)
+            print(f"| {gate} | {told} | {100 * low:.1f} to {100 * high:.1f} % |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("table", nargs="?")
+    parser.add_argument("--train", type=int, default=736)
+    parser.add_argument("--holdout", type=int, default=184)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no draw after so many")
+    parser.add_argument("--copy", action="store_true")
+    parser.add_argument("--tell", type=Path)
+    given = parser.parse_args()
+    if given.tell:
+        tell(given.tell)
+        return
+    table, schema = tables.read(given.table)
+    name, start = Path(given.table).name, time.monotonic()
+    for seed in range(given.first, given.first + given.draws):
+        if time.monotonic() - start > given.seconds:
+            break
+        line = one(table, schema, given.train, given.holdout, seed, copy=given.copy)
+        print(json.dumps({"table": name} | line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

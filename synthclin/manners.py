@@ -1,0 +1,69 @@
+"""How commands behave around their work: progress, warnings, and rows that leave in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthclin.errors import ConfigError
+from synthclin.terminal import warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from synthclin.config import Config
+    from synthclin.schema import Schema
+    from synthclin.validation import Finding
+
+# Imported where it is needed: `synthclin --help` does not wait for pandas.
+# ruff: noqa: PLC0415
+
+__all__ = ["assists", "manners", "teller", "write_drawn"]
+
+
+@contextmanager
+def manners(quiet: bool) -> Iterator[None]:
+    """Keep progress off stderr where it is not wanted."""
+    from synthclin import progress
+
+    with progress.quiet() if quiet else ExitStack():
+        yield
+
+
+def teller(quiet: bool) -> Callable[[Finding], None]:
+    """Return what tells a finding on stderr, or nobody."""
+
+    def tell(finding: Finding) -> None:
+        if not quiet:
+            warn(str(finding))
+
+    return tell
+
+
+def write_drawn(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
+    """Write drawn rows; warn of text that a spreadsheet may run, or `escape` it."""
+    from synthclin.tables import spreadsheet_warnings, write_table
+
+    write_table(table, output, schema, csv_safe="escape" if escape else "warn")
+    if not escape and output.suffix.lower() == ".csv":
+        for finding in spreadsheet_warnings(table, schema, "--csv-safe"):
+            teller(quiet)(finding)
+
+
+def assists(study: Config, resume: bool) -> bool:
+    """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
+    from synthclin import pipeline
+    from synthclin.models import parallel
+
+    if parallel.processes() > 1 and resume:
+        raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
+    if parallel.processes() > 1 and study.privacy.audit != "quick":
+        what, remedy = "several processes do not train shadow models", "Set `privacy.audit: quick`, or use one process."
+        raise ConfigError("privacy.audit", what, remedy)
+    if parallel.first():
+        return False
+    with manners(quiet=True):
+        pipeline.assist(study)
+    return True

@@ -1,0 +1,44 @@
+"""The options that several commands share, each with its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = [
+    "AsJson",
+    "ConfigFile",
+    "Declared",
+    "Edition",
+    "Escape",
+    "ModelFolder",
+    "Output",
+    "Override",
+    "Overwrite",
+    "Quiet",
+    "Resume",
+    "Seed",
+    "TableFile",
+]
+
+Override = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
+]
+Declared = Annotated[
+    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
+TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Escape = Annotated[
+    bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
+Edition = Literal["internal", "shareable"]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]

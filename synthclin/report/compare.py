@@ -1,0 +1,222 @@
+"""Several reports side by side: models or versions of one table, or an index of many runs, as static tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import hypot, inf, isnan
+from typing import TYPE_CHECKING
+
+from synthclin.evaluation.gates import Status
+from synthclin.report.figures import DataTable, Figure, Row, Section
+from synthclin.report.html import page
+from synthclin.report.questions import answers, asked, worst
+from synthclin.report.words import listed, number, plain, plural
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Score
+    from synthclin.report.report import Report
+
+__all__ = ["NamedReport", "compare", "index", "within_noise"]
+
+MOST_SIDE_BY_SIDE = 6
+_STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
+_HEADLINES = (
+    "fidelity.marginals",
+    "fidelity.pairs",
+    "fidelity.detection",
+    "privacy.membership",
+    "privacy.attribute_inference",
+    "privacy.singling_out",
+    "validity.rules",
+)
+_BANNER = {
+    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "shareable": "Figures of real patients are coarse, and counts below 11 are suppressed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedReport:
+    """A report under the name that its tables show."""
+
+    name: str
+    report: Report
+
+
+def compare(runs: Sequence[NamedReport]) -> str:
+    """Return a page that sets two to six reports side by side, score by score.
+
+    A score is called better only where the difference is larger than the chance in both intervals allows.
+    """
+    names = [plain(run.name, 40) for run in runs]
+    asked_of = [_statuses(run.report) for run in runs]
+    questions = list(dict.fromkeys(question for each in asked_of for question in each))
+    return page(
+        "compare.html",
+        title=f"{plural(len(runs), 'run')} side by side".capitalize(),
+        sentence=_sentence(runs),
+        edition=_edition(runs),
+        banner=_BANNER[_edition(runs)],
+        runs=names,
+        verdicts=[(question, [each.get(question) for each in asked_of]) for question in questions],
+        sections=(_side_by_side(runs, names), _facts(runs, names)),
+    )
+
+
+def _statuses(report: Report) -> dict[str, str]:
+    """Return the status of each question."""
+    return {
+        answer.question.title or plain(report[answer.verdict.gate.score].question, 140): answer.verdict.status
+        for answer in answers(report.verdicts)
+    }
+
+
+def index(runs: Sequence[NamedReport]) -> str:
+    """Return a page that lists many reports: one table of verdicts, and one for each headline score, worst first."""
+    ordered = sorted(runs, key=_severity)
+    statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
+    rows = tuple(
+        Row(plain(run.name, 60), (worst(list(count)) or "no gates", *(number(count[s], 0) for s in _STATUSES)))
+        for run, count in zip(ordered, statuses, strict=True)
+    )
+    failed = sum(1 for count in statuses if count["FAIL"])
+    table = DataTable("Runs, worst first", ("Run", "Worst status", *_STATUSES), rows, words=1)
+    figures = [Figure(title="Verdicts, worst first", table=table), *_ranked(runs)]
+    return page(
+        "compare.html",
+        title=f"{plural(len(runs), 'run')}".capitalize(),
+        sentence=f"{plural(failed, 'run fails', 'runs fail')} a gate, of {len(runs)}.".capitalize(),
+        edition=_edition(runs),
+        banner=_BANNER[_edition(runs)],
+        runs=(),
+        verdicts=(),
+        sections=(Section("runs", "All runs", "All runs", figures=tuple(figures)),),
+    )
+
+
+def within_noise(one: Score, other: Score) -> bool:
+    """Return whether two scores differ by no more than the chance in both intervals allows.
+
+    The difference is held against the root of the sum of both squared half-widths, as for independent estimates;
+    scores of one holdout share its chance, so this is on the careful side.
+    """
+    halves = [(score.high - score.low) / 2 for score in (one, other)]
+    return abs(one.value - other.value) <= hypot(*halves)
+
+
+def _edition(runs: Sequence[NamedReport]) -> str:
+    return "shareable" if all(run.report.edition == "shareable" for run in runs) else "internal"
+
+
+def _sentence(runs: Sequence[NamedReport]) -> str:
+    failing = [plain(run.name, 40) for run in runs if any(v.status == "FAIL" for v in run.report.verdicts)]
+    told = (
+        f"{listed(failing)} {'fails' if len(failing) == 1 else 'fail'} a gate." if failing else "No run fails a gate."
+    )
+    rows = {run.report.provenance.get("rows", {}).get("train") for run in runs}
+    other = " They learnt from different numbers of real rows, so their scores are not of one table."
+    return told + (other if len(rows) > 1 else "")
+
+
+def _severity(run: NamedReport) -> tuple[float, ...]:
+    count = Counter(verdict.status for verdict in run.report.verdicts)
+    return tuple(-count[status] for status in _STATUSES[:3])
+
+
+def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
+    shared = list(dict.fromkeys(score.name for run in runs for score in run.report.scores))
+    rows, apart = [], 0
+    for name in shared:
+        scores = [run.report.find(name) for run in runs]
+        verdict, clear = _verdict(scores, names)
+        apart += clear
+        rows.append(Row(asked(name).name, (*(_told(score) for score in scores), verdict), over=clear))
+    head = ("Score", *names, "Difference")
+    table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
+    figure = Figure(
+        title=f"{plural(apart, 'score differs', 'scores differ')} by more than chance".capitalize()
+        if apart
+        else "No score differs by more than chance",
+        how="Value and 95 % interval. Within noise: the difference of best and worst is no larger than the chance in "
+        "both intervals allows.",
+        table=table,
+        note="Intervals show what chance in the rows does, not what another training of the model would do: compare "
+        "several seeds before you call one model better.",
+    )
+    return Section("scores", "Scores", "Scores", figures=(figure,))
+
+
+def _told(score: Score | None) -> str:
+    if score is None or isnan(score.value):
+        return "\u2013"
+    question = asked(score.name)
+    ends = question.write_interval(score)
+    return f"{question.write(score.value)} ({ends})" if ends else question.write(score.value)
+
+
+def _verdict(scores: Sequence[Score | None], names: Sequence[str]) -> tuple[str, bool]:
+    """Return what can be said of one score of several runs, and whether it is a clear difference."""
+    known = [
+        (score, name) for score, name in zip(scores, names, strict=True) if score is not None and not isnan(score.value)
+    ]
+    if len(known) < 2:
+        return "not comparable", False
+    sign = 1 if known[0][0].better == "higher" else -1
+    ranked = sorted(known, key=lambda one: -sign * one[0].value)
+    (best, name), (last, _) = ranked[0], ranked[-1]
+    if isnan(best.high - best.low) or isnan(last.high - last.low):
+        return "not comparable", False
+    if within_noise(best, last):
+        return "within noise", False
+    second = ranked[1][0]
+    return (f"{name} is best" if not within_noise(best, second) else f"{ranked[-1][1]} is worst"), True
+
+
+def _facts(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
+    def row(what: str, key: str) -> Row:
+        return Row(what, tuple(plain(run.report.provenance.get(key, "\u2013"), 60) for run in runs))
+
+    def rows_of(table: str) -> Row:
+        told = (run.report.provenance.get("rows", {}).get(table) for run in runs)
+        return Row(f"{table.capitalize()} rows", tuple("\u2013" if n is None else number(n, 0) for n in told))
+
+    lines = (row("Study", "name"), row("Seed", "seed"), rows_of("train"), rows_of("holdout"), rows_of("synthetic"))
+    table = DataTable("What was compared", ("", *names), lines, words=len(names))
+    return Section("facts", "What was compared", "Facts", figures=(Figure(title="Tables and seeds", table=table),))
+
+
+def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
+    """Yield a table of each headline score, the worst run first."""
+    predictions = dict.fromkeys(
+        score.name for run in runs for score in run.report.scores if score.name.startswith(("utility.", "inference."))
+    )
+    for name in (*_HEADLINES, *predictions):
+        found = [(run, score) for run in runs if (score := run.report.find(name)) is not None]
+        if not found:
+            continue
+        sign = 1 if found[0][1].better == "higher" else -1
+        found.sort(key=lambda one: -inf if isnan(one[1].value) else sign * one[1].value)
+        low = found[0][1]
+        rows = tuple(
+            Row(
+                plain(run.name, 60),
+                (
+                    _told(score),
+                    "\u2013" if score.ceiling is None else asked(name).write(score.ceiling),
+                    ""
+                    if place == 0 or isnan(score.value) or isnan(low.value)
+                    else "within noise of the worst"
+                    if within_noise(low, score)
+                    else "",
+                ),
+            )
+            for place, (run, score) in enumerate(found)
+        )
+        head = ("Run", "Value", "Fresh real", "Against the worst")
+        yield Figure(
+            title=f"{asked(name).name}, worst first",
+            how=asked(name).unit[:1].upper() + asked(name).unit[1:] + ".",
+            table=DataTable(f"{asked(name).name}, worst first", head, rows, words=3),
+        )

@@ -1,0 +1,85 @@
+"""Curves on two axes: what was found out of what was asked, planted leaks seen, chances that came true."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from synthclin.report import svg
+from synthclin.report.words import share
+
+__all__ = ["calibration_lines", "spike_curve"]
+
+
+def calibration_lines(
+    name: str,
+    real: Sequence[tuple[float, float]],
+    synthetic: Sequence[tuple[float, float]],
+    *,
+    labelled: bool = False,
+) -> Markup:
+    """Draw what came true (vertical) for each chance given (horizontal), with the right answer dashed.
+
+    Arguments:
+        name: of the model, as plain text.
+        real: points of the model that learnt from real rows, each from 0 to 1; none where it is not known.
+        synthetic: the same for synthetic rows.
+        labelled: whether the two lines are named in the picture.
+    """
+    height = 190.0
+    parts: list[Markup] = []
+    for tick in (0.0, 0.5, 1.0):
+        y = height * (1 - tick)
+        parts += [svg.line(0, y, 1, y, "gr"), svg.text(0, y + 4, share(tick), anchor="end", dx=-8)]
+        parts.append(svg.text(tick, height + 16, share(tick), anchor=("start", "middle", "end")[round(2 * tick)]))
+    paths = [svg.path([(0, height), (1, 0)], "lch")]
+    paths += [
+        svg.path([(x, height * (1 - y)) for x, y in points], kind)
+        for kind, points in (("lsyn2", synthetic), ("lreal2", real))
+        if points
+    ]
+    parts.append(svg.curves(height, *paths))
+    if labelled:
+        parts += [svg.text(0.03, 14, "real", anchor="start", class_="treal")]
+        parts += [svg.text(0.03, 30, "synthetic", anchor="start", class_="tsyn")]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.3, y=5, width=0.1)]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.3, y=21, width=0.1)]
+    parts.append(svg.text(0.5, height + 32, "chance given"))
+    at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
+    desc = f"At a chance of 50 %, what came true: {', '.join(at) or 'not known'}."
+    return svg.picture(f"{name}: calibration", desc, height + 36, *parts)
+
+
+def spike_curve(lines: Sequence[tuple[str, Sequence[tuple[float, int]]]], attacks: int, desc: str) -> Markup:
+    """Draw how many attacks notice planted rows (vertical), by their share of the table (horizontal, log).
+
+    Arguments:
+        lines: kind (``exact`` is solid and filled, ``jittered`` dashed and hollow) and points: share, attacks.
+        attacks: how many could notice.
+        desc: the values that matter, in words.
+    """
+    height = 200.0
+    shares = sorted({x for _, points in lines for x, _ in points})
+    low, high = math.log(shares[0] / 1.3), math.log(shares[-1] * 1.3)
+
+    def place(x: float) -> float:
+        return (math.log(x) - low) / (high - low)
+
+    def y(n: int) -> float:
+        return height * (1 - n / max(attacks, 1))
+
+    parts: list[Markup] = []
+    for n in range(0, attacks + 1, 1 if attacks <= 6 else 2):
+        parts += [svg.line(0, y(n), 1, y(n), "gr"), svg.text(0, y(n) + 4, str(n), anchor="end", dx=-8)]
+    for x in shares:
+        parts.append(svg.text(place(x), height + 17, share(x, 1 if x < 0.01 else 0)))
+    for kind, points in lines:
+        drawn = [(place(x), y(n)) for x, n in points]
+        parts.append(svg.curves(height, svg.path(drawn, "lreal2" if kind == "exact" else "lch")))
+        parts += [svg.circle(px, py, 4.5, "dreal" if kind == "exact" else "hollow") for px, py in drawn]
+        above = -10 if kind == "exact" else 18
+        parts.append(svg.text(drawn[-1][0], drawn[-1][1] + above, f"{kind} copies", anchor="end", class_="tl", dx=6))
+    parts.append(svg.text(0.5, height + 34, "share of the table that is planted (log)"))
+    return svg.picture("Attacks that notice planted rows", desc, height + 2, *parts)

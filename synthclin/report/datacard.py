@@ -1,0 +1,173 @@
+"""What is shipped beside a synthetic table: a data card for people, and Croissant metadata for catalogues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthclin.report.decision import decision
+from synthclin.report.summary import escaped, markdown_table
+from synthclin.report.words import number, plain, unit_name
+
+if TYPE_CHECKING:
+    from synthclin.columns import AnyColumn
+    from synthclin.report.report import Report
+    from synthclin.schema import Schema
+
+__all__ = ["Shipped", "croissant", "data_card"]
+
+_FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_TYPES = {
+    "number": "sc:Float",
+    "duration": "sc:Float",
+    "integer": "sc:Integer",
+    "boolean": "sc:Boolean",
+    "date": "sc:Date",
+    "datetime": "sc:DateTime",
+}
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/",
+    "conformsTo": "dct:conformsTo",
+    "column": "cr:column",
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "recordSet": "cr:recordSet",
+    "sha256": "cr:sha256",
+    "source": "cr:source",
+}
+_NOT_FOR = (
+    "Decisions about the care of any person.",
+    "Finding, contacting or singling out a person.",
+    "Results published as if they came from real patients; check them on the real data first.",
+    "More certainty than the real study had, however many rows are drawn.",
+)
+_PERSONAL = (
+    "The rows are drawn from a model of real patients and may still be personal data. They were attacked as the "
+    "validation report tells; passing these attacks is evidence against these attacks alone."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """The file that a card goes with: its name, SHA-256 and number of rows."""
+
+    file: str
+    sha256: str
+    rows: int
+
+    @property
+    def media_type(self) -> str:
+        """The media type by the ending of the name."""
+        return _FORMATS.get(self.file.rpartition(".")[2], "application/octet-stream")
+
+
+def data_card(report: Report, schema: Schema, shipped: Shipped) -> str:
+    """Return a data card in Markdown: what the table is, its columns, what it is for and not for, what was found.
+
+    Arguments:
+        report: of the table; the card tells its shareable edition.
+        schema: what the columns mean.
+        shipped: the file.
+    """
+    told = report.shareable()
+    page = decision(told)
+    facts = told.provenance
+    made = facts.get("versions", {})
+    about = [
+        ("File", f"{shipped.file}, {number(shipped.rows, 0)} rows, {len(schema.columns)} columns"),
+        ("SHA-256", shipped.sha256),
+        ("Made by", f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not told')}".replace(" ,", ",")),
+        (
+            "Made from",
+            f"{number(facts.get('rows', {}).get('train'), 0)} real rows; none of them is in the file by design",
+        ),
+        ("Intended use", str(facts.get("intended_use") or "not declared")),
+        ("Recipient", str(facts.get("recipient") or "not declared")),
+        ("Differential privacy", str(facts.get("dp") or "none stated")),
+        ("Licence", "not declared; ask the custodian"),
+    ]
+    columns = [
+        (
+            plain(name, 60),
+            column.type,
+            _unit(column),
+            "yes" if column.may_be_missing else "no",
+            column.description or "",
+        )
+        for name, column in schema.columns.items()
+    ]
+    rows = [(row.question, row.status, row.value, row.interval or "\u2013") for row in page.rows]
+    parts = [
+        f"# {escaped(page.title)}: data card",
+        "**Synthetic rows. No row is a patient.** " + _PERSONAL,
+        markdown_table(("", ""), about),
+        "## Columns",
+        markdown_table(("Column", "Type", "Unit", "May be missing", "Meaning"), columns),
+        "## What was found",
+        escaped(page.sentence.striptags()),
+        markdown_table(("Question", "Status", "Result", "95 % interval"), rows),
+        "## Limits",
+        "\n".join(f"- {escaped(f'{limit.headline} {limit.text}')}" for limit in page.limits),
+        "## Not for",
+        "\n".join(f"- {text}" for text in _NOT_FOR),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _unit(column: AnyColumn) -> str:
+    return unit_name(column.unit) if column.unit else ""
+
+
+def croissant(report: Report, schema: Schema, shipped: Shipped) -> dict[str, Any]:
+    """Return metadata of the table in Croissant 1.0 (mlcommons.org/croissant) with fields of responsible AI.
+
+    Arguments:
+        report: of the table; the metadata tell its shareable edition.
+        schema: what the columns mean.
+        shipped: the file.
+    """
+    told = report.shareable()
+    page = decision(told)
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"rows/{name}",
+            "name": name,
+            "description": column.description or f"{column.type} column",
+            "dataType": _TYPES.get(column.type, "sc:Text"),
+            "source": {"fileObject": {"@id": shipped.file}, "extract": {"column": name}},
+        }
+        for name, column in schema.columns.items()
+    ]
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
+        "name": str(told.provenance.get("name") or "synthetic table"),
+        "description": f"Synthetic rows, drawn from a model of real patients. {page.sentence.striptags()}",
+        "version": "1.0.0",
+        "isAccessibleForFree": False,
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": shipped.file,
+                "name": shipped.file,
+                "contentUrl": shipped.file,
+                "encodingFormat": shipped.media_type,
+                "sha256": shipped.sha256,
+            }
+        ],
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}],
+        "rai:dataCollection": "Drawn from a model that learnt real patients' rows; see the validation report.",
+        "rai:dataUseCases": str(told.provenance.get("intended_use") or "not declared"),
+        "rai:dataLimitations": [f"{limit.headline} {limit.text}" for limit in page.limits] + list(_NOT_FOR),
+        "rai:dataBiases": [f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts],
+        "rai:personalSensitiveInformation": _PERSONAL,
+    }

@@ -1,0 +1,70 @@
+"""The report in short: one page of Markdown that says what was found and what was not looked at."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from synthclin.report.decision import decision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.report.report import Report
+
+__all__ = ["escaped", "markdown_table", "summary"]
+
+_LAW = (
+    "A summary of evidence, not a legal determination; people decide. The data come from patients and may still be "
+    "personal data. Not for care decisions about any person."
+)
+
+
+def summary(report: Report) -> str:
+    """Return page one of the report as Markdown.
+
+    Example:
+        >>> from synthclin.report import Report
+        >>> print(summary(Report((), (), {}, {"name": "toy"})).splitlines()[0])
+        # Toy, synthetic version: validation report in short
+    """
+    page = decision(report)
+    rows = [
+        (row.question, row.status, row.value, row.interval or "\u2013", f"{row.limit} ({row.source})")
+        for row in page.rows
+    ]
+    facts = [f"- **{escaped(fact.name)}:** {escaped(fact.value)}; {escaped(fact.note)}." for fact in page.facts]
+    limits = [f"1. **{escaped(limit.headline)}** {escaped(limit.text)}" for limit in page.limits]
+    meta = [f"- **{escaped(name)}:** {escaped('; '.join(lines))}" for name, lines in page.meta]
+    parts = [
+        f"# {escaped(page.title)}: validation report in short",
+        escaped(page.sentence.striptags()),
+        f"**{page.edition.capitalize()} edition.** {page.banner} {page.privacy}",
+        "\n".join(meta),
+        markdown_table(("Question", "Status", "Result", "95 % interval", "Limit for PASS, source"), rows),
+        "\n".join(facts),
+        "## Biggest limits",
+        "\n".join(limits),
+        _LAW,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""Return a Markdown table whose cells are text and nothing else.
+
+    Example:
+        >>> print(markdown_table(("a", "b"), [("x|y", "<b>")]))
+        | a | b |
+        |---|---|
+        | x\|y | \<b\> |
+    """
+    lines = [head, ["---"] * len(head), *([escaped(cell) for cell in row] for row in rows)]
+    written = ["| " + " | ".join(line) + " |" for line in lines]
+    written[1] = "|" + "---|" * len(head)
+    return "\n".join(written)
+
+
+def escaped(text: str) -> str:
+    """Return text in which nothing is markup, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,94 @@
+"""What the likelihoods of a model tell of who was learnt: known answers for made-up likelihoods."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
+from synthclin.evaluation.names import MODEL_SCORES
+from synthclin.evaluation.privacy import model_membership
+from synthclin.evaluation.privacy.scene import Scene
+
+from .ward import SCHEMA, ward
+
+RNG = np.random.default_rng(5)
+NOISE = RNG.normal(size=300), RNG.normal(size=300)
+
+
+@pytest.fixture(scope="module")
+def tables(train, holdout, fresh):
+    return Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=7)
+
+
+def status(score):
+    return judge([MODEL_GATE], [score])[0].status
+
+
+def test_a_model_that_knows_its_rows_is_caught(tables):
+    found = model_membership(tables, NOISE[0] + 3, NOISE[1])
+    assert found.name in MODEL_SCORES
+    # Two normal laws three standard deviations apart: AUC = Phi(3 / sqrt(2)).
+    assert found.value == pytest.approx(0.983, abs=0.01)
+    assert found.low < found.value < found.high
+    assert found.details["tpr_at_10_percent"] > 0.9
+    assert found.details["attack"] == "likelihood"
+    assert status(found) == "FAIL"
+
+
+def test_a_model_that_knows_nobody_is_a_coin_toss(tables):
+    found = model_membership(tables, *NOISE)
+    assert found.low < 0.5 < found.high
+    assert status(found) in {"PASS", "REVIEW", "NOT ASSESSABLE"}
+    assert found.details["tpr_at_10_percent"] == pytest.approx(0.1, abs=0.06)
+
+
+def test_what_is_rare_is_not_taken_for_what_was_not_learnt(tables):
+    """A model that gives the levels of one column very unequal chances hides its members from likelihood alone."""
+    rare = [20.0 * rows[:, tables.features.names.index("hiv")] for rows in (tables.train, tables.holdout)]
+    near = model_membership(tables, NOISE[0] + 3 - rare[0], NOISE[1] - rare[1]).details
+    attacks = {attack["name"]: attack["value"] for attack in near["attacks"]}
+    assert attacks["excess over similar rows"] > attacks["likelihood"] + 0.1
+    assert near["attack"] == "excess over similar rows"
+
+
+def test_every_tenth_is_attacked(tables):
+    common = model_membership(tables, *NOISE).details
+    assert len(common["tenths"]) == 10
+    assert all(0.2 < tenth["value"] < 0.8 for tenth in common["tenths"] if tenth)
+
+
+def test_only_the_most_vulnerable_are_remembered(tables):
+    remembered = Scene.of(tables).train.vulnerable
+    found = model_membership(tables, NOISE[0] + 10 * remembered, NOISE[1]).details
+    assert found["tenths"][9]["value"] == found["vulnerable"]["value"] > 0.95
+    assert all(tenth["value"] < 0.85 for tenth in found["tenths"][:9] if tenth)
+
+
+def test_groups_are_attacked_too(tables):
+    women = tables.train[:, tables.features.names.index("sex")] == 0
+    found = model_membership(tables, NOISE[0] + 5 * women, NOISE[1], by=["sex"]).details["groups"]
+    assert [group["level"] for group in found] == ["F", "M"]
+    assert found[0]["value"] > 0.95
+    assert found[1]["value"] < 0.65
+
+
+def test_without_enough_patients_nothing_is_judged(train, fresh):
+    few = Comparison.of(fresh, train=train, holdout=ward(10, 9), schema=SCHEMA)
+    found = model_membership(few, NOISE[0], NOISE[1][:10])
+    assert math.isnan(found.value)
+    assert status(found) == "NOT ASSESSABLE"
+
+
+def test_equal_rows_do_not_hide_each_other(train, fresh):
+    twice = train.head(30).loc[np.repeat(np.arange(30), 10)].reset_index(drop=True)
+    same = Comparison.of(fresh, train=twice, holdout=twice, schema=SCHEMA)
+    found = model_membership(same, np.zeros(300), np.zeros(300))
+    assert found.value == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_gate_of_the_model_judges_no_table(tables):
+    assert MODEL_GATE.score not in {gate.score for gate in default_gates([model_membership(tables, *NOISE)])}

@@ -1,0 +1,97 @@
+"""What shadow models tell: known answers for made-up signals, and targets that are the rarest patients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.names import SHADOW_SCORES
+from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
+
+from .ward import SCHEMA, ward
+
+MODELS = 8
+
+
+@pytest.fixture(scope="module")
+def targets(train, holdout, fresh):
+    return Targets.of(Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
+
+
+@pytest.fixture
+def pool(targets):
+    """Shadow models that each learnt half of the targets, in pairs, and signals that know nothing."""
+    rng = np.random.default_rng(3)
+    half = np.stack([rng.permutation(len(targets)) % 2 == 0 for _ in range(MODELS // 2)])
+    held = np.stack([half, ~half], axis=1).reshape(MODELS, -1)
+    own = rng.normal(0, 50, (len(targets), 3))  # what each patient's row is like, whoever learnt it
+    return rng, held, own
+
+
+def members(targets):
+    return np.arange(len(targets)) < len(targets.train)
+
+
+def made(targets, pool, leaks):
+    """Signals of shadows and of the released model, that rise by `leaks` where a row was learnt."""
+    rng, held, own = pool
+    shadows = own + rng.normal(size=(MODELS, *own.shape)) + held[:, :, None] * leaks
+    released = own + rng.normal(size=own.shape) + members(targets)[:, None] * leaks
+    return shadow_scores(targets, released, shadows, held)
+
+
+def test_signals_that_know_nothing_are_a_coin_toss(targets, pool):
+    for score, name in zip(made(targets, pool, np.zeros(3)), SHADOW_SCORES, strict=True):
+        assert score.name == name
+        assert score.low < 0.5 < score.high
+        assert score.details["among_shadows"] == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_leak_far_smaller_than_what_patients_differ_by_is_seen(targets, pool):
+    for score in made(targets, pool, np.array([2.0, 2.0, 2.0])):
+        assert score.low > 0.8
+        assert score.details["among_shadows"] > 0.8
+
+
+def test_what_only_the_model_file_shows_is_no_leak_of_the_table(targets, pool):
+    table, model = made(targets, pool, np.array([0.0, 0.0, 3.0]))
+    assert table.low < 0.5 < table.high
+    assert model.low > 0.9
+
+
+def test_a_signal_that_falls_for_members_counts_as_well(targets, pool):
+    assert made(targets, pool, np.array([-3.0, 0.0, 0.0]))[0].low > 0.9
+
+
+def test_a_shift_common_to_all_targets_changes_nothing(targets, pool):
+    rng, held, own = pool
+    shadows = own + rng.normal(size=(MODELS, *own.shape)) + 2 * held[:, :, None]
+    released = own + rng.normal(size=own.shape) + 2 * members(targets)[:, None]
+    first, second = (shadow_scores(targets, released + shift, shadows, held)[0].value for shift in (0, 100))
+    assert first == pytest.approx(second)
+
+
+def test_the_targets_are_the_rarest_patients(targets, train, holdout, fresh):
+    assert min(len(targets.train), len(targets.control)) >= 30
+    assert (targets.train.tenth >= targets.tenth).all()
+    assert (targets.control.tenth >= targets.tenth).all()
+    assert len(Targets.of(Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA))) == len(targets)
+
+
+def test_a_copied_table_shows_its_members(targets, train, fresh, values):
+    copied, apart = (targets.signals(values(table)) for table in (train, fresh))
+    inside = members(targets)
+    assert copied.shape == apart.shape
+    assert (copied[inside, 0] > apart[inside, 0]).all()
+    assert (copied[:, -3:] >= 0).all()
+
+
+def test_without_patients_or_models_nothing_is_judged(targets, train, fresh, pool):
+    few = Targets.of(Comparison.of(fresh, train=train, holdout=ward(10, 9), schema=SCHEMA))
+    assert "fewer than 20" in few
+    _, held, own = pool
+    for scores in (unattacked(few), shadow_scores(targets, own, np.stack([own, own]), held[:2])):
+        assert all(math.isnan(score.value) and score.note for score in scores)

@@ -1,0 +1,106 @@
+"""Runs side by side: what is noise is called noise, what is worse stands first, and names stay text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.cli import main
+from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.score import Score
+from synthclin.report import Report
+from synthclin.report.compare import NamedReport, compare, index, within_noise
+from tests.report.conftest import example, made
+from tests.report.study import study
+from tests.report.test_html import HOSTILE, Page
+
+
+def with_score(name: str, value: float, half: float = 0.01, **words: object) -> Report:
+    scores = (made(name, value, value - half, value + half, **words),)
+    return Report(scores, judge(default_gates(scores), scores), {}, {"name": "toy", "rows": {"train": 100}})
+
+
+def row(html: str, name: str) -> list[str]:
+    line = next(
+        line for line in re.findall(r"<tr role=\"row\".*?</tr>", html, re.DOTALL) if f"<bdi>{name}</bdi>" in line
+    )
+    return re.findall(r"<bdi>([^<]*)</bdi>", line)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0.95, 0.951), "within noise"),
+        ((0.95, 0.90), "first is best"),
+        ((0.90, 0.95), "second is best"),
+        ((0.95, 0.95, 0.80), "third is worst"),
+    ],
+)
+def test_differences_are_named_only_beyond_chance(values: tuple[float, ...], said: str) -> None:
+    names = ("first", "second", "third")
+    runs = [NamedReport(n, with_score("fidelity.marginals", v)) for n, v in zip(names, values, strict=False)]
+    assert row(compare(runs), "Single columns")[-1] == said
+
+
+def test_where_lower_is_better_the_lower_is_best() -> None:
+    runs = [NamedReport(n, with_score("fidelity.detection", v, better="lower")) for n, v in (("a", 0.9), ("b", 0.6))]
+    assert row(compare(runs), "Telling synthetic from real")[-1] == "b is best"
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_noise_is_symmetric_and_a_score_never_differs_from_itself(a: float, b: float, x: float, y: float) -> None:
+    def score(value: float, half: float) -> Score:
+        return made("s.t", value, value - half, value + half)
+
+    assert within_noise(score(a, x), score(b, y)) == within_noise(score(b, y), score(a, x))
+    assert within_noise(score(a, x), score(a, y))
+
+
+def test_an_unknown_score_is_not_compared() -> None:
+    html = compare([NamedReport("a", example()), NamedReport("b", study())])
+    assert row(html, "Membership attack")[-1] == "not comparable"
+    assert "different numbers of real rows" not in Page(html).text
+
+
+def test_the_index_puts_the_worst_first() -> None:
+    runs = [
+        NamedReport(n, with_score("fidelity.marginals", v)) for n, v in (("good", 0.97), ("bad", 0.5), ("mid", 0.86))
+    ]
+    names = re.findall(r"<bdi>(good|bad|mid)</bdi>", index(runs))
+    assert names == ["bad", "mid", "good"] * 2
+    assert "One run fails a gate, of 3." in Page(index(runs)).text
+
+
+@pytest.mark.parametrize("name", HOSTILE[:6])
+def test_names_stay_text(name: str) -> None:
+    runs = [NamedReport(name, example()), NamedReport("b", study())]
+    for html in (compare(runs), index(runs)):
+        page = Page(html)
+        assert not {"script", "img", "iframe"} & {tag for tag, _ in page.elements}
+        assert "default-src 'none'" in html
+
+
+def test_one_internal_report_makes_the_page_internal() -> None:
+    both = [NamedReport("a", study().shareable()), NamedReport("b", study())]
+    assert "Internal edition." in Page(compare(both)).text
+    assert "Shareable edition." in Page(compare([both[0], NamedReport("c", study().shareable())])).text
+
+
+def test_the_command_takes_runs_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        study().save(tmp_path / "runs" / name / "report.json")
+    dataclasses.replace(study(), edition="shareable").save(tmp_path / "runs" / "two" / "report-shareable.json")
+    study().save(tmp_path / "loose.json")
+    out = tmp_path / "page.html"
+    assert main(["compare", str(tmp_path / "runs" / "one"), str(tmp_path / "loose.json"), "-o", str(out)]) == 0
+    assert "Two runs side by side" in out.read_text(encoding="utf-8")
+    assert main(["compare", str(tmp_path / "runs"), "-o", str(out), "--overwrite"]) == 0
+    assert "<bdi>two</bdi>" in out.read_text(encoding="utf-8")
+    assert "2 runs written" in capsys.readouterr().out
+    assert main(["compare", str(tmp_path / "runs" / "three"), "-o", str(out), "--overwrite"]) == 2

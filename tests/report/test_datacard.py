@@ -1,0 +1,65 @@
+"""What goes beside the table: a summary, a data card and Croissant metadata, with text that stays text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from synthclin.documents import dump_json
+from synthclin.report.datacard import Shipped, croissant, data_card
+from synthclin.report.summary import summary
+from synthclin.schema import Schema
+from tests.report.conftest import example
+from tests.report.study import study
+
+SCHEMA = Schema.model_validate(
+    {
+        "columns": {
+            "sbp": {"type": "integer", "unit": "mm[Hg]", "description": "systolic | blood <b>pressure</b>"},
+            "sex": {"type": "category", "categories": ["F", "M"]},
+            "seen": {"type": "date", "missing": "allowed"},
+        }
+    }
+)
+SHIPPED = Shipped("synthetic.parquet", "ab" * 32, 400)
+
+
+@pytest.mark.parametrize("report", [example(), study(), study().shareable(), example(scores=(), verdicts=())])
+def test_the_summary_is_one_page_with_every_question(report) -> None:
+    text = summary(report)
+    assert len(text.splitlines()) <= 60
+    assert text.count("| ") > 5
+    assert f"**{report.edition.capitalize()} edition.**" in text
+    for word in ("anonymous", "compliant", "guaranteed"):
+        assert word not in text.lower()
+
+
+def test_markup_in_names_is_text() -> None:
+    text = summary(example(provenance={"name": "<script>|[x](http://y)"}))
+    assert "\\<script\\>\\|\\[x\\](http://y)" in text
+
+
+def test_the_card_tells_columns_limits_and_what_it_is_not_for() -> None:
+    card = data_card(study(), SCHEMA, SHIPPED)
+    assert "| sbp | integer | mmHg | no | systolic \\| blood \\<b\\>pressure\\</b\\> |" in card
+    assert "| seen | date |  | yes |  |" in card
+    assert SHIPPED.sha256 in card
+    assert "## Not for" in card
+    assert "may still be personal data" in card
+
+
+def test_croissant_names_the_file_and_each_column() -> None:
+    document = croissant(study(), SCHEMA, SHIPPED)
+    assert json.loads(dump_json(document)) == document
+    (file,) = document["distribution"]
+    assert (file["sha256"], file["encodingFormat"]) == (SHIPPED.sha256, "application/vnd.apache.parquet")
+    fields = document["recordSet"][0]["field"]
+    assert [field["dataType"] for field in fields] == ["sc:Integer", "sc:Text", "sc:Date"]
+    assert all(field["source"]["fileObject"]["@id"] == file["@id"] for field in fields)
+    assert document["conformsTo"][0] == "http://mlcommons.org/croissant/1.0"
+
+
+def test_both_tell_the_shareable_edition_only() -> None:
+    report = study(provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}})
+    assert "canary" not in data_card(report, SCHEMA, SHIPPED) + dump_json(croissant(report, SCHEMA, SHIPPED))

@@ -1,0 +1,172 @@
+"""The figures of analyses, groups, attacks and details: what they find, in words and in marks."""
+
+from __future__ import annotations
+
+import re
+import time
+from math import exp
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthclin.report import Report
+from synthclin.report.axes import Axis, log_axis, straight_axis
+from synthclin.report.clinical import clinical_section
+from synthclin.report.clinical_details import Arm
+from synthclin.report.curves import calibration_lines, spike_curve
+from synthclin.report.strips import Mark, marks_row
+from synthclin.report.subgroups import served
+from synthclin.report.survival import kaplan_meier
+from tests.report.conftest import blocks, example, made, panels
+from tests.report.study import arms, extra, study, term
+from tests.report.test_html import HOSTILE, Page
+
+TITLES = [
+    "Cox regression of died: one clear effect turns round",
+    "Survival differs by up to 9 % (sex, M)",
+    "Chances of died learnt from synthetic rows are more overconfident",
+    "died: sbp matters most in real rows, sex in synthetic ones",
+    "Single columns: sex: F stays furthest behind",
+    "Membership: patients of sex: F are recognised beyond chance",
+    "Who lacks sbp differs: sex: F goes with it the other way round",
+    "One column shifted in the tails, sbp most",
+    "sbp is rounded or repeated differently",
+    "Of rare groups, sex: X is under-represented most",
+    "Exact copies are noticed from 5.0 % of rows on, altered ones from 5.0 %",
+    "Negative control: the attacks find nothing where nothing is to be found",
+]
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return study().to_html()
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_titles_are_findings(title: str, html: str) -> None:
+    titles = [re.sub(r"<[^>]+>", "", found).replace("\u00a0", " ") for found in re.findall(r"<h3>(.*?)</h3>", html)]
+    assert title in titles
+
+
+def test_a_study_survives_its_own_json() -> None:
+    report = study()
+    assert Report.from_dict(report.to_dict()).to_html() == report.to_html()
+
+
+@pytest.mark.parametrize("name", HOSTILE[:5])
+def test_hostile_names_are_text_in_every_figure(name: str, html: str) -> None:
+    page, usual = Page(study(first=name, second=name + " 2").to_html()), Page(html)
+    assert {tag for tag, _ in page.elements} == {tag for tag, _ in usual.elements}
+    assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on") or key == "src"]
+
+
+def test_estimates_stand_as_ratios_worst_overlap_first() -> None:
+    section = clinical_section(study())
+    assert section is not None
+    cox = next(figure for figure in section.figures if figure.title.startswith("Cox"))
+    assert [row.label for row in cox.strip] == ["sbp (per SD)", "sex: F against M"]
+    assert cox.strip[0].real == f"{exp(0.3):.2f} ({exp(0.1):.2f} to {exp(0.5):.2f})"
+    assert cox.strip[0].unit == "overlap; sign turned"
+    assert "one term could not be told" in cox.note
+
+
+def test_a_separated_effect_does_not_stretch_the_axis() -> None:
+    wild = term("wild", 30.0, -30.0, real=[30.0, -900.0, 960.0])
+    score = made("inference.logistic.ill", 0.1, 0.05, 0.2, details={"terms": [wild, term("tame", 0.2, 0.1)]})
+    html = example(scores=(score,), verdicts=(), sections={}).to_html()
+    assert "\u203a" in html
+    assert "\u2039" in html
+
+
+def test_the_worst_group_is_named_and_pictured_first() -> None:
+    groups = served(study(), "marginals")
+    assert [one.name for one in groups] == ["sex: F", "sex: M"]
+    assert groups[0].behind == pytest.approx(0.05)
+    # Of detection, lower is better.
+    assert served(study(), "detection")[0].behind == pytest.approx(0.94 - 0.95)
+    assert "sex: F, 0.900" in Page(study().to_html()).text
+
+
+def test_without_groups_and_analyses_the_limits_say_so() -> None:
+    text = Page(example().to_html()).text
+    assert "likeness in groups of patients and effect estimates and survival" in text
+    assert "likeness in groups of patients" not in Page(study().to_html()).text
+
+
+@pytest.mark.parametrize("name", [score.name for score in extra()])
+def test_details_that_are_empty_draw_nothing(name: str) -> None:
+    score = made(name, 0.5, 0.4, 0.6)
+    Page(example(scores=(score,), verdicts=(), sections={}).to_html())
+
+
+def test_curves_are_cut_where_they_end_and_few_at_risk_are_not_told() -> None:
+    arm = arms(("a",))[0]
+    arm["real"] |= {"at_risk": [*range(48, 10, -1)]}
+    root = ET.fromstring(kaplan_meier(Arm.model_validate(arm), 0.5))
+    told = [element.text for element in root.iter("text")]
+    assert told.count("<\u00a011") == 1  # nobody is told at the last tick of the shorter curve
+    assert "48" in told
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_marks_stay_within_their_row(values: list[float], joined: bool) -> None:
+    axis = straight_axis(values, 0.0)
+    row = marks_row("x", "y", axis, [Mark("real", v, v - 1, v + 1) for v in values], lines=(0.0,), joined=joined)
+    root = ET.fromstring(row)
+    for element in root.iter():
+        for key in ("x", "x1", "x2", "cx"):
+            place = element.get(key)
+            assert place is None or not place.endswith("%") or 0 <= float(place[:-1]) <= 100
+
+
+@given(st.lists(st.floats(1e-9, 1e9), max_size=6))
+def test_a_log_axis_has_ticks_around_one(values: list[float]) -> None:
+    axis = log_axis(values)
+    assert axis.holds(1.0)
+    assert 3 <= len(axis.ticks) <= 7
+    assert axis.ticks == sorted(axis.ticks)
+
+
+@given(st.floats(-1e5, 1e5), st.floats(1e-6, 1e5))
+def test_a_straight_axis_has_a_few_ticks(low: float, width: float) -> None:
+    assert 2 <= len(straight_axis([low, low + width]).ticks) <= 10
+
+
+def test_curves_say_their_values_in_words() -> None:
+    line = [(k / 24, (k / 24) ** 2) for k in range(25)]
+    root = ET.fromstring(calibration_lines("<b>", line, [], labelled=True))
+    assert root[1].text is not None
+    assert "real 25" in root[1].text
+    spikes = spike_curve([("exact", [(0.01, 1), (0.05, 3)]), ("jittered", [(0.01, 0), (0.05, 1)])], 6, "words")
+    assert [child.tag for child in ET.fromstring(spikes)][:2] == ["title", "desc"]
+
+
+def test_an_axis_places_its_ends() -> None:
+    assert Axis(0.0, 10.0).place(-5.0) == 0.0
+    assert Axis(0.1, 10.0, log=True).place(1.0) == pytest.approx(0.5)
+
+
+def test_fifty_columns_render_fast_and_small() -> None:
+    names = [f"column {i}" for i in range(50)]
+    marginals = [panel for name in names[::2] for panel in panels(name, f"{name} b")]
+    wide = next(panel for panel in marginals if panel["kind"] == "line")
+    wide |= {"edges": [float(i) for i in range(30)], "real": [20] * 31, "synthetic": [20] * 31}
+    matrix = [[1.0 if i == j else round((i * j % 19) / 20, 2) for j in range(50)] for i in range(50)]
+    report = study(
+        sections=study().sections
+        | {
+            "marginals": marginals,
+            "table_one": [block for name in names for block in blocks(name, f"{name} b")],
+            "pairs": {"columns": names, "real": matrix, "synthetic": matrix[::-1]},
+        }
+    )
+    report.to_html()
+    start = time.perf_counter()
+    html = report.to_html()
+    assert time.perf_counter() - start < 3
+    assert len(html.encode()) < 3_000_000

@@ -1,0 +1,200 @@
+"""The shareable edition: what few patients could be read from is not in it, in no form."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from math import nan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthclin.documents import dump_json
+from synthclin.evaluation.sections import marginal_panels
+from synthclin.report import Report, evaluate
+from synthclin.report.parts import Block, Missing, Panel
+from synthclin.report.shareable import shareable
+from synthclin.report.shared_columns import agreement, shared_block, shared_panel
+from synthclin.report.suppression import coarse, hidden, step
+from synthclin.schema import Schema
+from tests.report.conftest import example, made
+from tests.report.study import study
+from tests.report.test_html import Page
+
+assert marginal_panels  # the panels of real reports
+
+
+def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | None, int]) -> Panel:
+    return Panel(
+        column="x",
+        kind="levels",
+        labels=[f"L{i}" for i in range(len(real))],
+        real=real,
+        synthetic=synthetic,
+        missing=Missing(real=missing[0], synthetic=missing[1]),
+    )
+
+
+def printed(counts: tuple[int, ...], synthetic: tuple[int, ...]) -> str:
+    """Return every number that the shareable edition prints of a column with these counts, the last one missing."""
+    told = shared_panel(panel(list(counts[:-1]), list(synthetic[:-1]), (counts[-1], synthetic[-1])))
+    block = Block(column="x", kind="levels", missing=told.missing, levels=[], difference=0.123456)
+    return json.dumps([told.model_dump(), shared_block(block, told).model_dump(), agreement(told)])
+
+
+def compositions(total: int, cells: int) -> Any:
+    """Yield all ways to share a total among cells."""
+    for cuts in itertools.combinations(range(total + cells - 1), cells - 1):
+        ends = (-1, *cuts, total + cells - 1)
+        yield tuple(b - a - 1 for a, b in itertools.pairwise(ends))
+
+
+@pytest.mark.parametrize("synthetic", [(10, 20, 30), (30, 10, 20), (0, 0, 60), (15, 15, 15)])
+@pytest.mark.parametrize("total", [45, 60, 61])
+def test_nobody_solves_a_small_count_who_knows_the_rule_and_all_numbers(total: int, synthetic: tuple[int, ...]) -> None:
+    # Every table with this total is tried: those that print the same cannot be told apart.
+    same: dict[str, list[tuple[int, ...]]] = {}
+    for counts in compositions(total, len(synthetic)):
+        same.setdefault(printed(counts, synthetic), []).append(counts)
+    for tables in same.values():
+        for cell in range(len(synthetic)):
+            possible = {counts[cell] for counts in tables}
+            if any(0 < n < 11 for n in possible):
+                assert possible >= set(range(1, 11)), tables[:5]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=8))
+def test_a_small_count_may_be_any_number_from_one_to_ten(cells: list[tuple[int, int]]) -> None:
+    real, synthetic = (list(side) for side in zip(*cells, strict=True))
+    told = hidden(real, synthetic)
+    secret = [n for n, shown in zip(real, told, strict=True) if shown is None]
+    assert all(shown is None or (shown == n and not 0 < n < 11) for n, shown in zip(real, told, strict=True))
+    if secret and any(told):
+        assert len(secret) > 1
+        assert sum(secret) >= 21
+    assert bool(secret) == any(0 < n < 11 for n in real)
+    # What the internal edition hid before stays hidden.
+    again = hidden(told, synthetic)
+    assert all(b is None or b == a for a, b in zip(told, again, strict=True))
+
+
+def test_shares_are_rounded_to_what_eleven_patients_are_worth() -> None:
+    for n in (20, 100, 401, 736, 10_000):
+        assert step(n) * n >= 11
+    assert coarse(-0.04, 0.1) == 0.0
+    assert str(coarse(-0.04, 0.1)) == "0.0"
+
+
+CANARY = 987654321.125
+SCHEMA = Schema.model_validate(
+    {
+        "columns": {
+            "age": {"type": "number"},
+            "site": {"type": "category"},
+            "lab": {"type": "number", "missing": "allowed"},
+            "died": {"type": "boolean", "values": [0, 1], "role": "event"},
+            "time": {"type": "number"},
+        }
+    }
+)
+
+
+def ward(rows: int, seed: int) -> pd.DataFrame:
+    """Return patients; one of them, and the few of one site, are canaries."""
+    rng = np.random.default_rng(seed)
+    site = np.where(rng.random(rows) < 0.5, "north", "south").astype(object)
+    lab = rng.normal(5, 1, rows)
+    if seed == 1:
+        site[:4] = "canary-site"
+        lab[0] = CANARY
+    lab[5:8] = nan
+    return pd.DataFrame(
+        {
+            "age": rng.normal(60, 10, rows).round(),
+            "site": pd.Categorical(site, categories=["canary-site", "north", "south"]),
+            "lab": lab,
+            "died": pd.array((rng.random(rows) < 0.4).astype(int), dtype="Int64"),
+            "time": rng.exponential(10, rows),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def real() -> Report:
+    from synthclin.evaluation.tasks import CoxTask, SurvivalTask  # noqa: PLC0415
+
+    tasks = [
+        CoxTask(time="time", event="died", covariates=("age", "site")),
+        SurvivalTask(time="time", event="died", by="site"),
+    ]
+    return evaluate(ward(70, 3), train=ward(70, 1), holdout=ward(40, 2), schema=SCHEMA, tasks=tasks, random_state=1)
+
+
+def test_canaries_are_in_no_form_of_the_edition(real: Report) -> None:
+    told = real.shareable()
+    texts = (dump_json(told.to_dict()), told.to_html())
+    for text in texts:
+        assert "canary-site" not in text
+        assert "98765" not in text
+        assert "987\u202f654" not in text
+
+
+def test_real_counts_below_eleven_are_told_nowhere(real: Report) -> None:
+    report = real.shareable().to_dict()
+    for shown in report["sections"]["marginals"]:
+        counts = [*shown["real"], shown["missing"]["real"]]
+        assert all(n is None or n == 0 or n >= 11 for n in counts)
+        assert counts.count(None) != 1
+    lab = next(one for one in report["sections"]["table_one"] if one["column"] == "lab")
+    assert lab["missing"]["real"] is None
+    assert lab["real"] is None or lab["real"]["mean"] is None
+    for score in report["scores"]:
+        assert score["note"] in {"", "It cannot be computed on these rows."}
+
+
+def test_a_count_of_the_internal_edition_that_is_small_is_not_printed() -> None:
+    page = Page(study().shareable().to_html())
+    assert "Shareable edition." in page.text
+    table = re.search(r"sbp: rows per cell.*?</table>", study().shareable().to_html(), re.DOTALL)
+    assert table is not None
+    rows = [re.findall(r"<bdi>([^<]*)</bdi>", row) for row in table[0].split("<tr")[2:]]
+    assert rows[0][1] == "suppressed"
+    assert sum(row[1] == "suppressed" for row in rows) >= 2
+
+
+def test_details_that_nobody_listed_are_left_out() -> None:
+    extra = made("house.own", 0.123456, 0.1, 0.2, details={"patient": "canary"}, note="canary")
+    planted = example(
+        scores=(*example().scores, extra), provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}}
+    )
+    for score in planted.scores:
+        score.details["rows"] = "canary"
+    text = dump_json(shareable(planted).to_dict())
+    assert "canary" not in text
+    assert "0.123456" not in text
+
+
+def test_an_effect_that_rests_on_few_patients_is_not_told() -> None:
+    told = {
+        "terms": [
+            {"term": "few", "real": [0.5, -0.3, 1.3], "synthetic": [0.4, 0.0, 0.8], "overlap": 0.5},
+            {"term": "many", "real": [0.512, 0.3, 0.7], "synthetic": [0.4, 0.2, 0.6], "overlap": 0.512},
+        ]
+    }
+    score = made("inference.cox.died", 0.5, 0.4, 0.6, details=told)
+    terms = shareable(example(scores=(score,), verdicts=(), sections={})).scores[0].details["terms"]
+    assert [one["term"] for one in terms] == ["many"]
+    assert terms[0]["real"] == pytest.approx([0.5, 0.3, 0.7])
+
+
+def test_the_edition_is_a_report_like_any_other() -> None:
+    told = study().shareable()
+    assert Report.from_dict(json.loads(dump_json(told.to_dict()))).to_html() == told.to_html()
+    assert told.shareable() is told
+    assert [v.status for v in told.verdicts] == [v.status for v in study().verdicts]

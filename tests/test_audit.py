@@ -1,0 +1,172 @@
+"""The audit of a model: an over-trained one is caught where copies and distances see little; a break costs nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import stat
+import struct
+
+import numpy as np
+import pytest
+from sdmetrics.single_table import DCROverfittingProtection
+
+from synthclin.audit import SHADOWS, audit, release_check
+from synthclin.cli import main
+from synthclin.errors import ModelFormatError
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
+from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.privacy import ATTACKS
+from synthclin.models import Checkpoint, ConditionalGAN
+from synthclin.models.training import plan_for
+from synthclin.validation import Finding
+from tests.models.conftest import SCHEMA, ward
+
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def sides():
+    both = ward(2 * ROWS, seed=1)
+    return both.iloc[:ROWS].reset_index(drop=True), both.iloc[ROWS:].reset_index(drop=True)
+
+
+def tiny(rows, **words):
+    return ConditionalGAN(SCHEMA, effort="quick", width=8, blocks=0, device="cpu", **words).fit(rows)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_and_short():
+    """Four shadow models of six epochs show what eight of forty would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHADOWS, "standard", 4)
+        patch.setattr("synthclin.models.gan.plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6))
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(sides):
+    return tiny(sides[0], random_state=3)
+
+
+def without_end(rows, effort, warmup=True):
+    plan = plan_for(rows, effort, warmup)
+    return dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0, calibrated=False)
+
+
+def test_an_over_trained_model_is_caught_and_copies_and_distances_let_it_pass(sides, monkeypatch):
+    train, holdout = sides
+    falling = itertools.count()
+    monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
+    # No stopping: every epoch looks better than the one before.
+    monkeypatch.setattr("synthclin.models.warmup.validation_nats", lambda *_: -float(next(falling)))
+    model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
+    drawn = model.sample(ROWS, random_state=1)
+    (by_model,) = audit(model, drawn, train=train, holdout=holdout)
+    assert by_model.low > 0.9
+    assert judge([MODEL_GATE], [by_model])[0].status == "FAIL"
+    tables = Comparison.of(drawn, train=train, holdout=holdout, schema=SCHEMA)
+    wanted = {"privacy.membership", "privacy.copies"}
+    scores = [score for attack in ATTACKS[:3] if (score := attack(tables)).name in wanted]
+    verdicts = {verdict.gate.score: verdict.status for verdict in judge(default_gates(scores), scores)}
+    assert verdicts == {"privacy.copies": "PASS", "privacy.membership": "FAIL"}
+    numbers = ["age", "bmi", "sbp", "dbp"]
+    metadata = {"tables": {"t": {"columns": {name: {"sdtype": "numerical"} for name in numbers}}}}
+    real, synthetic, fresh = (rows[numbers].astype(float) for rows in (train, drawn, holdout))
+    distances = DCROverfittingProtection.compute_breakdown(real, synthetic, fresh, metadata, "t")
+    assert distances["score"] > 0.7  # of 1, where rows lie no nearer to training rows than to fresh ones
+
+
+def test_the_default_is_not(sides, model):
+    train, holdout = sides
+    (found,) = audit(model, train, train=train, holdout=holdout)
+    assert found.name in MODEL_SCORES
+    assert judge([MODEL_GATE], [found])[0].status != "FAIL"
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def standard(sides, model, told):
+    train, holdout = sides
+    return audit(
+        model, model.sample(ROWS, random_state=1), train=train, holdout=holdout, tier="standard", tell=told.append
+    )
+
+
+def test_shadow_models_are_trained_and_their_cost_is_told_first(standard, told):
+    assert tuple(score.name for score in standard) == (*MODEL_SCORES, *SHADOW_SCORES)
+    assert all(score.details["models"] == SHADOWS["standard"] for score in standard[1:])
+    assert [finding.what.split(" will")[0] for finding in told] == ["3 more shadow models"]
+
+
+def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, monkeypatch):
+    train, holdout = sides
+    drawn = model.sample(ROWS, random_state=1)
+    real, fits = ConditionalGAN.fit, []
+
+    def fit(self, rows, **words):
+        if len(fits) == 3:
+            raise KeyboardInterrupt
+        fits.append(len(rows))
+        return real(self, rows, **words)
+
+    monkeypatch.setattr(ConditionalGAN, "fit", fit)
+    kept = Checkpoint(tmp_path / "kept", every=0.0)
+    monkeypatch.setattr("synthclin.models.checkpoints._COST", 0)
+    with pytest.raises(KeyboardInterrupt), kept:
+        audit(model, drawn, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+    assert set(fits) == {ROWS}  # half of all patients
+    (state,) = (tmp_path / "kept").iterdir()
+    assert stat.S_IMODE(state.stat().st_mode) == 0o600
+    assert stat.S_IMODE(state.parent.stat().st_mode) == 0o700
+    content = state.read_bytes()
+    assert not any(struct.pack("<d", cell) in content for cell in train["bmi"].dropna().unique())
+    fits.clear()
+    monkeypatch.setattr(
+        ConditionalGAN, "fit", lambda self, rows, **words: (fits.append(1), real(self, rows, **words))[1]
+    )
+    with kept:
+        again = audit(model, drawn, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+    assert len(fits) == SHADOWS["standard"] - 3
+    assert [score.value for score in again] == [score.value for score in standard]
+    assert not (tmp_path / "kept").exists()
+
+
+def test_the_checkpoint_of_another_audit_is_refused(sides, model, tmp_path, monkeypatch):
+    train, holdout = sides
+    kept = Checkpoint(tmp_path / "kept", every=0.0)
+    kept.open({"table": b"another"})
+    kept.offer(lambda: [np.zeros(0).tolist()])
+    monkeypatch.setattr(ConditionalGAN, "fit", None)
+    with pytest.raises(ModelFormatError, match="another training"):
+        audit(model, train, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+
+
+def test_too_few_patients_cost_no_shadow_model(sides, model, monkeypatch):
+    train, holdout = sides
+    monkeypatch.setattr(ConditionalGAN, "fit", None)
+    scores = audit(model, train, train=train, holdout=holdout.head(10), tier="full")
+    assert all(np.isnan(score.value) for score in scores)
+
+
+@pytest.mark.usefixtures("study")
+def test_several_processes_train_no_shadow_models(monkeypatch, capsys):
+    """Each shadow model would wait for the others, which are gone by then."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["run", "study.yaml", "--set", "privacy.audit=standard"]) == 2
+    assert "privacy.audit" in capsys.readouterr().err
+
+
+def test_a_release_check_counts_and_leaves_nothing_out(sides):
+    train, holdout = sides
+    told: list[Finding] = []
+    tables = {"synthetic": train.head(7), "fresh": holdout}
+    assert release_check(tables, train, SCHEMA, told.append) == {"synthetic": 7, "fresh": 0}
+    assert [(finding.where, finding.count) for finding in told] == [("table 'synthetic'", 7)]
+    assert len(tables["synthetic"]) == 7
+    assert release_check({}, train, SCHEMA, told.append) == {}
