@@ -83,11 +83,7 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         "c2st_holdout": round(measures.c2st(held, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
         **utility,
-        **(
-            {"missing_by": options.missing, "log_odds": _by_outcome(train, drawn, options.missing)}
-            if options.missing
-            else {}
-        ),
+        **_by_outcome(train, drawn, options.missing),
     }
 
 

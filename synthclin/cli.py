@@ -85,7 +85,7 @@ def run(
     resume: Resume = False,
 ) -> int:
     """Make the synthetic tables and the report of a study; exit code 3 if a gate is missed."""
-    from synthclin import pipeline
+    from synthclin import pipeline, plan
     from synthclin.config import load
 
     study = load(config, overrides)
@@ -93,8 +93,8 @@ def run(
         return DONE
     with manners(quiet):
         if dry:
-            plan = pipeline.dry_run(study, tell=teller(quiet))
-            (show_json if as_json else show_plan)(plan)
+            planned = plan.dry_run(study, tell=teller(quiet))
+            (show_json if as_json else show_plan)(planned)
             return DONE
         done = pipeline.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
     if as_json:

@@ -18,7 +18,7 @@ from synthclin.documents import read_json, validate
 from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score
 from synthclin.files import inside, sha256
-from synthclin.report.parts import CohortFacts
+from synthclin.report.parts import CohortFacts, RuleFacts
 
 __all__ = ["FILE", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
 
@@ -83,6 +83,7 @@ class Manifest(BaseModel):
         cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
         attacks: on the model, which the report's gates do not judge.
         repeated: how many rows of each table equal the row of one training patient, where that was asked for.
+        rules: how many real rows each left out, and how often the model alone would have broken it.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -98,6 +99,7 @@ class Manifest(BaseModel):
     cohorts: tuple[CohortFacts, ...] = ()
     attacks: tuple[ModelAttack, ...] = ()
     repeated: dict[str, Annotated[int, Field(ge=0)]] = {}
+    rules: RuleFacts = RuleFacts()
     files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 

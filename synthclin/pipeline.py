@@ -6,27 +6,24 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from synthclin import datasets, manifest
+from synthclin import manifest
 from synthclin.audit import audit, release_check
 from synthclin.config import resolved_yaml
 from synthclin.documents import dump_json
-from synthclin.errors import ConditionError, DataError
-from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.files import sha256, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
-from synthclin.patients import patients
+from synthclin.plan import editions
+from synthclin.preparation import SMALL_CELL, Real, held_by, prepare
 from synthclin.report import Report, evaluate
 from synthclin.report.datacard import Shipped, croissant, data_card
-from synthclin.report.parts import CohortFacts
+from synthclin.report.parts import CohortFacts, RuleFacts
 from synthclin.seeds import stream_seed
-from synthclin.tables import read_table, split, spreadsheet_warnings, write_table
-from synthclin.validation import Finding, check, conform
+from synthclin.tables import write_table
+from synthclin.validation import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,10 +36,10 @@ if TYPE_CHECKING:
     from synthclin.models.sampling import CohortDraw
     from synthclin.schema import Schema
 
-__all__ = ["Fitted", "Run", "dry_run", "fit", "run"]
+__all__ = ["Fitted", "Run", "fit", "run"]
 
-SMALL_CELL = 11
-"""Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
+RAW_ROWS = 2_000
+"""Rows drawn without imposing any rule, to see how often the model alone would break each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +50,14 @@ class Fitted:
         model: fitted on `train`.
         train: the rows it learnt from.
         holdout: the rows it never saw.
+        dropped: how many real rows each rule left out of both.
         clock: seconds per stage so far.
     """
 
     model: Synthesizer
     train: pd.DataFrame
     holdout: pd.DataFrame
+    dropped: dict[str, int]
     clock: manifest.Clock
 
 
@@ -76,6 +75,7 @@ class _Made(NamedTuple):
 
     report: Report
     cohorts: tuple[CohortFacts, ...]
+    rules: RuleFacts
     repeated: dict[str, int]
 
 
@@ -106,7 +106,7 @@ def run(
         ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
-    train, holdout = _prepare(config, clock, tell)
+    real = prepare(config, clock, tell)
     overwrite = overwrite or config.outputs.overwrite
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
     with (
@@ -117,7 +117,7 @@ def run(
         _settle(training, resume, tell)
         if auditing.stands and not resume:
             auditing.discard()
-        fitted = _learn(config, train, holdout, clock, training)
+        fitted = _learn(config, real, clock, training)
         made = _fill(folder, config, fitted, auditing, tell)
         record = _record(folder, config, fitted, made)
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
@@ -134,11 +134,11 @@ def fit(
 ) -> Fitted:
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
-    train, holdout = _prepare(config, clock, tell)
+    real = prepare(config, clock, tell)
     checkpoint = Checkpoint.beside(output)
     with _resumable(checkpoint, "training", tell), staged_folder(output, overwrite=overwrite) as folder:
         _settle(checkpoint, resume, tell)
-        fitted = _learn(config, train, holdout, clock, checkpoint)
+        fitted = _learn(config, real, clock, checkpoint)
         write(fitted.model, folder)
     return fitted
 
@@ -146,90 +146,7 @@ def fit(
 def assist(config: Config) -> None:
     """Train the model of `config` beside the process that runs it, and write nothing (see `models.parallel`)."""
     clock = manifest.Clock()
-    train, holdout = _prepare(config, clock, _silent)
-    _learn(config, train, holdout, clock)
-
-
-def dry_run(config: Config, *, tell: Callable[[Finding], None] = _silent) -> dict[str, Any]:
-    """Return the plan of a run as plain data, without training and without writing.
-
-    Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
-    difference of two plans shall not tell of one patient.
-    """
-    train, holdout = _prepare(config, manifest.Clock(), tell)
-    schema = config.table_schema
-    cohorts = [
-        {
-            "name": cohort.name,
-            "rows": cohort.rows,
-            "where": cohort.where,
-            "mix": cohort.mix,
-            "support": f"{round(count, -1):,}"
-            if (count := _held_by(train, cohort.holds(train), schema)) >= SMALL_CELL
-            else f"< {SMALL_CELL}",
-        }
-        for cohort in config.sampling.cohorts
-    ]
-    return {
-        "name": config.name,
-        "seed": config.seed,
-        "rows": {"train": len(train), "holdout": len(holdout), "synthetic": config.sampling.rows or len(train)},
-        "columns": [
-            {"name": name, "type": column.type, "modelled": column.modelled, "missing": column.may_be_missing}
-            for name, column in schema.columns.items()
-        ],
-        "constraints": [rule.text for rule in schema.constraints],
-        "model": {"type": config.model.type, **config.model.parameters},
-        "cohorts": cohorts,
-        "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
-        "gates": [gate.text for gate in DEFAULT_GATES] if config.gates is None else list(config.gates),
-        "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
-    }
-
-
-def _prepare(
-    config: Config, clock: manifest.Clock, tell: Callable[[Finding], None]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read, check and split the real table."""
-    schema = config.table_schema
-    with clock.stage("read"):
-        name = config.data.dataset
-        table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
-    with clock.stage("check"):
-        _refuse_constants(table, schema)
-        for finding in check(table, schema):
-            tell(finding)
-        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
-            for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
-                tell(finding)
-    with clock.stage("split"):
-        train, holdout = split(table, schema, config.data.holdout, config.seed)
-    for cohort in config.sampling.cohorts:
-        _check_support(cohort, train, config, tell)
-    return train, holdout
-
-
-def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
-    """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
-    where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
-    held = _held_by(train, cohort.holds(train), config.table_schema)
-    if held < least:
-        what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
-        remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
-        raise ConditionError(where, what, remedy)
-    if held < SMALL_CELL:
-        what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
-        tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
-
-
-def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
-    """Refuse a column of one single value unless its declaration shows that this is meant."""
-    for name in schema.modelled:
-        column = schema.columns[name]
-        declared = any(getattr(column, word, None) is not None for word in ("levels", "range"))
-        if not declared and len(table[name].unique()) == 1:
-            remedy = "Declare its `categories` or `range` to keep it, or `type: text` to leave it out."
-            raise DataError(f"column {name!r}", "every value is the same", remedy)
+    _learn(config, prepare(config, clock, _silent), clock)
 
 
 @contextmanager
@@ -256,13 +173,7 @@ def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None
         tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
 
 
-def _learn(
-    config: Config,
-    train: pd.DataFrame,
-    holdout: pd.DataFrame,
-    clock: manifest.Clock,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
+def _learn(config: Config, real: Real, clock: manifest.Clock, checkpoint: Checkpoint | None = None) -> Fitted:
     family = MODELS[config.model.type]
     model = family(
         config.table_schema,
@@ -272,8 +183,8 @@ def _learn(
         **config.model.parameters,
     )
     with clock.stage("fit"):
-        model.fit(train, checkpoint=checkpoint)
-    return Fitted(model, train, holdout, clock)
+        model.fit(real.train, checkpoint=checkpoint)
+    return Fitted(model, *real, clock)
 
 
 def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]) -> _Made:
@@ -292,6 +203,8 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
             facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+        raw = fitted.model.raw_violations(RAW_ROWS, random_state=config.seed)
+        rules = RuleFacts(dropped=fitted.dropped, raw=raw, raw_rows=RAW_ROWS)
     checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
     same = release_check(checked, fitted.train, schema, tell)
     with clock.stage("attack"):
@@ -317,11 +230,12 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
             gates=config.gates,
             further=attacks,
             cohorts=facts,
+            rules=rules,
             random_state=config.seed,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
         )
     with clock.stage("report"):
-        for name, edition in _editions(config):
+        for name, edition in editions(config):
             (report if edition == "internal" else report.shareable()).save(folder / name)
     with clock.stage("write"):
         suffix = config.outputs.table
@@ -339,21 +253,13 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
         lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
         write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
         fitted.model.save(folder / "model")
-    return _Made(report, tuple(facts), same)
-
-
-def _editions(config: Config) -> list[tuple[str, str]]:
-    """Return the files of the report, each with its edition."""
-    stems = {"internal": "report", "shareable": "report-shareable"}
-    return [
-        (f"{stems[edition]}.{kind}", edition) for edition in config.outputs.editions for kind in config.outputs.report
-    ]
+    return _Made(report, tuple(facts), rules, same)
 
 
 def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
     """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
     held = cohort.holds(train)
-    within, without = (_held_by(train, rows, schema) for rows in (held, ~held))
+    within, without = (held_by(train, rows, schema) for rows in (held, ~held))
     told = within >= SMALL_CELL and (without >= SMALL_CELL or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(
@@ -368,11 +274,6 @@ def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema
         effective=draw.effective,
         drawn=draw.drawn,
     )
-
-
-def _held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
-    """Return how many patients some rows are of."""
-    return len(np.unique(patients(train, schema)[rows.to_numpy()]))
 
 
 def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manifest.Manifest:
@@ -393,13 +294,6 @@ def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manife
             if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
         ),
         repeated=made.repeated,
+        rules=made.rules,
         files=manifest.hashes(folder),
     )
-
-
-def _outputs(config: Config) -> list[str]:
-    table = config.outputs.table
-    cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
-    reports = [name for name, _ in _editions(config)]
-    cards = ["datacard.md", "croissant.json"]
-    return [f"synthetic.{table}", *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

@@ -13,7 +13,7 @@ from synthclin.columns import AnyColumn, Date, Datetime, Text
 from synthclin.patients import patients
 from synthclin.schema import Schema
 from synthclin.units import mixed_units
-from synthclin.validation import Finding, examine, judge
+from synthclin.validation import Finding, contradictions, examine, judge
 
 __all__ = ["ColumnView", "RuleView", "Survey", "survey"]
 
@@ -103,7 +103,9 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
     """
     found, typed = examine(table, schema)
     broken = {rule.text: finding for rule in schema.rules if (finding := judge(rule, typed)) is not None}
-    findings = sorted([*found, *broken.values()], key=lambda finding: finding.severity != "error")
+    findings = sorted(
+        [*found, *contradictions(schema), *broken.values()], key=lambda finding: finding.severity != "error"
+    )
     patient = None if schema.entity is not None and schema.entity not in typed else patients(typed, schema)
     if patient is None or len(patient) != len(table):
         patient = np.arange(len(table), dtype=np.int64)
@@ -111,7 +113,7 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
         RuleView(rule.text, broken[rule.text].count, broken[rule.text].rows) if rule.text in broken
         else RuleView(rule.text, 0, ())
         for rule in schema.rules
-        if rule.columns <= set(typed.columns)
+        if set(rule.columns) <= set(typed.columns)
     )  # fmt: skip
     columns = tuple(_view(name, schema.columns[name], typed[name], patient, found) for name in typed.columns)
     known = schema.entity is None or schema.entity in typed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,15 @@ from synthclin.schema import Schema
 __all__ = ["finish", "violations"]
 
 
-def violations(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series[bool]]:
+def violations(
+    table: pd.DataFrame, schema: Schema, judged: Collection[str] | None = None
+) -> dict[str, pd.Series[bool]]:
     """Return which rows break each rule; a rule whose outcome is unknown, for a missing value, counts as held.
 
     Arguments:
         table: rows to judge; rules over columns that it lacks are left out.
         schema: gives the constraints, what `missing_when` and `derive` imply, and what a cell of each column may hold.
+        judged: columns whose cells are judged by themselves too; None for all. The others must be typed.
 
     Returns:
         (rows,) bool per rule, under its text; ``age is valid`` stands for type, range, levels and missingness of `age`.
@@ -34,10 +38,12 @@ def violations(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series[bool]
     typed: dict[str, pd.Series[Any]] = {}
     invalid: dict[str, pd.Series[bool]] = {}
     for name, column in schema.columns.items():
-        if name in table.columns and not isinstance(column, Text):
+        if judged is not None and name in table.columns and name not in judged:
+            typed[name] = table[name]
+        elif name in table.columns and not isinstance(column, Text):
             typed[name], invalid[f"{name} is valid"] = _judged(column, table[name])
     rows = pd.DataFrame(typed)
-    return {rule.text: rule.broken(rows) for rule in schema.rules if rule.columns <= set(typed)} | invalid
+    return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
 
 
 def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from synthclin.columns import (
     AnyColumn,
     Boolean,
+    Category,
+    Code,
     Column,
     Date,
     Datetime,
@@ -22,70 +24,23 @@ from synthclin.columns import (
     Integer,
     MissingKind,
     Number,
+    Ordinal,
     Text,
 )
+from synthclin.combinations import Combinations
+from synthclin.constraints import AnyRule, Rule, implied
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
-from synthclin.expressions import Expression, parse, quote_level, quote_name
+from synthclin.expressions import Expression, parse, quote_name
 
-__all__ = ["Rule", "Schema"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
+__all__ = ["Schema"]
+
+_COMBINABLE = (Boolean, Category, Code, Integer, Ordinal)
 _COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
-
-
-class Rule(BaseModel):
-    """A predicate that holds in every row; with `when`, only in rows where `when` is true.
-
-    A rule whose outcome is unknown because a value is missing counts as held.
-
-    Example:
-        >>> Rule.model_validate("dbp < sbp").text
-        'dbp < sbp'
-        >>> Rule(when="sex == 'M'", then="not pregnant").text
-        "if sex == 'M' then not pregnant"
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    when: str | None = None
-    then: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_text_is_then(cls, data: object) -> object:
-        return {"then": data} if isinstance(data, str) else data
-
-    @model_serializer
-    def _plain_text_if_unconditional(self) -> str | dict[str, str]:
-        return self.then if self.when is None else {"when": self.when, "then": self.then}
-
-    @property
-    def text(self) -> str:
-        """The rule as one line."""
-        return self.then if self.when is None else f"if {self.when} then {self.then}"
-
-    @property
-    def expressions(self) -> tuple[str, ...]:
-        """The predicates that the rule is made of."""
-        return (self.then,) if self.when is None else (self.when, self.then)
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """Names of the columns that the rule is about."""
-        return frozenset().union(*(parse(text).columns for text in self.expressions))
-
-    def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
-        """Return (rows,) which rows of a typed table break the rule.
-
-        Example:
-            >>> table = pd.DataFrame({"age": [9, 9, 70], "weight": [40, 95, 95]})
-            >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
-            [False, True, False]
-        """
-        held = parse(self.then).evaluate(table)
-        if self.when is not None:
-            held |= ~parse(self.when).evaluate(table)
-        return ~held.fillna(True).astype(bool)
 
 
 class Schema(BaseModel):
@@ -102,7 +57,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
-    constraints: tuple[Rule, ...] = ()
+    constraints: tuple[AnyRule, ...] = ()
 
     @field_validator("columns")
     @classmethod
@@ -202,12 +157,14 @@ class Schema(BaseModel):
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:
                 self._expression(text, f"constraints[{position}]")
+            if isinstance(rule, Combinations):
+                self._check_combinations(rule, f"constraints[{position}]")
         for name, column in self.columns.items():
             if column.missing_when is not None:
                 self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
             if column.derive is not None:
                 self._check_derive(column, column.derive, f"columns.{name}.derive")
-            for text in (text for rule in _implied(quote_name(name), column) for text in rule.expressions):
+            for text in (text for rule in implied(quote_name(name), column) for text in rule.expressions):
                 self._expression(text, f"columns.{name}")  # longer than what it stands for, perhaps too long
         return self
 
@@ -241,10 +198,27 @@ class Schema(BaseModel):
         return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[Rule | Combinations, ...]:
         """The constraints, then what `missing_when` and `derive` imply for whole rows."""
-        implied = (rule for name, column in self.columns.items() for rule in _implied(quote_name(name), column))
-        return (*self.constraints, *implied)
+        further = (rule for name, column in self.columns.items() for rule in implied(quote_name(name), column))
+        return (*self.constraints, *further)
+
+    @property
+    def imposed(self) -> tuple[Rule | Combinations, ...]:
+        """The rules that drawn cells must meet: all but those about a cell that is computed."""
+        learnt = {name: column for name, column in self.columns.items() if column.derive is None}
+        further = (rule for name, column in learnt.items() for rule in implied(quote_name(name), column))
+        return (*self.constraints, *further)
+
+    def observed(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Schema:
+        """Return the schema with combinations that are to be observed taken from a table; see `Combinations.learnt`."""
+        coded = {name: column for name, column in self.columns.items() if isinstance(column, Code)}
+        # A rare code is drawn as the term above it, so that this is what it is combined as.
+        table = table.assign(**{name: column.pooled(table[name], patient, least) for name, column in coded.items()})
+        rules = (
+            rule.learnt(table, patient, least) if isinstance(rule, Combinations) else rule for rule in self.constraints
+        )
+        return self.model_copy(update={"constraints": tuple(rules)})
 
     @classmethod
     def infer(cls, table: pd.DataFrame) -> Schema:
@@ -324,6 +298,13 @@ class Schema(BaseModel):
             raise ValueError(str(error)) from None
         return expression
 
+    def _check_combinations(self, rule: Combinations, place: str) -> None:
+        for name in rule.columns:
+            if name not in self.columns:
+                raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
+            if not (self.columns[name].modelled and isinstance(self.columns[name], _COMBINABLE)):
+                raise ValueError(f"{place}: {name!r} has no levels to combine. Use columns of levels or whole numbers.")
+
     def _check_missing_when(self, column: Column, text: str, place: str) -> None:
         if isinstance(column, Id):
             raise ValueError(f"{place}: an identifier is never missing. Remove it.")  # noqa: TRY004
@@ -338,26 +319,6 @@ class Schema(BaseModel):
             if not isinstance(self.columns[source], _COMPUTABLE):
                 what = f"computes with {source!r}, which is no number"
                 raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
-
-
-def _implied(name: str, column: Column) -> Iterator[Rule]:
-    """Yield the rules that follow from what one column says; `name` as an expression writes it."""
-    if isinstance(column, Text):
-        return
-    if (empty := column.missing_when) is not None:
-        yield Rule(when=empty, then=f"{name} is missing")
-        if column.missing == "never" and column.derive is None and not column.missing_codes:
-            yield Rule(when=f"not ({empty})", then=f"{name} is not missing")
-    if (formula := column.derive) is not None:
-        if isinstance(column, Boolean):
-            no, yes = map(quote_level, column.values)
-            yield Rule(when=formula, then=f"{name} == {yes}")
-            yield Rule(when=f"not ({formula})", then=f"{name} == {no}")
-        else:
-            # A little over half of the last decimal, because halves are rounded up here and down there.
-            decimals = getattr(column, "decimals", 0)
-            bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
-            yield Rule(then=f"abs({name} - ({formula})) <= {bound}")
 
 
 def _words(column: Column) -> dict[str, Any]:

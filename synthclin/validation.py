@@ -10,10 +10,22 @@ import numpy as np
 import pandas as pd
 
 from synthclin.columns import Column, MissingKind, Severity, Text
+from synthclin.combinations import Combinations
+from synthclin.constraints import Rule
 from synthclin.errors import ConfigError, DataError
-from synthclin.schema import Rule, Schema
+from synthclin.reasoning import contradiction
+from synthclin.schema import Schema
 
-__all__ = ["Finding", "check", "conform", "examine", "judge"]
+__all__ = [
+    "Finding",
+    "check",
+    "conform",
+    "contradictions",
+    "examine",
+    "judge",
+    "refuse_contradiction",
+    "without_violations",
+]
 
 LINES = 10  # how many findings an error tells
 PRINTED_ROWS = 5  # how many row numbers a line tells
@@ -49,7 +61,7 @@ class Finding:
 def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
 
-    A text column that is absent stays absent. Broken constraints do not matter here; see `check`.
+    A text column that is absent stays absent. Broken constraints do not matter here; see `without_violations`.
 
     Returns:
         a new table with rows numbered from 0. Conforming it again changes nothing.
@@ -81,7 +93,7 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
-    """Return all that the schema does not allow in `table`, errors first, then warnings, broken rules among them.
+    """Return all that the schema does not allow in `table`, broken rules among it, errors first, then warnings.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -89,11 +101,65 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
         ...                                 "constraints": ["dbp < sbp"]})
         >>> for finding in check(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema):
         ...     print(finding.severity, "-", finding)
-        warning - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows, or reword the rule.
+        error - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows or the rule, or choose `on_violation: ...
     """
     findings, typed = examine(table, schema)
+    findings += contradictions(schema)
     findings += [found for rule in schema.rules if (found := judge(rule, typed)) is not None]
     return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def refuse_contradiction(schema: Schema) -> None:
+    """Raise ConfigError, naming the rules, where some of a schema leave a column no value.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> whole = {"type": "integer", "range": [0, 9]}
+        >>> refuse_contradiction(Schema.model_validate({"columns": {"a": whole, "b": whole},
+        ...                                             "constraints": ["a < b", "b < a"]}))
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: column 'b': no value is left by the rules 'a < b', 'b < a'. Correct one of them.
+    """
+    for found in contradictions(schema):
+        raise ConfigError(found.where, found.what, found.remedy)
+
+
+def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return a typed table without the rows that rules with `on_violation: drop` leave out, and how many each leaves.
+
+    Raises:
+        DataError: rows break a rule with `on_violation: error`; their numbers are told.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> rule = {"then": "dbp < sbp", "on_violation": "drop"}
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": [rule]})
+        >>> rows, dropped = without_violations(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema)
+        >>> len(rows), dropped
+        (1, {'dbp < sbp': 1})
+    """
+    errors = [found for rule in schema.constraints if (found := judge(rule, table)) and found.severity == "error"]
+    if errors:
+        first, *others = errors
+        raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
+    masks = {rule.text: rule.broken(table) for rule in schema.constraints if rule.on_violation == "drop"}
+    dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
+    if not dropped:
+        return table, {}
+    broken = np.any([mask.to_numpy(dtype=np.bool_) for mask in masks.values()], axis=0)
+    return table[~broken].reset_index(drop=True), dropped
+
+
+def contradictions(schema: Schema) -> list[Finding]:
+    """Return the first column, if one is found, that rules of the schema leave no value."""
+    found = contradiction(schema)
+    if found is None:
+        return []
+    named, alone = ", ".join(map(repr, found.rules)), len(found.rules) == 1
+    what = f"no value is left by {'the rule' if alone else 'the rules'} {named}"
+    return [Finding(f"column {found.column!r}", what, f"Correct {'it' if alone else 'one of them'}.")]
 
 
 def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
@@ -170,16 +236,22 @@ def _faults(
         yield Finding(where, "every value is the same", remedy, severity="warning")
 
 
-def judge(rule: Rule, typed: pd.DataFrame) -> Finding | None:
+def judge(rule: Rule | Combinations, typed: pd.DataFrame) -> Finding | None:
     """Return where a rule is broken, None where it holds or where a column for it is absent."""
-    if not rule.columns <= set(typed.columns):
+    if not set(rule.columns) <= set(typed.columns):
         return None
-    where, remedy = f"rule {rule.text!r}", "Correct the rows, or reword the rule."
+    where = f"rule {rule.text!r}"
+    severity: Severity = "error" if rule.on_violation == "error" else "warning"
+    remedy = {
+        "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
+        "drop": "They are left out, as `on_violation: drop` says.",
+        "keep": "They are learnt from all the same; no synthetic row breaks it.",
+    }[rule.on_violation]
     try:
         mask = rule.broken(typed)
     except ConfigError as error:
         return Finding(where, error.what, error.remedy)
-    return next(_rows(where, mask, "break it", remedy, "warning"), None)
+    return next(_rows(where, mask, "break it", remedy, severity), None)
 
 
 def _rows(where: str, mask: pd.Series[bool], fact: str, remedy: str, severity: Severity = "error") -> Iterator[Finding]:

@@ -59,12 +59,15 @@ class TestRun:
         assert "Did you mean 'fidelity.marginals'?" in err
         assert not study.out.exists()
 
-    def test_broken_rules_are_warned_of_by_row_number(self, study, quiet):
+    def test_broken_rules_are_told_by_row_number(self, study, quiet):
         study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
         study.write()
+        _, err = quiet("run", "study.yaml", "--dry-run", code=2)
+        assert err.startswith("error: rule 'age < 80 or died == 1': 8 of 160 rows (19, 31, 66, 88, 119, ...) break it.")
+        study.config["schema"]["constraints"] = [{"then": "age < 80 or died == 1", "on_violation": "keep"}]
+        study.write()
         _, err = quiet("run", "study.yaml", "--dry-run")
-        assert err.startswith("warning: ")
-        assert "age < 80 or died == 1" in err
+        assert err.startswith("warning: rule 'age < 80 or died == 1': 8 of 160 rows")
         assert quiet("run", "study.yaml", "--dry-run", "--quiet")[1] == ""
 
 

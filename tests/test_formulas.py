@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synthclin.cli import main
 from synthclin.config import load
-from synthclin.pipeline import dry_run
+from synthclin.plan import dry_run
 from synthclin.schema import Schema
 from synthclin.tables import read_table, write_table
 from synthclin.tables.formulas import begins_like_a_formula, disarmed, formulas, rearmed

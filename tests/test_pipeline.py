@@ -13,14 +13,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthclin import manifest, pipeline
+from synthclin import manifest, pipeline, preparation
 from synthclin.conditions import Cohort
 from synthclin.config import load
-from synthclin.errors import ConditionError, ConfigError, ModelFormatError, OutputError
+from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
 from synthclin.files import sha256
 from synthclin.models import Checkpoint, warmup
 from synthclin.models.sampling import CohortDraw
+from synthclin.plan import dry_run
 from synthclin.report import Report
 from synthclin.schema import Schema
 from synthclin.tables import read_table
@@ -133,6 +134,30 @@ class TestCohorts:
         assert facts.model == 1
 
 
+class TestRules:
+    def test_rows_that_a_rule_leaves_out_are_counted(self, study):
+        young = int((study.table()["age"] < 80).sum())
+        study.config["schema"]["constraints"] = [{"then": "age < 80", "on_violation": "drop"}]
+        study.write()
+        fitted = pipeline.fit(load(study.path), study.folder / "model")
+        assert fitted.dropped == {"age < 80": 160 - young}
+        assert len(fitted.train) + len(fitted.holdout) == young
+        assert fitted.model.sample(200)["age"].max() < 80
+
+    @pytest.mark.parametrize(
+        ("rules", "error", "said"),
+        [
+            (["age < 80"], DataError, r"rule 'age < 80': \d+ of 160 rows"),
+            (["age < 50", "age > 60"], ConfigError, "no value is left by the rules 'age < 50', 'age > 60'"),
+        ],
+    )
+    def test_what_cannot_be_learnt_is_refused_before_training(self, study, rules, error, said):
+        study.config["schema"]["constraints"] = rules
+        study.write()
+        with pytest.raises(error, match=said):
+            dry_run(load(study.path))
+
+
 def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
     assert [name for name in names if name in SCORE_NAMES] == list(SCORE_NAMES)
@@ -211,7 +236,7 @@ class TestVerify:
 class TestDryRun:
     def test_it_tells_the_plan_and_writes_nothing(self, study):
         before = files(study.folder)
-        plan = pipeline.dry_run(load(study.path))
+        plan = dry_run(load(study.path))
         assert plan["rows"] == {"train": 120, "holdout": 40, "synthetic": 90}
         assert [column["name"] for column in plan["columns"]] == list(study.config["schema"]["columns"])
         assert plan["cohorts"][0]["name"] == "women"
@@ -226,7 +251,7 @@ class TestDryRun:
     def test_small_counts_of_patients_are_not_told(self, study):
         told = []
         rare = ["sampling.cohorts.0.where=age >= 89", "sampling.least_patients=0"]
-        plan = pipeline.dry_run(load(study.path, rare), tell=told.append)
+        plan = dry_run(load(study.path, rare), tell=told.append)
         assert plan["cohorts"][0]["support"] == "< 11"
         (finding,) = told
         assert str(finding).startswith("cohort 'women': fewer than 11 patients to learn from satisfy its condition.")
@@ -244,17 +269,17 @@ class TestDryRun:
             assert "least_patients: 0" in str(caught.value)
             assert not study.out.exists()
         else:
-            assert pipeline.dry_run(config)["cohorts"][0]["support"] == "< 11"
+            assert dry_run(config)["cohorts"][0]["support"] == "< 11"
 
     def test_the_entity_of_the_config_is_that_of_the_split(self, study):
         table = study.table()
         table["patient"] = [f"P{row // 4}" for row in range(len(table))]
         study.write(table)
-        told = pipeline._prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
+        told = preparation.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
         assert not set(told[0]["patient"]) & set(told[1]["patient"])
 
     def test_it_lists_the_files_that_a_run_writes(self, study):
-        planned = set(pipeline.dry_run(load(study.path))["outputs"]["files"])
+        planned = set(dry_run(load(study.path))["outputs"]["files"])
         assert planned == {name for name in FILES if not name.startswith("model/")} | {"model/"}
 
 
@@ -406,7 +431,7 @@ class TestResume:
 def test_broken_rules_of_the_real_table_are_told_not_refused(study):
     study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
     told = []
-    pipeline.dry_run(load(study.write()), tell=told.append)
+    dry_run(load(study.write()), tell=told.append)
     (finding,) = told
     assert "age < 80 or died == 1" in finding.where
     assert finding.count == len(finding.rows) > 0

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 
 from synthclin.columns import Number
+from synthclin.constraints import Rule
 from synthclin.documents import validate
 from synthclin.errors import ConfigError
-from synthclin.schema import Rule, Schema
+from synthclin.schema import Schema
 
 from .schemas import schemas
 

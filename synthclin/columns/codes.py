@@ -102,6 +102,19 @@ class Code(Levels):
             place = np.array([(*self.above(term), term)[0] if term in rare else term for term in place], dtype=object)
         return frozenset(term for term, count in holders().items() if count >= limit)
 
+    def pooled(self, terms: pd.Series[Any], holder: NDArray[Any], limit: int) -> pd.Series[Any]:
+        """Return (rows,) typed cells in which terms that fewer than `limit` holders have stand as the term above them.
+
+        Example:
+            >>> terms = pd.Series(["E11.9"] * 3 + ["E11.0", "E11.1", "E11.22", "I10"], dtype="category")
+            >>> Code(hierarchy="icd10").pooled(terms, np.arange(7), 3).unique().tolist()
+            ['E11.9', 'E11', 'I10']
+        """
+        if self.hierarchy is None:
+            return terms
+        kept = self.held(terms, holder, limit)
+        return terms.astype(object).map({term: self.nearest(term, kept) or term for term in terms.cat.categories})
+
     @property
     def unreadable(self) -> tuple[str, str]:
         """What a cell that is no term holds, and the remedy."""

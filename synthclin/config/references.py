@@ -14,6 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
 from synthclin.evaluation.names import (
     MODEL_SCORES,
+    RULED_NAMES,
     SCORE_NAMES,
     SHADOW_SCORES,
     TRIAL_NAMES,
@@ -78,6 +79,7 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     fixed += MODEL_SCORES if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
+    fixed += RULED_NAMES if config.table_schema.imposed else ()
     if score in fixed:
         return
     if isinstance(config, Config) and score in SHADOW_SCORES:

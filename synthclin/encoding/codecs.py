@@ -32,6 +32,7 @@ class Codec(Protocol):
     """What the table encoder asks of the codec of a column."""
 
     cardinality: int
+    cells: Intervals
 
     @property
     def state(self) -> LineState | LevelsState:

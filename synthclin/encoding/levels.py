@@ -129,10 +129,8 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     Raises:
         DataError: no level can be named.
     """
-    if isinstance(column, Code) and column.hierarchy is not None:
-        kept = column.held(cells, patient, limits.value)
-        known = {term: column.nearest(term, kept) or term for term in cells.cat.categories}
-        cells = cells.astype(object).map(known)
+    if isinstance(column, Code):
+        cells = column.pooled(cells, patient, limits.value)
     index, found = pd.factorize(cells)
     held = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
     patients = np.bincount(held["level"], minlength=len(found))

@@ -100,6 +100,17 @@ class LineCodec:
         atoms = ~np.isin(np.arange(self.cardinality), self.bin_code)
         return ColumnLayout(name, self.cardinality, "ordered", missing, atoms, never)
 
+    def ends(self) -> tuple[pd.Series, pd.Series]:
+        """Return the lowest and the highest cell that each (codes,) code decodes to; both missing for *missing*."""
+        low, high = np.full((2, self.cardinality), np.nan)
+        low[self._atom_code] = high[self._atom_code] = self.atoms
+        code = self.bin_code[self.bins]
+        np.fmin.at(low, code, self.pieces.low)
+        np.fmax.at(high, code, self.pieces.high)
+        if self.axis.lattice:
+            low, high = np.ceil(low), np.floor(high)
+        return self.axis.cells(low), self.axis.cells(high)
+
     @property
     def probes(self) -> Intervals:
         """Cells whose centres stand for all that the column can be: exact on points, 256 per smooth piece."""

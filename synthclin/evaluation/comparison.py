@@ -98,6 +98,8 @@ class Comparison:
             if absent:
                 what = f"{len(absent)} of {len(judged)} columns of the schema are absent, '{absent[0]}' first"
                 raise DataError(where, what, "Add them, or take them out of the schema.")
+        # Combinations that are to be observed are those of any row learnt.
+        schema = schema.observed(train, patients(train, schema), least=1)
         rng = numpy_generator(random_state, "evaluation", "shuffle")
         shuffled = pd.DataFrame({name: train[name].iloc[rng.permutation(len(train))].array for name in train.columns})
         features = Features.of(schema, [table for _, table in given])

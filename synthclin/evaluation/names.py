@@ -7,6 +7,7 @@ from typing import Literal
 __all__ = [
     "HEADLINES",
     "MODEL_SCORES",
+    "RULED_NAMES",
     "SCORE_NAMES",
     "SHADOW_SCORES",
     "TRIAL_NAMES",
@@ -55,6 +56,9 @@ SCORE_NAMES = (
 )
 TRIAL_NAMES = ("fidelity.balance",)
 """Scores of a table with a randomised arm."""
+
+RULED_NAMES = ("validity.raw_rules",)
+"""Scores of a run whose schema has rules to impose."""
 
 MODEL_SCORES = ("privacy.model_membership",)
 """Scores of a run that take its model, which a table alone does not give."""

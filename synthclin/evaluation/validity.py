@@ -12,12 +12,14 @@ from synthclin.evaluation.score import Definition, Score
 from synthclin.rules import violations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["rules"]
+__all__ = ["raw_rules", "rules"]
 
 RULES = Definition(
     "validity.rules",
@@ -26,6 +28,31 @@ RULES = Definition(
     "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule whose "
     "outcome is unknown for a missing value counts as held; Wilson interval (project convention)",
 )
+
+
+RAW_RULES = Definition(
+    "validity.raw_rules",
+    "Has the model learnt the rules?",
+    "lower",
+    "largest share of rows, drawn without imposing any rule, whose codes break one rule for certain; Wilson interval "
+    "(project convention)",
+)
+
+
+def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
+    """Score how often a model breaks its worst rule where none is imposed: what construction would hide.
+
+    Arguments:
+        shares: of the rows that break each rule, by its text.
+        rows: how many were drawn.
+
+    Example:
+        >>> raw_rules({"dbp < sbp": 0.01, "age >= 18": 0.0}, 2_000).value
+        0.01
+    """
+    worst = max(shares.values())
+    told = [{"rule": rule, "raw": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])]
+    return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details={"rules": told})
 
 
 def rules(c: Comparison) -> Score:

@@ -4,7 +4,8 @@
 
 A comparison with a missing value is neither true nor false, and `and`, `or` and `not` follow Kleene's
 three-valued logic, as SQL does. Nothing is ever executed: text becomes tokens of a fixed list, tokens a syntax
-tree of a fixed list of nodes, and the tree is walked over the columns of a table.
+tree of a fixed list of nodes, and the tree is walked over the columns of a table, or over sets of what its cells
+may still hold.
 """
 
 from __future__ import annotations

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from synthclin.expressions import evaluation, grammar
+from synthclin.expressions import evaluation, grammar, outcomes
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from synthclin.expressions.outcomes import Scene
+    from synthclin.expressions.sets import Outcomes, Span
 
 __all__ = ["Expression", "parse"]
 
@@ -64,6 +68,46 @@ class Expression:
         """
         return evaluation.number(self.tree, table, self.where)
 
+    def outcomes(self, scene: Scene) -> Outcomes:
+        """Return what a predicate may come out as where each column is known to hold one value of a set.
+
+        Arguments:
+            scene: the set of values of each column, by its name; their arrays broadcast to one shape.
+
+        Returns:
+            where it may be true, false and unknown. What is denied never happens; what is allowed may not happen.
+
+        Example:
+            >>> import pandas as pd
+            >>> from synthclin.expressions.sets import spans_of
+            >>> none = pd.Series([False] * 3).to_numpy()
+            >>> age = spans_of(pd.Series([0, 30, 60]), pd.Series([30, 60, 90]), none)
+            >>> parse("age >= 40").outcomes({"age": age}.__getitem__).true.tolist()
+            [False, True, True]
+        """
+        return outcomes.truth(self.tree, scene)
+
+    def span(self, scene: Scene) -> Span:
+        """Return the numbers that the expression may have; see `outcomes`."""
+        return outcomes.number(self.tree, scene)
+
+    @property
+    def name(self) -> str | None:
+        """The column that the expression is nothing but, or None."""
+        return self.tree.id if isinstance(self.tree, ast.Name) else None
+
+    def equated(self) -> tuple[Expression, ...]:
+        """Return the two sides of an equality; none where the expression is something else.
+
+        Example:
+            >>> [side.text for side in parse("total == first + second").equated()]
+            ['total', 'first + second']
+        """
+        match self.tree:
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+                return tuple(_expression(grammar.render(side), side, self.where) for side in (left, right))
+        return ()
+
     def conjuncts(self) -> tuple[Expression, ...]:
         """Return predicates that hold together exactly where this one does: the parts of its outermost `and`.
 
@@ -79,6 +123,7 @@ class Expression:
         )
 
 
+@lru_cache(maxsize=1_000)
 def parse(text: str, where: str = "expression") -> Expression:
     """Return the expression that `text` spells.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.columns import AnyColumn
-    from synthclin.schema import Rule
+    from synthclin.constraints import Rule
 
 __all__ = ["RARE", "Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
 

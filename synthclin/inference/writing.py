@@ -9,9 +9,9 @@ from synthclin.documents import dump_yaml, parse_yaml
 from synthclin.inference.evidence import left_out
 
 if TYPE_CHECKING:
+    from synthclin.constraints import Rule
     from synthclin.inference import Inferred
     from synthclin.inference.evidence import Proposal
-    from synthclin.schema import Rule
 
 __all__ = ["to_commented_yaml"]
 

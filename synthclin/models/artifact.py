@@ -58,7 +58,7 @@ def write(model: Synthesizer, folder: Path) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
     write_atomic(folder / "encoder.json", dump_json(model.encoder_.to_dict(), digits=None))
-    write_atomic(folder / "schema.yaml", model.schema.to_yaml())
+    write_atomic(folder / "schema.yaml", model.encoder_.schema.to_yaml())
     write_atomic(folder / "model.json", dump_json(document))
 
 

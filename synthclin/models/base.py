@@ -19,11 +19,12 @@ from synthclin.errors import ConfigError
 from synthclin.models.checkpoints import Checkpoint, identity
 from synthclin.models.imputation import Imputer
 from synthclin.models.parameters import check_parameters
-from synthclin.models.sampling import CohortDraw, CohortSampler
+from synthclin.models.sampling import CohortDraw, CohortSampler, Steer
 from synthclin.models.watch import Callback, Watch
+from synthclin.patients import patients
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, stream_seed
-from synthclin.validation import conform
+from synthclin.validation import conform, refuse_contradiction, without_violations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +75,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
                 the best weights so far. What it raises ends the fit.
 
         Raises:
-            DataError: the table breaks the schema.
-            ConfigError: a parameter of the model is out of its bounds.
+            DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
+            ConfigError: a parameter of the model is out of its bounds, or rules of the schema contradict each other.
             ModelFormatError: the checkpoint is damaged, or of another table, schema, parameter, seed or version.
 
         Example:
@@ -90,9 +91,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             (4, True)
         """
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
+        refuse_contradiction(self.schema)
         table = shifted(conform(table, self.schema), self.schema, numpy_generator(self.random_state, "shift"))
+        table, _ = without_violations(table, self.schema)
+        schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         self.encoder_ = TableEncoder.fit(
-            table, self.schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
+            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
         self.draws_ = 0
         encoded = self.encoder_.encode(table)
@@ -126,8 +130,20 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
                 total = f"{sum(shares.values()):g}"
                 raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
         seed = self._seed("sample") if random_state is None else random_state
-        table, self.draw_ = CohortSampler(self._sample, self.encoder_, self.schema, seed).sample(n, where, mix)
+        table, self.draw_ = self._sampler(seed).sample(n, where, mix)
         return table
+
+    def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
+        """Return how often the model alone would break each rule: shares of `n` rows drawn unguided, by its text.
+
+        Rows that are sampled break none; these shares tell how much the guide had to do for it. Where in its bin a
+        cell lies is not the model's doing, so that what bins leave open counts as held.
+        """
+        self._check_fitted()
+        return self._sampler(self._seed("raw") if random_state is None else random_state).raw_violations(n)
+
+    def _sampler(self, seed: int) -> CohortSampler:
+        return CohortSampler(self._sample, self.encoder_, self.encoder_.schema, seed)
 
     @overload
     def impute(
@@ -195,7 +211,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         if draws is not None and not (isinstance(draws, int | np.integer) and 1 <= draws <= MOST_DRAWS):
             raise ConfigError("impute", f"`draws` is no whole number from 1 to {MOST_DRAWS:,}", "Ask for as many.")
         seed = self._seed("impute") if random_state is None else random_state
-        completed = Imputer(self._sample, self.encoder_, self.schema, seed).complete(table, draws or 1, columns)
+        completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
+            table, draws or 1, columns
+        )
         return completed[0] if draws is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -229,6 +247,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         *,
         log_allowed: Mapping[int, Tensor],
         closed: Mapping[int, Tensor],
+        steer: Steer | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         """Draw rows, and (rows,) log-weights that make them representative of what was imposed.
@@ -238,6 +257,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             generator: of everything random.
             log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
             closed: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
+            steer: is asked before each column which codes are ruled out, given those drawn so far; None rules out none.
+                Rows without a code left get the log-weight -inf.
             known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
                 are compared among rows that agree in these alone: a factor that such rows share may be left out.
         """

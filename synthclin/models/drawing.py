@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +41,13 @@ def _told(logits: Tensor, codes: Tensor) -> Tensor:
     return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
 
 
+def _restricted(logits: Tensor, log_allowed: Tensor | None, shut: Tensor | None) -> Tensor:
+    """Return logits with what a condition and a guide impose on them; the very same where that is nothing."""
+    if log_allowed is not None:
+        logits = logits + log_allowed
+    return logits if shut is None else logits.masked_fill(shut, -torch.inf)
+
+
 def draw(
     network: MaskedGenerator,
     rows: int,
@@ -48,6 +55,7 @@ def draw(
     *,
     log_allowed: Mapping[int, Tensor] | None = None,
     closed: Mapping[int, Tensor] | None = None,
+    steer: Callable[[int, list[Tensor]], Tensor | None] | None = None,
     known: Tensor | None = None,
     laws: Mapping[int, Tensor] | None = None,
 ) -> Drawn:
@@ -61,6 +69,8 @@ def draw(
             `log_weight` then makes them representative of the condition (sequential importance sampling).
         closed: column -> (codes,) bool, codes that are never drawn; the others share their mass, which says nothing
             of the other columns.
+        steer: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row; `log_weight` then
+            makes rows representative of what it allows. Rows of which nothing is ruled out are drawn as without it.
         known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
             that agree in what is known representative of it. What every such row has in common, the cells before its
             first unknown one, is left out of the weight.
@@ -69,7 +79,7 @@ def draw(
     state = network.begin()
     log_weight = torch.zeros(rows, device=generator.device)
     begun = torch.zeros(rows, dtype=torch.bool, device=generator.device)
-    codes = []
+    codes: list[Tensor] = []
     for t in range(len(network.columns)):
         if known is not None and bool((known[:, t] >= 0).all()):
             chosen = known[:, t]
@@ -79,8 +89,9 @@ def draw(
             whole = logits = _law(state, t, rows, laws or {})
             if closed is not None and t in closed:
                 logits = logits.masked_fill(closed[t], -torch.inf)
-            if log_allowed is not None and t in log_allowed:
-                restricted = logits + log_allowed[t]
+            shut = None if steer is None else steer(t, codes)
+            restricted = _restricted(logits, (log_allowed or {}).get(t), shut)
+            if restricted is not logits:
                 log_weight = log_weight + restricted.logsumexp(1) - logits.logsumexp(1)
                 logits = restricted
             chosen = (logits + _gumbel(logits.shape, generator)).argmax(dim=1)

@@ -21,6 +21,7 @@ from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.parallel import local_rank, together
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
+from synthclin.models.sampling import Steer
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.models.watch import Watch
 from synthclin.schema import Schema
@@ -153,9 +154,16 @@ class ConditionalGAN(Synthesizer):
         *,
         log_allowed: Mapping[int, Tensor],
         closed: Mapping[int, Tensor],
+        steer: Steer | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         device = self._device()
+
+        def steered(t: int, drawn: list[Tensor]) -> Tensor | None:
+            assert steer is not None
+            shut = steer(self.order_[t], dict(zip(self.order_, drawn, strict=False)))
+            return None if shut is None else shut.to(device)
+
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
         laws = {
@@ -178,6 +186,7 @@ class ConditionalGAN(Synthesizer):
                     local,
                     log_allowed=allowed,
                     closed=shut,
+                    steer=None if steer is None else steered,
                     known=None if told is None else told[part],
                     laws=laws,
                 )

@@ -18,15 +18,18 @@ from synthclin.conditions import Condition, allocate, rake, split_where
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import quote_name
+from synthclin.guidance import Guide
+from synthclin.models.settling import Settler
 from synthclin.progress import track
-from synthclin.rules import finish, violations
+from synthclin.reasoning import guard_of, guards_of
+from synthclin.rules import finish
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
     from synthclin.columns import Level
 
-__all__ = ["CohortDraw", "CohortSampler", "Source"]
+__all__ = ["CohortDraw", "CohortSampler", "Source", "Steer"]
 
 Floats = NDArray[np.float64]
 CHUNK = 4_096
@@ -54,6 +57,13 @@ MOST_COMBINATIONS = 1_000
 """Combinations of mixed levels in one request: each is drawn on its own."""
 
 
+class Steer(Protocol):
+    """What a family asks before it draws a column; see `synthclin.guidance.Guide`."""
+
+    def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
+        """Return (rows, codes) which codes are ruled out given the (rows,) codes drawn of others, or None."""
+
+
 class Source(Protocol):
     """How a family draws rows: its `_sample`."""
 
@@ -64,6 +74,7 @@ class Source(Protocol):
         *,
         log_allowed: Mapping[int, Tensor],
         closed: Mapping[int, Tensor],
+        steer: Steer | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         """Return rows and their log-weights; see `Synthesizer._sample`."""
@@ -89,17 +100,24 @@ class CohortDraw:
 
 @dataclass(slots=True)
 class _Pool:
-    """Candidate rows that satisfy everything, with their log-weights."""
+    """Candidate rows that satisfy everything, with their log-weights.
 
+    Arguments:
+        weighted: whether rows are chosen by weight; otherwise weights only tell how probable such rows are.
+    """
+
+    weighted: bool
     tables: list[pd.DataFrame] = field(default_factory=list)
     weights: list[Floats] = field(default_factory=list)
     drawn: int = 0
+    mass: float = 0.0
 
     def add(self, drawn: int, table: pd.DataFrame, weights: Floats) -> None:
         """Take in the accepted ones of `drawn` rows."""
         self.drawn += drawn
+        self.mass += float(np.exp(weights).sum())
         self.tables.append(table)
-        self.weights.append(weights)
+        self.weights.append(weights if self.weighted else np.zeros(len(weights)))
 
     @property
     def accepted(self) -> int:
@@ -108,13 +126,22 @@ class _Pool:
     def log_weights(self) -> Floats:
         return np.concatenate(self.weights) if self.weights else np.empty(0)
 
-    def mass(self) -> float:
-        """Sum of the accepted weights: the condition's probability times the rows drawn."""
-        return float(np.exp(self.log_weights()).sum())
+    @property
+    def probability(self) -> float:
+        """The mean weight of a row drawn: the model's probability of a row that satisfies everything."""
+        return self.mass / self.drawn
 
     def effective(self) -> float:
         weights = np.exp(self.log_weights())
         return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A condition, and the guide that draws towards it and the rules."""
+
+    condition: Condition
+    guide: Guide
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +165,14 @@ class CohortSampler:
     ) -> tuple[pd.DataFrame, CohortDraw]:
         """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
 
-        Conditions on single columns are imposed code by code while a row is drawn; what that costs in probability is
-        the row's weight, and the rows wanted are taken from a larger pool by Gumbel top-k on those weights
-        (sequential importance resampling). Conditions between columns, and the schema's rules, are checked on whole
-        rows, which is exact too.
+        Conditions and rules are imposed code by code while a row is drawn; what that costs in probability is the
+        row's weight, and the rows of a cohort are taken from a larger pool by Gumbel top-k on those weights
+        (sequential importance resampling). What bins leave open of a rule is settled inside them, what they leave
+        open of a condition is checked on whole rows; every row is checked in the end.
+
+        Without a condition rows are taken as they are drawn: the guide changes a row only where the model alone would
+        have broken a rule, so that this law and the weighted one are both as near to the model's as it keeps its rules,
+        and a pool would cost eight times the work.
 
         Raises:
             ConditionError: where the rows can't be drawn.
@@ -151,9 +182,9 @@ class CohortSampler:
         draws: list[list[CohortDraw]] = [[] for _ in cells]
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
-                condition = split_where(predicate, self.encoder)
+                request = self._request(predicate)
                 for j, start in enumerate(range(0, count, CHUNK)):
-                    table, draw = self._take(condition, min(CHUNK, count - start), part=(i, j))
+                    table, draw = self._take(request, min(CHUNK, count - start), part=(i, j))
                     tables.append(table)
                     draws[i].append(draw)
                     step(len(table))
@@ -173,15 +204,43 @@ class CohortSampler:
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema), total
 
-    def _take(self, condition: Condition, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, CohortDraw]:
+    def raw_violations(self, rows: int) -> dict[str, float]:
+        """Return the share of rows drawn unguided whose codes break each rule; see `Synthesizer.raw_violations`."""
+        encoded, _ = self.draw(rows, torch_generator(self.seed, "raw"), log_allowed={}, closed=self._closed())
+        written = {rule.text for rule in self.schema.imposed}
+        broken = Guide(self.encoder, guards_of(self.schema)).broken(encoded.codes)
+        return {text: float(rows.mean()) for text, rows in broken.items() if text in written}
+
+    def _request(self, predicate: str | None) -> _Request:
+        """Return what is asked for, and the guide towards it."""
+        condition = split_where(predicate, self.encoder)
+        guards = guards_of(self.schema)
+        for part in () if condition.residual is None else condition.residual.conjuncts():
+            if len(part.columns) > 1 or not part.columns <= set(self.encoder.codecs):
+                guards.append(guard_of(part, self.schema))
+        guide = Guide(self.encoder, guards, {j: share > 0 for j, share in condition.weights.items()})
+        if guide.impossible is not None:
+            where = "constraints" if condition.residual is None else f"where `{condition.residual.text}`"
+            said = ", ".join(f"`{rule}`" for rule in guide.impossible.rules)
+            what = f"no value that column {guide.impossible.column!r} can be drawn with satisfies {said} together"
+            raise ConditionError(where, what, "Widen it, or correct the rules.")
+        return _Request(condition, guide)
+
+    def _closed(self) -> dict[int, Tensor]:
+        """Return by column the codes that are never drawn."""
+        columns = enumerate(self.encoder.layout.columns)
+        return {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
+
+    def _take(self, request: _Request, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, CohortDraw]:
         """Return `wanted` rows of one condition."""
+        condition = request.condition
         generator = torch_generator(self.seed, "draw", *part)
         rng = numpy_generator(self.seed, "take", *part)
-        conditioned = bool(condition.weights)
-        pool, amount = _Pool(), wanted * (POOL if conditioned else 1)
+        conditioned = condition.residual is not None
+        pool, amount = _Pool(conditioned), wanted * (POOL if conditioned else 1)
         while pool.drawn < max(LEAST_TRIES, TRIES * wanted):
             amount = int(min(max(amount, 64), POOL * CHUNK))
-            self._draw_into(pool, condition, amount, generator, rng)
+            self._draw_into(pool, request, amount, generator, rng)
             # A pool whose weight rests on few rows would be kept row by row, whatever the weights say.
             rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= TRIES // 2 * wanted
             if pool.accepted >= wanted and rich:
@@ -194,27 +253,27 @@ class CohortSampler:
         keys = pool.log_weights() + rng.gumbel(size=pool.accepted) if conditioned else -np.arange(pool.accepted)
         chosen = np.argsort(-keys, kind="stable")[:wanted]
         table = pd.concat(pool.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
-        return table, CohortDraw(wanted, pool.drawn, pool.mass() / pool.drawn, pool.effective())
+        return table, CohortDraw(wanted, pool.drawn, pool.probability, pool.effective())
 
     def _draw_into(
-        self, pool: _Pool, condition: Condition, rows: int, generator: torch.Generator, rng: np.random.Generator
+        self, pool: _Pool, request: _Request, rows: int, generator: torch.Generator, rng: np.random.Generator
     ) -> None:
-        """Draw rows with the condition imposed, and take in those that satisfy everything."""
-        log_allowed = {j: torch.from_numpy(share).float().log() for j, share in condition.weights.items()}
-        columns = enumerate(self.encoder.layout.columns)
-        closed = {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
-        encoded, log_weight = self.draw(rows, generator, log_allowed=log_allowed, closed=closed)
-        pool.add(rows, *self._accepted(condition, encoded, log_weight.double().numpy(), rng))
+        """Draw rows with condition and rules imposed, and take in those that satisfy everything."""
+        log_allowed = {j: torch.from_numpy(share).float().log() for j, share in request.condition.weights.items()}
+        encoded, log_weight = self.draw(
+            rows, generator, log_allowed=log_allowed, closed=self._closed(), steer=request.guide
+        )
+        # A row without a code left is none.
+        whole = log_weight.isfinite()
+        weights = log_weight[whole].double().numpy()
+        pool.add(rows, *self._accepted(request.condition, encoded[whole], weights, rng))
 
     def _accepted(
         self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
     ) -> tuple[pd.DataFrame, Floats]:
         """Decode rows, inside the condition where a bin straddles it, and return those that satisfy everything."""
         encoded = condition.restrict(encoded, self.encoder, rng)
-        table = finish(self.encoder.decode(encoded), self.schema)
-        holds = np.isfinite(log_weight)
-        for broken in violations(table, self.schema).values():
-            holds &= ~broken.to_numpy(dtype=bool)
+        table, holds = Settler(self.encoder, self.schema).rows(encoded, condition, rng)
         if condition.residual is not None:
             holds &= condition.residual.evaluate(table).fillna(value=False).to_numpy(dtype=bool)
         return table[holds], log_weight[holds]
@@ -261,14 +320,14 @@ class CohortSampler:
     def _probability(self, predicate: str, part: int) -> float:
         """Return the model's probability of a predicate and the rules, to about a tenth of itself; 0 if none is met."""
         try:
-            condition = split_where(predicate, self.encoder)
+            request = self._request(predicate)
         except ConditionError:
             return 0.0
         generator, rng = torch_generator(self.seed, "pilot", part), numpy_generator(self.seed, "pilot", part)
-        pool = _Pool()
+        pool = _Pool(weighted=True)
         while pool.drawn < LONGEST_PILOT and pool.effective() < PRECISE:
-            self._draw_into(pool, condition, PILOT, generator, rng)
-        return pool.mass() / pool.drawn
+            self._draw_into(pool, request, PILOT, generator, rng)
+        return pool.probability
 
 
 def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:

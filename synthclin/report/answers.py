@@ -11,6 +11,7 @@ from synthclin.report.details import CopyDetails, MembershipDetails, RuleDetails
 from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.likeness import curve_table, statuses
 from synthclin.report.model_file import model_figures
+from synthclin.report.parts import RuleFacts
 from synthclin.report.questions import asked
 from synthclin.report.words import count, interval, number, plain, plural, share
 
@@ -129,9 +130,10 @@ def rules_section(report: Report) -> Section:
         return Section(*section, (why,))
     details = RuleDetails.model_validate(score.details)
     broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
+    raw = _raw_figures(report)
     if not broken:
         what = "ranges and categories" if not details.declared else f"{number(details.declared, 0)} declared rules"
-        return Section(*section, (f"Every one of the {number(score.n, 0)} synthetic rows keeps the {what}.",))
+        return Section(*section, (f"Every one of the {number(score.n, 0)} synthetic rows keeps the {what}.",), raw)
     guilty = [rule for rule in broken if rule.synthetic]
     rows = tuple(
         Row(
@@ -150,7 +152,30 @@ def rules_section(report: Report) -> Section:
         note=f"Share of rows that keep all rules: {asked(score.name).write(score.value)} "
         f"({asked(score.name).write_interval(score)}).{more}",
     )
-    return Section(*section, (), (figure,))
+    return Section(*section, (), (figure, *raw))
+
+
+def _raw_figures(report: Report) -> tuple[Figure, ...]:
+    """Return how often the model alone would have broken each rule, and what real rows were left out for it."""
+    facts = RuleFacts.model_validate(report.sections.get("rules", {}))
+    shares = sorted(((rule, part) for rule, part in facts.raw.items() if part), key=lambda one: -one[1])
+    dropped = "; ".join(f"{count(n)} for {plain(rule, 90)}" for rule, n in facts.dropped.items())
+    if not shares and not dropped:
+        return ()
+    return (
+        Figure(
+            title="Rules that the model alone would have broken",
+            how=f"Of {number(facts.raw_rows, 0)} rows drawn without imposing any rule, the share whose codes break "
+            "each rule for certain. Rules are imposed on every row; a model that breaks them often has not learnt "
+            "how its columns hang together.",
+            table=DataTable(
+                "Rules broken without a guide",
+                ("Rule", "Share"),
+                tuple(Row(plain(rule, 90), (share(part, 1),)) for rule, part in shares[:_MOST_RULES]),
+            ),
+            note=f"Real rows left out because they break a rule: {dropped}." if dropped else "",
+        ),
+    )
 
 
 def _times(real: int | None) -> str:

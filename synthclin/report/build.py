@@ -10,6 +10,7 @@ import pandas as pd
 from synthclin.documents import dump_json, validate
 from synthclin.evaluation import score_table
 from synthclin.evaluation.gates import default_gates, judge, parse_gate
+from synthclin.evaluation.validity import raw_rules
 from synthclin.report.record import Provenance
 from synthclin.report.report import Report
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.parts import CohortFacts
+    from synthclin.report.parts import CohortFacts, RuleFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate"]
@@ -34,6 +35,7 @@ def evaluate(
     gates: Sequence[str] | None = None,
     further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
+    rules: RuleFacts | None = None,
     random_state: int = 0,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -52,6 +54,7 @@ def evaluate(
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
         further: scores that were computed elsewhere, of the model behind the table; they join the others.
         cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
+        rules: what the rules of the schema did to the rows learnt and to the model that drew the table.
         random_state: the same number gives the same report.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
 
@@ -78,7 +81,10 @@ def evaluate(
     )
     scores = (*evaluation.scores, *further)
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(draws[0])}
-    told = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
+    told: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
+    if rules is not None:
+        told["rules"] = rules.model_dump(mode="json")
+        scores += (raw_rules(rules.raw, rules.raw_rows),) if rules.raw else ()
     report = Report(
         scores=scores,
         verdicts=judge(default_gates(scores) if wanted is None else wanted, scores),

@@ -344,6 +344,16 @@ QUESTIONS = {
         percent=True,
         answer=_rules,
     ),
+    "validity.raw_rules": Question(
+        section="rules",
+        name="Rules learnt",
+        unit="share of rows that break the worst rule, none imposed",
+        ideal=0.0,
+        trouble="a rule had to be imposed that the model has not learnt",
+        doubt="a rule had to be imposed that the model may not have learnt",
+        advice="No row breaks it, but its columns may not hang together as in real rows.",
+        percent=True,
+    ),
     "sdmetrics.quality": Question(
         section="fidelity",
         name="SDMetrics quality",

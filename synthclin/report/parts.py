@@ -18,6 +18,7 @@ __all__ = [
     "Panel",
     "Pictures",
     "Planted",
+    "RuleFacts",
     "Share",
     "Summary",
     "Tie",
@@ -192,6 +193,20 @@ class CohortFacts(Open):
     drawn: Count
 
 
+class RuleFacts(Open):
+    """What the rules of the schema did to the rows learnt and to the model.
+
+    Arguments:
+        dropped: how many real rows each rule left out of training and holdout, by its text.
+        raw: the share of rows drawn without imposing any rule whose codes break each rule.
+        raw_rows: how many rows were drawn for that.
+    """
+
+    dropped: dict[StrictStr, Count] = Field(default_factory=dict)
+    raw: dict[StrictStr, Share] = Field(default_factory=dict)
+    raw_rows: Count = 0
+
+
 class Pictures(Open):
     """What `sections` hold, as far as the page draws it."""
 
@@ -203,3 +218,4 @@ class Pictures(Open):
     membership: Curve = Curve()
     controls: Controls = Controls()
     cohorts: list[CohortFacts] = Field(default_factory=list)
+    rules: RuleFacts = RuleFacts()

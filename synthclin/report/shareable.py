@@ -73,7 +73,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         fewest = min(fewest, score.n)
     size = step(fewest) if counted else 0.01
     value, low, high = (coarse(x, size) for x in (score.value, score.low, score.high))
-    if score.name in {"privacy.copies", "validity.rules"} and not isnan(score.value):
+    if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
     return replace(
@@ -114,6 +114,8 @@ def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
             if block.column in panels
         ],
         "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in pictures.cohorts],
+        # Of the rows that the model draws; how many real ones a rule left out is not shared.
+        "rules": {"raw": pictures.rules.raw, "raw_rows": pictures.rules.raw_rows} if pictures.rules.raw else {},
     }
     if pictures.pairs.columns:
         told["pairs"] = {

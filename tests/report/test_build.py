@@ -13,6 +13,7 @@ from synthclin.documents import dump_json
 from synthclin.errors import ConfigError
 from synthclin.evaluation.scoring import Evaluation
 from synthclin.report import Report, build, evaluate
+from synthclin.report.parts import RuleFacts
 from synthclin.schema import Schema
 from tests.report.conftest import example
 
@@ -111,3 +112,21 @@ def test_a_gate_on_a_score_that_was_not_computed_is_an_error(scored: list[int]) 
 def test_a_report_cannot_be_changed(built: Report) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         built.edition = "internal"  # type: ignore[misc]
+
+
+def test_rules_that_a_model_would_have_broken_are_scored_and_told():
+    schema = Schema.model_validate(
+        {"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}, "constraints": ["age < 9 or bmi < 9"]}
+    )
+
+    def draw(seed):
+        return pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
+
+    facts = RuleFacts(dropped={"age < 9 or bmi < 9": 12}, raw={"age < 9 or bmi < 9": 0.2}, raw_rows=2_000)
+    report = evaluate(draw(1), train=draw(2), schema=schema, rules=facts)
+    assert report["validity.raw_rules"].value == 0.2
+    (verdict,) = [verdict for verdict in report.verdicts if verdict.gate.score == "validity.raw_rules"]
+    assert verdict.status == "FAIL"
+    page = report.to_html()
+    assert "Rules that the model alone would have broken" in page
+    assert "Real rows left out because they break a rule: 12 for age &lt; 9 or bmi &lt; 9." in page

@@ -1,0 +1,137 @@
+"""What a checked syntax tree may come out as, given a set of values for every column that it reads."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import operator
+from collections.abc import Callable
+from functools import reduce
+from itertools import pairwise
+
+import numpy as np
+
+from synthclin.expressions.arithmetic import FUNCTIONS, OPERATORS, negative
+from synthclin.expressions.sets import Choice, Outcomes, Span, Test, Values, compare
+
+__all__ = ["Scene", "number", "truth"]
+
+Scene = Callable[[str], Values]
+"""The set of values that each column may hold, by its name."""
+
+_TESTS: dict[type[ast.cmpop], Test] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_TURNED: dict[Test, Test] = {
+    operator.lt: operator.gt,
+    operator.le: operator.ge,
+    operator.gt: operator.lt,
+    operator.ge: operator.le,
+}
+_DAY = 86_400
+
+
+def truth(tree: ast.expr, scene: Scene) -> Outcomes:
+    """Return what a predicate may come out as; the shape is that of the scene's sets, broadcast."""
+    with np.errstate(all="ignore"):
+        return _truth(tree, scene)
+
+
+def number(tree: ast.expr, scene: Scene) -> Span:
+    """Return the numbers that an expression may have."""
+    with np.errstate(all="ignore"):
+        return _number(tree, scene)
+
+
+def _truth(node: ast.expr, scene: Scene) -> Outcomes:
+    match node:
+        case ast.BoolOp(op=op, values=parts):
+            join = operator.and_ if isinstance(op, ast.And) else operator.or_
+            return reduce(join, (_truth(part, scene) for part in parts))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return ~_truth(operand, scene)
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            steps = zip(ops, pairwise([left, *comparators]), strict=True)
+            return reduce(operator.and_, (_comparison(op, *sides, scene) for op, sides in steps))
+        case ast.Constant(value=bool() as value):
+            return Outcomes.certain(value=value)
+        case ast.Name(id=name):
+            return _constant(operator.eq, scene(name), True)
+    return Outcomes.open()
+
+
+def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, scene: Scene) -> Outcomes:
+    match op, left, right:
+        case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
+            values = scene(name)
+            missing = values.missing if isinstance(values, Span) else values.missing[values.at]
+            empty = Outcomes(missing, values.present, np.array(False))
+            return empty if isinstance(op, ast.Is) else ~empty
+        case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
+            found = _among(left, items, scene)
+            return found if isinstance(op, ast.In) else ~found
+    test = _TESTS[type(op)]
+    if isinstance(left, ast.Constant):
+        return _constant(_TURNED.get(test, test), _values(right, scene), left.value)
+    if isinstance(right, ast.Constant):
+        return _constant(test, _values(left, scene), right.value)
+    return compare(test, _values(left, scene), _values(right, scene))
+
+
+def _among(left: ast.expr, items: list[ast.expr], scene: Scene) -> Outcomes:
+    values = _values(left, scene)
+    if isinstance(values, Choice) and all(isinstance(item, ast.Constant) for item in items):
+        # All at once: a set of two levels that are both listed is certainly among them.
+        listed = [item.value for item in items if isinstance(item, ast.Constant)]
+        return values.outcomes(np.array([level in listed for level in values.levels], dtype=np.bool_))
+    each = (_comparison(ast.Eq(), left, item, scene) for item in items)
+    return reduce(operator.or_, each)
+
+
+def _constant(test: Test, values: Values, value: object) -> Outcomes:
+    """Return what comparing `values` with a constant on the right may come out as."""
+    if isinstance(values, Choice):
+        holds = values.tested(test, value)
+        return Outcomes.open() if holds is None else values.outcomes(holds)
+    if isinstance(value, str):
+        if not values.dated:
+            return Outcomes.open()
+        moment = np.datetime64(dt.datetime.fromisoformat(value), "us").astype(np.int64) / 1e6
+        return compare(test, values, Span.point(float(moment), dated=True))
+    return compare(test, values, Span.point(float(value)))  # type: ignore[arg-type]
+
+
+def _values(node: ast.expr, scene: Scene) -> Values:
+    return scene(node.id) if isinstance(node, ast.Name) else _number(node, scene)
+
+
+def _number(node: ast.expr, scene: Scene) -> Span:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return Span.point(float(value))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return negative(_number(operand, scene))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return FUNCTIONS[name](*(_number(argument, scene) for argument in arguments))
+        case ast.Name(id=name):
+            values = scene(name)
+            return values if isinstance(values, Span) and not values.dated else Span.anything()
+        case ast.BinOp(left=left, op=op, right=right):
+            days = None
+            if isinstance(op, ast.Sub) and isinstance(left, ast.Name) and isinstance(right, ast.Name):
+                days = _days(scene(left.id), scene(right.id))
+            return OPERATORS[type(op)](_number(left, scene), _number(right, scene)) if days is None else days
+    return Span.anything()
+
+
+def _days(first: Values, second: Values) -> Span | None:
+    """Return the days between two moments; None where the two are none."""
+    if not (isinstance(first, Span) and isinstance(second, Span) and first.dated and second.dated):
+        return None
+    low, high = (first.low - second.high) / _DAY, (first.high - second.low) / _DAY
+    return Span(low, high, first.present & second.present, first.missing | second.missing)

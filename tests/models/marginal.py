@@ -1,0 +1,47 @@
+"""The smallest family: every column drawn on its own, from its frequencies; it knows nothing of rules."""
+
+from __future__ import annotations
+
+import torch
+
+from synthclin.encoding import Encoded
+from synthclin.models.base import Synthesizer
+
+
+class Marginal(Synthesizer):
+    family = "marginal"
+
+    def __init__(self, schema, *, random_state=0, rare_category=11, trim_extremes=11):
+        self.schema = schema
+        self.random_state = random_state
+        self.rare_category = rare_category
+        self.trim_extremes = trim_extremes
+
+    def _fit(self, encoded, layout, watch):  # noqa: ARG002 - the contract's
+        self.logits_ = [
+            torch.bincount(encoded.codes[:, j], minlength=column.cardinality).float().log()
+            for j, column in enumerate(layout.columns)
+        ]
+        return {}
+
+    def _sample(self, rows, generator, *, log_allowed, closed, steer=None, known=None):  # noqa: ARG002
+        codes, weight = {}, torch.zeros(rows)
+        for j, law in enumerate(self.logits_):
+            logits = law.expand(rows, -1)
+            if j in closed:
+                logits = logits.masked_fill(closed[j], -torch.inf)
+            imposed = logits + log_allowed[j] if j in log_allowed else logits
+            shut = None if steer is None else steer(j, codes)
+            if shut is not None:
+                imposed = imposed.masked_fill(shut, -torch.inf)
+            noise = -torch.empty(logits.shape).exponential_(generator=generator).log()
+            codes[j] = (imposed + noise).argmax(1)
+            weight += imposed.logsumexp(1) - logits.logsumexp(1)
+        drawn = torch.stack(list(codes.values()), dim=1)
+        return Encoded(drawn, torch.rand(drawn.shape, generator=generator)), weight
+
+    def _state(self):
+        return {}, {}
+
+    def _restore(self, tensors, facts, layout):
+        raise NotImplementedError

@@ -1,0 +1,297 @@
+"""Rules are met while rows are drawn: by a family that knows nothing of them, whatever the rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from synthclin.encoding import Encoded
+from synthclin.errors import ConfigError, DataError
+from synthclin.expressions import parse
+from synthclin.guidance import Guide, values_of
+from synthclin.models.sampling import CohortSampler
+from synthclin.reasoning import guards_of
+from synthclin.rules import violations
+from synthclin.schema import Schema
+
+from .marginal import Marginal
+
+WHOLE = {"type": "integer", "range": [0, 200]}
+COLUMNS = {
+    "low": WHOLE,
+    "mid": WHOLE,
+    "high": {**WHOLE, "missing": "allowed"},
+    "total": {"type": "integer", "range": [0, 400]},
+    "weight": {"type": "number", "range": [30, 150], "decimals": 1},
+    "height": {"type": "number", "range": [1, 2.5], "decimals": 2},
+    "bmi": {"type": "number", "decimals": 1, "range": [10, 60], "derive": "weight / height ** 2"},
+    "sex": {"type": "category", "categories": ["F", "M"]},
+    "pregnant": {"type": "boolean", "missing_when": "sex == 'M'"},
+    "stage": {"type": "ordinal", "categories": ["I", "II", "III"]},
+    "group": {"type": "category", "categories": ["a", "b", "c", "d"]},
+    "kind": {"type": "category", "categories": ["x", "y"]},
+    "admitted": {"type": "date", "range": ["2020-01-01", "2022-12-31"]},
+    "discharged": {"type": "date", "range": ["2020-01-01", "2023-12-31"]},
+    "stay": {"type": "integer", "range": [0, 99]},
+    "echo": {**WHOLE, "missing": "allowed"},
+}
+RULES = [
+    "low < mid",
+    "mid <= high",
+    "total == low + mid",
+    "bmi < 35",
+    {"when": "pregnant", "then": "low >= 20 and stage != 'III'"},
+    {"when": "stage == 'III'", "then": "high > 60 or high is missing"},
+    {"columns": ["group", "kind"]},
+    "admitted <= discharged",
+    "stay == discharged - admitted",
+    {"when": "group == 'a'", "then": "echo == low"},
+    {"when": "group == 'b'", "then": "echo is missing"},
+    "not (kind == 'y' and sex == 'F')",
+]
+WHERE = [
+    None,
+    "sex == 'F'",
+    "mid - low > 30",
+    "bmi > 24 and group in ['a', 'c']",
+    "stay < 7",
+    "high is missing or total > 100",
+    "pregnant",
+]
+
+
+def ward(rows=500, seed=0):
+    """Rows that keep every rule of the list."""
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 60, rows)
+    mid = low + rng.integers(1, 80, rows)
+    group = rng.choice(list("abcd"), rows)
+    kind = np.where(np.isin(group, ["a", "b"]), "x", "y")
+    sex = np.where(kind == "y", "M", rng.choice(["F", "M"], rows))
+    high = (mid + rng.integers(0, 60, rows)).astype(float)
+    stage = np.where(high > 60, rng.choice(["I", "II", "III"], rows), "I")
+    pregnant = (low >= 20) & (stage != "III") & (rng.random(rows) < 0.6)
+    height = rng.normal(1.7, 0.1, rows).clip(1.4, 2).round(2)
+    stay = rng.integers(0, 40, rows)
+    admitted = pd.Timestamp("2020-03-01") + pd.to_timedelta(rng.integers(0, 700, rows), unit="D")
+    table = {
+        "low": low,
+        "mid": mid,
+        "high": np.where((rng.random(rows) < 0.2), np.nan, high),
+        "total": low + mid,
+        "weight": (rng.uniform(18, 34, rows) * height**2).round(1),
+        "height": height,
+        "sex": sex,
+        "pregnant": pd.Series(pregnant, dtype=object).where(sex == "F", None),
+        "stage": stage,
+        "group": group,
+        "kind": kind,
+        "admitted": admitted,
+        "discharged": admitted + pd.to_timedelta(stay, unit="D"),
+        "stay": stay,
+        "echo": np.where(group == "b", np.nan, np.where(group == "a", low, rng.integers(0, 60, rows))),
+    }
+    frame = pd.DataFrame(table)
+    return frame.assign(bmi=(frame["weight"] / frame["height"] ** 2).round(1))[list(COLUMNS)]
+
+
+def schema_of(rules, **columns):
+    return Schema.model_validate({"columns": {**COLUMNS, **columns}, "constraints": rules})
+
+
+def broken(rows, schema):
+    return {rule: int(mask.sum()) for rule, mask in violations(rows, schema).items() if mask.any()}
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.lists(st.sampled_from(range(len(RULES))), unique=True), st.sampled_from(WHERE), st.integers(0, 10**6))
+def test_whatever_the_rules_every_row_keeps_them(chosen, where, seed):
+    schema = schema_of([RULES[i] for i in sorted(chosen)])
+    model = Marginal(schema).fit(ward(seed=seed % 7))
+    rows = model.sample(150, where=where, random_state=seed)
+    assert len(rows) == 150
+    assert broken(rows, model.encoder_.schema) == {}
+    if where is not None:
+        assert parse(where).evaluate(rows).fillna(False).all()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Marginal(schema_of(RULES)).fit(ward())
+
+
+def test_all_rules_at_once_hold_in_many_rows(model):
+    rows = model.sample(3_000, random_state=1)
+    assert len(rows) == 3_000
+    assert broken(rows, model.encoder_.schema) == {}
+    # Computed, not repaired: sums and differences are exact wherever they are there.
+    assert (rows["total"] == rows["low"] + rows["mid"]).all()
+    assert (rows["stay"] == (rows["discharged"] - rows["admitted"]).dt.days).all()
+
+
+def test_a_family_without_the_rules_would_break_them(model):
+    raw = model.raw_violations(random_state=0)
+    assert set(raw) == {rule.text for rule in model.encoder_.schema.imposed}
+    share = ward()[["kind", "sex"]].eq({"kind": "y", "sex": "F"}).mean()
+    assert raw["not (kind == 'y' and sex == 'F')"] == pytest.approx(share["kind"] * share["sex"], abs=0.04)
+    assert raw["low < mid"] > 0.05
+
+
+def test_a_draw_without_rules_is_not_touched():
+    free, ruled = schema_of([]), schema_of(["low >= 0"])
+    one, two = (Marginal(schema).fit(ward()).sample(200, random_state=3) for schema in (free, ruled))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_rows_of_which_nothing_is_ruled_out_are_drawn_as_before():
+    columns = {name: COLUMNS[name] for name in ("low", "mid")}
+    model = Marginal(Schema.model_validate({"columns": columns, "constraints": ["low < mid"]})).fit(ward()[[*columns]])
+    sampler, guide = model._sampler(0), Guide(model.encoder_, guards_of(model.encoder_.schema))
+    draws = []
+    for steer in (None, guide):
+        generator = torch.Generator().manual_seed(5)
+        codes, weight = model._sample(4_000, generator, log_allowed={}, closed=sampler._closed(), steer=steer)
+        draws.append((codes.codes, weight))
+    (raw, _), (guided, weight) = draws
+    # A row that lost nothing has weight 1, and the very same codes.
+    same = weight.abs() < 1e-6
+    assert same.any()
+    assert torch.equal(raw[same], guided[same])
+    assert not guide.broken(guided)["low < mid"][weight.isfinite().numpy()].any()
+
+
+def test_look_ahead_through_a_chain():
+    columns = {name: {"type": "integer", "range": [0, 30]} for name in ("first", "last", "middle")}
+    schema = Schema.model_validate({"columns": columns, "constraints": ["first < middle", "middle < last"]})
+    rng = np.random.default_rng(0)
+    values = np.sort(np.stack([rng.permutation(31)[:3] for _ in range(600)]), axis=1)
+    table = pd.DataFrame({"first": values[:, 0], "last": values[:, 2], "middle": values[:, 1]}, dtype="Int64")
+    model = Marginal(schema).fit(table)
+    rows = model.sample(1_000, random_state=0)
+    assert broken(rows, schema) == {}
+    # `last` is drawn before `middle`, and yet leaves room for it: few rows are lost.
+    assert model.draw_.drawn < 1_600
+
+
+@pytest.fixture(scope="module")
+def clinic():
+    """A model of a date told from another, two kinds of missing, and codes that stand for those below them."""
+    columns = COLUMNS | {
+        "seen": {"type": "date", "anchor": "admitted", "missing": "allowed", "range": ["2020-01-01", "2022-06-30"]},
+        "lab": {**WHOLE, "missing_codes": {-1: "refused", -2: "lost"}},
+        "dx": {"type": "code", "hierarchy": "icd10"},
+    }
+    rules = [
+        *RULES,
+        "admitted <= seen",
+        "seen <= discharged",
+        {"when": "lab_missing == 'lost'", "then": "group in ['a', 'c']"},
+        {"when": "lab is missing", "then": "mid >= 3"},
+        {"columns": ["dx", "kind"]},
+    ]
+    rng, table = np.random.default_rng(1), ward()
+    stay = (rng.random(len(table)) * (table["stay"] + 1)).astype(int)
+    seen = table["admitted"] + pd.to_timedelta(stay, unit="D")
+    lost = np.where(table["group"].isin(["a", "c"]), -2, -1)
+    told = (rng.random(len(table)) < 0.3) & (table["mid"] >= 3)
+    rare = np.array([f"E11.{i % 10}{i // 10 % 10}" for i in range(len(table))], dtype=object)
+    table["seen"] = seen.mask((rng.random(len(table)) < 0.2) | (seen > "2022-06-30"))
+    table["lab"] = np.where(told, np.where(rng.random(len(table)) < 0.3, lost, -1), rng.integers(0, 99, len(table)))
+    table["dx"] = np.where(table["kind"] == "x", np.where(rng.random(len(table)) < 0.15, rare, "I10"), "C50")
+    schema = Schema.model_validate({"columns": columns, "constraints": rules})
+    return Marginal(schema).fit(table), table
+
+
+def test_anchors_kinds_of_missing_and_codes_above_keep_rules_too(clinic):
+    model, _ = clinic
+    schema = model.encoder_.schema
+    (combined,) = (rule for rule in schema.constraints if rule.text == "combinations of dx, kind")
+    assert set(combined.combinations) == {("C50", "y"), ("E11", "x"), ("I10", "x")}
+    rows = model.sample(2_000, random_state=2)
+    assert broken(rows, schema) == {}
+    assert set(rows["dx"]) == {"C50", "E11", "I10"}
+    assert (rows["lab"].isna() == rows["lab_missing"].notna()).all()
+
+
+def test_a_kind_of_missing_is_imposed_and_not_left_to_chance(clinic):
+    table = clinic[1][["low", "lab"]]
+    columns = {"low": WHOLE, "lab": {**WHOLE, "missing_codes": {-1: "refused", -2: "lost"}}}
+    model = Marginal(Schema.model_validate({"columns": columns})).fit(table)
+    rows = model.sample(4_000, random_state=0)
+    # A family that draws the two columns apart would lose the rows in which they disagree, and with them the shares.
+    assert model.draw_.drawn == 4_000
+    for code, kind in ((-1, "refused"), (-2, "lost")):
+        assert (rows["lab_missing"] == kind).mean() == pytest.approx((table["lab"] == code).mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("which", ["model", "clinic"])
+def test_codes_stand_for_what_they_decode_to(which, request):
+    fitted = request.getfixturevalue(which)
+    encoder, rng = (fitted[0] if which == "clinic" else fitted).encoder_, np.random.default_rng(0)
+    columns = encoder.layout.columns
+    codes = np.stack([rng.choice(np.flatnonzero(~column.never), 4_000) for column in columns], axis=1)
+    codes[:, len(encoder.codecs) :] = 0  # ties
+    offsets = rng.random(codes.shape, dtype=np.float32).clip(0, 0.999)
+    table = encoder.decode(Encoded(torch.from_numpy(codes), torch.from_numpy(offsets)))
+    for j, name in enumerate(encoder.codecs):
+        cells, code, domain = table[name], codes[:, j], values_of(encoder, columns[j])
+        known = cells.notna().to_numpy()
+        # A cell whose kind of missing is told is empty whatever its code: rules forbid the others.
+        told = table[f"{name}_missing"].notna().to_numpy() if f"{name}_missing" in table else np.zeros_like(known)
+        assert domain.missing[code][~known & ~told].all(), name
+        if hasattr(domain, "levels"):
+            place = {level: i for i, level in enumerate(domain.levels)}
+            assert domain.possible[code[known], [place[level] for level in cells[known]]].all(), name
+            continue
+        value = cells.astype("datetime64[us]").astype("int64") / 1e6 if domain.dated else cells.astype("Float64")
+        value = value.to_numpy(dtype=float, na_value=np.nan)[known]
+        assert domain.present[code][known].all(), name
+        assert (domain.low[code][known] <= value).all(), name
+        assert (value <= domain.high[code][known]).all(), name
+
+
+def test_combinations_of_few_patients_are_neither_drawn_nor_kept():
+    table = ward()
+    table.loc[:2, ["group", "kind", "sex"]] = ["a", "y", "M"]
+    model = Marginal(schema_of([{"columns": ["group", "kind"]}])).fit(table)
+    (rule,) = model.encoder_.schema.constraints
+    assert set(rule.combinations) == {("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")}
+    rows = model.sample(2_000, random_state=0)
+    assert set(zip(rows["group"], rows["kind"], strict=True)) == set(rule.combinations)
+    assert model.schema.constraints[0].combinations == "observed"
+    assert Schema.model_validate({"columns": COLUMNS, "constraints": [rule]}).constraints == (rule,)
+
+
+def test_rows_that_break_a_rule_are_refused_left_out_or_learnt():
+    table = ward()
+    table.loc[:19, "mid"] = 0
+    table.loc[:19, "total"] = table["low"]
+    with pytest.raises(DataError, match=r"rule 'low < mid': 20 of 500 rows \(1, 2, 3, 4, 5, ...\) break it"):
+        Marginal(schema_of(["low < mid"])).fit(table)
+    for choice in ("drop", "keep"):
+        schema = schema_of([{"then": "low < mid", "on_violation": choice}])
+        model = Marginal(schema).fit(table)
+        zero = model.encoder_.encode(table).codes[0, 1]
+        assert (model.logits_[1][zero].exp() >= 20) == (choice == "keep")
+        assert broken(model.sample(300, random_state=0), schema) == {}
+
+
+def test_rules_that_contradict_each_other_are_refused_before_training():
+    schema = schema_of(["low > 150", "mid < 100", "low < mid"])
+    with pytest.raises(ConfigError, match="'low < mid', 'low > 150', 'mid < 100'"):
+        Marginal(schema).fit(ward())
+
+
+def test_rules_without_guide_are_met_by_trying_alone(model):
+    """What the guide does not see, such as a tie that makes two cells equal, is found in whole rows."""
+    schema = model.encoder_.schema
+    sampler = CohortSampler(model._sample, model.encoder_, schema, 0)
+    request = sampler._request(None)
+    request.guide.guards.clear()
+    table, draw = sampler._take(request, 20, part=(0, 0))
+    assert broken(table, schema) == {}
+    assert draw.drawn > 200
