@@ -253,43 +253,40 @@ def impute(
 
 @app.command()
 def evaluate(
-    synthetic: Annotated[Path, typer.Argument(metavar="SYNTHETIC", help="The synthetic table.")],
+    synthetic: Annotated[list[Path], typer.Argument(metavar="SYNTHETIC...", help="A table, or several draws.")],
     train: Annotated[Path, typer.Option(metavar="TABLE", help="Real rows that the model learnt from.")],
     schema: Annotated[Path, typer.Option(metavar="YAML", help="What the columns mean.")],
     holdout: Annotated[Path | None, typer.Option(metavar="TABLE", help="Real rows that the model never saw.")] = None,
-    gates: Annotated[
-        list[str] | None, typer.Option(metavar="GATE", help="Such as 'fidelity.marginals >= 0.9'; may be repeated.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="YAML", help="With `evaluation` and `gates`.")] = None,
+    gates: Annotated[list[str] | None, typer.Option(metavar="GATE", help="'fidelity.marginals >= 0.9'")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help=".json or .html")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
 ) -> int:
-    """Judge any synthetic table against real ones; exit code 3 if a gate is missed."""
+    """Judge synthetic tables of one model, the released one first; exit code 3 if a gate is missed."""
     from synthclin import report as reports
-    from synthclin.evaluation.gates import parse_gate
+    from synthclin.config import load_judging
     from synthclin.schema import Schema
     from synthclin.tables import read_table
 
     meaning = Schema.read(schema)
-    for gate in gates or ():
-        parse_gate(gate)
+    study = load_judging(config, meaning)
     if output is not None:
         refuse_taken(output, overwrite)
     with manners(quiet):
         report = reports.evaluate(
-            read_table(synthetic, meaning),
+            [read_table(each, meaning) for each in synthetic],
             train=read_table(train, meaning),
             holdout=None if holdout is None else read_table(holdout, meaning),
             schema=meaning,
-            gates=gates or None,
+            tasks=study.evaluation.utility,
+            by=study.evaluation.by,
+            gates=gates or study.gates,
         )
     if output is not None:
         report.save(output)
-    if as_json:
-        show_json(verdict_record(report))
-    else:
-        show_verdict(report)
+    show_json(verdict_record(report)) if as_json else show_verdict(report)
     return _exit_code(report)
 
 

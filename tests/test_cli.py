@@ -265,6 +265,37 @@ class TestEvaluateReportVerify:
         result = json.loads(quiet(*tables, "--gates", "fidelity.marginals >= 1", "--json", code=3)[0])
         assert result["passed"] is False
 
+    def test_several_tables_and_the_tasks_of_a_study(self, tables, quiet):
+        Path("judging.yaml").write_text(
+            "evaluation: {utility: [{task: compare, target: age, by: sex}], by: [sex]}\n"
+            "gates: [inference.compare.age >= -1]\n"
+        )
+        second = Path("second.parquet")
+        second.write_bytes(tables[1].read_bytes())
+        given = [tables[0], tables[1], second, *tables[2:], "--holdout", "holdout.csv", "--config", "judging.yaml"]
+        quiet(*given, "-o", "report.json")
+        report = json.loads(Path("report.json").read_text(encoding="utf-8"))
+        assert report["provenance"]["draws"] == 2
+        assert [gate["score"] for gate in report["gates"]] == ["inference.compare.age"]
+        assert "subgroups.sex.marginals" in [score["name"] for score in report["scores"]]
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("evaluation: {by: [nobody]}", "'nobody' is no column"),
+            ("gates: [fidelity.nothing >= 1]", "no score is called"),
+            ("evalution: {by: [sex]}", "Did you mean 'evaluation'?"),
+            ("name: empty", "no `evaluation`"),
+        ],
+    )
+    def test_a_study_that_does_not_fit(self, tables, quiet, text, told):
+        Path("judging.yaml").write_text(text)
+        assert told in quiet(*tables, "--config", "judging.yaml", code=2)[1]
+
+    def test_a_holdout_that_was_learnt_from(self, tables, quiet):
+        err = quiet(*tables, "--holdout", "train.csv", code=2)[1]
+        assert "holdout table: 120 of 120 rows are in the training table too" in err
+
     def test_a_gate_that_cannot_be_read(self, tables, quiet):
         assert quiet(*tables, "--gates", "fidelity.marginals is good", code=2)[1].startswith("error: ")
 

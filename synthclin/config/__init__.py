@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from synthclin.config.blocks import Config, Data, Evaluation, Model, Outputs, Protect, Sampling
-from synthclin.config.reading import load, parse_value, resolved_yaml
+from synthclin.config.blocks import Config, Data, Evaluation, Judging, Model, Outputs, Protect, Sampling
+from synthclin.config.reading import load, load_judging, parse_value, resolved_yaml
 
 __all__ = [
     "Config",
     "Data",
     "Evaluation",
+    "Judging",
     "Model",
     "Outputs",
     "Protect",
     "Sampling",
     "load",
+    "load_judging",
     "parse_value",
     "resolved_yaml",
 ]

@@ -14,7 +14,19 @@ from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
 from synthclin.tables.formulas import CsvSafe
 
-__all__ = ["DATASET", "Block", "Config", "Data", "Evaluation", "Model", "Outputs", "Privacy", "Protect", "Sampling"]
+__all__ = [
+    "DATASET",
+    "Block",
+    "Config",
+    "Data",
+    "Evaluation",
+    "Judging",
+    "Model",
+    "Outputs",
+    "Privacy",
+    "Protect",
+    "Sampling",
+]
 
 DATASET = "dataset:"
 
@@ -85,6 +97,14 @@ class Evaluation(Block):
     utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
     draws: Annotated[int, Field(ge=1, le=20)] = 5
     by: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+class Judging(Block):
+    """What `synthclin evaluate` takes of a study: how tables are judged, and by which gates."""
+
+    table_schema: Annotated[Schema, Field(alias="schema", strict=False)]
+    evaluation: Evaluation = Evaluation()
+    gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
 
 
 class Privacy(Block):

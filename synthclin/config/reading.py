@@ -10,15 +10,15 @@ from pydantic import BaseModel, create_model
 
 from synthclin import datasets
 from synthclin.columns import Id
-from synthclin.config.blocks import DATASET, Block, Config
-from synthclin.config.references import check_columns, check_references, hint
+from synthclin.config.blocks import DATASET, Block, Config, Judging
+from synthclin.config.references import check_columns, check_judging, check_references, hint
 from synthclin.documents import dump_yaml, parse_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
 
-__all__ = ["load", "parse_value", "resolved_yaml"]
+__all__ = ["load", "load_judging", "parse_value", "resolved_yaml"]
 
 _LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
 # Promised by the design but not built: refused by name, so that nobody takes silence for protection.
@@ -60,6 +60,28 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     config = _with_entity(validate(Config, raw, where), where)
     check_references(config, where)
     return config
+
+
+def load_judging(path: str | Path | None, schema: Schema) -> Judging:
+    """Read only `evaluation` and `gates`: of a study, or of a file that holds nothing else; defaults without a file.
+
+    Raises:
+        ConfigError: the file has neither, or a key that no study has, or names a column that `schema` does not have.
+    """
+    if path is None:
+        return Judging.model_validate({"schema": schema})
+    where = str(path)
+    raw = read_yaml(path)
+    known = [field.alias or name for name, field in Config.model_fields.items()]
+    for key in raw:
+        if key not in known:
+            raise ConfigError(f"{where}: {key}", "no study has such a key", hint(str(key), known))
+    wanted: dict[str, Any] = {key: raw[key] for key in ("evaluation", "gates") if key in raw}
+    if not wanted:
+        raise ConfigError(where, "it has no `evaluation` and no `gates`", "Write one of the two blocks.")
+    judging = validate(Judging, wanted | {"schema": schema}, where)
+    check_judging(judging, where)
+    return judging
 
 
 def parse_value(text: str, where: str) -> object:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from synthclin.columns import Level
 from synthclin.conditions import Cohort
-from synthclin.config.blocks import Config
+from synthclin.config.blocks import Config, Judging
 from synthclin.errors import ConfigError
 from synthclin.evaluation.gates import parse_gate
 from synthclin.evaluation.names import (
@@ -18,19 +18,22 @@ from synthclin.evaluation.names import (
     SCORE_NAMES,
     SHADOW_SCORES,
     TRIAL_NAMES,
+    outcome_name,
+    representation_name,
     subgroup_names,
 )
+from synthclin.evaluation.tasks import PredictTask
 from synthclin.expressions import parse
 from synthclin.models.base import MOST_ROWS
 from synthclin.schema import Schema
 
-__all__ = ["check_columns", "check_references", "hint"]
+__all__ = ["check_columns", "check_judging", "check_references", "hint"]
 
 
 def check_references(config: Config, where: str) -> None:
     """Refuse names of columns that the schema does not have, and gates that cannot be read."""
     schema = config.table_schema
-    _check_evaluation(config, where)
+    check_judging(config, where)
     names: set[str] = {"synthetic"}
     for i, cohort in enumerate(config.sampling.cohorts):
         at = f"{where}: sampling.cohorts[{i}]"
@@ -40,6 +43,11 @@ def check_references(config: Config, where: str) -> None:
         if cohort.rows > MOST_ROWS:
             raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or draw several times.")
         _check_cohort(cohort, schema, at)
+
+
+def check_judging(config: Config | Judging, where: str) -> None:
+    """Refuse tasks, groups and gates that this schema and these tasks do not allow."""
+    _check_evaluation(config, where)
     for i, text in enumerate(config.gates or ()):
         try:
             gate = parse_gate(text)
@@ -48,7 +56,7 @@ def check_references(config: Config, where: str) -> None:
         _check_gate(gate.score, config, f"{where}: gates[{i}]")
 
 
-def _check_evaluation(config: Config, where: str) -> None:
+def _check_evaluation(config: Config | Judging, where: str) -> None:
     """Refuse tasks and groups on columns that the model does not learn."""
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
@@ -64,21 +72,32 @@ def _check_evaluation(config: Config, where: str) -> None:
             raise ConfigError(at, f"{name!r} has no levels to form groups", "Name a column of levels.")
 
 
-def _check_gate(score: str, config: Config, where: str) -> None:
+def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
-    fixed = [*SCORE_NAMES, *MODEL_SCORES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    # Whoever judges tables alone has no model to ask.
+    fixed += MODEL_SCORES if isinstance(config, Config) else ()
+    fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
     fixed += RULED_NAMES if config.table_schema.imposed else ()
     if score in fixed:
         return
-    if score in SHADOW_SCORES:
+    if isinstance(config, Config) and score in SHADOW_SCORES:
         if config.privacy.audit == "quick":
             raise ConfigError(where, f"{score!r} takes shadow models", "Set `privacy.audit: standard`.")
         return
     # Imported where it is needed: it brings the learners along.
     from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
 
-    tasks = [name for task in config.evaluation.utility or default_tasks(config.table_schema) for name in task.names]
+    wanted = config.evaluation.utility or default_tasks(config.table_schema)
+    tasks = [name for task in wanted for name in task.names]
+    tasks += [
+        outcome_name(by, measure, task.target)
+        for by in config.evaluation.by
+        for task in wanted
+        if isinstance(task, PredictTask)
+        for measure in ("prevalence", "utility")
+    ]
     if score in tasks:
         return
     target = score.removeprefix("utility.")

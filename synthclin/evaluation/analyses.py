@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
 
-__all__ = ["Estimates", "Study", "study"]
+__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "study"]
 
 _AT_RISK = 10
 
@@ -38,6 +38,7 @@ class Study:
         contrast: (terms,) whether a term is compared with nothing, so that sign and significance mean something.
         horizon: up to which time survival is looked at; else None.
         curves: from real and synthetic (rows, columns) to what a picture of survival shows; else None.
+        matrix: from (rows, columns) to (rows, terms), what a regression multiplies its estimates with; else None.
     """
 
     terms: tuple[str, ...]
@@ -45,6 +46,38 @@ class Study:
     contrast: NDArray[np.bool_]
     horizon: float | None = None
     curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
+    matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The time to an event, in each group of patients.
+
+    Arguments:
+        time: the place of the time.
+        event: from (rows, columns) to 1 where the event happened, else 0; NaN where missing.
+        by: the place of the column of groups.
+        groups: its levels, the most frequent first; one None where all rows are one group.
+        labels: their names.
+        horizon: up to which time survival is looked at.
+    """
+
+    time: int
+    event: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    by: int
+    groups: tuple[float | None, ...]
+    labels: tuple[str, ...]
+    horizon: float
+
+    def known(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the rows whose time and event are known."""
+        return rows[~np.isnan(rows[:, self.time]) & ~np.isnan(self.event(rows))]
+
+    def split(self, rows: NDArray[np.float64]) -> list[Followed]:
+        """Return the times of each group, and whether the event happened."""
+        known = self.known(rows)
+        parts = [known if level is None else known[known[:, self.by] == level] for level in self.groups]
+        return [(part[:, self.time], self.event(part) == 1) for part in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +225,7 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
             whole[varies] = part
         return estimates[0], estimates[1]
 
-    return Study(design.terms, run, np.ones(len(design.terms), dtype=bool))
+    return Study(design.terms, run, np.ones(len(design.terms), dtype=bool), matrix=design.matrix)
 
 
 def _fit(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None) -> Estimates:
@@ -218,11 +251,16 @@ def _fit(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArra
             return np.full(x.shape[1], np.nan), np.full(x.shape[1], np.nan)
 
 
-def _survival(c: Comparison, task: SurvivalTask) -> Study:
+def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
+    """Return the time to the event of a task, in the groups of `by`, up to the horizon.
+
+    Raises:
+        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+    """
     time, event = _when(c, task), _happened(c, task)
     groups: list[float | None] = [None]
     by, labels = 0, ["all"]
-    if task.by is not None:
+    if isinstance(task, SurvivalTask) and task.by is not None:
         by = _place(c, task.by)
         feature = c.features.columns[by]
         if feature.kind == "line":
@@ -230,25 +268,25 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
         groups = [*_groups(feature, c.train[:, by])]
         labels = [f"{task.by}: {feature.levels[int(level or 0)]}" for level in groups]
 
-    def split(rows: NDArray[np.float64]) -> list[Followed]:
-        happened = event(rows)
-        known = ~np.isnan(rows[:, time]) & ~np.isnan(happened)
-        masks = [known if level is None else known & (rows[:, by] == level) for level in groups]
-        return [(rows[mask, time], happened[mask] == 1) for mask in masks]
+    whole = Endpoint(time, event, by, tuple(groups), tuple(labels), np.nan)
+    lasts = [float(np.sort(times)[-_AT_RISK]) for times, _ in whole.split(c.train) if len(times) >= _AT_RISK]
+    horizon = task.horizon if isinstance(task, SurvivalTask) else None
+    return replace(whole, horizon=horizon or min(lasts, default=np.nan))
 
-    parts = split(c.train)
-    lasts = [float(np.sort(times)[-_AT_RISK]) for times, _ in parts if len(times) >= _AT_RISK]
-    horizon = task.horizon or min(lasts, default=np.nan)
+
+def _survival(c: Comparison, task: SurvivalTask) -> Study:
+    found = endpoint(c, task)
+    labels, horizon = found.labels, found.horizon
 
     def run(rows: NDArray[np.float64]) -> Estimates:
-        means, errors = np.array([restricted_mean(part, horizon) for part in split(rows)]).reshape(-1, 2).T
+        means, errors = np.array([restricted_mean(part, horizon) for part in found.split(rows)]).reshape(-1, 2).T
         return (
             np.concatenate([means, means[1:] - means[:1]]),
             np.concatenate([errors, np.hypot(errors[1:], errors[:1])]),
         )
 
     def drawn(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> list[dict[str, Any]]:
-        return curves(list(zip(labels, split(real), split(synthetic), strict=True)), horizon)
+        return curves(list(zip(labels, found.split(real), found.split(synthetic), strict=True)), horizon)
 
     terms = [f"mean survival time, {label}" for label in labels]
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Tables", "subsample"]
 
+# In a table of which nine rows in ten are distinct, one fresh row in ten repeats another: half of them is no chance.
+_DISTINCT = 0.9
+_FEW = 20
+_MOST_MET = 0.5
+_UNSEEN = "Give real rows that the model never saw, such as the holdout of `synthclin.split`."
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -74,7 +80,8 @@ class Comparison:
         """Put typed tables on one footing; a holdout without rows counts as none.
 
         Raises:
-            DataError: there is no synthetic table, or a table has no rows or lacks a column that is judged.
+            DataError: there is no synthetic table, a table has no rows or lacks a column that is judged, or the
+                holdout has patients or rows of the training table.
         """
         draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
         if not draws:
@@ -96,13 +103,17 @@ class Comparison:
         rng = numpy_generator(random_state, "evaluation", "shuffle")
         shuffled = pd.DataFrame({name: train[name].iloc[rng.permutation(len(train))].array for name in train.columns})
         features = Features.of(schema, [table for _, table in given])
+        learnt, held = features.values(train), None if holdout is None else features.values(holdout)
+        if holdout is not None and held is not None:
+            _refuse_shared_patients(train, holdout, schema)
+            _refuse_shared_rows(learnt, held)
         return cls(
             schema=schema,
             features=features,
             tables=Tables(draws[0], train, holdout, shuffled),
             draws=tuple(features.values(draw) for draw in draws),
-            train=features.values(train),
-            holdout=None if holdout is None else features.values(holdout),
+            train=learnt,
+            holdout=held,
             shuffled=features.values(shuffled),
             train_patients=patients(train, schema),
             holdout_patients=None if holdout is None else patients(holdout, schema),
@@ -136,6 +147,26 @@ class Comparison:
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
+
+
+def _refuse_shared_patients(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> None:
+    if schema.entity is None or not {schema.entity} <= {*train.columns} & {*holdout.columns}:
+        return
+    known = holdout[schema.entity].dropna()
+    shared = known[known.isin(train[schema.entity])].nunique()
+    if shared:
+        what = f"{shared} of {known.nunique()} patients are in the training table too"
+        raise DataError("holdout table", what, _UNSEEN)
+
+
+def _refuse_shared_rows(train: NDArray[np.float64], holdout: NDArray[np.float64]) -> None:
+    """Refuse a holdout most of whose rows were learnt from; rows of few columns may be alike by chance."""
+    again = pd.DataFrame(np.vstack([train, holdout])).duplicated().to_numpy()
+    distinct, met = 1 - again[: len(train)].mean(), again[len(train) :]
+    telling = len(train) >= _FEW and distinct > _DISTINCT
+    if np.array_equal(train, holdout, equal_nan=True) or (telling and met.mean() > _MOST_MET):
+        what = f"{int(met.sum())} of {len(met)} rows are in the training table too"
+        raise DataError("holdout table", what, _UNSEEN)
 
 
 def subsample(values: NDArray[np.float64], most: int, rng: np.random.Generator) -> NDArray[np.float64]:

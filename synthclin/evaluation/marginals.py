@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.samples import Against
 
 __all__ = ["agreements", "heaping", "marginals", "rare_levels", "tails"]
 
@@ -60,7 +64,7 @@ RARE_LEVELS = Definition(
 def marginals(c: Comparison) -> Score:
     """Score each column on its own."""
     lines = c.features.on_line
-    found = likeness(c, lambda real, other: agreements(real, other, lines), "marginals")
+    found = likeness(c, lambda real: agreements(real, lines), "marginals")
     missing = [np.isnan(rows).mean(axis=0) for rows in (c.train, c.synthetic)]
     columns = [
         {
@@ -81,30 +85,51 @@ def marginals(c: Comparison) -> Score:
     )
 
 
-def agreements(
-    real: NDArray[np.float64], other: NDArray[np.float64], on_line: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return how alike each column is in two tables, 0 to 1.
+def agreements(real: NDArray[np.float64], on_line: NDArray[np.bool_]) -> Against:
+    """Return what tells how alike each column of another table is, 0 to 1.
 
     Arguments:
         real: (rows, columns).
-        other: (other rows, columns).
         on_line: (columns,) whether 1 - KS of the observed values or 1 - TVD with missing as a level is meant.
 
     Returns:
-        (columns,); 0 where a table has no observed value on a line, unless both have none.
+        From (other rows, columns) to (columns,); 0 where a table has no observed value on a line, unless both have
+        none.
     """
-    out = np.empty(real.shape[1])
-    for j, line in enumerate(on_line):
-        a, b = (_seen(rows, j) if line else rows[:, j] for rows in (real, other))
-        if not len(a) or not len(b):
-            out[j] = float(len(a) == len(b))
-            continue
-        distinct, cells = np.unique(np.concatenate([a, b]), return_inverse=True)
-        gap = np.bincount(cells[: len(a)], minlength=len(distinct)) / len(a)
-        gap = gap - np.bincount(cells[len(a) :], minlength=len(distinct)) / len(b)
-        out[j] = 1 - (np.abs(np.cumsum(gap)).max() if line else np.abs(gap).sum() / 2)
-    return out.clip(0, 1)
+    columns = [_on_line(_seen(real, j)) if line else _of_levels(real[:, j]) for j, line in enumerate(on_line)]
+    return lambda other: np.array([agreement(other[:, j]) for j, agreement in enumerate(columns)]).clip(0, 1)
+
+
+def _on_line(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """Return what gives 1 - KS: the real steps are where the two distributions can be furthest apart."""
+    steps, counts = np.unique(real, return_counts=True)
+    upto = np.cumsum(counts) / max(len(real), 1)
+    below = upto - counts / max(len(real), 1)
+
+    def agreement(cells: NDArray[np.float64]) -> float:
+        other = np.sort(cells[~np.isnan(cells)])
+        if not len(real) or not len(other):
+            return float(len(real) == len(other))
+        before = np.abs(np.searchsorted(other, steps, "left") / len(other) - below)
+        after = np.abs(np.searchsorted(other, steps, "right") / len(other) - upto)
+        return 1 - float(max(before.max(), after.max()))
+
+    return agreement
+
+
+def _of_levels(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """Return what gives 1 - TVD, missing as a level."""
+
+    def shares(cells: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+        return np.bincount(np.nan_to_num(cells, nan=-1).astype(int) + 1, minlength=size) / len(cells)
+
+    first = shares(real, 0)
+
+    def agreement(cells: NDArray[np.float64]) -> float:
+        second = shares(cells, len(first))
+        return 1 - float(np.abs(np.pad(first, (0, len(second) - len(first))) - second).sum()) / 2
+
+    return agreement
 
 
 def tails(c: Comparison) -> Score:
@@ -113,10 +138,10 @@ def tails(c: Comparison) -> Score:
     if not len(lines):
         return TAILS.unassessable("No column is a number or a date.")
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def errors(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([np.mean(_tail_errors(_seen(real, j), _seen(other, j)).clip(0, 1)) for j in lines])
 
-    found = likeness(c, measure, "tails")
+    found = likeness(c, lambda real: partial(errors, real), "tails")
     shifts = {j: _tail_errors(_seen(c.train, j), _seen(c.synthetic, j), signed=True) for j in lines}
     columns = [
         {"column": c.features.names[j], "value": part, "ceiling": fresh, "shifts": shifts[j]}
@@ -145,8 +170,9 @@ def heaping(c: Comparison) -> Score:
     columns = [c.features.columns[j].column for j in numbers]
     decimals = [0 if column.type == "integer" else getattr(column, "decimals", None) for column in columns]
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([_heap(_seen(real, j), _seen(other, j), d) for j, d in zip(numbers, decimals, strict=True)])
+    def measure(real: NDArray[np.float64]) -> Against:
+        heaps = [_heap(_seen(real, j), d) for j, d in zip(numbers, decimals, strict=True)]
+        return lambda other: np.array([heap(_seen(other, j)) for j, heap in zip(numbers, heaps, strict=True)])
 
     found = likeness(c, measure, "heaping")
     details = [
@@ -156,16 +182,23 @@ def heaping(c: Comparison) -> Score:
     return found.score(HEAPING, floor=False, details={"columns": _worst_first(details)})
 
 
-def _heap(a: NDArray[np.float64], b: NDArray[np.float64], decimals: int | None) -> float:
-    if min(len(a), len(b)) < MIN_CELL:
-        return np.nan
-    values, counts = np.unique(a, return_counts=True)
-    spikes = values[counts >= max(MIN_CELL, _SPIKE * len(a))]
-    gaps = [abs(float(np.mean(b == spike) - np.mean(a == spike))) for spike in spikes]
-    if decimals is not None:
-        round_ones = [np.mean(np.round(x * 10**decimals) % 5 == 0) for x in (a, b)]
-        gaps.append(abs(float(round_ones[1] - round_ones[0])))
-    return max(gaps, default=np.nan)
+def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
+    """Return what gives the largest difference of a share, NaN for few values."""
+    values, counts = np.unique(real, return_counts=True)
+    spikes = values[counts >= max(MIN_CELL, _SPIKE * len(real))]
+
+    def shares(cells: NDArray[np.float64]) -> list[float]:
+        found = [float(np.mean(cells == spike)) for spike in spikes]
+        return found if decimals is None else [*found, float(np.mean(np.round(cells * 10**decimals) % 5 == 0))]
+
+    of_real = shares(real) if len(real) >= MIN_CELL else []
+
+    def heap(cells: NDArray[np.float64]) -> float:
+        if min(len(real), len(cells)) < MIN_CELL:
+            return np.nan
+        return max((abs(a - b) for a, b in zip(of_real, shares(cells), strict=True)), default=np.nan)
+
+    return heap
 
 
 def rare_levels(c: Comparison) -> Score:
@@ -183,11 +216,18 @@ def rare_levels(c: Comparison) -> Score:
         found: NDArray[np.float64] = (rows[:, columns] == levels).mean(axis=0)
         return found
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        a, b = shares(real), shares(other)
-        larger = np.maximum(a, b)
-        ratio: NDArray[np.float64] = np.divide(np.minimum(a, b), larger, out=np.full(len(a), np.nan), where=larger > 0)
-        return ratio
+    def measure(real: NDArray[np.float64]) -> Against:
+        a = shares(real)
+
+        def ratios(other: NDArray[np.float64]) -> NDArray[np.float64]:
+            b = shares(other)
+            larger = np.maximum(a, b)
+            ratio: NDArray[np.float64] = np.divide(
+                np.minimum(a, b), larger, out=np.full(len(a), np.nan), where=larger > 0
+            )
+            return ratio
+
+        return ratios
 
     found = likeness(c, measure, "rare levels")
     synthetic = np.mean([shares(rows) for rows in c.draws], axis=0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
+    from synthclin.evaluation.samples import Against
 
 __all__ = ["missing_dependence", "missingness"]
 
@@ -56,9 +57,9 @@ def missingness(c: Comparison) -> Score:
     def shares(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
         return np.bincount(_find(frequent, rows), minlength=len(frequent) + 1) / len(rows)
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        gap = np.abs(shares(_holes(c.features, real)) - shares(_holes(c.features, other))).sum()
-        return np.array([1 - gap / 2])
+    def measure(real: NDArray[np.float64]) -> Against:
+        of_real = shares(_holes(c.features, real))
+        return lambda other: np.array([1 - np.abs(of_real - shares(_holes(c.features, other))).sum() / 2])
 
     names = [name for name, _, _ in _ways(c.features)]
     rates = [(name, holes[:, j].mean(), synthetic[:, j].mean()) for j, name in enumerate(names)]
@@ -110,8 +111,11 @@ def _holes(features: Features, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _find(patterns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.intp]:
     """(rows,) the number of each row's pattern; one more than the last where it is none of them."""
-    numbers = {pattern.tobytes(): number for number, pattern in enumerate(patterns)}
-    return np.array([numbers.get(row.tobytes(), len(patterns)) for row in rows], dtype=np.intp)
+    packed = np.packbits(np.vstack([patterns, rows]), axis=1)
+    whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, same = np.unique(whole, return_index=True, return_inverse=True)
+    # Where a pattern is there at all, it is the first of its like.
+    return np.minimum(first[same[len(patterns) :]], len(patterns))
 
 
 def missing_dependence(c: Comparison) -> Score:
@@ -138,9 +142,9 @@ def missing_dependence(c: Comparison) -> Score:
         both = np.column_stack([_holes(c.features, rows)[:, flags].astype(np.float64), *shown])
         return np.nan_to_num(rank_correlations(both)[: len(flags), len(flags) :])
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        gaps: NDArray[np.float64] = np.abs(ties(other) - ties(real))
-        return gaps.ravel()
+    def measure(real: NDArray[np.float64]) -> Against:
+        of_real = ties(real)
+        return lambda other: np.abs(ties(other) - of_real).ravel()
 
     train = subsample(c.train, _MOST_ROWS, c.rng("missing dependence", "train"))
     real, synthetic = ties(train), ties(subsample(c.synthetic, _MOST_ROWS, c.rng("missing dependence", "synthetic")))

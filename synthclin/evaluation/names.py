@@ -12,7 +12,11 @@ __all__ = [
     "SHADOW_SCORES",
     "TRIAL_NAMES",
     "Tier",
+    "hazard_names",
+    "outcome_name",
+    "representation_name",
     "subgroup_names",
+    "survival_names",
 ]
 
 Tier = Literal["quick", "standard", "full"]
@@ -74,3 +78,34 @@ def subgroup_names(by: str) -> tuple[str, ...]:
         ('subgroups.sex.marginals', 'subgroups.sex.pairs', 'subgroups.sex.detection')
     """
     return tuple(f"subgroups.{by}.{headline}" for headline in HEADLINES)
+
+
+def survival_names(event: str) -> tuple[str, ...]:
+    """Return the names of the scores of a survival task, beside its analysis.
+
+    Example:
+        >>> survival_names("died")[:2]
+        ('survival.curve.died', 'survival.optimism.died')
+    """
+    measures = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
+    return tuple(f"survival.{measure}.{event}" for measure in measures)
+
+
+def hazard_names(event: str) -> tuple[str, ...]:
+    """Return the names of the scores of a Cox regression, beside its analysis."""
+    return f"survival.hazards.{event}", f"survival.concordance.{event}"
+
+
+def representation_name(by: str) -> str:
+    """Return the name of the score of how large the groups of one column are."""
+    return f"subgroups.{by}.representation"
+
+
+def outcome_name(by: str, measure: str, target: str) -> str:
+    """Return the name of a score of one target within the groups of one column.
+
+    Example:
+        >>> outcome_name("sex", "prevalence", "died")
+        'subgroups.sex.prevalence.died'
+    """
+    return f"subgroups.{by}.{measure}.{target}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.samples import Against
 
 __all__ = ["association_changes", "pair_agreements", "pairs", "triples", "unseen_pairs"]
 
@@ -64,11 +65,14 @@ def pairs(c: Comparison) -> Score:
         return PAIRS.unassessable("There is only one column.")
     first, second = np.triu_indices(len(c.features), 1)
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measure(real: NDArray[np.float64]) -> Against:
         codebook = Codebook.of(c.features, real)
-        a, b = (_joint(codebook.one_hot(codebook.codes(c.features, rows))) for rows in (real, other))
-        agreement: NDArray[np.float64] = pair_agreements(a, b, codebook.cardinalities)[first, second]
-        return agreement
+
+        def joint(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            return _joint(codebook.one_hot(codebook.codes(c.features, rows)))
+
+        of_real = joint(real)
+        return lambda other: pair_agreements(of_real, joint(other), codebook.cardinalities)[first, second]
 
     found = likeness(c, measure, "pairs")
     worst = np.argsort(found.parts, kind="stable")[:10]
@@ -111,16 +115,22 @@ def triples(c: Comparison) -> Score:
         return TRIPLES.unassessable("There are fewer than three columns.")
     chosen = _triples(columns, c.rng("triples", "columns"))
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measure(real: NDArray[np.float64]) -> Against:
         codebook = Codebook.of(c.features, real, bins=_TRIPLE_BINS, most=10)
-        a, b = (codebook.codes(c.features, rows) for rows in (real, other))
         sizes = np.array(codebook.cardinalities)
-        out = np.empty(len(chosen))
-        for i, (x, y, z) in enumerate(chosen):
-            cells = [(rows[:, x] * sizes[y] + rows[:, y]) * sizes[z] + rows[:, z] for rows in (a, b)]
-            counts = [np.bincount(cell, minlength=int(sizes[[x, y, z]].prod())) / len(cell) for cell in cells]
-            out[i] = 1 - np.abs(counts[0] - counts[1]).sum() / 2
-        return out
+
+        def shares(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+            codes = np.asfortranarray(codebook.codes(c.features, rows))
+            cells = ((codes[:, x] * sizes[y] + codes[:, y]) * sizes[z] + codes[:, z] for x, y, z in chosen)
+            return [
+                np.bincount(cell, minlength=int(sizes[list(three)].prod())) / len(rows)
+                for cell, three in zip(cells, chosen, strict=True)
+            ]
+
+        of_real = shares(real)
+        return lambda other: np.array(
+            [1 - np.abs(a - b).sum() / 2 for a, b in zip(of_real, shares(other), strict=True)]
+        )
 
     found = likeness(c, measure, "triples")
     worst = np.argsort(found.parts, kind="stable")[:10]
@@ -152,12 +162,11 @@ def association_changes(c: Comparison) -> Score:
         return ASSOCIATIONS.unassessable("There is only one column.")
     upper = np.triu_indices(len(c.features), 1)
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measure(real: NDArray[np.float64]) -> Against:
         codebook = Codebook.of(c.features, real)
-        tied = [associations(c.features, codebook, rows) for rows in (real, other)]
+        tied = associations(c.features, codebook, real)
         # What cannot be computed in the other table, of a constant column for instance, is no association.
-        gaps: NDArray[np.float64] = np.abs(np.nan_to_num(tied[1]) - tied[0])[upper]
-        return gaps
+        return lambda other: np.abs(np.nan_to_num(associations(c.features, codebook, other)) - tied)[upper]
 
     found = likeness(c, measure, "associations", high=2.0)
     # The matrices are of whole tables, so that few rows invent as little as they can.
@@ -207,10 +216,14 @@ def unseen_pairs(c: Comparison) -> Score:
         apart: NDArray[np.bool_] = (together == 0) & there[:, None] & there[None, :]
         return apart
 
-    def share(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        posing = one_hot(other)
-        hit = ((posing @ unseen(one_hot(real)).astype(np.float32)) * posing).any(axis=1)
-        return np.array([hit.mean()])
+    def share(real: NDArray[np.float64]) -> Against:
+        apart = unseen(one_hot(real)).astype(np.float32)
+
+        def met(other: NDArray[np.float64]) -> NDArray[np.float64]:
+            posing = one_hot(other)
+            return np.array([((posing @ apart) * posing).any(axis=1).mean()])
+
+        return met
 
     found = likeness(c, share, "unseen pairs")
     real, synthetic = one_hot(c.train), one_hot(c.synthetic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,12 +42,12 @@ def propensity(c: Comparison) -> Score:
     """Score how well a logistic model of all columns tells synthetic from training rows."""
     ratios = []
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def distance(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         value, expected = pmse(c.features, real, other)
         ratios.append(expected)
         return np.array([value])
 
-    found = likeness(c, measure, "propensity", rounds=_ROUNDS, most=_MOST_ROWS, high=0.25)
+    found = likeness(c, lambda real: partial(distance, real), "propensity", rounds=_ROUNDS, most=_MOST_ROWS, high=0.25)
     expected = float(np.mean(ratios))
     return found.score(
         PMSE,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Estimates, Study
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.samples import Against
     from synthclin.evaluation.tasks import Analysis
 
 __all__ = ["combined", "overlap", "replicate"]
@@ -53,12 +54,16 @@ def replicate(c: Comparison, task: Analysis) -> Score:
     if np.isnan(real[0]).all():
         return definition.unassessable("The analysis cannot be run on the training rows.")
 
-    def measure(rows: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        first, second = found.run(rows), found.run(other)
-        shares = np.clip(overlap(first, second), -1, 1)
-        # A term that only the other table cannot estimate is lost.
-        lost: NDArray[np.float64] = np.where(np.isnan(shares) & ~np.isnan(first[0]), -1.0, shares)
-        return lost
+    def measure(rows: NDArray[np.float64]) -> Against:
+        first = found.run(rows)
+
+        def against(other: NDArray[np.float64]) -> NDArray[np.float64]:
+            shares = np.clip(overlap(first, found.run(other)), -1, 1)
+            # A term that only the other table cannot estimate is lost.
+            lost: NDArray[np.float64] = np.where(np.isnan(shares) & ~np.isnan(first[0]), -1.0, shares)
+            return lost
+
+        return against
 
     rows = _terms(c, found, real)
     turned = [row["term"] for row in rows if row["sign_agrees"] is False]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["ROUNDS", "Likeness", "Measure", "fair_size", "halved", "likeness"]
+__all__ = ["ROUNDS", "Against", "Likeness", "Measure", "fair_size", "halved", "likeness"]
 
 ROUNDS = 10
 _MOST_ROWS = 20_000
@@ -29,8 +29,10 @@ _FEW_REAL = 2 * MIN_CELL
 _ENOUGH = 5  # groups whose own spread is error enough
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
-Measure = Callable[["NDArray[np.float64]", "NDArray[np.float64]"], "NDArray[np.float64]"]
-"""From (rows, columns) real and as many other rows to the parts (one per column, pair, ...) whose mean is the score."""
+Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+"""From (rows, columns) to the parts (one per column, pair, ...) whose mean is the score."""
+Measure = Callable[["NDArray[np.float64]"], Against]
+"""From (rows, columns) real rows to what measures others against them: what is known of the real ones is reused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def likeness(
 
     Arguments:
         c: the tables.
-        measure: from (n, columns) real and (n, columns) other rows to (parts,).
+        measure: from (n, columns) real rows to what takes (n, columns) other rows to (parts,).
         stream: the name of the random stream.
         rounds: how many halves are drawn, and how many groups of synthetic rows are used at most.
         most: how many rows of each kind are compared at most.
@@ -129,14 +131,15 @@ def likeness(
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
         group = groups[r % len(groups)]
-        by_group[r % len(groups)].append(measure(half, group))
+        against = measure(half)
+        by_group[r % len(groups)].append(against(group))
         # Fresh rows are shuffled: shuffled rows of the half itself would have its very cells.
         apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
-        shuffled.append(measure(half, apart))
+        shuffled.append(against(apart))
         if len(rest):
-            fresh.append(measure(half, rest))
+            fresh.append(against(rest))
         if r < min(2, len(groups)) and len(groups) < _ENOUGH and n >= MIN_CELL:
-            within.append(_within(measure, half, group, halves, rng))
+            within.append(_within(against, group, halves, rng))
     values = np.array([_mean(_means(parts)) for parts in by_group])
     between = float(values.var(ddof=1)) if len(values) > 1 else 0.0
     ceilings = np.array([_mean(parts) for parts in fresh])
@@ -189,18 +192,12 @@ def _groups(c: Comparison, n: int, most: int, stream: str) -> list[NDArray[np.fl
     return in_turn[:most]
 
 
-def _within(
-    measure: Measure,
-    half: NDArray[np.float64],
-    group: NDArray[np.float64],
-    halves: int,
-    rng: np.random.Generator,
-) -> float:
+def _within(against: Against, group: NDArray[np.float64], halves: int, rng: np.random.Generator) -> float:
     """Return the variance of a measure by the jackknife that leaves out half of the rows at a time.
 
     Leaving out few would not do: many measures have corners, where few rows change either nothing or much.
     """
-    left = [_mean(measure(half, subsample(group, len(group) // 2, rng))) for _ in range(halves)]
+    left = [_mean(against(subsample(group, len(group) // 2, rng))) for _ in range(halves)]
     return float(np.nanvar(left)) if np.isfinite(left).any() else 0.0
 
 

@@ -13,12 +13,15 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
+    endpoints,
+    hazards,
     marginals,
     missing,
     pairs,
     privacy,
     propensity,
     replication,
+    representation,
     sdmetrics,
     subgroups,
     support,
@@ -26,9 +29,10 @@ from synthclin.evaluation import (
     validity,
 )
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.scene import Scene, why_not
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
-from synthclin.evaluation.tasks import Analysis, PredictTask
+from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
 from synthclin.progress import track
 
 if TYPE_CHECKING:
@@ -122,21 +126,29 @@ def score_table(
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
         chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
-        attacks = {attack: partial(attack, by=by) for attack in privacy.ATTACKS}
+        scene = None if why_not(comparison) else Scene.of(comparison, by)
+        attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
         jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [attacks.get(job, job) for job in SCORES]
         # What is misspelt is refused before the work starts.
+        for name in by:
+            subgroups.grouping(comparison, name)
         for task in chosen:
             if isinstance(task, PredictTask):
                 utility.target(comparison, task)
-                jobs.append(partial(utility.predict, task=task))
+                jobs.append(partial(utility.predict, task=task, by=by))
             else:
                 analyses.study(comparison, task)
                 jobs.append(partial(replication.replicate, task=task))
+            if isinstance(task, SurvivalTask):
+                jobs.append(partial(endpoints.followed, task=task))
+            elif isinstance(task, CoxTask):
+                jobs += [partial(hazards.hazards, task=task), partial(hazards.ranking, task=task)]
         if schema.randomised is not None:
             jobs.append(balance.balance)
         for name in by:
-            subgroups.grouping(comparison, name)
-            jobs.append(partial(subgroups.subgroups, by=name))
+            jobs += [partial(subgroups.subgroups, by=name), partial(representation.representation, by=name)]
+            predicted = [task for task in chosen if isinstance(task, PredictTask)]
+            jobs += [partial(representation.prevalence, by=name, task=task) for task in predicted]
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:

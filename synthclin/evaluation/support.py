@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.samples import Against
 
 __all__ = ["authenticity", "precision", "recall"]
 
@@ -47,9 +48,10 @@ RECALL = Definition(
 def precision(c: Comparison) -> Score:
     """Score whether synthetic rows are typical as often as real ones."""
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measure(real: NDArray[np.float64]) -> Against:
         space = Coordinates.of(c.features, real)
-        return np.array([_precision(space.place(real), space.place(other))])
+        placed = space.place(real)
+        return lambda other: np.array([_precision(placed, space.place(other))])
 
     return likeness(c, measure, "precision", rounds=_ROUNDS, most=_MOST_ROWS).score(PRECISION)
 
@@ -57,9 +59,11 @@ def precision(c: Comparison) -> Score:
 def recall(c: Comparison) -> Score:
     """Score whether each part of the real rows has synthetic rows near it."""
 
-    def measure(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    def measure(real: NDArray[np.float64]) -> Against:
         space = Coordinates.of(c.features, real)
-        return np.array([_recall(space.place(real), space.place(other))])
+        placed = space.place(real)
+        radius = _own_distance(placed) if len(placed) > 1 else np.full(len(placed), np.nan)
+        return lambda other: np.array([_recall(placed, radius, space.place(other))])
 
     train = subsample(c.train, _MOST_ROWS, c.rng("recall", "train"))
     space = Coordinates.of(c.features, train)
@@ -83,11 +87,10 @@ def _precision(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(1 - 2 * np.trapezoid(np.abs(shares - _LEVELS), _LEVELS))
 
 
-def _recall(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the integrated beta-recall of points."""
+def _recall(real: NDArray[np.float64], radius: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the integrated beta-recall of points; `radius` is how far each real one is from the next."""
     if len(real) < 2:
         return np.nan
-    radius = _own_distance(real)
     centre = other.mean(axis=0)
     from_centre = np.linalg.norm(other - centre, axis=1)
     distance, nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(other).kneighbors(real)

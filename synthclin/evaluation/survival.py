@@ -43,7 +43,7 @@ def _steps(followed: Followed, until: float) -> _Steps:
     times, events = followed
     at = np.unique(times[events & (times <= until)])
     risk = _at_risk(times, at)
-    deaths = np.array([(events & (times == t)).sum() for t in at], dtype=np.int64)
+    deaths = np.bincount(np.searchsorted(at, times[events & (times <= until)]), minlength=len(at))
     survival = np.cumprod(1 - deaths / np.maximum(risk, 1)).astype(np.float64)
     return _Steps(at, risk, deaths, survival)
 

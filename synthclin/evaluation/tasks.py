@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.columns import Level
+from synthclin.evaluation.names import hazard_names, survival_names
 
 __all__ = [
     "Analysis",
@@ -113,6 +114,11 @@ class CoxTask(_Analysis):
     covariates: Covariates
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all scores of the regression."""
+        return self.name, *hazard_names(self.event)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it names, the event first."""
         return self.event, *([] if self.time is None else [self.time]), *self.covariates
@@ -131,6 +137,11 @@ class SurvivalTask(_Analysis):
     cause: Level | None = None
     by: str | None = None
     horizon: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all scores of the analysis."""
+        return self.name, *survival_names(self.event)
 
     @property
     def columns(self) -> tuple[str, ...]:

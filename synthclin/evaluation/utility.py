@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from math import hypot, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,30 +12,25 @@ from synthclin.columns import MissingKind
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import Z, recentred, resamples
-from synthclin.evaluation.learners import classifiers, learnable, regressors
-from synthclin.evaluation.performance import (
-    brier,
-    calibration_slope,
-    chances,
-    importance_agreement,
-    importances,
-    macro_auc,
-    r2,
-)
+from synthclin.evaluation.learning import Fit, Problem, Rows, fitted
+from synthclin.evaluation.names import outcome_name
+from synthclin.evaluation.performance import importance_agreement
 from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.evaluation.tasks import PredictTask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from synthclin.columns import Column
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.learners import Classifier, Estimator
     from synthclin.schema import Schema
 
 __all__ = ["default_tasks", "predict", "target"]
 
 _MIN_ROWS = 20
+_MIN_GROUP = 50
 _MIN_CLASS = 5  # holdout rows of a class, below which its AUC is noise
 _MOST_CLASSES = 10
 _MOST_ROWS = 10_000
@@ -44,38 +38,7 @@ _BOOTSTRAP = 200
 _MIN_COLUMNS = 5
 _TOP = 10
 _LISTED = 20
-_Rows = tuple["NDArray[np.float64]", "NDArray[np.float64]"]  # predictors and target
 _LATER_ROLES = {"entity", "time", "event", "outcome"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """A prediction task as numbers.
-
-    Arguments:
-        columns: (predictors,) places of the columns that help to predict.
-        features: what these columns are.
-        target: place of the column that is predicted.
-        classes: (classes,) the values of the target that count; None where it is a number.
-        log: whether the number is predicted on the scale log(1 + y).
-    """
-
-    columns: NDArray[np.intp]
-    features: Features
-    target: int
-    classes: NDArray[np.float64] | None
-    log: bool
-
-    def known(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(rows,) where the target is known, and one of the classes that count."""
-        y = values[:, self.target]
-        return ~np.isnan(y) if self.classes is None else np.isin(y, self.classes)
-
-    def rows(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return predictors and target of the rows whose target is known."""
-        known = values[self.known(values)]
-        y = known[:, self.target]
-        return known[:, self.columns], np.log1p(np.clip(y, 0, None)) if self.log else y
 
 
 def default_tasks(schema: Schema) -> tuple[PredictTask, ...]:
@@ -98,8 +61,10 @@ def target(c: Comparison, task: PredictTask) -> int:
     return c.features.names.index(task.target)
 
 
-def predict(c: Comparison, task: PredictTask) -> tuple[Score, ...]:
+def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[Score, ...]:
     """Score how useful the table is for one prediction task: discrimination, calibration, and importance of columns.
+
+    For each column of `by` the discrimination is told within its groups as well.
 
     Raises:
         ConfigError: the target is no column that is judged.
@@ -108,23 +73,30 @@ def predict(c: Comparison, task: PredictTask) -> tuple[Score, ...]:
     definitions = _definitions(task, problem)
     reason = _why_not(c, problem)
     if reason or c.holdout is None or c.holdout_patients is None:
-        return tuple(definition.unassessable(reason) for definition in definitions)
+        whole = tuple(definition.unassessable(reason) for definition in definitions)
+        return *whole, *(_in_groups(name, task, problem).unassessable(reason) for name in by)
     test = problem.rows(c.holdout)
     size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.draws)), _MOST_ROWS)
     # The first sample is the holdout itself.
-    clusters = np.unique(c.holdout_patients[problem.known(c.holdout)], return_inverse=True)[1]
+    known = problem.known(c.holdout)
+    clusters = np.unique(c.holdout_patients[known], return_inverse=True)[1]
     weights = np.vstack(
         [
             np.ones((1, len(test[1])), dtype=np.int64),
             resamples(len(test[1]), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters),
         ]
     )
+    samples, groups = len(weights), {name: _groups(c, name, c.holdout[known], problem) for name in by}
+    masks = [mask for members in groups.values() for mask in members.values()]
+    # What holds of a group is what holds of the same rows, the others counted nought times.
+    weights = np.vstack([weights, *(weights * mask for mask in masks)])
 
-    def fitted(rows: NDArray[np.float64], *stream: str | int) -> dict[str, _Fit]:
-        return _fit(problem, _draw(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
+    def learnt(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
+        return fitted(problem, _draw(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
 
-    draws = [fitted(rows, "synthetic", i) for i, rows in enumerate(c.draws)]
-    real, shuffled = fitted(c.train, "real"), fitted(c.shuffled, "shuffled")
+    everybody = [learnt(rows, "synthetic", i) for i, rows in enumerate(c.draws)]
+    everybody += [learnt(c.train, "real"), learnt(c.shuffled, "shuffled")]
+    *draws, real, shuffled = (_part(fits, 0, samples) for fits in everybody)
     notes = [
         f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
         "All synthetic rows are of one class, so nothing can be learnt from them."
@@ -148,11 +120,22 @@ def predict(c: Comparison, task: PredictTask) -> tuple[Score, ...]:
         else definitions[1].unassessable("Calibration is of chances, and the target is a number.")
     )
     half = _draw(problem.rows(c.train), size, c.rng(task.name, "halves"))
-    halves = [_fit(problem, (half[0][i::2], half[1][i::2]), test, weights[:1]) for i in range(2)]
-    return discrimination, calibration, _importance(definitions[2], problem, draws, real, shuffled, halves)
+    halves = [fitted(problem, (half[0][i::2], half[1][i::2]), test, weights[:1]) for i in range(2)]
+    by_group = []
+    at = 1
+    for name, members in groups.items():
+        scores = {}
+        for level, mask in members.items():
+            *drawn, own, floor = (_part(fits, at * samples, samples) for fits in everybody)
+            of_group = _in_groups(name, task, problem)
+            scores[level] = _difference(of_group, drawn, own, floor, "performance", int(mask.sum()), [], {})
+            at += 1
+        by_group.append(_worst(_in_groups(name, task, problem), scores))
+    importance = _importance(definitions[2], problem, draws, real, shuffled, halves)
+    return discrimination, calibration, importance, *by_group
 
 
-def _definitions(task: PredictTask, problem: _Problem) -> tuple[Definition, Definition, Definition]:
+def _definitions(task: PredictTask, problem: Problem) -> tuple[Definition, Definition, Definition]:
     linear = "ridge" if problem.classes is None else "logistic"
     learners = f"boosted trees, a random forest and a {linear} model"
     paired = "interval from 200 bootstrap samples of the holdout, paired, with the variance between synthetic tables"
@@ -185,76 +168,67 @@ def _definitions(task: PredictTask, problem: _Problem) -> tuple[Definition, Defi
     )
 
 
-def _measure(problem: _Problem) -> str:
+def _in_groups(by: str, task: PredictTask, problem: Problem) -> Definition:
+    return Definition(
+        outcome_name(by, "utility", task.target),
+        f"Is '{task.target}' predicted as well for each group of '{by}'?",
+        "higher",
+        f"{_measure(problem)} within each group of '{by}' of {_MIN_GROUP} and more holdout rows, {_MIN_CLASS} of each "
+        "class, by models that learnt from all synthetic rows minus those that learnt from as many real rows, as "
+        f"{task.name}; value and interval are those of the group that loses most",
+    )
+
+
+def _groups(c: Comparison, by: str, test: NDArray[np.float64], problem: Problem) -> dict[str, NDArray[np.bool_]]:
+    """Return which test rows are in each group that is large enough."""
+    j = c.features.names.index(by)
+    members = {str(level): test[:, j] == place for place, level in enumerate(c.features.columns[j].levels)}
+
+    def enough(rows: NDArray[np.float64]) -> bool:
+        y = rows[:, problem.target]
+        classes = () if problem.classes is None else problem.classes
+        return len(rows) >= _MIN_GROUP and all((y == k).sum() >= _MIN_CLASS for k in classes)
+
+    return {level: mask for level, mask in members.items() if enough(test[mask])}
+
+
+def _part(fits: dict[str, Fit], start: int, samples: int) -> dict[str, Fit]:
+    """Return the fits as some of the weightings of the test rows show them."""
+    some = slice(start, start + samples)
+    return {name: replace(fit, performance=fit.performance[some], brier=fit.brier[some]) for name, fit in fits.items()}
+
+
+def _worst(definition: Definition, groups: dict[str, Score]) -> Score:
+    if not groups:
+        return definition.unassessable(f"No group has {_MIN_GROUP} holdout rows, {_MIN_CLASS} of each class.")
+    level = min(groups, key=lambda one: groups[one].value)
+    worst = groups[level]
+    told = [
+        {"group": one, "value": score.value, "low": score.low, "high": score.high, "n": score.n}
+        for one, score in groups.items()
+    ]
+    return definition.score(
+        worst.value,
+        Interval(worst.low, worst.high),
+        n=worst.n,
+        floor=worst.floor,
+        ceiling=0.0,
+        notes=[f"The group that loses most is {level}.", worst.note],
+        details={"worst": level, "groups": told},
+    )
+
+
+def _measure(problem: Problem) -> str:
     if problem.classes is None:
         return "R2 on the log(1 + y) scale" if problem.log else "R2"
     return "AUC" if len(problem.classes) == 2 else "AUC (mean of each class against the others)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """One learner, fitted and tried on the holdout.
-
-    Arguments:
-        performance: (samples,) AUC or R2, for each weighting of the holdout.
-        brier: (samples,) Brier score; NaN where the target is a number.
-        importance: (predictors,) what shuffling a column costs.
-        slope: calibration slope, and intercept, of the last of two classes; else NaN.
-    """
-
-    performance: NDArray[np.float64]
-    brier: NDArray[np.float64]
-    importance: NDArray[np.float64]
-    slope: tuple[float, float]
-
-
-def _fit(problem: _Problem, train: _Rows, test: _Rows, weights: NDArray[np.int64]) -> dict[str, _Fit]:
-    """Fit each learner and try it."""
-    x, y = learnable(train[0]), train[1]
-    unknown = np.full(len(weights), np.nan)
-    if problem.classes is None:
-        models = regressors(problem.features, x)
-        for model in models.values():
-            model.fit(x, y)
-        return {
-            name: _Fit(
-                r2(model.predict(test[0]), test[1], weights),
-                unknown,
-                importances(partial(_explained, model, test[1]), test[0]),
-                (np.nan, np.nan),
-            )
-            for name, model in models.items()
-        }
-    return {
-        name: _try(problem, model, (x, y), test, weights) for name, model in classifiers(problem.features, x).items()
-    }
-
-
-def _try(problem: _Problem, model: Classifier, train: _Rows, test: _Rows, weights: NDArray[np.int64]) -> _Fit:
-    classes = problem.classes
-    assert classes is not None
-    x, y = test
-    only = np.unique(train[1])
-    if len(only) < 2:
-        sure = (classes == only[0]).astype(np.float64) * np.ones((len(y), 1))
-        none = np.zeros(x.shape[1])
-        return _Fit(np.full(len(weights), 0.5), brier(sure, classes, y, weights), none, (np.nan, np.nan))
-    model.fit(*train)
-    p = chances(model, classes, x)
-    slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
-    losses = importances(lambda rows: macro_auc(chances(model, classes, rows), classes, y)[0], x)
-    return _Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), losses, slope)
-
-
-def _explained(model: Estimator, y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
-    return float(r2(model.predict(x), y, np.ones((1, len(y)), dtype=np.int64))[0])
-
-
 def _difference(
     definition: Definition,
-    draws: list[dict[str, _Fit]],
-    real: dict[str, _Fit],
-    shuffled: dict[str, _Fit],
+    draws: list[dict[str, Fit]],
+    real: dict[str, Fit],
+    shuffled: dict[str, Fit],
     figure: Literal["performance", "brier"],
     n: int,
     notes: list[str],
@@ -262,7 +236,7 @@ def _difference(
 ) -> Score:
     """Score trained on synthetic minus trained on real."""
 
-    def gap(fits: dict[str, _Fit]) -> NDArray[np.float64]:
+    def gap(fits: dict[str, Fit]) -> NDArray[np.float64]:
         mean: NDArray[np.float64] = np.mean(
             [getattr(fits[name], figure) - getattr(real[name], figure) for name in real], axis=0
         )
@@ -287,7 +261,7 @@ def _difference(
     )
 
 
-def _calibrations(draws: list[dict[str, _Fit]], real: dict[str, _Fit]) -> dict[str, Any]:
+def _calibrations(draws: list[dict[str, Fit]], real: dict[str, Fit]) -> dict[str, Any]:
     sources = {"synthetic": draws, "real": [real]}
     return {
         "learners": [
@@ -307,18 +281,18 @@ def _calibrations(draws: list[dict[str, _Fit]], real: dict[str, _Fit]) -> dict[s
 
 def _importance(
     definition: Definition,
-    problem: _Problem,
-    draws: list[dict[str, _Fit]],
-    real: dict[str, _Fit],
-    shuffled: dict[str, _Fit],
-    halves: list[dict[str, _Fit]],
+    problem: Problem,
+    draws: list[dict[str, Fit]],
+    real: dict[str, Fit],
+    shuffled: dict[str, Fit],
+    halves: list[dict[str, Fit]],
 ) -> Score:
     """Score whether models that learnt from synthetic rows lean on the same columns."""
     columns = len(problem.columns)
     if columns < _MIN_COLUMNS:
         return definition.unassessable(f"Ranks of fewer than {_MIN_COLUMNS} columns say little.")
 
-    def agreement(first: dict[str, _Fit], second: dict[str, _Fit]) -> float:
+    def agreement(first: dict[str, Fit], second: dict[str, Fit]) -> float:
         return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
 
     value = float(np.mean([agreement(fits, real) for fits in draws]))
@@ -347,7 +321,7 @@ def _importance(
     )
 
 
-def _problem(c: Comparison, task: PredictTask) -> _Problem:
+def _problem(c: Comparison, task: PredictTask) -> Problem:
     y = target(c, task)
     columns = np.array(
         [j for j, f in enumerate(c.features.columns) if j != y and not _known_later(c.schema, f.column)],
@@ -362,7 +336,7 @@ def _problem(c: Comparison, task: PredictTask) -> _Problem:
         frequent = np.argsort(-counts[0], kind="stable")[:_MOST_CLASSES]
         classes = np.sort(frequent[counts.min(axis=0)[frequent] >= _MIN_CLASS]).astype(np.float64)
     log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
-    return _Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
+    return Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
 
 
 def _known_later(schema: Schema, column: Column) -> bool:
@@ -371,7 +345,7 @@ def _known_later(schema: Schema, column: Column) -> bool:
     return judged.role in _LATER_ROLES
 
 
-def _why_not(c: Comparison, problem: _Problem) -> str:
+def _why_not(c: Comparison, problem: Problem) -> str:
     """Say why the task cannot be judged, or nothing."""
     if c.holdout is None:
         return "There is no holdout to test on."
@@ -389,7 +363,7 @@ def _why_not(c: Comparison, problem: _Problem) -> str:
     return ""
 
 
-def _draw(rows: _Rows, size: int, rng: np.random.Generator) -> _Rows:
+def _draw(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     x, y = rows
     chosen = np.sort(rng.choice(len(y), size, replace=False))
     return x[chosen], y[chosen]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "answers", "asked", "worst"]
 
 _GROUPS = ("inference", "utility")  # of which all scores together answer one question
-_SECTIONS = {"calibration": "utility", "importance": "utility", "subgroups": "subgroups"}
+_SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility", "subgroups": "subgroups"}
 _SHARED = {
     "privacy.recognition": "privacy.membership",
     "privacy.relative_f1": "privacy.membership",

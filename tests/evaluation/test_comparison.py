@@ -27,7 +27,7 @@ def test_streams_depend_on_seed_and_path_alone(train):
 def test_rows_without_an_identifier_are_patients_of_their_own():
     schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}}})
     table = pd.DataFrame({"who": pd.array(["p", None, "p", None], dtype="string"), "x": np.arange(4.0)})
-    patients = Comparison.of(table, train=table, holdout=table, schema=schema).train_patients
+    patients = Comparison.of(table, train=table, holdout=None, schema=schema).train_patients
     assert patients[0] == patients[2]
     assert sorted(set(patients.tolist())) == [0, 1, 2]
 
@@ -51,3 +51,29 @@ def test_subsample_keeps_order_and_leaves_small_tables_alone():
     some = subsample(rows, 5, np.random.default_rng(0))
     assert len(some) == 5
     assert (np.diff(some[:, 0]) > 0).all()
+
+
+def test_a_holdout_that_was_learnt_from_is_refused(train, holdout):
+    half = pd.concat([train[:150], holdout[:100]], ignore_index=True)
+    for learnt in (train, train[:50], half):
+        with pytest.raises(DataError, match="rows are in the training table too"):
+            Comparison.of(train, train=train, holdout=learnt, schema=SCHEMA)
+
+
+def test_rows_of_few_columns_may_be_alike():
+    schema = Schema.model_validate({"columns": {"x": {"type": "category"}, "y": {"type": "category"}}})
+
+    def few(seed):
+        rng = np.random.default_rng(seed)
+        return pd.DataFrame({name: pd.Categorical(rng.choice(["a", "b"], 50)) for name in "xy"})
+
+    assert Comparison.of(few(0), train=few(1), holdout=few(2), schema=schema).holdout is not None
+    with pytest.raises(DataError):
+        Comparison.of(few(0), train=few(1), holdout=few(1), schema=schema)
+
+
+def test_a_patient_on_both_sides_is_refused():
+    schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}}})
+    one, other = (pd.DataFrame({"who": who, "x": np.arange(2.0)}) for who in (["a", "b"], ["b", "c"]))
+    with pytest.raises(DataError, match="1 of 2 patients are in the training table too"):
+        Comparison.of(one, train=one, holdout=other, schema=schema)

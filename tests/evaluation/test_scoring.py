@@ -26,9 +26,12 @@ NAMES = [
     "utility.died",
     "calibration.died",
     "importance.died",
+    "subgroups.sex.utility.died",
     "subgroups.sex.marginals",
     "subgroups.sex.pairs",
     "subgroups.sex.detection",
+    "subgroups.sex.representation",
+    "subgroups.sex.prevalence.died",
 ]
 
 

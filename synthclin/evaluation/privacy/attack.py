@@ -67,20 +67,25 @@ class Attack:
         run: attacks one table of rows.
         null: what a table that leaks nothing reaches.
         floored: whether shuffled columns leak nothing; where a single column can give a patient away they do.
+        more: further details of the synthetic table, which no verdict rests on.
     """
 
     definition: Definition
     run: Callable[[Scene, NDArray[np.float64]], Found]
     null: float = 0.0
     floored: bool = True
+    more: Callable[[Scene, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
 
-    def __call__(self, c: Comparison, *, by: Sequence[str] = ()) -> Score:
-        """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`."""
+    def __call__(self, c: Comparison, *, by: Sequence[str] = (), scene: Scene | None = None) -> Score:
+        """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`.
+
+        A scene of the same comparison and `by` that other attacks have used saves what they found out.
+        """
         reason = why_not(c)
         if reason:
             return self.definition.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
-        scene = Scene.of(c, by)
-        found = self.run(scene, c.synthetic)
+        scene = Scene.of(c, by) if scene is None else scene
+        found = self.find(scene, c.synthetic)
         if isnan(found.value):
             return self.definition.unassessable(" ".join(found.notes), n=found.n, details=found.details)
         negative = self.negative_control(scene)
@@ -96,12 +101,16 @@ class Attack:
                 _FLOOR if self.floored else _NO_FLOOR,
                 _CEILING.format(negative["rows"]),
             ],
-            details=found.details | {"null": self.null, "negative_control": negative},
+            details=found.details | self.more(scene, c.synthetic) | {"null": self.null, "negative_control": negative},
         )
+
+    def find(self, scene: Scene, rows: NDArray[np.float64]) -> Found:
+        """Return what `run` finds in a table; what was found before is known."""
+        return scene.once(self.definition.name, lambda: self.run(scene, rows), rows)
 
     def negative_control(self, scene: Scene) -> dict[str, Any]:
         """Return what the attack makes of fresh real rows posing as synthetic: mean of both halves of the control."""
-        halves = [(self.run(left, posing), len(posing)) for posing, left in scene.negative()]
+        halves = [(self.find(left, posing), len(posing)) for posing, left in scene.negative()]
         known = [found for found, _ in halves if not isnan(found.value)]
         return {
             "value": _mean([found.value for found in known]),
@@ -113,7 +122,7 @@ class Attack:
     def floor(self, scene: Scene, c: Comparison) -> float:
         """Return what the attack makes of training rows whose columns were shuffled; NaN where these may leak."""
         tables = _shuffled(c) if self.floored else ()
-        return _mean([value for rows in tables if not isnan(value := self.run(scene, rows).value)])
+        return _mean([value for rows in tables if not isnan(value := self.find(scene, rows).value)])
 
 
 def judged(scene: Scene, outcomes: Sequence[Outcome], measure: Measure, note: str) -> Found:

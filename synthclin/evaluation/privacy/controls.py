@@ -51,19 +51,20 @@ SMALLEST_LEAK = Definition(
 )
 
 
-def smallest_leak(c: Comparison, *, by: Sequence[str] = ()) -> Score:  # noqa: ARG001 (all attacks are called alike)
+def smallest_leak(
+    c: Comparison,
+    *,
+    by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
+    scene: Scene | None = None,
+) -> Score:
     """Score the smallest share of planted training rows that the attacks notice; NaN where they notice none."""
     reason = why_not(c)
     if reason:
         return SMALLEST_LEAK.unassessable(reason)
-    scene = Scene.of(c)
+    scene = Scene.of(c) if scene is None else scene
     nulls = {attack: _leak_free(attack, scene, c) for attack in _SEARCHERS}
     silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, scene, c.synthetic)}
-    curve = [
-        {"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": _seen_by(c, scene, silent, share, kind)}
-        for kind in ("exact", "jittered")
-        for share in _SHARES
-    ]
+    curve = [row for kind in ("exact", "jittered") for row in _curve(c, scene, silent, kind)]
     seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
         "spike_in": curve,
@@ -83,17 +84,23 @@ def _leak_free(attack: Attack, scene: Scene, c: Comparison) -> float:
     return max(value for value in reached if not isnan(value))
 
 
-def _seen_by(c: Comparison, scene: Scene, nulls: Mapping[Attack, float], share: float, kind: str) -> list[str]:
-    """Return the names of the attacks that notice the planted rows in every draw."""
-    left = list(nulls)
-    for draw in range(_DRAWS):
-        rows = _spiked(c, scene, share, kind, draw)
-        left = [attack for attack in left if _alarmed(attack, nulls[attack], scene, rows)]
-    return [attack.definition.name for attack in left]
+def _curve(c: Comparison, scene: Scene, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
+    """Return for each share the attacks that notice the planted rows in every draw.
+
+    An attack that misses a larger leak is not tried on a smaller one: it would notice that by luck.
+    """
+    left, curve = list(nulls), []
+    for share in reversed(_SHARES):
+        for draw in range(_DRAWS):
+            rows, aside = _spiked(c, scene, share, kind, draw), scene.aside()
+            left = [attack for attack in left if _alarmed(attack, nulls[attack], aside, rows)]
+        names = [attack.definition.name for attack in left]
+        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
+    return curve[::-1]
 
 
 def _alarmed(attack: Attack, null: float, scene: Scene, rows: NDArray[np.float64]) -> bool:
-    found = attack.run(scene, rows)
+    found = attack.find(scene, rows)
     return not isnan(found.value) and found.interval.low > null
 
 

@@ -36,7 +36,12 @@ COPIES = Definition(
 )
 
 
-def copies(c: Comparison, *, by: Sequence[str] = ()) -> Score:  # noqa: ARG001 (all attacks are called alike)
+def copies(
+    c: Comparison,
+    *,
+    by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
+    scene: Scene | None = None,  # noqa: ARG001
+) -> Score:
     """Score how many synthetic rows repeat one training patient; without a holdout only what is found is told."""
     found = _count(c.train, c.train_patients, c.synthetic)
     if c.holdout is None and not found.value:

@@ -77,6 +77,10 @@ def nearest(
     part = Features(tuple(features.columns[j] for j in columns))
     columns = list(columns)
     space = Coordinates.of(part, (among if ranked is None else ranked)[:, columns], most=_MOST_LEVELS)
-    index = NearestNeighbors(n_neighbors=min(k, len(among)), algorithm="brute").fit(space.place(among[:, columns]))
-    distances, places = index.kneighbors(space.place(rows[:, columns]))
+    there, here = (space.place(part[:, columns]) for part in (among, rows))
+    # What is the same for all, such as being known, is no distance: half of the work is saved.
+    varies = (there != there[:1]).any(axis=0) | (here != there[:1]).any(axis=0)
+    varies[0] = True  # where all are the same, they are all as near
+    index = NearestNeighbors(n_neighbors=min(k, len(among)), algorithm="brute").fit(there[:, varies])
+    distances, places = index.kneighbors(here[:, varies])
     return distances, places

@@ -25,8 +25,8 @@ IDENTITY_DISCLOSURE = Definition(
     "privacy.identity_disclosure",
     "How likely is a patient identified and something new learnt of them?",
     "lower",
-    "mean over training patients of 1 / f where a synthetic row agrees in the quasi-identifiers, f being how many "
-    "training patients agree in them (no population is declared, so the sample stands for it, and no error in the data "
+    "mean over training patients, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f "
+    "being how many agree in them (no population is declared, so the sample stands for it, and no error in the data "
     "is assumed), times the share of these synthetic rows that give away a sensitive value rarer than expected; "
     "the floor is no lower than the same mean over unused patients, had they taken part; Wilson interval (El Emam, "
     "Mosquera and Bass, J Med Internet Res 22:e23139, 2020)",
@@ -36,7 +36,9 @@ IDENTITY_DISCLOSURE = Definition(
 def _identify(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     if not scene.knowledge.secrets or not scene.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
-    sides = [Trials(side, _disclosed(scene, synthetic, side)) for side in (scene.train, scene.control)]
+    sides = [
+        Trials(side, _disclosed(scene, synthetic, side, unused=bool(i))) for i, side in enumerate(scene.compared())
+    ]
     outcome = Outcome("identity disclosure", sides[0], sides[1], nan)
 
     def alone(train: Trials, _: Trials) -> tuple[float, Interval]:
@@ -57,14 +59,14 @@ def _identify(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _disclosed(scene: Scene, synthetic: NDArray[np.float64], side: Side) -> NDArray[np.float64]:
+def _disclosed(scene: Scene, synthetic: NDArray[np.float64], side: Side, *, unused: bool) -> NDArray[np.float64]:
     """(patients,) the chance that each is found and something new is learnt, the unused as if they had taken part."""
     train, out = scene.train.rows, np.zeros(len(side))
     dealt = np.arange(len(side)) % len(scene.knowledge.keys)
     for i, keys in enumerate(scene.knowledge.keys):
         place = np.flatnonzero(dealt == i)
         numbers = numbered(*stepped(scene.features, keys, train, side.rows[place], train, synthetic))
-        size = counted(numbers[0], numbers[1]) + (side is not scene.train)
+        size = counted(numbers[0], numbers[1]) + unused
         learnt = np.zeros(len(place))
         for secret in scene.knowledge.secrets:
             if secret not in keys:

@@ -60,6 +60,10 @@ def ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
     other half: nobody is known and judged at once.
     """
     synthetic = scene.published(synthetic)
+    return scene.once("membership", lambda: _ranked(scene, synthetic), synthetic)
+
+
+def _ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
     train, control = scene.attacked()
     closest = [Neighbourhood.closest(scene, synthetic, side.rows) for side in (train, control)]
     halves = deal(len(control), ROUNDS, scene.rng("membership", "halves"))

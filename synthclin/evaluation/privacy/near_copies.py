@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import beta
 
+from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.crowd import nearest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["near_copies"]
 
 _CLOSE = 0.01
+_MOST_TRAIN = 20_000
+_MOST_CONTROL = 5_000
 
 NEAR_COPIES = Definition(
     "privacy.near_copies",
@@ -35,10 +38,13 @@ NEAR_COPIES = Definition(
 
 def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     synthetic = scene.published(synthetic)
-    control, train = scene.control.rows, scene.train.rows
+    train = subsample(scene.train.rows, _MOST_TRAIN, scene.rng("near copies", "train"))
+    control = subsample(scene.control.rows, _MOST_CONTROL, scene.rng("near copies", "control"))
     columns = range(len(scene.features))
     to_train = nearest(scene.features, columns, train, synthetic, 1)[0][:, 0]
-    natural = np.sort(nearest(scene.features, columns, train, control, 1)[0][:, 0])
+    natural = scene.once(
+        "natural distances", lambda: np.sort(nearest(scene.features, columns, train, control, 1)[0][:, 0])
+    )
     radius = natural[max(int(_CLOSE * len(natural)), 1) - 1] + 1e-6  # equal distances differ by rounding
     near, unused = int((to_train <= radius).sum()), int((natural <= radius).sum())
     value = near / len(synthetic) - unused / (len(natural) + 1)
@@ -51,18 +57,20 @@ def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         max(-1.0, value - sqrt((share - low) ** 2 + (most - expected) ** 2)),
         min(1.0, value + sqrt((high - share) ** 2 + (expected - least) ** 2)),
     )
-    closer = _share_closer(scene, synthetic)
     return Found(
         value,
         interval,
         len(synthetic),
-        (),
-        {"near": near, "unused_near": round(expected, 4), "closer_to_training": closer},
+        (f"They are compared with a random {_MOST_TRAIN:,} of the training patients.",)
+        if len(train) < len(scene.train)
+        else (),
+        {"near": near, "unused_near": round(expected, 4)},
     )
 
 
-def _share_closer(scene: Scene, synthetic: NDArray[np.float64]) -> dict[str, float]:
+def _share_closer(scene: Scene, synthetic: NDArray[np.float64]) -> dict[str, Any]:
     """Return the share of synthetic rows closer to training than to as many unused patients; ties count half."""
+    synthetic = scene.published(synthetic)
     hands, control = scene.hands()
     columns = range(len(scene.features))
     # Ranks among both, so that they favour neither.
@@ -73,7 +81,7 @@ def _share_closer(scene: Scene, synthetic: NDArray[np.float64]) -> dict[str, flo
     )
     share = float(np.mean(first < second - 1e-6) + np.mean(np.abs(first - second) <= 1e-6) / 2)
     low, high = wilson(share * len(synthetic), len(synthetic))
-    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4)}
+    return {"closer_to_training": {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4)}}
 
 
-near_copies = Attack(NEAR_COPIES, _approach)
+near_copies = Attack(NEAR_COPIES, _approach, more=_share_closer)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,10 @@ _MIN_PATIENTS = 20
 _MIN_GROUP = 30
 _MOST_ATTACKED = 2_000
 _MOST_SYNTHETIC = 5_000
+_MOST_COMPARED = 5_000
+_MOST_HANDS = 5
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class Scene:
         crowd: tells who stands alone.
         groups: subgroups with enough patients on both sides.
         seed: the seed of all streams.
+        kept: what attacks found out of the same rows, so that it is found out once.
     """
 
     features: Features
@@ -113,6 +119,7 @@ class Scene:
     crowd: Crowd
     groups: tuple[Group, ...]
     seed: int
+    kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, c: Comparison, by: Sequence[str] = ()) -> Scene:
@@ -145,10 +152,28 @@ class Scene:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", "privacy", *path)
 
+    def once(self, what: str, work: Callable[[], T], *rows: NDArray[np.float64]) -> T:
+        """Return `work()`, which depends on these rows and the control; it is done once."""
+        key = (what, *(blake2b(each.tobytes()).hexdigest() for each in (self.control.rows, *rows)))
+        if key not in self.kept:
+            self.kept[key] = work()
+        known: T = self.kept[key]
+        return known
+
+    def aside(self) -> Scene:
+        """Return the same scene, whose finds from now on are not kept: for tables that are looked at once."""
+        return replace(self, kept=dict(self.kept))
+
     def attacked(self) -> tuple[Side, Side]:
         """Return at most 2,000 patients of each side, for attacks that measure distances."""
         return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
             self.control, _MOST_ATTACKED, self.rng("attacked", 1)
+        )
+
+    def compared(self) -> tuple[Side, Side]:
+        """Return at most 5,000 patients of each side, for attacks that look at them one by one."""
+        return few(self.train, _MOST_COMPARED, self.rng("compared", 0)), few(
+            self.control, _MOST_COMPARED, self.rng("compared", 1)
         )
 
     def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,9 +189,12 @@ class Scene:
         return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
 
     def hands(self) -> tuple[list[Side], Side]:
-        """Return training patients dealt into hands of as many as the control has, and the control."""
-        size = min(len(self.train), len(self.control))
-        order = self.rng("hands").permutation(len(self.train))
+        """Return training patients dealt into hands of as many as the control has, and the control.
+
+        No hand has more than 5,000, and there are five at most.
+        """
+        size = min(len(self.train), len(self.control), _MOST_COMPARED)
+        order = self.rng("hands").permutation(len(self.train))[: size * _MOST_HANDS]
         hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
         return hands, few(self.control, size, self.rng("hands", "control"))
 

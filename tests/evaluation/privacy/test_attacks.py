@@ -123,7 +123,7 @@ def test_rows_of_one_patient_count_as_one():
 
     def visits(patients: int, seed: int) -> pd.DataFrame:
         table = pd.concat([ward(patients, seed)] * 3, ignore_index=True)
-        return table.assign(who=[str(i % patients) for i in range(3 * patients)])
+        return table.assign(who=[f"{seed}-{i % patients}" for i in range(3 * patients)])
 
     train = visits(80, 1)
     scores = [

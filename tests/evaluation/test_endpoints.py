@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.curves import Curve, concordance, gap, incidence, survival
+from synthclin.evaluation.endpoints import followed
+from synthclin.evaluation.hazards import hazards, ranking
+from synthclin.evaluation.survival import restricted_mean
+from synthclin.evaluation.tasks import CoxTask, SurvivalTask
+from synthclin.schema import Schema
+
+SCHEMA = Schema.model_validate(
+    {
+        "columns": {
+            "age": {"type": "number"},
+            "arm": {"type": "category", "categories": ["control", "drug"]},
+            "time": {"type": "number", "range": [0, 30], "role": "time"},
+            "end": {
+                "type": "category",
+                "categories": ["alive", "cardiac", "other"],
+                "censored": "alive",
+                "role": "event",
+            },
+        }
+    }
+)
+TASK = SurvivalTask(event="end", by="arm", horizon=8)
+COX = CoxTask(event="end", covariates=("age", "arm"))
+MEASURES = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
+
+
+def cohort(rows, seed, *, effect=-0.8, scale=8.0, followed_up=20.0, cardiac=0.7):
+    """Return a trial of known hazards: age raises the risk, the drug lowers it, and one cause takes a known share."""
+    rng = np.random.default_rng(seed)
+    age, drug = rng.normal(60, 10, rows), rng.random(rows) < 0.5
+    event = rng.exponential(scale * np.exp(-(age - 60) / 20 - effect * drug))
+    censored = rng.uniform(2, followed_up, rows)
+    cause = np.where(rng.random(rows) < cardiac, "cardiac", "other")
+    return pd.DataFrame(
+        {
+            "age": age,
+            "arm": pd.Categorical(np.where(drug, "drug", "control"), categories=["control", "drug"]),
+            "time": np.minimum(event, censored),
+            "end": pd.Categorical(np.where(event <= censored, cause, "alive"), ["alive", "cardiac", "other"]),
+        }
+    )
+
+
+TRAIN, HOLDOUT, FRESH = cohort(800, 1), cohort(400, 2), cohort(800, 6)
+
+
+def compared(*tables, holdout=HOLDOUT):
+    return Comparison.of(list(tables), train=TRAIN, holdout=holdout, schema=SCHEMA, random_state=1)
+
+
+def scored(*tables):
+    return dict(zip(MEASURES, followed(compared(*tables), TASK), strict=True))
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return scored(FRESH)
+
+
+def test_fresh_rows_reach_the_ceiling_of_every_score(fresh):
+    for measure, score in fresh.items():
+        assert score.name == f"survival.{measure}.end"
+        assert score.low <= score.ceiling <= score.high, measure
+
+
+@pytest.mark.parametrize(
+    ("damage", "moved", "still"),
+    [
+        ({"scale": 16.0}, ["curve", "optimism", "restricted_mean"], []),
+        ({"followed_up": 6.0}, ["censoring", "short_sight"], ["optimism"]),
+        ({"cardiac": 0.2}, ["incidence"], ["curve", "optimism", "censoring"]),
+    ],
+)
+def test_the_right_score_moves_past_its_interval(fresh, damage, moved, still):
+    damaged = scored(cohort(800, 3, **damage))
+    for measure in moved:
+        assert damaged[measure].low > fresh[measure].high, measure
+    for measure in still:
+        assert damaged[measure].low <= fresh[measure].high, measure
+
+
+def test_optimism_has_a_sign():
+    assert scored(cohort(800, 3, scale=16))["optimism"].details["optimism"] > 0.08
+    assert scored(cohort(800, 3, scale=4))["optimism"].details["optimism"] < -0.1
+
+
+def test_the_difference_of_means_is_told_for_each_arm(fresh):
+    for group in fresh["restricted_mean"].details["groups"]:
+        assert group["low"] < group["difference"] < group["high"]
+    turned = scored(cohort(800, 3, effect=0.8))["restricted_mean"].details["groups"]
+    drug = next(group for group in turned if group["group"] == "arm: drug")
+    assert drug["high"] < 0
+
+
+def test_a_planted_hazard_ratio_is_seen():
+    found = [
+        hazards(Comparison.of(cohort(250, 3, effect=effect), train=TRAIN[:250], holdout=None, schema=SCHEMA), COX)
+        for effect in (-0.8, 1.6)
+    ]
+    assert found[0].low <= found[0].ceiling <= found[0].high
+    assert found[1].low > found[0].high
+    assert max(found[1].details["terms"], key=lambda term: term["value"])["term"].startswith("arm: ")
+
+
+def test_who_comes_first_is_learnt_from_synthetic_rows():
+    good, turned = ranking(compared(FRESH), COX), ranking(compared(FRESH.assign(age=120 - FRESH["age"])), COX)
+    assert good.low <= 0 <= good.high
+    assert good.details["real"] > 0.6
+    assert turned.high < good.low
+    assert "no holdout" in ranking(compared(FRESH, holdout=None), COX).note
+
+
+def test_one_cause_has_no_competitors():
+    schema = SCHEMA.with_column("end", type="category", categories=["alive", "dead"], censored="alive", role="event")
+    tables = [
+        table.assign(end=pd.Categorical(np.where(table["end"] == "alive", "alive", "dead"), ["alive", "dead"]))
+        for table in (FRESH, TRAIN)
+    ]
+    scores = followed(Comparison.of(tables[0], train=tables[1], holdout=None, schema=schema), TASK)
+    assert np.isnan(scores[-1].value)
+    assert "one cause" in scores[-1].note
+    assert not np.isnan(scores[0].value)
+
+
+def test_a_group_that_is_gone_is_as_far_off_as_can_be():
+    gone = scored(FRESH[FRESH["arm"] == "control"].reset_index(drop=True))["curve"].details["groups"]
+    assert {group["group"]: group["value"] for group in gone}["arm: drug"] == 1.0
+
+
+def test_gaps_are_areas():
+    never, at_one = Curve(np.empty(0), np.ones(1)), survival(np.array([1.0]), np.array([True]))
+    assert gap(never, at_one, 4.0) == pytest.approx(0.75)
+    assert gap(never, at_one, 4.0, signed=True) == pytest.approx(-0.75)
+    assert gap(at_one, at_one, 4.0) == 0.0
+
+
+def test_weights_are_repeated_rows():
+    rng = np.random.default_rng(0)
+    times, events, scores = rng.exponential(1, 30), np.ones(30, dtype=bool), rng.normal(size=30)
+    weights = rng.integers(0, 3, 30)
+    again = np.repeat(np.arange(30), weights)
+    weighted = concordance(scores, times, events, weights[None], 9.0)[0]
+    # Repeated rows tie in time with themselves, and ties are not compared.
+    assert weighted == pytest.approx(
+        concordance(scores[again], times[again], events[again], np.ones((1, len(again))), 9.0)[0]
+    )
+    assert concordance(-times, times, events, np.ones((1, 30)), 9.0)[0] == 1.0
+
+
+@pytest.fixture(scope="module")
+def lifelines():
+    return pytest.importorskip("lifelines")
+
+
+class TestAgainstLifelines:
+    def test_kaplan_meier(self, lifelines):
+        times, events = TRAIN["time"].to_numpy(), (TRAIN["end"] != "alive").to_numpy()
+        for happened in (events, ~events):
+            theirs = lifelines.KaplanMeierFitter().fit(times, happened).survival_function_at_times([1, 4, 9])
+            assert survival(times, happened)(np.array([1, 4, 9])) == pytest.approx(theirs.to_numpy())
+
+    def test_aalen_johansen(self, lifelines):
+        times, end = TRAIN["time"].to_numpy(), TRAIN["end"].cat.codes.to_numpy()
+        fitter = lifelines.AalenJohansenFitter(calculate_variance=False).fit(times, end, event_of_interest=1)
+        theirs = fitter.cumulative_density_.iloc[:, 0]
+        ours = incidence(times, np.where(end == 0, np.nan, end), 1.0)
+        assert ours(theirs.index.to_numpy()) == pytest.approx(theirs.to_numpy())
+
+    def test_concordance_of_uncensored_times(self, lifelines):
+        rng = np.random.default_rng(0)
+        times, scores = rng.exponential(1, 200), rng.normal(size=200)
+        theirs = lifelines.utils.concordance_index(times, -scores)
+        ours = concordance(scores, times, np.ones(200, dtype=bool), np.ones((1, 200)), np.inf)[0]
+        assert ours == pytest.approx(theirs)
+
+    def test_restricted_mean(self, lifelines):
+        times, events = TRAIN["time"].to_numpy(), (TRAIN["end"] != "alive").to_numpy()
+        fitter = lifelines.KaplanMeierFitter().fit(times, events)
+        theirs = lifelines.utils.restricted_mean_survival_time(fitter, t=8)
+        assert restricted_mean((times, events), 8)[0] == pytest.approx(theirs)
