@@ -65,10 +65,14 @@ def fresh():
     return scored(FRESH)
 
 
-def test_fresh_rows_reach_the_ceiling_of_every_score(fresh):
-    for measure, score in fresh.items():
-        assert score.name == f"survival.{measure}.end"
-        assert score.low <= score.ceiling <= score.high, measure
+def test_fresh_rows_reach_the_ceiling_of_every_score_but_for_chance():
+    reached = dict.fromkeys(MEASURES, 0)
+    for seed in range(3, 9):
+        for measure, score in scored(cohort(800, seed)).items():
+            assert score.name == f"survival.{measure}.end"
+            reached[measure] += score.low <= score.ceiling <= score.high
+    # Of six 95 % intervals one may miss (more than one does in 3 % of tests).
+    assert min(reached.values()) >= 5, reached
 
 
 @pytest.mark.parametrize(
