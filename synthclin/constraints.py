@@ -69,6 +69,7 @@ class Rule(BaseModel):
         """Return (rows,) which rows of a typed table break the rule.
 
         Example:
+            >>> import pandas as pd
             >>> table = pd.DataFrame({"age": [9, 9, 70], "weight": [40, 95, 95]})
             >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
             [False, True, False]
@@ -98,6 +99,7 @@ def implied(name: str, column: Column) -> Iterator[Rule]:
         column: what the schema says of it.
 
     Example:
+        >>> from synthclin.columns import Number
         >>> [rule.text for rule in implied("bmi", Number(derive="weight / height ** 2", decimals=1))]
         ['abs(bmi - (weight / height ** 2)) <= 0.051']
     """

@@ -429,7 +429,7 @@ class TestResume:
 
 
 def test_broken_rules_of_the_real_table_are_told_not_refused(study):
-    study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
+    study.config["schema"]["constraints"] = [{"then": "age < 80 or died == 1", "on_violation": "keep"}]
     told = []
     dry_run(load(study.write()), tell=told.append)
     (finding,) = told

@@ -164,7 +164,7 @@ def limits_section(report: Report) -> Section:
     rows = [
         Row(
             "Not measured",
-            (f"{listed(not_measured(report))}.".capitalize(),),
+            (f"{listed(not_measured(report)) or 'nothing that this version knows of'}.".capitalize(),),
         ),
         Row(
             "Attacks",

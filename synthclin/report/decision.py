@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from synthclin.evaluation.names import SHADOW_SCORES
 from synthclin.report.charts import GateScale, gate_bar
 from synthclin.report.details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.questions import answers, asked
@@ -154,8 +155,12 @@ def limits(report: Report) -> tuple[Limit, ...]:
         names = listed([plain(name, 24) for name in lost[0].columns])
         strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"
         found.append(Limit(f"The link between {names} is too weak.", f"Its strength of {strength}."))
-    unmeasured = Limit("Not measured here:", f"{listed(not_measured(report))}.")
-    always = (unmeasured, *_ALWAYS)
+    always: tuple[Limit, ...] = _ALWAYS
+    if unmeasured := not_measured(report):
+        always = (Limit("Not measured here:", f"{listed(unmeasured)}."), *always)
+    if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
+        text = "Whether the table is private: this run holds no attack against a limit, so nothing here passes on that."
+        always = (Limit("Not judged here:", text), *always)
     return (*found[: _MOST_LIMITS - len(always)], *always)
 
 
@@ -163,7 +168,8 @@ def not_measured(report: Report) -> list[str]:
     """Return what this report does not speak of."""
     kinds = {score.name.partition(".")[0] for score in report.scores}
     words = {"subgroups": "likeness in groups of patients", "inference": "effect estimates and survival"}
-    return ["attacks that train models of their own", *(text for kind, text in words.items() if kind not in kinds)]
+    shadows = [] if any(report.find(name) for name in SHADOW_SCORES) else ["attacks that train models of their own"]
+    return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
 
 
 def _clause(answer: Answer) -> str:

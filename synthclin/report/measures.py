@@ -66,7 +66,8 @@ class Question:
 
     def limit(self, gate: Gate) -> str:
         """Return what the gate asks for, as a sentence fragment."""
-        end = "Lower" if gate.op.startswith(">") else "Upper"
+        # A gate at what rows without a leak reach asks that the table is not surely worse.
+        end = "Lower" if gate.op.startswith(">") or gate.limit == gate.null else "Upper"
         sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
         return f"{end} bound {sign}\u00a0{self.write_limit(gate.limit)}"
 

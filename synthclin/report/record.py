@@ -49,6 +49,8 @@ class GateRecord(_Closed):
     limit: Finite
     review: Finite | None
     source: StrictStr
+    null: Finite | None = None
+    alarm: StrictBool = False
     status: Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
     value: Number
     bound: Number

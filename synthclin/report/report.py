@@ -198,7 +198,7 @@ class Report:
             scores=scores,
             verdicts=tuple(
                 Verdict(
-                    Gate(gate.score, gate.op, gate.limit, gate.review, gate.source),
+                    Gate(gate.score, gate.op, gate.limit, gate.review, gate.source, gate.null, gate.alarm),
                     gate.status,
                     gate.value,
                     gate.bound,
@@ -262,6 +262,8 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
         "limit": gate.limit,
         "review": gate.review,
         "source": gate.source,
+        "null": gate.null,
+        "alarm": gate.alarm,
         "status": verdict.status,
         "value": verdict.value,
         "bound": verdict.bound,

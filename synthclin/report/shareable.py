@@ -13,10 +13,10 @@ from math import ceil, isnan, log10, sqrt
 from typing import TYPE_CHECKING, Any
 
 from synthclin.report.clinical_details import AnalysisDetails, SubgroupDetails
-from synthclin.report.details import AssociationDetails, AttackDetails, MembershipDetails
+from synthclin.report.details import AssociationDetails, AttackDetails, MembershipDetails, details_of
 from synthclin.report.parts import Pictures
 from synthclin.report.shared_columns import agreement, shared_block, shared_panel
-from synthclin.report.suppression import coarse, coarse_or_none, step
+from synthclin.report.suppression import coarse, coarse_or_none, down, step, up
 from synthclin.report.words import SMALL_CELL
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
     if score.name.startswith("subgroups."):
         fewest = min(fewest, score.n)
     size = step(fewest) if counted else 0.01
-    value, low, high = (coarse(x, size) for x in (score.value, score.low, score.high))
+    # To the worse side, and the interval outward: rounding may not make a table look better than it is.
+    worse = down if score.better == "higher" else up
+    value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
@@ -296,6 +298,8 @@ def _curve(curve: SurvivalCurve) -> dict[str, Any]:
 
 
 def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    if details_of(score.name) is not SubgroupDetails:
+        return {}
     details = SubgroupDetails.model_validate(score.details)
     groups = []
     for group in details.groups:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from synthclin.report.words import SMALL_CELL
 
-__all__ = ["coarse", "coarse_or_none", "hidden", "step"]
+__all__ = ["coarse", "coarse_or_none", "down", "hidden", "step", "up"]
 
 _ENOUGH = 2 * SMALL_CELL - 1  # a hidden sum of which every small count can be a part beside one that is not small
 
@@ -61,6 +61,21 @@ def coarse(value: float, size: float) -> float:
         0.15
     """
     return value if math.isnan(value) else round(round(value / size) * size, 6) + 0.0
+
+
+def down(value: float, size: float) -> float:
+    """Return a number rounded down to a multiple of `size`; NaN stays.
+
+    Example:
+        >>> down(0.1734, 0.05), up(0.1734, 0.05)
+        (0.15, 0.2)
+    """
+    return value if math.isnan(value) else round(math.floor(round(value / size, 6)) * size, 6) + 0.0
+
+
+def up(value: float, size: float) -> float:
+    """Return a number rounded up to a multiple of `size`; NaN stays."""
+    return -down(-value, size) + 0.0
 
 
 def coarse_or_none(value: float | None, size: float) -> float | None:

@@ -75,7 +75,7 @@ def test_repeated_rows_of_patients_are_no_advantage():
 
     def visits(patients: int, seed: int) -> pd.DataFrame:
         rows = np.repeat(np.random.default_rng(seed).normal(size=(patients, 2)), 4, axis=0)
-        return pd.DataFrame({"who": [f"p{i // 4}" for i in range(len(rows))], "x": rows[:, 0], "y": rows[:, 1]})
+        return pd.DataFrame({"who": [f"{seed}p{i // 4}" for i in range(len(rows))], "x": rows[:, 0], "y": rows[:, 1]})
 
     c = Comparison.of(visits(400, 1).iloc[::4], train=visits(60, 2), holdout=visits(60, 3), schema=schema)
     assert detection(c).value < 0.65

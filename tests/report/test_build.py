@@ -48,6 +48,8 @@ def test_a_report_of_real_scores_reads_back_and_renders_the_same(built: Report) 
     again = Report.from_dict(json.loads(text))
     assert dump_json(again.to_dict()) == text
     assert again.to_html() == built.to_html()
+    assert [verdict.gate for verdict in again.verdicts] == [verdict.gate for verdict in built.verdicts]
+    assert any(verdict.gate.null is not None for verdict in built.verdicts)
 
 
 def test_provenance_holds_what_was_given_and_what_was_seen(built: Report) -> None:
