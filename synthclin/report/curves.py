@@ -44,8 +44,8 @@ def calibration_lines(
     if labelled:
         parts += [svg.text(0.03, 14, "real", anchor="start", class_="treal")]
         parts += [svg.text(0.03, 30, "synthetic", anchor="start", class_="tsyn")]
-        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.3, y=5, width=0.1)]
-        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.3, y=21, width=0.1)]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.42, y=5, width=0.1)]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.42, y=21, width=0.1)]
     parts.append(svg.text(0.5, height + 32, "chance given"))
     at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
     desc = f"At a chance of 50 %, what came true: {', '.join(at) or 'not known'}."

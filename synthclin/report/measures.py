@@ -354,6 +354,7 @@ QUESTIONS = {
         doubt="a rule had to be imposed that the model may not have learnt",
         advice="No row breaks it, but its columns may not hang together as in real rows.",
         percent=True,
+        answer=lambda score: f"Left to itself the model would break one rule in {share(score.value, 1)} of rows.",
     ),
     "sdmetrics.quality": Question(
         section="fidelity",

@@ -118,7 +118,7 @@ def _calibration(score: Score) -> Figure | None:
         return None
     target = plain(score.name.removeprefix("calibration."), 30)
     sharp = [one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1]
-    if score.high <= 0.01:
+    if score.high <= 0.01 or score.value <= 0:
         title = f"Chances of {target} are as right as those learnt from real rows"
     elif sharp:
         title = f"Chances of {target} learnt from synthetic rows are more overconfident"
@@ -152,6 +152,15 @@ def _calibration(score: Score) -> Figure | None:
         "Intercept, real",
         "Intercept, synthetic",
     )
+    brier = (
+        "Brier score: mean squared distance of chances from what came true, 0 is best; difference "
+        f"{signed(score.value, 3)} ({interval(score.low, score.high)})."
+    )
+    drawn = [one for one in learners if one.real.slope is not None and one.synthetic.slope is not None]
+    if not drawn:
+        # Of more than two classes there is no one line.
+        few = tuple(Row(row.name, row.cells[:2]) for row in rows)
+        return Figure(title=title, how=brier, table=DataTable(f"Calibration of models of {target}", head[:3], few))
     return Figure(
         title=title,
         how="How often the event came true among held-out real patients (vertical) to whom a model gave a chance "
@@ -169,11 +178,9 @@ def _calibration(score: Score) -> Figure | None:
                 label="Brier score",
                 value=f"{number(one.real.brier)} real, {number(one.synthetic.brier)} synthetic",
             )
-            for place, one in enumerate(learners)
+            for place, one in enumerate(drawn)
         ),
-        note=f"Brier score: mean squared distance of chances from what came true, 0 is best; difference "
-        f"{signed(score.value, 3)} ({interval(score.low, score.high)}). The lines are those of Cox (1958), fitted to "
-        "all chances.",
+        note=f"{brier} The lines are those of Cox (1958), fitted to all chances.",
         data=(DataTable(f"Calibration of models of {target}", head, rows),),
     )
 
