@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts import small_bar
-from synthclin.report.context import crosswalk_figure
+from synthclin.report.context import NOT_FOR, crosswalk_figure
 from synthclin.report.decision import not_measured
 from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.questions import asked
@@ -186,7 +186,17 @@ def limits_section(report: Report) -> Section:
             "What these figures cannot say", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"
         ),
     )
-    return Section("limits", "Limits", "Limits", figures=(figure,))
+    never = Figure(
+        title="Do not use the table for",
+        table=DataTable(
+            "Do not use the table for",
+            ("", "Use"),
+            tuple(Row(str(i), (text,)) for i, text in enumerate(NOT_FOR, 1)),
+            words=1,
+            form="wordy",
+        ),
+    )
+    return Section("limits", "Limits", "Limits", figures=(figure, never))
 
 
 def methods_section(report: Report) -> Section:

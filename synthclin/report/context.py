@@ -15,7 +15,15 @@ from synthclin.report.words import plain
 if TYPE_CHECKING:
     from synthclin.report.report import Report
 
-__all__ = ["context_section", "crosswalk_figure"]
+__all__ = ["NOT_FOR", "context_section", "crosswalk_figure"]
+
+NOT_FOR = (
+    "Decisions about the care of any person.",
+    "Finding, contacting or singling out a person.",
+    "Results published as if they came from real patients; check them on the real data first.",
+    "More certainty than the real study had, however many rows are drawn.",
+)
+"""What no synthetic table may be used for, as sentences."""
 
 _NOT_DECLARED = "not declared"
 _LEAD = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from synthclin.report.context import NOT_FOR
 from synthclin.report.decision import decision
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.report.words import number, plain, unit_name
@@ -42,12 +43,6 @@ _CONTEXT = {
     "sha256": "cr:sha256",
     "source": "cr:source",
 }
-_NOT_FOR = (
-    "Decisions about the care of any person.",
-    "Finding, contacting or singling out a person.",
-    "Results published as if they came from real patients; check them on the real data first.",
-    "More certainty than the real study had, however many rows are drawn.",
-)
 _PERSONAL = (
     "The rows are drawn from a model of real patients and may still be personal data. They were attacked as the "
     "validation report tells; passing these attacks is evidence against these attacks alone."
@@ -86,7 +81,7 @@ def data_card(report: Report, schema: Schema, shipped: Shipped) -> str:
         ("Made by", f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not told')}".replace(" ,", ",")),
         (
             "Made from",
-            f"{number(facts.get('rows', {}).get('train'), 0)} real rows; none of them is in the file by design",
+            f"{number(facts.get('rows', {}).get('train'), 0)} real rows; a drawn row may be like one of them by chance",
         ),
         ("Intended use", str(facts.get("intended_use") or "not declared")),
         ("Recipient", str(facts.get("recipient") or "not declared")),
@@ -116,7 +111,7 @@ def data_card(report: Report, schema: Schema, shipped: Shipped) -> str:
         "## Limits",
         "\n".join(f"- {escaped(f'{limit.headline} {limit.text}')}" for limit in page.limits),
         "## Not for",
-        "\n".join(f"- {text}" for text in _NOT_FOR),
+        "\n".join(f"- {text}" for text in NOT_FOR),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -167,7 +162,7 @@ def croissant(report: Report, schema: Schema, shipped: Shipped) -> dict[str, Any
         "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}],
         "rai:dataCollection": "Drawn from a model that learnt real patients' rows; see the validation report.",
         "rai:dataUseCases": str(told.provenance.get("intended_use") or "not declared"),
-        "rai:dataLimitations": [f"{limit.headline} {limit.text}" for limit in page.limits] + list(_NOT_FOR),
+        "rai:dataLimitations": [f"{limit.headline} {limit.text}" for limit in page.limits] + list(NOT_FOR),
         "rai:dataBiases": [f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts],
         "rai:personalSensitiveInformation": _PERSONAL,
     }
