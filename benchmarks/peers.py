@@ -1,7 +1,7 @@
 """SDV's synthesizers beside synthclin: same rows, same measures, one after the other on the same core.
 
 python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchmarks/results/peers.jsonl
-python benchmarks/peers.py /work/tables/support2 --only GaussianCopula --missing hospdead --environment FOLDER
+python benchmarks/peers.py FOLDER/support2 --only GaussianCopula --missing hospdead --environment FOLDER
 
 The environment is made there if it is absent (SDV's licence is BSL 1.1: it is run as a process of its own and is no
 dependency). With `--missing OUTCOME` the line tells, for the columns with missing cells, the log odds ratio of a cell

@@ -1,6 +1,6 @@
 """Rules met while drawing: rows that break one, what the model alone would break, speed, and detection.
 
-    python benchmarks/rules.py heart_disease actg175 /work/shared/data/support2 --rows 100000
+    python benchmarks/rules.py heart_disease actg175 FOLDER/support2 --rows 100000
 
 The model is fitted once. The same network then draws with the rules and without them, so that what differs is the
 guide alone. Cohorts are drawn too, and their rows are checked like all others. Seconds are of processor time.
