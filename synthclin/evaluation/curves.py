@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "concordance", "gap", "incidence", "survival"]
+__all__ = ["Curve", "at_risk", "concordance", "event_times", "gap", "incidence", "survival"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> Curve:
         >>> survival(np.array([1.0, 2.0, 3.0]), np.array([True, False, True])).values.round(3).tolist()
         [1.0, 0.667, 0.0]
     """
-    at, deaths, risk = _steps(times, events)
+    at, deaths, risk = event_times(times, events)
     return Curve(at, np.concatenate([[1.0], np.cumprod(1 - deaths / risk)]))
 
 
@@ -59,17 +59,22 @@ def incidence(times: NDArray[np.float64], causes: NDArray[np.float64], cause: fl
         >>> incidence(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.0]), 0.0).values.round(3).tolist()
         [0.0, 0.333, 0.667]
     """
-    at, deaths, risk = _steps(times, causes == cause)
+    at, deaths, risk = event_times(times, causes == cause)
     free = survival(times, ~np.isnan(causes))
     return Curve(at, np.concatenate([[0.0], np.cumsum(free(at, "left") * deaths / risk)]))
 
 
-def _steps(
+def event_times(
     times: NDArray[np.float64], events: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
     """Return the distinct times of events, how many there are at each, and how many are at risk."""
     at, deaths = np.unique(times[events], return_counts=True)
-    return at, deaths, len(times) - np.searchsorted(np.sort(times), at, "left")
+    return at, deaths, at_risk(times, at)
+
+
+def at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return how many of (rows,) times have not passed at each of some others."""
+    return len(times) - np.searchsorted(np.sort(times), at, "left")
 
 
 def gap(first: Curve, second: Curve, horizon: float, *, signed: bool = False) -> float:

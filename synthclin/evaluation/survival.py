@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.cells import MIN_CELL
+from synthclin.evaluation.curves import at_risk, event_times
 from synthclin.evaluation.intervals import Z
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class _Steps:
     """(events,) the distinct times of events, at risk and dying then, and survival from each on."""
 
     at: NDArray[np.float64]
-    risk: NDArray[np.int64]
-    deaths: NDArray[np.int64]
+    risk: NDArray[np.intp]
+    deaths: NDArray[np.intp]
     survival: NDArray[np.float64]
 
     @property
@@ -40,16 +41,10 @@ class _Steps:
 
 
 def _steps(followed: Followed, until: float) -> _Steps:
-    times, events = followed
-    at = np.unique(times[events & (times <= until)])
-    risk = _at_risk(times, at)
-    deaths = np.bincount(np.searchsorted(at, times[events & (times <= until)]), minlength=len(at))
-    survival = np.cumprod(1 - deaths / np.maximum(risk, 1)).astype(np.float64)
-    return _Steps(at, risk, deaths, survival)
-
-
-def _at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.int64]:
-    return len(times) - np.searchsorted(np.sort(times), at, "left")
+    at, deaths, risk = event_times(*followed)
+    early = at <= until
+    at, deaths, risk = at[early], deaths[early], risk[early]
+    return _Steps(at, risk, deaths, np.cumprod(1 - deaths / risk).astype(np.float64))
 
 
 def restricted_mean(followed: Followed, horizon: float) -> tuple[float, float]:
@@ -110,7 +105,7 @@ def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> li
 
 def _curve(followed: Followed, grid: NDArray[np.float64]) -> dict[str, Any]:
     times, events = followed
-    risk = _at_risk(times, grid)
+    risk = at_risk(times, grid)
     told = grid[: int((risk >= MIN_CELL).sum())]
     steps = _steps(followed, float(told[-1]) if len(told) else -np.inf)
     place = np.searchsorted(steps.at, told, "right")
