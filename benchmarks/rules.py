@@ -1,9 +1,11 @@
 """Rules met while drawing: rows that break one, what the model alone would break, speed, and detection.
 
-    python benchmarks/rules.py heart_disease actg175 FOLDER/support2 --rows 100000
+    python benchmarks/rules.py FOLDER/heart_disease FOLDER/support2 --rows 100000
 
-The model is fitted once. The same network then draws with the rules and without them, so that what differs is the
-guide alone. Cohorts are drawn too, and their rows are checked like all others. Seconds are of processor time.
+Each argument is a table's folder with `data.csv` or `data.csv.gz`, named like the study in `configs/` that holds its
+schema and rules. The model is fitted once. The same network then draws with the rules and without them, so that what
+differs is the guide alone. Cohorts of random conditions are drawn too, and their rows are checked like all others.
+Seconds are of processor time.
 """
 
 from __future__ import annotations
@@ -13,104 +15,121 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from measures import c2st, numbers
-from tables import read
+from scipy import stats
 
 import synthclin as sc
+from synthclin.columns import Id
+from synthclin.config import load
 from synthclin.encoding import TableEncoder
+from synthclin.expressions import parse, quote_level, quote_name
 from synthclin.models.sampling import CohortSampler
 from synthclin.rules import violations
+from synthclin.tables import read_table
 
-# What the `meta.json` of each table lists, beside ranges, as constraints.
-RULES: dict[str, list] = {
-    "heart_disease": [
-        "trestbps is missing or trestbps == 0 or 80 <= trestbps <= 200",
-        "chol <= 0 or chol >= 85",
-        {"when": "site == 'switzerland'", "then": "chol == 0"},
-    ],
-    "actg175": [
-        "days > 0",
-        "(treat == 0 and arms == 0) or (treat == 1 and arms != 0)",
-        "(r == 1 and cd496 is not missing) or (r == 0 and cd496 is missing)",
-        "(str2 == 0 and strat == 1) or (str2 == 1 and strat != 1)",
-        "cd40 >= 0 and cd420 >= 0 and cd80 >= 0 and cd820 >= 0",
-    ],
-    "support2": [
-        {"when": "hospdead == '1'", "then": "death == '1'"},
-        "d.time >= 3 and slos >= 0",
-        "slos <= d.time",
-        {"when": "hospdead == '1'", "then": "slos == d.time"},
-        {"columns": ["dzgroup", "dzclass"], "combinations": "observed"},
-        {"when": "dzclass == 'Cancer'", "then": "ca in ['yes', 'metastatic']"},
-        "age >= 18",
-        "surv6m <= surv2m",
-        {"when": "hospdead == '1' and slos < 60", "then": "sfdm2 == '<2 mo. follow-up'"},
-        {"when": "sfdm2 == '<2 mo. follow-up'", "then": "death == '1'"},
-        {"when": "dnr == 'dnr after sadm'", "then": "dnrday >= 0"},
-        {"when": "dnr == 'dnr before sadm'", "then": "dnrday <= 0"},
-        {"when": "dnr == 'no dnr'", "then": "dnrday == slos"},
-        "adlsc == adls",
-        "6.8 <= ph <= 7.8",
-        "31 <= temp <= 42",
-    ],
-}
-TYPES = {"support2": {"adls": {"type": "integer", "range": [0, 7], "missing": "allowed"}}}
-COHORTS = {
-    "heart_disease": ["site == 'switzerland'", "age > 60 and trestbps > 140"],
-    "actg175": ["arms == 0 and cd40 < 300", "cd420 > cd40"],
-    "support2": ["hospdead == '1' and age >= 80", "d.time - slos < 30 and dnr == 'no dnr'"],
-}
-
-
-def with_rules(name: str, table: pd.DataFrame, schema: sc.Schema) -> tuple[pd.DataFrame, sc.Schema, sc.Schema]:
-    """Return the table, and its schema with the rules and without."""
-    for column, words in TYPES.get(name, {}).items():
-        schema = schema.with_column(column, **words)
-        table[column] = schema.columns[column].coerce(table[column].astype(object))[0]
-    document = schema.model_dump(mode="json", exclude_none=True)
-    return table, sc.Schema.model_validate(document | {"constraints": RULES[name]}), schema
+CONFIGS = Path(__file__).parents[1] / "configs"
+SUPPORT = 30
+"""Rows to learn from that hold a random condition, at least."""
 
 
 def broken_rows(rows: pd.DataFrame, schema: sc.Schema) -> int:
-    """Return how many rows break a rule."""
-    return int(pd.DataFrame(violations(rows, schema)).any(axis=1).sum())
+    """Return how many rows break a rule, or repeat an identifier."""
+    ids = [name for name, column in schema.columns.items() if isinstance(column, Id) and name in rows]
+    repeated = [rows[name].duplicated() for name in ids]
+    return int(pd.DataFrame([*violations(rows, schema).values(), *repeated]).any().sum())
 
 
-def measure(source: str, rows: int, effort: str, seed: int) -> dict:
-    name = Path(source).name
-    table, schema, plain = with_rules(name, *read(source))
-    train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
+def term(name: str, cells: pd.Series, cell: object, rng: np.random.Generator) -> str:
+    """Return a condition on one column that its cell of one row satisfies: empty or not, a level, a set, a range."""
+    column = quote_name(name)
+    if pd.isna(cell):
+        return f"{column} is missing"
+    cell = cell.item() if isinstance(cell, np.generic) else cell
+    if rng.random() < 0.1:
+        return f"{column} is not missing"
+    levels = cells.dropna().unique().tolist()
+    if isinstance(cells.dtype, pd.CategoricalDtype) or len(levels) <= 12:
+        others = [level for level in levels if level != cell]
+        few = rng.permutation(len(others))[: rng.integers(0, 3)]
+        if len(few) == 0:
+            return f"{column} == {quote_level(cell)}"
+        if rng.random() < 0.3:
+            return f"not ({column} == {quote_level(others[few[0]])})"
+        return f"{column} in [{', '.join(map(quote_level, [cell, *(others[i] for i in few)]))}]"
+    values = np.sort(cells.dropna().astype(float).to_numpy())
+    place, width = np.searchsorted(values, float(cell)), rng.uniform(0.1, 0.6) * len(values)
+    low, high = (values[int(np.clip(place + side * width, 0, len(values) - 1))] for side in (-1, 1))
+    return [f"{low:g} <= {column} <= {high:g}", f"{column} >= {low:g}", f"{column} < {high:g}"][rng.integers(3)]
+
+
+def conditions(table: pd.DataFrame, schema: sc.Schema, many: int, rng: np.random.Generator) -> list[str]:
+    """Return random conditions over one to four columns that enough rows of a table hold."""
+    names = [name for name in schema.modelled if not pd.api.types.is_datetime64_any_dtype(table[name])]
+    found: list[str] = []
+    while len(found) < many:
+        row = table.iloc[rng.integers(len(table))]
+        chosen = rng.permutation(names)[: rng.integers(1, 5)]
+        terms = [term(name, table[name], row[name], rng) for name in chosen]
+        if len(terms) > 2 and rng.random() < 0.4:
+            terms = [f"({terms[0]} or {terms[1]})", *terms[2:]]
+        where = " and ".join(terms)
+        if SUPPORT <= parse(where).evaluate(table).fillna(value=False).sum() < 0.9 * len(table):
+            found.append(where)
+    return found
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict:
+    (source,) = folder.glob("data.csv*")
+    schema = load(CONFIGS / f"{folder.name}.yaml").table_schema
+    table = read_table(source, schema, partial=True)
+    rng = np.random.default_rng(options.seed)
+    if len(table) > options.most:
+        table = table.iloc[np.sort(rng.permutation(len(table))[: options.most])].reset_index(drop=True)
+    train, holdout = sc.split(table, schema, holdout=0.2, random_state=options.seed)
     start = time.process_time()
-    model = sc.ConditionalGAN(schema, effort=effort, random_state=seed).fit(train)
-    line: dict = {"table": name, "seed": seed, "effort": effort, "rows_learnt": len(train), "rules": len(RULES[name])}
-    line |= {"fit_cpu_s": round(time.process_time() - start, 1), "rows": rows}
-    bare = TableEncoder(plain, model.encoder_.codecs, model.encoder_.ties)
-    drawn = {}
-    for kind, encoder in (("with", model.encoder_), ("without", bare)):
-        sampler = CohortSampler(model._sample, encoder, encoder.schema, seed)  # noqa: SLF001 - with other rules
+    model = sc.ConditionalGAN(schema, effort=options.effort, random_state=options.seed).fit(train)
+    line: dict = {"table": folder.name, "seed": options.seed, "effort": options.effort, "rows_learnt": len(train)}
+    line |= {"rules": len(schema.imposed), "fit_cpu_s": round(time.process_time() - start, 1), "rows": options.rows}
+    ruled = model.encoder_.schema
+    plain = sc.Schema(columns=ruled.columns)
+    encoders = {"with": model.encoder_, "without": TableEncoder(plain, model.encoder_.codecs, model.encoder_.ties)}
+    told: dict[str, list[float]] = {}
+    for kind, encoder in encoders.items():
+        sampler = CohortSampler(model._sample, encoder, encoder.schema, options.seed)  # noqa: SLF001 - with other rules
         start = time.process_time()
-        drawn[kind], facts = sampler.sample(rows)
-        line[f"rows_per_cpu_s_{kind}"] = round(rows / (time.process_time() - start))
-        line[f"broken_{kind}"] = broken_rows(drawn[kind], model.encoder_.schema)
-        line[f"drawn_{kind}"] = facts.drawn
-        real, synthetic = numbers(
-            [part[list(schema.modelled)] for part in (holdout, drawn[kind].head(10 * len(holdout)))]
-        )
-        line[f"told_{kind}"] = round(c2st(real, synthetic), 4)
-    line["raw"] = {rule: round(share, 4) for rule, share in model.raw_violations(random_state=seed).items() if share}
+        drawn, facts = sampler.sample(options.rows)
+        line[f"rows_per_cpu_s_{kind}"] = round(options.rows / (time.process_time() - start))
+        line[f"broken_{kind}"], line[f"drawn_{kind}"] = broken_rows(drawn, ruled), facts.drawn
+        told[kind] = []
+        for draw in range(options.draws):
+            part = drawn.iloc[draw * len(holdout) : (draw + 1) * len(holdout)]
+            told[kind].append(c2st(*numbers([one[list(schema.modelled)] for one in (holdout, part)]), seed=draw))
+        line[f"told_{kind}"] = [round(one, 4) for one in told[kind]]
+    worse = np.subtract(told["with"], told["without"])
+    half = stats.t.ppf(0.975, len(worse) - 1) * stats.sem(worse)
+    line["worse"] = [round(float(worse.mean() + side * half), 4) for side in (-1, 0, 1)]
+    line["raw"] = {rule: round(share, 4) for rule, share in model.raw_violations(random_state=options.seed).items()}
+    line["raw"] = {rule: share for rule, share in line["raw"].items() if share}
     line["cohorts"] = []
-    for where in COHORTS[name]:
-        cohort = model.sample(rows // 50, where=where, random_state=seed)
-        facts = model.draw_
+    for where in conditions(train, schema, options.cohorts, rng):
+        start = time.process_time()
+        try:
+            cohort = model.sample(options.rows // 50, where=where, random_state=options.seed)
+        except sc.ConditionError as error:
+            line["cohorts"].append({"where": where, "refused": error.what})
+            continue
+        held = parse(where).evaluate(cohort).fillna(value=False)
         line["cohorts"].append(
             {
                 "where": where,
                 "rows": len(cohort),
-                "broken": broken_rows(cohort, model.encoder_.schema),
-                "probability": round(facts.probability, 4),
-                "effective": round(facts.effective),
-                "drawn": facts.drawn,
+                "broken": broken_rows(cohort, ruled) + int((~held).sum()),
+                "probability": round(model.draw_.probability, 4),
+                "effective": round(model.draw_.effective),
+                "drawn": model.draw_.drawn,
+                "cpu_s": round(time.process_time() - start, 1),
             }
         )
     return line
@@ -118,10 +137,13 @@ def measure(source: str, rows: int, effort: str, seed: int) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+")
+    parser.add_argument("tables", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--most", type=int, default=15_000, help="rows of a table that are taken")
+    parser.add_argument("--cohorts", type=int, default=12)
+    parser.add_argument("--draws", type=int, default=5, help="tables that are told from held-out rows")
     parser.add_argument("--effort", default="quick")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for one in arguments.tables:
-        print(json.dumps(measure(one, arguments.rows, arguments.effort, arguments.seed)), flush=True)
+        print(json.dumps(measure(one, arguments)), flush=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from synthclin.conditions import Condition, allocate, rake, split_where
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
-from synthclin.expressions import quote_name
+from synthclin.expressions import quote_level, quote_name
 from synthclin.guidance import Guide
 from synthclin.models.settling import Settler
 from synthclin.progress import track
@@ -334,6 +334,4 @@ def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:
     if where is not None:
         yield f"({where})"
     for name, level in cell.items():
-        # Inside quotes of the expression language a quote is doubled.
-        literal = "'" + level.replace("'", "''") + "'" if isinstance(level, str) else repr(level)
-        yield f"{quote_name(name)} == {literal}"
+        yield f"{quote_name(name)} == {quote_level(level)}"
