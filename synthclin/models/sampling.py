@@ -245,8 +245,10 @@ class CohortSampler:
             rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= TRIES // 2 * wanted
             if pool.accepted >= wanted and rich:
                 break
-            rate = max(pool.accepted, 0.5) / pool.drawn
-            amount = math.ceil(1.1 * max(wanted - pool.accepted, wanted // 4) / rate)
+            # Rows accepted and the effective size grow with the rows drawn; a tenth more, and seldom a third helping.
+            short = wanted / max(pool.accepted, 0.5)
+            poor = 0.0 if rich else 2 * wanted / max(pool.effective(), 0.5)
+            amount = math.ceil(pool.drawn * (1.1 * max(short, poor) - 1))
         if pool.accepted < wanted:
             raise self._out_of_reach(condition, wanted, pool)
         # Gumbel top-k: a sample without replacement by weight (Kool et al. 2019, arXiv 1903.06059).
