@@ -6,7 +6,9 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -31,6 +33,7 @@ _OURS = ("manifest.json", "model.json")
 _SIGNATURE = b'"synthclin"'
 
 _STAGED, _REPLACED = ".partial-", ".old-"
+_YOUNG = 60.0  # seconds for which an empty file may still be about to be claimed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REMEDIES = dict.fromkeys(_FULL, "Free some space, or choose another disk.")
@@ -43,7 +46,7 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
     """Write a file so that readers see the old content or the new, never a part of it.
 
     Arguments:
-        path: the file; its folder must exist.
+        path: the file; its folder must exist. What a killed process left unfinished in that folder is swept.
         data: its content; text is written as UTF-8, line ends as they are.
         mode: its permissions; by default nobody but the owner reads it.
         overwrite: whether an existing file may be replaced.
@@ -60,6 +63,7 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
     """
     target = Path(path)
     partial: Path | None = None
+    alive: int | None = None
     try:
         if target.is_symlink():
             raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
@@ -71,6 +75,8 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
         prefix, suffix = PARTIAL.split("*")
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=target.parent)
         partial = Path(name)
+        alive = _claim(partial, wait=True)
+        _sweep_partial(target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -86,6 +92,22 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
+        if alive is not None:
+            os.close(alive)
+
+
+def _sweep_partial(folder: Path) -> None:
+    """Remove this user's unfinished files whose process is gone: what they hold nobody would know of."""
+    for path in folder.glob(PARTIAL):
+        with suppress(OSError):
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode) or fcntl is None or found.st_uid != os.geteuid():
+                continue
+            if (alive := _claim(path)) is None:
+                continue
+            if found.st_size or time.time() - found.st_mtime > _YOUNG:
+                path.unlink()
+            os.close(alive)
 
 
 def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
@@ -168,16 +190,16 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
             os.close(alive)
 
 
-def _claim(folder: Path) -> int | None:
-    """Return a lock on a folder that ends with this process, however it ends; None where another process lives in it.
+def _claim(path: Path, *, wait: bool = False) -> int | None:
+    """Return a lock on a folder or file that ends with this process, however it ends; None where another holds it.
 
     A system without such locks claims nothing, so that nothing is ever swept there.
     """
-    if fcntl is None or folder.is_symlink():
+    if fcntl is None or path.is_symlink():
         return None
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         os.close(handle)
         return None

@@ -10,13 +10,14 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import pytest
 
 from synthclin.errors import DataError, ModelFormatError, OutputError
-from synthclin.files import inside, private_folder, refuse_taken, sha256, staged_folder, write_atomic
+from synthclin.files import PARTIAL, inside, private_folder, refuse_taken, sha256, staged_folder, write_atomic
 
 OLD = '{"versions": {"synthclin": "0.1.0"}}'
 
@@ -349,6 +350,68 @@ def test_a_folder_that_is_being_filled_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             fill_and_fail(tmp_path / "study", KeyboardInterrupt())
         assert first.is_dir()
+
+
+def killed_while_writing(target: Path) -> Path:
+    """Write a file in another process and kill that process when half of it is there; returns the half."""
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from synthclin.files import write_atomic
+        os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+        write_atomic(sys.argv[1], "half of a patient")
+        """
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script, str(target)], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = target.parent.glob(PARTIAL)
+    return left
+
+
+def test_half_a_file_of_a_killed_process_is_gone_after_the_next_write(tmp_path: Path) -> None:
+    left = killed_while_writing(tmp_path / "a.csv")
+    assert left.read_text() == "half of a patient"
+    assert mode(left) == 0o600
+    write_atomic(tmp_path / "b.csv", "whole")
+    assert everything(tmp_path) == ["b.csv"]
+
+
+def test_half_a_file_of_a_living_process_of_a_stranger_or_of_none_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = threading.Event(), threading.Event()
+    real = os.fsync
+
+    def slow(handle: int) -> None:
+        real(handle)
+        if threading.current_thread() is not threading.main_thread():
+            first.set()
+            assert second.wait(10)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    writer = threading.Thread(target=write_atomic, args=(tmp_path / "slow.csv", "slow"))
+    writer.start()
+    assert first.wait(10)
+    (tmp_path / ".synthclin-new.partial").touch()  # made a moment ago, not yet claimed
+    os.mkfifo(tmp_path / ".synthclin-pipe.partial")
+    (tmp_path / ".synthclin-folder.partial").mkdir()
+    (tmp_path / "thesis").write_text("years")
+    (tmp_path / ".synthclin-link.partial").symlink_to("thesis")
+    write_atomic(tmp_path / "fast.csv", "fast")
+    second.set()
+    writer.join(10)
+    assert (tmp_path / "slow.csv").read_text() == "slow"
+    kept = {".synthclin-new.partial", ".synthclin-pipe.partial", ".synthclin-folder.partial", ".synthclin-link.partial"}
+    assert set(everything(tmp_path)) == kept | {"slow.csv", "fast.csv", "thesis"}
+    (tmp_path / ".synthclin-theirs.partial").write_text("half")
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    write_atomic(tmp_path / "fast.csv", "again")
+    assert (tmp_path / ".synthclin-theirs.partial").exists()
+    monkeypatch.undo()
+    os.utime(tmp_path / ".synthclin-new.partial", (0, 0))
+    write_atomic(tmp_path / "fast.csv", "again")
+    assert {path.name for path in tmp_path.glob(PARTIAL)} == kept - {".synthclin-new.partial"}
 
 
 def test_a_run_that_was_killed_in_the_middle_of_a_swap_comes_back(tmp_path: Path) -> None:
