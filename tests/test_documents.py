@@ -70,9 +70,10 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("~: 1", 1, "a key is empty"),
         ("a: b: c", 1, "mapping values are not allowed"),
         ("a: [1, 2", 1, "expected"),
-        ("a: 1\n\tb: 2", 2, "cannot start any token"),
+        ("a: 1\n\tb: 2", 2, "tab character"),
         ("a: 1\n---\nb: 2", 2, "a second document"),
         ("a: '" + "x", 1, "end of stream"),
+        pytest.param("a: [" + "x," * 60_000 + "]", 1, "more than 50,000 values", id="values"),
     ],
 )
 def test_refused_with_the_line(text: str, line: int, says: str) -> None:

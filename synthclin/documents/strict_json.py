@@ -18,18 +18,19 @@ _BYTES = 64 * 2**20
 _REMEDY = "Write the file anew."
 
 
-def read_json(path: str | Path, error: type[SynthclinError] = ConfigError) -> Any:  # noqa: ANN401
+def read_json(path: str | Path, error: type[SynthclinError] = ConfigError, *, most: int = _BYTES) -> Any:  # noqa: ANN401
     """Return the value that a JSON file holds.
 
     Arguments:
         path: the file.
         error: the class of error to raise, such as ModelFormatError for a file of a model folder.
+        most: how many bytes it may have, by default 64 MiB.
 
     Raises:
-        SynthclinError: of class `error`, when the file cannot be read, is larger than 64 MiB, not UTF-8, nested deeper
+        SynthclinError: of class `error`, when the file cannot be read, is larger, not UTF-8, nested deeper
             than 32 levels, holds NaN, Infinity or a number beyond float64, or has a key twice.
     """
-    text = read_text(path, _BYTES, error)
+    text = read_text(path, most, error)
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as problem:

@@ -7,6 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # its stub does not re-export it
+from yaml.resolver import Resolver
 
 from synthclin.documents.text import MAX_DEPTH, plain, read_text
 from synthclin.errors import ConfigError, SynthclinError
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["dump_yaml", "parse_yaml", "read_yaml"]
 
 _BYTES = 4 * 2**20
+_VALUES = 50_000
 _DIGITS = 40
 _LINE = 120
 _SHORT_LIST = 88
@@ -38,19 +43,28 @@ def _problem(what: str, mark: yaml.Mark | None, remedy: str) -> yaml.MarkedYAMLE
     return yaml.MarkedYAMLError(problem=what, problem_mark=mark, note=remedy)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads the scalars above, and no tags, anchors, aliases, merge keys or duplicate keys."""
+class _Loader(Composer, SafeConstructor, Resolver, CParser):
+    """Reads the scalars above, and no tags, anchors, aliases, merge keys or duplicate keys; libyaml parses."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  # empties PyYAML's table, which follows YAML 1.1
-    depth = 0
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+        self.depth = self.values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise _problem("anchors and aliases (& and *) are not allowed", event.start_mark, "Write the value out.")
         if event.tag is not None:
             raise _problem("tags (!) are not allowed", event.start_mark, "Remove it, or quote text that starts with !.")
-        self.depth += 1
+        self.depth, self.values = self.depth + 1, self.values + 1
+        if self.values > _VALUES:
+            what = f"holds more than {_VALUES:,} values"
+            raise _problem(what, event.start_mark, "Check that this is the file you mean.")
         if self.depth > MAX_DEPTH:
             raise _problem(f"nested deeper than {MAX_DEPTH} levels", event.start_mark, "Write it flatter.")
         node = super().compose_node(parent, index)
@@ -64,7 +78,7 @@ class _Loader(yaml.SafeLoader):
             mark = key_node.start_mark
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _problem("a key is a list or a mapping", mark, "Use a word as key.")
-            if key_node.value == "<<" and key_node.style is None:
+            if key_node.value == "<<" and not key_node.style:
                 raise _problem("merge keys (<<) are not allowed", mark, "Write the keys out.")
             key = self.construct_object(key_node)
             if key is None:
@@ -111,8 +125,11 @@ class _Dumper(yaml.SafeDumper):
 for _name, (_pattern, _first) in _SCALARS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, _first)
     _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, _first)
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+_Loader.yaml_constructors = {
+    **SafeConstructor.yaml_constructors,
+    "tag:yaml.org,2002:int": _Loader.construct_yaml_int,
+    "tag:yaml.org,2002:float": _Loader.construct_yaml_float,
+}
 _Dumper.add_representer(str, _Dumper.represent_str)
 _Dumper.add_representer(list, _Dumper.represent_list)
 
@@ -130,8 +147,8 @@ def parse_yaml(text: str, where: str, error: type[SynthclinError] = ConfigError)
 
     Raises:
         SynthclinError: of class `error` with the line, when the text is not a YAML mapping, has a key twice, holds
-            tags, anchors, aliases, merge keys or numbers that are not finite, is nested deeper than 32 levels or
-            larger than 4 MiB.
+            tags, anchors, aliases, merge keys or numbers that are not finite, is nested deeper than 32 levels,
+            holds more than 50,000 values or is larger than 4 MiB.
 
     Example:
         >>> parse_yaml("sex: [F, M, NO]\ndelta: 1e-6\nfrom: 2015-01-01", "study.yaml")
@@ -147,10 +164,11 @@ def parse_yaml(text: str, where: str, error: type[SynthclinError] = ConfigError)
             loader.dispose()
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        line = "" if mark is None else f": line {mark.line + 1}"
+        # What is never closed is missed on the line after the last.
+        line = "" if mark is None else f": line {min(mark.line, text.rstrip().count(chr(10))) + 1}"
         what = "a second document" if problem.problem == "but found another document" else problem.problem
         raise error(f"{where}{line}", what or "not YAML", problem.note or "Correct the YAML there.") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):
         raise error(where, "holds a control character", "Save it as plain UTF-8 text.") from None
     if not isinstance(value, dict):
         raise error(where, "not a mapping of keys to values", "Write `key: value` lines.")

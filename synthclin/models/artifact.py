@@ -34,6 +34,8 @@ _TOLD = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
+_MAX_HEADER = 1 << 20  # what lists them; that of a thousand columns has a tenth
+_MAX_JSON = 8 << 20
 
 
 def save(model: Synthesizer, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -73,10 +75,10 @@ def load(folder: str | Path) -> Synthesizer:
         raise ModelFormatError(
             str(folder), "this is not a model folder, it has no model.json", "Give the folder that fit wrote."
         )
-    document = read_json(inside(folder, "model.json", error=ModelFormatError), error=ModelFormatError)
+    document = _read(folder, "model.json")
     family, parameters = _checked(folder, document)
     schema = Schema.read(inside(folder, "schema.yaml", error=ModelFormatError))
-    learnt = read_json(inside(folder, "encoder.json", error=ModelFormatError), error=ModelFormatError)
+    learnt = _read(folder, "encoder.json")
     encoder = TableEncoder.from_dict(learnt, schema)
     tensors = _tensors(inside(folder, "weights.safetensors", error=ModelFormatError))
     model = family(schema, **parameters)
@@ -85,12 +87,20 @@ def load(folder: str | Path) -> Synthesizer:
     return model
 
 
+def _read(folder: Path, name: str) -> Any:  # noqa: ANN401 - what a document holds
+    return read_json(inside(folder, name, error=ModelFormatError), ModelFormatError, most=_MAX_JSON)
+
+
 def _tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file: finite float32 numbers and nothing else."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_WEIGHTS:
             what = f"this is no file of at most {MAX_WEIGHTS:,} bytes"
             raise ModelFormatError(str(path), what, "Check where it comes from.")
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if header > _MAX_HEADER:
+            raise ModelFormatError(str(path), "the list of weights is too long", "Check where it comes from.")
         tensors = safetensors.torch.load(path.read_bytes())
     except (OSError, SafetensorError):
         raise ModelFormatError(str(path), "the weights cannot be read", "Copy the model folder again.") from None

@@ -217,6 +217,8 @@ class ConditionalGAN(Synthesizer):
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        if len(weights) + len(layout) + len(self.ridges_) != len(tensors):
+            raise misfit
         try:
             self.network_.load_state_dict(weights)
         except RuntimeError:

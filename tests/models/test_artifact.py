@@ -1,5 +1,7 @@
 import json
+import os
 import stat
+import time
 
 import numpy as np
 import pandas as pd
@@ -87,7 +89,47 @@ def spoil_weights(folder, change):
     path.write_bytes(safetensors.torch.save(tensors))
 
 
+def forge_header(folder, change):
+    """Rewrite what a safetensors file says of its tensors; `change` may return the text to write."""
+    path = folder / "weights.safetensors"
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    text = change(header) or json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+def overlap(header):
+    alike = [name for name in header if header[name]["shape"] == header["network.enter.bias"]["shape"]]
+    header[alike[0]]["data_offsets"] = header[alike[1]]["data_offsets"]
+
+
+def crowd(header, count):
+    header |= {f"network.{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(count)}
+
+
+def crowd_encoder(document):
+    document["columns"] = [list(range(1_300_000))]
+
+
 HARMS = {
+    "overlapping tensors": lambda f: forge_header(f, overlap),
+    "huge shape": lambda f: forge_header(f, lambda h: h["frequency.0"].update(shape=[1 << 40])),
+    "shape that overflows": lambda f: forge_header(f, lambda h: h["frequency.0"].update(shape=[1 << 31] * 3)),
+    "negative shape": lambda f: forge_header(f, lambda h: h["frequency.0"].update(shape=[-1])),
+    "deep header": lambda f: forge_header(f, lambda _: b'{"a":' + b"[" * 500_000 + b"]" * 500_000 + b"}"),
+    "endless header": lambda f: (f / "weights.safetensors").write_bytes(b"\xff" * 7 + b"\x7f{}"),
+    "a tensor more": lambda f: forge_header(f, lambda h: crowd(h, 1)),
+    "a hundred thousand tensors": lambda f: forge_header(f, lambda h: crowd(h, 100_000)),
+    "double precision": lambda f: spoil_weights(f, lambda t: t.update({k: v.double() for k, v in t.items()})),
+    "NaN in the encoder": lambda f: (f / "encoder.json").write_text('{"columns": NaN}'),
+    "a million codes": lambda f: damage_json(f, "encoder.json", crowd_encoder),
+    "a thousand blocks": lambda f: damage_json(f, "model.json", lambda d: d["parameters"].update(blocks=1_000)),
+    "wide network": lambda f: damage_json(f, "model.json", lambda d: d["parameters"].update(width=4096, blocks=16)),
+    "text for levels": lambda f: (f / "schema.yaml").write_text("columns: {a: {type: category, categories: ../../x}}"),
+    "a hundred thousand levels": lambda f: (f / "schema.yaml").write_text(
+        "columns: {a: {type: category, categories: [" + "a," * 100_000 + "]}}"
+    ),
     "no model.json": lambda f: (f / "model.json").unlink(),
     "no encoder": lambda f: (f / "encoder.json").unlink(),
     "no weights": lambda f: (f / "weights.safetensors").unlink(),
@@ -117,10 +159,20 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_damaged_folder_is_refused_in_one_sentence(folder, harm):
+def test_a_damaged_folder_is_refused_in_one_sentence_within_a_second(folder, harm):
     HARMS[harm](folder)
+    start = time.process_time()
     with pytest.raises(SynthclinError):
         load(folder)
+    assert time.process_time() - start < 1
+
+
+def test_what_else_lies_in_the_folder_is_not_opened(folder, tmp_path):
+    (folder / "MODEL_CARD.md").symlink_to("/dev/zero")
+    (folder / "evil.pkl").write_bytes(b"cposix\nsystem\n(S'touch " + bytes(tmp_path / "owned") + b"'\ntR.")
+    os.mkfifo(folder / "pipe")
+    load(folder)
+    assert not (tmp_path / "owned").exists()
 
 
 def test_a_link_out_of_the_folder_is_not_followed(folder, tmp_path):
