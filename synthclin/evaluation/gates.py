@@ -20,6 +20,7 @@ Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _GATE = re.compile(r"(?P<score>\S.*?[^\s<>=!])\s*(?P<op>>=|<=|>|<)\s*(?P<limit>[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)")
 _BY_USER = "set by user"
+_MOST_TIMES = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +215,21 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         status, reason = "REVIEW", f"The interval, {span}, holds the limit, but it is surely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):
-        status, reason = "NOT ASSESSABLE", f"The interval, {span}, reaches from pass to fail: there are too few rows."
+        reason = f"The interval, {span}, reaches from pass to fail: there are too few rows."
+        status, reason = "NOT ASSESSABLE", reason + _settled(gate, score, worse)
     elif holds(better, limit):
-        status, reason = "REVIEW", f"The interval, {span}, holds the limit."
+        status, reason = "REVIEW", f"The interval, {span}, holds the limit.{_settled(gate, score, worse)}"
     elif holds(worse, review):
         status, reason = "REVIEW", f"The whole interval, {span}, misses the limit, by no more than asks for review."
     return status, reason
+
+
+def _settled(gate: Gate, score: Score, worse: float) -> str:
+    """Return how many more held-out patients would clear an attack that seems harmless; nothing where they would not.
+
+    An interval narrows by the square root of their number.
+    """
+    room, reach = gate.limit - score.value, worse - score.value
+    if gate.null is None or room <= 0 or (times := (reach / room) ** 2) > _MOST_TIMES:
+        return ""
+    return f" About {times:.1f} times as many held-out patients would settle it if the score stayed."

@@ -177,7 +177,7 @@ def _clause(answer: Answer) -> str:
 
 
 def _advice(answer: Answer) -> str:
-    return answer.question.advice if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 160)
+    return answer.question.advice if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
 
 
 def _row(report: Report, answer: Answer) -> DecisionRow:
@@ -275,8 +275,9 @@ def _smallest_leak(report: Report) -> Fact:
     if score is None:
         return Fact(name, "not measured", "no known leaks were planted to test the attacks")
     if math.isnan(score.value):
-        return Fact(name, NOT_ASSESSABLE, typeset(score.note, 110))
-    return Fact(name, asked(score.name).write(score.value), "of rows planted from training, exact and jittered")
+        return Fact(name, NOT_ASSESSABLE, typeset(score.note, 200))
+    note = f"of rows planted from training, exact and jittered. {typeset(score.note, 200)}"
+    return Fact(name, asked(score.name).write(score.value), note.removesuffix(". "))
 
 
 def _start(n: int) -> str:

@@ -77,6 +77,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
     value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
+    note = "It cannot be computed on these rows." if isnan(score.value) else ""
     listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
     return replace(
         score,
@@ -86,7 +87,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         floor=coarse_or_none(score.floor, size),
         ceiling=coarse_or_none(score.ceiling, size),
         n=score.n if score.n >= SMALL_CELL else 0,
-        note="It cannot be computed on these rows." if isnan(score.value) else "",
+        note=score.note if score.name in _SPOKEN else note,
         details=listed(score, pictures, train),
     )
 
@@ -148,6 +149,8 @@ def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[
         highest[x] = max(y, highest.get(x, 0.0))
     return [[x, y] for x, y in highest.items()]
 
+
+_SPOKEN = {"privacy.smallest_leak"}  # whose note is of planted rows and of no patient
 
 # What each score may show of its details; named by score or by group of scores.
 Listed = Callable[["Score", Pictures, int], dict[str, Any]]

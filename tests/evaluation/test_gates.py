@@ -111,6 +111,15 @@ def test_a_default_gate_fails_only_what_is_surely_worse(low, high, ceiling, expe
     assert verdict.missed == (expected == "FAIL")
 
 
+@pytest.mark.parametrize(
+    ("value", "high", "times"),
+    [(0.50, 0.60, "4.0"), (0.53, 0.62, "20.2"), (0.52, 0.58, "4.0"), (0.56, 0.63, None), (0.549, 0.65, None)],
+)
+def test_how_many_more_patients_would_settle_it_is_told(value, high, times):
+    verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", ceiling=0.5)])[0]
+    assert (f"About {times} times as many held-out patients" in verdict.reason) == (times not in (None, "20.2"))
+
+
 def test_what_cannot_be_judged_is_a_miss_only_of_a_users_gate():
     nothing = score(value=math.nan, low=math.nan, high=math.nan)
     strict, default = judge([parse_gate("fidelity.marginals >= 0.1"), *default_gates([nothing])], [nothing])

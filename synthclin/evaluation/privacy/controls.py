@@ -28,6 +28,7 @@ __all__ = ["smallest_leak"]
 
 _SHARES = (0.005, 0.01, 0.05)
 _DRAWS = 3
+_KINDS = {"exact": "exactly", "jittered": "with small changes"}
 _STEP = 0.02  # how far a jittered number moves at most, in ranks
 _REDRAWN = 0.05  # the chance that a jittered level is drawn anew
 _SEARCHERS: tuple[Attack, ...] = (
@@ -64,18 +65,30 @@ def smallest_leak(
     scene = Scene.of(c) if scene is None else scene
     nulls = {attack: _leak_free(attack, scene, c) for attack in _SEARCHERS}
     silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, scene, c.synthetic)}
-    curve = [row for kind in ("exact", "jittered") for row in _curve(c, scene, silent, kind)]
+    curve = [row for kind in _KINDS for row in _curve(c, scene, silent, kind)]
     seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
         "spike_in": curve,
         "alarmed_by_table_itself": [each.definition.name for each in _SEARCHERS if each not in silent],
     }
+    blind = _blind(curve)
     if not seen:
-        why = "A leak of 5 % of the rows, exact or jittered, goes unseen: a pass of these attacks says little."
         if len(silent) < len(_SEARCHERS):
-            why = "Attacks raise the alarm about the table itself, so they cannot be seen to notice what is planted."
-        return SMALLEST_LEAK.unassessable(why, n=len(c.synthetic), details=details)
-    return SMALLEST_LEAK.score(min(seen), Interval(min(seen), min(seen)), n=len(c.synthetic), details=details)
+            blind = "Attacks raise the alarm about the table itself, so they cannot be seen to notice what is planted."
+        return SMALLEST_LEAK.unassessable(blind, n=len(c.synthetic), details=details)
+    least = min(seen)
+    return SMALLEST_LEAK.score(least, Interval(least, least), n=len(c.synthetic), notes=[blind], details=details)
+
+
+def _blind(curve: Sequence[dict[str, Any]]) -> str:
+    """Return the largest leak of each kind that this suite could not have seen, as a sentence; nothing if none."""
+    unseen = {kind: [row["share"] for row in curve if row["kind"] == kind and not row["seen_by"]] for kind in _KINDS}
+    missed = [
+        f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
+    ]
+    if not missed:
+        return ""
+    return f"This suite could not have seen {' nor '.join(missed)}: a pass says nothing of such a leak."
 
 
 def _leak_free(attack: Attack, scene: Scene, c: Comparison) -> float:

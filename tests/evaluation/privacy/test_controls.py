@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy import controls
 from synthclin.evaluation.privacy.controls import jittered, smallest_leak
 from synthclin.evaluation.privacy.copies import planted
@@ -26,13 +27,19 @@ def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
     assert "privacy.near_copies" in seen["jittered", 0.05]
     assert score.value == score.low == score.high == 0.05
     assert [row["rows"] for row in score.details["spike_in"]] == [2, 3, 15] * 2
+    told = (
+        "This suite could not have seen 1 % of the rows copied with small changes: a pass says nothing of such a leak."
+    )
+    assert score.note == told
 
 
 def test_what_goes_unseen_is_no_pass(compare, fresh, monkeypatch):
     monkeypatch.setattr(controls, "_SEARCHERS", (planted,))
     score = smallest_leak(compare(fresh))
     assert math.isnan(score.value)
-    assert "goes unseen" in score.note
+    assert "could not have seen 5 % of the rows copied with small changes" in score.note
+    verdict = judge(default_gates([score]), [score])[0]
+    assert (verdict.status, verdict.reason) == ("NOT ASSESSABLE", score.note)
 
 
 def test_among_copies_nothing_can_be_planted(compare, train):
