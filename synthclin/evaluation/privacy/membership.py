@@ -94,7 +94,9 @@ def _ensemble(features: list[NDArray[np.float64]], rng: np.random.Generator) -> 
     folds = min(_FOLDS, *np.bincount(member))
     if folds < 2:
         return [np.zeros(len(each)) for each in features]
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=500))
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", solver="newton-cholesky")
+    )
     split = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
     scores = cross_val_predict(model, np.vstack(features), member, cv=split, method="decision_function")
     return np.split(scores, [len(features[0])])
