@@ -73,6 +73,8 @@ class Guide:
             for name in guard.columns if len(guard.columns) > 1 else ():
                 self.guards.setdefault(self.place[name], []).append(guard)
         self._hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
+        # The last of these stands for a cell that is not known yet.
+        self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
         self._known: dict[tuple[Guard, int, tuple[int, ...]], Bools | None] = {}
 
     def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
@@ -80,7 +82,7 @@ class Guide:
 
         Arguments:
             column: its index in the layout.
-            drawn: by index of a column, the (rows,) codes drawn of it.
+            drawn: by index of a column, the (rows,) codes that are known of it, -1 where none is.
         """
         shut = self.shut.get(column)
         found: Bools | None = None if shut is None or not shut.any() else shut[None]
@@ -105,7 +107,7 @@ class Guide:
     def _broken(self, guard: Guard, column: int, given: tuple[int, ...], drawn: Mapping[int, Tensor]) -> Bools | None:
         """Return (rows or 1, codes) where one rule is certainly broken; None for nowhere."""
         names = list(self.place)
-        sizes = tuple(len(self.domains[names[j]]) for j in given)
+        sizes = tuple(len(self._given[names[j]]) for j in given)
         key = (guard, column, given)
         if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) <= _REMEMBERED:
             if key not in self._known:
@@ -115,7 +117,8 @@ class Guide:
             table_or_none = self._known[key]
             if table_or_none is None or not given:
                 return table_or_none
-            rows = np.ravel_multi_index([drawn[j].cpu().numpy() for j in given], sizes)
+            places = [drawn[j].cpu().numpy() % size for j, size in zip(given, sizes, strict=True)]
+            rows = np.ravel_multi_index(places, sizes)
             return table_or_none[rows]
         codes = np.stack([drawn[j].cpu().numpy() for j in given])
         distinct, which = np.unique(codes, axis=1, return_inverse=True)
@@ -125,7 +128,7 @@ class Guide:
         """Return (combinations, codes) where a rule is certainly broken for (combinations,) codes of given columns."""
         names = list(self.place)
         cells: dict[str, Values] = {name: self._hulls[name] for name in guard.columns}
-        cells |= {names[j]: self.domains[names[j]].take(codes[:, None]) for j, codes in given.items()}
+        cells |= {names[j]: self._given[names[j]].take(codes[:, None]) for j, codes in given.items()}
         mine = self.domains[names[column]]
         cells[names[column]] = mine.take(np.arange(len(mine))[None])
         rows = max((len(codes) for codes in given.values()), default=1)

@@ -210,6 +210,22 @@ class Schema(BaseModel):
         further = (rule for name, column in learnt.items() for rule in implied(quote_name(name), column))
         return (*self.constraints, *further)
 
+    def empty_when(self, name: str) -> str | None:
+        """Return where cells of a column are always empty, by its `missing_when` and by rules that say so.
+
+        Example:
+            >>> test = {"type": "number", "missing": "allowed"}
+            >>> schema = Schema.model_validate({"columns": {"done": {"type": "boolean"}, "test": test},
+            ...                                 "constraints": [{"when": "not done", "then": "test is missing"}]})
+            >>> schema.empty_when("test")
+            '(not done)'
+        """
+        said = [self.columns[name].missing_when]
+        for rule in self.constraints:
+            if isinstance(rule, Rule) and rule.when is not None:
+                said += [rule.when for part in parse(rule.then).conjuncts() if part.empties == name]
+        return " or ".join(f"({text})" for text in said if text is not None) or None
+
     def observed(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Schema:
         """Return the schema with combinations that are to be observed taken from a table; see `Combinations.learnt`."""
         coded = {name: column for name, column in self.columns.items() if isinstance(column, Code)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synthclin.columns import Column, MissingKind, Severity, Text
 from synthclin.combinations import Combinations
@@ -236,8 +237,14 @@ def _faults(
         yield Finding(where, "every value is the same", remedy, severity="warning")
 
 
-def judge(rule: Rule | Combinations, typed: pd.DataFrame) -> Finding | None:
-    """Return where a rule is broken, None where it holds or where a column for it is absent."""
+def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.bool_] | None = None) -> Finding | None:
+    """Return where a rule is broken, None where it holds or where a column for it is absent.
+
+    Arguments:
+        rule: what to judge by.
+        typed: the rows.
+        broken: (rows,) which rows count as breaking it, if that is known already.
+    """
     if not set(rule.columns) <= set(typed.columns):
         return None
     where = f"rule {rule.text!r}"
@@ -248,7 +255,7 @@ def judge(rule: Rule | Combinations, typed: pd.DataFrame) -> Finding | None:
         "keep": "They are learnt from all the same; no synthetic row breaks it.",
     }[rule.on_violation]
     try:
-        mask = rule.broken(typed)
+        mask = rule.broken(typed) if broken is None else pd.Series(broken, index=typed.index)
     except ConfigError as error:
         return Finding(where, error.what, error.remedy)
     return next(_rows(where, mask, "break it", remedy, severity), None)

@@ -96,6 +96,14 @@ class Expression:
         """The column that the expression is nothing but, or None."""
         return self.tree.id if isinstance(self.tree, ast.Name) else None
 
+    @property
+    def empties(self) -> str | None:
+        """The column of which the expression says nothing but that it is missing, or None."""
+        match self.tree:
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Is()]):
+                return name
+        return None
+
     def equated(self) -> tuple[Expression, ...]:
         """Return the two sides of an equality; none where the expression is something else.
 

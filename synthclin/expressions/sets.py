@@ -109,6 +109,14 @@ class Span:
             low = high = 0.0
         return Span(np.array([[low]]), np.array([[high]]), np.array([[bool(some.any())]]), missing, self.dated)
 
+    def with_hull(self, kept: Bools) -> Span:
+        """Return (cells + 1,) spans: these, and one that holds all those that are `kept`."""
+        whole = self.hull(kept)
+        low, high = np.append(self.low, whole.low), np.append(self.high, whole.high)
+        return Span(
+            low, high, np.append(self.present, whole.present), np.append(self.missing, whole.missing), self.dated
+        )
+
     def outcomes(self, test: Test, other: Span) -> Outcomes:
         """Return what comparing a value of this with one of `other` may come out as."""
         both = self.present & other.present
@@ -159,6 +167,12 @@ class Choice:
         sets = self.at[kept]
         possible, missing = np.atleast_2d(self.possible[sets].any(axis=0)), np.array([bool(self.missing[sets].any())])
         return replace(self, possible=possible, missing=missing, at=np.zeros((1, 1), dtype=np.int64))
+
+    def with_hull(self, kept: Bools) -> Choice:
+        """Return (cells + 1,) sets: these, and one that holds all those that are `kept`."""
+        whole, last = self.hull(kept), len(self.possible)
+        possible, missing = np.vstack([self.possible, whole.possible]), np.append(self.missing, whole.missing)
+        return replace(self, possible=possible, missing=missing, at=np.append(self.at, last))
 
     def outcomes(self, holds: Bools) -> Outcomes:
         """Return what a predicate may come out as that `holds` for (levels,) some levels."""

@@ -179,8 +179,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         met; rows keep their order and index, and a row without a hole is unchanged. Columns that the table lacks are
         wholly unknown: they are drawn and stand last. Drawn cells hold a value; that a cell was empty tells nothing
         of the others. A cell that `missing_when` empties stays empty, derived columns are computed where they are
-        missing, identifiers and free text pass through, and every rule of the schema holds that given cells alone do
-        not break.
+        missing, identifiers and free text pass through, and every rule of the schema holds. Rows whose given cells
+        break one by themselves are refused, left out or completed all the same, as its `on_violation` says.
 
         Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for several
         `draws`, analyse each table and pool the results by Rubin's rules, as after mice's ``complete(imp, "all")``.
@@ -197,7 +197,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             the completed table, or with `draws` a list of so many.
 
         Raises:
-            DataError: a given cell is not valid, or no completion of some row keeps the rules.
+            DataError: a given cell is not valid, given cells break a rule, or no completion of a row keeps all.
             ConfigError: an argument cannot be used.
 
         Example:
@@ -257,7 +257,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             generator: of everything random.
             log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
             closed: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
-            steer: is asked before each column which codes are ruled out, given those drawn so far; None rules out none.
+            steer: is asked before each column which codes are ruled out, given those known and drawn so far; None rules
+                out none.
                 Rows without a code left get the log-weight -inf.
             known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
                 are compared among rows that agree in these alone: a factor that such rows share may be left out.

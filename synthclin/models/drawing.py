@@ -92,7 +92,8 @@ def draw(
             shut = None if steer is None else steer(t, codes)
             restricted = _restricted(logits, (log_allowed or {}).get(t), shut)
             if restricted is not logits:
-                log_weight = log_weight + restricted.logsumexp(1) - logits.logsumexp(1)
+                imposed = restricted.logsumexp(1) - logits.logsumexp(1)
+                log_weight = log_weight + (imposed if known is None else imposed.where(known[:, t] < 0, 0))
                 logits = restricted
             chosen = (logits + _gumbel(logits.shape, generator)).argmax(dim=1)
             if known is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -159,11 +160,6 @@ class ConditionalGAN(Synthesizer):
     ) -> tuple[Encoded, Tensor]:
         device = self._device()
 
-        def steered(t: int, drawn: list[Tensor]) -> Tensor | None:
-            assert steer is not None
-            shut = steer(self.order_[t], dict(zip(self.order_, drawn, strict=False)))
-            return None if shut is None else shut.to(device)
-
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
         laws = {
@@ -180,19 +176,25 @@ class ConditionalGAN(Synthesizer):
         with torch.no_grad(), one_thread():
             for start in range(0, rows, most):
                 part = slice(start, min(start + most, rows))
+                given = {} if known is None else dict(enumerate(known[part].unbind(dim=1)))
                 drawn = draw(
                     self.network_,
                     part.stop - part.start,
                     local,
                     log_allowed=allowed,
                     closed=shut,
-                    steer=None if steer is None else steered,
+                    steer=None if steer is None else partial(self._shut, steer, given),
                     known=None if told is None else told[part],
                     laws=laws,
                 )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
+
+    def _shut(self, steer: Steer, given: Mapping[int, Tensor], t: int, drawn: list[Tensor]) -> Tensor | None:
+        """Return the codes that are ruled out of the t-th column drawn, after those before it and what is given."""
+        shut = steer(self.order_[t], {**given, **dict(zip(self.order_, drawn, strict=False))})
+        return None if shut is None else shut.to(self._device())
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}

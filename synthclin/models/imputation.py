@@ -15,12 +15,15 @@ from synthclin.columns import MissingKind
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
+from synthclin.guidance import Guide
 from synthclin.models.partial import Partial
-from synthclin.models.sampling import Source
+from synthclin.models.sampling import Source, Steer
 from synthclin.progress import track
+from synthclin.reasoning import guards_of, settling_columns
 from synthclin.rules import finish, violations
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
+from synthclin.validation import judge
 
 __all__ = ["Imputer", "stacked"]
 
@@ -61,12 +64,14 @@ class _Candidates:
         draw: a family's `_sample`.
         known: (rows, columns) codes, -1 where one is to be drawn.
         closed: column -> (codes,) bool, codes that are never drawn.
+        guide: rules codes out that no completion can hold.
         generator: of the candidates.
     """
 
     draw: Source
     known: Tensor
     closed: dict[int, Tensor]
+    guide: Guide
     generator: torch.Generator
     owner: Ints = field(init=False)
     codes: Ints = field(init=False)
@@ -81,15 +86,24 @@ class _Candidates:
         """Draw so many more candidates for each of `rows`, and forget those of no weight to keep hard rows small."""
         for some in _pieces(rows, amount):
             owner = np.repeat(some, amount)
-            encoded, log_weight = self.draw(
-                len(owner), self.generator, log_allowed={}, closed=self.closed, known=self.known[owner]
-            )
+            codes, log_weight = self._drawn(owner, self.guide)
+            # What is given may lie beyond all that its code stands for, and keep a rule that no code does.
+            lost = np.flatnonzero(~np.isin(owner, owner[np.isfinite(log_weight)]))
+            if len(lost):
+                codes[lost], log_weight[lost] = self._drawn(owner[lost], None)
             order = np.argsort(np.concatenate([self.owner, owner]), kind="stable")
             self.owner = np.concatenate([self.owner, owner])[order]
-            self.codes = np.concatenate([self.codes, encoded.codes.numpy()])[order]
-            self.log_weight = np.concatenate([self.log_weight, log_weight.double().numpy()])[order]
+            self.codes = np.concatenate([self.codes, codes])[order]
+            self.log_weight = np.concatenate([self.log_weight, log_weight])[order]
             kept = self._weight() > np.exp(-NEGLIGIBLE)
             self.owner, self.codes, self.log_weight = self.owner[kept], self.codes[kept], self.log_weight[kept]
+
+    def _drawn(self, owner: Ints, steer: Steer | None) -> tuple[Ints, Floats]:
+        """Return a candidate for each of `owner`: its codes and its log-weight."""
+        encoded, log_weight = self.draw(
+            len(owner), self.generator, log_allowed={}, closed=self.closed, steer=steer, known=self.known[owner]
+        )
+        return encoded.codes.numpy(), log_weight.double().numpy()
 
     def effective(self) -> Floats:
         """Return the effective sample size of each row's candidates, (rows,)."""
@@ -145,6 +159,14 @@ class Imputer:
                 raise ConfigError("impute: `columns`", what, f"Choose from {', '.join(names)}.")
         asked = set(names if columns is None else columns)
         partial = Partial.read(table, self.encoder, asked)
+        broken = self._broken(partial)
+        left_out = [broken[rule.text] for rule in self.schema.rules if rule.on_violation == "drop"]
+        if np.any(left_out):
+            return self.complete(table[~np.any(left_out, axis=0)], draws, columns)
+        # A rule that given cells break by themselves says nothing of the others.
+        idle = {text for text, mask in broken.items() if mask.any()}
+        guards = [guard for guard in guards_of(self.schema) if idle.isdisjoint(guard.text.split("; "))]
+        guide = Guide(self.encoder, guards)
         closed, rows = self._closed(asked, partial), partial.rows
         codes = np.empty((draws, len(rows), len(self.encoder.layout)), dtype=np.int32)
         offsets = np.empty(codes.shape, dtype=np.float32)
@@ -152,7 +174,9 @@ class Imputer:
         with track("imputing", total=len(rows), unit="rows") as step:
             for start in range(0, len(rows), ROWS):
                 part = slice(start, min(start + ROWS, len(rows)))
-                codes[:, part], offsets[:, part], stuck[part] = self._part(partial, rows[part], closed, draws)
+                codes[:, part], offsets[:, part], stuck[part] = self._part(
+                    partial, rows[part], closed, guide, broken, draws
+                )
                 step(part.stop - part.start)
         if stuck.any():
             raise _stuck(rows[stuck] + 1, len(table))
@@ -166,8 +190,8 @@ class Imputer:
         closed = {}
         for j, column in enumerate(self.encoder.layout.columns):
             shut = column.never.copy()
-            # Where `missing_when` may hold, an empty cell can be the answer; the rules tell it from a hole.
-            if column.missing is not None and column.name in asked and self._empty_when(column.name) is None:
+            # Where a rule may empty the cell, an empty cell can be the answer; the rules tell it from a hole.
+            if column.missing is not None and column.name in asked and self.schema.empty_when(column.name) is None:
                 shut[column.missing] = True
             if shut.all() and partial.holes[:, j].any():
                 what = "every level is too rare to be named, so that none can be drawn"
@@ -176,16 +200,19 @@ class Imputer:
                 closed[j] = torch.from_numpy(shut)
         return closed
 
-    def _empty_when(self, name: str) -> str | None:
-        return self.schema.columns[name].missing_when
-
     def _part(
-        self, partial: Partial, rows: Ints, closed: dict[int, Tensor], draws: int
+        self,
+        partial: Partial,
+        rows: Ints,
+        closed: dict[int, Tensor],
+        guide: Guide,
+        broken: dict[str, Bools],
+        draws: int,
     ) -> tuple[Ints, NDArray[np.float32], Bools]:
         """Return codes and offsets, (draws, rows, columns), of a few rows, and the (rows,) that found no completion."""
         rng = numpy_generator(self.seed, "pick", int(rows[0]))
         generator = torch_generator(self.seed, "impute", int(rows[0]))
-        pool = _Candidates(self.draw, partial.codes[torch.from_numpy(rows)], closed, generator)
+        pool = _Candidates(self.draw, partial.codes[torch.from_numpy(rows)], closed, guide, generator)
         start = max(START, 4 * draws)
         wanting, amount = np.arange(len(rows)), start
         while len(wanting) and amount <= max(MOST, start):
@@ -205,7 +232,7 @@ class Imputer:
                     code = pool.pick(row[wanted], rng)
                     offset = rng.random(code.shape, dtype=np.float32)
                     picked = Encoded(torch.from_numpy(code), torch.from_numpy(offset))
-                    good = np.flatnonzero(self._keeps_rules(partial, rows[row[wanted]], picked))
+                    good = np.flatnonzero(self._keeps_rules(partial, rows[row[wanted]], picked, broken))
                     served, first = np.unique(wanted[good], return_index=True)
                     codes[copy[served], row[served]] = code[good[first]]
                     offsets[copy[served], row[served]] = offset[good[first]]
@@ -215,20 +242,35 @@ class Imputer:
                     return codes, offsets, np.zeros(len(rows), dtype=np.bool_)
         return codes, offsets, np.isin(np.arange(len(rows)), row)
 
-    def _keeps_rules(self, partial: Partial, rows: Ints, picked: Encoded) -> Bools:
+    def _broken(self, partial: Partial) -> dict[str, Bools]:
+        """Return which rows break a rule by given cells alone, without any hole to complete, by its text.
+
+        Raises:
+            DataError: they do, and the rule says that this is an error.
+        """
+        names = list(self.encoder.codecs)
+        table = self._finished(partial.cells, partial.cells[names])
+        broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema, ()).items()}
+        for rule in self.schema.rules:
+            holes = partial.holes[:, [names.index(name) for name in settling_columns(rule.columns, self.schema)]]
+            broken[rule.text] &= ~holes.any(axis=1)
+            found = judge(rule, table, broken[rule.text])
+            if found is not None and rule.on_violation == "error":
+                raise DataError(found.where, found.what, found.remedy)
+        return broken
+
+    def _keeps_rules(self, partial: Partial, rows: Ints, picked: Encoded, settled: dict[str, Bools]) -> Bools:
         """Return which completed rows keep every rule that is not settled by given cells alone."""
         cells = partial.cells.iloc[rows].reset_index(drop=True)
-        given = cells.notna()
         table = self._finished(cells, self._filled(cells, picked))
         held = np.ones(len(rows), dtype=np.bool_)
         broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema).items()}
         for rule in self.schema.rules:
-            settled = given.reindex(columns=sorted(rule.columns), fill_value=False).all(axis=1).to_numpy()
-            held &= ~broken[rule.text] | settled
+            held &= ~broken[rule.text] | settled[rule.text][rows]
         for j, name in enumerate(self.encoder.codecs):
             hole = partial.holes[rows, j]
             held &= ~(hole & broken[f"{name} is valid"])
-            if (text := self._empty_when(name)) is not None:
+            if (text := self.schema.empty_when(name)) is not None:
                 empty = parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
                 held &= ~hole | empty | table[name].notna().to_numpy()
         return held

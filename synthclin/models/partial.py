@@ -45,7 +45,7 @@ class Partial:
     def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
         """Return what is known of each row of a table.
 
-        A missing cell is a hole if its column is `asked` and `missing_when` does not settle that it stays empty. Of
+        A missing cell is a hole if its column is `asked` and no rule settles that it stays empty. Of
         other columns it is known that the cell is missing, unless the table lacks the column: then nothing is known.
 
         Raises:
@@ -60,7 +60,7 @@ class Partial:
         codes = encoder.encode(cells).codes
         holes = np.zeros(codes.shape, dtype=np.bool_)
         for j, name in enumerate(encoder.codecs):
-            column, rule = encoder.layout.columns[j], encoder.schema.columns[name].missing_when
+            column, rule = encoder.layout.columns[j], encoder.schema.empty_when(name)
             given = cells[name].notna().to_numpy()
             if rule is not None:
                 stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)

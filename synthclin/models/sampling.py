@@ -61,7 +61,7 @@ class Steer(Protocol):
     """What a family asks before it draws a column; see `synthclin.guidance.Guide`."""
 
     def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
-        """Return (rows, codes) which codes are ruled out given the (rows,) codes drawn of others, or None."""
+        """Return (rows, codes) which codes are ruled out given the (rows,) codes of others (-1: not known)."""
 
 
 class Source(Protocol):

@@ -24,19 +24,22 @@ class Marginal(Synthesizer):
         ]
         return {}
 
-    def _sample(self, rows, generator, *, log_allowed, closed, steer=None, known=None):  # noqa: ARG002
+    def _sample(self, rows, generator, *, log_allowed, closed, steer=None, known=None):
         codes, weight = {}, torch.zeros(rows)
         for j, law in enumerate(self.logits_):
             logits = law.expand(rows, -1)
             if j in closed:
                 logits = logits.masked_fill(closed[j], -torch.inf)
             imposed = logits + log_allowed[j] if j in log_allowed else logits
-            shut = None if steer is None else steer(j, codes)
+            given = {} if known is None else dict(enumerate(known.unbind(dim=1)))
+            shut = None if steer is None else steer(j, {**given, **codes})
             if shut is not None:
                 imposed = imposed.masked_fill(shut, -torch.inf)
             noise = -torch.empty(logits.shape).exponential_(generator=generator).log()
-            codes[j] = (imposed + noise).argmax(1)
-            weight += imposed.logsumexp(1) - logits.logsumexp(1)
+            told = torch.zeros(rows, dtype=torch.bool) if known is None else known[:, j] >= 0
+            drawn = (imposed + noise).argmax(1)
+            codes[j] = drawn if known is None else known[:, j].where(told, drawn)
+            weight += (imposed.logsumexp(1) - logits.logsumexp(1)).where(~told, 0)
         drawn = torch.stack(list(codes.values()), dim=1)
         return Encoded(drawn, torch.rand(drawn.shape, generator=generator)), weight
 

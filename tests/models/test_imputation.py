@@ -140,11 +140,22 @@ def test_values_that_the_model_never_met_come_back_exactly():
     assert 40 < done["weight"].iloc[0] < 120
 
 
-def test_a_given_row_that_breaks_a_rule_is_left_as_it_is(model):
-    row = ward(40, seed=0).iloc[:1].drop(columns="pulse_pressure").assign(sbp=80, dbp=120, age=pd.NA)
-    done = model.impute(row, random_state=0)
-    assert (done["sbp"].item(), done["dbp"].item()) == (80, 120)
-    assert 18 <= done["age"].item() <= 100
+@pytest.mark.parametrize("choice", ["error", "drop", "keep"])
+def test_given_cells_that_break_a_rule_are_refused_left_out_or_kept(model, monkeypatch, choice):
+    rows = ward(40, seed=0).drop(columns="pulse_pressure").assign(age=pd.NA)
+    rows.loc[[3, 7], ["sbp", "dbp"]] = (80, 120)
+    rule = {"then": "dbp < sbp", "on_violation": choice}
+    words = Schema.model_validate({"columns": dict(SCHEMA.columns), "constraints": [rule]})
+    monkeypatch.setattr(model.encoder_, "schema", words)
+    if choice == "error":
+        with pytest.raises(DataError, match=r"rule 'dbp < sbp': 2 of 40 rows \(4, 8\) break it"):
+            model.impute(rows, random_state=0)
+        return
+    done = model.impute(rows, random_state=0)
+    assert done.index.tolist() == [i for i in range(40) if choice == "keep" or i not in (3, 7)]
+    assert done["age"].between(18, 100).all()
+    if choice == "keep":
+        assert done.loc[[3, 7], ["sbp", "dbp"]].to_numpy().tolist() == [[80, 120]] * 2
 
 
 def test_a_derived_cell_that_is_given_is_kept(model):

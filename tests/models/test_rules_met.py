@@ -295,3 +295,15 @@ def test_rules_without_guide_are_met_by_trying_alone(model):
     table, draw = sampler._take(request, 20, part=(0, 0))
     assert broken(table, schema) == {}
     assert draw.drawn > 200
+
+
+@pytest.mark.parametrize(
+    "holes", [["total"], ["low", "mid"], ["stay"], ["discharged"], ["echo", "group"], ["sex", "kind"]], ids=str
+)
+def test_completed_rows_keep_rules_that_trying_alone_hardly_meets(model, holes):
+    rows = ward(60, seed=5)
+    done = model.impute(rows.drop(columns="bmi").assign(**dict.fromkeys(holes)), random_state=0)
+    assert broken(done[list(COLUMNS)], model.encoder_.schema) == {}
+    for name in rows.columns.difference([*holes, "bmi"]):
+        told = rows[name].notna()
+        assert (done.loc[told, name] == rows.loc[told, name]).all(), name
