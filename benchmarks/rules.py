@@ -28,6 +28,7 @@ from synthclin.expressions import parse, quote_level, quote_name
 from synthclin.models.sampling import CohortSampler
 from synthclin.rules import violations
 from synthclin.tables import read_table
+from synthclin.validation import conform
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SUPPORT = 30
@@ -83,7 +84,7 @@ def conditions(table: pd.DataFrame, schema: sc.Schema, many: int, rng: np.random
 def measure(folder: Path, options: argparse.Namespace) -> dict:
     (source,) = folder.glob("data.csv*")
     schema = load(CONFIGS / f"{folder.name}.yaml").table_schema
-    table = read_table(source, schema, partial=True)
+    table = conform(read_table(source, schema, partial=True), schema)
     rng = np.random.default_rng(options.seed)
     if len(table) > options.most:
         table = table.iloc[np.sort(rng.permutation(len(table))[: options.most])].reset_index(drop=True)
