@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_serializer, model_validator
 
 from synthclin.columns import Boolean, Column, Text
+from synthclin.columns.levels import Levels
 from synthclin.combinations import Combinations, OnViolation
 from synthclin.expressions import parse, quote_level
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AnyRule", "Rule", "implied"]
+__all__ = ["AnyRule", "Rule", "ended", "implied"]
 
 _USUAL = ("on_violation", "error")
 
@@ -119,3 +120,26 @@ def implied(name: str, column: Column) -> Iterator[Rule]:
             decimals = getattr(column, "decimals", 0)
             bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
             yield Rule(then=f"abs({name} - ({formula})) <= {bound}", on_violation="keep")
+
+
+def ended(name: str, column: Column, time: str) -> Iterator[Rule]:
+    """Yield the rules of an event's administrative end: no time beyond it, and no event there.
+
+    Arguments:
+        name: of the event, as an expression writes it.
+        column: what the schema says of it.
+        time: the column that says when, as an expression writes it.
+
+    Example:
+        >>> [rule.text for rule in ended("died", Boolean(role="event", administrative=1825), "days")]
+        ['days <= (1825)', 'if days >= (1825) then died == false']
+    """
+    if isinstance(column, Levels) and (end := column.administrative) is not None:
+        yield Rule(then=f"{time} <= ({end})")
+        if column.event_when is not None:
+            then = f"{name} != {quote_level(column.event_when)}"
+        else:
+            then = (
+                f"{name} == {quote_level((column.levels or ('',))[0] if column.censored is None else column.censored)}"
+            )
+        yield Rule(when=f"{time} >= ({end})", then=then)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -28,7 +28,7 @@ from synthclin.columns import (
     Text,
 )
 from synthclin.combinations import Combinations
-from synthclin.constraints import AnyRule, Rule, implied
+from synthclin.constraints import AnyRule, Rule, ended, implied
 from synthclin.documents import dump_yaml, read_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
@@ -164,7 +164,10 @@ class Schema(BaseModel):
                 self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
             if column.derive is not None:
                 self._check_derive(column, column.derive, f"columns.{name}.derive")
-            for text in (text for rule in implied(quote_name(name), column) for text in rule.expressions):
+            if getattr(column, "administrative", None) is not None and self.time_of(name) is None:
+                what = "no column says when the event happened, or several do"
+                raise ValueError(f"columns.{name}.administrative: {what}. Name it by `time`.")
+            for text in (text for rule in self._implied(name) for text in rule.expressions):
                 self._expression(text, f"columns.{name}")  # longer than what it stands for, perhaps too long
         return self
 
@@ -199,16 +202,20 @@ class Schema(BaseModel):
 
     @property
     def rules(self) -> tuple[Rule | Combinations, ...]:
-        """The constraints, then what `missing_when` and `derive` imply for whole rows."""
-        further = (rule for name, column in self.columns.items() for rule in implied(quote_name(name), column))
-        return (*self.constraints, *further)
+        """The constraints, then what columns imply for whole rows by `missing_when`, `derive` and `administrative`."""
+        return (*self.constraints, *(rule for name in self.columns for rule in self._implied(name)))
 
     @property
     def imposed(self) -> tuple[Rule | Combinations, ...]:
         """The rules that drawn cells must meet: all but those about a cell that is computed."""
-        learnt = {name: column for name, column in self.columns.items() if column.derive is None}
-        further = (rule for name, column in learnt.items() for rule in implied(quote_name(name), column))
-        return (*self.constraints, *further)
+        learnt = (name for name, column in self.columns.items() if column.derive is None)
+        return (*self.constraints, *(rule for name in learnt for rule in self._implied(name)))
+
+    def _implied(self, name: str) -> Iterator[Rule]:
+        """Yield the rules that follow from what one column says."""
+        yield from implied(quote_name(name), self.columns[name])
+        if self.columns[name].role == "event" and (time := self.time_of(name)) is not None:
+            yield from ended(quote_name(name), self.columns[name], quote_name(time))
 
     def empty_when(self, name: str) -> str | None:
         """Return where cells of a column are always empty, by its `missing_when` and by rules that say so.

@@ -141,7 +141,7 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
         >>> len(rows), dropped
         (1, {'dbp < sbp': 1})
     """
-    errors = [found for rule in schema.constraints if (found := judge(rule, table)) and found.severity == "error"]
+    errors = [found for rule in schema.rules if (found := judge(rule, table)) and found.severity == "error"]
     if errors:
         first, *others = errors
         raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))

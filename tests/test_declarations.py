@@ -75,6 +75,9 @@ def test_an_id_format_has_one_plain_field(text):
         ({"type": "category", "role": "time"}, "role: time"),
         ({"type": "date", "role": "time"}, "role: time"),
         ({"type": "boolean", "role": "time"}, "role: time"),
+        ({"type": "boolean", "administrative": 9}, "only a column with `role: event`"),
+        ({"type": "boolean", "role": "event", "administrative": 0}, "greater than 0"),
+        ({"type": "category", "role": "event", "administrative": 9}, "Declare `censored`"),
     ],
     ids=str,
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from synthclin.columns import reading
 from synthclin.columns.base import Column, DType, Level, Problem
@@ -24,6 +24,8 @@ class Levels(Column):
         time: of a column with the role event: the column with the role time that says when.
         event_when: the one level that means that the event happened, such as 0 of CDISC's CNSR.
         censored: the one level that means that nothing happened yet; each other level is a competing cause.
+        administrative: of an event: when follow-up ends for everybody, as a time or as an expression over columns. No
+            time lies beyond it, and what reaches it is censored.
         allocation: of a column with the role treatment: the ratio in which patients get its levels.
         randomised: whether chance alone decides, or the columns within whose strata it does: drawn by `allocation`
             alone, after the columns of the roles baseline, stratum and site, and independently of them.
@@ -32,6 +34,7 @@ class Levels(Column):
     time: str | None = None
     event_when: Level | None = None
     censored: Level | None = None
+    administrative: Annotated[StrictInt | StrictFloat, Field(gt=0)] | StrictStr | None = None
     allocation: dict[Level, Annotated[float, Field(gt=0, le=1e6)]] | None = None
     randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
@@ -43,7 +46,7 @@ class Levels(Column):
     @model_validator(mode="after")
     def _an_endpoint_has_one_reading(self) -> Self:
         words = {word: level for word in ("event_when", "censored") if (level := getattr(self, word)) is not None}
-        for word in (*words, *(["time"] if self.time is not None else [])):
+        for word in (*words, *(word for word in ("time", "administrative") if getattr(self, word) is not None)):
             if self.role != "event":
                 raise ValueError(f"{word}: only a column with `role: event` has it. Add the role, or remove it.")
         if len(words) == 2:
@@ -51,6 +54,12 @@ class Levels(Column):
         for word, level in words.items():
             if self.levels is not None and not _among(level, self.levels):
                 raise ValueError(f"{word}: is none of the levels. Write one of them.")
+        return self
+
+    @model_validator(mode="after")
+    def _the_end_of_follow_up_has_a_level(self) -> Self:
+        if self.administrative is not None and self.type != "boolean" and self.event_when is None is self.censored:
+            raise ValueError("administrative: which level means that nothing happened? Declare `censored`.")
         return self
 
     @model_validator(mode="after")

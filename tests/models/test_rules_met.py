@@ -307,3 +307,31 @@ def test_completed_rows_keep_rules_that_trying_alone_hardly_meets(model, holes):
     for name in rows.columns.difference([*holes, "bmi"]):
         told = rows[name].notna()
         assert (done.loc[told, name] == rows.loc[told, name]).all(), name
+
+
+INVERTED = {"type": "boolean", "values": [1, 0], "event_when": 0}
+COMPETING = {"type": "category", "categories": ["none", "dead", "moved"], "censored": "none"}
+
+
+@pytest.mark.parametrize("end", [900, "1000 - entry"])
+@pytest.mark.parametrize("event", [INVERTED, COMPETING], ids=["inverted", "competing"])
+def test_follow_up_ends_for_everybody(end, event):
+    rng = np.random.default_rng(0)
+    entry, death = rng.integers(0, 300, 400), rng.integers(1, 1_500, 400)
+    last = np.full(400, 900) if end == 900 else 1_000 - entry
+    nothing, *causes = [1, 0] if "values" in event else event["categories"]
+    told = np.where(death < last, rng.choice(causes, 400), nothing)
+    table = pd.DataFrame({"entry": entry, "days": np.minimum(death, last), "status": told})
+    columns = {"entry": WHOLE | {"range": [0, 300]}, "days": WHOLE | {"range": [0, 2_000], "role": "time"}}
+    columns["status"] = event | {"role": "event", "administrative": end}
+    schema = Schema.model_validate({"columns": columns})
+    assert Schema.model_validate(schema._document()) == schema
+    model = Marginal(schema).fit(table)
+    rows = model.sample(800, where="days > 500", random_state=0)
+    limit = 900 if end == 900 else 1_000 - rows["entry"]
+    assert (rows["days"] <= limit).all()
+    assert (rows.loc[rows["days"] == limit, "status"] == nothing).all()
+    if end == 900:
+        assert (model.sample(800, random_state=0)["days"] == 900).mean() > 0.2
+    with pytest.raises(DataError, match="days <="):
+        Marginal(schema).fit(table.assign(days=table["days"] + 1))
