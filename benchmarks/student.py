@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import synthclin as sc
 from synthclin.encoding import Encoded
-from synthclin.models.drawing import draw
+from synthclin.models.drawing import RowState, draw
 from synthclin.models.networks import MaskedBlock, MaskedGenerator, MaskedLinear
 from synthclin.seeds import seeded_modules, torch_generator
 
@@ -44,7 +44,7 @@ def inverse(law: Tensor, noise: Tensor) -> Tensor:
 
 def teach(network: MaskedGenerator, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Return the teacher's rows at some noise, (rows, columns), and the laws behind them, (rows, all codes)."""
-    state, codes, laws = network.begin(), [], []
+    state, codes, laws = RowState(network), [], []
     for t in range(len(network.columns)):
         laws.append(state.logits(t, len(noise)).softmax(1))
         codes.append(inverse(laws[-1], noise[:, t]))

@@ -14,7 +14,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
-from synthclin.models.networks import CodeTables, MaskedGenerator
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
 from synthclin.models.parallel import share
 from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend
@@ -49,10 +49,11 @@ def cell_critic(network: MaskedGenerator, codes: Tensor) -> MaskedGenerator:
         torch.bincount(codes[:, t], minlength=column.cardinality).float().cpu()
         for t, column in enumerate(network.columns)
     ]
-    width = network.enter.out_features
-    critic = MaskedGenerator(network.columns, frequencies, (), width, len(network.blocks), dropout=0.2)
-    critic.to(codes.device)
-    for table in _tables(critic):
+    width, blocks = network.enter.out_features, len(network.blocks)
+    critic = MaskedGenerator(
+        network.columns, frequencies, views=network.views, width=width, blocks=blocks, dropout=0.2
+    ).to(codes.device)
+    for table in critic.groups:
         # A critic that began at the marginals would reward what is frequent, not what is lacking.
         table.bias.requires_grad_(False).zero_()
         if table.basis is not None:
@@ -66,13 +67,9 @@ def leads(critic: MaskedGenerator, codes: Tensor) -> Iterator[tuple[Tensor, Tens
 
     **Shape:** codes (rows, columns) -> (members, rows, codes), (members, rows, width).
     """
-    for table, tilt in zip(_tables(critic), critic.tilts(codes), strict=True):
+    for table, tilt in zip(critic.groups, critic.tilts(codes), strict=True):
         scores = table.logits(tilt)
         yield scores.gather(2, codes[:, table.index].T.unsqueeze(2)) - scores, tilt
-
-
-def _tables(network: MaskedGenerator) -> list[CodeTables]:
-    return cast("list[CodeTables]", list(network.tables))
 
 
 class _Game(Phase):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.networks import Head, MaskedGenerator
 from synthclin.models.phases import Outcome, Phase, Setting
 from synthclin.models.standing import validation_nats
 from synthclin.progress import Step
@@ -33,14 +33,17 @@ def calibrate(network: MaskedGenerator, held: Tensor) -> Tensor:
     strengths = torch.linspace(0, 1, STRENGTHS, device=held.device)
     likelihood = torch.empty(STRENGTHS, len(network.columns), device=held.device)
     with torch.no_grad():
-        weight, bias = network.leave.weight.clone(), network.leave.bias.clone()
+        heads = cast("list[Head]", list(network.heads))
+        learnt = [(head.weight.clone(), head.bias.clone()) for head in heads]
         for i, strength in enumerate(strengths):
-            network.leave.weight.copy_(weight * strength)
-            network.leave.bias.copy_(bias * strength)
+            for head, (weight, bias) in zip(heads, learnt, strict=True):
+                head.weight.copy_(weight * strength)
+                head.bias.copy_(bias * strength)
             likelihood[i] = torch.stack([network.log_likelihood(part).sum(0) for part in held.split(4_096)]).sum(0)
         best = strengths[(likelihood - DOUBT * (1 - strengths[:, None]) ** 2).argmax(dim=0)]
-        network.leave.weight.copy_(weight * best[network.speaks_of][:, None])
-        network.leave.bias.copy_(bias * best[network.speaks_of])
+        for head, (weight, bias) in zip(heads, learnt, strict=True):
+            head.weight.copy_(weight * best[head.speaks_of][:, None])
+            head.bias.copy_(bias * best[head.speaks_of])
     return best
 
 

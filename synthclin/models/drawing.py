@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from synthclin.models.networks import MaskedGenerator, RowState
+from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator
 
-__all__ = ["Drawn", "draw"]
+__all__ = ["Drawn", "RowState", "draw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def draw(
             first unknown one, is left out of the weight.
         laws: column -> (codes,) log-probabilities that hold instead of the network's, whatever came before.
     """
-    state = network.begin()
+    state = RowState(network)
     log_weight = torch.zeros(rows, device=generator.device)
     begun = torch.zeros(rows, dtype=torch.bool, device=generator.device)
     codes: list[Tensor] = []
@@ -104,3 +106,98 @@ def draw(
         codes.append(chosen)
         state.push(t, chosen)
     return Drawn(torch.stack(codes, dim=1), log_weight)
+
+
+class RowState:
+    """Hidden units of rows that are being drawn: after column t only the units of degree t are computed.
+
+    `logits(t)` gives the law of column t, `push(t, codes)` tells which codes it took. Buffers are filled in place, so
+    no gradient passes through a draw.
+    """
+
+    def __init__(self, network: MaskedGenerator) -> None:
+        self.network = network
+        self.embeddings = [table.embeddings() for table in network.groups]
+        # Masks are constant during a draw: apply them once, not once per column.
+        self.enter = network.enter.weight * network.enter.mask
+        self.blocks = cast("list[MaskedBlock]", list(network.blocks))
+        self.pairs = [(b.first.weight * b.first.mask, b.second.weight * b.second.mask) for b in self.blocks]
+        self.heads = cast("list[Head]", list(network.heads))
+        self.leave = [head.weight * head.mask for head in self.heads]
+        self.cells = _Growing(len(network.columns) * EMBEDDING)
+        self.seen = [
+            self.cells if len(view.sees) == len(network.columns) else _Growing(len(view.sees) * EMBEDDING)
+            for view in network.views
+        ]
+        self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
+        self.codes: list[Tensor] = []
+
+    def logits(self, t: int, rows: int) -> Tensor:
+        """Return the logits of column t, (rows, codes)."""
+        network = self.network
+        group, slot = network.home[t]
+        table, codes = network.groups[group], network.columns[t].cardinality
+        tilt = self._said(t, rows, *network.tilt_at[t])
+        tilted = tilt[:, :codes] if table.basis is None else tilt @ table.basis[slot, :codes].T
+        logits = tilted + table.bias[slot, :codes]
+        for r in network.ridges.of(t):
+            heights = self._said(t, rows, *network.heights_at[r])
+            logits = logits + network.ridges.band(r, self.codes[network.ridges.pairs[r][0]], heights)
+        return logits
+
+    def _said(self, t: int, rows: int, head: int, lines: slice) -> Tensor:
+        """Return some lines of a head that speak of column t, (rows, lines)."""
+        value = self.heads[head].bias[lines].expand(rows, -1)
+        if t > 0:
+            weight, hidden = self.leave[head][lines], self.network.enter.out_features
+            end, seen = self.network.ends[t - 1], self.seen[head]
+            value = value + self.layers[-1].value @ weight[:, :end].T
+            value = value + seen.value @ weight[:, hidden : hidden + seen.filled].T
+        return value
+
+    def push(self, t: int, codes: Tensor) -> None:
+        """Tell which codes column t took, (rows,)."""
+        network = self.network
+        group, slot = network.home[t]
+        cells = functional.embedding(codes, self.embeddings[group][slot])
+        self.cells.append(cells)
+        for view, seen in zip(network.views, self.seen, strict=True):
+            if seen is not self.cells and t in view.sees:
+                seen.append(cells)
+        self.codes.append(codes)
+        start, end = network.ends[t - 1] if t else 0, network.ends[t]
+        if start == end or t == len(network.columns) - 1:
+            return
+        value = functional.linear(
+            self.cells.value, self.enter[start:end, : self.cells.filled], network.enter.bias[start:end]
+        )
+        for i, ((first, second), block) in enumerate(zip(self.pairs, self.blocks, strict=True)):
+            active, inner = self.layers[2 * i], self.layers[2 * i + 1]
+            active.append(functional.silu(value))
+            inner.append(
+                functional.silu(
+                    functional.linear(active.value, first[start:end, :end], block.first.bias[start:end]),
+                )
+            )
+            value = value + functional.linear(inner.value, second[start:end, :end], block.second.bias[start:end])
+        self.layers[-1].append(functional.silu(value))
+
+
+class _Growing:
+    """A (rows, width) tensor that is filled from the left."""
+
+    def __init__(self, width: int) -> None:
+        self.width, self.filled = width, 0
+        self.buffer: Tensor | None = None
+
+    @property
+    def value(self) -> Tensor:
+        assert self.buffer is not None
+        return self.buffer[:, : self.filled]
+
+    def append(self, part: Tensor) -> None:
+        if self.buffer is None:
+            self.buffer = part.new_empty(part.shape[0], self.width)
+        filled = self.filled + part.shape[1]
+        self.buffer[:, self.filled : filled] = part
+        self.filled = filled

@@ -24,6 +24,7 @@ from synthclin.models.parallel import local_rank, together
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
 from synthclin.models.sampling import Steer
 from synthclin.models.training import Effort, one_thread, plan_for, train
+from synthclin.models.views import find_views, views_of
 from synthclin.models.watch import Watch
 from synthclin.schema import Schema
 from synthclin.seeds import seeded_modules
@@ -114,9 +115,15 @@ class ConditionalGAN(Synthesizer):
     def _build(self, layout: Layout) -> None:
         """Set up an untrained network whose columns stand in ascending number of codes."""
         columns, frequencies = self._ordered(layout)
-        self.network_ = MaskedGenerator(columns, frequencies, self.ridges_, self.width, self.blocks, self.dropout).to(
-            self._device()
-        )
+        self.network_ = MaskedGenerator(
+            columns,
+            frequencies,
+            self.ridges_,
+            self.views_,
+            width=self.width,
+            blocks=self.blocks,
+            dropout=self.dropout,
+        ).to(self._device())
 
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
@@ -133,6 +140,8 @@ class ConditionalGAN(Synthesizer):
             columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
         )
         with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
+            # Sums in a fixed order: two columns that tell as much must stand alike wherever the fit runs.
+            self.views_ = find_views(columns, frequencies, encoded.codes[:, self.order_])
             self._build(layout)
             record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
         self.network_.eval()
@@ -200,7 +209,10 @@ class ConditionalGAN(Synthesizer):
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
         tensors |= {f"ridge.{i}": ridge.centres for i, ridge in enumerate(self.ridges_)}
-        return tensors, {"ridges": [[ridge.first, ridge.second] for ridge in self.ridges_]}
+        return tensors, {
+            "ridges": [[ridge.first, ridge.second] for ridge in self.ridges_],
+            "views": [[t for t in view.sees if t < view.members[0]] for view in self.views_],
+        }
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
         misfit = ModelFormatError(
@@ -214,6 +226,7 @@ class ConditionalGAN(Synthesizer):
         self.order_ = list(layout.order)
         try:
             self.ridges_ = self._ridges(tensors, facts["ridges"], layout)
+            self.views_ = views_of(len(layout), facts["views"])
         except (LookupError, TypeError, ValueError):
             raise misfit from None
         self._build(layout)

@@ -1,12 +1,13 @@
 """The network of the conditional GAN: modules only, no training.
 
-`MaskedGenerator` draws a row column by column in one pass over its hidden units; a critic of cells has its shape too.
+`MaskedGenerator` gives the laws of a row's cells; a critic of cells has its shape too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import cast
 
 import torch
@@ -16,8 +17,9 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.features import code_basis, code_features, is_smooth
 from synthclin.models.ridges import WIDTHS, Ridge, RidgeTables
+from synthclin.models.views import View, whole_view
 
-__all__ = ["CodeTables", "MaskedGenerator"]
+__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
@@ -97,13 +99,13 @@ def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
     )
 
 
-def _groups(columns: Sequence[ColumnLayout]) -> list[list[int]]:
+def _groups(columns: Sequence[ColumnLayout], members: Sequence[int]) -> list[list[int]]:
     """Return columns that may share a padded table: alike in head and, within a factor of two, in codes."""
     groups: dict[tuple[bool, int], list[int]] = {}
-    for j, column in enumerate(columns):
-        size = max(2, (column.cardinality - 1).bit_length())
+    for j in members:
+        size = max(2, (columns[j].cardinality - 1).bit_length())
         # Above 128 codes padding costs more than it saves: such a column stands alone.
-        groups.setdefault((is_smooth(column), size if size <= 7 else 1000 + j), []).append(j)
+        groups.setdefault((is_smooth(columns[j]), size if size <= 7 else 1000 + j), []).append(j)
     return list(groups.values())
 
 
@@ -136,8 +138,35 @@ class MaskedBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the units after the block, in their shape before."""
         hidden = self.dropout(functional.silu(self.first(functional.silu(x))))
         return x + cast("Tensor", self.second(hidden))
+
+
+class Head(MaskedLinear):
+    """What hidden units and the cells in a view say of the columns that share it: weights of their basis, of bands.
+
+    Arguments:
+        view: whose columns it speaks of.
+        speaks_of: the column of each of its lines.
+        degrees: of the hidden units.
+
+    **Shape:** `forward` (rows, width) hidden units, (rows, columns, EMBEDDING) cells -> (rows, lines).
+    """
+
+    sees: Tensor
+    speaks_of: Tensor
+
+    def __init__(self, view: View, speaks_of: Tensor, degrees: Tensor) -> None:
+        sees = torch.tensor(view.sees)
+        super().__init__(speaks_of[:, None] > torch.cat([degrees, sees.repeat_interleave(EMBEDDING)]), zero=True)
+        self.register_buffer("sees", sees, persistent=False)
+        self.register_buffer("speaks_of", speaks_of, persistent=False)
+
+    def forward(self, hidden: Tensor, cells: Tensor) -> Tensor:  # type: ignore[override]
+        """Return each line, (rows, lines)."""
+        seen = cells if len(self.sees) == cells.shape[1] else cells[:, self.sees]
+        return super().forward(torch.cat([hidden, seen.flatten(1)], dim=1))
 
 
 class MaskedGenerator(nn.Module):
@@ -150,6 +179,7 @@ class MaskedGenerator(nn.Module):
         columns: the columns in the order in which they are drawn.
         frequencies: how often each code of each column occurs, (codes,) each.
         ridges: narrow bands between pairs of columns, see `find_ridges`.
+        views: which cells each column's law sees themselves, see `find_views`; by default all before it.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -162,56 +192,65 @@ class MaskedGenerator(nn.Module):
         columns: Sequence[ColumnLayout],
         frequencies: Sequence[Tensor],
         ridges: Sequence[Ridge] = (),
+        views: Sequence[View] = (),
+        *,
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.columns = tuple(columns)
-        self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for group in _groups(columns))
-        self.home = {j: (g, i) for g, table in enumerate(self._tables) for i, j in enumerate(table.members)}
+        self.views = tuple(views) or whole_view(len(columns))
+        grouped = [_groups(columns, view.members) for view in self.views]
+        self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for groups in grouped for group in groups)
+        self.home = {j: (g, i) for g, table in enumerate(self.groups) for i, j in enumerate(table.members)}
         count = len(columns)
         # Unit u of degree d sees columns 0..d; sorted degrees make each column's units one slice.
         degrees = torch.div(torch.arange(width) * max(count - 1, 1), width, rounding_mode="floor")
         self.ends = [int((degrees <= t).sum()) for t in range(count)]
-        inputs = torch.arange(count).repeat_interleave(EMBEDDING)
-        outputs = torch.cat([torch.tensor(table.members).repeat_interleave(table.width) for table in self._tables])
-        self.enter = MaskedLinear(degrees[:, None] >= inputs)
+        self.enter = MaskedLinear(degrees[:, None] >= torch.arange(count).repeat_interleave(EMBEDDING))
         self.blocks = nn.ModuleList(MaskedBlock(degrees[:, None] >= degrees, dropout) for _ in range(blocks))
         self.ridges = RidgeTables(ridges, columns, frequencies)
-        bumps = torch.tensor([second for _, second in self.ridges.pairs], dtype=torch.long)
-        self.heights = len(outputs)
-        outputs = torch.cat([outputs, bumps.repeat_interleave(len(WIDTHS))])
-        self.leave = MaskedLinear(outputs[:, None] > torch.cat([degrees, inputs]), zero=True)
-        self.register_buffer("speaks_of", outputs, persistent=False)
-        rows = torch.arange(self.heights).split([table.width for table in self._tables for _ in table.members])
-        order = [j for table in self._tables for j in table.members]
-        self.rows = {j: slice(int(r[0]), int(r[-1]) + 1) for j, r in zip(order, rows, strict=True)}
+        # Where the tilt of a column and the heights of a band stand: a head, and lines of it.
+        self.tilt_at: dict[int, tuple[int, slice]] = {}
+        self.heights_at: dict[int, tuple[int, slice]] = {}
+        self.heads = nn.ModuleList()
+        self.spans: list[list[int]] = []
+        ends = torch.tensor([len(groups) for groups in grouped]).cumsum(0).tolist()
+        for v, (view, end) in enumerate(zip(self.views, ends, strict=True)):
+            tables = self.groups[end - len(grouped[v]) : end]
+            speaks_of: list[int] = []
+            for t, j in ((table, j) for table in tables for j in table.members):
+                self.tilt_at[j] = v, slice(len(speaks_of), len(speaks_of) + t.width)
+                speaks_of += [j] * t.width
+            for r, (_, second) in enumerate(self.ridges.pairs):
+                if second in view.members:
+                    self.heights_at[r] = v, slice(len(speaks_of), len(speaks_of) + len(WIDTHS))
+                    speaks_of += [second] * len(WIDTHS)
+            self.heads.append(Head(view, torch.tensor(speaks_of), degrees))
+            self.spans.append([len(table.members) * table.width for table in tables])
         starts, total = {}, 0
-        for table in self._tables:
+        for table in self.groups:
             for i, j in enumerate(table.members):
                 starts[j] = total + i * table.bias.shape[1]
             total += len(table.members) * table.bias.shape[1]
         self.register_buffer("starts", torch.tensor([starts[j] for j in range(count)]), persistent=False)
 
     starts: Tensor
-    speaks_of: Tensor  # the column of each line of `leave`: tilts of all columns, then heights of ridges
 
     @property
-    def _tables(self) -> list[CodeTables]:
+    def groups(self) -> list[CodeTables]:
+        """The tables of groups of columns, those of a view one after the other."""
         return cast("list[CodeTables]", list(self.tables))
-
-    @property
-    def _blocks(self) -> list[MaskedBlock]:
-        return cast("list[MaskedBlock]", list(self.blocks))
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
         lines = self._lines(codes)
-        logits = [table.logits(tilt) for table, tilt in zip(self._tables, self._grouped(lines), strict=True)]
+        logits = [table.logits(tilt) for table, tilt in zip(self.groups, self._grouped(lines), strict=True)]
         for r, (first, second) in enumerate(self.ridges.pairs):
             group, slot = self.home[second]
-            band = self.ridges.band(r, codes[:, first], lines[:, self.height_rows(r)])
+            head, rows = self.heights_at[r]
+            band = self.ridges.band(r, codes[:, first], lines[head][:, rows])
             logits[group][slot, :, : band.shape[1]] += band
         return logits
 
@@ -219,125 +258,32 @@ class MaskedGenerator(nn.Module):
         """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
         return self._grouped(self._lines(codes))
 
-    def _lines(self, codes: Tensor) -> Tensor:
-        """Return what `leave` says, (rows, lines)."""
-        table = torch.cat([t.embeddings().flatten(0, 1) for t in self._tables])
-        embedded = functional.embedding(codes + self.starts, table).flatten(1)
-        hidden = self.enter(embedded)
+    def _lines(self, codes: Tensor) -> list[Tensor]:
+        """Return what each head says, (rows, lines)."""
+        table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
+        cells = functional.embedding(codes + self.starts, table)
+        hidden = self.enter(cells.flatten(1))
         for block in self.blocks:
             hidden = block(hidden)
-        return cast("Tensor", self.leave(torch.cat([functional.silu(hidden), embedded], dim=1)))
+        hidden = functional.silu(hidden)
+        return [head(hidden, cells) for head in self.heads]
 
-    def _grouped(self, lines: Tensor) -> list[Tensor]:
+    def _grouped(self, lines: Sequence[Tensor]) -> list[Tensor]:
         """Return the tilts among `lines`, (members, rows, width) per group."""
-        spans = [len(t.members) * t.width for t in self._tables]
+        parts = chain(
+            *(said[:, : sum(spans)].split(spans, dim=1) for said, spans in zip(lines, self.spans, strict=True))
+        )
         return [
             part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
-            for t, part in zip(self._tables, lines[:, : self.heights].split(spans, dim=1), strict=True)
+            for t, part in zip(self.groups, parts, strict=True)
         ]
-
-    def height_rows(self, r: int) -> slice:
-        """Return which lines of `leave` are the heights of ridge `r`."""
-        start = self.heights + r * len(WIDTHS)
-        return slice(start, start + len(WIDTHS))
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
         parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
-        for table, logits in zip(self._tables, self.forward(codes), strict=True):
+        for table, logits in zip(self.groups, self.forward(codes), strict=True):
             wanted = codes[:, table.index].T.unsqueeze(2)
             chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
             for i, j in enumerate(table.members):
                 parts[j] = chosen[i]
         return torch.stack(parts, dim=1)
-
-    def begin(self) -> RowState:
-        """Return the state of a draw before its first column."""
-        return RowState(self)
-
-
-class RowState:
-    """Hidden units of rows that are being drawn: after column t only the units of degree t are computed.
-
-    `logits(t)` gives the law of column t, `push(t, codes)` tells which codes it took. Buffers are filled in place, so
-    no gradient passes through a draw.
-    """
-
-    def __init__(self, network: MaskedGenerator) -> None:
-        self.network = network
-        self.embeddings = [table.embeddings() for table in network._tables]  # noqa: SLF001 - one thing in two classes
-        # Masks are constant during a draw: apply them once, not once per column.
-        self.enter = network.enter.weight * network.enter.mask
-        self.leave = network.leave.weight * network.leave.mask
-        self.pairs = [
-            (block.first.weight * block.first.mask, block.second.weight * block.second.mask)
-            for block in network._blocks  # noqa: SLF001
-        ]
-        self.embedded = _Growing(len(network.columns) * EMBEDDING)
-        self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
-        self.codes: list[Tensor] = []
-
-    def logits(self, t: int, rows: int) -> Tensor:
-        """Return the logits of column t, (rows, codes)."""
-        network = self.network
-        group, slot = network.home[t]
-        table, codes = network._tables[group], network.columns[t].cardinality  # noqa: SLF001
-        tilt = self._head(t, rows, network.rows[t])
-        tilted = tilt[:, :codes] if table.basis is None else tilt @ table.basis[slot, :codes].T
-        logits = tilted + table.bias[slot, :codes]
-        for r in network.ridges.of(t):
-            heights = self._head(t, rows, network.height_rows(r))
-            logits = logits + network.ridges.band(r, self.codes[network.ridges.pairs[r][0]], heights)
-        return logits
-
-    def _head(self, t: int, rows: int, lines: slice) -> Tensor:
-        """Return some lines of `leave` that speak of column t, (rows, lines)."""
-        value = self.network.leave.bias[lines].expand(rows, -1)
-        if t > 0:
-            hidden = self.network.enter.out_features
-            end, seen = self.network.ends[t - 1], hidden + t * EMBEDDING
-            value = value + self.layers[-1].value @ self.leave[lines, :end].T
-            value = value + self.embedded.value @ self.leave[lines, hidden:seen].T
-        return value
-
-    def push(self, t: int, codes: Tensor) -> None:
-        """Tell which codes column t took, (rows,)."""
-        network = self.network
-        group, slot = network.home[t]
-        self.embedded.append(functional.embedding(codes, self.embeddings[group][slot]))
-        self.codes.append(codes)
-        start, end = network.ends[t - 1] if t else 0, network.ends[t]
-        if start == end or t == len(network.columns) - 1:
-            return
-        seen = (t + 1) * EMBEDDING
-        value = functional.linear(self.embedded.value, self.enter[start:end, :seen], network.enter.bias[start:end])
-        for i, ((first, second), block) in enumerate(zip(self.pairs, network._blocks, strict=True)):  # noqa: SLF001
-            active, inner = self.layers[2 * i], self.layers[2 * i + 1]
-            active.append(functional.silu(value))
-            inner.append(
-                functional.silu(
-                    functional.linear(active.value, first[start:end, :end], block.first.bias[start:end]),
-                )
-            )
-            value = value + functional.linear(inner.value, second[start:end, :end], block.second.bias[start:end])
-        self.layers[-1].append(functional.silu(value))
-
-
-class _Growing:
-    """A (rows, width) tensor that is filled from the left."""
-
-    def __init__(self, width: int) -> None:
-        self.width, self.filled = width, 0
-        self.buffer: Tensor | None = None
-
-    @property
-    def value(self) -> Tensor:
-        assert self.buffer is not None
-        return self.buffer[:, : self.filled]
-
-    def append(self, part: Tensor) -> None:
-        if self.buffer is None:
-            self.buffer = part.new_empty(part.shape[0], self.width)
-        filled = self.filled + part.shape[1]
-        self.buffer[:, self.filled : filled] = part
-        self.filled = filled

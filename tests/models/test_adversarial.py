@@ -47,7 +47,7 @@ class TestLeads:
 
     def test_no_cell_leads_itself(self, game):
         _, critic, codes = game
-        torch.nn.init.normal_(critic.leave.weight)
+        torch.nn.init.normal_(critic.heads[0].weight)
         for table, (lead, _) in zip(critic.tables, leads(critic, codes), strict=True):
             real = codes[:, list(table.members)].T.unsqueeze(2)
             assert lead.gather(2, real).abs().max() == 0
@@ -61,7 +61,7 @@ class TestLeads:
 
     def test_the_squared_slope_by_the_judged_cell_is_the_squared_tilt(self, game):
         _, critic, codes = game
-        torch.nn.init.normal_(critic.leave.weight)
+        torch.nn.init.normal_(critic.heads[0].weight)
         for table, tilt in zip(critic.tables, critic.tilts(codes), strict=True):
             assert isinstance(table, CodeTables)
             cells = table.basis if table.smooth else torch.eye(table.width).expand(len(table.members), -1, -1)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.drawing import draw
+from synthclin.models.drawing import RowState, draw
 from synthclin.models.features import code_basis, code_features, code_positions, is_smooth
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.ridges import Ridge
@@ -64,7 +64,7 @@ def test_drawing_step_by_step_gives_the_laws_of_the_dense_pass(cardinalities, se
     rng = np.random.default_rng(seed)
     codes = torch.tensor([[int(rng.integers(k)) for k in cardinalities] for _ in range(5)])
     with torch.set_grad_enabled(gradients):
-        state = net.begin()
+        state = RowState(net)
         cells = []
         for t in range(len(cardinalities)):
             law = state.logits(t, len(codes)).log_softmax(1)
@@ -145,11 +145,11 @@ def test_many_levels_share_a_few_directions():
     )
     assert [net.tables[net.home[1][0]].width for net in (few, many)] == [64, 16]
     codes = torch.stack([torch.randint(3, (50,)), torch.randint(65, (50,))], dim=1)
-    torch.nn.init.normal_(many.leave.weight)
+    torch.nn.init.normal_(many.heads[0].weight)
     laws = many.eval().forward(codes)[many.home[1][0]][0]
     tilt = laws - many.tables[many.home[1][0]].bias[0]
     assert torch.linalg.matrix_rank(tilt.detach()) <= 16
-    state = many.begin()
+    state = RowState(many)
     with torch.no_grad():
         state.push(0, codes[:, 0])
         assert torch.allclose(state.logits(1, 50), laws, atol=1e-3)

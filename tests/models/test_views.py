@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.drawing import RowState
+from synthclin.models.networks import MaskedGenerator
+from synthclin.models.views import MOST_SEEN, SHARING, find_views, views_of, whole_view
+
+
+def layout(count, codes=5, kind="levels"):
+    flags = np.zeros(codes, dtype=bool)
+    return [ColumnLayout(f"c{j}", codes, kind, None, flags, flags) for j in range(count)]
+
+
+def rows_of(count, pairs, rows=600, seed=0):
+    """Independent columns of five levels, but for pairs that are alike in nine rows of ten."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 5, (rows, count))
+    for a, b in pairs:
+        same = rng.random(rows) < 0.9
+        codes[same, b] = codes[same, a]
+    return torch.from_numpy(codes)
+
+
+def found(count, codes, kind="levels"):
+    return find_views(layout(count, kind=kind), [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
+
+
+@pytest.mark.parametrize("count", [1, 15, MOST_SEEN])
+def test_a_table_of_few_columns_is_shown_whole(count):
+    assert found(count, rows_of(count, [])) == whole_view(count)
+
+
+@pytest.mark.parametrize("kind", ["levels", "ordered"])
+def test_a_view_shows_the_columns_that_tell_most_of_its_own(kind):
+    pairs = [(3, 70), (29, 70), (0, 99), (40, 71)]
+    views = found(100, rows_of(100, pairs), kind)
+    assert [t for view in views for t in view.members] == list(range(100))
+    for a, b in pairs:
+        (view,) = [view for view in views if b in view.members]
+        assert a in view.sees
+    for view in views:
+        assert list(view.sees) == sorted(set(view.sees))
+        assert set(view.members) <= set(view.sees)
+        assert len(view.sees) <= MOST_SEEN
+
+
+def test_missing_cells_tell_too():
+    codes = rows_of(100, [])
+    about = layout(100)
+    about[2] = ColumnLayout("c2", 5, "ordered", 4, about[2].atoms, about[2].never)
+    codes[:, 99] = torch.where(codes[:, 2] == 4, 0, 1)
+    views = find_views(about, [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
+    assert 2 in views[-1].sees
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [[], [0, 1], [3]],
+        [[], [0, 1], [3, 2], []],
+        [[], [32], [], []],
+        [[], [-1], [], []],
+        [[], [True], ["0"], []],
+        [[], [1, 1], [], []],
+        [[], [], list(range(SHARING + 1)), []],
+        [[], [0.0], [], []],
+    ],
+)
+def test_forged_views_are_refused(before):
+    with pytest.raises((ValueError, TypeError)):
+        views_of(100, before)
+
+
+def wide(count, seed):
+    codes = rows_of(count, [(1, count - 1)], seed=seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = MaskedGenerator(layout(count), [torch.ones(5)] * count, views=found(count, codes), width=48)
+        for weights in net.parameters():
+            weights.data += 0.2 * torch.randn_like(weights)
+    return net.eval(), codes[:4]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(MOST_SEEN + 1, 110), st.integers(0, 1000))
+def test_wide_networks_see_only_columns_before_and_draw_as_they_judge(count, seed):
+    net, codes = wide(count, seed)
+    with torch.no_grad():
+        before = net.log_likelihood(codes)
+        at = seed % count
+        changed = codes.clone()
+        changed[:, at] = (changed[:, at] + 1) % 5
+        assert torch.allclose(before[:, :at], net.log_likelihood(changed)[:, :at], atol=1e-5)
+        state, cells = RowState(net), []
+        for t in range(count):
+            cells.append(state.logits(t, len(codes)).log_softmax(1).gather(1, codes[:, t : t + 1])[:, 0])
+            state.push(t, codes[:, t])
+    assert torch.allclose(torch.stack(cells, 1), before, atol=1e-4)
+
+
+def test_weights_grow_linearly_in_the_columns():
+    sizes = [sum(w.numel() for w in wide(count, 0)[0].heads.parameters()) for count in (96, 192, 384)]
+    assert sizes[2] - sizes[1] < 2.1 * (sizes[1] - sizes[0])
