@@ -20,6 +20,7 @@ from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.base import Synthesizer
 from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.one_pass import OnePass, draw_at_once
 from synthclin.models.parallel import local_rank, together
 from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
 from synthclin.models.sampling import Steer
@@ -55,6 +56,9 @@ class ConditionalGAN(Synthesizer):
         width: hidden units of the generator; wider networks fit the likelihood better and rows worse.
         blocks: residual blocks of the generator.
         dropout: share of hidden units dropped while training.
+        one_pass: whether a student is taught, too, that gives all columns of a row at once, and draws the rows for
+            which nothing is asked (`synthclin.models.one_pass`): for millions of rows. Cohorts and completed rows are
+            drawn column by column all the same.
         random_state: seed of everything random in fitting.
         device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one. Under `torchrun` each process takes
             one of its own.
@@ -79,6 +83,7 @@ class ConditionalGAN(Synthesizer):
         width: Annotated[int, Field(ge=1, le=4096)] = 256,
         blocks: Annotated[int, Field(ge=0, le=16)] = 2,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        one_pass: bool = False,
         random_state: Annotated[int, Field(ge=0)] = 0,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         rare_category: Annotated[int, Field(ge=0)] = 11,
@@ -90,6 +95,7 @@ class ConditionalGAN(Synthesizer):
         self.width = width
         self.blocks = blocks
         self.dropout = dropout
+        self.one_pass = one_pass
         self.random_state = random_state
         self.device = device
         self.rare_category = rare_category
@@ -123,7 +129,10 @@ class ConditionalGAN(Synthesizer):
             width=self.width,
             blocks=self.blocks,
             dropout=self.dropout,
-        ).to(self._device())
+        )
+        if self.one_pass:
+            self.network_.shortcut = OnePass(columns, frequencies, self.views_, self.blocks)
+        self.network_.to(self._device())
 
     def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
@@ -168,7 +177,6 @@ class ConditionalGAN(Synthesizer):
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         device = self._device()
-
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
         shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
         laws = {
@@ -182,20 +190,25 @@ class ConditionalGAN(Synthesizer):
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
         most = 2_048 if device.type == "cpu" else 65_536
+        at_once = self.one_pass and not allowed and not laws and known is None
         with torch.no_grad(), one_thread():
             for start in range(0, rows, most):
                 part = slice(start, min(start + most, rows))
                 given = {} if known is None else dict(enumerate(known[part].unbind(dim=1)))
-                drawn = draw(
-                    self.network_,
-                    part.stop - part.start,
-                    local,
-                    log_allowed=allowed,
-                    closed=shut,
-                    steer=None if steer is None else partial(self._shut, steer, given),
-                    known=None if told is None else told[part],
-                    laws=laws,
-                )
+                steered = None if steer is None else partial(self._shut, steer, given)
+                if at_once:
+                    drawn = draw_at_once(self.network_, part.stop - part.start, local, closed=shut, steer=steered)
+                else:
+                    drawn = draw(
+                        self.network_,
+                        part.stop - part.start,
+                        local,
+                        log_allowed=allowed,
+                        closed=shut,
+                        steer=steered,
+                        known=None if told is None else told[part],
+                        laws=laws,
+                    )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
@@ -257,7 +270,7 @@ class ConditionalGAN(Synthesizer):
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:
         """Whether the weights are as large as the parameters say: a forged size is never built."""
         entrance = tensors.get("network.enter.bias")
-        blocks = sum(name.endswith("first.bias") for name in tensors)
+        blocks = sum(name.startswith("network.blocks.") and name.endswith("first.bias") for name in tensors)
         shapes = [tensors[key].shape if (key := f"frequency.{j}") in tensors else None for j in range(len(layout))]
         return (
             entrance is not None

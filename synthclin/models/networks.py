@@ -199,6 +199,8 @@ class MaskedGenerator(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        # A student that gives whole rows in one pass, where one is taught; see `synthclin.models.one_pass`.
+        self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
         self.views = tuple(views) or whole_view(len(columns))
         grouped = [_groups(columns, view.members) for view in self.views]
@@ -258,10 +260,14 @@ class MaskedGenerator(nn.Module):
         """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
         return self._grouped(self._lines(codes))
 
+    def cells(self, codes: Tensor) -> Tensor:
+        """Return what the network is shown of each cell, (rows, columns, EMBEDDING)."""
+        table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
+        return functional.embedding(codes + self.starts, table)
+
     def _lines(self, codes: Tensor) -> list[Tensor]:
         """Return what each head says, (rows, lines)."""
-        table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
-        cells = functional.embedding(codes + self.starts, table)
+        cells = self.cells(codes)
         hidden = self.enter(cells.flatten(1))
         for block in self.blocks:
             hidden = block(hidden)

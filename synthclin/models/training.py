@@ -21,6 +21,7 @@ from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import Contending, Refining
 from synthclin.models.calibration import Calibrating
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.one_pass import Teaching
 from synthclin.models.phases import Phase, Setting
 from synthclin.models.standing import validation_nats
 from synthclin.models.warmup import WarmingUp
@@ -51,6 +52,7 @@ class Plan:
         adversarial: steps of the generator against critics; 0 leaves the phase out.
         ridges: at most so many narrow bands between pairs of columns.
         calibrated: whether each column keeps only the share of its tilt that rows set aside confirm.
+        teaching: steps of a student that gives a row in one pass, where the network has one.
     """
 
     batch: int
@@ -62,6 +64,7 @@ class Plan:
     adversarial: int
     ridges: int
     calibrated: bool
+    teaching: int
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -85,6 +88,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         adversarial={"quick": 0, "standard": 100, "thorough": 300}[effort] if rows >= 90 else 0,
         ridges=0 if small else 12,
         calibrated=small,
+        teaching={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
     )
     if warmup:
         return plan
@@ -151,6 +155,8 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
         phases[game.name] = partial(game, setting, plan.adversarial)
     if plan.calibrated:
         phases[Calibrating.name] = partial(Calibrating, setting)
+    if setting.network.shortcut is not None:
+        phases[Teaching.name] = partial(Teaching, setting, plan.teaching)
     return phases
 
 

@@ -1,0 +1,197 @@
+"""All columns of a row in one pass over noise: a student of the column-by-column generator, for many rows at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.drawing import Drawn, RowState, draw
+from synthclin.models.networks import EMBEDDING, MaskedGenerator
+from synthclin.models.parallel import share
+from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.views import View
+from synthclin.progress import Step
+
+__all__ = ["OnePass", "Teaching", "draw_at_once", "taught"]
+
+WIDTH = 128
+"""Hidden units; its teacher has twice as many, and reads codes, which say less than the noise behind them."""
+
+KNOTS = 16
+"""Ramps over the noise of a column: where in its law a draw falls moves with the columns before."""
+
+POOL, BATCH, TIMES = 4_096, 256, 2
+"""Rows that the teacher draws at a time, rows per step, and how often each is used: a law is dearer than a step."""
+
+RATE = 3e-3
+
+
+class OnePass(MaskedGenerator):
+    """Every column's law from the noise of the columns before it, instead of from their codes.
+
+    The column-by-column generator is a deterministic map of uniform noise: each column is the inverse of its cumulative
+    law, given the columns before, at a number of its own. So pairs of noise and laws are endless, and this network
+    learns from them without a real row.
+
+    **Shape:** `forward` (rows, columns) noise in [0, 1) -> one (members, rows, codes) tensor of logits per group.
+    """
+
+    def __init__(
+        self, columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], views: Sequence[View], blocks: int
+    ) -> None:
+        super().__init__(columns, frequencies, views=views, width=WIDTH, blocks=blocks, dropout=0.0)
+        inputs = 1 + KNOTS
+        self.mix = nn.Parameter(torch.randn(len(columns), inputs, EMBEDDING) / math.sqrt(inputs))
+        longest = max(column.cardinality for column in columns)
+        shares = [functional.pad(share, (0, longest - len(share))) for share in frequencies]
+        ends = torch.stack(shares).cumsum(1)
+        self.register_buffer("ends_of_codes", ends / ends[:, -1:], persistent=False)
+        never = [functional.pad(torch.from_numpy(c.never), (0, longest - c.cardinality), value=True) for c in columns]
+        self.register_buffer("closed", torch.stack(never), persistent=False)
+
+    ends_of_codes: Tensor
+    closed: Tensor
+
+    def cells(self, noise: Tensor) -> Tensor:  # noqa: D102 - of MaskedGenerator
+        score = torch.special.ndtri(noise.clamp(1e-4, 1 - 1e-4))[:, :, None]
+        ramps = ((noise[:, :, None] - torch.arange(KNOTS, device=noise.device) / KNOTS) * KNOTS).clamp(0, 1)
+        place = torch.einsum("rcf,cfe->rce", torch.cat([score, ramps], 2), self.mix)
+        # The code that the marginal law would give: what the column is before its context is known.
+        usual = torch.searchsorted(self.ends_of_codes, noise.T.contiguous(), right=True).T
+        return place + super().cells(usual.clamp_max(self.ends_of_codes.shape[1] - 1))
+
+    def draw(self, noise: Tensor) -> Tensor:
+        """Return the codes at some noise, (rows, columns)."""
+        codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
+        for table, logits in zip(self.groups, self.forward(noise), strict=True):
+            open_ = logits.masked_fill(self.closed[table.index, None, : logits.shape[2]], -torch.inf)
+            codes[:, table.index] = inverse(open_.softmax(2), noise[:, table.index].T).T
+        return codes
+
+
+def draw_at_once(
+    network: MaskedGenerator,
+    rows: int,
+    generator: torch.Generator,
+    *,
+    closed: Mapping[int, Tensor],
+    steer: Callable[[int, list[Tensor]], Tensor | None] | None = None,
+) -> Drawn:
+    """Draw rows in one pass of the network's student, and column by column those that took a code ruled out.
+
+    Arguments:
+        network: has a taught student.
+        rows: how many.
+        generator: on the network's device.
+        closed: column -> (codes,) bool, codes that are never drawn.
+        steer: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row.
+    """
+    noise = torch.rand(rows, len(network.columns), generator=generator, device=generator.device)
+    codes = cast("OnePass", network.shortcut).draw(noise)
+    log_weight = torch.zeros(rows, device=generator.device)
+    if steer is None:
+        return Drawn(codes, log_weight)
+    broken = torch.zeros(rows, dtype=torch.bool, device=generator.device)
+    cells = list(codes.T.contiguous())
+    for t, taken in enumerate(cells):
+        shut = steer(t, cells[:t])
+        if shut is not None:
+            broken |= shut.gather(1, taken[:, None])[:, 0]
+    if bool(broken.any()):
+        again = draw(network, int(broken.sum()), generator, closed=closed, steer=steer)
+        codes[broken], log_weight[broken] = again.codes, again.log_weight
+    return Drawn(codes, log_weight)
+
+
+def inverse(law: Tensor, noise: Tensor) -> Tensor:
+    """Return the code at which a cumulative law passes the noise: (..., codes), (...) in [0, 1) -> (...)."""
+    ends = law.cumsum(-1)
+    return (ends <= noise[..., None] * ends[..., -1:]).sum(-1)
+
+
+def taught(network: MaskedGenerator, noise: Tensor, closed: Tensor) -> list[Tensor]:
+    """Return the laws of the column-by-column generator at some noise, a (members, rows, codes) tensor per group.
+
+    Arguments:
+        network: the generator.
+        noise: (rows, columns) in [0, 1).
+        closed: (columns, codes) bool, codes that are never drawn.
+    """
+    state = RowState(network)
+    laws = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
+    for t, column in enumerate(network.columns):
+        group, slot = network.home[t]
+        law = state.logits(t, len(noise)).masked_fill(closed[t, : column.cardinality], -torch.inf).softmax(1)
+        laws[group][slot, :, : column.cardinality] = law
+        state.push(t, inverse(law, noise[:, t]))
+    return laws
+
+
+class Teaching(Phase):
+    """The student learns the laws of its teacher at noise that is always new, by cross-entropy."""
+
+    name, stream, label = "teaching", "teaching", "teaching one pass"
+    learners: ClassVar = ("network", "student", "optimizer", "schedule", "average")
+    facts: ClassVar = ("done",)
+
+    def __init__(self, setting: Setting, steps: int) -> None:
+        super().__init__(setting, steps)
+        self.student = cast("OnePass", self.network.shortcut)
+        self.optimizer = torch.optim.AdamW(self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer,
+            lambda step: min(1.0, (step + 1) / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, step / steps)))),
+        )
+        self.average = averaged(self.student, 0.998 if steps > 1_000 else 0.98)
+
+    def begin(self) -> None:
+        """Nothing has to come back: the teacher stays as it is."""
+        self.network.eval()
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Let the student learn from one pool of rows."""
+        with torch.no_grad():
+            noise, laws = self._lesson(POOL)
+        order = [torch.randperm(POOL, generator=self.generator, device=noise.device) for _ in range(TIMES)]
+        for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
+            part = share(rows)
+            descend(
+                self.optimizer, self.student, _cross_entropy(self.student(noise[part]), [law[:, part] for law in laws])
+            )
+            self.schedule.step()
+            self.average.update_parameters(self.student)
+            self.done += 1
+            tick(1)
+        lost = self._lost()
+        tick(0, note=f"{lost:.3f} nats behind its teacher")
+        return {"nats_behind": round(lost, 5)}
+
+    def conclude(self) -> Outcome:
+        """Leave the student's averaged weights; the teacher's keep the name of the phase that made them."""
+        self.student.load_state_dict(self.average.module.state_dict())
+        return Outcome(None, {"nats_behind": round(self._lost(), 5)})
+
+    def _lesson(self, rows: int) -> tuple[Tensor, list[Tensor]]:
+        """Return fresh noise and the teacher's laws at it."""
+        shape = rows, len(self.network.columns)
+        noise = torch.rand(shape, generator=self.generator, device=self.codes.device)
+        return noise, taught(self.network, noise, self.student.closed)
+
+    def _lost(self) -> float:
+        """Return the mean Kullback-Leibler divergence of the student's laws from its teacher's, in nats per row."""
+        with torch.no_grad():
+            noise, laws = self._lesson(512)
+            entropy = sum(float(torch.special.entr(law).sum()) for law in laws) / len(noise)
+            return float(_cross_entropy(cast("OnePass", self.average.module)(noise), laws)) - entropy
+
+
+def _cross_entropy(logits: list[Tensor], laws: list[Tensor]) -> Tensor:
+    """Return nats per row, of (members, rows, codes) logits and laws per group."""
+    parts = [-(law * said.log_softmax(2)).sum() for said, law in zip(logits, laws, strict=True)]
+    return torch.stack(parts).sum() / laws[0].shape[1]

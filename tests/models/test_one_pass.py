@@ -1,0 +1,172 @@
+"""The student that draws whole rows at once: as its teacher draws, within what the schema and the request allow."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
+from synthclin.models.drawing import draw
+from synthclin.models.one_pass import OnePass, Teaching, draw_at_once, inverse, taught
+from synthclin.models.phases import Setting
+from synthclin.models.training import plan_for
+
+from .conftest import SCHEMA, ward
+from .test_networks import column, network
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _narrow():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_pass, "WIDTH", 32)
+        yield
+
+
+def with_student(cardinalities, seed=0, kind="levels"):
+    net = network(cardinalities, seed, kind=kind)
+    frequencies = [torch.ones(k) for k in cardinalities]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net.shortcut = OnePass([column(k, kind, missing=k > 4) for k in cardinalities], frequencies, net.views, 1)
+    return net.eval()
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 1e-6, 0.3, 1.0]), min_size=1, max_size=9).filter(any), st.floats(0, 1, exclude_max=True))
+def test_the_inverse_never_gives_a_code_without_mass(law, noise):
+    law = torch.tensor(law) / sum(law)
+    assert law[inverse(law, torch.tensor(noise))] > 0
+
+
+def test_the_inverse_is_where_the_cumulative_law_passes():
+    law = torch.tensor([[0.2, 0.0, 0.5, 0.3]]).expand(5, -1)
+    assert inverse(law, torch.tensor([0.0, 0.19, 0.2, 0.69, 0.7])).tolist() == [0, 0, 2, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["levels", "ordered"])
+def test_lessons_are_the_laws_of_the_teacher(kind):
+    net = with_student([3, 20, 4], kind=kind)
+    noise = torch.rand(4_000, 3, generator=generator())
+    with torch.no_grad():
+        laws = taught(net, noise, net.shortcut.closed)
+        codes = torch.stack([inverse(laws[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
+        told = torch.stack(
+            [laws[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
+        )
+        assert torch.allclose(told, net.log_likelihood(codes), atol=1e-4)
+        drawn = draw(net, 4_000, generator(1)).codes
+    for one, other in zip(codes.T, drawn.T, strict=True):
+        assert torch.bincount(one, minlength=20) / 4_000 == pytest.approx(
+            torch.bincount(other, minlength=20) / 4_000, abs=0.04
+        )
+
+
+def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
+    monkeypatch.setattr(one_pass, "POOL", 1_024)
+    net = with_student([2, 3, 4], seed=1)
+    codes = torch.zeros(40, 3, dtype=torch.long)
+    phase = Teaching(Setting(net, codes, codes, 32, 0), 400)
+    before = phase.advance(lambda *_, **__: None)["nats_behind"]
+    while not phase.over:
+        phase.advance(lambda *_, **__: None)
+    assert phase.conclude().figures["nats_behind"] < 0.02 < before
+    rows = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
+    with torch.no_grad():
+        drawn = draw_at_once(net, 20_000, generator(), closed={}).codes
+        expected = net.log_likelihood(rows).sum(1).exp()
+    seen = torch.bincount(drawn @ torch.tensor([12, 4, 1]), minlength=24) / 20_000
+    assert seen == pytest.approx(expected, abs=0.03)
+
+
+def test_codes_that_are_never_drawn_and_codes_ruled_out():
+    net = with_student([3, 4])
+    net.shortcut.closed[1, 2] = True
+    asked = []
+
+    def steer(t, before):
+        asked.append((t, len(before)))
+        return (
+            torch.zeros(500, 3, dtype=torch.bool).index_fill(1, torch.tensor([0]), True)[: _rows(before)]
+            if not t
+            else None
+        )
+
+    def _rows(before):
+        return len(before[0]) if before else counts.pop(0)
+
+    with torch.no_grad():
+        first = int((net.shortcut.draw(torch.rand(500, 2, generator=generator()))[:, 0] == 0).sum())
+        counts = [500, first]
+        closed = {1: torch.tensor([False, False, True, False])}
+        drawn = draw_at_once(net, 500, generator(), closed=closed, steer=steer)
+    assert first
+    assert not counts
+    assert (drawn.codes[:, 0] != 0).all()
+    assert (drawn.codes[:, 1] != 2).all()
+    assert drawn.log_weight.isfinite().all()
+
+
+@pytest.fixture(scope="module")
+def model():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_pass, "POOL", 512)
+        patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, teaching=80))
+        return ConditionalGAN(SCHEMA, effort="quick", random_state=3, width=64, one_pass=True).fit(ward(200))
+
+
+def test_rows_keep_schema_and_rules_and_conditions_hold(model):
+    drawn = model.sample(3_000, random_state=1)
+    assert len(drawn) == 3_000
+    assert (drawn["dbp"] < drawn["sbp"]).all()
+    assert drawn.loc[drawn["sex"] == "M", "pregnant"].isna().all()
+    assert (drawn["pulse_pressure"] == drawn["sbp"] - drawn["dbp"]).all()
+    assert (model.sample(200, where="age > 60 and sex == 'F'", random_state=1)["age"] > 60).all()
+    holed = drawn.head(20).assign(bmi=np.nan)
+    assert model.impute(holed, columns=["bmi"], random_state=1)["bmi"].notna().all()
+
+
+def test_only_rows_for_which_nothing_is_asked_are_drawn_at_once(model, monkeypatch):
+    monkeypatch.setattr(gan, "draw_at_once", lambda *_, **__: pytest.fail("drawn at once"))
+    model.sample(50, where="age > 50", random_state=1)
+    model.impute(ward(10).assign(bmi=np.nan), random_state=1)
+    with pytest.raises(BaseException, match="drawn at once"):
+        model.sample(50, random_state=1)
+
+
+def test_the_folder_holds_the_student(model, tmp_path):
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.one_pass
+    assert again.sample(200, random_state=5).equals(model.sample(200, random_state=5))
+
+
+@pytest.mark.parametrize("at", [5, 7])
+def test_a_killed_teaching_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
+    monkeypatch.setattr(one_pass, "POOL", 128)
+    monkeypatch.setattr(one_pass, "BATCH", 64)
+    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, teaching=12)
+    monkeypatch.setattr(gan, "plan_for", lambda *_: plan)
+
+    def fit(**watched):
+        return ConditionalGAN(SCHEMA, width=16, random_state=3, one_pass=True).fit(ward(120), **watched)
+
+    seen = []
+
+    def die(moment):
+        seen.append(moment)
+        if len(seen) == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "state", every=0) as checkpoint:
+        fit(checkpoint=checkpoint, callback=die)
+    assert seen[-1].phase == "teaching"
+    resumed, whole = fit(checkpoint=Checkpoint(tmp_path / "state")), fit()
+    for name, weights in whole.network_.state_dict().items():
+        assert torch.equal(weights, resumed.network_.state_dict()[name]), name
