@@ -101,7 +101,7 @@ class _Game(Phase):
         self.game = torch.nn.ModuleList([self.network, *self.critics])
         groups = [{"params": self.network.parameters(), "lr": rate}]
         groups += [{"params": critic.parameters(), "lr": RATE} for critic in self.critics]
-        self.optimizer = torch.optim.Adam(groups, RATE, betas=(0.0, 0.99))
+        self.optimizer = torch.optim.Adam(groups, RATE, betas=(0.0, 0.99), fused=True)
         shares: list[Callable[[int], float]] = [partial(_share, first=alone, last=self.total)]
         shares += [partial(_share, last=self.total)] * critics
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, shares)

@@ -38,6 +38,7 @@ class WarmingUp(Phase):
             [{"params": biases, "weight_decay": 0.0}, {"params": others, "weight_decay": decay}],
             rate,
             betas=(0.9, 0.98),
+            fused=True,
         )
 
         def share(step: int) -> float:
