@@ -143,7 +143,9 @@ class Teaching(Phase):
     def __init__(self, setting: Setting, steps: int) -> None:
         super().__init__(setting, steps)
         self.student = cast("OnePass", self.network.shortcut)
-        self.optimizer = torch.optim.AdamW(self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
+        )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
             lambda step: min(1.0, (step + 1) / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, step / steps)))),

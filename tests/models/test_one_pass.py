@@ -39,7 +39,10 @@ def generator(seed=0):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1e-6, 0.3, 1.0]), min_size=1, max_size=9).filter(any), st.floats(0, 1, exclude_max=True))
+@given(
+    st.lists(st.sampled_from([0.0, 1e-6, 0.3, 1.0]), min_size=1, max_size=9).filter(any),
+    st.floats(0, 1, exclude_max=True),
+)
 def test_the_inverse_never_gives_a_code_without_mass(law, noise):
     law = torch.tensor(law) / sum(law)
     assert law[inverse(law, torch.tensor(noise))] > 0
