@@ -7,6 +7,9 @@ import json
 import shutil
 import time
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from synthclin.cli import main
@@ -81,6 +84,21 @@ def test_a_manifest_that_names_files_elsewhere(study, refused, finished, name):
 def test_a_small_file_that_unpacks_to_a_large_one(study, refused):
     (study.folder / "data.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (40 << 20), 6))
     assert "unpacks" in refused("run", "study.yaml", "--set", "data.source=data.csv.gz")
+
+
+PACKED = {
+    "rows": lambda: {"a": pa.nulls(50_000_000, pa.bool_())},
+    "texts": lambda: {"a": pa.DictionaryArray.from_arrays(np.zeros(200_000, dtype=np.int32), ["x" * (1 << 20)])},
+    "pages": lambda: {"a": ["x" * (1 << 20)] * 66},
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_small_parquet_file_that_unpacks_to_a_large_one(study, refused, kind):
+    words = {"use_dictionary": kind == "texts", "compression": "zstd", "row_group_size": 1 << 27}
+    pq.write_table(pa.table(PACKED[kind]()), study.folder / "data.parquet", **words)
+    assert (study.folder / "data.parquet").stat().st_size < 1 << 20
+    assert "unpacks" in refused("run", "study.yaml", "--set", "data.source=data.parquet")
 
 
 def test_a_packed_table_is_read(tmp_path):

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.tables.formulas import CsvSafe
 
-__all__ = ["cell_texts", "from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["MOST_ANYHOW", "MOST_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are names, not numbers.
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-_MOST_ANYHOW, _MOST_RATIO = 1 << 26, 200  # bytes, and times the packed size: a small file shall not fill the memory
+MOST_ANYHOW, MOST_RATIO = 1 << 26, 200  # bytes, and times the packed size: a small file shall not fill the memory
 
 
 def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
@@ -71,14 +71,14 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
 
 def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
     """Read CSV text compressed by gzip; see `from_csv`."""
-    most = _MOST_ANYHOW + _MOST_RATIO * len(content)
+    most = MOST_ANYHOW + MOST_RATIO * len(content)
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
     if len(plain) > most:
-        what = f"unpacks to more than {_MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
     return from_csv(plain, where, schema)
 

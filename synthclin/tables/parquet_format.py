@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.columns import Date, Duration, Number
 from synthclin.errors import DataError
-from synthclin.tables.csv_format import cell_texts
+from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
@@ -39,9 +40,16 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Raises:
         DataError: the file is damaged or empty, or a column is of a type that no table holds.
     """
+    most = MOST_ANYHOW + MOST_RATIO * len(content)
     try:
-        arrow = pq.ParquetFile(io.BytesIO(content)).read()
-    except (pa.ArrowException, OSError):
+        kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
+        # A text that many cells share is read once, so that its size can be told before it is repeated.
+        texts = [field.name for field in kinds if _is_text(field.type)]
+        file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
+        _refuse_bomb(_unpacked(file.metadata), most, where)
+        arrow = file.read()
+        _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
+    except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
     # The name pandas gives to an index without one; it measures nothing.
     names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
@@ -51,6 +59,31 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     if arrow.num_rows == 0 or not names:
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
     return pd.DataFrame({name: _series(arrow[name], f"{where}: column '{name}'") for name in names}, columns=names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _refuse_bomb(size: int, most: int, where: str) -> None:
+    if size > most:
+        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        raise DataError(where, what, "If it is one all the same, write it as CSV.")
+
+
+def _unpacked(facts: pq.FileMetaData) -> int:
+    """Return how many bytes a file fills once it is read: what it says of its pages, and at least two for a cell."""
+    groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
+    pages = sum(group.column(j).total_uncompressed_size for group in groups for j in range(group.num_columns))
+    return int(max(pages, 2 * facts.num_rows * facts.num_columns))
+
+
+def _expanded(column: pa.ChunkedArray) -> int:
+    """Return the bytes of all texts of a column whose equal ones are kept once; nothing for any other column."""
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+        return 0
+    each = (pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() for chunk in column.chunks)
+    return int(sum(size or 0 for size in each))
 
 
 def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
@@ -87,7 +120,7 @@ def _series(column: pa.ChunkedArray, where: str) -> pd.Series:
         target = pa.float64()
     elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         target = pa.timestamp("ns", tz=getattr(kind, "tz", None))
-    elif pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    elif pa.types.is_null(kind) or _is_text(kind):
         target = pa.string()
     else:
         raise DataError(where, f"is of the Parquet type {kind}, which no table holds", "Write it as text or numbers.")
