@@ -62,13 +62,23 @@ def audit(
         by: columns in whose groups patients are attacked too.
         random_state: the same number gives the same scores.
         checkpoint: keeps what each shadow model showed, no rows and no weights, so that an audit can go on.
-        tell: is told how long the shadow models will take, once the first of them is there.
+        tell: is told before they start how long the shadow models may take, and again once the first is there.
 
     Returns:
         The scores that `synthclin.evaluation.names.MODEL_SCORES` names, with shadow models also its `SHADOW_SCORES`.
 
     Raises:
         ModelFormatError: the checkpoint belongs to another audit.
+
+    Example:
+        >>> import synthclin as sc
+        >>> table, schema = sc.datasets.load("heart_disease")
+        >>> train, holdout = sc.split(table.head(200), schema, holdout=0.3)
+        >>> with sc.progress.quiet():
+        ...     model = sc.ConditionalGAN(schema, effort="quick", width=8, blocks=0, random_state=1).fit(train)
+        >>> found = audit(model, model.sample(140), train=train, holdout=holdout)
+        >>> [score.name for score in found]
+        ['privacy.model_membership']
     """
     with threadpool_limits(limits=1):
         tables = Comparison.of(synthetic, train=train, holdout=holdout, schema=model.schema, random_state=random_state)
@@ -132,7 +142,10 @@ class _Pool:
         done: list[Tensor] = []
         if checkpoint is not None:
             done = list(checkpoint.open(self._identity(models)) or [])
-        before = len(done)
+        before, spent = len(done), self.model.training_.get("seconds", {})
+        if before < models and spent:
+            # A shadow model is trained on fewer rows and with less effort than the model that is attacked.
+            tell(_cost(f"{models - before} shadow models will take at most", (models - before) * sum(spent.values())))
         with progress.track("auditing", total=models, unit="models", done=before) as step:
             for number in range(before, models):
                 start = time.monotonic()
@@ -143,7 +156,8 @@ class _Pool:
                 if checkpoint is not None:
                     checkpoint.offer(lambda: done)
                 if number == before and len(done) < models:
-                    tell(_cost(models - len(done), time.monotonic() - start))
+                    left = models - len(done)
+                    tell(_cost(f"{left} more shadow models will take", left * (time.monotonic() - start)))
         return np.stack([each.numpy() for each in done])
 
     def _shown_by(self, number: int) -> NDArray[np.float64]:
@@ -162,12 +176,12 @@ class _Pool:
         return parts | {"audit": f"{models} {self.seed} {len(self.tables.synthetic)} {self.places.tolist()}".encode()}
 
 
-def _cost(left: int, seconds: float) -> Finding:
-    minutes = left * seconds / 60
-    told = f"about {minutes:.0f} minutes" if minutes >= 1.5 else f"about {max(1, round(60 * minutes))} seconds"
+def _cost(what: str, seconds: float) -> Finding:
+    minutes = seconds / 60
+    told = f"about {minutes:.0f} minutes" if minutes >= 1.5 else f"about {max(1, round(seconds))} seconds"
     return Finding(
         "privacy.audit",
-        f"{left} more shadow models will take {told}",
+        f"{what} {told}",
         "Interrupt and go on with --resume, or set `privacy.audit: quick` to do without them.",
         severity="warning",
     )

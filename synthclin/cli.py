@@ -361,7 +361,7 @@ def export(
     ] = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Copy the model of a run, to hand it out; exit code 3 if attacks on it miss their limit."""
+    """Copy a run's model to hand it out: `synthclin export runs/heart-7 --for-sharing -o out`; exit code 3: refused."""
     from synthclin.sharing import CARD
     from synthclin.sharing import export as share
 

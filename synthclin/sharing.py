@@ -55,6 +55,14 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
         ModelFormatError: the model is not the one that was attacked, or cannot be read.
         GateError: the attack misses its limit or could not be judged, and there is no `reason`.
         OutputError: the folder cannot be written.
+
+    Example:
+        >>> export("runs/heart-7", "heart_to_share").verdict.status  # doctest: +SKIP
+        'PASS'
+        >>> export(".", "nowhere")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: .: no run stands around this model, so nobody knows what it tells of patients. ...
     """
     run = _run_of(Path(source))
     if reason is not None and not 1 <= len(reason.strip()) <= _LONGEST_REASON:

@@ -101,7 +101,10 @@ def standard(sides, model, told):
 def test_shadow_models_are_trained_and_their_cost_is_told_first(standard, told):
     assert tuple(score.name for score in standard) == (*MODEL_SCORES, *SHADOW_SCORES)
     assert all(score.details["models"] == SHADOWS["standard"] for score in standard[1:])
-    assert [finding.what.split(" will")[0] for finding in told] == ["3 more shadow models"]
+    first, second = (finding.what for finding in told)
+    assert first.startswith("4 shadow models will take at most about ")
+    assert second.startswith("3 more shadow models will take about ")
+    assert all("--resume" in finding.remedy for finding in told)
 
 
 def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, monkeypatch):

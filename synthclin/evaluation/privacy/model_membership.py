@@ -9,10 +9,10 @@ import numpy as np
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.privacy.crowd import nearest
 from synthclin.evaluation.privacy.membership import risks_only
-from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group, decisive
+from synthclin.evaluation.privacy.risk import Outcome, Trials, area, by_group, decisive, ranks
 from synthclin.evaluation.privacy.scene import MOST_ALONE, Scene, why_not
-from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.roc import roc_points, true_positive_rate
+from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,11 +71,11 @@ def model_membership(
         "likelihood": told,
     }
     outcomes = [
-        Outcome(name, Trials(train, ranks[: len(train)]), Trials(control, ranks[len(train) :]), 0.5)
-        for name, ranks in ((name, _ranks(said)) for name, said in says.items())
+        Outcome(name, Trials(train, placed[: len(train)]), Trials(control, placed[len(train) :]), 0.5)
+        for name, placed in ((name, ranks(said)) for name, said in says.items())
     ]
-    worst = decisive(outcomes, _area)
-    value, interval = _area(worst.train, worst.control)
+    worst = decisive(outcomes, area)
+    value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])
     member = np.arange(len(scores)) < len(worst.train)
     return MODEL_MEMBERSHIP.score(
@@ -91,10 +91,8 @@ def model_membership(
             "attack": worst.name,
             "naive": 0.5,
             "null": 0.5,
-            **risks_only(by_group(worst, scene.groups, _area)),
-            "attacks": [
-                {"name": each.name, "value": round(_area(each.train, each.control)[0], 4)} for each in outcomes
-            ],
+            **risks_only(by_group(worst, scene.groups, area)),
+            "attacks": [{"name": each.name, "value": round(area(each.train, each.control)[0], 4)} for each in outcomes],
             "tenths": [_tenth(worst, tenth) for tenth in range(MOST_ALONE + 1)],
             "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
             "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
@@ -123,24 +121,10 @@ def _around(features: Features, rows: NDArray[np.float64], told: NDArray[np.floa
     return around
 
 
-def _ranks(says: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(patients,) shares of all patients that lie below: both attacks get one scale."""
-    ladder = np.sort(says)
-    below = np.searchsorted(ladder, says, "left") + np.searchsorted(ladder, says, "right")
-    ranks: NDArray[np.float64] = below / (2 * len(ladder))
-    return ranks
-
-
-def _area(train: Trials, control: Trials) -> tuple[float, Interval]:
-    scores = np.concatenate([train.hit, control.hit])
-    value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
-    return value, auc_interval(value, len(train), len(control))
-
-
 def _tenth(outcome: Outcome, tenth: int) -> dict[str, Any] | None:
     """Return the area among patients of one tenth, or None where there are too few."""
     train, control = (side.where(side.side.tenth == tenth) for side in (outcome.train, outcome.control))
     if min(len(train), len(control)) < _FEWEST:
         return None
-    value, (low, high) = _area(train, control)
+    value, (low, high) = area(train, control)
     return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}

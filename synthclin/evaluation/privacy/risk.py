@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.roc import auc, auc_interval
 from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.privacy.scene import Group, Side
 
-__all__ = ["Measure", "Outcome", "Trials", "by_group", "decisive", "difference", "relative", "spread"]
+__all__ = ["Measure", "Outcome", "Trials", "area", "by_group", "decisive", "difference", "ranks", "relative", "spread"]
 
 _MIN_WITHSTOOD = 5
 _FEWEST = 10
@@ -94,6 +95,21 @@ def difference(train: Trials, control: Trials) -> tuple[float, Interval]:
     if not len(train) or not len(control):
         return nan, Interval(nan, nan)
     return spread(lambda t, c: t - c, train, control)
+
+
+def area(train: Trials, control: Trials) -> tuple[float, Interval]:
+    """Return the AUC of scores in place of hits, with Newcombe's interval."""
+    scores = np.concatenate([train.hit, control.hit])
+    value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
+    return value, auc_interval(value, len(train), len(control))
+
+
+def ranks(says: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(patients,) shares of all patients that lie below: scores of several attacks get one scale."""
+    ladder = np.sort(says)
+    below = np.searchsorted(ladder, says, "left") + np.searchsorted(ladder, says, "right")
+    placed: NDArray[np.float64] = below / (2 * len(ladder))
+    return placed
 
 
 def spread(of: Callable[[float, float], float], train: Trials, control: Trials) -> tuple[float, Interval]:

@@ -18,8 +18,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.privacy.neighbours import Neighbourhood
+from synthclin.evaluation.privacy.risk import Outcome, Trials, area, decisive, ranks
 from synthclin.evaluation.privacy.scene import MOST_ALONE, Scene, Side, few, why_not
-from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
+from synthclin.evaluation.roc import auc, roc_points, true_positive_rate
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ _METHOD = (
     "AUC of an attacker who trained shadow models on random halves of training and held-out patients and {} around the "
     "patients who stand most alone (Achilles' Heels: Meeus et al., arXiv:2306.10308); each signal is compared with "
     "what the shadows show of the same patient and weighed by logistic regression over the shadows, whose members are "
-    "known (after LiRA: Carlini et al., arXiv:2112.03570); training patients against unused ones; 0.5 is a coin toss; "
+    "known (after LiRA: Carlini et al., arXiv:2112.03570), or the nearest row is taken alone, because no shadow copies "
+    "rows; the better is chosen on half of the patients and judged on the others; training patients "
+    "against unused ones; 0.5 is a coin toss; "
     "Newcombe interval"
 )
 TABLE = Definition(
@@ -163,29 +166,42 @@ def _judged(
     member = held.reshape(-1)
     pool = np.repeat(np.arange(models), n)
     weigher = LogisticRegression(C=0.1, max_iter=1_000)
-    says = weigher.fit(known, member).decision_function((released - expected) / spread)
+    beyond = (released - expected) / spread
+    says = {
+        "weighed by shadows": weigher.fit(known, member).decision_function(beyond),
+        # What shadows never do they teach nobody to weigh: that a row is copied.
+        "nearest row beyond shadows": beyond[:, 0],
+    }
     # How well it tells members of shadow models that it did not learn from: its power.
     folds = GroupKFold(min(models, 8))
     elsewhere = cross_val_predict(weigher, known, member, groups=pool, cv=folds, method="decision_function")
+    worst = decisive([_outcome(name, said, targets) for name, said in says.items()], area)
+    value, interval = area(worst.train, worst.control)
+    scores = np.concatenate([worst.train.hit, worst.control.hit])
     truth = np.arange(n) < len(targets.train)
-    value = float(auc(says, truth)[0])
     return definition.score(
         value,
-        auc_interval(value, len(targets.train), len(targets.control)),
+        interval,
         n=len(targets.control),
         notes=[_whom(targets), f"{models} shadow models."],
         details={
+            "attack": worst.name,
             "naive": 0.5,
             "null": 0.5,
             "models": models,
             "among_shadows": round(float(auc(elsewhere, member)[0]), 4),
-            "tpr_at_1_percent": true_positive_rate(says, truth, 0.01),
-            "tpr_at_10_percent": true_positive_rate(says, truth, 0.10),
-            "roc": roc_points(says, truth),
+            "tpr_at_1_percent": true_positive_rate(scores, truth, 0.01),
+            "tpr_at_10_percent": true_positive_rate(scores, truth, 0.10),
+            "roc": roc_points(scores, truth),
             "members": len(targets.train),
             "controls": len(targets.control),
         },
     )
+
+
+def _outcome(name: str, says: NDArray[np.float64], targets: Targets) -> Outcome:
+    says, members = ranks(says), len(targets.train)
+    return Outcome(name, Trials(targets.train, says[:members]), Trials(targets.control, says[members:]), 0.5)
 
 
 def _whom(targets: Targets) -> str:

@@ -89,6 +89,20 @@ def test_a_copied_table_shows_its_members(targets, train, fresh, values):
     assert (copied[:, -3:] >= 0).all()
 
 
+@pytest.mark.parametrize(("table", "low", "high"), [("train", 0.9, 1.0), ("fresh", 0.3, 0.65)])
+def test_a_copy_is_caught_though_no_shadow_copies(targets, pool, values, train, fresh, table, low, high):
+    """Shadows that learn next to nothing of their rows teach nothing of a table that repeats them."""
+    _, held, _ = pool
+    signals = [targets.signals(values(ward(300, 20 + i))) for i in range(MODELS)]
+    shadows, released = (
+        np.concatenate([each, np.zeros((*each.shape[:-1], 1))], axis=-1)
+        for each in (np.stack(signals), targets.signals(values({"train": train, "fresh": fresh}[table])))
+    )
+    score = shadow_scores(targets, released, shadows, held)[0]
+    assert low <= score.value <= high
+    assert score.details["among_shadows"] < 0.6
+
+
 def test_without_patients_or_models_nothing_is_judged(targets, train, fresh, pool):
     few = Targets.of(Comparison.of(fresh, train=train, holdout=ward(10, 9), schema=SCHEMA))
     assert "fewer than 20" in few
