@@ -11,6 +11,7 @@ import sys
 import pandas as pd
 
 from synthclin.sharing import export
+from tests.killed import killed_while_training
 
 CANARY = "ZZ_CANARY_7391"
 NUMBER = 8271934.625
@@ -54,20 +55,27 @@ def test_a_canary_is_in_no_file_and_no_message(study):
         table.loc[row, "crp"] = NUMBER + row
     study.config["privacy"] = {"release_check": True}
     study.write(table)
-    told = "".join(start(study, "out", 1).communicate(timeout=300))
+    told = killed_while_training(study.folder, "--set", "outputs.folder=broken")
+    kept = study.folder / ".broken.checkpoint"
+    assert kept.is_dir()
+    told += "".join(start(study, "out", 1).communicate(timeout=300))
     export(study.folder / "out", study.folder / "shared", reason="to look into it")
     assert CANARY not in told
     assert "827193" not in told
     assert json.loads((study.folder / "out" / "manifest.json").read_text())["rows"]["train"] == 120
-    written = [path for folder in ("out", "shared") for path in (study.folder / folder).rglob("*")]
-    assert {"manifest.json", "MODEL_CARD.md", "report.html"} <= {path.name for path in written}
+    # What the killed run left, its stage among it, is looked at too.
+    written = [path for path in study.folder.rglob("*") if path.name not in {"data.csv", "study.yaml"}]
+    wanted = {"manifest.json", "MODEL_CARD.md", "report.html", "training.safetensors"}
+    assert wanted <= {path.name for path in written}
     for path in written:
         if path.is_file():
             content = path.read_bytes()
             assert CANARY.encode() not in content, path.name
             assert b"827193" not in content, path.name
-            assert not any(struct.pack("<d", NUMBER + row) in content for row in range(4)), path.name
-    assert {path.name for path in study.folder.iterdir()} == {"data.csv", "study.yaml", "out", "shared"}
+            for kind in ("<d", "<f"):
+                assert not any(struct.pack(kind, NUMBER + row) in content for row in range(4)), path.name
+    left = {path.name for path in study.folder.iterdir() if not path.name.startswith(".broken.partial-")}
+    assert left == {"data.csv", "study.yaml", "out", "shared", kept.name}
     for path in (study.folder / "out").rglob("*.parquet"):
         synthetic = pd.read_parquet(path)
         assert not {CANARY in str(cell) for cell in synthetic[["patient", "ward"]].to_numpy().ravel()} - {False}

@@ -3,11 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +23,7 @@ from synthclin.schema import Schema
 from synthclin.tables import read_table
 from synthclin.validation import check
 from synthclin.verification import verify
+from tests.killed import killed_while_training
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 FILES = {
@@ -352,24 +349,7 @@ class TestResume:
         return [name for name in names if (study.out / name).read_bytes() != (finished.out / name).read_bytes()] == []
 
     def test_killed_outright_while_it_trains(self, study, finished, place):
-        code = """
-            import os, signal, sys
-            from synthclin.cli import main
-            from synthclin.models import Checkpoint
-            offer, left = Checkpoint.offer, [3]
-
-            def kill(self, *arguments, **words):
-                offer(self, *arguments, **words)
-                left[0] -= 1
-                if not left[0]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            Checkpoint.__init__.__defaults__ = (0.0,)
-            Checkpoint.offer = kill
-            main(["run", "study.yaml"])
-        """
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=study.folder, check=False)
-        assert done.returncode == -signal.SIGKILL
+        killed_while_training(study.folder)
         assert not study.out.exists()
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
         told = []
