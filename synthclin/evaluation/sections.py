@@ -48,7 +48,7 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
         out["pairs"] = {key: pairs[key] for key in ("columns", "real", "synthetic")}
     for key, name in (("detection", "fidelity.detection"), ("membership", "privacy.membership")):
         if "roc" in details.get(name, {}):
-            out[key] = {"roc": details[name]["roc"]}
+            out[key] = {"roc": details[name]["roc"], "attacks": details[name].get("curves", [])}
     negative = {name: found["negative_control"] for name, found in details.items() if found.get("negative_control")}
     if negative:
         planted = details.get("privacy.smallest_leak", {}).get("spike_in", [])

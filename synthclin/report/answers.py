@@ -13,7 +13,7 @@ from synthclin.report.likeness import curve_table, statuses
 from synthclin.report.model_file import model_figures
 from synthclin.report.parts import RuleFacts
 from synthclin.report.questions import asked
-from synthclin.report.words import count, interval, number, plain, plural, share
+from synthclin.report.words import count, interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def _attack(score: Score, pictures: Pictures) -> Figure:
     few = None if not details.controls else min(_FEW_CONTROLS / details.controls, 1.0)
     # A rate of false alarms that rests on fewer patients is neither drawn nor listed.
     points = _from(few or 0.0, pictures.membership.roc)
+    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in pictures.membership.attacks]
     found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
     recognised = (
         f"; at 10\u00a0% false alarms it recognises {share(details.tpr_at_10_percent, 1)}"
@@ -77,7 +78,13 @@ def _attack(score: Score, pictures: Pictures) -> Figure:
         title=title,
         how="Share of training patients recognised (vertical) for a given rate of false alarms among unused patients "
         f"(horizontal), both on log scales. Dashed: guessing.{hatch}",
-        plot=attack_roc("ROC curve of the membership attack on log axes", "best attack", points, few, f"{found}."),
+        plot=attack_roc(
+            "ROC curves of the membership attacks on log axes",
+            points,
+            [curve for _, curve in each],
+            few,
+            f"{found}; faint: {listed([name for name, _ in each])}." if each else f"{found}.",
+        ),
         note=plain(
             f"{found}{recognised}. The attacker sees the synthetic table and half of the holdout. {score.note} "
             "Evidence against this attack says nothing of stronger ones, such as shadow models.",

@@ -240,13 +240,19 @@ def roc(title: str, curves: Sequence[tuple[str, str, Sequence[tuple[float, float
     return svg.picture(title, desc, height, *parts)
 
 
-def attack_roc(title: str, name: str, points: Sequence[tuple[float, float]], few: float | None, desc: str) -> Markup:
+def attack_roc(
+    title: str,
+    points: Sequence[tuple[float, float]],
+    others: Sequence[Sequence[tuple[float, float]]],
+    few: float | None,
+    desc: str,
+) -> Markup:
     """Draw an attack's hits against its false alarms on log axes; hatched where too few patients decide.
 
     Arguments:
         title: what is shown.
-        name: of the attack.
-        points: false alarms and hits, each from 0 to 1, rising.
+        points: of the best attack: false alarms and hits, each from 0 to 1, rising.
+        others: the same of each attack, drawn faintly.
         few: the rate of false alarms below which nothing is read; None where that is not known.
         desc: the values that matter, in words.
     """
@@ -271,12 +277,17 @@ def attack_roc(title: str, name: str, points: Sequence[tuple[float, float]], few
             svg.text(0, 16, "too few patients", anchor="start", dx=8),
             svg.text(0, 31, "to judge", anchor="start", dx=8),
         ]
-    drawn = [(place(x), height * (1 - place(y))) for x, y in points if x > 0 or y > 0]
-    parts += [svg.curves(height, svg.path([(0, height), (1, 0)], "lch"), svg.path(drawn, "lreal2"))]
+
+    def path(curve: Sequence[tuple[float, float]], kind: str) -> Markup:
+        return svg.path([(place(x), height * (1 - place(y))) for x, y in curve if x > 0 or y > 0], kind)
+
+    lines = [path(other, "lfaint") for other in others]
+    parts += [svg.curves(height, svg.path([(0, height), (1, 0)], "lch"), *lines, path(points, "lreal2"))]
     parts += [svg.text(0.5, height + 34, "false alarm rate (log)")]
-    corner = (("lreal2", "tl", name), ("lch", "sm", "guessing"))
+    corner = [("lreal2", "tl", "best attack"), *([("lfaint", "sm", "each attack")] if others else [])]
+    corner += [("lch", "sm", "guessing")]
     for row, (kind, class_, label) in enumerate(corner):
-        y = height - 30 + 18 * row
+        y = height - 12 + 18 * (row + 1 - len(corner))
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], kind), x=0.52, y=y - 9, width=0.07)]
         parts += [svg.text(0.61, y, label, anchor="start", class_=class_)]
     return svg.picture(title, desc, height, *parts)

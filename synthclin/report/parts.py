@@ -136,10 +136,18 @@ class Matrices(Open):
         return self
 
 
+class NamedCurve(Open):
+    """Points of the ROC curve of one attack."""
+
+    name: StrictStr
+    roc: list[tuple[Share, Share]]
+
+
 class Curve(Open):
-    """Points of a ROC curve: false alarms, hits."""
+    """Points of a ROC curve: false alarms, hits; `attacks` those of each attack, of which the best makes the curve."""
 
     roc: list[tuple[Share, Share]] = Field(default_factory=list)
+    attacks: list[NamedCurve] = Field(default_factory=list)
 
 
 class Planted(Open):

@@ -129,7 +129,11 @@ def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
     for key, curve, n in (("detection", pictures.detection, holdout), ("membership", pictures.membership, holdout)):
         if curve.roc and n:
             size = step(n) if key == "detection" else 0.005
-            told[key] = {"roc": _rounded(curve.roc, size, least=SMALL_CELL / n)}
+            least = SMALL_CELL / n
+            told[key] = {
+                "roc": _rounded(curve.roc, size, least),
+                "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
+            }
     if pictures.controls.negative:
         told["controls"] = {
             "negative": {

@@ -219,6 +219,7 @@ def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
     """Return the report; `first` and `second` are columns of it, `changes` replace its fields."""
     short = example(first, second)
     roc = [[0.0, 0.0], [0.06, 0.1], [0.2, 0.3], [0.5, 0.65], [1.0, 1.0]]
+    each = [{"name": first, "roc": roc}, {"name": "nearest row", "roc": [[0.0, 0.0], [0.2, 0.1], [1.0, 1.0]]}]
     membership = made(
         "privacy.membership",
         0.58,
@@ -232,6 +233,6 @@ def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
     )
     scores = (*(s for s in short.scores if s.name != "privacy.membership"), membership, *extra(first, second))
     controls = {"negative": {s.name: s.details["negative_control"] for s in scores if "negative_control" in s.details}}
-    sections = short.sections | {"membership": {"roc": roc}, "controls": controls}
+    sections = short.sections | {"membership": {"roc": roc, "attacks": each}, "controls": controls}
     fields = {"scores": scores, "verdicts": judge(default_gates(scores), scores), "sections": sections}
     return example(first, second, **(fields | changes))

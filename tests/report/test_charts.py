@@ -26,9 +26,9 @@ PICTURES = {
     "empty": charts.category_panel("x", [], [], [], (0.0, 0.0), desc="nothing"),
     "map": charts.heat_map("map", [HOSTILE, "b", "c"], [[], [0.4], [-0.2, None]], "difference", HOSTILE),
     "roc": charts.roc("roc", [(HOSTILE, "lsyn2", CURVE)], HOSTILE),
-    "attack": charts.attack_roc("roc", HOSTILE, CURVE, 0.05, HOSTILE),
-    "sharp attack": charts.attack_roc("roc", "x", CURVE, 0.002, "x"),
-    "unknown controls": charts.attack_roc("roc", "x", CURVE, None, "x"),
+    "attack": charts.attack_roc(HOSTILE, CURVE, [CURVE, []], 0.05, HOSTILE),
+    "sharp attack": charts.attack_roc("roc", CURVE, [], 0.002, "x"),
+    "unknown controls": charts.attack_roc("roc", CURVE, [CURVE], None, "x"),
     "dots": charts.floor_ceiling(HOSTILE, 0.7, 0.6, 1.2, 0.5, 0.9),
 }
 

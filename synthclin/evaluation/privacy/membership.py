@@ -111,6 +111,11 @@ def _ranks(members: NDArray[np.float64], others: NDArray[np.float64]) -> list[ND
     ]
 
 
+def _curve(outcome: Outcome) -> list[tuple[float, float]]:
+    scores = np.concatenate([outcome.train.hit, outcome.control.hit])
+    return roc_points(scores, np.arange(len(scores)) < len(outcome.train))
+
+
 def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     outcomes = ranked(scene, synthetic)
     worst = decisive(outcomes, area)
@@ -132,7 +137,8 @@ def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
             ],
             "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
             "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
-            "roc": roc_points(scores, member),
+            "roc": _curve(worst),
+            "curves": [{"name": outcome.name, "roc": _curve(outcome)} for outcome in outcomes],
             "members": len(worst.train) // ROUNDS,
             "controls": len(worst.control),
         },
