@@ -2,8 +2,10 @@
 
 python benchmarks/scoring.py > benchmarks/results/scoring.jsonl
 python benchmarks/scoring.py --one 10000 50
+python benchmarks/scoring.py --attacks 10000 30 --leak 0.05
 
 The table is `scale.ward` split 80/20, and the synthetic one other rows of the same law, as a perfect model draws them.
+With `--attacks` only the attacks are run, planted rows included; `--leak` puts training rows among the drawn.
 """
 
 from __future__ import annotations
@@ -18,21 +20,53 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pandas as pd
 from scale import ward
+from threadpoolctl import threadpool_limits
 
 import synthclin as sc
-from synthclin.evaluation import scoring
+from synthclin.evaluation import privacy, scoring
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.scene import Scene
 from synthclin.progress import quiet
 
 SIZES = [(1_000, 20), (10_000, 50), (250_000, 20)]
 
 
-def one(rows: int, columns: int) -> dict:
-    """Score once and return a line."""
+def made(rows: int, columns: int) -> tuple[sc.Schema, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return schema, training rows, held-out rows and as many synthetic rows as the first."""
     table = ward(2 * rows, columns)
     schema = sc.Schema.infer(table)
     train, holdout = sc.split(table[:rows], schema, holdout=0.2, random_state=0)
-    synthetic = table[rows : rows + len(train)].reset_index(drop=True)
+    return schema, train, holdout, table[rows : rows + len(train)].reset_index(drop=True)
+
+
+def attacks(rows: int, columns: int, leak: float) -> dict:
+    """Attack once and return a line."""
+    schema, train, holdout, synthetic = made(rows, columns)
+    leaked = train.head(round(leak * len(train)))
+    synthetic = pd.concat([leaked, synthetic[len(leaked) :]], ignore_index=True)
+    seconds, wall = {}, time.perf_counter()
+    with quiet(), threadpool_limits(limits=1):
+        c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=0)
+        scene = Scene.of(c)
+        for attack in privacy.ATTACKS:
+            start = time.process_time()
+            score = attack(c, scene=scene)
+            seconds[score.name] = round(time.process_time() - start, 2)
+    return {
+        "rows": rows,
+        "columns": columns,
+        "leak": leak,
+        "wall_seconds": round(time.perf_counter() - wall, 1),
+        "cpu_seconds": round(sum(seconds.values()), 1),
+        "attacks": seconds,
+    }
+
+
+def one(rows: int, columns: int) -> dict:
+    """Score once and return a line."""
+    schema, train, holdout, synthetic = made(rows, columns)
     seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
@@ -67,7 +101,12 @@ def main() -> None:
     """Measure one size here, or each in a new process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one", nargs=2, type=int, metavar=("ROWS", "COLUMNS"))
+    parser.add_argument("--attacks", nargs=2, type=int, metavar=("ROWS", "COLUMNS"))
+    parser.add_argument("--leak", type=float, default=0.0)
     options = parser.parse_args()
+    if options.attacks:
+        print(json.dumps(attacks(*options.attacks, options.leak)), flush=True)
+        return
     if options.one:
         print(json.dumps(one(*options.one)), flush=True)
         return
