@@ -99,6 +99,9 @@ def tell(path: Path) -> None:
             low, high = wilson(counts["FAIL"], len(part))
             told = " | ".join(str(counts[status]) for status in ORDER)
             print(f"| {gate} | {told} | {100 * low:.1f} to {100 * high:.1f} % |")
+        failed = sum("FAIL" in line["status"].values() for line in part)
+        low, high = wilson(failed, len(part))
+        print(f"\nany gate failed: {failed}, 95 % interval of the share {100 * low:.1f} to {100 * high:.1f} %")
 
 
 def main() -> None:
