@@ -1,75 +1,206 @@
-"""How often the 95 % intervals of scores hold the truth, for a perfect generator and for one that shrinks numbers.
+"""How often the 95 % intervals of scores hold the truth, for a perfect generator and for one that errs.
 
 python benchmarks/coverage.py --studies 200 > benchmarks/results/coverage.jsonl
+python benchmarks/coverage.py --studies 150 --scores detection utility --generators perfect
+python benchmarks/coverage.py --table benchmarks/results/coverage.jsonl
 
-Each study takes training, held-out and synthetic rows from one law (`scale.ward`). The truth of a score is its mean
-over all studies: what the same comparison gives on average.
+Each study takes training, held-out and synthetic rows of a made-up trial with known hazards. The truth of a score is
+its mean over all studies: what the same comparison gives on average.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scale import ward
+from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 import synthclin as sc
-from synthclin.evaluation import detection, marginals, missing, pairs, support
+from synthclin.evaluation import (
+    analyses,
+    detection,
+    endpoints,
+    hazards,
+    marginals,
+    missing,
+    pairs,
+    privacy,
+    propensity,
+    replication,
+    representation,
+    support,
+    tasks,
+    utility,
+    validity,
+)
 from synthclin.evaluation.comparison import Comparison
-from synthclin.validation import conform
+from synthclin.evaluation.score import Score
 
-TRAIN, HOLDOUT, COLUMNS = 400, 200, 8
-SCORES = {
-    "marginals": marginals.marginals,
-    "pairs": pairs.pairs,
-    "associations": pairs.association_changes,
-    "missingness": missing.missingness,
-    "precision": support.precision,
-    "recall": support.recall,
-    "detection": detection.detection,
+TRAIN, HOLDOUT = 400, 200
+SCHEMA = sc.Schema.model_validate(
+    {
+        "columns": {
+            "age": {"type": "integer", "range": [18, 95]},
+            "sex": {"type": "category", "categories": ["F", "M"]},
+            "site": {"type": "category", "categories": ["east", "north", "south", "west"]},
+            "nyha": {"type": "ordinal", "categories": ["I", "II", "III", "IV"]},
+            "arm": {"type": "category", "categories": ["control", "drug"]},
+            "sbp": {"type": "integer", "range": [60, 260]},
+            "dbp": {"type": "integer", "range": [20, 160]},
+            "bnp": {"type": "number", "decimals": 0, "missing": "allowed"},
+            "lvef": {"type": "integer", "range": [5, 90], "missing": "allowed"},
+            "died": {"type": "boolean", "values": [0, 1], "role": "outcome"},
+            "time": {"type": "number", "decimals": 2, "role": "time"},
+            "end": {
+                "type": "category",
+                "categories": ["alive", "cardiac", "other"],
+                "censored": "alive",
+                "role": "event",
+            },
+        },
+        "constraints": ["dbp < sbp - 20"],
+    }
+)
+DIED = tasks.PredictTask(target="died")
+COX = tasks.CoxTask(event="end", covariates=("age", "arm"))
+SURVIVAL = tasks.SurvivalTask(event="end", by="arm", horizon=5)
+ANALYSES = {
+    "linear": tasks.LinearTask(target="sbp", covariates=("age", "arm")),
+    "logistic": tasks.LogisticTask(target="died", covariates=("age", "nyha")),
+    "compare": tasks.CompareTask(target="lvef", by="arm"),
+    "mean survival": SURVIVAL,
 }
 
 
-def study(number: int, rows: pd.DataFrame, schema: sc.Schema, names: list[str], shrink: float) -> dict:
-    """Return value, low and high of each score of one study."""
-    train, holdout, synthetic = (
-        rows.iloc[start:stop].reset_index(drop=True)
-        for start, stop in ((0, TRAIN), (TRAIN, TRAIN + HOLDOUT), (TRAIN + HOLDOUT, 2 * TRAIN + HOLDOUT))
+def _cox(c: Comparison) -> list[Score]:
+    found = analyses.study(c, COX)
+    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+
+
+SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
+    "rules": validity.rules,
+    "marginals": marginals.marginals,
+    "tails": marginals.tails,
+    "heaping": marginals.heaping,
+    "rare levels": marginals.rare_levels,
+    "missingness": missing.missingness,
+    "missing dependence": missing.missing_dependence,
+    "pairs": pairs.pairs,
+    "triples": pairs.triples,
+    "associations": pairs.association_changes,
+    "unseen pairs": pairs.unseen_pairs,
+    "propensity": propensity.propensity,
+    "precision": support.precision,
+    "recall": support.recall,
+    "survival": partial(endpoints.followed, task=SURVIVAL),
+    "representation": partial(representation.representation, by="site"),
+    "prevalence": partial(representation.prevalence, by="site", task=DIED),
+    **{name: partial(replication.replicate, task=task) for name, task in ANALYSES.items()},
+    "detection": detection.detection,
+    "logistic detection": detection.logistic_detection,
+    "utility": partial(utility.predict, task=DIED, by=["sex"]),
+    "attacks": lambda c: (attack(c) for attack in privacy.ATTACKS[:-1]),
+    "cox": _cox,
+}
+
+
+def trial(rows: int, rng: np.random.Generator, *, wrong: float = 0.0) -> pd.DataFrame:
+    """Return patients; where `wrong` is above 0, numbers shrink, ties weaken and cells go missing at random."""
+    age = np.clip(rng.normal(65, 12 * (1 - wrong), rows), 18, 95).round()
+    sex, arm = rng.random(rows) < 0.4, rng.random(rows) < 0.5
+    site = rng.choice(4, rows, p=[0.4, 0.3, 0.25, 0.05])
+    risk = (1 - wrong) * ((age - 65) / 15 + 0.5 * sex) + rng.normal(0, 0.7, rows)
+    nyha = np.digitize(risk + rng.normal(0, 0.8, rows), [-1, 0.2, 1.4])
+    sbp = np.clip(130 + 8 * risk + rng.normal(0, 15, rows), 60, 260).round()
+    dbp = np.clip(0.6 * sbp + rng.normal(0, 8 * (1 + wrong), rows), 20, 160).round()
+    bnp = np.exp(6 + 0.8 * risk + rng.normal(0, 0.5, rows)).round()
+    lvef = np.clip(45 - 6 * risk + 3 * arm * (1 - wrong) + rng.normal(0, 8, rows), 5, 90).round()
+    lvef = np.where(rng.random(rows) < wrong, (lvef / 5).round() * 5, lvef)
+    unknown = rng.random(rows) < np.where(nyha > 1, 0.1 + 0.2 * wrong, 0.4 - 0.2 * wrong)
+    event = rng.exponential(6 * np.exp(-0.7 * risk + (0.7 - wrong) * arm))
+    end = rng.uniform(1, 10 * (1 - wrong / 2), rows)
+    cause = np.where(rng.random(rows) < 0.6 - wrong / 2, "cardiac", "other")
+    return pd.DataFrame(
+        {
+            "age": pd.array(age.astype(int), dtype="Int64"),
+            "sex": pd.Categorical(np.where(sex, "M", "F"), ["F", "M"]),
+            "site": pd.Categorical.from_codes(site, ["east", "north", "south", "west"]),
+            "nyha": pd.Categorical.from_codes(nyha, ["I", "II", "III", "IV"], ordered=True),
+            "arm": pd.Categorical(np.where(arm, "drug", "control"), ["control", "drug"]),
+            "sbp": pd.array(sbp.astype(int), dtype="Int64"),
+            "dbp": pd.array(dbp.astype(int), dtype="Int64"),
+            "bnp": np.where(unknown, np.nan, bnp),
+            "lvef": pd.array(np.where(unknown & (rng.random(rows) < 0.8), None, lvef.astype(int)), dtype="Int64"),
+            "died": pd.array((rng.random(rows) < 1 / (1 + np.exp(1 - risk))).astype(int), dtype="Int64"),
+            "time": np.minimum(event, end).round(2),
+            "end": pd.Categorical(np.where(event <= end, cause, "alive"), ["alive", "cardiac", "other"]),
+        }
     )
-    numbers = synthetic.select_dtypes("number").columns
-    synthetic[numbers] = (synthetic[numbers] * (1 - shrink) + 50 * shrink).round(1)
-    c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=number)
-    scores = {name: SCORES[name](c) for name in names}
-    return {name: (score.value, score.low, score.high) for name, score in scores.items()}
+
+
+def study(number: int, names: list[str], wrong: float, tables: int) -> dict[str, tuple[float, float, float]]:
+    """Return value, low and high of each score of one study."""
+    rng = np.random.default_rng([number, int(100 * wrong)])
+    c = Comparison.of(
+        [trial(TRAIN, rng, wrong=wrong) for _ in range(tables)],
+        train=trial(TRAIN, rng),
+        holdout=trial(HOLDOUT, rng),
+        schema=SCHEMA,
+        random_state=number,
+    )
+    found: dict[str, tuple[float, float, float]] = {}
+    for name in names:
+        scores: Any = SCORES[name](c)
+        for score in [scores] if isinstance(scores, Score) else scores:
+            found[score.name] = (score.value, score.low, score.high)
+    return found
+
+
+def table(lines: Iterable[str]) -> None:
+    """Print a line for each score of the studies that `main` printed."""
+    found: defaultdict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    for line in map(json.loads, lines):
+        for name, ends in line["scores"].items():
+            found[line["generator"], name].append([np.nan if end is None else end for end in ends])
+    for (generator, name), ends in found.items():
+        every = np.array(ends)
+        value, low, high = every[~np.isnan(every).any(axis=1)].T
+        if not len(value):
+            continue
+        held = (low <= value.mean()) & (value.mean() <= high)
+        sure = binomtest(int(held.sum()), len(held)).proportion_ci(method="wilson")
+        cells = [generator, name, len(value), f"{value.mean():.4f}", f"{held.mean():.1%}"]
+        cells += [f"{sure.low:.1%} to {sure.high:.1%}", f"{(high - low).mean():.3f}", f"{3.92 * value.std(ddof=1):.3f}"]
+        print("| " + " | ".join(map(str, cells)) + " |")
 
 
 def main() -> None:
-    """Print a line for each score."""
+    """Print a line for each study, or the table of lines printed before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=Path, metavar="LINES")
     parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first study")
+    parser.add_argument("--tables", type=int, default=1, help="synthetic tables of each study")
     parser.add_argument("--scores", nargs="+", choices=SCORES, default=list(SCORES))
-    parser.add_argument("--seconds", type=float, default=np.inf, help="of processor time, after which no study begins")
+    parser.add_argument("--generators", nargs="+", choices=["perfect", "wrong"], default=["perfect", "wrong"])
     options = parser.parse_args()
-    size = 2 * TRAIN + HOLDOUT
-    table = ward(size * options.studies, COLUMNS)
-    schema = sc.Schema.infer(table)
-    table = conform(table, schema)
-    for generator, shrink in (("perfect", 0.0), ("shrunk", 0.2)):
-        found, start = [], time.process_time()
-        with threadpool_limits(limits=1):
-            for i in range(options.studies):
-                if time.process_time() - start > options.seconds:
-                    break
-                found.append(study(i, table.iloc[i * size : (i + 1) * size], schema, options.scores, shrink))
-        for name in options.scores:
-            value, low, high = np.array([each[name] for each in found]).T
-            held = (low <= value.mean()) & (value.mean() <= high)
-            line = {"generator": generator, "score": name, "studies": len(found), "truth": round(value.mean(), 4)}
-            line |= {"held": round(held.mean(), 4), "width": round((high - low).mean(), 4)}
+    if options.table:
+        table(options.table.read_text().splitlines())
+        return
+    for generator in options.generators:
+        for number in range(options.first, options.first + options.studies):
+            with threadpool_limits(limits=1):
+                scores = study(number, options.scores, 0.3 * (generator == "wrong"), options.tables)
+            told = {name: [None if np.isnan(end) else round(end, 6) for end in ends] for name, ends in scores.items()}
+            line = {"generator": generator, "study": number, "tables": options.tables, "scores": told}
             print(json.dumps(line), flush=True)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.cells import MIN_CELL
@@ -39,6 +41,7 @@ class Study:
         horizon: up to which time survival is looked at; else None.
         curves: from real and synthetic (rows, columns) to what a picture of survival shows; else None.
         matrix: from (rows, columns) to (rows, terms), what a regression multiplies its estimates with; else None.
+        drift: from (rows, columns) to (terms,) z statistics of a hazard ratio that changes with time; else None.
     """
 
     terms: tuple[str, ...]
@@ -47,6 +50,7 @@ class Study:
     horizon: float | None = None
     curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
     matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    drift: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,26 +214,42 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
         case CoxTask():
             y = _happened(c, task)
     unknown = np.full(len(design.terms), np.nan)
+    kept: dict[bytes, tuple[NDArray[np.float64], ...]] = {}
 
-    def run(rows: NDArray[np.float64]) -> Estimates:
+    def once(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Fit to the same rows once: several scores look at them."""
+        key = blake2b(rows.tobytes()).digest()
+        if key not in kept:
+            kept[key] = fitted(rows)
+        return kept[key]
+
+    def fitted(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return estimates, standard errors and drifts."""
         x, outcome = design.matrix(rows), y(rows)
         known = ~np.isnan(x).any(axis=1) & ~np.isnan(outcome)
         known &= True if time is None else ~np.isnan(rows[:, time])
         x, outcome = x[known], outcome[known]
         varies = x.std(axis=0) > 0 if len(x) else np.zeros(x.shape[1], dtype=bool)
         if len(outcome) <= x.shape[1] + 1 or not varies.any() or np.ptp(outcome) == 0:
-            return unknown, unknown
-        fitted = _fit(task.task, x[:, varies], outcome, None if time is None else rows[known, time])
-        estimates = [unknown.copy(), unknown.copy()]
-        for whole, part in zip(estimates, fitted, strict=True):
-            whole[varies] = part
-        return estimates[0], estimates[1]
+            return unknown, unknown, unknown
+        found = _fit(task.task, x[:, varies], outcome, None if time is None else rows[known, time])
+        whole = np.full((len(found), len(design.terms)), np.nan)
+        whole[:, varies] = found
+        return tuple(whole)
 
-    return Study(design.terms, run, np.ones(len(design.terms), dtype=bool), matrix=design.matrix)
+    return Study(
+        design.terms,
+        lambda rows: (once(rows)[0], once(rows)[1]),
+        np.ones(len(design.terms), dtype=bool),
+        matrix=design.matrix,
+        drift=None if time is None else lambda rows: once(rows)[2],
+    )
 
 
-def _fit(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None) -> Estimates:
-    """Fit the model of a library; a fit that fails gives NaN."""
+def _fit(
+    kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], ...]:
+    """Fit the model of a library, and return estimates, errors and drifts; a fit that fails gives NaN."""
     from statsmodels.duration.hazard_regression import PHReg  # noqa: PLC0415 (takes a second, and few runs need it)
     from statsmodels.genmod.families import Binomial  # noqa: PLC0415
     from statsmodels.genmod.generalized_linear_model import GLM  # noqa: PLC0415
@@ -243,12 +263,27 @@ def _fit(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArra
                 # Without ties both ways are the same, and one is twice as fast.
                 tied = len(np.unique(time[y == 1])) < y.sum()
                 found = PHReg(time, x, status=y, ties="efron" if tied else "breslow").fit(disp=0)
-                return np.asarray(found.params), np.asarray(found.bse)
+                return np.asarray(found.params), np.asarray(found.bse), _drift(found, time)
             both = np.column_stack([np.ones(len(x)), x])
             found = OLS(y, both).fit() if kind == "linear" else GLM(y, both, family=Binomial()).fit()
-            return np.asarray(found.params)[1:], np.asarray(found.bse)[1:]
+            estimates = np.asarray(found.params)[1:]
+            return estimates, np.asarray(found.bse)[1:], np.full(len(estimates), np.nan)
         except (np.linalg.LinAlgError, ValueError):
-            return np.full(x.shape[1], np.nan), np.full(x.shape[1], np.nan)
+            return tuple(np.full((3, x.shape[1]), np.nan))
+
+
+def _drift(found: Any, time: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ANN401 (the library has no types)
+    """Return (terms,) how scaled Schoenfeld residuals go along with the rank of time, as z statistics.
+
+    Far from 0 the hazards are not proportional (Grambsch and Therneau, Biometrika 81:515-526, 1994).
+    """
+    residuals = np.asarray(found.schoenfeld_residuals)
+    events = ~np.isnan(residuals).any(axis=1)
+    ranks = stats.rankdata(time[events])
+    ranks -= ranks.mean()
+    scaled = events.sum() * residuals[events] @ np.asarray(found.cov_params())
+    z: NDArray[np.float64] = ranks @ scaled / np.sqrt(events.sum() * np.asarray(found.bse) ** 2 * (ranks**2).sum())
+    return z
 
 
 def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:

@@ -144,6 +144,27 @@ class Comparison:
         """(rows, columns) the synthetic table that is released."""
         return self.draws[0]
 
+    @property
+    def real(self) -> NDArray[np.float64]:
+        """(rows, columns) all real rows, those learnt first."""
+        return self.train if self.holdout is None else np.vstack([self.train, self.holdout])
+
+    def two_halves(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+        """Return two random parts of the real rows, of `n` rows each, or few less: no patient is in both."""
+        who = self.train_patients
+        if self.holdout_patients is not None:
+            who = np.concatenate([who, self.holdout_patients + who.max() + 1])
+        order = np.argsort(rng.permutation(int(who.max()) + 1)[who], kind="stable")
+        later = order[n:]
+        return [self.real[part] for part in (order[:n], later[who[later] != who[order[n - 1]]][:n])]
+
+    def two_tables(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+        """Return `n` random rows of each of two synthetic tables, or two parts of the only one."""
+        if len(self.draws) > 1:
+            return [subsample(self.draws[k], n, rng) for k in rng.choice(len(self.draws), 2, replace=False)]
+        order = rng.permutation(len(self.synthetic))
+        return [self.synthetic[order[:n]], self.synthetic[order[n : 2 * n]]]
+
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", *path)

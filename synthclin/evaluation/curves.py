@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "at_risk", "concordance", "event_times", "gap", "incidence", "survival"]
+__all__ = ["Curve", "at_risk", "breslow", "brier", "concordance", "event_times", "gap", "incidence", "survival"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +122,57 @@ def concordance(
     total, won = (((weights @ (part).T) * weights[:, first]).sum(axis=1) for part in (pairs, pairs * higher))
     areas: NDArray[np.float64] = np.divide(won, total, out=np.full(len(weights), np.nan), where=total > 0)
     return areas
+
+
+def breslow(scores: NDArray[np.float64], times: NDArray[np.float64], events: NDArray[np.bool_]) -> Curve:
+    """Return the cumulative hazard of a patient of score 0 (Breslow, JRSS B 34:216-217, 1972).
+
+    Arguments:
+        scores: (rows,) logarithms of the hazard ratios.
+        times: (rows,) to the event or to censoring.
+        events: (rows,) whether the event happened.
+
+    Example:
+        >>> breslow(np.zeros(3), np.array([1.0, 2.0, 3.0]), np.array([True, False, True])).values.round(3).tolist()
+        [0.0, 0.333, 1.333]
+    """
+    at, deaths, _ = event_times(times, events)
+    order = np.argsort(times, kind="stable")
+    left = np.concatenate([np.cumsum(np.exp(scores[order])[::-1])[::-1], [np.inf]])
+    return Curve(at, np.concatenate([[0.0], np.cumsum(deaths / left[np.searchsorted(times[order], at, "left")])]))
+
+
+def brier(
+    alive: NDArray[np.float64],
+    times: NDArray[np.float64],
+    events: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    grid: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the mean over a grid of times of the squared distance of chances from who is without the event.
+
+    Patients who are censored before a time are stood in for by those who are not (Graf et al., Stat Med 18:2529-2545,
+    1999).
+
+    Arguments:
+        alive: (rows, times) chances to be without the event.
+        times: (rows,) to the event or to censoring.
+        events: (rows,) whether the event happened.
+        weights: (samples, rows) how often each row counts.
+        grid: (times,).
+
+    Returns:
+        (samples,)
+
+    Example:
+        >>> at, ones = np.array([1.0, 3.0]), np.ones((1, 2))
+        >>> brier(np.array([[0.5], [0.5]]), at, np.array([True, True]), ones, np.array([2.0]))
+        array([0.25])
+    """
+    uncensored = survival(times, ~events)
+    gone = (times[:, None] <= grid) & events[:, None]
+    stay = times[:, None] > grid
+    errors = gone * alive**2 / np.maximum(uncensored(times, "left"), 1e-12)[:, None]
+    errors += stay * (1 - alive) ** 2 / np.maximum(uncensored(grid), 1e-12)
+    mean: NDArray[np.float64] = weights @ errors.mean(axis=1) / weights.sum(axis=1)
+    return mean

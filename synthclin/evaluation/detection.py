@@ -65,7 +65,9 @@ def detection(c: Comparison) -> Score:
     """Score how well synthetic rows pass for held-out real ones."""
     if len(c.synthetic) < MIN_ROWS or len(c.train) < MIN_ROWS:
         return DETECTION.unassessable(f"A classifier needs {MIN_ROWS} rows of each kind.")
-    by_memory = _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train"))
+    # As many rows as are held out, so that both areas compare.
+    most = _MOST_ROWS if c.holdout is None else max(MIN_ROWS, len(c.holdout))
+    by_memory = _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
     if c.holdout is None or c.holdout_patients is None or c.holdout_patients.max() + 1 < MIN_ROWS:
         known = "no holdout" if c.holdout is None else "a holdout of too few patients"
         return DETECTION.unassessable(
@@ -134,11 +136,12 @@ def _runs(
     stream: str,
     *,
     draws: int = 1,
+    most: int = _MOST_ROWS,
     explain: bool = False,
     learner: Learner = detector,
 ) -> list[_Run]:
     """Cross-validate `draws` random sets of as many real and other rows, from the tables in turn; explain the first."""
-    n = min(len(real), _MOST_ROWS, *map(len, tables))
+    n = min(len(real), most, _MOST_ROWS, *map(len, tables))
     runs = []
     for draw in range(max(draws if n < _STEADY else 1, len(tables))):
         rng = c.rng("detection", stream, draw)

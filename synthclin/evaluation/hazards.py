@@ -1,109 +1,203 @@
-"""Does a Cox regression find the same hazards in the synthetic table, and does it predict who comes first."""
+"""Does a Cox regression find the same hazards in the synthetic table, and does it predict who comes first, and when."""
 
 from __future__ import annotations
 
-from math import hypot, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.analyses import endpoint, study
+from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.curves import concordance
-from synthclin.evaluation.intervals import Z, recentred, resamples
+from synthclin.evaluation.curves import breslow, brier, concordance
+from synthclin.evaluation.intervals import learnt_from_halves, recentred, resamples, widened
 from synthclin.evaluation.names import hazard_names
+from synthclin.evaluation.replication import COX_EFFORT
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from synthclin.evaluation.analyses import Endpoint, Study
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.samples import Against
     from synthclin.evaluation.tasks import CoxTask
 
-__all__ = ["hazards", "ranking"]
+__all__ = ["hazards", "learnt"]
 
 _MOST_ROWS = 1_000  # the library takes a second for a Cox regression of them
 _MIN_EVENTS = 10
 _BOOTSTRAP = 200
+_SPLITS = 2
+_GRID = 30
+_SURE = 1.959963984540054  # a z statistic beyond it is significant at 5 %
 
 
-def hazards(c: Comparison, task: CoxTask) -> Score:
-    """Score how far the logarithms of the hazard ratios are from those of real patients.
-
-    Raises:
-        ConfigError: the task names a column that it cannot use.
-    """
-    definition = Definition(
-        hazard_names(task.event)[0],
+def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
+    """Score how far the log hazard ratios are from those of real patients, and how their change over time differs."""
+    names = hazard_names(task.event)
+    ratios = Definition(
+        names[0],
         f"Are the hazard ratios for '{task.event}' those of real patients?",
         "lower",
         "mean over terms of the absolute difference of the log hazard ratios of a Cox regression (Efron's ties, "
         f"statsmodels), numbers per real standard deviation, at most {_MOST_ROWS:,} rows against as many training "
         "rows, mean of 4 random halves of the real rows (Cox, JRSS B 34:187-220, 1972)",
     )
-    found = study(c, task)
-    if not found.terms:
-        return definition.unassessable("No term is left: covariates do not vary, or are too few.")
+    constancy = Definition(
+        names[1],
+        f"Do hazard ratios for '{task.event}' change over time as in real patients?",
+        "lower",
+        "mean over terms of the absolute difference of the correlation of scaled Schoenfeld residuals with the rank of "
+        "time: z of the test of proportional hazards, over the root of the number of rows, rows as for "
+        f"{names[0]}; the details tell the verdicts of the test at 5 % on whole tables (Grambsch and Therneau, "
+        "Biometrika 81:515-526, 1994)",
+    )
+    drift = found.drift
+    if not found.terms or drift is None:
+        none = "No term is left: covariates do not vary, or are too few."
+        return ratios.unassessable(none), constancy.unassessable(none)
 
-    def measure(real: NDArray[np.float64]) -> Against:
+    def log_ratios(real: NDArray[np.float64]) -> Against:
         of_real = found.run(real)[0]
         return lambda other: np.abs(found.run(other)[0] - of_real)
 
-    alike = likeness(c, measure, definition.name, rounds=4, most=_MOST_ROWS, halves=8, high=np.inf)
+    def drifts(real: NDArray[np.float64]) -> Against:
+        of_real = drift(real) / sqrt(len(real))
+        return lambda other: np.abs(drift(other) / sqrt(len(other)) - of_real)
+
+    # One stream for all that is known of the same fits.
+    alike = likeness(c, log_ratios, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
     parts = zip(found.terms, alike.parts, alike.fresh, strict=True)
     terms = [{"term": term, "value": value, "ceiling": fresh} for term, value, fresh in parts]
-    return alike.score(definition, details={"terms": terms})
+    moving = likeness(c, drifts, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
+    whole = [drift(subsample(rows, _MOST_ROWS, c.rng(names[1]))) for rows in (c.train, c.synthetic)]
+    tested = [
+        {"term": term, "real": real, "synthetic": drawn, "verdict_agrees": (abs(real) > _SURE) == (abs(drawn) > _SURE)}
+        for term, real, drawn in zip(found.terms, *whole, strict=True)
+        if not np.isnan([real, drawn]).any()
+    ]
+    agree = [row["verdict_agrees"] for row in tested]
+    told = {"terms": tested, "verdicts_agree": float(np.mean(agree)) if agree else None}
+    return alike.score(ratios, details={"terms": terms}), moving.score(constancy, details=told)
 
 
-def ranking(c: Comparison, task: CoxTask) -> Score:
-    """Score whether a Cox regression learnt from synthetic rows ranks real patients as well as one from real rows.
+def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
+    """Score how well a Cox regression that learnt from synthetic rows tells who comes first, and when, among real ones.
 
     Raises:
         ConfigError: the task names a column that it cannot use.
     """
-    definition = Definition(
-        hazard_names(task.event)[1],
+    names = hazard_names(task.event)
+    trained = (
+        "of a Cox regression trained on synthetic rows minus one trained on as many real rows, at most "
+        f"{_MOST_ROWS:,}; interval from {_BOOTSTRAP} bootstrap samples of the holdout's patients, paired, and from "
+        "what halves of the rows learnt from differ by, or several synthetic tables"
+    )
+    first = Definition(
+        names[2],
         f"Does a Cox regression trained on the synthetic table tell which real patient reaches '{task.event}' first?",
         "higher",
-        "concordance on the holdout, weighted by the inverse chance of being censored, of a Cox regression trained on "
-        f"synthetic rows minus one trained on as many real rows, at most {_MOST_ROWS:,}; interval from {_BOOTSTRAP} "
-        "bootstrap samples of the holdout's patients, paired, with the variance between synthetic tables (Uno et al., "
+        f"concordance on the holdout, weighted by the inverse chance of being censored, {trained} (Uno et al., "
         "Stat Med 30:1105-1117, 2011)",
     )
-    found, end = study(c, task), endpoint(c, task)
+    when = Definition(
+        names[3],
+        f"Does it tell when real patients reach '{task.event}'?",
+        "lower",
+        "integrated Brier score on the holdout, weighted by the inverse chance of being censored, up to the last time "
+        f"at which 10 training patients are at risk, {trained} (Graf et al., Stat Med 18:2529-2545, 1999; Breslow's "
+        "baseline hazard)",
+    )
+    end = endpoint(c, task)
+
+    def unknown(note: str) -> tuple[Score, Score]:
+        return first.unassessable(note), when.unassessable(note)
+
     if c.holdout is None or c.holdout_patients is None:
-        return definition.unassessable("There is no holdout: nothing tells how real patients would be ranked.")
-    assert found.matrix is not None
-    usable = ~np.isnan(found.matrix(c.holdout)).any(axis=1) if found.terms else np.zeros(len(c.holdout), dtype=bool)
-    usable &= ~np.isnan(c.holdout[:, end.time]) & ~np.isnan(end.event(c.holdout))
-    places = subsample(np.flatnonzero(usable).astype(float), _MOST_ROWS, c.rng(definition.name, "test")).astype(int)
+        return unknown("There is no holdout: nothing tells how real patients would be ranked.")
+    if not found.terms or np.isnan(end.horizon):
+        return unknown("No term is left, or fewer than 10 training patients are followed up.")
+    held = np.flatnonzero(_usable(found, end, c.holdout))
+    places = subsample(held[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
     test = c.holdout[places]
-    times, events, x = test[:, end.time], end.event(test) == 1, found.matrix(test)
+    times, events, x = test[:, end.time], end.event(test) == 1, _matrix(found, test)
     if events.sum() < _MIN_EVENTS:
-        return definition.unassessable(f"The holdout has fewer than {_MIN_EVENTS} events with known covariates.")
+        return unknown(f"The holdout has fewer than {_MIN_EVENTS} events with known covariates.")
     clusters = np.unique(c.holdout_patients[places], return_inverse=True)[1]
-    samples = resamples(len(test), _BOOTSTRAP, c.rng(definition.name, "bootstrap"), clusters)
+    samples = resamples(len(test), _BOOTSTRAP, c.rng(names[2], "bootstrap"), clusters)
     weights = np.vstack([np.ones((1, len(test))), samples])
-
     size = min(_MOST_ROWS, len(c.train), *map(len, c.draws))
+    grid = np.linspace(0.0, end.horizon, _GRID + 1)[1:]
 
-    def ranked(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
-        learnt = found.run(subsample(rows, size, c.rng(definition.name, stream)))[0]
-        return concordance(x @ np.nan_to_num(learnt), times, events, weights, end.horizon)
+    def tried(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
+        """(2, samples) concordance and integrated Brier score."""
+        return of(subsample(rows, size, c.rng(names[2], stream)), weights)
 
-    real = ranked(c.train, "real")
-    gaps = np.array([ranked(rows, f"synthetic {i}") for i, rows in enumerate(c.draws)]) - real
+    def of(some: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        slopes = np.nan_to_num(found.run(some)[0])
+        some = some[_usable(found, end, some)]
+        baseline = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
+        alive = np.exp(-np.exp(x @ slopes)[:, None] * baseline(grid)[None, :])
+        return np.stack(
+            [
+                concordance(x @ slopes, times, events, weights, end.horizon),
+                brier(alive, times, events, weights, grid),
+            ]
+        )
+
+    real = tried(c.train, "real")
+    gaps = np.array([tried(rows, f"synthetic {i}") for i, rows in enumerate(c.draws)]) - real
+    floor = (tried(c.shuffled, "shuffled") - real)[:, 0]
+
+    def chance(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
+        """(2,) variances of both figures by which rows were learnt from."""
+        pairs = []
+        for split in range(_SPLITS):
+            rng = c.rng(names[2], stream, split)
+            order = rng.permutation(len(rows))[:size]
+            pairs.append([of(rows[order[i::2]], weights[:1])[:, 0] for i in range(2)])
+        return np.array([learnt_from_halves([(one[k], other[k]) for one, other in pairs]) for k in range(2)])
+
+    variances = chance(c.train, "halves")
+    variances += gaps[:, :, 0].var(axis=0, ddof=1) / len(gaps) if len(gaps) > 1 else chance(c.synthetic, "drawn halves")
+    first_score, when_score = (
+        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(floor[k]), len(test), size, float(variances[k]))
+        for k, definition in enumerate((first, when))
+    )
+    return first_score, when_score
+
+
+def _matrix(found: Study, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    assert found.matrix is not None
+    return found.matrix(rows)
+
+
+def _usable(found: Study, end: Endpoint, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(rows,) where covariates, time and event are known."""
+    needed = np.column_stack([_matrix(found, rows), rows[:, end.time], end.event(rows)])
+    known: NDArray[np.bool_] = np.logical_not(np.isnan(needed).any(axis=1))
+    return known
+
+
+def _minus_real(
+    definition: Definition,
+    gaps: NDArray[np.float64],
+    real: float,
+    floor: float,
+    n: int,
+    size: int,
+    variance: float,
+) -> Score:
+    """Score (tables, samples) gaps, the first sample being the holdout itself."""
     value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
-    low, high = recentred(value, replicates[~np.isnan(replicates)], -1.0, 1.0)
-    between = Z * float(gaps[:, 0].std(ddof=1)) / sqrt(len(gaps)) if len(gaps) > 1 else 0.0
     return definition.score(
         value,
-        Interval(value - hypot(low - value, between), value + hypot(high - value, between)),
-        n=len(test),
-        floor=float((ranked(c.shuffled, "shuffled") - real)[0]),
+        widened(value, recentred(value, replicates[~np.isnan(replicates)], -1.0, 1.0), variance),
+        n=n,
+        floor=floor,
         ceiling=0.0,
         notes=["The ceiling is 0 by definition: what real training rows reach is subtracted."],
-        details={"real": real[0], "synthetic": real[0] + value, "rows": size},
+        details={"real": real, "synthetic": real + value, "rows": size},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan, sqrt
+from math import hypot, nan, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Z", "deal", "jackknife", "random_groups", "recentred", "resamples", "wilson"]
+__all__ = [
+    "Z",
+    "deal",
+    "jackknife",
+    "learnt_from_halves",
+    "random_groups",
+    "recentred",
+    "resamples",
+    "widened",
+    "wilson",
+]
 
 Z = 1.959963984540054  # two-sided 95 %
 _FEW = 11
@@ -62,6 +72,32 @@ def recentred(value: float, replicates: NDArray[np.float64], low: float = 0.0, h
         return Interval(low, high)
     spread = np.quantile(replicates, [0.025, 0.975]) - np.median(replicates)
     return Interval(float(np.clip(value + spread[0], low, high)), float(np.clip(value + spread[1], low, high)))
+
+
+def widened(value: float, interval: Interval, variance: float) -> Interval:
+    """Return an interval that allows for a further variance, independent of what made it as wide as it is.
+
+    Example:
+        >>> low, high = widened(0.0, Interval(-3.0, 3.0), (4 / Z) ** 2)
+        >>> round(low, 6), round(high, 6)
+        (-5.0, 5.0)
+    """
+    further = Z * sqrt(variance)
+    return Interval(value - hypot(value - interval.low, further), value + hypot(interval.high - value, further))
+
+
+def learnt_from_halves(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return how much a figure of a learner varies with the rows it learnt from, as a variance.
+
+    Arguments:
+        pairs: the figure after learning from either of two disjoint halves; its variance after learning from all of
+            them is taken to be half of theirs.
+
+    Example:
+        >>> learnt_from_halves([(0.7, 0.9), (0.8, 0.8)])
+        0.005
+    """
+    return round(float(np.mean([(one - other) ** 2 for one, other in pairs])) / 4, 12)
 
 
 def deal(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:

@@ -60,20 +60,27 @@ class Fit:
     Arguments:
         performance: (samples,) AUC or R2, for each weighting of the holdout.
         brier: (samples,) Brier score; NaN where the target is a number.
+        sensitivity: (samples,) share of those with the last of two classes whose chance of it is above its share
+            among the rows learnt; else NaN.
+        false_alarms: (samples,) the same share of those with the first.
         importance: (predictors,) what shuffling a column costs.
         slope: calibration slope, and intercept, of the last of two classes; else NaN.
     """
 
     performance: NDArray[np.float64]
     brier: NDArray[np.float64]
+    sensitivity: NDArray[np.float64]
+    false_alarms: NDArray[np.float64]
     importance: NDArray[np.float64]
     slope: tuple[float, float]
 
 
-def fitted(problem: Problem, train: Rows, test: Rows, weights: NDArray[np.int64]) -> dict[str, Fit]:
-    """Fit each learner and try it."""
+def fitted(
+    problem: Problem, train: Rows, test: Rows, weights: NDArray[np.int64], *, explain: bool = True
+) -> dict[str, Fit]:
+    """Fit each learner and try it; `explain` what it leans on, which takes longer than the rest."""
     x, y = learnable(train[0]), train[1]
-    unknown = np.full(len(weights), np.nan)
+    unknown, none = np.full(len(weights), np.nan), np.zeros(x.shape[1])
     if problem.classes is None:
         models = regressors(problem.features, x)
         for model in models.values():
@@ -82,31 +89,65 @@ def fitted(problem: Problem, train: Rows, test: Rows, weights: NDArray[np.int64]
             name: Fit(
                 r2(model.predict(test[0]), test[1], weights),
                 unknown,
-                importances(partial(_explained, model, test[1]), test[0]),
+                unknown,
+                unknown,
+                importances(partial(_explained, model, test[1]), test[0]) if explain else none,
                 (np.nan, np.nan),
             )
             for name, model in models.items()
         }
     return {
-        name: _try(problem, model, (x, y), test, weights) for name, model in classifiers(problem.features, x).items()
+        name: _try(problem, model, (x, y), test, weights, explain=explain)
+        for name, model in classifiers(problem.features, x).items()
     }
 
 
-def _try(problem: Problem, model: Classifier, train: Rows, test: Rows, weights: NDArray[np.int64]) -> Fit:
+def _try(
+    problem: Problem, model: Classifier, train: Rows, test: Rows, weights: NDArray[np.int64], *, explain: bool
+) -> Fit:
     classes = problem.classes
     assert classes is not None
     x, y = test
+    none = np.zeros(x.shape[1])
     only = np.unique(train[1])
     if len(only) < 2:
         sure = (classes == only[0]).astype(np.float64) * np.ones((len(y), 1))
-        none = np.zeros(x.shape[1])
-        return Fit(np.full(len(weights), 0.5), brier(sure, classes, y, weights), none, (np.nan, np.nan))
+        rates = _rates(sure, classes, y, weights, 0.5)
+        return Fit(np.full(len(weights), 0.5), brier(sure, classes, y, weights), *rates, none, (np.nan, np.nan))
     model.fit(*train)
     p = chances(model, classes, x)
     slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
-    losses = importances(lambda rows: macro_auc(chances(model, classes, rows), classes, y)[0], x)
-    return Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), losses, slope)
+
+    def areas(copies: NDArray[np.float64]) -> list[float]:
+        each = chances(model, classes, copies).reshape(-1, len(y), len(classes))
+        return [float(macro_auc(part, classes, y)[0]) for part in each]
+
+    losses = importances(areas, x) if explain else none
+    rates = _rates(p, classes, y, weights, float((train[1] == classes[1]).mean()))
+    return Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), *rates, losses, slope)
 
 
-def _explained(model: Estimator, y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
-    return float(r2(model.predict(x), y, np.ones((1, len(y)), dtype=np.int64))[0])
+def _rates(
+    p: NDArray[np.float64],
+    classes: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weights: NDArray[np.int64],
+    threshold: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (samples,) the shares of those with the last of two classes, and of the others, above a threshold."""
+    unknown = np.full(len(weights), np.nan)
+    if len(classes) != 2:
+        return unknown, unknown
+    above = p[:, 1] > threshold
+
+    def share(which: NDArray[np.bool_]) -> NDArray[np.float64]:
+        all_of = weights @ which.astype(np.float64)
+        found: NDArray[np.float64] = np.divide(weights @ (which & above), all_of, out=unknown.copy(), where=all_of > 0)
+        return found
+
+    return share(y == classes[1]), share(y == classes[0])
+
+
+def _explained(model: Estimator, y: NDArray[np.float64], copies: NDArray[np.float64]) -> list[float]:
+    ones = np.ones((1, len(y)), dtype=np.int64)
+    return [float(r2(part, y, ones)[0]) for part in model.predict(copies).reshape(-1, len(y))]

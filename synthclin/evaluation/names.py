@@ -91,9 +91,14 @@ def survival_names(event: str) -> tuple[str, ...]:
     return tuple(f"survival.{measure}.{event}" for measure in measures)
 
 
-def hazard_names(event: str) -> tuple[str, ...]:
+def hazard_names(event: str) -> tuple[str, str, str, str]:
     """Return the names of the scores of a Cox regression, beside its analysis."""
-    return f"survival.hazards.{event}", f"survival.concordance.{event}"
+    return (
+        f"survival.hazards.{event}",
+        f"survival.proportional.{event}",
+        f"survival.concordance.{event}",
+        f"survival.brier.{event}",
+    )
 
 
 def representation_name(by: str) -> str:

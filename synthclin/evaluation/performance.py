@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from synthclin.evaluation.roc import auc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["brier", "calibration_slope", "chances", "importance_agreement", "importances", "macro_auc", "r2"]
 
+_MOST_CELLS = 5_000_000  # of copies of the rows at a time
 _LEAST = 1e-4  # a chance of 0 has no logit
 
 
@@ -92,16 +93,26 @@ def importance_agreement(first: NDArray[np.float64], second: NDArray[np.float64]
     return float(stats.spearmanr(first, second).statistic)
 
 
-def importances(figure: Callable[[NDArray[np.float64]], float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+def importances(
+    figure: Callable[[NDArray[np.float64]], Sequence[float]], x: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return (predictors,) what the figure of the first rows loses once a column is shuffled among them.
 
     Every model sees the same shuffles, so that their differences are its own.
+
+    Arguments:
+        figure: from copies of all rows, one below the other, to the figure of each copy.
+        x: (rows, predictors).
     """
     rng = np.random.default_rng(0)
-    whole = figure(x)
-    losses = np.empty(x.shape[1])
-    for j in range(x.shape[1]):
-        changed = x.copy()
-        changed[:, j] = x[rng.permutation(len(x)), j]
-        losses[j] = whole - figure(changed)
-    return losses
+    rows, columns = x.shape
+    (whole,) = figure(x)
+    losses: list[float] = []
+    at_once = max(1, _MOST_CELLS // max(x.size, 1))
+    for start in range(0, columns, at_once):
+        shuffled = range(start, min(start + at_once, columns))
+        copies = np.repeat(x[None], len(shuffled), axis=0)
+        for copy, j in zip(copies, shuffled, strict=True):
+            copy[:, j] = x[rng.permutation(rows), j]
+        losses += [whole - each for each in figure(copies.reshape(-1, columns))]
+    return np.array(losses)

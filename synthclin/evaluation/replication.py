@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from synthclin.evaluation.samples import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["combined", "overlap", "replicate"]
+__all__ = ["COX_EFFORT", "combined", "overlap", "replicate"]
+
+COX_EFFORT = {"rounds": 4, "splits": 4}
+"""The library takes a second for a Cox regression of a thousand rows."""
 
 _KINDS = {
     "linear": "linear regression (least squares, statsmodels)",
@@ -31,8 +34,13 @@ _KINDS = {
 _NARROW = "Intervals from one synthetic table are too narrow, and more rows than the study had add no information."
 
 
-def replicate(c: Comparison, task: Analysis) -> Score:
+def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Score:
     """Score how far the confidence intervals of one declared analysis overlap, term by term.
+
+    Arguments:
+        c: the tables.
+        task: the analysis.
+        found: what `study` makes of it, where other scores look at the same fits.
 
     Raises:
         ConfigError: the analysis names a column that it cannot use.
@@ -47,7 +55,7 @@ def replicate(c: Comparison, task: Analysis) -> Score:
         "(Karr et al., Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv "
         "Confid 7:67-97, 2016",
     )
-    found = study(c, task)
+    found = study(c, task) if found is None else found
     if not found.terms:
         return definition.unassessable("No term is left: covariates or groups do not vary, or are too few.")
     real = found.run(c.train)
@@ -67,8 +75,7 @@ def replicate(c: Comparison, task: Analysis) -> Score:
 
     rows = _terms(c, found, real)
     turned = [row["term"] for row in rows if row["sign_agrees"] is False]
-    # The library takes a second for a Cox regression of a thousand rows.
-    effort = {"rounds": 4, "most": 1_000, "halves": 8} if task.task == "cox" else {}
+    effort = {"most": 1_000, **COX_EFFORT} if task.task == "cox" else {}
     return likeness(c, measure, task.name, low=-1.0, **effort).score(
         definition,
         notes=[_NARROW, f"The sign of {len(turned)} clear effects turned round." if turned else ""],

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["ROUNDS", "Against", "Likeness", "Measure", "fair_size", "halved", "likeness"]
 
 ROUNDS = 10
-_MOST_ROWS = 20_000
-_HALVES = 20
+_MOST_ROWS = 5_000
+_SPLITS = 10
 _FEW_REAL = 2 * MIN_CELL
-_ENOUGH = 5  # groups whose own spread is error enough
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
 Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
@@ -47,6 +46,7 @@ class Likeness:
         fresh: (parts,) of fresh real rows; all NaN where there are too few real rows to set some apart.
         shuffled: (parts,) of shuffled rows.
         fresh_error: standard error of the ceiling.
+        tables: (tables,) the value of each synthetic table.
     """
 
     value: float
@@ -56,6 +56,7 @@ class Likeness:
     fresh: NDArray[np.float64]
     shuffled: NDArray[np.float64]
     fresh_error: float
+    tables: tuple[float, ...]
 
     @property
     def ceiling(self) -> float:
@@ -74,8 +75,11 @@ class Likeness:
         if np.isnan(self.value):
             return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
         low, high = self.interval
-        worse_end = low if definition.better == "higher" else -high
-        beyond = worse_end > (self.ceiling if definition.better == "higher" else -self.ceiling)
+        better = definition.better == "higher"
+        ahead, behind = (
+            (self.value - self.ceiling, self.value - low) if better else (self.ceiling - self.value, high - self.value)
+        )
+        beyond = ahead > hypot(behind, Z * self.fresh_error)
         return definition.score(
             self.value,
             self.interval,
@@ -83,7 +87,9 @@ class Likeness:
             floor=_mean(self.shuffled) if floor else None,
             ceiling=self.ceiling,
             notes=[*notes, f"The synthetic rows are {_ALIKE}." if beyond else ""],
-            details=(details or {}) | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error},
+            details=(details or {})
+            | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error}
+            | ({"draws": self.tables} if len(self.tables) > 1 else {}),
         )
 
 
@@ -94,7 +100,7 @@ def likeness(
     *,
     rounds: int = ROUNDS,
     most: int = _MOST_ROWS,
-    halves: int = _HALVES,
+    splits: int = _SPLITS,
     low: float = 0.0,
     high: float = 1.0,
 ) -> Likeness:
@@ -107,59 +113,106 @@ def likeness(
     each column shuffled: all three differ from the half by the same chance. Rows of one patient
     stay on one side. The scores are means over rounds.
 
-    The variance joins that between groups of synthetic rows (of fewer than 5 groups, or within them by a
-    delete-half jackknife, Shao and Wu, Ann Stat 17:1176-1197, 1989, whichever is larger) over the number of
-    groups, and that of the real rows: half the variance of the ceiling over rounds, which in simulations
-    makes 95 % intervals of a perfect generator hold its ceiling.
+    The interval is that of what the same comparison gives on average, a t interval. Its variance is found by
+    comparing disjoint parts of the real rows with disjoint parts of the synthetic ones; see `_Spread`.
 
     Arguments:
         c: the tables.
         measure: from (n, columns) real rows to what takes (n, columns) other rows to (parts,).
         stream: the name of the random stream.
-        rounds: how many halves are drawn, and how many groups of synthetic rows are used at most.
+        rounds: how many halves are drawn.
         most: how many rows of each kind are compared at most.
-        halves: how often the jackknife leaves out half of a group.
+        splits: how often both kinds of rows are split in two for the interval.
         low: the least value that the score can have.
         high: the greatest.
     """
     n = fair_size(c, most)
-    groups = _groups(c, n, rounds, stream)
-    by_group: list[list[NDArray[np.float64]]] = [[] for _ in groups]
+    own: list[NDArray[np.float64]] = []
     fresh, shuffled = [], []
-    within: list[float] = []
+    orders = [c.rng(stream, "order", number).permutation(len(rows)) for number, rows in enumerate(c.draws)]
     for r in range(rounds):
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
-        group = groups[r % len(groups)]
         against = measure(half)
-        by_group[r % len(groups)].append(against(group))
+        turn, table = divmod(r, len(c.draws))
+        # In turn, so that all rows count alike, and none twice before each has counted once.
+        chosen = np.take(orders[table], np.arange(turn * n, (turn + 1) * n), mode="wrap")
+        own.append(against(c.draws[table][np.sort(chosen)]))
         # Fresh rows are shuffled: shuffled rows of the half itself would have its very cells.
         apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
         shuffled.append(against(apart))
         if len(rest):
             fresh.append(against(rest))
-        if r < min(2, len(groups)) and len(groups) < _ENOUGH and n >= MIN_CELL:
-            within.append(_within(against, group, halves, rng))
-    values = np.array([_mean(_means(parts)) for parts in by_group])
-    between = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    values = np.array([_mean(parts) for parts in own])
     ceilings = np.array([_mean(parts) for parts in fresh])
-    of_real = float(ceilings.std(ddof=1)) / sqrt(2) if len(ceilings) > 1 else 0.0
-    if len(groups) >= _ENOUGH:
-        of_synthetic = float(stats.t.ppf(0.975, len(groups) - 1)) / Z * sqrt(between / len(groups))
-    else:
-        of_synthetic = sqrt(max(between, *within) / len(groups)) if within else np.inf
-    error = hypot(of_synthetic, of_real)
-    value = float(values.mean())
-    parts = _means([part for group in by_group for part in group])
+    value = _mean(values)
+    error = _Spread.of(c, measure, n, splits, stream).error(c, n, rounds)
+    half_width = float(stats.t.ppf(0.975, 2 * splits)) * error
+    parts = _means(own)
     return Likeness(
         value,
-        Interval(max(low, value - Z * error), min(high, value + Z * error)),
+        Interval(max(low, value - half_width), min(high, value + half_width)),
         n,
         parts,
         _means(fresh) if fresh else np.full(parts.shape, np.nan),
         _means(shuffled),
-        of_real,
+        float(ceilings.std(ddof=1)) / sqrt(2) if len(ceilings) > 1 else 0.0,
+        tuple(_mean(values[table :: len(c.draws)]) for table in range(min(len(c.draws), rounds))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Variances of one comparison of n real with n synthetic rows: due to either kind of rows, and to both together.
+
+    Distances have a corner at 0: rows left out or drawn again move them by more than other rows of the
+    same law would, so jackknife and bootstrap give intervals up to twice too wide. Here two disjoint parts of the real
+    rows are compared with two disjoint parts of the synthetic ones, all four ways, and the squares of the
+    contrasts between these four are the variances of a two-way layout (Searle, Casella and McCulloch, Variance
+    Components, 1992, chapter 4). Several tables are the two parts in pairs, so that their own differences count.
+
+    Arguments:
+        real: due to which real rows there are.
+        synthetic: due to which synthetic rows, and which of several tables.
+        both: due to how these meet.
+    """
+
+    real: float
+    synthetic: float
+    both: float
+
+    @classmethod
+    def of(cls, c: Comparison, measure: Measure, n: int, splits: int, stream: str) -> _Spread:
+        """Return the variances of a comparison of `n` rows; infinite where rows are too few to tell."""
+        least = min(map(len, c.draws))
+        size = min(n, len(c.real) // 2, least if len(c.draws) > 1 else least // 2)
+        if size < MIN_CELL:
+            return cls(np.inf, np.inf, np.inf)
+        contrasts = []
+        for split in range(splits):
+            rng = c.rng(stream, "split", split)
+            parts = c.two_tables(size, rng)
+            ways = [[_mean(against(other)) for other in parts] for against in map(measure, c.two_halves(size, rng))]
+            (a, b), (d, e) = ways
+            contrasts.append(((a + b - d - e) / 2, (a - b + d - e) / 2, (a - b - d + e) / 2))
+        known = np.array([each for each in contrasts if np.isfinite(each).all()])
+        if not len(known):
+            return cls(np.inf, np.inf, np.inf)
+        rows, columns, both = (known**2).mean(axis=0) * size / n
+        return cls(max(0.0, (rows - both) / 2), max(0.0, (columns - both) / 2), both)
+
+    def error(self, c: Comparison, n: int, rounds: int) -> float:
+        """Return the standard error of a mean over rounds that share rows."""
+        alike = n / len(c.train), 1 / len(c.draws) if len(c.draws) > 1 else n / len(c.synthetic)
+
+        def shared(share: float) -> float:
+            return share + (1 - share) / rounds
+
+        return sqrt(
+            self.real * shared(alike[0])
+            + self.synthetic * max(alike[1], 1 / rounds)
+            + self.both * shared(alike[0] * alike[1])
+        )
 
 
 def fair_size(c: Comparison, most: int) -> int:
@@ -180,25 +233,6 @@ def halved(c: Comparison, n: int, rng: np.random.Generator) -> tuple[NDArray[np.
         rest = np.vstack([subsample(c.holdout, n, rng), rest])
     few = len(c.train) + (0 if c.holdout is None else len(c.holdout)) < _FEW_REAL
     return c.train[order[:n]], rest[: 0 if few else n]
-
-
-def _groups(c: Comparison, n: int, most: int, stream: str) -> list[NDArray[np.float64]]:
-    """Return at most `most` disjoint groups of `n` synthetic rows, taken from all tables in turn."""
-    hands = []
-    for number, rows in enumerate(c.draws):
-        order = c.rng(stream, "group", number).permutation(len(rows))
-        hands.append([rows[np.sort(order[i * n : (i + 1) * n])] for i in range(min(len(rows) // n, most))])
-    in_turn = [hand[i] for i in range(max(map(len, hands))) for hand in hands if i < len(hand)]
-    return in_turn[:most]
-
-
-def _within(against: Against, group: NDArray[np.float64], halves: int, rng: np.random.Generator) -> float:
-    """Return the variance of a measure by the jackknife that leaves out half of the rows at a time.
-
-    Leaving out few would not do: many measures have corners, where few rows change either nothing or much.
-    """
-    left = [_mean(against(subsample(group, len(group) // 2, rng))) for _ in range(halves)]
-    return float(np.nanvar(left)) if np.isfinite(left).any() else 0.0
 
 
 def _mean(parts: NDArray[np.float64]) -> float:

@@ -137,12 +137,12 @@ def score_table(
                 utility.target(comparison, task)
                 jobs.append(partial(utility.predict, task=task, by=by))
             else:
-                analyses.study(comparison, task)
-                jobs.append(partial(replication.replicate, task=task))
-            if isinstance(task, SurvivalTask):
-                jobs.append(partial(endpoints.followed, task=task))
-            elif isinstance(task, CoxTask):
-                jobs += [partial(hazards.hazards, task=task), partial(hazards.ranking, task=task)]
+                found = analyses.study(comparison, task)
+                jobs.append(partial(replication.replicate, task=task, found=found))
+                if isinstance(task, SurvivalTask):
+                    jobs.append(partial(endpoints.followed, task=task))
+                elif isinstance(task, CoxTask):
+                    jobs += [partial(job, task=task, found=found) for job in (hazards.hazards, hazards.learnt)]
         if schema.randomised is not None:
             jobs.append(balance.balance)
         for name in by:
@@ -152,7 +152,7 @@ def score_table(
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
-                found = job(comparison)
-                scores += (found,) if isinstance(found, Score) else found
+                told = job(comparison)
+                scores += (told,) if isinstance(told, Score) else told
                 step(1, note=scores[-1].name)
         return Evaluation(tuple(scores), sections(comparison, scores))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import hypot, sqrt
-from typing import TYPE_CHECKING, Any, Literal
+from math import sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthclin.columns import MissingKind
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
-from synthclin.evaluation.intervals import Z, recentred, resamples
+from synthclin.evaluation.intervals import Z, resamples
 from synthclin.evaluation.learning import Fit, Problem, Rows, fitted
-from synthclin.evaluation.names import outcome_name
 from synthclin.evaluation.performance import importance_agreement
 from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.trials import MIN_CLASS, Trials, group_definition, groups_of, in_groups, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["default_tasks", "predict", "target"]
 
 _MIN_ROWS = 20
-_MIN_GROUP = 50
-_MIN_CLASS = 5  # holdout rows of a class, below which its AUC is noise
 _MOST_CLASSES = 10
 _MOST_ROWS = 10_000
 _BOOTSTRAP = 200
+_EXPLAINED = ("halves", 0)
+_SPLITS = 2  # of the rows learnt from, into halves that show what their chance does
 _MIN_COLUMNS = 5
 _TOP = 10
 _LISTED = 20
@@ -74,7 +73,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     reason = _why_not(c, problem)
     if reason or c.holdout is None or c.holdout_patients is None:
         whole = tuple(definition.unassessable(reason) for definition in definitions)
-        return *whole, *(_in_groups(name, task, problem).unassessable(reason) for name in by)
+        return *whole, *(group_definition(name, task, problem).unassessable(reason) for name in by)
     test = problem.rows(c.holdout)
     size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.draws)), _MOST_ROWS)
     # The first sample is the holdout itself.
@@ -86,7 +85,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
             resamples(len(test[1]), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters),
         ]
     )
-    samples, groups = len(weights), {name: _groups(c, name, c.holdout[known], problem) for name in by}
+    samples, groups = len(weights), {name: groups_of(c, name, c.holdout[known], problem) for name in by}
     masks = [mask for members in groups.values() for mask in members.values()]
     # What holds of a group is what holds of the same rows, the others counted nought times.
     weights = np.vstack([weights, *(weights * mask for mask in masks)])
@@ -94,9 +93,26 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     def learnt(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
         return fitted(problem, _draw(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
 
-    everybody = [learnt(rows, "synthetic", i) for i, rows in enumerate(c.draws)]
-    everybody += [learnt(c.train, "real"), learnt(c.shuffled, "shuffled")]
-    *draws, real, shuffled = (_part(fits, 0, samples) for fits in everybody)
+    def halves(rows: NDArray[np.float64], *stream: str | int) -> tuple[dict[str, Fit], dict[str, Fit]]:
+        rng = c.rng(task.name, *stream)
+        x, y = _draw(problem.rows(rows), size, rng)
+        order = rng.permutation(size)
+        one, other = (
+            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, weights[::samples], explain=stream == _EXPLAINED)
+            for i in range(2)
+        )
+        return one, other
+
+    trials = Trials(
+        [learnt(rows, "synthetic", i) for i, rows in enumerate(c.draws)],
+        learnt(c.train, "real"),
+        learnt(c.shuffled, "shuffled"),
+        [halves(c.train, "halves", i) for i in range(_SPLITS)],
+        # Several tables show by themselves how much they differ.
+        [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.draws) == 1 else 0)],
+    )
+    whole_holdout = trials.of_group(0, samples)
+    draws, real, shuffled = whole_holdout.draws, whole_holdout.real, whole_holdout.shuffled
     notes = [
         f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
         "All synthetic rows are of one class, so nothing can be learnt from them."
@@ -104,7 +120,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         else "",
     ]
     details = {
-        "measure": _measure(problem),
+        "measure": measure(problem),
         "learners": [
             {"learner": name, "synthetic": np.mean([fits[name].performance[0] for fits in draws])}
             | {source: fits[name].performance[0] for source, fits in {"real": real, "shuffled": shuffled}.items()}
@@ -113,32 +129,31 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         "predictors": problem.features.names,
         "rows": {"train": size, "test": len(test[1])},
     }
-    discrimination = _difference(definitions[0], draws, real, shuffled, "performance", len(test[1]), notes, details)
+    n = len(test[1])
+    discrimination = whole_holdout.difference(definitions[0], "performance", n, notes, details)
     calibration = (
-        _difference(definitions[1], draws, real, shuffled, "brier", len(test[1]), notes, _calibrations(draws, real))
+        whole_holdout.difference(definitions[1], "brier", n, notes, _calibrations(draws, real))
         if problem.classes is not None
         else definitions[1].unassessable("Calibration is of chances, and the target is a number.")
     )
-    half = _draw(problem.rows(c.train), size, c.rng(task.name, "halves"))
-    halves = [fitted(problem, (half[0][i::2], half[1][i::2]), test, weights[:1]) for i in range(2)]
     by_group = []
     at = 1
     for name, members in groups.items():
-        scores = {}
-        for level, mask in members.items():
-            *drawn, own, floor = (_part(fits, at * samples, samples) for fits in everybody)
-            of_group = _in_groups(name, task, problem)
-            scores[level] = _difference(of_group, drawn, own, floor, "performance", int(mask.sum()), [], {})
-            at += 1
-        by_group.append(_worst(_in_groups(name, task, problem), scores))
-    importance = _importance(definitions[2], problem, draws, real, shuffled, halves)
+        sizes = {level: int(mask.sum()) for level, mask in members.items()}
+        parts = {level: trials.of_group(at + i, samples) for i, level in enumerate(members)}
+        by_group.append(in_groups(name, task, problem, parts, sizes))
+        at += len(members)
+    importance = _importance(definitions[2], problem, draws, real, shuffled, trials.halves[0])
     return discrimination, calibration, importance, *by_group
 
 
 def _definitions(task: PredictTask, problem: Problem) -> tuple[Definition, Definition, Definition]:
     linear = "ridge" if problem.classes is None else "logistic"
     learners = f"boosted trees, a random forest and a {linear} model"
-    paired = "interval from 200 bootstrap samples of the holdout, paired, with the variance between synthetic tables"
+    paired = (
+        "interval from 200 bootstrap samples of the holdout, paired, and from what halves of the rows learnt from "
+        "differ by, or several synthetic tables"
+    )
     source = "train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633"
     return (
         Definition(
@@ -146,7 +161,7 @@ def _definitions(task: PredictTask, problem: Problem) -> tuple[Definition, Defin
             f"Does a model trained on the synthetic table predict '{task.target}' for real patients as well as one "
             "trained on real?",
             "higher",
-            f"{_measure(problem)} of {learners} on the holdout, trained on synthetic rows minus trained on as many "
+            f"{measure(problem)} of {learners} on the holdout, trained on synthetic rows minus trained on as many "
             f"real rows, mean of the learners; {paired} ({source})",
         ),
         Definition(
@@ -161,103 +176,10 @@ def _definitions(task: PredictTask, problem: Problem) -> tuple[Definition, Defin
             f"Do the same columns predict '{task.target}'?",
             "higher",
             "Spearman's correlation of the importances of columns, synthetic against real training, mean of the "
-            f"learners; importance is the loss in {_measure(problem)} on the holdout once the column is shuffled "
+            f"learners; importance is the loss in {measure(problem)} on the holdout once the column is shuffled "
             "(Breiman, Mach Learn 45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, "
             "Psychometrika 65:23-28, 2000)",
         ),
-    )
-
-
-def _in_groups(by: str, task: PredictTask, problem: Problem) -> Definition:
-    return Definition(
-        outcome_name(by, "utility", task.target),
-        f"Is '{task.target}' predicted as well for each group of '{by}'?",
-        "higher",
-        f"{_measure(problem)} within each group of '{by}' of {_MIN_GROUP} and more holdout rows, {_MIN_CLASS} of each "
-        "class, by models that learnt from all synthetic rows minus those that learnt from as many real rows, as "
-        f"{task.name}; value and interval are those of the group that loses most",
-    )
-
-
-def _groups(c: Comparison, by: str, test: NDArray[np.float64], problem: Problem) -> dict[str, NDArray[np.bool_]]:
-    """Return which test rows are in each group that is large enough."""
-    j = c.features.names.index(by)
-    members = {str(level): test[:, j] == place for place, level in enumerate(c.features.columns[j].levels)}
-
-    def enough(rows: NDArray[np.float64]) -> bool:
-        y = rows[:, problem.target]
-        classes = () if problem.classes is None else problem.classes
-        return len(rows) >= _MIN_GROUP and all((y == k).sum() >= _MIN_CLASS for k in classes)
-
-    return {level: mask for level, mask in members.items() if enough(test[mask])}
-
-
-def _part(fits: dict[str, Fit], start: int, samples: int) -> dict[str, Fit]:
-    """Return the fits as some of the weightings of the test rows show them."""
-    some = slice(start, start + samples)
-    return {name: replace(fit, performance=fit.performance[some], brier=fit.brier[some]) for name, fit in fits.items()}
-
-
-def _worst(definition: Definition, groups: dict[str, Score]) -> Score:
-    if not groups:
-        return definition.unassessable(f"No group has {_MIN_GROUP} holdout rows, {_MIN_CLASS} of each class.")
-    level = min(groups, key=lambda one: groups[one].value)
-    worst = groups[level]
-    told = [
-        {"group": one, "value": score.value, "low": score.low, "high": score.high, "n": score.n}
-        for one, score in groups.items()
-    ]
-    return definition.score(
-        worst.value,
-        Interval(worst.low, worst.high),
-        n=worst.n,
-        floor=worst.floor,
-        ceiling=0.0,
-        notes=[f"The group that loses most is {level}.", worst.note],
-        details={"worst": level, "groups": told},
-    )
-
-
-def _measure(problem: Problem) -> str:
-    if problem.classes is None:
-        return "R2 on the log(1 + y) scale" if problem.log else "R2"
-    return "AUC" if len(problem.classes) == 2 else "AUC (mean of each class against the others)"
-
-
-def _difference(
-    definition: Definition,
-    draws: list[dict[str, Fit]],
-    real: dict[str, Fit],
-    shuffled: dict[str, Fit],
-    figure: Literal["performance", "brier"],
-    n: int,
-    notes: list[str],
-    details: dict[str, Any],
-) -> Score:
-    """Score trained on synthetic minus trained on real."""
-
-    def gap(fits: dict[str, Fit]) -> NDArray[np.float64]:
-        mean: NDArray[np.float64] = np.mean(
-            [getattr(fits[name], figure) - getattr(real[name], figure) for name in real], axis=0
-        )
-        return mean
-
-    gaps = np.array([gap(fits) for fits in draws])
-    value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
-    known = replicates[~np.isnan(replicates)]
-    interval = recentred(value, known, -np.inf, np.inf) if len(known) else Interval(np.nan, np.nan)
-    if len(gaps) > 1:
-        # All tables are tried on one holdout; they differ by chance of their own.
-        between = Z * float(gaps[:, 0].std(ddof=1)) / sqrt(len(gaps))
-        interval = Interval(value - hypot(interval.low - value, between), value + hypot(interval.high - value, between))
-    return definition.score(
-        value,
-        interval,
-        n=n,
-        floor=float(gap(shuffled)[0]),
-        ceiling=0.0,
-        notes=["The ceiling is 0 by definition: what real training rows reach is subtracted.", *notes],
-        details=details,
     )
 
 
@@ -285,7 +207,7 @@ def _importance(
     draws: list[dict[str, Fit]],
     real: dict[str, Fit],
     shuffled: dict[str, Fit],
-    halves: list[dict[str, Fit]],
+    halves: tuple[dict[str, Fit], dict[str, Fit]],
 ) -> Score:
     """Score whether models that learnt from synthetic rows lean on the same columns."""
     columns = len(problem.columns)
@@ -334,7 +256,7 @@ def _problem(c: Comparison, task: PredictTask) -> Problem:
         seen = [rows[~np.isnan(rows[:, y]), y].astype(int) for rows in real]
         counts = np.stack([np.bincount(cells, minlength=len(feature.levels)) for cells in seen])
         frequent = np.argsort(-counts[0], kind="stable")[:_MOST_CLASSES]
-        classes = np.sort(frequent[counts.min(axis=0)[frequent] >= _MIN_CLASS]).astype(np.float64)
+        classes = np.sort(frequent[counts.min(axis=0)[frequent] >= MIN_CLASS]).astype(np.float64)
     log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
     return Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
 
@@ -352,7 +274,7 @@ def _why_not(c: Comparison, problem: Problem) -> str:
     if not len(problem.columns):
         return "No column is left to predict from."
     if problem.classes is not None and len(problem.classes) < 2:
-        return f"Fewer than two classes are held by {_MIN_CLASS} training and {_MIN_CLASS} holdout rows."
+        return f"Fewer than two classes are held by {MIN_CLASS} training and {MIN_CLASS} holdout rows."
     tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.draws)]
     for name, rows in tables:
         y = problem.rows(rows)[1]

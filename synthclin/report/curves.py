@@ -1,8 +1,7 @@
-"""Curves on two axes: what was found out of what was asked, planted leaks seen, chances that came true."""
+"""Curves on two axes: chances that came true."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -10,7 +9,7 @@ from markupsafe import Markup
 from synthclin.report import svg
 from synthclin.report.words import share
 
-__all__ = ["calibration_lines", "spike_curve"]
+__all__ = ["calibration_lines"]
 
 
 def calibration_lines(
@@ -50,36 +49,3 @@ def calibration_lines(
     at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
     desc = f"At a chance of 50 %, what came true: {', '.join(at) or 'not known'}."
     return svg.picture(f"{name}: calibration", desc, height + 36, *parts)
-
-
-def spike_curve(lines: Sequence[tuple[str, Sequence[tuple[float, int]]]], attacks: int, desc: str) -> Markup:
-    """Draw how many attacks notice planted rows (vertical), by their share of the table (horizontal, log).
-
-    Arguments:
-        lines: kind (``exact`` is solid and filled, ``jittered`` dashed and hollow) and points: share, attacks.
-        attacks: how many could notice.
-        desc: the values that matter, in words.
-    """
-    height = 200.0
-    shares = sorted({x for _, points in lines for x, _ in points})
-    low, high = math.log(shares[0] / 1.3), math.log(shares[-1] * 1.3)
-
-    def place(x: float) -> float:
-        return (math.log(x) - low) / (high - low)
-
-    def y(n: int) -> float:
-        return height * (1 - n / max(attacks, 1))
-
-    parts: list[Markup] = []
-    for n in range(0, attacks + 1, 1 if attacks <= 6 else 2):
-        parts += [svg.line(0, y(n), 1, y(n), "gr"), svg.text(0, y(n) + 4, str(n), anchor="end", dx=-8)]
-    for x in shares:
-        parts.append(svg.text(place(x), height + 17, share(x, 1 if x < 0.01 else 0)))
-    for kind, points in lines:
-        drawn = [(place(x), y(n)) for x, n in points]
-        parts.append(svg.curves(height, svg.path(drawn, "lreal2" if kind == "exact" else "lch")))
-        parts += [svg.circle(px, py, 4.5, "dreal" if kind == "exact" else "hollow") for px, py in drawn]
-        above = -10 if kind == "exact" else 18
-        parts.append(svg.text(drawn[-1][0], drawn[-1][1] + above, f"{kind} copies", anchor="end", class_="tl", dx=6))
-    parts.append(svg.text(0.5, height + 34, "share of the table that is planted (log)"))
-    return svg.picture("Attacks that notice planted rows", desc, height + 2, *parts)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.curves import Curve, concordance, gap, incidence, survival
+from synthclin.evaluation.curves import Curve, breslow, brier, concordance, gap, incidence, survival
 from synthclin.evaluation.endpoints import followed
-from synthclin.evaluation.hazards import hazards, ranking
+from synthclin.evaluation.hazards import hazards, learnt
 from synthclin.evaluation.survival import restricted_mean
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.schema import Schema
@@ -104,22 +105,68 @@ def test_the_difference_of_means_is_told_for_each_arm(fresh):
     assert drug["high"] < 0
 
 
+def of_hazards(synthetic, rows=250):
+    c = Comparison.of(synthetic, train=TRAIN[:rows], holdout=None, schema=SCHEMA)
+    return hazards(c, COX, study(c, COX))
+
+
 def test_a_planted_hazard_ratio_is_seen():
-    found = [
-        hazards(Comparison.of(cohort(250, 3, effect=effect), train=TRAIN[:250], holdout=None, schema=SCHEMA), COX)
-        for effect in (-0.8, 1.6)
-    ]
-    assert found[0].low <= found[0].ceiling <= found[0].high
-    assert found[1].low > found[0].high
-    assert max(found[1].details["terms"], key=lambda term: term["value"])["term"].startswith("arm: ")
+    (good, _), (bad, _) = (of_hazards(cohort(250, 3, effect=effect)) for effect in (-0.8, 1.6))
+    assert good.low <= good.ceiling <= good.high
+    assert bad.low > good.high
+    assert max(bad.details["terms"], key=lambda term: term["value"])["term"].startswith("arm: ")
 
 
-def test_who_comes_first_is_learnt_from_synthetic_rows():
-    good, turned = ranking(compared(FRESH), COX), ranking(compared(FRESH.assign(age=120 - FRESH["age"])), COX)
-    assert good.low <= 0 <= good.high
-    assert good.details["real"] > 0.6
-    assert turned.high < good.low
-    assert "no holdout" in ranking(compared(FRESH, holdout=None), COX).note
+def test_hazards_that_cross_are_not_proportional():
+    # On the drug nothing happens for years, and then everything at once.
+    crossing = cohort(400, 3)
+    drug = crossing["arm"] == "drug"
+    late = crossing["time"].mask(drug, np.random.default_rng(0).normal(9, 1, 400))
+    crossing = crossing.assign(time=late, end=crossing["end"].mask(drug, "cardiac"))
+    (_, good), (_, bad) = (of_hazards(table, rows=400) for table in (cohort(400, 3), crossing))
+    assert good.low <= good.ceiling <= good.high
+    assert bad.value > good.high
+    arm = next(term for term in bad.details["terms"] if term["term"].startswith("arm"))
+    assert abs(arm["real"]) < 1.96 < abs(arm["synthetic"])
+    assert arm["verdict_agrees"] is False
+    assert bad.details["verdicts_agree"] < good.details["verdicts_agree"] == 1.0
+
+
+def of_learning(synthetic, holdout=HOLDOUT):
+    c = compared(synthetic, holdout=holdout)
+    return learnt(c, COX, study(c, COX))
+
+
+def test_who_comes_first_and_when_is_learnt_from_synthetic_rows():
+    good, turned, slow = (
+        of_learning(t) for t in (FRESH, FRESH.assign(age=120 - FRESH["age"]), cohort(800, 3, scale=32))
+    )
+    for score in good:
+        assert score.low <= 0 <= score.high
+    assert good[0].details["real"] > 0.6
+    assert turned[0].high < good[0].low
+    assert turned[1].low > good[1].high
+    # Who comes first does not depend on how fast everybody goes.
+    assert slow[1].low > good[1].high
+    assert slow[0].high > good[0].low
+    for score in of_learning(FRESH, holdout=None):
+        assert "no holdout" in score.note
+
+
+def test_without_censoring_the_brier_score_is_a_mean_square():
+    rng = np.random.default_rng(0)
+    times, alive, grid = rng.exponential(1, 50), rng.random((50, 3)), np.array([0.2, 0.5, 1.0])
+    expected = np.mean((alive - (times[:, None] > grid)) ** 2)
+    assert brier(alive, times, np.ones(50, dtype=bool), np.ones((1, 50)), grid)[0] == pytest.approx(expected)
+
+
+def test_censoring_at_random_leaves_the_brier_score_as_it_is():
+    rng = np.random.default_rng(0)
+    event, end = rng.exponential(1, 40_000), rng.uniform(0.2, 3, 40_000)
+    grid, ones = np.array([0.3, 0.6, 1.0]), np.ones((1, 40_000))
+    alive = np.tile(np.exp(-0.7 * grid), (40_000, 1))
+    whole = brier(alive, event, np.ones(40_000, dtype=bool), ones, grid)[0]
+    assert brier(alive, np.minimum(event, end), event <= end, ones, grid)[0] == pytest.approx(whole, abs=0.005)
 
 
 def test_one_cause_has_no_competitors():
@@ -184,6 +231,25 @@ class TestAgainstLifelines:
         theirs = lifelines.utils.concordance_index(times, -scores)
         ours = concordance(scores, times, np.ones(200, dtype=bool), np.ones((1, 200)), np.inf)[0]
         assert ours == pytest.approx(theirs)
+
+    def test_proportional_hazards(self, lifelines):
+        frame = TRAIN[:300].assign(
+            age=TRAIN["age"] / TRAIN["age"].std(ddof=0), arm=TRAIN["arm"] == "drug", end=TRAIN["end"] != "alive"
+        )
+        fitter = lifelines.CoxPHFitter().fit(frame, "time", "end")
+        theirs = lifelines.statistics.proportional_hazard_test(fitter, frame, time_transform="rank").test_statistic
+        c = Comparison.of(FRESH, train=TRAIN[:300], holdout=None, schema=SCHEMA)
+        assert study(c, COX).drift(c.train) ** 2 == pytest.approx(theirs, rel=0.02)
+
+    def test_breslow(self, lifelines):
+        frame = pd.DataFrame({"time": TRAIN["time"], "end": TRAIN["end"] != "alive", "age": TRAIN["age"] - 60})
+        fitter = lifelines.CoxPHFitter(baseline_estimation_method="breslow").fit(frame, "time", "end")
+        theirs = fitter.baseline_cumulative_hazard_.iloc[:, 0]
+        slope = fitter.params_["age"]
+        ours = breslow(
+            slope * (frame["age"] - frame["age"].mean()).to_numpy(), frame["time"].to_numpy(), frame["end"].to_numpy()
+        )
+        assert ours(theirs.index.to_numpy()) == pytest.approx(theirs.to_numpy(), rel=1e-6)
 
     def test_restricted_mean(self, lifelines):
         times, events = TRAIN["time"].to_numpy(), (TRAIN["end"] != "alive").to_numpy()

@@ -129,7 +129,7 @@ def test_missing_columns_in_all_training_rows_do_not_stop_the_learners(train, ho
 
 def test_too_many_deaths_cost_calibration_and_little_discrimination(compare, fresh, good):
     dead = fresh[fresh["died"] == 1]
-    more = pd.concat([dead, dead, dead, fresh[fresh["died"] == 0].iloc[:60]]).iloc[-400:].reset_index(drop=True)
+    more = pd.concat([dead, dead, dead, fresh[fresh["died"] == 0].iloc[:30]]).iloc[-400:].reset_index(drop=True)
     discrimination, calibration, _ = predicted(compare(more), DIED)
     assert calibration.low > good[1].high
     assert abs(discrimination.value) < 0.06

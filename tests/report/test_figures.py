@@ -15,7 +15,7 @@ from synthclin.report import Report
 from synthclin.report.axes import Axis, log_axis, straight_axis
 from synthclin.report.clinical import clinical_section
 from synthclin.report.clinical_details import Arm
-from synthclin.report.curves import calibration_lines, spike_curve
+from synthclin.report.curves import calibration_lines
 from synthclin.report.strips import Mark, marks_row
 from synthclin.report.subgroups import served
 from synthclin.report.survival import kaplan_meier
@@ -142,8 +142,6 @@ def test_curves_say_their_values_in_words() -> None:
     root = ET.fromstring(calibration_lines("<b>", line, [], labelled=True))
     assert root[1].text is not None
     assert "real 25" in root[1].text
-    spikes = spike_curve([("exact", [(0.01, 1), (0.05, 3)]), ("jittered", [(0.01, 0), (0.05, 1)])], 6, "words")
-    assert [child.tag for child in ET.fromstring(spikes)][:2] == ["title", "desc"]
 
 
 def test_an_axis_places_its_ends() -> None:

@@ -47,8 +47,8 @@ SMALLEST_LEAK = Definition(
     "0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up to 2 % of "
     "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
     "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
-    "search that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the smallest "
-    "share at which both kinds are seen",
+    "search in turn that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the "
+    "smallest share at which both kinds are seen",
 )
 
 
@@ -98,16 +98,17 @@ def _leak_free(attack: Attack, scene: Scene, c: Comparison) -> float:
 
 
 def _curve(c: Comparison, scene: Scene, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
-    """Return for each share the attacks that notice the planted rows in every draw.
+    """Return for each share the first attack that notices the planted rows in every draw.
 
-    An attack that misses a larger leak is not tried on a smaller one: it would notice that by luck.
+    An attack that misses a larger leak is not tried on a smaller one, which it would notice by luck, and those after
+    the first that notices are not tried at all: distances in a large table take minutes.
     """
     left, curve = list(nulls), []
     for share in reversed(_SHARES):
-        for draw in range(_DRAWS):
-            rows, aside = _spiked(c, scene, share, kind, draw), scene.aside()
-            left = [attack for attack in left if _alarmed(attack, nulls[attack], aside, rows)]
-        names = [attack.definition.name for attack in left]
+        draws = [(_spiked(c, scene, share, kind, draw), scene.aside()) for draw in range(_DRAWS)]
+        while left and not all(_alarmed(left[0], nulls[left[0]], aside, rows) for rows, aside in draws):
+            left.pop(0)
+        names = [attack.definition.name for attack in left[:1]]
         curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
     return curve[::-1]
 

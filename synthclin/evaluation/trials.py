@@ -1,0 +1,164 @@
+"""Learners of synthetic and of real rows, tried on the same holdout: what they differ by, in all and in each group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from synthclin.evaluation.intervals import learnt_from_halves, recentred, widened
+from synthclin.evaluation.names import outcome_name
+from synthclin.evaluation.score import Definition, Interval, Score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.learning import Fit, Problem
+    from synthclin.evaluation.tasks import PredictTask
+
+__all__ = ["MIN_CLASS", "Trials", "group_definition", "groups_of", "in_groups", "measure"]
+
+MIN_CLASS = 5
+"""Holdout rows of a class, below which its AUC is noise."""
+
+_MIN_GROUP = 50
+
+Fits = dict[str, "Fit"]
+Figure = Literal["performance", "brier", "sensitivity", "false_alarms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Learners by name, fitted to each kind of rows and tried on weightings of the same holdout.
+
+    Arguments:
+        draws: learnt from each synthetic table.
+        real: learnt from as many training rows.
+        shuffled: learnt from training rows, each column shuffled.
+        halves: learnt from disjoint halves of the training rows, tried on the first weighting of each group alone.
+        drawn_halves: the same of the synthetic rows; none where there are several tables.
+    """
+
+    draws: list[Fits]
+    real: Fits
+    shuffled: Fits
+    halves: list[tuple[Fits, Fits]]
+    drawn_halves: list[tuple[Fits, Fits]]
+
+    def of_group(self, place: int, samples: int) -> Trials:
+        """Return what one group of weightings shows: the group itself and `samples` - 1 bootstrap samples of it."""
+        some, alone = slice(place * samples, (place + 1) * samples), slice(place, place + 1)
+        return Trials(
+            [_part(fits, some) for fits in self.draws],
+            _part(self.real, some),
+            _part(self.shuffled, some),
+            [(_part(one, alone), _part(other, alone)) for one, other in self.halves],
+            [(_part(one, alone), _part(other, alone)) for one, other in self.drawn_halves],
+        )
+
+    def difference(
+        self, definition: Definition, figure: Figure, n: int, notes: list[str], details: dict[str, Any]
+    ) -> Score:
+        """Score a figure of what learnt from synthetic rows minus that of what learnt from real ones."""
+
+        def mean(fits: Fits) -> NDArray[np.float64]:
+            found: NDArray[np.float64] = np.mean([getattr(fits[name], figure) for name in self.real], axis=0)
+            return found
+
+        real = mean(self.real)
+        gaps = np.array([mean(fits) - real for fits in self.draws])
+        value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
+        known = replicates[~np.isnan(replicates)]
+        interval = recentred(value, known, -np.inf, np.inf) if len(known) else Interval(np.nan, np.nan)
+        # A learner is as good as the rows that chance gave it, synthetic and real.
+        chance = learnt_from_halves([(mean(one)[0], mean(other)[0]) for one, other in self.halves])
+        if len(gaps) > 1:
+            chance += float(gaps[:, 0].var(ddof=1)) / len(gaps)
+        else:
+            chance += learnt_from_halves([(mean(one)[0], mean(other)[0]) for one, other in self.drawn_halves])
+        same = np.array_equal(gaps, np.zeros_like(gaps))
+        return definition.score(
+            value,
+            interval if same or np.isnan(chance) else widened(value, interval, chance),
+            n=n,
+            floor=float((mean(self.shuffled) - real)[0]),
+            ceiling=0.0,
+            notes=["The ceiling is 0 by definition: what real training rows reach is subtracted.", *notes],
+            details=details,
+        )
+
+
+def _part(fits: Fits, some: slice) -> Fits:
+    """Return the fits as some of the weightings of the test rows show them."""
+    figures = ("performance", "brier", "sensitivity", "false_alarms")
+    return {name: replace(fit, **{each: getattr(fit, each)[some] for each in figures}) for name, fit in fits.items()}
+
+
+def measure(problem: Problem) -> str:
+    """Return what performance is, in words."""
+    if problem.classes is None:
+        return "R2 on the log(1 + y) scale" if problem.log else "R2"
+    return "AUC" if len(problem.classes) == 2 else "AUC (mean of each class against the others)"
+
+
+def group_definition(by: str, task: PredictTask, problem: Problem) -> Definition:
+    """Return the definition of the score of the groups of one column."""
+    return Definition(
+        outcome_name(by, "utility", task.target),
+        f"Is '{task.target}' predicted as well for each group of '{by}'?",
+        "higher",
+        f"{measure(problem)} within each group of '{by}' of {_MIN_GROUP} and more holdout rows, {MIN_CLASS} of each "
+        "class, by models that learnt from all synthetic rows minus those that learnt from as many real rows, as "
+        f"{task.name}; value and interval are those of the group that loses most; for two classes the details tell "
+        "the Brier score and, where a chance above the share of the class counts as a yes, the rates of true and "
+        "false ones, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)",
+    )
+
+
+def groups_of(c: Comparison, by: str, test: NDArray[np.float64], problem: Problem) -> dict[str, NDArray[np.bool_]]:
+    """Return which test rows are in each group that is large enough."""
+    j = c.features.names.index(by)
+    members = {str(level): test[:, j] == place for place, level in enumerate(c.features.columns[j].levels)}
+
+    def enough(rows: NDArray[np.float64]) -> bool:
+        y = rows[:, problem.target]
+        classes = () if problem.classes is None else problem.classes
+        return len(rows) >= _MIN_GROUP and all((y == k).sum() >= MIN_CLASS for k in classes)
+
+    return {level: mask for level, mask in members.items() if enough(test[mask])}
+
+
+def in_groups(by: str, task: PredictTask, problem: Problem, groups: dict[str, Trials], sizes: dict[str, int]) -> Score:
+    """Score the group whose patients are predicted worst, and tell of each group what differs."""
+    definition = group_definition(by, task, problem)
+    if not groups:
+        return definition.unassessable(f"No group has {_MIN_GROUP} holdout rows, {MIN_CLASS} of each class.")
+
+    def differs(level: str, figure: Figure) -> Score:
+        return groups[level].difference(definition, figure, sizes[level], [], {})
+
+    scores = {level: differs(level, "performance") for level in groups}
+    level = min(scores, key=lambda one: scores[one].value)
+    worst = scores[level]
+    figures: tuple[Figure, ...] = ("brier", "sensitivity", "false_alarms")
+    told = [
+        {"group": one, "value": score.value, "low": score.low, "high": score.high, "n": score.n}
+        | {
+            each: [found.value, found.low, found.high]
+            for each in figures
+            for found in [differs(one, each)]
+            if problem.classes is not None and len(problem.classes) == 2
+        }
+        for one, score in scores.items()
+    ]
+    return definition.score(
+        worst.value,
+        Interval(worst.low, worst.high),
+        n=worst.n,
+        floor=worst.floor,
+        ceiling=0.0,
+        notes=[f"The group that loses most is {level}.", worst.note],
+        details={"worst": level, "groups": told},
+    )
