@@ -88,6 +88,7 @@ def _cox(c: Comparison) -> list[Score]:
 SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "rules": validity.rules,
     "marginals": marginals.marginals,
+    "wasserstein": marginals.wasserstein,
     "tails": marginals.tails,
     "heaping": marginals.heaping,
     "rare levels": marginals.rare_levels,

@@ -6,6 +6,7 @@ python benchmarks/scoring.py --attacks 10000 30 --leak 0.05
 
 The table is `scale.ward` split 80/20, and the synthetic one other rows of the same law, as a perfect model draws them.
 With `--attacks` only the attacks are run, planted rows included; `--leak` puts training rows among the drawn.
+One column of three levels is the outcome, so that utility is scored as well.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SIZES = [(1_000, 20), (10_000, 50), (250_000, 20)]
 def made(rows: int, columns: int) -> tuple[sc.Schema, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return schema, training rows, held-out rows and as many synthetic rows as the first."""
     table = ward(2 * rows, columns)
-    schema = sc.Schema.infer(table)
+    schema = sc.Schema.infer(table).with_column("column1", role="outcome")
     train, holdout = sc.split(table[:rows], schema, holdout=0.2, random_state=0)
     return schema, train, holdout, table[rows : rows + len(train)].reset_index(drop=True)
 

@@ -276,7 +276,7 @@ def evaluate(
         refuse_taken(output, overwrite)
     with manners(quiet):
         report = reports.evaluate(
-            [read_table(each, meaning) for each in synthetic],
+            [read_table(each, meaning, judged=True) for each in synthetic],
             train=read_table(train, meaning),
             holdout=None if holdout is None else read_table(holdout, meaning),
             schema=meaning,

@@ -45,6 +45,7 @@ class Finding:
         total: how many rows the table has.
         rows: numbers of these rows, data rows counted from 1; the first 1,000 at most.
         severity: ``error`` or ``warning``.
+        readable: whether the cells can be read and are only not allowed.
     """
 
     where: str
@@ -54,15 +55,22 @@ class Finding:
     total: int = 0
     rows: tuple[int, ...] = ()
     severity: Severity = "error"
+    readable: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.remedy}"
 
 
-def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.DataFrame:
     """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
 
     A text column that is absent stays absent. Broken constraints do not matter here; see `without_violations`.
+
+    Arguments:
+        table: any table.
+        schema: what its columns mean.
+        judged: whether it is a synthetic table, whose cells that the schema does not allow are for scores to count;
+            undeclared levels are then missing.
 
     Returns:
         a new table with rows numbered from 0. Conforming it again changes nothing.
@@ -83,7 +91,7 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
     """
     findings, typed = examine(table, schema)
-    errors = [finding for finding in findings if finding.severity == "error"]
+    errors = [each for each in findings if each.severity == "error" and not (judged and each.readable)]
     if errors:
         first, *others = errors
         lines = [first.remedy, *map(str, others[: LINES - 1])]
@@ -225,13 +233,18 @@ def _faults(
     """Yield what is wrong with the cells of one column, some of which are `coded` as missing."""
     where, missing = f"column {name!r}", typed.isna() & ~unread
     what, remedy = column.unreadable
-    yield from _rows(where, unread, f"hold {what}", remedy)
+    # A level that was not declared counts as missing.
+    level = getattr(column, "levels", None) is not None
+    yield from _rows(where, unread, f"hold {what}", remedy, readable=level)
     if missing.all() and column.modelled:
-        yield Finding(where, "every cell is missing", "Declare `type: text` to leave it out, or remove it.")
+        remedy = "Declare `type: text` to leave it out, or remove it."
+        yield Finding(where, "every cell is missing", remedy, readable=True)
     elif not column.may_be_blank:
-        yield from _rows(where, missing & ~coded, "hold no value", "Declare `missing: allowed`, or fill them in.")
+        remedy = "Declare `missing: allowed`, or fill them in."
+        yield from _rows(where, missing & ~coded, "hold no value", remedy, readable=True)
     for problem in column.problems(typed):
-        yield from _rows(where, problem.mask, f"hold {problem.what}", problem.remedy, problem.severity)
+        fact = f"hold {problem.what}"
+        yield from _rows(where, problem.mask, fact, problem.remedy, problem.severity, readable=True)
     if column.modelled and not unread.any() and len(typed.dropna().unique()) == 1:
         remedy = "It tells nothing; remove it, unless it is meant to stay."
         yield Finding(where, "every value is the same", remedy, severity="warning")
@@ -261,7 +274,15 @@ def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.boo
     return next(_rows(where, mask, "break it", remedy, severity), None)
 
 
-def _rows(where: str, mask: pd.Series[bool], fact: str, remedy: str, severity: Severity = "error") -> Iterator[Finding]:
+def _rows(
+    where: str,
+    mask: pd.Series[bool],
+    fact: str,
+    remedy: str,
+    severity: Severity = "error",
+    *,
+    readable: bool = False,
+) -> Iterator[Finding]:
     """Yield a finding on the rows in `mask`, if there are any; `fact` begins with a verb in the plural."""
     rows = np.flatnonzero(mask) + 1
     if len(rows):
@@ -269,4 +290,4 @@ def _rows(where: str, mask: pd.Series[bool], fact: str, remedy: str, severity: S
         listed = ", ".join(map(str, rows[:PRINTED_ROWS])) + (", ..." if len(rows) > PRINTED_ROWS else "")
         what = f"{len(rows):,} of {len(mask):,} rows ({listed}) {verb + 's' if len(rows) == 1 else verb} {rest}"
         first = tuple(rows[:LISTED_ROWS].tolist())
-        yield Finding(where, what, remedy, len(rows), len(mask), first, severity)
+        yield Finding(where, what, remedy, len(rows), len(mask), first, severity, readable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import product
 
 import pandas as pd
 
@@ -91,13 +92,12 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
 
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
     tasks = [name for task in wanted for name in task.names]
-    tasks += [
-        outcome_name(by, measure, task.target)
-        for by in config.evaluation.by
-        for task in wanted
-        if isinstance(task, PredictTask)
-        for measure in ("prevalence", "utility")
-    ]
+    for task, by in product(wanted, config.evaluation.by):
+        predicted = isinstance(task, PredictTask)
+        tasks += [
+            outcome_name(by, measure, task.columns[0])
+            for measure in (("prevalence", "utility") if predicted else (task.task,))
+        ]
     if score in tasks:
         return
     target = score.removeprefix("utility.")

@@ -25,6 +25,7 @@ Tier = Literal["quick", "standard", "full"]
 SCORE_NAMES = (
     "validity.rules",
     "fidelity.marginals",
+    "fidelity.wasserstein",
     "fidelity.tails",
     "fidelity.heaping",
     "fidelity.rare_levels",

@@ -42,10 +42,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORES", "Evaluation", "score_table"]
 
+Job = Callable[[Comparison], Score | tuple[Score, ...]]
+
 # In the order of the report: the first question is whether a row can be real at all.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
     validity.rules,
     marginals.marginals,
+    marginals.wasserstein,
     marginals.tails,
     marginals.heaping,
     marginals.rare_levels,
@@ -125,30 +128,8 @@ def score_table(
     # One thread: sums are formed in one order, and small tables are no slower for it.
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
-        chosen = dict.fromkeys(tasks or utility.default_tasks(schema))
-        scene = None if why_not(comparison) else Scene.of(comparison, by)
-        attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
-        jobs: list[Callable[[Comparison], Score | tuple[Score, ...]]] = [attacks.get(job, job) for job in SCORES]
         # What is misspelt is refused before the work starts.
-        for name in by:
-            subgroups.grouping(comparison, name)
-        for task in chosen:
-            if isinstance(task, PredictTask):
-                utility.target(comparison, task)
-                jobs.append(partial(utility.predict, task=task, by=by))
-            else:
-                found = analyses.study(comparison, task)
-                jobs.append(partial(replication.replicate, task=task, found=found))
-                if isinstance(task, SurvivalTask):
-                    jobs.append(partial(endpoints.followed, task=task))
-                elif isinstance(task, CoxTask):
-                    jobs += [partial(job, task=task, found=found) for job in (hazards.hazards, hazards.learnt)]
-        if schema.randomised is not None:
-            jobs.append(balance.balance)
-        for name in by:
-            jobs += [partial(subgroups.subgroups, by=name), partial(representation.representation, by=name)]
-            predicted = [task for task in chosen if isinstance(task, PredictTask)]
-            jobs += [partial(representation.prevalence, by=name, task=task) for task in predicted]
+        jobs = _jobs(comparison, tuple(dict.fromkeys(tasks or utility.default_tasks(schema))), by)
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
@@ -156,3 +137,42 @@ def score_table(
                 scores += (told,) if isinstance(told, Score) else told
                 step(1, note=scores[-1].name)
         return Evaluation(tuple(scores), sections(comparison, scores))
+
+
+def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[str]) -> list[Job]:
+    """Return what computes each score, in the order of the report.
+
+    Raises:
+        ConfigError: a task or `by` names a column that it cannot use.
+    """
+    scene = None if why_not(c) else Scene.of(c, by)
+    attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
+    jobs: list[Job] = [attacks.get(job, job) for job in SCORES]
+    for name in by:
+        subgroups.grouping(c, name)
+    for task in tasks:
+        jobs += _of_task(c, task, by)
+    if c.schema.randomised is not None:
+        jobs.append(balance.balance)
+    for name in by:
+        jobs += [partial(subgroups.subgroups, by=name), partial(representation.representation, by=name)]
+        for task in tasks:
+            if isinstance(task, PredictTask):
+                jobs.append(partial(representation.prevalence, by=name, task=task))
+            else:
+                jobs.append(partial(subgroups.answers, by=name, task=task))
+    return jobs
+
+
+def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> list[Job]:
+    if isinstance(task, PredictTask):
+        utility.target(c, task)
+        return [partial(utility.predict, task=task, by=by)]
+    # Several scores look at the fits to the same rows.
+    found = analyses.study(c, task)
+    jobs: list[Job] = [partial(replication.replicate, task=task, found=found)]
+    if isinstance(task, SurvivalTask):
+        jobs.append(partial(endpoints.followed, task=task))
+    elif isinstance(task, CoxTask):
+        jobs += [partial(hazards.hazards, task=task, found=found), partial(hazards.learnt, task=task, found=found)]
+    return jobs

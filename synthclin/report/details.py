@@ -201,7 +201,7 @@ class Shift(Open):
 
 
 class ColumnDetails(Open):
-    """Behind `fidelity.tails` and `fidelity.heaping`."""
+    """Behind `fidelity.tails`, `fidelity.heaping` and `fidelity.wasserstein`."""
 
     columns: list[Shift] = Field(default_factory=list)
 
@@ -277,6 +277,7 @@ DETAILS_BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.tails": ColumnDetails,
     "fidelity.triples": TogetherDetails,
     "fidelity.unseen_pairs": UnseenDetails,
+    "fidelity.wasserstein": ColumnDetails,
     "privacy.copies": CopyDetails,
     "privacy.membership": MembershipDetails,
     "privacy.model_membership": MembershipDetails,

@@ -172,6 +172,7 @@ def analysis_of(analysis: str) -> Question:
 
 # Scores that no default gate judges: the measure, and what its number is.
 NAMES = {
+    "fidelity.wasserstein": ("Distance of numbers", "mean Wasserstein distance, in quartile ranges"),
     "fidelity.tails": ("Tails of numbers", "mean shift, in quartile ranges"),
     "fidelity.heaping": ("Rounding of numbers", "mean difference between shares"),
     "fidelity.rare_levels": ("Rare groups", "mean agreement of shares"),

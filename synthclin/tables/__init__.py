@@ -32,7 +32,9 @@ WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
 LATER = (".xpt", ".sas7bdat", ".sav", ".dta", ".duckdb")
 
 
-def read_table(path: str | Path, schema: Schema | None = None, *, partial: bool = False) -> pd.DataFrame:
+def read_table(
+    path: str | Path, schema: Schema | None = None, *, partial: bool = False, judged: bool = False
+) -> pd.DataFrame:
     r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file.
 
     A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
@@ -43,6 +45,8 @@ def read_table(path: str | Path, schema: Schema | None = None, *, partial: bool 
         schema: what the columns mean. With it, the table is checked and typed by `synthclin.validation.conform`;
             without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
         partial: leave that check out: columns and cells may be absent, as `Synthesizer.impute` takes them.
+        judged: read what the schema does not allow as well, such as values out of range: scores count it in a
+            synthetic table.
 
     Raises:
         DataError: the file is missing, damaged, empty or of another format, or the table breaks its schema.
@@ -65,7 +69,13 @@ def read_table(path: str | Path, schema: Schema | None = None, *, partial: bool 
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
     table = READERS[suffix](content, str(path), schema)
-    return table if schema is None or partial else conform(table, schema)
+    if schema is None or partial:
+        return table
+    try:
+        return conform(table, schema, judged=judged)
+    except DataError as error:
+        # Whoever gives several tables asks first which of them it is.
+        raise DataError(f"{path}: {error.where}", error.what, error.remedy) from None
 
 
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:

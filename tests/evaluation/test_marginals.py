@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.marginals import agreements, heaping, marginals, rare_levels, tails
+from synthclin.evaluation.marginals import agreements, heaping, marginals, rare_levels, tails, wasserstein
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic, shuffled
@@ -44,6 +44,16 @@ def test_cut_tails_show_as_tails_and_keep_the_middle(compare, fresh):
     worst = tails(cut).details["columns"][0]
     assert worst["column"] == "weight"
     assert worst["shifts"][0] > 0 > worst["shifts"][-1]
+
+
+def test_a_shifted_column_is_as_far_away_as_it_was_shifted(compare, fresh):
+    good, bad = wasserstein(compare(fresh)), wasserstein(compare(fresh.assign(weight=fresh["weight"] + 5)))
+    assert good.low <= good.ceiling <= good.high
+    assert bad.low > good.high
+    worst = bad.details["columns"][0]
+    assert worst["column"] == "weight"
+    spread = np.subtract(*np.nanquantile(fresh["weight"], [0.75, 0.25]))
+    assert worst["value"] == pytest.approx(5 / spread, abs=0.1)
 
 
 def test_numbers_rounded_to_tens_and_a_lost_spike_show_as_heaping(compare, train, holdout, fresh):

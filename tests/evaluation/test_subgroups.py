@@ -10,7 +10,8 @@ from synthclin.evaluation import subgroups as module
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.detection import detection
 from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.subgroups import grouping, subgroups
+from synthclin.evaluation.subgroups import answers, grouping, subgroups
+from synthclin.evaluation.tasks import CompareTask, LogisticTask
 
 from .clinic import SCHEMA, clinic
 
@@ -44,6 +45,20 @@ def test_a_score_of_a_group_is_that_of_its_rows_alone(train, holdout, fresh):
     for name in ("synthetic", "train", "holdout", "train_patients", "holdout_patients"):
         assert np.array_equal(getattr(whole, name), getattr(alone, name), equal_nan=True)
     assert detection(whole).value == pytest.approx(detection(alone).value, abs=0.1)
+
+
+def test_the_group_whose_analysis_gives_another_answer_is_named(compare, fresh):
+    task = LogisticTask(target="died", covariates=("age",))
+    women = (fresh["sex"] == "F").to_numpy()
+    lost = fresh.assign(died=fresh["died"].mask(women, fresh["died"].iloc[::-1].array))
+    good, bad = (answers(compare(table), "sex", task) for table in (fresh, lost))
+    assert bad.name == "subgroups.sex.logistic.died"
+    assert bad.high < good.value
+    assert bad.details["worst"] == "F"
+    groups = {row["group"]: row for row in bad.details["groups"]}
+    assert groups["F"]["high"] < groups["M"]["low"]
+    itself = answers(compare(fresh), "sex", CompareTask(target="age", by="sex"))
+    assert "compares the groups" in itself.note
 
 
 def test_small_groups_are_not_judged(compare, fresh):

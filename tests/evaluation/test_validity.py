@@ -5,10 +5,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from synthclin.errors import DataError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.marginals import marginals
 from synthclin.evaluation.validity import rules
 from synthclin.schema import Schema
+from synthclin.tables import read_table
+
+from .clinic import SCHEMA
 
 
 def test_fresh_rows_break_no_rule(compare, fresh):
@@ -47,3 +52,37 @@ def test_counts_of_few_real_rows_are_not_told(compare, fresh, train):
     c = compare(fresh)
     c = replace(c, tables=replace(c.tables, train=broken, synthetic=broken))
     assert rules(c).details["rules"] == [{"rule": "age >= 30", "synthetic": 3, "real": None}]
+
+
+def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp_path, compare, fresh):
+    wild = fresh.astype({"sex": object})
+    wild.loc[:19, "age"] = 17  # out of range, and against a rule
+    wild.loc[20:29, "sex"] = "unknown"
+    wild.loc[30:39, "died"] = None
+    path = tmp_path / "drawn.csv"
+    wild[wild.columns[::-1]].to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"drawn\.csv: column 'age': 20 of 400"):
+        read_table(path, SCHEMA)
+    read = read_table(path, SCHEMA, judged=True)
+    assert list(read.columns) == list(SCHEMA.columns)
+    score = rules(compare(read))
+    assert score.value == pytest.approx(0.9)
+    assert marginals(compare(read)).high < 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda t: t.drop(columns=["sex"]), "column 'sex': is in the schema, but not in the table"),
+        (lambda t: t.assign(index=1), "column 'index': is in the table, but not in the schema"),
+        (lambda t: t.assign(age=t["age"].astype(object).where(t.index != 3, "CANARY")), "column 'age': 1 of 400 rows"),
+        (lambda t: t.iloc[:0], "no rows"),
+    ],
+)
+def test_what_cannot_be_read_names_the_file_and_the_column_and_no_cell(tmp_path, fresh, damage, told):
+    damage(fresh).to_csv(tmp_path / "drawn.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        read_table(tmp_path / "drawn.csv", SCHEMA, judged=True)
+    assert "drawn.csv: " in str(caught.value)
+    assert told in str(caught.value)
+    assert "CANARY" not in str(caught.value)
