@@ -142,8 +142,24 @@ class TestNumbers:
         cells = numbers(ages, np.repeat([-9, -8, 999], 3)).tolist()
         inferred = infer(pd.DataFrame({"age": cells, "x": [0, 1] * 120}))
         assert inferred.schema.columns["age"].spikes == (-9, -8, 999)
-        assert inferred.hints["age"] == ["missing_codes: {-9: unknown, -8: unknown, 999: unknown}"]
-        assert "    # missing_codes: {-9: unknown, -8: unknown, 999: unknown}\n" in to_commented_yaml(inferred)
+        assert inferred.hints["age"] == ["missing_codes: {-9: code -9, -8: code -8, 999: code 999}"]
+        assert "    # missing_codes: {-9: code -9, -8: code -8, 999: code 999}\n" in to_commented_yaml(inferred)
+
+    def test_codes_that_many_cells_hold_are_missing(self):
+        ages = np.random.default_rng(4).integers(20, 90, ROWS - 22)
+        table = pd.DataFrame({"age": numbers(ages, np.repeat([-9, 999], 11)), "x": [0, 1] * 120})
+        inferred = infer(table)
+        age = inferred.schema.columns["age"]
+        assert (age.missing_codes, age.spikes, inferred.hints["age"]) == ({-9: "code -9", 999: "code 999"}, (), [])
+        assert age.range[0] >= 0
+        assert age.range[1] <= 100
+        assert (
+            "999 stands far outside the rest, in 11 of 240 cells: taken for a code for missing"
+            in (inferred.evidence["age"])
+        )
+        assert conform(table, inferred.schema)["age_missing"].value_counts().to_dict() == dict.fromkeys(
+            age.missing_codes.values(), 11
+        )
         change = np.random.default_rng(4).integers(-12, 13, ROWS)
         assert guess(change.tolist())[0].spikes == ()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.columns import Boolean, Category, Id, Integer, Number, Ordinal
+from synthclin.columns.base import MissingCode
 from synthclin.inference import names
 from synthclin.inference.evidence import RARE, Guess, Refusal, count, rare
 
@@ -118,17 +119,21 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
 def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: bool) -> Guess:
     """Return the guess that numbers are measured or counted."""
     cells = int(counts.sum())
-    odd = _sentinels(values)
-    rest = ~np.isin(values, odd)
-    masses = [spike for spike in _spikes(values, counts) if spike not in odd]
+    codes = _sentinels(values)
+    rest = ~np.isin(values, codes)
+    masses = [spike for spike in _spikes(values, counts) if spike not in codes]
     low, high = _outward(values[rest].min(), values[rest].max(), whole=whole)
+    # What many cells hold, all of it outside the range, was written on purpose; a few cells may be slips of the pen.
+    sure = all(counts[values == code][0] >= RARE and not low <= code <= high for code in codes)
+    odd = [] if sure else codes
+    missing = _kinds(codes) if sure else {}
     bounds = (min(low, *odd, low), max(high, *odd, high))
     spikes = sorted({*odd, *masses})
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
     evidence += [
         f"{code:g} stands far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
-        "perhaps a code for missing"
-        for code in odd
+        f"{'taken for' if sure else 'perhaps'} a code for missing"
+        for code in codes
     ]
     evidence += [
         f"{spike:g} stands in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
@@ -138,10 +143,12 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: b
     hints = _missing_codes(odd)
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
-        return Guess(Integer(range=whole_bounds, spikes=tuple(int(spike) for spike in spikes)), evidence, hints)
-    decimals = _decimals(values)
+        whole_spikes = tuple(int(spike) for spike in spikes)
+        return Guess(Integer(range=whole_bounds, spikes=whole_spikes, missing_codes=missing), evidence, hints)
+    decimals = _decimals(values[rest])
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
-    return Guess(Number(range=bounds, decimals=decimals, spikes=tuple(spikes)), evidence, hints)
+    column = Number(range=bounds, decimals=decimals, spikes=tuple(spikes), missing_codes=missing)
+    return Guess(column, evidence, hints)
 
 
 def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
@@ -151,11 +158,22 @@ def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
     return tuple(float(value) for value in values)
 
 
+def _kinds(codes: list[float]) -> dict[MissingCode, str]:
+    """Return a name for each code for missing.
+
+    Example:
+        >>> _kinds([-9.0]), _kinds([998.0, 99.9])
+        ({-9: 'unknown'}, {998: 'code 998', 99.9: 'code 99.9'})
+    """
+    written: list[MissingCode] = [int(code) if code == round(code) else code for code in codes]
+    return {code: "unknown" if len(codes) == 1 else f"code {code:g}" for code in written}
+
+
 def _missing_codes(codes: list[float]) -> tuple[str, ...]:
     """Return the line of YAML that takes numbers for missing, if there are any."""
     if not codes:
         return ()
-    return (f"missing_codes: {{{', '.join(f'{code:g}: unknown' for code in codes)}}}",)
+    return (f"missing_codes: {{{', '.join(f'{code}: {kind}' for code, kind in _kinds(codes).items())}}}",)
 
 
 def _sentinels(values: NDArray[np.float64]) -> list[float]:
