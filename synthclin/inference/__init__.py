@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from synthclin.codebook import Entry, codebook
 from synthclin.columns import Boolean, Id, Ordinal, reading
 from synthclin.documents import validate
 from synthclin.errors import ConfigError, DataError
@@ -16,6 +17,7 @@ from synthclin.inference import names
 from synthclin.inference.calendar import moments_column
 from synthclin.inference.declaring import declared_columns
 from synthclin.inference.evidence import Guess, Proposal, Refusal, count, left_out
+from synthclin.inference.labelled import described, guess_labelled, is_coded_missing, merged
 from synthclin.inference.numeric import guess_numbers
 from synthclin.inference.relations import relate
 from synthclin.inference.textual import guess_texts
@@ -24,8 +26,9 @@ from synthclin.schema import Schema
 from synthclin.validation import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from synthclin.codebook import Code
     from synthclin.columns import AnyColumn
 
 _CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
@@ -84,8 +87,12 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     """
     known = dict(declared or {})
     _check(table, known)
+    entries = codebook(table)
     guesses = {
-        name: Guess(known[name], ["declared"]) if name in known else _guess(name, table[name]) for name in table.columns
+        name: Guess(known[name], ["declared"])
+        if name in known
+        else _guess(name, table[name], entries.get(name, Entry()))
+        for name in table.columns
     }
     entity = None if any(column.role == "entity" for column in known.values()) else _entity(table, guesses, known)
     if entity is not None:
@@ -147,27 +154,36 @@ def _lacks_names(table: pd.DataFrame) -> bool:
     return odd >= max(2, len(table.columns) / 3)
 
 
-def _guess(name: str, series: pd.Series) -> Guess:
+def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
     """Guess one column; what may not be guessed becomes text, which nobody learns."""
-    rows, cells = len(series), series[series.notna().to_numpy()].reset_index(drop=True)
+    rows, coded = len(series), is_coded_missing(series, entry).to_numpy()
+    held = series.notna().to_numpy() & ~coded
+    cells = series[held].reset_index(drop=True)
     if cells.empty:
         return Refusal("every cell is missing", "Remove the column").as_text()
-    found = _by_kind(name, cells, rows)
+    found = guess_labelled(cells, entry) or _by_kind(name, cells, rows, tuple(entry.missing))
     if isinstance(found, Refusal):
         return found.as_text()
     changes: dict[str, object] = {}
     evidence = list(found.evidence)
-    if len(cells) < rows:
+    about, comments = described(entry)
+    if about:
+        changes["description"] = about
+    if entry.missing and found.column.modelled:
+        changes["missing_codes"] = merged(entry.missing, found.column.missing_codes)
+        evidence.append(f"declared missing by the file: {count(int(coded.sum()), rows)}")
+        held |= coded
+    if not held.all():
         changes["missing"] = "allowed"
-        evidence.append(f"empty: {count(rows - len(cells), rows)}")
+        evidence.append(f"empty: {count(int(rows - held.sum()), rows)}")
     if found.column.modelled and names.knowable(name):
         changes["disclosure"] = "quasi_identifier"
         evidence.append("the name is one that others may know")
-    return Guess(_with(found.column, **changes), evidence, found.hints)
+    return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
 
 
-def _by_kind(name: str, cells: pd.Series, rows: int) -> Guess | Refusal:
-    """Guess a column without missing cells by the kind of value it holds."""
+def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = ()) -> Guess | Refusal:
+    """Guess a column without missing cells by the kind of value it holds; `missing` are codes that are none."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         levels = cells.cat.categories.tolist()
         if cells.cat.ordered and len(levels) > 1 and all(isinstance(level, str | int | float) for level in levels):
@@ -177,7 +193,7 @@ def _by_kind(name: str, cells: pd.Series, rows: int) -> Guess | Refusal:
     if kind == "boolean":
         return Guess(Boolean(), [f"{count(len(cells), len(cells))} are true or false"])
     if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
-        return guess_numbers(name, reading.numbers(cells)[0], rows)
+        return guess_numbers(name, reading.numbers(cells)[0], rows, missing)
     if kind in {"date", "datetime", "datetime64"}:
         return moments_column(cells)
     if kind == "string":

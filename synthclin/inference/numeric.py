@@ -13,6 +13,8 @@ from synthclin.inference import names
 from synthclin.inference.evidence import RARE, Guess, Refusal, count, rare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["guess_numbers"]
@@ -30,13 +32,16 @@ MANY_DECIMALS = 6
 UNORDERED = "declare it `category` if it has no order"
 
 
-def guess_numbers(name: str, numbers: NDArray[np.float64], rows: int) -> Guess | Refusal:
+def guess_numbers(
+    name: str, numbers: NDArray[np.float64], rows: int, missing: Sequence[float | str] = ()
+) -> Guess | Refusal:
     """Guess what a column of numbers means.
 
     Arguments:
         name: the column's name.
         numbers: (cells,) float64, the cells that are not missing, in the order of the rows; at least one.
         rows: how many rows the table has.
+        missing: codes that are known to stand for missing; no number is one of them.
 
     Example:
         >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), 80).column.categories
@@ -58,7 +63,10 @@ def guess_numbers(name: str, numbers: NDArray[np.float64], rows: int) -> Guess |
         )
     if whole and (found := _identifier(name, numbers, values, rows)):
         return found
-    return _few_levels(name, values, counts) or _quantity(values, counts, whole=whole)
+    codes = [float(code) for code in missing if not isinstance(code, str)]
+    if any(values[0] < code < values[-1] for code in codes):
+        return Refusal("a code for missing lies among its numbers", "Recode it in the file to one outside of them.")
+    return _few_levels(name, values, counts) or _quantity(values, counts, codes, whole=whole)
 
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
@@ -116,17 +124,19 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
     return None
 
 
-def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: bool) -> Guess:
-    """Return the guess that numbers are measured or counted."""
+def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], known: list[float], *, whole: bool) -> Guess:
+    """Return the guess that numbers are measured or counted; `known` are codes for missing among none of them."""
     cells = int(counts.sum())
     codes = _sentinels(values)
     rest = ~np.isin(values, codes)
     masses = [spike for spike in _spikes(values, counts) if spike not in codes]
-    low, high = _outward(values[rest].min(), values[rest].max(), whole=whole)
+    decimals = 0 if whole else _decimals(values[rest])
+    low, high = _outward(values[rest], counts[rest], 10.0 ** -(MANY_DECIMALS if decimals is None else decimals))
     # What many cells hold, all of it outside the range, was written on purpose; a few cells may be slips of the pen.
-    sure = all(counts[values == code][0] >= RARE and not low <= code <= high for code in codes)
+    sure = all(counts[values == code][0] >= RARE for code in codes)
     odd = [] if sure else codes
     missing = _kinds(codes) if sure else {}
+    low, high = _clear(low, high, values[rest], [*known, *(codes if sure else [])], decimals)
     bounds = (min(low, *odd, low), max(high, *odd, high))
     spikes = sorted({*odd, *masses})
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
@@ -139,13 +149,13 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], *, whole: b
         f"{spike:g} stands in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
         for spike in masses
     ]
-    evidence.append("range: the extremes, rounded outward")
+    shared = counts[rest][0] >= RARE <= counts[rest][-1]
+    evidence.append(f"range: the extremes, {'which many cells share' if shared else 'rounded outward'}")
     hints = _missing_codes(odd)
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
         whole_spikes = tuple(int(spike) for spike in spikes)
         return Guess(Integer(range=whole_bounds, spikes=whole_spikes, missing_codes=missing), evidence, hints)
-    decimals = _decimals(values[rest])
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
     column = Number(range=bounds, decimals=decimals, spikes=tuple(spikes), missing_codes=missing)
     return Guess(column, evidence, hints)
@@ -208,19 +218,44 @@ def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float
     return spikes if len(spikes) <= 2 else []
 
 
-def _outward(low: float, high: float, *, whole: bool) -> tuple[float, float]:
-    """Return bounds on a grid of 1, 2 or 5 times a power of ten, eight to twenty steps of it inside the span.
+def _outward(values: NDArray[np.float64], counts: NDArray[np.intp], last: float) -> tuple[float, float]:
+    """Return bounds that hold all numbers and lie at no extreme patient.
 
-    The grid depends on the size of the span alone, so the bounds hide which values the extreme patients hold.
+    An extreme that many rows share, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
+    1, 2 or 5 times a power of ten, at most twenty steps of it inside the span and one at least five last decimals, and
+    then moved by one more step, but not across 0. So each bound stands for five extremes or more.
+
+    Arguments:
+        values: (values,) float64, distinct, rising.
+        counts: (values,) in how many rows each stands.
+        last: the last decimal that they are written with.
+
+    Example:
+        >>> _outward(np.arange(64.0, 72.0), np.full(8, 5), 1.0), _outward(np.arange(0.0, 31.0), np.full(31, 40), 1.0)
+        ((55.0, 80.0), (0.0, 30.0))
     """
-    least = Decimal(high - low) / 20
+    low, high = float(values[0]), float(values[-1])
+    least = max(Decimal(high - low) / 20, 5 * Decimal(str(last)))
     power = Decimal(10) ** least.adjusted()
     step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
-    if whole:
-        step = max(step, Decimal(1))
-    below = float((Decimal(low) / step).to_integral_value(ROUND_FLOOR) * step)
-    above = float((Decimal(high) / step).to_integral_value(ROUND_CEILING) * step)
-    return max(min(below, low), -LIMIT), min(max(above, high), LIMIT)
+    if counts[0] < RARE:
+        below = float(((Decimal(low) / step).to_integral_value(ROUND_FLOOR) - 1) * step)
+        low = max(min(below, low), 0.0 if low >= 0 else -LIMIT)
+    if counts[-1] < RARE:
+        above = float(((Decimal(high) / step).to_integral_value(ROUND_CEILING) + 1) * step)
+        high = min(max(above, high), 0.0 if high <= 0 else LIMIT)
+    return low, high
+
+
+def _clear(
+    low: float, high: float, values: NDArray[np.float64], codes: list[float], decimals: int | None
+) -> tuple[float, float]:
+    """Return bounds drawn back from the codes for missing that they would take in."""
+    digits = MANY_DECIMALS if decimals is None else decimals
+    last = 10.0**-digits
+    above = [max(round(code - last, digits), values[-1]) for code in codes if values[-1] < code <= high]
+    below = [min(round(code + last, digits), values[0]) for code in codes if low <= code < values[0]]
+    return float(max([low, *below])), float(min([high, *above]))
 
 
 def _decimals(values: NDArray[np.float64]) -> int | None:

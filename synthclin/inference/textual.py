@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["guess_texts"]
+__all__ = ["guess_texts", "no_yes", "rising"]
 
 _MOST = 0.95
 
@@ -93,12 +93,17 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
 
 def _truth(values: Sequence[str], cells: int) -> Guess | None:
     """Return the guess that two texts stand for no and yes."""
+    if (truth := no_yes(values)) is None:
+        return None
+    column = Boolean() if truth[0].casefold() == "false" else Boolean(values=truth)
+    return Guess(column, [f"{count(cells, cells)} read as no or yes"])
+
+
+def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
+    """Return the text for no and the one for yes, None if these are not two such texts."""
     written = {value.casefold(): value for value in values}
-    for no, yes in _NO_YES:
-        if len(values) == 2 and set(written) == {no, yes}:
-            column = Boolean() if no == "false" else Boolean(values=(written[no], written[yes]))
-            return Guess(column, [f"{count(cells, cells)} read as no or yes"])
-    return None
+    found = (truth for truth in _NO_YES if len(values) == 2 and set(written) == set(truth))
+    return next(((written[no], written[yes]) for no, yes in found), None)
 
 
 def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
@@ -144,12 +149,12 @@ def _levels(values: Sequence[str], counts: NDArray[np.intp]) -> Guess:
     """Return the guess that texts are levels, in their order if it is known."""
     cells = int(counts.sum())
     evidence = [f"{count(cells, cells)} hold one of {len(values)} texts", *rare(counts)]
-    if order := _order(values):
+    if order := rising(values):
         return Guess(Ordinal(categories=order), [*evidence, "the texts have an order of their own"])
     return Guess(Category(categories=tuple(sorted(values))), evidence)
 
 
-def _order(values: Sequence[str]) -> tuple[str, ...] | None:
+def rising(values: Sequence[str]) -> tuple[str, ...] | None:
     """Return texts in their known order, lowest first."""
     folded = {" ".join(value.casefold().split()): value for value in values}
     if len(folded) < len(values) or len(values) < 3:

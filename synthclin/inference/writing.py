@@ -39,7 +39,7 @@ def to_commented_yaml(inferred: Inferred) -> str:
           # name is one that others may know
           age:
             type: integer
-            range: [64, 71]
+            range: [55, 80]
             missing: allowed
             disclosure: quasi_identifier
     """

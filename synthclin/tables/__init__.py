@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from synthclin.seeds import numpy_generator
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
 from synthclin.tables.formulas import CsvSafe, formulas
 from synthclin.tables.parquet_format import from_parquet, to_parquet
+from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
 from synthclin.validation import Finding, conform
 
 if TYPE_CHECKING:
@@ -27,18 +29,24 @@ __all__ = ["CsvSafe", "formulas", "read_table", "split", "spreadsheet_warnings",
 Reader = Callable[[bytes, str, "Schema | None"], pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 
-READERS: dict[str, Reader] = {".csv": from_csv, ".csv.gz": from_csv_gz, ".parquet": from_parquet}
+READERS: dict[str, Reader] = {
+    ".csv": from_csv,
+    ".csv.gz": from_csv_gz,
+    ".parquet": from_parquet,
+    **{suffix: partial(from_readstat, suffix=suffix) for suffix in FUNCTIONS},
+}
 WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
-LATER = (".xpt", ".sas7bdat", ".sav", ".dta", ".duckdb")
 
 
 def read_table(
     path: str | Path, schema: Schema | None = None, *, partial: bool = False, judged: bool = False
 ) -> pd.DataFrame:
-    r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file.
+    r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file, or from one of SAS, SPSS or Stata.
 
     A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
-    missing, unless the schema lists that text as a level.
+    missing, unless the schema lists that text as a level. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
+    ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
+    the labels for `synthclin.inference.infer`.
 
     Arguments:
         path: the file.
@@ -49,6 +57,7 @@ def read_table(
             synthetic table.
 
     Raises:
+        ConfigError: the file needs the extra ``readstat``, which is not installed.
         DataError: the file is missing, damaged, empty or of another format, or the table breaks its schema.
 
     Example:
@@ -182,8 +191,6 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
         if path.name.lower().endswith(suffix):
             return suffix
     remedy = f"Use {', '.join(known[:-1])} or {known[-1]}."
-    if path.suffix.lower() in LATER:
-        remedy += " SAS, SPSS, Stata and DuckDB are for a later version: export the table to Parquet or CSV."
     kind = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
     raise DataError(str(path), f"files {kind} are not understood here", remedy)
 

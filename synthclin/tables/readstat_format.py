@@ -1,0 +1,169 @@
+"""Files of SAS, SPSS and Stata, read by ReadStat: cells as codes, and the codebook that such a file holds."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from synthclin.codebook import Code, Entry, with_codebook
+from synthclin.columns import reading
+from synthclin.errors import ConfigError, DataError
+from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from synthclin.schema import Schema
+
+__all__ = ["FUNCTIONS", "from_readstat"]
+
+FUNCTIONS = {
+    ".sav": "read_sav",
+    ".zsav": "read_sav",
+    ".por": "read_por",
+    ".sas7bdat": "read_sas7bdat",
+    ".xpt": "read_xport",
+    ".dta": "read_dta",
+}
+"""By the ending of a file the function of pyreadstat that reads it."""
+
+CODED = frozenset([".sav", ".zsav", ".sas7bdat", ".dta"])  # formats that tell several kinds of missing apart
+EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
+
+
+def from_readstat(
+    content: bytes,
+    where: str,
+    schema: Schema | None = None,  # noqa: ARG001 (a reader like the others)
+    *,
+    suffix: str,
+) -> pd.DataFrame:
+    """Read a file of SAS, SPSS or Stata; see `synthclin.tables.read_table`.
+
+    Cells hold the codes that the file holds, not their labels, so that programs written for the real table run on a
+    synthetic one. A value declared missing stays as its code where the file says why; a date has no such code.
+
+    Arguments:
+        content: the bytes of the file.
+        where: the file's name, for errors.
+        schema: not needed; the file says what its cells are.
+        suffix: the ending of its name, one of `FUNCTIONS`.
+
+    Returns:
+        columns of Int64, float64, datetime64[ns] or object, with the file's codebook (`synthclin.codebook`).
+
+    Raises:
+        ConfigError: pyreadstat is not installed.
+        DataError: the file is damaged or empty, or holds a date that no table holds.
+    """
+    read = partial(_function(suffix, where), **({"user_missing": True} if suffix in CODED else {}))
+    try:
+        about = read(io.BytesIO(content), metadataonly=True)[1]
+        # A packed file may say little and unpack to much; two bytes are the least that a cell takes.
+        widths = about.variable_storage_width
+        most = (MOST_ANYHOW + MOST_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
+        raw, about = read(io.BytesIO(content), row_limit=int(most) + 1)
+        dated = [name for name in _coded(about) if _is_dated(raw[name])]
+        if dated:
+            raw[dated] = read(io.BytesIO(content), usecols=dated, user_missing=False)[0][dated]
+    except Exception:  # noqa: BLE001 (a damaged file makes ReadStat raise errors of many kinds, which may quote cells)
+        remedy = "Write it again, or export the table to Parquet or CSV."
+        raise DataError(where, f"is not a whole {suffix} file", remedy) from None
+    if len(raw) > most:
+        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        raise DataError(where, what, "If it is one all the same, write it as CSV.")
+    if raw.empty:
+        raise DataError(where, "holds no rows", "Give a table with at least two rows.")
+    table = pd.DataFrame({name: _series(raw[name], f"{where}: column '{name}'") for name in raw})
+    return with_codebook(table, {name: _entry(name, about, raw[name], dated) for name in raw})
+
+
+def _function(suffix: str, where: str) -> Any:  # noqa: ANN401 (pyreadstat is optional, and so are its types)
+    """Return what reads a file with this ending."""
+    try:
+        return getattr(importlib.import_module("pyreadstat"), FUNCTIONS[suffix])
+    except ImportError:
+        remedy = 'Install it: pip install -c constraints.txt ".[readstat]"'
+        raise ConfigError(
+            where, f"files ending in '{suffix}' are read by pyreadstat, which is absent", remedy
+        ) from None
+
+
+def _coded(about: Any) -> Mapping[str, Iterable[Any]]:  # noqa: ANN401
+    """Return by column the codes, and ranges of codes, that the file declares missing."""
+    return {**about.missing_ranges, **about.missing_user_values}
+
+
+def _is_dated(cells: pd.Series[Any]) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        return True
+    return pd.api.types.infer_dtype(cells[~cells.map(lambda cell: isinstance(cell, str))], skipna=True) in {
+        "date",
+        "datetime",
+        "datetime64",
+    }
+
+
+def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
+    """Return one column as other files give it: whole numbers, numbers, days and moments, or text."""
+    if _is_dated(cells):
+        moments, unread = reading.moments(cells)
+        if unread.any():
+            what = f"holds {int(unread.sum())} dates outside the years 1678 to 2261"
+            raise DataError(where, what, "Correct them, or recode them as missing.")
+        return pd.Series(moments)
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        known = cells.dropna()
+        whole = len(known) > 0 and bool(((known % 1 == 0) & (known.abs() < EXACT)).all())
+        return cells.astype("Int64" if whole else "float64")
+    if pd.api.types.infer_dtype(cells, skipna=True) == "time":
+        return cells.map(str, na_action="ignore")
+    # These formats write an empty text where there is none.
+    absent = cells.isna() | cells.map(lambda cell: isinstance(cell, str) and not cell.strip())
+    return cells.astype(object).mask(absent, None)
+
+
+def _entry(name: str, about: Any, cells: pd.Series[Any], dated: Collection[str]) -> Entry:  # noqa: ANN401
+    """Return what the file says of a column."""
+    label = about.column_names_to_labels.get(name)
+    labels = {_code(code): _line(str(text)) for code, text in about.variable_value_labels.get(name, {}).items()}
+    missing: dict[Code, str] = {}
+    for code in [] if name in dated else _missing(_coded(about).get(name, ()), [*labels, *cells.dropna().unique()]):
+        reason = labels.get(code) or f"code {code}"
+        missing[code] = f"{reason} ({code})" if reason in missing.values() else reason
+    measure = about.variable_measure.get(name)
+    return Entry(
+        label=_line(label or "") or None,
+        levels={code: text for code, text in labels.items() if code not in missing and text},
+        missing=missing,
+        measure=measure if measure in {"nominal", "ordinal", "scale"} else None,
+    )
+
+
+def _missing(declared: Iterable[Any], used: Iterable[Any]) -> list[Code]:
+    """Return the codes declared missing: single ones, and of a range those that have a label or stand in a cell."""
+    found: dict[Code, None] = {}
+    for one in declared:
+        low, high = (one["lo"], one["hi"]) if isinstance(one, dict) else (one, one)
+        if low == high:
+            found[_code(low)] = None
+        else:
+            inside = [code for code in used if not isinstance(code, str) and low <= code <= high]
+            found |= dict.fromkeys(map(_code, sorted(inside)))
+    return list(found)
+
+
+def _code(code: Any) -> Code:  # noqa: ANN401
+    """Return a code as a schema writes it: whole numbers without a point."""
+    if isinstance(code, str):
+        return code
+    return int(code) if float(code).is_integer() and abs(code) < EXACT else float(code)
+
+
+def _line(text: str) -> str:
+    """Return a label as one line of printable text."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
