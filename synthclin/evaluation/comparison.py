@@ -26,6 +26,8 @@ __all__ = ["Comparison", "Tables", "subsample"]
 _DISTINCT = 0.9
 _FEW = 20
 _MOST_MET = 0.5
+_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}  # as pandas infers them
+_MOMENTS = {"datetime64", "datetime", "date", "empty"}
 _UNSEEN = "Give real rows that the model never saw, such as the holdout of `synthclin.split`."
 
 
@@ -80,8 +82,8 @@ class Comparison:
         """Put typed tables on one footing; a holdout without rows counts as none.
 
         Raises:
-            DataError: there is no synthetic table, a table has no rows or lacks a column that is judged, or the
-                holdout has patients or rows of the training table.
+            DataError: there is no synthetic table, a table has no rows or lacks a column that is judged, a column of
+                numbers or dates holds something else, or the holdout has patients or rows of the training table.
         """
         draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
         if not draws:
@@ -98,6 +100,7 @@ class Comparison:
             if absent:
                 what = f"{len(absent)} of {len(judged)} columns of the schema are absent, '{absent[0]}' first"
                 raise DataError(where, what, "Add them, or take them out of the schema.")
+            _refuse_untyped(where, table, schema)
         # Combinations that are to be observed are those of any row learnt.
         schema = schema.observed(train, patients(train, schema), least=1)
         rng = numpy_generator(random_state, "evaluation", "shuffle")
@@ -168,6 +171,18 @@ class Comparison:
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
+
+
+def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:
+    """Refuse columns of numbers or dates that hold something else: what pandas says of it would tell a cell."""
+    for name in schema.modelled:
+        column = schema.columns[name]
+        moments = column.type in {"date", "datetime"}
+        if not (moments or column.quantity):
+            continue
+        if pd.api.types.infer_dtype(table[name], skipna=True) not in (_MOMENTS if moments else _NUMBERS):
+            what = f"column '{name}' should hold {'dates' if moments else 'numbers'}, and does not"
+            raise DataError(where, what, "Read the table with `synthclin.read_table` and the schema, which types it.")
 
 
 def _refuse_shared_patients(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> None:

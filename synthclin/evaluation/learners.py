@@ -72,7 +72,7 @@ def separator(features: Features, values: NDArray[np.float64]) -> Classifier:
     return model
 
 
-def classifiers(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Classifier]:
+def classifiers(features: Features, values: NDArray[np.float64], *, trees: int = 50) -> dict[str, Classifier]:
     """Return what predicts a class, by name; ranks of the linear model are those among `values`."""
     return {
         "boosted trees": HistGradientBoostingClassifier(max_iter=trees, **_TREES, **_common(features)),
@@ -81,7 +81,7 @@ def classifiers(features: Features, values: NDArray[np.float64], *, trees: int =
     }
 
 
-def regressors(features: Features, values: NDArray[np.float64], *, trees: int = 100) -> dict[str, Estimator]:
+def regressors(features: Features, values: NDArray[np.float64], *, trees: int = 50) -> dict[str, Estimator]:
     """Return what predicts a number, by name; ranks of the linear model are those among `values`."""
     return {
         "boosted trees": HistGradientBoostingRegressor(max_iter=trees, **_TREES, **_common(features)),

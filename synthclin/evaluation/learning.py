@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "Problem", "Rows", "fitted"]
 
+_MOST_EXPLAINED = 1_000
+
 Rows = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 """Predictors and target."""
 
@@ -63,7 +65,7 @@ class Fit:
         sensitivity: (samples,) share of those with the last of two classes whose chance of it is above its share
             among the rows learnt; else NaN.
         false_alarms: (samples,) the same share of those with the first.
-        importance: (predictors,) what shuffling a column costs.
+        importance: (predictors,) what shuffling a column costs, among at most 1,000 rows.
         slope: calibration slope, and intercept, of the last of two classes; else NaN.
     """
 
@@ -80,6 +82,7 @@ def fitted(
 ) -> dict[str, Fit]:
     """Fit each learner and try it; `explain` what it leans on, which takes longer than the rest."""
     x, y = learnable(train[0]), train[1]
+    few = _few(test[1], problem.classes)
     unknown, none = np.full(len(weights), np.nan), np.zeros(x.shape[1])
     if problem.classes is None:
         models = regressors(problem.features, x)
@@ -91,7 +94,7 @@ def fitted(
                 unknown,
                 unknown,
                 unknown,
-                importances(partial(_explained, model, test[1]), test[0]) if explain else none,
+                importances(partial(_explained, model, test[1][few]), test[0][few]) if explain else none,
                 (np.nan, np.nan),
             )
             for name, model in models.items()
@@ -118,11 +121,13 @@ def _try(
     p = chances(model, classes, x)
     slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
 
-    def areas(copies: NDArray[np.float64]) -> list[float]:
-        each = chances(model, classes, copies).reshape(-1, len(y), len(classes))
-        return [float(macro_auc(part, classes, y)[0]) for part in each]
+    few = _few(y, classes)
 
-    losses = importances(areas, x) if explain else none
+    def areas(copies: NDArray[np.float64]) -> list[float]:
+        each = chances(model, classes, copies).reshape(-1, len(few), len(classes))
+        return [float(macro_auc(part, classes, y[few])[0]) for part in each]
+
+    losses = importances(areas, x[few]) if explain else none
     rates = _rates(p, classes, y, weights, float((train[1] == classes[1]).mean()))
     return Fit(macro_auc(p, classes, y, weights), brier(p, classes, y, weights), *rates, losses, slope)
 
@@ -146,6 +151,16 @@ def _rates(
         return found
 
     return share(y == classes[1]), share(y == classes[0])
+
+
+def _few(y: NDArray[np.float64], classes: NDArray[np.float64] | None) -> NDArray[np.intp]:
+    """Return the places of at most 1,000 rows to shuffle columns among, as many of each class where they can be."""
+    if len(y) <= _MOST_EXPLAINED:
+        return np.arange(len(y))
+    parts = [np.arange(len(y))] if classes is None else [np.flatnonzero(y == k) for k in classes]
+    most = _MOST_EXPLAINED // len(parts)
+    even = [part[np.linspace(0, len(part) - 1, min(len(part), most), dtype=int)] for part in parts]
+    return np.sort(np.concatenate(even))
 
 
 def _explained(model: Estimator, y: NDArray[np.float64], copies: NDArray[np.float64]) -> list[float]:

@@ -111,7 +111,7 @@ def score_table(
         random_state: the same number gives the same scores, whatever the number of cores.
 
     Raises:
-        DataError: a table has no rows or lacks a column.
+        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
         ConfigError: a task or `by` names a column that it cannot use.
 
     Example:

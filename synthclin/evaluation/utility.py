@@ -30,7 +30,8 @@ __all__ = ["default_tasks", "predict", "target"]
 
 _MIN_ROWS = 20
 _MOST_CLASSES = 10
-_MOST_ROWS = 10_000
+_MOST_ROWS = 4_000  # learnt from
+_MOST_TESTED = 10_000
 _BOOTSTRAP = 200
 _EXPLAINED = ("halves", 0)
 _SPLITS = 2  # of the rows learnt from, into halves that show what their chance does
@@ -63,7 +64,9 @@ def target(c: Comparison, task: PredictTask) -> int:
 def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[Score, ...]:
     """Score how useful the table is for one prediction task: discrimination, calibration, and importance of columns.
 
-    For each column of `by` the discrimination is told within its groups as well.
+    For each column of `by` the discrimination is told within its groups as well. Of many rows, models learn from 4,000
+    and are tried on 10,000, drawn with the seed of the comparison; the note says so, and the score is then what models
+    of that many rows are worth. Which rows chance drew is in the interval: its halves are of such draws too.
 
     Raises:
         ConfigError: the target is no column that is judged.
@@ -74,18 +77,19 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     if reason or c.holdout is None or c.holdout_patients is None:
         whole = tuple(definition.unassessable(reason) for definition in definitions)
         return *whole, *(group_definition(name, task, problem).unassessable(reason) for name in by)
-    test = problem.rows(c.holdout)
+    known = np.flatnonzero(problem.known(c.holdout))
+    tested = known[_chosen(len(known), min(len(known), _MOST_TESTED), c.rng(task.name, "tested"))]
+    test = problem.rows(c.holdout[tested])
     size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.draws)), _MOST_ROWS)
     # The first sample is the holdout itself.
-    known = problem.known(c.holdout)
-    clusters = np.unique(c.holdout_patients[known], return_inverse=True)[1]
+    clusters = np.unique(c.holdout_patients[tested], return_inverse=True)[1]
     weights = np.vstack(
         [
             np.ones((1, len(test[1])), dtype=np.int64),
             resamples(len(test[1]), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters),
         ]
     )
-    samples, groups = len(weights), {name: groups_of(c, name, c.holdout[known], problem) for name in by}
+    samples, groups = len(weights), {name: groups_of(c, name, c.holdout[tested], problem) for name in by}
     masks = [mask for members in groups.values() for mask in members.values()]
     # What holds of a group is what holds of the same rows, the others counted nought times.
     weights = np.vstack([weights, *(weights * mask for mask in masks)])
@@ -115,6 +119,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     draws, real, shuffled = whole_holdout.draws, whole_holdout.real, whole_holdout.shuffled
     notes = [
         f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
+        f"It was tried on {len(tested)} of {len(known)} held-out rows." if len(tested) < len(known) else "",
         "All synthetic rows are of one class, so nothing can be learnt from them."
         if problem.classes is not None and len(np.unique(problem.rows(c.synthetic)[1])) < 2
         else "",
@@ -287,5 +292,10 @@ def _why_not(c: Comparison, problem: Problem) -> str:
 
 def _draw(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     x, y = rows
-    chosen = np.sort(rng.choice(len(y), size, replace=False))
+    chosen = _chosen(len(y), size, rng)
     return x[chosen], y[chosen]
+
+
+def _chosen(rows: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the places of `size` of the rows, in their order."""
+    return np.sort(rng.choice(rows, size, replace=False))

@@ -61,7 +61,7 @@ def evaluate(
     Raises:
         ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
             of the table, or `provenance` holds what a report may not.
-        DataError: a table has no rows or lacks a column.
+        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
 
     Example:
         >>> import numpy as np, pandas as pd

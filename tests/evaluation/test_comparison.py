@@ -77,3 +77,32 @@ def test_a_patient_on_both_sides_is_refused():
     one, other = (pd.DataFrame({"who": who, "x": np.arange(2.0)}) for who in (["a", "b"], ["b", "c"]))
     with pytest.raises(DataError, match="1 of 2 patients are in the training table too"):
         Comparison.of(one, train=one, holdout=other, schema=schema)
+
+
+@pytest.mark.parametrize("which", ["synthetic", "training", "holdout"])
+@pytest.mark.parametrize(("name", "kind"), [("x", "numbers"), ("on", "dates")])
+def test_text_among_numbers_or_dates_is_told_without_a_cell(which, name, kind):
+    schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "on": {"type": "date"}}})
+    days = pd.date_range("2020-01-01", periods=40)
+    tables = {
+        each: pd.DataFrame({"x": np.arange(40.0) + start, "on": days})
+        for each, start in {"synthetic": 0, "training": 50, "holdout": 99}.items()
+    }
+    tables[which] = tables[which].astype({name: object})
+    tables[which].loc[3, name] = "ZZ_CANARY"
+    with pytest.raises(DataError, match=f"{which} table: column '{name}' should hold {kind}.*read_table") as error:
+        Comparison.of(tables["synthetic"], train=tables["training"], holdout=tables["holdout"], schema=schema)
+    assert error.value.__cause__ is error.value.__context__ is None
+    assert "ZZ_CANARY" not in str(error.value)
+
+
+def test_numbers_and_dates_kept_as_objects_are_judged():
+    schema = Schema.model_validate(
+        {"columns": {"x": {"type": "number", "missing": "allowed"}, "on": {"type": "date", "missing": "allowed"}}}
+    )
+    table = pd.DataFrame({"x": [1, 2.5, None], "on": [pd.Timestamp("2020-01-01"), None, None]}, dtype=object)
+    c = Comparison.of(table, train=table, holdout=None, schema=schema)
+    assert c.train[:, 0].tolist()[:2] == [1, 2.5]
+    assert c.train[0, 1] == 18262
+    empty = Comparison.of(table.assign(x=None), train=table, holdout=None, schema=schema)
+    assert np.isnan(empty.synthetic[:, 0]).all()

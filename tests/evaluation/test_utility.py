@@ -9,7 +9,9 @@ import statsmodels.api as sm
 from sklearn.metrics import brier_score_loss, r2_score, roc_auc_score
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation import learning, utility
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.performance import brier, calibration_slope, r2
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility import default_tasks
@@ -165,3 +167,29 @@ def test_several_tables_share_one_holdout_and_their_differences_count(train, hol
     both = predict(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7), DIED)
     assert both.value == pytest.approx((good[0].value + lost[0].value) / 2, abs=0.03)
     assert both.high - both.low > 2 * (good[0].high - good[0].low)
+
+
+def test_of_many_rows_a_part_drawn_with_the_seed_is_learnt_from_and_tried_on(compare, fresh, monkeypatch):
+    def one(features, x):
+        return {"linear": classifiers(features, x)["linear"]}
+
+    monkeypatch.setattr(learning, "classifiers", one)
+    whole = predict(compare(fresh), DIED)
+    monkeypatch.setattr(utility, "_MOST_ROWS", 100)
+    monkeypatch.setattr(utility, "_MOST_TESTED", 150)
+    monkeypatch.setattr(learning, "_MOST_EXPLAINED", 60)
+    part = predict(compare(fresh), DIED)
+    assert part.details["rows"] == {"train": 100, "test": 150}
+    assert "learnt from 100 rows" in part.note
+    assert "tried on 150 of" in part.note
+    assert part == predict(compare(fresh), DIED)
+    assert part.low <= whole.value <= part.high
+    assert part.high - part.low > whole.high - whole.low  # fewer rows, more chance
+
+
+def test_rows_that_importance_is_judged_by_hold_every_class():
+    y = np.repeat([0.0, 1.0, 2.0], [2_990, 5, 1_000])
+    few = learning._few(y, np.array([0.0, 1.0, 2.0]))
+    assert np.bincount(y[few].astype(int)).tolist() == [333, 5, 333]
+    assert len(learning._few(y, None)) == 1_000
+    assert learning._few(y[:50], None).tolist() == list(range(50))
