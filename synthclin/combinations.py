@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synthclin.columns import Level
+from synthclin.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +76,9 @@ class Combinations(BaseModel):
             patient: (rows,) whose row it is.
             least: a combination held by fewer is never drawn.
 
+        Raises:
+            DataError: no combination is held by so many.
+
         Example:
             >>> rows = pd.DataFrame({"a": ["x", "x", "y"], "b": [1, 1, 2]})
             >>> Combinations(columns=("a", "b")).learnt(rows, np.arange(3), least=2).combinations
@@ -85,6 +89,9 @@ class Combinations(BaseModel):
         cells = table[list(self.columns)].astype(object).assign(**{"": patient})
         held = cells.dropna().drop_duplicates().groupby(list(self.columns), sort=False).size()
         kept = [tuple(map(_plain, one)) for one in held.index[held >= least]]
+        if not kept:
+            what = f"no combination is held by {least:,} patients, so that none could be drawn"
+            raise DataError(f"rule '{self.text}'", what, "Take a column out of it, or list combinations.")
         return self.model_copy(update={"combinations": tuple(sorted(kept, key=str))})
 
 

@@ -132,6 +132,24 @@ class Schema(BaseModel):
         times = [name for name, column in self.columns.items() if column.role == "time"]
         return getattr(self.columns[event], "time", None) or (times[0] if len(times) == 1 else None)
 
+    @property
+    def ends(self) -> dict[str, str]:
+        """Return by column of times the expression over other columns that says when follow-up ends for its patient.
+
+        Example:
+            >>> died = {"type": "boolean", "role": "event", "administrative": "closed - entered"}
+            >>> whole = {"type": "integer"}
+            >>> Schema.model_validate({"columns": {"entered": whole, "closed": whole, "died": died,
+            ...                                    "days": {**whole, "role": "time"}}}).ends
+            {'days': 'closed - entered'}
+        """
+        found: dict[str, str] = {}
+        for name, column in self.columns.items():
+            end = getattr(column, "administrative", None)
+            if isinstance(end, str) and (time := self.time_of(name)) is not None and parse(end).columns:
+                found.setdefault(time, end)
+        return found
+
     @model_validator(mode="after")
     def _anchors_are_dates(self) -> Self:
         for name, column in self.columns.items():

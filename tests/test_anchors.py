@@ -14,6 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.rules import violations
 from synthclin.schema import Schema
 from synthclin.validation import conform
+from tests.models.marginal import Marginal
 
 COLUMNS = {
     "patient": {"type": "id", "role": "entity"},
@@ -179,3 +180,20 @@ def test_a_shift_keeps_intervals_and_ranges_and_is_one_per_patient():
     assert moved["came"].between("2015-01-01", "2019-12-31").all()
     pd.testing.assert_frame_equal(shifted(typed, schema(), np.random.default_rng(0)), typed)
     pd.testing.assert_frame_equal(moved, shifted(typed, moving, np.random.default_rng(0)))
+
+
+def test_a_shift_before_learning_is_one_of_what_is_exported():
+    # Everybody came on one day: if it were learnt as it is, it would be drawn as it is.
+    table = stays(400).assign(came=pd.Timestamp("2017-06-01"))
+    table["left"] = table["came"] + pd.to_timedelta(np.arange(400) % 9, unit="D")
+    table["followed"], table["triage"] = table["left"], table["came"]
+    shown = {}
+    for name, shift in {"moved": {"shift": {"days": 180}}, "true": {}}.items():
+        model = Marginal(schema({**COLUMNS, "came": {**COLUMNS["came"], **shift}})).fit(table)
+        rows = model.sample(1_000, random_state=0)
+        shown[name] = (rows["came"] == "2017-06-01").mean()
+        stay = (rows["left"] - rows["came"]).dt.days
+        assert stay.value_counts(normalize=True).sort_index().tolist() == pytest.approx([1 / 9] * 9, abs=0.04)
+        assert (rows["triage"] == rows["came"]).all()
+    assert shown["true"] == 1
+    assert shown["moved"] < 0.02

@@ -42,7 +42,8 @@ class _Temporal(Column):
 
     `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
     survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
-    are learnt, and all that is anchored to them along with them.
+    are learnt, and all that is anchored to them along with them: no model sees a true date, so that whatever is drawn
+    and exported tells of moved ones, and intervals between them are the patient's own.
     """
 
     anchor: str | None = None

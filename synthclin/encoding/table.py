@@ -75,7 +75,7 @@ class TableEncoder:
             else:
                 codecs[name] = fit_codec(name, column, cells, patient, limits)
         free = {name: codec for name, codec in codecs.items() if name not in anchors}
-        return cls(schema, codecs, find_ties(table, free, patient, limits))
+        return cls(schema, codecs, find_ties(table, free, schema.ends, patient, limits))
 
     @property
     def laws(self) -> dict[int, NDArray[np.float64]]:
@@ -139,10 +139,10 @@ class TableEncoder:
         table = table.copy(deep=False)
         for j, tie in enumerate(self.ties, start=len(self.codecs)):
             fixed = np.zeros(len(table), dtype=np.bool_) if given is None else given[tie.second].to_numpy()
-            table[tie.second] = self._repeated(table, tie.first, tie.second, (codes[:, j] == 1) & ~fixed)
-            if given is not None:
+            table[tie.second] = self._repeated(table, tie.value(table), tie.second, (codes[:, j] == 1) & ~fixed)
+            if given is not None and not tie.declared:
                 free = fixed & ~given[tie.first].to_numpy()
-                table[tie.first] = self._repeated(table, tie.second, tie.first, (codes[:, j] == 1) & free)
+                table[tie.first] = self._repeated(table, table[tie.second], tie.first, (codes[:, j] == 1) & free)
         return table
 
     def _emptied(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -152,10 +152,10 @@ class TableEncoder:
                 table[kind.of] = table[kind.of].mask(table[name].notna())
         return table
 
-    def _repeated(self, table: pd.DataFrame, source: str, target: str, here: NDArray[np.bool_]) -> pd.Series:
-        """Return column `target` with the cells of `source` where they are wanted and valid, and neither is missing."""
+    def _repeated(self, table: pd.DataFrame, cells: pd.Series, target: str, here: NDArray[np.bool_]) -> pd.Series:
+        """Return column `target` with the given cells where they are wanted and valid, and neither is missing."""
         axis = cast("LineCodec", self.codecs[target]).axis
-        position = axis.positions(table[source])
+        position = axis.positions(self.schema.columns[target].coerce(cells)[0])
         here = here & (position >= axis.low) & (position <= axis.high) & table[target].notna().to_numpy()
         return table[target].mask(here, axis.cells(np.where(here, position, np.nan)).set_axis(table.index))
 
@@ -226,7 +226,7 @@ class TableEncoder:
                 # The cause may quote values of the file: it is not passed on.
                 raise ModelFormatError(f"encoder.json: columns.{name}", "not a valid codec", remedy) from None
         try:
-            ties = tuple(tie_from_dict(pair, codecs) for pair in data["ties"])
+            ties = tuple(tie_from_dict(pair, codecs, schema.ends) for pair in data["ties"])
         except (ValueError, TypeError, LookupError):
             raise ModelFormatError("encoder.json: ties", "not pairs of columns alike", remedy) from None
         return cls(schema, codecs, ties)

@@ -77,7 +77,7 @@ class Partial:
             known |= stays & (column.missing is not None)
             codes[torch.from_numpy(~known), j] = -1
         for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
-            both = cells[[tie.first, tie.second]].notna().all(axis=1).to_numpy()
+            both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()
             codes[torch.from_numpy(~both), j] = -1
         return cls(cells, codes, holes)
 

@@ -86,6 +86,36 @@ def test_a_repeated_cell_stays_in_its_range_and_missing_stays_missing(table, enc
     assert np.isnan(tied["follow_up"][1])
 
 
+@pytest.mark.parametrize("end", ["closed - entered", "other", "2 * (closed - entered)", "40"])
+def test_an_end_of_follow_up_is_a_tie_in_small_tables_too(end):
+    rng, whole = np.random.default_rng(0), {"type": "integer", "range": [0, 3_000]}
+    columns = {"days": {**whole, "role": "time", "missing": "allowed"}, "entered": whole, "closed": whole}
+    columns["other"] = {"type": "duration", "unit": "d", "range": [0, 5_000], "decimals": 0}
+    columns["died"] = {"type": "boolean", "role": "event", "administrative": end}
+    schema = Schema.model_validate({"columns": columns})
+    table = pd.DataFrame({"entered": rng.integers(0, 900, 300), "closed": rng.integers(1_500, 2_000, 300)})
+    last = table["closed"] - table["entered"]
+    table = table.assign(days=np.where(rng.random(300) < 0.4, last, 30), other=last.astype(float), died=False)
+    table.loc[:30, "days"] = np.nan
+    typed = conform(table, schema)
+    encoder = TableEncoder.fit(typed, schema)
+    if end not in ("closed - entered", "other"):
+        assert encoder.ties == ()
+        return
+    assert encoder.ties == (Tie(end, "days", declared=True),)
+    encoded = encoder.encode(typed)
+    fresh = Encoded(encoded.codes, torch.rand(encoded.offsets.shape, generator=torch.Generator().manual_seed(0)))
+    decoded = encoder.decode(fresh)
+    given = decoded["other"] if end == "other" else decoded["closed"] - decoded["entered"]
+    at_end = (typed["days"] == last).fillna(value=False)
+    assert (decoded["days"] == given)[at_end].all()
+    assert decoded["days"].isna().equals(typed["days"].isna())
+    data = json.loads(json.dumps(encoder.to_dict()))
+    assert TableEncoder.from_dict(data, schema).ties == encoder.ties
+    with pytest.raises(ModelFormatError):
+        TableEncoder.from_dict(data | {"ties": [["closed - 7", "days"]]}, schema)
+
+
 def test_it_is_written_and_read(encoder):
     data = json.loads(json.dumps(encoder.to_dict()))
     assert TableEncoder.from_dict(data, SCHEMA).ties == encoder.ties
