@@ -14,7 +14,7 @@ import synthclin
 from synthclin.errors import ConfigError
 from synthclin.files import refuse_taken
 from synthclin.guard import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
-from synthclin.manners import assists, manners, teller, write_drawn
+from synthclin.manners import assists, manners, teller, warn_of_formulas, write_drawn
 from synthclin.options import (
     AsJson,
     ConfigFile,
@@ -122,7 +122,8 @@ def schema_infer(
 
     if output is not None:
         refuse_taken(output, overwrite)
-    inferred = infer(read_table(data), declared_columns(declare))
+    inferred = infer(table := read_table(data), declared_columns(declare))
+    warn_of_formulas(table, inferred.schema)
     for name in inferred.left_out:
         warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
     text = to_commented_yaml(inferred)
@@ -146,7 +147,8 @@ def schema_check(
     from synthclin.tables import read_table
 
     meaning = Schema.read(schema)
-    seen = survey(read_table(data, meaning, partial=True), meaning)
+    seen = survey(table := read_table(data, meaning, partial=True), meaning)
+    warn_of_formulas(table, meaning)
     if as_json:
         show_json(survey_record(seen))
     else:

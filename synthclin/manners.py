@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Imported where it is needed: `synthclin --help` does not wait for pandas.
 # ruff: noqa: PLC0415
 
-__all__ = ["assists", "manners", "teller", "write_drawn"]
+__all__ = ["assists", "manners", "teller", "warn_of_formulas", "write_drawn"]
 
 
 @contextmanager
@@ -42,14 +42,21 @@ def teller(quiet: bool) -> Callable[[Finding], None]:
     return tell
 
 
+def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs.csv_safe: escape") -> None:
+    """Warn of each column whose text a spreadsheet would run; `remedy` is the setting that disarms it."""
+    from synthclin.tables import spreadsheet_warnings
+
+    for finding in spreadsheet_warnings(table, schema, remedy):
+        warn(str(finding))
+
+
 def write_drawn(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
     """Write drawn rows; warn of text that a spreadsheet may run, or `escape` it."""
-    from synthclin.tables import spreadsheet_warnings, write_table
+    from synthclin.tables import write_table
 
     write_table(table, output, schema, csv_safe="escape" if escape else "warn")
-    if not escape and output.suffix.lower() == ".csv":
-        for finding in spreadsheet_warnings(table, schema, "--csv-safe"):
-            teller(quiet)(finding)
+    if not (escape or quiet) and output.suffix.lower() == ".csv":
+        warn_of_formulas(table, schema, "--csv-safe")
 
 
 def assists(study: Config, resume: bool) -> bool:

@@ -120,6 +120,15 @@ class TestSchema:
         _, err = quiet("schema", "infer", "data.csv", "--declare", text, code=2)
         assert text.partition("=")[0] in err
 
+    def test_infer_and_check_warn_of_what_a_spreadsheet_would_run(self, study, quiet):
+        study.write(study.table().drop(columns="patient").assign(drug=["=1+1", "aspirin"] * (len(study.table()) // 2)))
+        told = "warning: column 'drug': "
+        assert told in quiet("schema", "infer", "data.csv", "-o", "schema.yaml")[1]
+        _, err = quiet("schema", "check", "data.csv", "schema.yaml")
+        assert told in err
+        assert "begin like a formula, which a spreadsheet may run" in err
+        assert "=1+1" not in err
+
     def test_infer_keeps_a_schema_that_was_edited(self, study, quiet):
         study.write(study.table().drop(columns="patient"))
         (study.folder / "schema.yaml").write_text("mine")

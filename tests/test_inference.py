@@ -240,7 +240,7 @@ class TestTexts:
         assert "not a moment" in refusal(x=["9999-12-31", "2021-02-28"] * 20)
         assert "time zone" in refusal(x=["2021-02-28T10:00Z", "2021-02-28T10:00+01:00"] * 20)
         for cells in (["28.02.2021", "01.03.2021"], ["2/28/2021", "3/1/2021"], ["28-02-21 10:30", "01-03-21 9:15"]):
-            assert "dates that can be read in several ways. Write them as YYYY-MM-DD" in refusal(x=cells * 20)
+            assert "dates in another format than ISO 8601. Write them as YYYY-MM-DD" in refusal(x=cells * 20)
         assert guess(["1.2.3", "1.10.2"])[0].type == "category"
 
     @pytest.mark.parametrize(

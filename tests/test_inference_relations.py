@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from synthclin.inference import infer, to_commented_yaml
 from synthclin.rules import violations
 from synthclin.schema import Schema
+from synthclin.validation import conform
 
 ROWS = 600
 
@@ -231,3 +232,35 @@ def test_a_wide_table_ends_soon_and_still_finds_what_stands_together():
     table = pd.DataFrame({f"n{j}": rng.normal(50, 9, 200).round(1) for j in range(60)})
     table["total"] = (table["n58"] + table["n59"]).round(1)
     assert infer(table).schema.columns["total"].derive == "n58 + n59"
+
+
+class TestAnchors:
+    def stays(self, rows=300):
+        rng = np.random.default_rng(0)
+        came = pd.Timestamp("2015-01-01") + pd.to_timedelta(rng.integers(0, 1_500, rows), unit="D")
+        left = came + pd.to_timedelta(rng.integers(0, 30, rows), unit="D")
+        seen = pd.Series(left + pd.to_timedelta(rng.integers(20, 90, rows), unit="D")).mask(rng.random(rows) < 0.2)
+        born = pd.Timestamp("1940-01-01") + pd.to_timedelta(rng.integers(0, 15_000, rows), unit="D")
+        return pd.DataFrame({"seen": seen, "left": left, "born": born, "came": came, "age": rng.integers(20, 90, rows)})
+
+    def test_each_date_is_told_from_the_nearest_before_it(self):
+        table = self.stays()
+        inferred = infer(table)
+        anchors = {name: getattr(column, "anchor", None) for name, column in inferred.schema.columns.items()}
+        assert anchors == {"seen": "left", "left": "came", "born": None, "came": None, "age": None}
+        assert "told from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
+        conform(table, inferred.schema)
+
+    def test_one_row_out_of_order_makes_it_a_hint(self):
+        table = self.stays()
+        table.loc[7, "left"] = table.loc[7, "came"] - pd.Timedelta(days=2)
+        inferred = infer(table)
+        assert inferred.schema.columns["left"].anchor is None
+        assert "anchor: came  # not after it in 299 of 300 rows that have both" in inferred.hints["left"]
+
+    def test_equal_dates_and_anchors_with_gaps_are_no_anchor(self):
+        table = self.stays().assign(copy=lambda frame: frame["came"])
+        table.loc[3, "left"] = pd.NaT
+        columns = infer(table).schema.columns
+        assert columns["copy"].anchor is None or columns["came"].anchor is None
+        assert columns["seen"].anchor != "left"

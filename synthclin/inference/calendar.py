@@ -39,9 +39,7 @@ def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | 
     if all(_ZONED.fullmatch(value) for value in values):
         return Refusal("its moments name a time zone", "Write them in local time without it.")
     if all(_OTHER.fullmatch(value) for value in values):
-        return Refusal(
-            "its cells have the shape of dates that can be read in several ways", "Write them as YYYY-MM-DD."
-        )
+        return Refusal("its cells are dates in another format than ISO 8601", "Write them as YYYY-MM-DD.")
     return None
 
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from synthclin.columns import Boolean, Category, Column, Date, Datetime, Duration, Integer, Number, Ordinal
+from synthclin.documents import dump_yaml
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
+from synthclin.inference.anchoring import anchors
 from synthclin.inference.dependencies import Levels, determined, ranks
 from synthclin.inference.evidence import RARE, Proposal
 from synthclin.inference.formulas import as_numbers, formulas
@@ -84,6 +86,7 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     counts -= {number for number, _ in ranked.values()}
     dependent = determined({name: said for name, said in levels.items() if name not in counts})
     texts = {name: said for name, said in levels.items() if not isinstance(free[name], Integer)}
+    _anchors(table, [name for name in dates if name in free], declared, found)
     # Dates that were never out of order are in order, however seldom chance would have put them out.
     ordered = [
         *order_rules({name: as_numbers(sample[name]) for name in dates}, strong=LEAST),
@@ -130,6 +133,15 @@ def _formulas(
         else:
             gaps = "" if formula.complete else ", but it is not missing exactly where they are"
             found.hints[formula.column].append(f"derive: {formula.text}  # {held}{gaps}")
+
+
+def _anchors(table: pd.DataFrame, dates: list[str], declared: Collection[str], found: Relations) -> None:
+    for name, anchor in anchors({name: as_numbers(table[name]) for name in dates}).items():
+        if anchor.certain and name not in declared:
+            found.changes[name] |= {"anchor": anchor.name}
+            found.evidence[name].append(f"told from {anchor.name}: {anchor.evidence}")
+        elif name not in declared:
+            found.hints[name].append(f"{dump_yaml({'anchor': anchor.name}).strip()}  # {anchor.evidence}")
 
 
 def _last_decimal(column: Column) -> float:
