@@ -57,7 +57,7 @@ def _line(folder: Path) -> list[str]:
     start = time.perf_counter()
     inferred = infer(table)
     seconds = time.perf_counter() - start
-    guessed = {name: column.type for name, column in inferred.schema.columns.items()}
+    guessed = {name: column.type for name, column in inferred.schema.columns.items() if name in table}
     wrong = {
         name: f"{name} ({about['kind']}: {guessed[name]})"
         for name, about in meta["columns"].items()
@@ -89,7 +89,7 @@ def _known_rules(name: str) -> set[frozenset[str]]:
     """Return the sets of columns that the rules of a study's schema tie together."""
     raw = read_yaml(CONFIGS / f"{name}.yaml")
     schema = sc.Schema.model_validate(raw["schema"]) if "schema" in raw else sc.datasets.load(name)[1]
-    return {rule.columns for rule in schema.rules if len(rule.columns) > 1}
+    return {frozenset(rule.columns) for rule in schema.rules if len(rule.columns) > 1}
 
 
 def _said(inferred: Inferred) -> set[frozenset[str]]:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Boolean, Category, Column, Date, Datetime, Duration, Integer, Number, Ordinal
+from synthclin.columns import (
+    Boolean,
+    Category,
+    Column,
+    Date,
+    Datetime,
+    Duration,
+    Integer,
+    MissingKind,
+    Number,
+    Ordinal,
+)
 from synthclin.documents import dump_yaml
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
@@ -70,7 +81,9 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     """
     sample = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLED)).astype(int))]
     found = Relations(rows=len(sample))
-    columns = {name: schema.columns[name] for name in schema.modelled}
+    # That a value stands where no kind of missing does is no finding.
+    told = [name for name in schema.modelled if not isinstance(schema.columns[name], MissingKind)]
+    columns = {name: schema.columns[name] for name in told}
     numbers = [name for name, column in columns.items() if isinstance(column, Number | Integer | Duration)]
     dates = [name for name, column in columns.items() if isinstance(column, Date | Datetime)]
 
