@@ -276,6 +276,7 @@ def test_every_word_of_the_model_block_reaches_the_class(study):
         "blocks": 1,
         "warmup": True,
         "dropout": 0.25,
+        "one_pass": False,
         "device": "cpu",
     }
 

@@ -188,6 +188,7 @@ def test_a_finding_holds_the_numbers():
         total=6,
         rows=(2, 4),
         severity="error",
+        readable=True,
     )
 
 
