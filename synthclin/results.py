@@ -106,7 +106,7 @@ def show_verdict(report: Report) -> None:
         show_status(line)
     counts = Counter(verdict.status for verdict in report.verdicts)
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    show_text(f"{'passed' if report.passed else 'NOT PASSED'}: {told or 'no gates'}")
+    show_text(f"{'no gate failed' if report.passed else 'NOT PASSED'}: {told or 'no gates'}")
 
 
 def show_plan(plan: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def show_cohort(cohort: CohortFacts) -> None:
     data = "suppressed, for too few patients" if cohort.data is None else f"{cohort.data:.3g}"
     behind = "" if cohort.patients is None else f" ({cohort.patients:,} patients)"
     show_text(
-        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of its condition {cohort.model:.3g} to the model, "
+        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.model:.3g} to the model, "
         f"share in the data {data}{behind}; effective sample size {cohort.effective:,.0f}"
     )
 

@@ -175,6 +175,8 @@ class Comparison:
 
 def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:
     """Refuse columns of numbers or dates that hold something else: what pandas says of it would tell a cell."""
+    for twin in table.columns[table.columns.duplicated()]:
+        raise DataError(where, f"column '{twin}' stands in it more than once", "Rename or remove the others.")
     for name in schema.modelled:
         column = schema.columns[name]
         moments = column.type in {"date", "datetime"}

@@ -275,9 +275,14 @@ def _smallest_leak(report: Report) -> Fact:
     if score is None:
         return Fact(name, "not measured", "no known leaks were planted to test the attacks")
     if math.isnan(score.value):
-        return Fact(name, NOT_ASSESSABLE, typeset(score.note, 200))
-    note = f"of rows planted from training, exact and jittered. {typeset(score.note, 200)}"
-    return Fact(name, asked(score.name).write(score.value), note.removesuffix(". "))
+        return Fact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
+    note = f"of rows planted from training, exact and jittered; {_phrase(typeset(score.note, 200))}"
+    return Fact(name, asked(score.name).write(score.value), note.removesuffix("; "))
+
+
+def _phrase(sentence: str) -> str:
+    """Return a sentence as part of another, which ends with a stop of its own."""
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")
 
 
 def _start(n: int) -> str:

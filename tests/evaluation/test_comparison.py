@@ -96,6 +96,15 @@ def test_text_among_numbers_or_dates_is_told_without_a_cell(which, name, kind):
     assert "ZZ_CANARY" not in str(error.value)
 
 
+@pytest.mark.parametrize("which", ["synthetic", "training", "holdout"])
+def test_a_column_that_stands_twice_is_told(which, fresh, train, holdout):
+    tables = {"synthetic": fresh, "training": train, "holdout": holdout}
+    twin = tables[which].columns[0]
+    tables[which] = pd.concat([tables[which], tables[which][[twin]]], axis=1)
+    with pytest.raises(DataError, match=f"{which} table: column '{twin}' stands in it more than once"):
+        Comparison.of(tables["synthetic"], train=tables["training"], holdout=tables["holdout"], schema=SCHEMA)
+
+
 def test_numbers_and_dates_kept_as_objects_are_judged():
     schema = Schema.model_validate(
         {"columns": {"x": {"type": "number", "missing": "allowed"}, "on": {"type": "date", "missing": "allowed"}}}
