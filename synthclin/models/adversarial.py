@@ -17,7 +17,7 @@ from torch import Tensor
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
 from synthclin.models.parallel import share
-from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend
+from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend, rate_share
 from synthclin.models.standing import Standing, quick_detection, standing, validation_nats
 from synthclin.progress import Step
 from synthclin.seeds import stream_seed
@@ -102,8 +102,8 @@ class _Game(Phase):
         groups = [{"params": self.network.parameters(), "lr": rate}]
         groups += [{"params": critic.parameters(), "lr": RATE} for critic in self.critics]
         self.optimizer = torch.optim.Adam(groups, RATE, betas=(0.0, 0.99), fused=True)
-        shares: list[Callable[[int], float]] = [partial(_share, first=alone, last=self.total)]
-        shares += [partial(_share, last=self.total)] * critics
+        shares: list[Callable[[int], float]] = [partial(rate_share, first=alone, last=self.total)]
+        shares += [partial(rate_share, last=self.total)] * critics
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, shares)
         self.average = averaged(self.network, memory)
 
@@ -244,11 +244,3 @@ class Refining(_Game):
         judged = Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
         figures = self._closing(after.nats if passed else before.nats)
         return Outcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))
-
-
-def _share(step: int, *, last: int, first: int = 0) -> float:
-    """Return the share of the peak rate at a step: nothing before the first, a short rise, then a cosine."""
-    if step < first:
-        return 0.0
-    step, last = step - first, last - first
-    return min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / last))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, cast
 
 import torch
@@ -14,7 +15,7 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.drawing import Drawn, RowState, draw
 from synthclin.models.networks import EMBEDDING, MaskedGenerator
 from synthclin.models.parallel import share
-from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend, rate_share
 from synthclin.models.views import View
 from synthclin.progress import Step
 
@@ -146,10 +147,8 @@ class Teaching(Phase):
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer,
-            lambda step: min(1.0, (step + 1) / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, step / steps)))),
-        )
+        rate = partial(rate_share, last=steps, rise=100)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
         self.average = averaged(self.student, 0.998 if steps > 1_000 else 0.98)
 
     def begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from synthclin.models.standing import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
 
-__all__ = ["DETECTABLE", "Outcome", "Phase", "Setting", "averaged", "descend"]
+__all__ = ["DETECTABLE", "Outcome", "Phase", "Setting", "averaged", "descend", "rate_share"]
 
 DETECTABLE = 30
 """Fewer rows set aside cannot tell a good draw from a bad one."""
@@ -121,6 +122,14 @@ class Phase(ABC):
 def averaged(network: MaskedGenerator, decay: float) -> AveragedModel:
     """Return an exponential moving average of the weights, which begins at its first update."""
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+
+def rate_share(step: int, *, last: int, first: int = 0, rise: int = 50) -> float:
+    """Return the share of the peak rate at a step: nothing before the first, a short rise, then a cosine to 2 %."""
+    if step < first:
+        return 0.0
+    step, last = step - first, last - first
+    return min(1.0, (step + 1) / rise) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / last))))
 
 
 def descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.features import code_positions
 
 __all__ = ["View", "find_views", "views_of", "whole_view"]
 
@@ -92,13 +93,11 @@ def find_views(columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], c
 
 def _classes(column: ColumnLayout, frequency: Tensor) -> Tensor:
     """Return the class of each code, (codes,): a stretch of the line, or one of the commonest levels or the rest."""
-    last = CLASSES - 1
     if column.kind == "ordered":
-        share = frequency / frequency.sum()
-        classes = ((share.cumsum(0) - share / 2) * CLASSES).long().clamp(0, last)
+        classes = (code_positions(column, frequency) * CLASSES).long()
     else:
         rank = frequency.argsort(descending=True, stable=True).argsort()
-        classes = rank.clamp(max=last)
+        classes = rank.clamp(max=CLASSES - 1)
     if column.missing is not None:
         classes[column.missing] = CLASSES
     return classes

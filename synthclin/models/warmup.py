@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from typing import ClassVar, cast
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
 from synthclin.models.parallel import share
-from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend
+from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend, rate_share
 from synthclin.models.standing import validation_nats
 from synthclin.progress import Step
 
@@ -41,11 +42,7 @@ class WarmingUp(Phase):
             fused=True,
         )
 
-        def share(step: int) -> float:
-            rise = min(1.0, (step + 1) / 50)
-            return rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total))))
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, share)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
         # A window longer than the training so far would average in the untrained start.
         self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
         self.best, self.waited = math.inf, 0

@@ -14,10 +14,14 @@ from synthclin.report.strips import Mark, marks_row
 from synthclin.report.words import interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from synthclin.evaluation.score import Score
+    from synthclin.report.axes import Axis
     from synthclin.report.details import Rate, Risk
     from synthclin.report.parts import Pictures, Planted, Posing
     from synthclin.report.report import Report
+    from synthclin.report.strips import Form
 
 __all__ = ["attack_figures"]
 
@@ -136,23 +140,16 @@ def _vulnerable(attacks: Attacks) -> Figure | None:
         how="Risk beyond chance of \u25a0 the tenth of patients who are least like the others, above that of \u25cf "
         "all patients, each with its 95 % interval. The dotted line is no risk.",
         strip=tuple(
-            StripRow(
-                asked(score.name).name,
-                "",
-                marks_row(
-                    asked(score.name).name,
-                    f"Vulnerable tenth {number((risk.value or 0.0) - null)}, all {number(score.value - null)}.",
-                    axis,
-                    [
-                        Mark("real", (risk.value or 0.0) - null, _less(risk.low, null), _less(risk.high, null)),
-                        Mark("synthetic", score.value - null, score.low - null, score.high - null),
-                    ],
-                    lines=(0.0,),
-                ),
-                number((risk.value or 0.0) - null),
-                interval(_less(risk.low, null), _less(risk.high, null)),
+            _beyond_chance(
+                score,
+                f"Vulnerable tenth {number(tenth.value)}, all {number(score.value - null)}.",
+                axis,
+                [tenth, _less_chance("synthetic", score, null)],
+                number(tenth.value),
+                interval(tenth.low, tenth.high),
             )
             for score, risk, null in told
+            for tenth in [_less_chance("real", risk, null)]
         ),
         axis=axis.picture("risk beyond chance"),
     )
@@ -165,8 +162,15 @@ def _chance(score: Score) -> float:
     return _NULL.get(score.name, 0.0)
 
 
-def _less(value: float | None, null: float) -> float | None:
-    return None if value is None else value - null
+def _less_chance(form: Form, risk: Score | Risk | Posing, null: float) -> Mark:
+    low, high = (None if end is None else end - null for end in (risk.low, risk.high))
+    return Mark(form, (risk.value or 0.0) - null, low, high)
+
+
+def _beyond_chance(score: Score, words: str, axis: Axis, marks: Sequence[Mark], value: str, beside: str) -> StripRow:
+    """Return a row of risks beyond chance, which is the dotted line."""
+    name = asked(score.name).name
+    return StripRow(name, "", marks_row(name, words, axis, marks, lines=(0.0,)), value, beside)
 
 
 def _negative(report: Report, negative: dict[str, Posing]) -> Figure | None:
@@ -194,23 +198,16 @@ def _negative(report: Report, negative: dict[str, Posing]) -> Figure | None:
         how="The same attacks on \u25cb fresh real rows that pose as synthetic, below the synthetic table \u25cf. "
         "Fresh rows leak nobody, so their interval should hold the dotted line; else the attack cries wolf.",
         strip=tuple(
-            StripRow(
-                asked(score.name).name,
-                "",
-                marks_row(
-                    asked(score.name).name,
-                    f"Synthetic {number(score.value - null)}, fresh real rows {number((posing.value or 0.0) - null)}.",
-                    axis,
-                    [
-                        Mark("synthetic", score.value - null, score.low - null, score.high - null),
-                        Mark("fresh", (posing.value or 0.0) - null, _less(posing.low, null), _less(posing.high, null)),
-                    ],
-                    lines=(0.0,),
-                ),
-                number((posing.value or 0.0) - null),
+            _beyond_chance(
+                score,
+                f"Synthetic {number(score.value - null)}, fresh real rows {number(fresh.value)}.",
+                axis,
+                [_less_chance("synthetic", score, null), fresh],
+                number(fresh.value),
                 "fresh real rows",
             )
             for score, posing, null in told
+            for fresh in [_less_chance("fresh", posing, null)]
         ),
         axis=axis.picture("risk beyond chance"),
     )

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.axes import straight_axis
+from synthclin.report.calibration import calibration_lines
 from synthclin.report.charts import floor_ceiling
 from synthclin.report.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
-from synthclin.report.curves import calibration_lines
 from synthclin.report.figures import DataTable, Figure, Panel, Row, Section, StripRow
 from synthclin.report.likeness import statuses
 from synthclin.report.measures import measure_name

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from synthclin.report import Report
 from synthclin.report.axes import Axis, log_axis, straight_axis
+from synthclin.report.calibration import calibration_lines
 from synthclin.report.clinical import clinical_section
 from synthclin.report.clinical_details import Arm
-from synthclin.report.curves import calibration_lines
 from synthclin.report.strips import Mark, marks_row
 from synthclin.report.subgroups import served
 from synthclin.report.survival import kaplan_meier

@@ -1,4 +1,4 @@
-"""Curves on two axes: chances that came true."""
+"""Calibration on two axes: how often what was given a chance came true."""
 
 from __future__ import annotations
 
