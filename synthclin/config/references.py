@@ -22,6 +22,7 @@ from synthclin.evaluation.names import (
     outcome_name,
     representation_name,
     subgroup_names,
+    within,
 )
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.expressions import parse
@@ -93,11 +94,10 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
     tasks = [name for task in wanted for name in task.names]
     for task, by in product(wanted, config.evaluation.by):
-        predicted = isinstance(task, PredictTask)
-        tasks += [
-            outcome_name(by, measure, task.columns[0])
-            for measure in (("prevalence", "utility") if predicted else (task.task,))
-        ]
+        if isinstance(task, PredictTask):
+            tasks += [outcome_name(by, measure, task.target) for measure in ("prevalence", "utility")]
+        else:
+            tasks += [within(by, name) for name in task.headlines]
     if score in tasks:
         return
     target = score.removeprefix("utility.")

@@ -103,8 +103,7 @@ class Comparison:
             _refuse_untyped(where, table, schema)
         # Combinations that are to be observed are those of any row learnt.
         schema = schema.observed(train, patients(train, schema), least=1)
-        rng = numpy_generator(random_state, "evaluation", "shuffle")
-        shuffled = pd.DataFrame({name: train[name].iloc[rng.permutation(len(train))].array for name in train.columns})
+        shuffled = _shuffled(train, numpy_generator(random_state, "evaluation", "shuffle"))
         features = Features.of(schema, [table for _, table in given])
         learnt, held = features.values(train), None if holdout is None else features.values(holdout)
         if holdout is not None and held is not None:
@@ -124,22 +123,24 @@ class Comparison:
         )
 
     def where(self, column: int, place: float) -> Comparison:
-        """Return the comparison of those rows whose column has the level at `place`; the typed tables stay whole."""
-        train = self.train[:, column] == place
-        holdout, holdout_patients = self.holdout, self.holdout_patients
-        if holdout is not None and holdout_patients is not None:
-            held = holdout[:, column] == place
-            holdout_patients = np.unique(holdout_patients[held], return_inverse=True)[1]
-            holdout = holdout[held] if held.any() else None
-        part = self.train[train]
+        """Return the comparison of those rows whose column has the level at `place`."""
+        here, drawn = self.train[:, column] == place, [rows[:, column] == place for rows in self.draws]
+        train, held, holdout, holdout_patients = self.tables.train[here], None, None, None
+        if self.holdout is not None and self.holdout_patients is not None and self.tables.holdout is not None:
+            unseen = self.holdout[:, column] == place
+            if unseen.any():
+                held, holdout = self.tables.holdout[unseen], self.holdout[unseen]
+                holdout_patients = np.unique(self.holdout_patients[unseen], return_inverse=True)[1]
+        shuffled = _shuffled(train, self.rng("shuffle", column, int(place)))
         return replace(
             self,
-            draws=tuple(rows[rows[:, column] == place] for rows in self.draws),
-            train=part,
+            tables=Tables(self.tables.synthetic[drawn[0]], train, held, shuffled),
+            draws=tuple(rows[mask] for rows, mask in zip(self.draws, drawn, strict=True)),
+            train=self.train[here],
             holdout=holdout,
-            shuffled=self.rng("shuffle", column, int(place)).permuted(part, axis=0),
-            train_patients=np.unique(self.train_patients[train], return_inverse=True)[1],
-            holdout_patients=None if holdout is None else holdout_patients,
+            shuffled=self.features.values(shuffled),
+            train_patients=np.unique(self.train_patients[here], return_inverse=True)[1],
+            holdout_patients=holdout_patients,
         )
 
     @property
@@ -171,6 +172,11 @@ class Comparison:
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
+
+
+def _shuffled(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the table, each column shuffled on its own."""
+    return pd.DataFrame({name: table[name].iloc[rng.permutation(len(table))].array for name in table.columns})
 
 
 def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:

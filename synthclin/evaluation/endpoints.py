@@ -10,7 +10,7 @@ from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.curves import gap, incidence, survival
 from synthclin.evaluation.intervals import Z
-from synthclin.evaluation.names import survival_names
+from synthclin.evaluation.names import SURVIVAL_MEASURES, survival_names
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
 from synthclin.evaluation.survival import restricted_mean
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.samples import Against, Measure
     from synthclin.evaluation.tasks import SurvivalTask
 
-__all__ = ["followed"]
+__all__ = ["definitions", "followed", "measured"]
 
 _AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
 _PAPER = "after SurvivalGAN: Norcliffe et al., AISTATS 2023"
@@ -39,22 +39,25 @@ def followed(c: Comparison, task: SurvivalTask) -> tuple[Score, ...]:
     Raises:
         ConfigError: the schema or the task does not say what the event, its time or the groups are.
     """
-    found = endpoint(c, task)
-    definitions = _definitions(task)
+    return tuple(measured(c, task, measure) for measure in SURVIVAL_MEASURES)
+
+
+def measured(c: Comparison, task: SurvivalTask, measure: str) -> Score:
+    """Score one of `SURVIVAL_MEASURES`.
+
+    Raises:
+        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+    """
+    found, definition = endpoint(c, task), definitions(task)[measure]
     if np.isnan(found.horizon) or found.horizon <= 0:
-        return tuple(each.unassessable("Fewer than 10 training patients are followed up.") for each in definitions)
-    curve, optimism, short, means, censoring, causes = definitions
-    return (
-        _curve(c, found, curve),
-        _optimism(c, found, optimism),
-        _short_sight(c, found, short),
-        _restricted_means(c, found, means),
-        _censoring(c, found, censoring),
-        _incidence(c, task, found, causes),
-    )
+        return definition.unassessable("Fewer than 10 training patients are followed up.")
+    if measure == "incidence":
+        return _incidence(c, task, found, definition)
+    return _COMPUTED[measure](c, found, definition)
 
 
-def _definitions(task: SurvivalTask) -> tuple[Definition, ...]:
+def definitions(task: SurvivalTask) -> dict[str, Definition]:
+    """Return what each of `SURVIVAL_MEASURES` is."""
     event = task.event
     asked = (
         (
@@ -101,8 +104,10 @@ def _definitions(task: SurvivalTask) -> tuple[Definition, ...]:
             ),
         ),
     )
-    names = survival_names(event)
-    return tuple(Definition(name, question, "lower", how) for name, (question, how) in zip(names, asked, strict=True))
+    return {
+        measure: Definition(name, question, "lower", how)
+        for measure, name, (question, how) in zip(SURVIVAL_MEASURES, survival_names(event), asked, strict=True)
+    }
 
 
 def _per_part(curves: Callable[[NDArray[np.float64]], Sequence[Any]], far: Callable[[Any, Any], float]) -> Measure:
@@ -200,3 +205,12 @@ def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: D
     parts = zip(causes, alike.parts, alike.fresh, strict=True)
     told = [{"cause": str(levels[k]), "value": value, "ceiling": fresh} for k, value, fresh in parts]
     return alike.score(definition, details={"causes": told})
+
+
+_COMPUTED: dict[str, Callable[[Comparison, Endpoint, Definition], Score]] = {
+    "curve": _curve,
+    "optimism": _optimism,
+    "short_sight": _short_sight,
+    "restricted_mean": _restricted_means,
+    "censoring": _censoring,
+}

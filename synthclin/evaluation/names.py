@@ -10,6 +10,8 @@ __all__ = [
     "RULED_NAMES",
     "SCORE_NAMES",
     "SHADOW_SCORES",
+    "SURVIVAL_HEADLINES",
+    "SURVIVAL_MEASURES",
     "TRIAL_NAMES",
     "Tier",
     "hazard_names",
@@ -17,6 +19,7 @@ __all__ = [
     "representation_name",
     "subgroup_names",
     "survival_names",
+    "within",
 ]
 
 Tier = Literal["quick", "standard", "full"]
@@ -67,18 +70,42 @@ MODEL_SCORES = ("privacy.model_membership",)
 SHADOW_SCORES = ("privacy.shadow_table", "privacy.shadow_model")
 """Scores of a run whose audit trains shadow models."""
 
-HEADLINES = ("marginals", "pairs", "detection")
-"""Scores of the group fidelity that are computed again for each subgroup."""
+HEADLINES = (
+    "validity.rules",
+    "fidelity.marginals",
+    "fidelity.pairs",
+    "fidelity.associations",
+    "fidelity.missingness",
+    "fidelity.propensity",
+    "fidelity.detection",
+)
+"""Scores of the whole table that are computed again for each subgroup; a task adds its own."""
+
+SURVIVAL_MEASURES = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
+"""What the scores of a survival task measure."""
+
+SURVIVAL_HEADLINES = ("curve", "restricted_mean")
+"""Those of them that are computed again for each subgroup."""
+
+
+def within(by: str, score: str) -> str:
+    """Return the name of a score of the whole table, computed again in the groups of one column.
+
+    Example:
+        >>> within("sex", "fidelity.pairs"), within("sex", "survival.curve.died")
+        ('subgroups.sex.pairs', 'subgroups.sex.curve.died')
+    """
+    return f"subgroups.{by}.{score.partition('.')[2]}"
 
 
 def subgroup_names(by: str) -> tuple[str, ...]:
-    """Return the names of the scores of the groups of one column.
+    """Return the names of the scores of every run in the groups of one column.
 
     Example:
-        >>> subgroup_names("sex")
-        ('subgroups.sex.marginals', 'subgroups.sex.pairs', 'subgroups.sex.detection')
+        >>> subgroup_names("sex")[:3]
+        ('subgroups.sex.rules', 'subgroups.sex.marginals', 'subgroups.sex.pairs')
     """
-    return tuple(f"subgroups.{by}.{headline}" for headline in HEADLINES)
+    return tuple(within(by, headline) for headline in HEADLINES)
 
 
 def survival_names(event: str) -> tuple[str, ...]:
@@ -88,8 +115,7 @@ def survival_names(event: str) -> tuple[str, ...]:
         >>> survival_names("died")[:2]
         ('survival.curve.died', 'survival.optimism.died')
     """
-    measures = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
-    return tuple(f"survival.{measure}.{event}" for measure in measures)
+    return tuple(f"survival.{measure}.{event}" for measure in SURVIVAL_MEASURES)
 
 
 def hazard_names(event: str) -> tuple[str, str, str, str]:

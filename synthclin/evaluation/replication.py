@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.samples import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["COX_EFFORT", "combined", "overlap", "replicate"]
+__all__ = ["COX_EFFORT", "combined", "overlap", "overlap_of", "replicate"]
 
 COX_EFFORT = {"rounds": 4, "splits": 4}
 """The library takes a second for a Cox regression of a thousand rows."""
@@ -45,16 +45,7 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
     Raises:
         ConfigError: the analysis names a column that it cannot use.
     """
-    definition = Definition(
-        task.name,
-        f"Would the declared analysis of '{task.columns[0]}' give the same answer?",
-        "higher",
-        f"{_KINDS[task.task]} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, "
-        "1 where they are the same, below 0 where they are apart (counted as -1 at least), synthetic against as many "
-        "training rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) "
-        "(Karr et al., Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv "
-        "Confid 7:67-97, 2016",
-    )
+    definition = overlap_of(task)
     found = study(c, task) if found is None else found
     if not found.terms:
         return definition.unassessable("No term is left: covariates or groups do not vary, or are too few.")
@@ -88,6 +79,20 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
             "decisions_agree": _share(rows, "decision_agrees"),
             "estimates_agree": _share(rows, "estimate_agrees"),
         },
+    )
+
+
+def overlap_of(task: Analysis) -> Definition:
+    """Return what the score of a declared analysis is."""
+    return Definition(
+        task.name,
+        f"Would the declared analysis of '{task.columns[0]}' give the same answer?",
+        "higher",
+        f"{_KINDS[task.task]} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, "
+        "1 where they are the same, below 0 where they are apart (counted as -1 at least), synthetic against as many "
+        "training rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) "
+        "(Karr et al., Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv "
+        "Confid 7:67-97, 2016",
     )
 
 

@@ -56,7 +56,7 @@ def representation(c: Comparison, by: str) -> Score:
         definition,
         floor=False,
         notes=[f"The group furthest from its share is {worst['group']}."],
-        details={"worst": worst["group"], "groups": told},
+        details={"column": by, "worst": worst["group"], "groups": told},
     )
 
 
@@ -97,4 +97,4 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
     ]
     worst = max(told, key=lambda row: row["value"])["group"]
     note = f"The group furthest off is {worst}."
-    return alike.score(definition, notes=[note], details={"worst": worst, "groups": told})
+    return alike.score(definition, notes=[note], details={"column": by, "worst": worst, "groups": told})

@@ -23,7 +23,6 @@ from synthclin.evaluation import (
     replication,
     representation,
     sdmetrics,
-    subgroups,
     support,
     utility,
     validity,
@@ -32,6 +31,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.scene import Scene, why_not
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
+from synthclin.evaluation.subgroups import Groups, headlines
 from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
 from synthclin.progress import track
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORES", "Evaluation", "score_table"]
 
-Job = Callable[[Comparison], Score | tuple[Score, ...]]
+Job = Callable[[], Score | tuple[Score, ...]]
 
 # In the order of the report: the first question is whether a row can be real at all.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
@@ -133,7 +133,7 @@ def score_table(
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
-                told = job(comparison)
+                told = job()
                 scores += (told,) if isinstance(told, Score) else told
                 step(1, note=scores[-1].name)
         return Evaluation(tuple(scores), sections(comparison, scores))
@@ -147,32 +147,32 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     """
     scene = None if why_not(c) else Scene.of(c, by)
     attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
-    jobs: list[Job] = [attacks.get(job, job) for job in SCORES]
-    for name in by:
-        subgroups.grouping(c, name)
+    jobs: list[Job] = [partial(attacks.get(job, job), c) for job in SCORES]
+    grouped = [Groups.of(c, name) for name in by]
     for task in tasks:
         jobs += _of_task(c, task, by)
     if c.schema.randomised is not None:
-        jobs.append(balance.balance)
-    for name in by:
-        jobs += [partial(subgroups.subgroups, by=name), partial(representation.representation, by=name)]
+        jobs.append(partial(balance.balance, c))
+    for groups in grouped:
+        jobs += [partial(groups.again, headline) for headline in headlines()]
+        jobs.append(partial(representation.representation, c, groups.by))
         for task in tasks:
             if isinstance(task, PredictTask):
-                jobs.append(partial(representation.prevalence, by=name, task=task))
+                jobs.append(partial(representation.prevalence, c, groups.by, task))
             else:
-                jobs.append(partial(subgroups.answers, by=name, task=task))
+                jobs += [partial(groups.again, headline) for headline in headlines(task)]
     return jobs
 
 
 def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> list[Job]:
     if isinstance(task, PredictTask):
         utility.target(c, task)
-        return [partial(utility.predict, task=task, by=by)]
+        return [partial(utility.predict, c, task, by=by)]
     # Several scores look at the fits to the same rows.
     found = analyses.study(c, task)
-    jobs: list[Job] = [partial(replication.replicate, task=task, found=found)]
+    jobs: list[Job] = [partial(replication.replicate, c, task, found)]
     if isinstance(task, SurvivalTask):
-        jobs.append(partial(endpoints.followed, task=task))
+        jobs.append(partial(endpoints.followed, c, task))
     elif isinstance(task, CoxTask):
-        jobs += [partial(hazards.hazards, task=task, found=found), partial(hazards.learnt, task=task, found=found)]
+        jobs += [partial(hazards.hazards, c, task, found), partial(hazards.learnt, c, task, found)]
     return jobs

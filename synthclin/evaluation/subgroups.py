@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,120 +12,164 @@ import numpy as np
 from synthclin.errors import ConfigError
 from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.detection import detection
-from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.names import HEADLINES, outcome_name, subgroup_names
-from synthclin.evaluation.pairs import pairs
-from synthclin.evaluation.replication import replicate
+from synthclin.evaluation.detection import DETECTION, detection
+from synthclin.evaluation.endpoints import definitions, measured
+from synthclin.evaluation.marginals import MARGINALS, marginals
+from synthclin.evaluation.missing import MISSINGNESS, missingness
+from synthclin.evaluation.names import HEADLINES, SURVIVAL_HEADLINES, within
+from synthclin.evaluation.pairs import ASSOCIATIONS, PAIRS, association_changes, pairs
+from synthclin.evaluation.propensity import PMSE, propensity
+from synthclin.evaluation.replication import overlap_of, replicate
 from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.tasks import SurvivalTask
+from synthclin.evaluation.validity import RULES, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from synthclin.evaluation.features import Feature
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["answers", "grouping", "subgroups"]
+__all__ = ["Groups", "Headline", "headlines"]
 
 _MIN_ROWS = 100
-_WITHIN = (
-    f"within each group of '{{}}' of {_MIN_ROWS} and more training rows, {MIN_CELL} and more patients and as many "
-    "synthetic rows; value, interval, floor and ceiling are those of the worst group (project convention)"
-)
-_COMPUTED: dict[str, Callable[[Comparison], Score]] = {"marginals": marginals, "pairs": pairs, "detection": detection}
 
 
-def grouping(c: Comparison, by: str) -> Feature:
-    """Return the column whose levels are the groups.
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A score of the whole table that is computed again in each group.
 
-    Raises:
-        ConfigError: it is no column of levels that is modelled.
+    Arguments:
+        definition: what it is.
+        compute: what scores a comparison, be it of the whole table or of one group.
+        columns: what it needs; groups of one of them cannot be told apart by it.
     """
+
+    definition: Definition
+    compute: Callable[[Comparison], Score]
+    columns: tuple[str, ...] = ()
+
+
+_EVERY_RUN = {
+    each.definition.name: each
+    for each in (
+        Headline(RULES, rules),
+        Headline(MARGINALS, marginals),
+        Headline(PAIRS, pairs),
+        Headline(ASSOCIATIONS, association_changes),
+        Headline(MISSINGNESS, missingness),
+        Headline(PMSE, propensity),
+        Headline(DETECTION, detection),
+    )
+}
+
+
+def headlines(task: Analysis | None = None) -> tuple[Headline, ...]:
+    """Return what is computed again in each group: of every run, or of a declared analysis."""
+    if task is None:
+        return tuple(_EVERY_RUN[name] for name in HEADLINES)
+    found = [Headline(overlap_of(task), partial(replicate, task=task), task.columns)]
+    if isinstance(task, SurvivalTask):
+        found += [
+            Headline(definitions(task)[measure], partial(measured, task=task, measure=measure), task.columns)
+            for measure in SURVIVAL_HEADLINES
+        ]
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups of one column, each as a comparison of its own rows.
+
+    Arguments:
+        by: the column.
+        parts: the groups that are judged: of 100 training rows, of 11 patients, and 100 rows of each synthetic table.
+        small: how many others there are.
+        unknown: whether rows lack the column, and so are in no group.
+    """
+
+    by: str
+    parts: dict[str, Comparison]
+    small: int
+    unknown: bool
+
+    @classmethod
+    def of(cls, c: Comparison, by: str) -> Groups:
+        """Form the groups of a column.
+
+        Raises:
+            ConfigError: it is no column of levels that is modelled.
+        """
+        feature, j = _grouping(c, by), c.features.names.index(by)
+        parts = {}
+        for place, level in enumerate(feature.levels):
+            here = c.train[:, j] == place
+            enough = here.sum() >= _MIN_ROWS and len(np.unique(c.train_patients[here])) >= MIN_CELL
+            if enough and min((rows[:, j] == place).sum() for rows in c.draws) >= _MIN_ROWS:
+                parts[str(level)] = c.where(j, float(place))
+        unknown = any(np.isnan(rows[:, j]).any() for rows in (c.train, *c.draws))
+        return cls(by, parts, len(feature.levels) - len(parts), unknown)
+
+    def again(self, headline: Headline) -> Score:
+        """Score each group: the one that stays furthest behind fresh real rows of its own is the score.
+
+        Raises:
+            ConfigError: the score names a column that it cannot use.
+        """
+        of = headline.definition
+        definition = Definition(
+            within(self.by, of.name),
+            f"{of.question.removesuffix('?')}, in each group of '{self.by}'?",
+            of.better,
+            f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_CELL} and more "
+            "patients and as many synthetic rows; value, interval, floor and ceiling are those of the group furthest "
+            "behind what fresh real rows of it reach (project convention)",
+        )
+        told = {"score": of.name, "column": self.by, "not_judged": self.small}
+        if self.by in headline.columns:
+            return definition.unassessable(f"It compares the groups of '{self.by}' itself.", details=told)
+        scores = {level: headline.compute(part) for level, part in self.parts.items()}
+        known = {level: score for level, score in scores.items() if not np.isnan(score.value)}
+        left_out = [
+            f"{self.small} {'group is' if self.small == 1 else 'groups are'} too small to judge." if self.small else "",
+            f"Rows without '{self.by}' are in no group." if self.unknown else "",
+        ]
+        if not known:
+            why = next((score.note for score in scores.values()), "No group is large enough.")
+            return definition.unassessable(" ".join(filter(None, [why, *left_out])), details=told)
+        level = max(known, key=lambda one: _behind(known[one]))
+        worst = known[level]
+        alone = "is the only group that is judged" if len(known) == 1 else "is the worst group"
+        fresh = "" if worst.ceiling is None else f", where fresh real rows of it reach {worst.ceiling:.3f}"
+        return definition.score(
+            worst.value,
+            Interval(worst.low, worst.high),
+            n=worst.n,
+            floor=worst.floor,
+            ceiling=worst.ceiling,
+            notes=[f"{level} {alone}: {worst.value:.3f}{fresh}.", *left_out],
+            details=told
+            | {
+                "worst": level,
+                "groups": [
+                    {"group": one}
+                    | {key: getattr(score, key) for key in ("value", "low", "high", "floor", "ceiling", "n")}
+                    for one, score in known.items()
+                ],
+            },
+        )
+
+
+def _grouping(c: Comparison, by: str) -> Feature:
     feature = next((feature for feature in c.features.columns if feature.name == by), None)
     if feature is None or feature.kind == "line":
         raise ConfigError(f"evaluation by '{by}'", "it is no modelled column of levels", "Name another column.")
     return feature
 
 
-def subgroups(c: Comparison, by: str) -> tuple[Score, ...]:
-    """Score marginals, pairs and detection in each group of a column: the worst group is the score.
+def _behind(score: Score) -> float:
+    """Return how far a group stays behind fresh real rows of its own, which small groups do by chance as these do.
 
-    A group is judged where 100 training rows, of 11 patients, and 100 rows of each synthetic table are in it.
+    Where there are none it is held against the best there is.
     """
-    parts, small = _parts(c, by)
-    scores = []
-    for headline, name in zip(HEADLINES, subgroup_names(by), strict=True):
-        definition = Definition(
-            name,
-            f"Does the table serve each group of '{by}' ({headline})?",
-            "lower" if headline == "detection" else "higher",
-            f"fidelity.{headline} {_WITHIN.format(by)}",
-        )
-        scores.append(_worst(definition, {level: _COMPUTED[headline](part) for level, part in parts.items()}, small))
-    return tuple(scores)
-
-
-def answers(c: Comparison, by: str, task: Analysis) -> Score:
-    """Score a declared analysis in each group of a column, run again on the rows of the group alone.
-
-    Raises:
-        ConfigError: the analysis names a column that it cannot use.
-    """
-    definition = Definition(
-        outcome_name(by, task.task, task.columns[0]),
-        f"Would the declared analysis of '{task.columns[0]}' give the same answer in each group of '{by}'?",
-        "higher",
-        f"{task.name} {_WITHIN.format(by)}",
-    )
-    if by in task.columns:
-        return definition.unassessable(f"The analysis compares the groups of '{by}' itself.")
-    parts, small = _parts(c, by)
-    return _worst(definition, {level: replicate(part, task) for level, part in parts.items()}, small)
-
-
-def _parts(c: Comparison, by: str) -> tuple[dict[str, Comparison], int]:
-    """Return the comparison of the rows of each group, and how many groups are too small for one."""
-    feature = grouping(c, by)
-    j = c.features.names.index(by)
-    parts = {}
-    for place, level in enumerate(feature.levels):
-        here = c.train[:, j] == place
-        enough = here.sum() >= _MIN_ROWS and len(np.unique(c.train_patients[here])) >= MIN_CELL
-        if enough and min((rows[:, j] == place).sum() for rows in c.draws) >= _MIN_ROWS:
-            parts[str(level)] = c.where(j, float(place))
-    return parts, len(feature.levels) - len(parts)
-
-
-def _worst(definition: Definition, groups: dict[str, Score], small: int) -> Score:
-    known = {level: score for level, score in groups.items() if not np.isnan(score.value)}
-    left_out = f"{small} groups are too small to judge." if small else ""
-    if not known:
-        return definition.unassessable(left_out or "No group can be judged.")
-    sign = 1 if definition.better == "higher" else -1
-    # Against what fresh rows of the group reach: a small group scores worse by chance alone.
-    level = min(known, key=lambda one: sign * (known[one].value - (known[one].ceiling or 0.0)))
-    worst = known[level]
-    return definition.score(
-        worst.value,
-        Interval(worst.low, worst.high),
-        n=worst.n,
-        floor=worst.floor,
-        ceiling=worst.ceiling,
-        notes=[f"The worst group is {level}, furthest from what fresh real rows of it reach.", left_out],
-        details={
-            "worst": level,
-            "groups": [
-                {
-                    "group": one,
-                    "value": score.value,
-                    "low": score.low,
-                    "high": score.high,
-                    "floor": score.floor,
-                    "ceiling": score.ceiling,
-                    "n": score.n,
-                }
-                for one, score in known.items()
-            ],
-            "not_judged": small,
-        },
-    )
+    higher = score.better == "higher"
+    best = score.ceiling if score.ceiling is not None else float(higher)
+    return best - score.value if higher else score.value - best

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.columns import Level
-from synthclin.evaluation.names import hazard_names, survival_names
+from synthclin.evaluation.names import SURVIVAL_HEADLINES, hazard_names, survival_names
 
 __all__ = [
     "Analysis",
@@ -71,6 +71,11 @@ class _Analysis(_Task):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all scores of the analysis."""
+        return (self.name,)
+
+    @property
+    def headlines(self) -> tuple[str, ...]:
+        """The names of those that are computed again for each subgroup."""
         return (self.name,)
 
 
@@ -142,6 +147,11 @@ class SurvivalTask(_Analysis):
     def names(self) -> tuple[str, ...]:
         """The names of all scores of the analysis."""
         return self.name, *survival_names(self.event)
+
+    @property
+    def headlines(self) -> tuple[str, ...]:
+        """The names of those that are computed again for each subgroup."""
+        return self.name, *(f"survival.{measure}.{self.event}" for measure in SURVIVAL_HEADLINES)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def in_groups(by: str, task: PredictTask, problem: Problem, groups: dict[str, Tr
     worst = scores[level]
     figures: tuple[Figure, ...] = ("brier", "sensitivity", "false_alarms")
     told = [
-        {"group": one, "value": score.value, "low": score.low, "high": score.high, "n": score.n}
+        {"group": one, "value": score.value, "low": score.low, "high": score.high, "ceiling": 0.0, "n": score.n}
         | {
             each: [found.value, found.low, found.high]
             for each in figures
@@ -160,5 +160,5 @@ def in_groups(by: str, task: PredictTask, problem: Problem, groups: dict[str, Tr
         floor=worst.floor,
         ceiling=0.0,
         notes=[f"The group that loses most is {level}.", worst.note],
-        details={"worst": level, "groups": told},
+        details={"score": task.name, "column": by, "worst": level, "groups": told},
     )

@@ -136,19 +136,29 @@ class ImportanceDetails(Open):
 
 
 class GroupScore(Open):
-    """A score of one group of patients."""
+    """A score of one group of patients; some have no interval of their own."""
 
     group: StrictStr
     value: Finite
-    low: Finite
-    high: Finite
+    low: Finite | None = None
+    high: Finite | None = None
     ceiling: Finite | None = None
-    n: Count
+    n: Count | None = None
 
 
 class SubgroupDetails(Open):
-    """Behind `subgroups.<column>.<score>`; `not_judged` counts the groups that are too small."""
+    """Behind `subgroups.<column>.<score>`.
 
+    Arguments:
+        score: the score of the whole table that is computed again; empty where there is none.
+        column: whose levels are the groups.
+        worst: the group that the score is of.
+        groups: those judged.
+        not_judged: how many are too small.
+    """
+
+    score: StrictStr = ""
+    column: StrictStr = ""
     worst: StrictStr | None = None
     groups: list[GroupScore] = Field(default_factory=list)
     not_judged: Count | None = None

@@ -262,7 +262,7 @@ def _weakest_column(report: Report) -> Fact:
 
 def _weakest_group(report: Report) -> Fact | None:
     """Return the group that stays furthest behind fresh real rows of its own; None where no groups were named."""
-    groups = served(report, "marginals")
+    groups = served(report, "fidelity.marginals")
     if not groups:
         return None
     worst = groups[0].group

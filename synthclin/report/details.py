@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StrictStr
 
-from synthclin.evaluation.names import HEADLINES
 from synthclin.report.clinical_details import (
     AnalysisDetails,
     CalibrationDetails,
@@ -298,7 +297,4 @@ DETAILS_BY_GROUP: dict[str, type[BaseModel]] = {
 
 def details_of(name: str) -> type[BaseModel] | None:
     """Return the type of what stands behind the score `name`, or None where a page draws nothing of it."""
-    group, _, rest = name.partition(".")
-    if group == "subgroups" and rest.rpartition(".")[2] not in HEADLINES:
-        return None
-    return DETAILS_BY_NAME.get(name, DETAILS_BY_GROUP.get(group))
+    return DETAILS_BY_NAME.get(name, DETAILS_BY_GROUP.get(name.partition(".")[0]))

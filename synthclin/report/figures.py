@@ -26,7 +26,7 @@ class Row:
 class DataTable:
     """A table. `head` names the rows and then each column; all columns but the first `words` hold numbers.
 
-    `form` is how it is set: ``wordy`` for sentences, ``t1`` for blocks of levels.
+    `form` is how it is set: ``wordy`` for sentences, ``t1`` for blocks of levels, ``beside`` for many short columns.
     """
 
     caption: str

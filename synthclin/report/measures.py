@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.gates import Gate
     from synthclin.evaluation.score import Score
 
-__all__ = ["NAMES", "QUESTIONS", "Question", "analysis_of", "measure_name", "prediction"]
+__all__ = ["NAMES", "QUESTIONS", "SURVIVAL", "Question", "analysis_of", "measure_name", "prediction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,16 @@ NAMES = {
     "fidelity.precision": ("Precision", "share of synthetic rows among real ones"),
     "fidelity.recall": ("Recall", "share of real patients represented"),
     "fidelity.logistic_detection": ("Linear detection", "the familiar figure, 1 is best"),
+}
+
+# Of the time to an event, whose name follows.
+SURVIVAL = {
+    "curve": ("Survival to {}", "area between the curves"),
+    "optimism": ("Optimism on {}", "mean distance of the curves, one side"),
+    "short_sight": ("Follow-up for {}", "share that is cut off"),
+    "restricted_mean": ("Mean time to {}", "mean difference, in units of time"),
+    "censoring": ("Censoring before {}", "area between the curves"),
+    "incidence": ("Causes in {}", "mean area between the curves"),
 }
 
 # What several attacks answer together, each with what is wrong and what may be wrong.

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from synthclin.report.measures import NAMES, QUESTIONS, Question, analysis_of, prediction
-from synthclin.report.words import plain
+from synthclin.evaluation.names import HEADLINES
+from synthclin.report.clinical_details import SubgroupDetails
+from synthclin.report.measures import NAMES, QUESTIONS, SURVIVAL, Question, analysis_of, prediction
+from synthclin.report.words import number, plain
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
+    from synthclin.evaluation.score import Score
 
 __all__ = ["Answer", "answers", "asked", "worst"]
 
 _GROUPS = ("inference", "utility")  # of which all scores together answer one question
-_SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility", "subgroups": "subgroups"}
+_SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility"}
 _SHARED = {
     "privacy.recognition": "privacy.membership",
     "privacy.relative_f1": "privacy.membership",
@@ -43,6 +46,8 @@ def asked(name: str) -> Question:
         return analysis_of(plain(name.removeprefix("inference."), 40))
     if name in QUESTIONS:
         return QUESTIONS[name]
+    if name.startswith("subgroups."):
+        return _of_groups(name)
     told, unit = NAMES.get(name) or _grouped(name)
     said = told[:1].lower() + told[1:] if name in NAMES else told
     return Question(
@@ -59,15 +64,44 @@ def asked(name: str) -> Question:
 def _grouped(name: str) -> tuple[str, str]:
     """Return measure and unit of a score whose name ends in a column; a name nobody knows stands as it is."""
     group, _, rest = name.partition(".")
-    if group == "subgroups":
-        column, _, headline = rest.rpartition(".")
-        return f"Groups of {plain(column, 30)}, {plain(headline, 20)}", "of the worst group"
-    words = {
+    if group == "survival" and rest.partition(".")[0] in SURVIVAL:
+        group, _, rest = rest.partition(".")
+    words = SURVIVAL | {
         "calibration": ("Calibration of {}", "Brier score beyond real"),
         "importance": ("What predicts {}", "rank correlation"),
     }
     measure, unit = words.get(group, (plain(name, 40).replace("{", "{{").replace("}", "}}"), plain(name, 40)))
     return measure.format(plain(rest, 30)), unit
+
+
+def _of_groups(name: str) -> Question:
+    """Return how the report speaks of a score that is computed again in each group of a column."""
+    rest = name.removeprefix("subgroups.")
+    tails = {f".{score.partition('.')[2]}": score for score in HEADLINES}
+    tail = next((tail for tail in tails if rest.endswith(tail)), "")
+    column, headline = rest.removesuffix(tail), tails.get(tail)
+    told = f"Groups of {plain(column, 40)}" if headline is None else f"{asked(headline).name}, {plain(column, 30)}"
+    said = f"some group of {plain(column, 30)}"
+    of = Question("", "", "value", 1.0, "", "", "") if headline is None else asked(headline)
+    return replace(
+        of,
+        section="subgroups",
+        name=told,
+        unit=f"{of.unit}, worst group",
+        trouble=f"{said} is served badly",
+        doubt=f"{said} may be served badly",
+        advice="Do not use the table for this group.",
+        answer=_worst_group,
+        title="",
+    )
+
+
+def _worst_group(score: Score) -> str:
+    details = SubgroupDetails.model_validate(score.details)
+    if details.worst is None:
+        return ""
+    fresh = "" if score.ceiling is None else f" Fresh real rows of it reach {number(score.ceiling)}."
+    return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{fresh}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from math import ceil, isnan, log10, sqrt
 from typing import TYPE_CHECKING, Any
 
 from synthclin.report.clinical_details import AnalysisDetails, SubgroupDetails
-from synthclin.report.details import AssociationDetails, AttackDetails, MembershipDetails, details_of
+from synthclin.report.details import AssociationDetails, AttackDetails, MembershipDetails
 from synthclin.report.parts import Pictures
 from synthclin.report.shared_columns import agreement, shared_block, shared_panel
 from synthclin.report.suppression import coarse, coarse_or_none, down, step, up
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["shareable"]
 
 _COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
+_FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
 _TIE = 0.1
 _REASONS = {
     "PASS": "The worse end of its interval meets the limit, or no more is found than without a leak.",
@@ -305,15 +306,15 @@ def _curve(curve: SurvivalCurve) -> dict[str, Any]:
 
 
 def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
-    if details_of(score.name) is not SubgroupDetails:
-        return {}
     details = SubgroupDetails.model_validate(score.details)
-    groups = []
+    told: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
     for group in details.groups:
-        size = step(group.n) if not score.name.endswith("detection") else 0.01
+        if group.n is None:
+            continue
+        size = 0.01 if details.score in _FITTED else step(group.n)
         ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "ceiling")}
-        groups.append({"group": group.group, "n": round(group.n, -1)} | ends)
-    return {"worst": details.worst, "groups": groups}
+        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends)
+    return told
 
 
 def _leak(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:

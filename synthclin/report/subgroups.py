@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from synthclin.report.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.likeness import statuses
 from synthclin.report.questions import asked
 from synthclin.report.strips import Mark, marks_row
-from synthclin.report.words import interval, number, plain, plural
+from synthclin.report.words import interval, listed, number, plain, plural, sensible
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -22,23 +23,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Served", "served", "subgroups_section"]
 
-_HEADLINES = {
-    "marginals": ("Single columns", "mean agreement of columns"),
-    "pairs": ("Pairs of columns", "mean agreement of pairs"),
-    "detection": ("Detection", "AUC of a classifier, 0.5 is a coin toss"),
-}
 _MOST = 10
-_BEHIND = 0.01  # by which a group may miss fresh real rows without a word
+_MOST_GROUPS = 12
+_LARGE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One score of one group: how far it stays behind fresh real rows of that group, below 0 where it does not."""
+    """One score of one group, held against fresh real rows of that group, or the best there is where there are none.
 
-    headline: str
+    Arguments:
+        score: the name of the score of the whole table.
+        column: whose levels are the groups.
+        group: what was found.
+        behind: how far it stays behind, below 0 where it does not.
+        surely: whether its whole interval does.
+    """
+
+    score: str
     column: str
     group: GroupScore
     behind: float
+    surely: bool
 
     @property
     def name(self) -> str:
@@ -46,20 +52,23 @@ class Served:
         return f"{plain(self.column, 30)}: {plain(self.group.group, 30)}"
 
 
-def served(report: Report, headline: str) -> list[Served]:
-    """Return one headline score of every group, the worst first: furthest behind fresh real rows of it."""
-    found = []
+def served(report: Report, score: str) -> list[Served]:
+    """Return one score of the whole table in every group, the worst first: furthest behind fresh real rows of it."""
+    return sorted((one for one in _everybody(report) if one.score == score), key=lambda one: -one.behind)
+
+
+def _everybody(report: Report) -> Iterator[Served]:
+    """Return every score of every group, in the order of the scores."""
     for score in report.scores:
-        _, _, rest = score.name.partition(".")
-        column, _, kind = rest.rpartition(".")
-        if score.name.startswith("subgroups.") and kind == headline:
-            sign = 1 if score.better == "higher" else -1
-            found += [
-                Served(headline, column, group, sign * ((group.ceiling or 0.0) - group.value))
-                for group in SubgroupDetails.model_validate(score.details).groups
-                if group.ceiling is not None
-            ]
-    return sorted(found, key=lambda one: -one.behind)
+        if not score.name.startswith("subgroups."):
+            continue
+        details = SubgroupDetails.model_validate(score.details)
+        sign = 1 if score.better == "higher" else -1
+        for group in details.groups if details.score else []:
+            best = group.ceiling if group.ceiling is not None else float(sign == 1)
+            end = group.high if sign == 1 else group.low
+            surely = end is not None and sign * (best - end) > 0
+            yield Served(details.score, details.column, group, sign * (best - group.value), surely)
 
 
 def subgroups_section(report: Report) -> Section | None:
@@ -68,14 +77,8 @@ def subgroups_section(report: Report) -> Section | None:
     attacked = list(_attacked(report))
     if not scores and not attacked:
         return None
-    small = sum(SubgroupDetails.model_validate(score.details).not_judged or 0 for score in scores if _is_first(score))
-    lead = [f"{plural(small, 'group is', 'groups are')} too small to judge and left out.".capitalize()] if small else []
-    lead += [
-        f"{plain(score.name, 60)}: not assessable. {plain(score.note, 200)}"
-        for score in scores
-        if math.isnan(score.value)
-    ]
-    figures = [_likeness(headline, groups) for headline in _HEADLINES if (groups := served(report, headline))]
+    by_score = {one.score: served(report, one.score) for one in _everybody(report)}
+    figures = [_worst_of(by_score), _side_by_side(by_score)] if by_score else []
     membership = report.find("privacy.membership")
     risks = [] if membership is None else AttackDetails.model_validate(membership.details).groups
     known = [risk for risk in risks if risk.value is not None]
@@ -88,76 +91,104 @@ def subgroups_section(report: Report) -> Section | None:
         "Does it hold for groups of patients?",
         "Groups",
         statuses(report, "subgroups"),
-        tuple(lead),
+        tuple(_left_out(scores)),
         tuple(figures),
     )
 
 
-def _is_first(score: Score) -> bool:
-    """Whether a score is the one that counts the small groups of its column: each headline names the same ones."""
-    return score.name.endswith(".marginals")
+def _left_out(scores: list[Score]) -> Iterator[str]:
+    """Say which groups are too small, column by column, and which scores could not be told of any, and why."""
+    columns: dict[str, int] = {}
+    unknown: dict[str, list[str]] = {}
+    for score in scores:
+        details = SubgroupDetails.model_validate(score.details)
+        columns[details.column] = max(columns.get(details.column, 0), details.not_judged or 0)
+        if math.isnan(score.value):
+            unknown.setdefault(score.note, []).append(asked(score.name).name)
+    for column, small in columns.items():
+        if small:
+            verb = plural(small, "group is", "groups are")
+            yield f"{plain(column, 30)}: {verb} too small to judge and left out."
+    for note, names in unknown.items():
+        yield f"{listed(names)}: not assessable. {plain(note, 200)}"
 
 
-def _likeness(headline: str, groups: list[Served]) -> Figure:
-    name, unit = _HEADLINES[headline]
-    axis = straight_axis(
-        [
-            x
-            for one in groups
-            for x in (one.group.value, one.group.low, one.group.high, one.group.ceiling)
-            if x is not None
-        ]
-    )
-    worst = groups[0]
-    title = (
-        f"{name}: {worst.name} stays furthest behind"
-        if worst.behind > _BEHIND
-        else f"{name}: no group stays behind fresh real rows of its own"
-    )
+def _worst_of(by_score: dict[str, list[Served]]) -> Figure:
+    worst = [groups[0] for groups in by_score.values()]
+    worst.sort(key=lambda one: not one.surely)
+    behind = Counter(one.name for groups in by_score.values() for one in groups if one.surely)
+    title = "No group stays behind fresh real rows of its own by more than chance"
+    if behind:
+        name, times = behind.most_common(1)[0]
+        share = "every score" if times == len(by_score) else f"{times} of {len(by_score)} scores"
+        title = f"{name} stays behind fresh real rows of its own in {share}"
+    rows = tuple(Row(f"{_mark(one, one)}{asked(one.score).name}", (one.name, *_cells(one))) for one in worst)
+    head = ("Score", "Worst group", "Rows", "Fresh real", "95 % interval", "Synthetic")
     return Figure(
         title=title,
-        how="\u25cf the synthetic rows of a group with the 95 % interval, against \u25cb fresh real rows of the same "
-        "group. Furthest behind first. Small groups score worse by chance alone, and so do their real rows.",
-        strip=tuple(
-            StripRow(
-                one.name + (", worst" if place == 0 and worst.behind > _BEHIND else ""),
-                f"n = {number(one.group.n, 0)}",
-                marks_row(
-                    one.name,
-                    f"Synthetic {number(one.group.value)}, fresh real {number(one.group.ceiling)}.",
-                    axis,
-                    [
-                        Mark("fresh", one.group.ceiling),
-                        Mark("synthetic", one.group.value, one.group.low, one.group.high),
-                    ],
-                    joined=True,
-                ),
-                number(one.group.value),
-                interval(one.group.low, one.group.high),
-                worst=place == 0 and worst.behind > _BEHIND,
-            )
-            for place, one in enumerate(groups)
-        ),
-        axis=axis.picture(unit),
-        data=(
-            DataTable(
-                f"{name} in each group",
-                ("Group", "Rows", "Fresh real", "95 % interval", "Synthetic"),
-                tuple(
-                    Row(
-                        one.name,
-                        (
-                            number(one.group.n, 0),
-                            number(one.group.ceiling),
-                            interval(one.group.low, one.group.high),
-                            number(one.group.value),
-                        ),
-                    )
-                    for one in groups
-                ),
-            ),
-        ),
+        how="Every score again on the rows of each group alone, and the group that stays furthest behind fresh real "
+        "rows of its own. \u25bc by more than chance. Small groups score worse by chance alone, and so do their real "
+        "rows.",
+        table=DataTable("The worst group of each score", head, rows, words=1),
     )
+
+
+def _side_by_side(by_score: dict[str, list[Served]]) -> Figure:
+    found = {(one.name, score): one for score, groups in by_score.items() for one in groups}
+    behind = Counter(one.name for one in found.values() if one.surely)
+    names = sorted(dict.fromkeys(name for name, _ in found), key=lambda name: -behind[name])
+    rows = tuple(
+        Row(
+            name,
+            tuple(
+                "\u2013" if one is None else _mark(one, by_score[score][0]) + _value(one.group.value)
+                for score in by_score
+                for one in [found.get((name, score))]
+            ),
+        )
+        for name in names
+    )
+    head = ("Group", *(asked(score).name for score in by_score))
+    caption = "Every score in each group"
+    each = tuple(
+        DataTable(
+            f"{asked(score).name} in each group",
+            ("Group", "Rows", "Fresh real", "95 % interval", "Synthetic"),
+            tuple(Row(one.name, _cells(one)) for one in groups),
+        )
+        for score, groups in by_score.items()
+    )
+    folded = len(rows) > _MOST_GROUPS
+    return Figure(
+        title=caption,
+        how="\u25bc furthest behind fresh real rows of its own, \u25bd behind them too, both by more than chance; "
+        "\u2013 has too few rows. Groups that are behind most often first; what their real rows reach is in the data "
+        "tables.",
+        table=DataTable(caption, head, rows[:_MOST_GROUPS], form="beside"),
+        note=f"The first {_MOST_GROUPS} of {len(rows)} groups." if folded else "",
+        data=(*((DataTable(caption, head, rows),) if folded else ()), *each),
+    )
+
+
+def _mark(one: Served, worst: Served) -> str:
+    return "" if not one.surely else "\u25bc " if one is worst else "\u25bd "
+
+
+def _cells(one: Served) -> tuple[str, str, str, str]:
+    """Return rows, fresh real, interval and synthetic."""
+    group = one.group
+    low, high = ("" if end is None else _value(end) for end in (group.low, group.high))
+    return (
+        "\u2013" if group.n is None else number(group.n, 0),
+        "none" if group.ceiling is None else _value(group.ceiling),
+        f"{low} to {high}" if low and high else "\u2013",
+        _value(group.value),
+    )
+
+
+def _value(value: float) -> str:
+    """Return a score; one in units of time may be large."""
+    return number(value) if abs(value) < _LARGE else sensible(value)
 
 
 def _membership(risks: list[Risk]) -> Figure:

@@ -15,7 +15,7 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation import PredictTask, marginals, pairs, privacy, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.names import SCORE_NAMES
+from synthclin.evaluation.names import SCORE_NAMES, subgroup_names
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
@@ -27,9 +27,7 @@ NAMES = [
     "calibration.died",
     "importance.died",
     "subgroups.sex.utility.died",
-    "subgroups.sex.marginals",
-    "subgroups.sex.pairs",
-    "subgroups.sex.detection",
+    *subgroup_names("sex"),
     "subgroups.sex.representation",
     "subgroups.sex.prevalence.died",
 ]

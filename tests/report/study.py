@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.names import within
 from synthclin.evaluation.score import Score
 from synthclin.report import Report
 from tests.report.conftest import example, made
@@ -177,19 +178,21 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
         ),
         *(
             made(
-                f"subgroups.{second}.{kind}",
+                within(second, score),
                 0.9,
                 0.88,
                 0.92,
                 ceiling=0.95,
-                better="lower" if kind == "detection" else "higher",
+                better="lower" if score == "fidelity.detection" else "higher",
                 details={
+                    "score": score,
+                    "column": second,
                     "worst": "F",
                     "groups": [group | {"group": "F"}, group | {"group": "M", "value": 0.94}],
                     "not_judged": 1,
                 },
             )
-            for kind in ("marginals", "pairs", "detection")
+            for score in ("fidelity.marginals", "fidelity.pairs", "fidelity.detection")
         ),
         made("privacy.singling_out", 0.05, 0.0, 0.1, better="lower", details=attack(0.05, second)),
         made("privacy.linkability", 0.02, -0.02, 0.06, better="lower", details=attack(0.02, second)),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from math import exp
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthclin.evaluation.names import within
+from synthclin.evaluation.score import Score
 from synthclin.report import Report
 from synthclin.report.axes import Axis, log_axis, straight_axis
 from synthclin.report.calibration import calibration_lines
 from synthclin.report.clinical import clinical_section
 from synthclin.report.clinical_details import Arm
 from synthclin.report.strips import Mark, marks_row
-from synthclin.report.subgroups import served
+from synthclin.report.subgroups import served, subgroups_section
 from synthclin.report.survival import kaplan_meier
 from tests.report.conftest import blocks, example, made, panels
 from tests.report.study import arms, extra, study, term
@@ -28,7 +32,7 @@ TITLES = [
     "Survival differs by up to 9 % (sex, M)",
     "Chances of died learnt from synthetic rows are more overconfident",
     "died: sbp matters most in real rows, sex in synthetic ones",
-    "Single columns: sex: F stays furthest behind",
+    "sex: F stays behind fresh real rows of its own in 2 of 3 scores",
     "Membership: patients of sex: F are recognised beyond chance",
     "Who lacks sbp differs: sex: F goes with it the other way round",
     "One column shifted in the tails, sbp most",
@@ -80,13 +84,84 @@ def test_a_separated_effect_does_not_stretch_the_axis() -> None:
     assert "\u2039" in html
 
 
-def test_the_worst_group_is_named_and_pictured_first() -> None:
-    groups = served(study(), "marginals")
+def test_the_worst_group_is_named_first() -> None:
+    groups = served(study(), "fidelity.marginals")
     assert [one.name for one in groups] == ["sex: F", "sex: M"]
     assert groups[0].behind == pytest.approx(0.05)
+    assert [one.surely for one in groups] == [True, True]  # the intervals end at 0.92, fresh real rows reach 0.95
     # Of detection, lower is better.
-    assert served(study(), "detection")[0].behind == pytest.approx(0.94 - 0.95)
+    best = served(study(), "fidelity.detection")
+    assert best[0].behind == pytest.approx(0.94 - 0.95)
+    assert not any(one.surely for one in best)
     assert "sex: F, 0.900" in Page(study().to_html()).text
+
+
+def test_groups_stand_side_by_side_under_every_score() -> None:
+    section = subgroups_section(study())
+    assert section is not None
+    assert section.lead == ("sex: one group is too small to judge and left out.",)
+    worst, beside = (figure.table for figure in section.figures[:2])
+    assert worst is not None
+    assert beside is not None
+    assert [(row.name, row.cells) for row in worst.rows] == [
+        ("\u25bc Single columns", ("sex: F", "120", "0.950", "0.880 to 0.920", "0.900")),
+        ("\u25bc Pairs of columns", ("sex: F", "120", "0.950", "0.880 to 0.920", "0.900")),
+        ("Telling synthetic from real", ("sex: M", "120", "0.950", "0.880 to 0.920", "0.940")),
+    ]
+    assert beside.head == ("Group", "Single columns", "Pairs of columns", "Telling synthetic from real")
+    assert [(row.name, row.cells) for row in beside.rows] == [
+        ("sex: F", ("\u25bc 0.900", "\u25bc 0.900", "0.900")),
+        ("sex: M", ("\u25bd 0.940", "\u25bd 0.940", "0.940")),
+    ]
+    assert len(section.figures[1].data) == 3
+
+
+def grouped(column: str, score: str, values: dict[str, float], **words: Any) -> Score:
+    ends = {"low": -0.02, "high": 0.02}
+    groups = [
+        {"group": name, "value": value, "ceiling": 0.9, "n": 200} | {end: value + by for end, by in ends.items()}
+        for name, value in values.items()
+    ]
+    details = {
+        "score": score,
+        "column": column,
+        "groups": groups,
+        "not_judged": 0,
+        "worst": min(values, key=values.get),
+    }
+    return made(within(column, score), min(values.values()), 0.5, 0.95, details=details, **words)
+
+
+def test_many_groups_of_several_columns_fold_away() -> None:
+    sites = {f"site {k}": 0.9 for k in range(20)} | {"site 9": 0.5}
+    scores = (
+        grouped("site", "fidelity.pairs", sites),
+        grouped("sex.at birth", "fidelity.pairs", {"F": 0.9, "M": 0.6}),
+        made(within("ward", "fidelity.pairs"), math.nan, math.nan, math.nan, note="No group is large enough."),
+        made(within("ward", "fidelity.detection"), math.nan, math.nan, math.nan, note="No group is large enough."),
+    )
+    section = subgroups_section(example(scores=scores, verdicts=(), sections={}))
+    assert section is not None
+    assert section.lead == (
+        "Pairs of columns, ward and Telling synthetic from real, ward: not assessable. No group is large enough.",
+    )
+    assert section.figures[0].title == "site: site 9 stays behind fresh real rows of its own in every score"
+    beside = section.figures[1]
+    assert beside.table is not None
+    assert len(beside.table.rows) == 12
+    assert len(beside.data[0].rows) == 22
+    assert [(row.name, row.cells[0]) for row in beside.table.rows[:3]] == [
+        ("site: site 9", "\u25bc 0.500"),
+        ("sex.at birth: M", "\u25bd 0.600"),
+        ("site: site 0", "0.900"),
+    ]
+
+
+def test_nobody_behind_is_said_so() -> None:
+    scores = (grouped("sex", "fidelity.pairs", {"F": 0.91, "M": 0.9}),)
+    section = subgroups_section(example(scores=scores, verdicts=(), sections={}))
+    assert section is not None
+    assert section.figures[0].title == "No group stays behind fresh real rows of its own by more than chance"
 
 
 def test_without_groups_and_analyses_the_limits_say_so() -> None:
