@@ -229,6 +229,14 @@ class TestRefusals:
         assert "Did you mean 'utility.died'?" in refused(study, "gates=[utility.dead >= 0]", died)
         assert "utility.sex" in refused(study, gate, died)
 
+    def test_a_gate_on_a_group_of_patients(self, study):
+        task = "evaluation.utility=[{task: survival, time: age, event: died}]"
+        for score in ("associations", "rules", "representation", "survival.died", "curve.died", "restricted_mean.died"):
+            assert load(study.path, [task, "evaluation.by=[sex]", f"gates=[subgroups.sex.{score} <= 0.5]"]).gates
+        refusal = refused(study, "gates=[subgroups.sex.curve.dead <= 0.5]", task, "evaluation.by=[sex]")
+        assert "Did you mean 'subgroups.sex.curve.died'?" in refusal
+        assert "subgroups.sex.curve.died" in refused(study, "gates=[subgroups.sex.curve.died <= 0.5]", task)
+
     @pytest.mark.parametrize(
         ("key", "home"),
         [("random_state", "seed"), ("rare_category", "protect.rare_category"), ("schema", "schema")],

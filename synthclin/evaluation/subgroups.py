@@ -128,13 +128,15 @@ class Groups:
             return definition.unassessable(f"It compares the groups of '{self.by}' itself.", details=told)
         scores = {level: headline.compute(part) for level, part in self.parts.items()}
         known = {level: score for level, score in scores.items() if not np.isnan(score.value)}
+        lost = [level for level in scores if level not in known]
         left_out = [
+            f"Not assessable in {', '.join(lost)}: {scores[lost[0]].note}" if lost else "",
             f"{self.small} {'group is' if self.small == 1 else 'groups are'} too small to judge." if self.small else "",
             f"Rows without '{self.by}' are in no group." if self.unknown else "",
         ]
         if not known:
-            why = next((score.note for score in scores.values()), "No group is large enough.")
-            return definition.unassessable(" ".join(filter(None, [why, *left_out])), details=told)
+            notes = [*([] if lost else ["No group is large enough."]), *filter(None, left_out)]
+            return definition.unassessable(" ".join(notes), details=told)
         level = max(known, key=lambda one: _behind(known[one]))
         worst = known[level]
         alone = "is the only group that is judged" if len(known) == 1 else "is the worst group"

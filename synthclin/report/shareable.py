@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["shareable"]
 
 _COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
+_OF_SYNTHETIC = "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its ceiling
 _FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
 _TIE = 0.1
 _REASONS = {
@@ -75,6 +76,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
     size = step(fewest) if counted else 0.01
     # To the worse side, and the interval outward: rounding may not make a table look better than it is.
     worse = down if score.better == "higher" else up
+    bare = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
     value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
@@ -85,8 +87,8 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         value=value,
         low=low,
         high=high,
-        floor=coarse_or_none(score.floor, size),
-        ceiling=coarse_or_none(score.ceiling, size),
+        floor=None if bare else coarse_or_none(score.floor, size),
+        ceiling=None if bare else coarse_or_none(score.ceiling, size),
         n=score.n if score.n >= SMALL_CELL else 0,
         note=score.note if score.name in _SPOKEN else note,
         details=listed(score, pictures, train),
@@ -313,7 +315,8 @@ def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
             continue
         size = 0.01 if details.score in _FITTED else step(group.n)
         ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "ceiling")}
-        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends)
+        bare = {"ceiling": None} if details.score == _OF_SYNTHETIC else {}
+        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | bare)
     return told
 
 

@@ -213,6 +213,14 @@ def test_small_groups_are_left_out_and_counted(compare, fresh):
         assert score.details["not_judged"] == 2
 
 
+def test_a_group_that_one_score_cannot_judge_is_told(train, holdout, fresh):
+    whole = [within_women(t, lambda part: part[["bmi", "weight"]].fillna(25.0)) for t in (fresh, train, holdout)]
+    c = Comparison.of(whole[0], train=whole[1], holdout=whole[2], schema=SCHEMA)
+    score = scored(c, "sex", "fidelity.missingness")
+    assert set(apart(score)) == {"M"}
+    assert "Not assessable in F: No cell is missing." in score.note
+
+
 def test_a_group_that_the_model_never_draws_is_too_small_rather_than_perfect(compare, fresh):
     score = scored(compare(fresh.assign(sex=fresh["sex"].where(fresh["sex"] == "M", "M"))), "sex", "fidelity.pairs")
     assert set(apart(score)) == {"M"}

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.documents import dump_json
+from synthclin.evaluation.names import within
 from synthclin.evaluation.sections import marginal_panels
 from synthclin.report import Report, evaluate
 from synthclin.report.parts import Block, Missing, Panel
@@ -201,3 +202,22 @@ def test_the_edition_is_a_report_like_any_other() -> None:
     assert Report.from_dict(json.loads(dump_json(told.to_dict()))).to_html() == told.to_html()
     assert told.shareable() is told
     assert [v.status for v in told.verdicts] == [v.status for v in study().verdicts]
+
+
+def test_groups_are_told_in_steps_that_eleven_of_their_patients_are_worth() -> None:
+    group = {"group": "F", "value": 0.8765, "low": 0.8123, "high": 0.9234, "ceiling": 0.9753, "n": 120}
+
+    def told(score: str, **words: Any) -> Any:
+        details = {"score": score, "column": "sex", "worst": "F", "groups": [group | words], "not_judged": 1}
+        ends = {"ceiling": 0.9753, "floor": 0.1357, "n": 120} | words
+        scores = (made(within("sex", score), 0.8765, 0.8123, 0.9234, details=details, **ends),)
+        return shareable(example(scores=scores, verdicts=(), sections={})).scores[0]
+
+    pairs, detection = (told(name).details["groups"][0] for name in ("fidelity.pairs", "fidelity.detection"))
+    assert (pairs["value"], pairs["ceiling"], pairs["n"]) == (0.9, 1.0, 120)
+    assert (detection["value"], detection["ceiling"]) == (0.88, 0.98)
+    # Of rules, n counts synthetic rows, however few real ones of the group broke one.
+    rules = told("validity.rules", n=5_000)
+    assert (rules.floor, rules.ceiling, rules.details["groups"][0]["ceiling"]) == (None, None, None)
+    assert told("fidelity.pairs", n=11).details["worst"] == "F"
+    assert "not_judged" not in told("fidelity.pairs").details
