@@ -22,6 +22,22 @@ SCHEMA = Schema.model_validate(
         "constraints": ["age >= 30"],
     }
 )
+LOG_HAZARD_RATIO = -0.9
+TRIAL = (
+    SCHEMA.with_column("age", role="baseline")
+    .with_column("sex", role="baseline")
+    .with_column("rhythm", type="category", categories=["sinus", "flutter", "paced"], role="baseline")
+    .with_column(
+        "arm",
+        type="category",
+        categories=["control", "drug"],
+        role="treatment",
+        allocation={"control": 1, "drug": 1},
+        randomised=["site"],
+    )
+    .with_column("months", type="number", range=[0, 40], decimals=4, role="time")
+    .with_column("end", type="category", categories=["alive", "cardiac", "other"], censored="alive", role="event")
+)
 
 
 def clinic(rows: int, seed: int) -> pd.DataFrame:
@@ -46,6 +62,28 @@ def clinic(rows: int, seed: int) -> pd.DataFrame:
             "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, rows), unit="D"),
             "died": pd.array(died, dtype="Int64"),
         }
+    )
+
+
+def trial(rows: int, seed: int) -> pd.DataFrame:
+    """Draw typed patients of the clinic in a trial of a drug that halves the hazard of two competing causes of death.
+
+    Few have a flutter, and nobody of class I is paced.
+    """
+    rng = np.random.default_rng([seed, 1])
+    table = clinic(rows, seed)
+    drug = rng.random(rows) < 0.5
+    worse = (table["age"].to_numpy(dtype=float) - 60) / 20
+    death = rng.exponential(20 * np.exp(-worse - LOG_HAZARD_RATIO * drug))
+    stop = rng.uniform(6, 40, rows)
+    rhythm = rng.choice(["sinus", "flutter", "paced"], rows, p=[0.82, 0.08, 0.1])
+    rhythm = np.where((rhythm == "paced") & (table["nyha"] == "I"), "sinus", rhythm)
+    cause = rng.choice(["cardiac", "other"], rows, p=[0.7, 0.3])
+    return table.assign(
+        rhythm=pd.Categorical(rhythm, categories=["sinus", "flutter", "paced"]),
+        arm=pd.Categorical(np.where(drug, "drug", "control"), categories=["control", "drug"]),
+        months=np.minimum(death, stop).round(4),
+        end=pd.Categorical(np.where(death <= stop, cause, "alive"), categories=["alive", "cardiac", "other"]),
     )
 
 

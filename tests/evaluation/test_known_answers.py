@@ -1,0 +1,368 @@
+"""What each score says of tables whose faults are known: fresh patients, a copy, and one damage at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from synthclin.evaluation import (
+    analyses,
+    balance,
+    detection,
+    endpoints,
+    hazards,
+    learning,
+    marginals,
+    missing,
+    pairs,
+    propensity,
+    replication,
+    representation,
+    sdmetrics,
+    support,
+    utility,
+    validity,
+)
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.learners import classifiers
+from synthclin.evaluation.names import (
+    SCORE_NAMES,
+    TRIAL_NAMES,
+    hazard_names,
+    outcome_name,
+    representation_name,
+    survival_names,
+    within,
+)
+from synthclin.evaluation.score import Score
+from synthclin.evaluation.subgroups import Groups, Headline, headlines
+from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
+
+from .clinic import TRIAL, trial
+from .damages import DAMAGES
+
+TRAIN, HOLDOUT, FRESH = trial(800, 1), trial(400, 2), trial(800, 3)
+MADE = {"fresh": lambda _: FRESH, "copy": lambda _: TRAIN, **DAMAGES}
+
+DIED = PredictTask(target="died")
+LINEAR = LinearTask(target="weight", covariates=("age", "sex"))
+LOGISTIC = LogisticTask(target="died", covariates=("age",))
+COMPARE = CompareTask(target="bmi", by="sex")
+COX = CoxTask(event="end", covariates=("age", "arm"))
+SURVIVAL = SurvivalTask(event="end", by="arm", horizon=18)
+
+
+def _cox(c: Comparison) -> Iterable[Score]:
+    found = analyses.study(c, COX)
+    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+
+
+def _in_groups(c: Comparison, headline: Headline) -> Score:
+    return Groups.of(c, "sex").again(headline)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What gives some scores, of all rows and columns or, where it takes its time, of fewer."""
+
+    names: tuple[str, ...]
+    compute: Callable[[Comparison], Score | Iterable[Score]]
+    columns: tuple[str, ...] = tuple(TRIAL.columns)
+    rows: int = 800
+
+
+def _one(name: str, compute: Callable[[Comparison], Score], **some: object) -> Judge:
+    return Judge((name,), compute, **some)
+
+
+_FEW = ("age", "sex", "bmi", "weight", "nyha", "died")
+_REPLICATED = [
+    _one(task.name, partial(replication.replicate, task=task)) for task in (LINEAR, LOGISTIC, COMPARE, SURVIVAL)
+]
+_HEADLINES = (*headlines(), *headlines(LOGISTIC), *headlines(SURVIVAL))
+_GROUPED = [
+    _one(
+        within("sex", headline.definition.name),
+        partial(_in_groups, headline=headline),
+        **({"columns": _FEW, "rows": 450} if headline.compute is detection.detection else {}),
+    )
+    for headline in _HEADLINES
+]
+JUDGES = (
+    _one("validity.rules", validity.rules),
+    _one("fidelity.marginals", marginals.marginals),
+    _one("fidelity.wasserstein", marginals.wasserstein),
+    _one("fidelity.tails", marginals.tails),
+    _one("fidelity.heaping", marginals.heaping),
+    _one("fidelity.rare_levels", marginals.rare_levels),
+    _one("fidelity.pairs", pairs.pairs),
+    _one("fidelity.triples", pairs.triples),
+    _one("fidelity.associations", pairs.association_changes),
+    _one("fidelity.unseen_pairs", pairs.unseen_pairs),
+    _one("fidelity.missingness", missing.missingness),
+    _one("fidelity.missing_dependence", missing.missing_dependence),
+    _one("fidelity.propensity", propensity.propensity),
+    _one("fidelity.precision", support.precision),
+    _one("fidelity.recall", support.recall),
+    _one("fidelity.detection", detection.detection, rows=300),
+    _one("fidelity.logistic_detection", detection.logistic_detection),
+    _one("fidelity.balance", balance.balance),
+    _one("sdmetrics.quality", sdmetrics.quality, columns=_FEW, rows=400),
+    _one("sdmetrics.diagnostic", sdmetrics.diagnostic, columns=_FEW, rows=400),
+    Judge((*DIED.names, outcome_name("sex", "utility", "died")), partial(utility.predict, task=DIED, by=["sex"])),
+    *_REPLICATED,
+    Judge(survival_names("end"), partial(endpoints.followed, task=SURVIVAL)),
+    Judge((COX.name, *hazard_names("end")), _cox, ("age", "site", "arm", "months", "end"), rows=320),
+    *_GROUPED,
+    _one(representation_name("sex"), partial(representation.representation, by="sex")),
+    _one(outcome_name("sex", "prevalence", "died"), partial(representation.prevalence, by="sex", task=DIED)),
+)
+JUDGE_OF = {name: judge for judge in JUDGES for name in judge.names}
+
+
+class Answer(NamedTuple):
+    """Of a damage: the scores that see it, and some that look elsewhere."""
+
+    sees: str
+    blind: str
+
+
+ANSWERS = {
+    "every column shuffled": Answer(
+        sees=(
+            "fidelity.pairs fidelity.triples fidelity.associations fidelity.unseen_pairs fidelity.missingness "
+            "fidelity.missing_dependence fidelity.precision fidelity.recall fidelity.detection sdmetrics.quality "
+            "utility.died calibration.died subgroups.sex.utility.died inference.linear.weight "
+            "inference.logistic.died inference.compare.bmi inference.survival.end survival.curve.end "
+            "survival.optimism.end survival.restricted_mean.end survival.censoring.end"
+        ),
+        blind=(
+            "validity.rules fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.heaping "
+            "fidelity.rare_levels fidelity.logistic_detection fidelity.balance sdmetrics.diagnostic "
+            "survival.short_sight.end subgroups.sex.representation"
+        ),
+    ),
+    "a tie lost": Answer(
+        sees="fidelity.associations",
+        blind=(
+            "fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.heaping fidelity.missingness "
+            "fidelity.missing_dependence fidelity.unseen_pairs fidelity.precision inference.logistic.died "
+            "inference.compare.bmi subgroups.sex.prevalence.died"
+        ),
+    ),
+    "a tie invented": Answer(
+        sees="fidelity.associations fidelity.pairs fidelity.triples",
+        blind=(
+            "fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.missingness "
+            "fidelity.missing_dependence fidelity.unseen_pairs fidelity.precision"
+        ),
+    ),
+    "a number shifted": Answer(
+        sees=(
+            "fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.pairs fidelity.triples "
+            "fidelity.propensity fidelity.recall fidelity.detection fidelity.logistic_detection"
+        ),
+        blind=(
+            "fidelity.associations fidelity.heaping fidelity.missingness fidelity.missing_dependence "
+            "fidelity.rare_levels fidelity.unseen_pairs utility.died calibration.died subgroups.sex.utility.died"
+        ),
+    ),
+    "a range left": Answer(
+        sees="validity.rules sdmetrics.diagnostic",
+        blind="fidelity.missingness",
+    ),
+    "tails cut": Answer(
+        sees="fidelity.tails",
+        blind="fidelity.missingness fidelity.wasserstein fidelity.rare_levels",
+    ),
+    "heaped on tens": Answer(
+        sees="fidelity.heaping",
+        blind="fidelity.tails fidelity.missingness",
+    ),
+    "a rare level dropped": Answer(
+        sees="fidelity.rare_levels",
+        blind="fidelity.wasserstein fidelity.tails fidelity.missingness fidelity.unseen_pairs",
+    ),
+    "levels met that never meet": Answer(
+        sees="fidelity.unseen_pairs",
+        blind="fidelity.wasserstein fidelity.tails fidelity.missing_dependence",
+    ),
+    "missing at random": Answer(
+        sees="fidelity.missingness fidelity.propensity",
+        blind="fidelity.wasserstein fidelity.tails fidelity.heaping fidelity.associations",
+    ),
+    "missing of others": Answer(
+        sees="fidelity.missing_dependence",
+        blind="fidelity.missingness fidelity.marginals fidelity.recall",
+    ),
+    "a rule broken": Answer(
+        sees="validity.rules",
+        blind="fidelity.missingness fidelity.rare_levels",
+    ),
+    "outcome turned": Answer(
+        sees="utility.died calibration.died subgroups.sex.utility.died inference.logistic.died fidelity.pairs",
+        blind=(
+            "fidelity.marginals fidelity.associations fidelity.propensity inference.linear.weight survival.curve.end"
+        ),
+    ),
+    "outcome too frequent": Answer(
+        sees="calibration.died inference.logistic.died subgroups.sex.prevalence.died fidelity.marginals",
+        blind="utility.died fidelity.missingness inference.compare.bmi subgroups.sex.representation",
+    ),
+    "sexes swapped": Answer(
+        sees="inference.linear.weight inference.compare.bmi fidelity.missing_dependence",
+        blind="fidelity.associations inference.logistic.died inference.survival.end fidelity.wasserstein",
+    ),
+    "arms swapped": Answer(
+        sees=(
+            "inference.cox.end survival.hazards.end survival.concordance.end survival.brier.end "
+            "inference.survival.end survival.curve.end survival.restricted_mean.end"
+        ),
+        blind=(
+            "survival.optimism.end survival.censoring.end survival.short_sight.end survival.incidence.end "
+            "fidelity.marginals"
+        ),
+    ),
+    "the old on the drug": Answer(
+        sees="fidelity.balance",
+        blind="fidelity.wasserstein inference.logistic.died validity.rules",
+    ),
+    "hazards crossing": Answer(
+        sees="survival.proportional.end",
+        blind="inference.logistic.died fidelity.missingness",
+    ),
+    "twice as slow": Answer(
+        sees=(
+            "survival.optimism.end survival.curve.end survival.restricted_mean.end survival.censoring.end "
+            "inference.survival.end"
+        ),
+        blind="fidelity.missing_dependence fidelity.rare_levels",
+    ),
+    "censored early": Answer(
+        sees="survival.censoring.end survival.short_sight.end",
+        blind=(
+            "survival.curve.end survival.optimism.end survival.restricted_mean.end survival.incidence.end "
+            "inference.survival.end inference.cox.end survival.hazards.end survival.proportional.end "
+            "survival.concordance.end survival.brier.end"
+        ),
+    ),
+    "causes swapped": Answer(
+        sees="survival.incidence.end",
+        blind=(
+            "survival.curve.end survival.optimism.end survival.restricted_mean.end survival.censoring.end "
+            "survival.short_sight.end inference.survival.end"
+        ),
+    ),
+    "women damaged": Answer(
+        sees=(
+            "subgroups.sex.rules subgroups.sex.marginals subgroups.sex.pairs subgroups.sex.associations "
+            "subgroups.sex.missingness subgroups.sex.propensity subgroups.sex.detection subgroups.sex.logistic.died "
+            "subgroups.sex.survival.end subgroups.sex.curve.end subgroups.sex.restricted_mean.end "
+            "subgroups.sex.utility.died inference.compare.bmi"
+        ),
+        blind="subgroups.sex.representation fidelity.rare_levels fidelity.unseen_pairs fidelity.balance",
+    ),
+    "women left out": Answer(
+        sees="subgroups.sex.representation",
+        blind=("subgroups.sex.prevalence.died fidelity.associations"),
+    ),
+}
+MOVED = [(made, name) for made, answer in ANSWERS.items() for name in answer.sees.split()]
+STILL = [(made, name) for made, answer in ANSWERS.items() for name in answer.blind.split()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_learner() -> Iterator[None]:
+    """Let one learner predict, and one draw detect: more of them steady what is shown here, and take their time."""
+
+    def one(features, x):
+        return {"trees": classifiers(features, x, trees=20)["boosted trees"]}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "classifiers", one)
+        patch.setattr(detection, "_DRAWS", 1)
+        yield
+
+
+@cache
+def compared(made: str, columns: tuple[str, ...], rows: int) -> Comparison:
+    chosen = {name: TRIAL.columns[name] for name in columns}
+    schema = TRIAL.model_validate({"columns": chosen, "constraints": TRIAL.constraints})
+    synthetic, train = (table[list(columns)][:rows] for table in (MADE[made](FRESH), TRAIN))
+    holdout = HOLDOUT[list(columns)][: rows // 2]
+    return Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=1)
+
+
+@cache
+def judged(made: str, judge: Judge) -> dict[str, Score]:
+    found = judge.compute(compared(made, judge.columns, judge.rows))
+    scores = {score.name: score for score in ([found] if isinstance(found, Score) else found)}
+    assert tuple(scores) == judge.names
+    return scores
+
+
+def score(made: str, name: str) -> Score:
+    return judged(made, JUDGE_OF[name])[name]
+
+
+def test_every_score_sees_one_damage_and_is_blind_to_another():
+    names = {name for name in (*SCORE_NAMES, *TRIAL_NAMES) if not name.startswith("privacy.")}
+    assert names <= set(JUDGE_OF)
+    assert set(ANSWERS) == set(DAMAGES)
+    elsewhere = {"importance.died"}  # ranks of nine columns say little: see test_utility
+    assert {name for _, name in MOVED} == set(JUDGE_OF) - elsewhere
+    # What looks at whole rows is blind to no damage, and what looks at groups is as blind as what it repeats.
+    elsewhere |= {"fidelity.pairs", "fidelity.triples", "fidelity.detection", "sdmetrics.quality"}
+    assert {name for _, name in STILL} == set(JUDGE_OF) - elsewhere - {
+        within("sex", headline.definition.name) for headline in _HEADLINES
+    }
+
+
+def test_no_score_sees_decimals_beyond_the_schema():
+    noisy = Comparison.of(FRESH.assign(weight=FRESH["weight"] + 0.001), train=TRAIN, holdout=HOLDOUT, schema=TRIAL)
+    assert np.array_equal(
+        noisy.synthetic, Comparison.of(FRESH, train=TRAIN, holdout=HOLDOUT, schema=TRIAL).synthetic, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("name", JUDGE_OF)
+def test_fresh_patients_reach_the_ceiling(name):
+    fresh = score("fresh", name)
+    # The ceiling is the score of other fresh patients, who have a chance of their own.
+    apart = 2**0.5 * np.array([fresh.low - fresh.value, fresh.high - fresh.value])
+    assert apart[0] <= fresh.ceiling - fresh.value <= apart[1]
+    assert not fresh.details.get("beyond_ceiling")
+
+
+@pytest.mark.parametrize(("made", "name"), MOVED)
+def test_what_sees_a_damage_moves_past_its_interval(made, name):
+    fresh, damaged = score("fresh", name), score(made, name)
+    if fresh.better == "lower":
+        assert damaged.low > fresh.high
+    else:
+        assert damaged.high < fresh.low
+
+
+@pytest.mark.parametrize(("made", "name"), STILL)
+def test_what_looks_elsewhere_stays_where_it_was(made, name):
+    damaged = score(made, name)
+    assert damaged.low <= score("fresh", name).value <= damaged.high
+
+
+@pytest.mark.parametrize(
+    "name", ["marginals", "wasserstein", "pairs", "triples", "associations", "propensity", "recall"]
+)
+def test_a_copy_is_closer_to_the_training_rows_than_fresh_patients_are(name):
+    copy = score("copy", f"fidelity.{name}")
+    assert copy.details["beyond_ceiling"]
+    assert "no merit" in copy.note
+
+
+def test_a_copy_is_taken_for_the_training_rows_themselves():
+    copy, fresh = (score(made, "fidelity.detection").details["auc_against_train"] for made in ("copy", "fresh"))
+    assert copy < 0.3 < fresh
