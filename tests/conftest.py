@@ -106,6 +106,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return made
 
 
+@pytest.fixture
+def two_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge tables by their rules and columns alone, where a test does not ask what the other scores say."""
+    from synthclin.evaluation import marginals, scoring, validity  # noqa: PLC0415 - heavy as well
+
+    monkeypatch.setattr(scoring, "SCORES", (validity.rules, marginals.marginals))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A toy study that was run once; read it, do not change it."""

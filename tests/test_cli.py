@@ -32,6 +32,7 @@ def quiet(capsys):
     return run
 
 
+@pytest.mark.usefixtures("two_scores")
 class TestRun:
     @pytest.mark.usefixtures("study")
     def test_a_verdict_on_stdout_and_nothing_on_stderr(self, quiet):
@@ -251,6 +252,7 @@ class TestFitAndSample:
         assert "model" in quiet("sample", tmp_path, "-n", 5, "-o", tmp_path / "out.csv", code=2)[1]
 
 
+@pytest.mark.usefixtures("two_scores")
 class TestEvaluateReportVerify:
     @pytest.fixture
     def tables(self, study, finished):

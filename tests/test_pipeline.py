@@ -310,6 +310,7 @@ def test_existing_runs_stay_unless_overwrite_is_said(study, monkeypatch):
         pipeline.run(load(study.path))
 
 
+@pytest.mark.usefixtures("two_scores")
 def test_overwrite_replaces_the_whole_folder(study):
     study.config |= {"sampling": {"rows": 60}, "outputs": {"table": "csv", "report": ["json"], "overwrite": True}}
     study.out.mkdir(parents=True)
