@@ -61,13 +61,18 @@ class _Run:
     drops: NDArray[np.float64]
 
 
-def detection(c: Comparison) -> Score:
-    """Score how well synthetic rows pass for held-out real ones."""
+def detection(c: Comparison, *, brief: bool = False) -> Score:
+    """Score how well synthetic rows pass for held-out real ones.
+
+    Arguments:
+        c: the tables.
+        brief: leave out the area against training rows and what each column adds, which cost a quarter of the time.
+    """
     if len(c.synthetic) < MIN_ROWS or len(c.train) < MIN_ROWS:
         return DETECTION.unassessable(f"A classifier needs {MIN_ROWS} rows of each kind.")
     # As many rows as are held out, so that both areas compare.
     most = _MOST_ROWS if c.holdout is None else max(MIN_ROWS, len(c.holdout))
-    by_memory = _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
+    by_memory = None if brief else _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
     if c.holdout is None or c.holdout_patients is None or c.holdout_patients.max() + 1 < MIN_ROWS:
         known = "no holdout" if c.holdout is None else "a holdout of too few patients"
         return DETECTION.unassessable(
@@ -75,7 +80,7 @@ def detection(c: Comparison) -> Score:
             details={"auc_against_train": by_memory},
         )
     holdout, patients = c.holdout, c.holdout_patients
-    runs = _runs(c, holdout, patients, c.draws, "synthetic", draws=_DRAWS, explain=True)
+    runs = _runs(c, holdout, patients, c.draws, "synthetic", draws=_DRAWS, explain=not brief)
     rows = int(runs[0].synthetic.sum())
     value, interval = _averaged(runs, len(c.draws), int(patients.max()) + 1)
     order = np.argsort(-runs[0].drops, kind="stable")
@@ -93,7 +98,8 @@ def detection(c: Comparison) -> Score:
             "auc_against_train": by_memory,
             "draws": [run.area for run in runs],
             "columns": [
-                {"column": c.features.names[j], "auc_drop": round(float(runs[0].drops[j]), 4)} for j in order[:10]
+                {"column": c.features.names[j], "auc_drop": round(float(runs[0].drops[j]), 4)}
+                for j in order[: 0 if brief else 10]
             ],
             "roc": roc_points(runs[0].scores, runs[0].synthetic),
         },

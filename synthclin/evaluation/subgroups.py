@@ -57,7 +57,7 @@ _EVERY_RUN = {
         Headline(ASSOCIATIONS, association_changes),
         Headline(MISSINGNESS, missingness),
         Headline(PMSE, propensity),
-        Headline(DETECTION, detection),
+        Headline(DETECTION, partial(detection, brief=True)),
     )
 }
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation import detection as module
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.missing import missingness
 from synthclin.evaluation.names import HEADLINES, subgroup_names, within
@@ -193,6 +194,14 @@ def test_a_score_of_a_group_is_that_of_its_rows_alone(train, holdout, fresh):
         pd.testing.assert_frame_equal(one.reset_index(drop=True), other)
     assert np.array_equal(np.sort(whole.shuffled, axis=0), np.sort(whole.train, axis=0), equal_nan=True)
     assert pairs(whole).value == pairs(alone).value
+
+
+def test_detection_in_short_finds_the_same(monkeypatch):
+    monkeypatch.setattr(module, "_DRAWS", 1)
+    c = Comparison.of(clinic(60, 3), train=clinic(60, 1), holdout=clinic(40, 2), schema=SCHEMA)
+    whole, brief = (module.detection(c, brief=short) for short in (False, True))
+    assert (whole.value, whole.low, whole.high, whole.ceiling) == (brief.value, brief.low, brief.high, brief.ceiling)
+    assert (brief.details["columns"], brief.details["auc_against_train"]) == ([], None)
 
 
 def test_small_groups_are_left_out_and_counted(compare, fresh):
