@@ -78,3 +78,14 @@ def test_changes_count_what_got_weaker_as_lost_and_what_got_stronger_as_invented
     found = changes(features, real, synthetic)
     told = {key: [("".join(row["columns"]), row["change"]) for row in rows] for key, rows in found.items()}
     assert told == {"lost": [("ab", -1.0), ("ac", -0.5)], "invented": [("bc", 0.3)]}
+
+
+def test_corrected_v_is_that_of_the_chi_square_of_scipy():
+    rng = np.random.default_rng(5)
+    a = rng.integers(0, 3, 200)
+    b = np.where(rng.random(200) < 0.4, a, rng.integers(0, 4, 200))
+    table = pd.DataFrame({"a": pd.Categorical(a.astype(str)), "b": pd.Categorical(b.astype(str))})
+    _, found = matrix(table, a={"type": "category"}, b={"type": "category"})
+    counts = pd.crosstab(a, b).to_numpy()
+    phi = max(0, stats.chi2_contingency(counts, correction=False).statistic / 200 - 2 * 3 / 199)
+    assert found[0, 1] == pytest.approx(np.sqrt(phi / min(3 - 4 / 199 - 1, 4 - 9 / 199 - 1)))

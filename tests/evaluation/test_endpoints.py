@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
@@ -206,6 +209,41 @@ def test_weights_are_repeated_rows():
     assert concordance(-times, times, events, np.ones((1, 30)), 9.0)[0] == 1.0
 
 
+def test_aalen_johansen_is_that_of_statsmodels():
+    times, end = TRAIN["time"].to_numpy(), TRAIN["end"].cat.codes.to_numpy()
+    theirs = CumIncidenceRight(times, end)
+    for cause in (1, 2):
+        ours = incidence(times, np.where(end == 0, np.nan, end), cause)
+        assert ours(theirs.times) == pytest.approx(theirs.cinc[cause - 1])
+
+
+def test_weighted_concordance_and_brier_score_are_those_of_loops_written_from_the_papers():
+    rng = np.random.default_rng(0)
+    event, end, scores, grid = rng.exponential(1, 40), rng.uniform(0.2, 3, 40), rng.normal(size=40), [0.3, 0.8]
+    times, events, alive = np.minimum(event, end), event <= end, rng.random((40, 2))
+    curve = SurvfuncRight(times, ~events)
+
+    def uncensored(at, *, just_before):
+        gone = curve.surv_times < at if just_before else curve.surv_times <= at
+        return curve.surv_prob[gone][-1] if gone.any() else 1.0
+
+    won = total = 0.0
+    for i, j in itertools.permutations(range(40), 2):
+        if events[i] and times[i] < min(times[j], 2.0):
+            weight = uncensored(times[i], just_before=True) ** -2
+            total += weight
+            won += weight * (scores[i] > scores[j])
+    assert concordance(scores, times, events, np.ones((1, 40)), 2.0)[0] == pytest.approx(won / total)
+    errors = [
+        alive[i, k] ** 2 / uncensored(times[i], just_before=True)
+        if times[i] <= at and events[i]
+        else (times[i] > at) * (1 - alive[i, k]) ** 2 / uncensored(at, just_before=False)
+        for i in range(40)
+        for k, at in enumerate(grid)
+    ]
+    assert brier(alive, times, events, np.ones((1, 40)), np.array(grid))[0] == pytest.approx(np.mean(errors))
+
+
 @pytest.fixture(scope="module")
 def lifelines():
     return pytest.importorskip("lifelines")
@@ -218,12 +256,18 @@ class TestAgainstLifelines:
             theirs = lifelines.KaplanMeierFitter().fit(times, happened).survival_function_at_times([1, 4, 9])
             assert survival(times, happened)(np.array([1, 4, 9])) == pytest.approx(theirs.to_numpy())
 
-    def test_aalen_johansen(self, lifelines):
-        times, end = TRAIN["time"].to_numpy(), TRAIN["end"].cat.codes.to_numpy()
-        fitter = lifelines.AalenJohansenFitter(calculate_variance=False).fit(times, end, event_of_interest=1)
-        theirs = fitter.cumulative_density_.iloc[:, 0]
-        ours = incidence(times, np.where(end == 0, np.nan, end), 1.0)
-        assert ours(theirs.index.to_numpy()) == pytest.approx(theirs.to_numpy())
+    def test_cox(self, lifelines):
+        frame = TRAIN[:300].assign(end=TRAIN["end"] != "alive")
+        frame = frame.assign(arm=TRAIN["arm"] == "drug", time=frame["time"].round(1))
+        fitter = lifelines.CoxPHFitter().fit(frame, "time", "end")
+        table = TRAIN[:300].assign(time=TRAIN["time"].round(1))
+        c = Comparison.of(FRESH, train=table, holdout=None, schema=SCHEMA)
+        found = study(c, COX)
+        slopes, errors = found.run(c.train)
+        sign = np.array([1, 1 if "drug against" in found.terms[1] else -1])
+        scale = np.array([TRAIN["age"][:300].std(ddof=0), 1])
+        assert slopes == pytest.approx(sign * scale * fitter.params_.to_numpy(), rel=1e-3)
+        assert errors == pytest.approx(scale * fitter.standard_errors_.to_numpy(), rel=1e-3)
 
     def test_concordance_of_uncensored_times(self, lifelines):
         rng = np.random.default_rng(0)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
+from sdmetrics.column_pairs import ContingencySimilarity
+from sdmetrics.single_column import TVComplement
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.marginals import agreements, heaping, marginals, rare_levels, tails, wasserstein
+from synthclin.evaluation.pairs import pair_agreements
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic, shuffled
@@ -110,3 +114,14 @@ def test_shuffled_columns_change_no_column(compare, train):
     c = compare(shuffled(train))
     for score in (marginals, tails, heaping, rare_levels):
         assert score(c).value == pytest.approx(score(compare(train)).value, abs=0.06, nan_ok=True)
+
+
+def test_levels_and_pairs_of_levels_are_judged_as_sdmetrics_does():
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(0, 4, (rows, 2)).astype(float) for rows in (90, 60))
+    real, other = (pd.DataFrame(rows.astype(int).astype(str), columns=["x", "y"]) for rows in (a, b))
+    expected = [TVComplement.compute(real[name], other[name]) for name in real]
+    assert agreements(a, np.zeros(2, dtype=bool))(b) == pytest.approx(np.array(expected))
+    of_a, of_b = (np.hstack([rows[:, [j]] == np.arange(4) for j in range(2)]).astype(float) for rows in (a, b))
+    ours = pair_agreements(of_a.T @ of_a / len(a), of_b.T @ of_b / len(b), (4, 4))[0, 1]
+    assert ours == pytest.approx(ContingencySimilarity.compute(real, other))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.features import Features
@@ -57,3 +58,15 @@ def test_rows_that_all_agree_and_rows_that_a_column_tells_apart_are_scored():
     same = np.ones((30, 2))
     assert pmse(features, same, same)[0] == 0.0
     assert pmse(features, same * [1, 2], same * [2, 2])[0] == pytest.approx(0.25, abs=0.01)
+
+
+def test_it_is_that_of_a_logit_of_statsmodels():
+    features = Features.of(PLANE, [cloud(5, 0)])
+    real, other = (cloud(rows, seed, spread).to_numpy() for rows, seed, spread in ((60, 1, 1.0), (40, 2, 1.5)))
+    values, posing = np.vstack([real, other]), np.arange(100) >= 60
+    # Of a hundred rows there are ten for each of five terms: x, y and their three products.
+    terms = np.column_stack([values, values[:, 0] * values[:, 1]])
+    chances = sm.Logit(posing.astype(float), sm.add_constant(terms)).fit(disp=0).predict()
+    value, expected = pmse(features, real, other)
+    assert value == pytest.approx(np.mean((chances - 0.4) ** 2), rel=1e-3)
+    assert expected == pytest.approx(3 * 0.6**2 * 0.4 / 100)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from synthclin.errors import ConfigError
@@ -168,3 +169,17 @@ def test_an_event_that_never_happens_in_synthetic_rows_is_a_lost_answer():
     never = trial(400, 9).assign(died=pd.array([0] * 400, dtype="Int64"))
     score = replicate(compared(never), TASKS[2])
     assert score.value == -1.0
+
+
+def test_regressions_are_those_of_least_squares_and_of_scikit_learn():
+    c = compared(TRAIN)
+    linear, logistic = (study(c, task) for task in TASKS[:2])
+    sbp, ill = (c.train[:, c.features.names.index(name)] for name in ("sbp", "ill"))
+    x, known = linear.matrix(c.train), ~np.isnan(sbp)
+    both = np.column_stack([np.ones(known.sum()), x[known]])
+    slopes, residuals, *_ = np.linalg.lstsq(both, sbp[known])
+    errors = np.sqrt(np.diag(np.linalg.inv(both.T @ both)) * residuals[0] / (len(both) - 3))
+    assert linear.run(c.train)[0] == pytest.approx(slopes[1:])
+    assert linear.run(c.train)[1] == pytest.approx(errors[1:])
+    direct = LogisticRegression(C=np.inf, tol=1e-8).fit(logistic.matrix(c.train), ill)
+    assert logistic.run(c.train)[0] == pytest.approx(direct.coef_[0], rel=1e-3)

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.support import _precision, authenticity, precision, recall
+from synthclin.evaluation.support import _own_distance, _precision, _recall, authenticity, precision, recall
 from synthclin.schema import Schema
 
 PLANE = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})
@@ -78,3 +79,24 @@ def test_equally_many_real_and_synthetic_rows_are_not_taken_for_the_same_table()
     real, other = np.arange(10.0)[:, None], np.arange(10.0)[:, None] + 0.5
     assert authenticity(real, other) == 0.0
     assert authenticity(real, other + 100) == 1.0
+
+
+def test_precision_and_recall_are_those_of_loops_written_from_the_paper():
+    rng = np.random.default_rng(0)
+    real, other = rng.normal(0, 1, (40, 2)), rng.normal(0.5, 1.3, (30, 2))
+    tree, neighbours = cKDTree(other), cKDTree(real).query(real, 2)[0][:, 1]
+    assert _own_distance(real) == pytest.approx(neighbours)
+    areas = {"precision": [], "recall": []}
+    levels = np.linspace(0, 1, 31)
+    for level in levels:
+        ball = np.quantile([np.linalg.norm(row - real.mean(axis=0)) for row in real], level)
+        areas["precision"].append(np.mean([np.linalg.norm(row - real.mean(axis=0)) <= ball for row in other]))
+        ball = np.quantile([np.linalg.norm(row - other.mean(axis=0)) for row in other], level)
+        reached = []
+        for row, own in zip(real, neighbours, strict=True):
+            distance, nearest = tree.query(row)
+            reached.append(distance <= own and np.linalg.norm(other[nearest] - other.mean(axis=0)) <= ball)
+        areas["recall"].append(np.mean(reached))
+    expected = {name: 1 - 2 * np.trapezoid(np.abs(np.array(area) - levels), levels) for name, area in areas.items()}
+    assert _precision(real, other) == pytest.approx(expected["precision"])
+    assert _recall(real, neighbours, other) == pytest.approx(expected["recall"])

@@ -57,3 +57,14 @@ def test_ticks_stand_where_eleven_were_censored():
 def test_an_arm_of_ten_is_left_out():
     assert curves([("few", followed(10, 1), followed(500, 2))], 5.0) == []
     assert curves([("all", followed(50, 1), followed(50, 2))], float("nan")) == []
+
+
+def test_the_band_is_that_of_greenwood_in_statsmodels():
+    times, events = followed(300, 1)
+    (arm,) = curves([("all", (times, events), followed(300, 2))], 15.0)
+    direct = SurvfuncRight(times, events)
+    for at, value, low in zip(arm["times"], arm["real"]["survival"], arm["real"]["low"], strict=False):
+        before = direct.surv_prob_se[direct.surv_times <= at]
+        if len(before):
+            spread = 1.959963984540054 * before[-1] / value / abs(np.log(value))
+            assert low == pytest.approx(value ** np.exp(spread))
