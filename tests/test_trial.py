@@ -128,6 +128,10 @@ def test_balance_of_a_fair_trial_and_of_a_biased_one():
     assert good.high < bad.low
     assert bad.details["terms"][0]["term"] == "age"
     assert bad.ceiling == good.ceiling < 0.1
+    # Austin's standardised difference of one term, by hand, in standard deviations of the training rows.
+    means = biased.groupby(biased["arm"].astype(str))["age"].mean()
+    apart = abs(means["A"] - means["B"]) / train["age"].astype(float).std(ddof=0)
+    assert bad.details["terms"][0]["synthetic"] == pytest.approx(apart)
     plain = schema(arm={**ARM, "allocation": None, "randomised": None})
     assert np.isnan(balance(Comparison.of(fair, train=train, holdout=None, schema=plain)).value)
 

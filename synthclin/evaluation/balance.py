@@ -70,6 +70,7 @@ def balance(c: Comparison) -> Score:
         recentred(value, replicates, high=max(1.0, value)),
         n=len(c.synthetic),
         ceiling=float(np.nanmean(real)),
+        notes=["Shuffling columns balances the arms, so there is no floor."],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
     )
 

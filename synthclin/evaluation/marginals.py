@@ -10,7 +10,7 @@ from scipy import stats
 
 from synthclin.evaluation.cells import MIN_CELL, share_told
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import NO_FLOOR, Definition, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def marginals(c: Comparison) -> Score:
     return found.score(
         MARGINALS,
         floor=False,
-        notes=["Shuffling columns changes none of them, so there is no floor."],
+        notes=[NO_FLOOR],
         details={"columns": sorted(columns, key=lambda row: row["value"])},
     )
 
@@ -157,7 +157,7 @@ def tails(c: Comparison) -> Score:
         for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
     ]
     few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
-    return found.score(TAILS, floor=False, notes=[few], details={"columns": _worst_first(columns)})
+    return found.score(TAILS, floor=False, notes=[NO_FLOOR, few], details={"columns": _worst_first(columns)})
 
 
 def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:
@@ -189,7 +189,7 @@ def wasserstein(c: Comparison) -> Score:
         {"column": c.features.names[j], "value": part, "ceiling": fresh}
         for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
     ]
-    return found.score(WASSERSTEIN, floor=False, details={"columns": _worst_first(columns)})
+    return found.score(WASSERSTEIN, floor=False, notes=[NO_FLOOR], details={"columns": _worst_first(columns)})
 
 
 def heaping(c: Comparison) -> Score:
@@ -209,7 +209,7 @@ def heaping(c: Comparison) -> Score:
         {"column": c.features.names[j], "value": part, "ceiling": fresh}
         for j, part, fresh in zip(numbers, found.parts, found.fresh, strict=True)
     ]
-    return found.score(HEAPING, floor=False, details={"columns": _worst_first(details)})
+    return found.score(HEAPING, floor=False, notes=[NO_FLOOR], details={"columns": _worst_first(details)})
 
 
 def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
@@ -273,6 +273,7 @@ def rare_levels(c: Comparison) -> Score:
     return found.score(
         RARE_LEVELS,
         floor=False,
+        notes=[NO_FLOOR],
         details={
             "coverage": float((synthetic > 0).mean()),
             "levels": sorted(details, key=lambda row: row["log_ratio"])[:20],

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.samples import fair_size, likeness
 from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ PMSE = Definition(
 def propensity(c: Comparison) -> Score:
     """Score how well a logistic model of all columns tells synthetic from training rows."""
     ratios = []
+    crossed = _crossed(2 * fair_size(c, _MOST_ROWS), _main_effects(c.features, c.train).shape[1])
 
     def distance(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         value, expected = pmse(c.features, real, other)
@@ -52,7 +53,8 @@ def propensity(c: Comparison) -> Score:
     return found.score(
         PMSE,
         notes=[
-            "S_pMSE divides it by what a correct model would give: below 3 is good, below 10 acceptable (synthpop)."
+            "S_pMSE divides it by what a correct model would give: below 3 is good, below 10 acceptable (synthpop).",
+            "" if crossed else "Rows are too few for products of columns, so it does not see how columns go together.",
         ],
         details={"s_pmse": found.value / expected, "s_pmse_fresh": found.ceiling / expected, "expected": expected},
     )
@@ -70,7 +72,7 @@ def pmse(features: Features, real: NDArray[np.float64], other: NDArray[np.float6
     posing = np.arange(len(values)) >= len(real)
     terms = _main_effects(features, values)
     p = terms.shape[1]
-    if len(values) >= _ROWS_PER_TERM * p * (p + 1) / 2:
+    if _crossed(len(values), p):
         first, second = np.triu_indices(p, 1)
         terms = np.hstack([terms, terms[:, first] * terms[:, second]])
     spread = terms.std(axis=0)
@@ -86,6 +88,11 @@ def pmse(features: Features, real: NDArray[np.float64], other: NDArray[np.float6
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(terms, posing)
     return float(((model.predict_proba(terms)[:, 1] - c) ** 2).mean()), expected
+
+
+def _crossed(rows: int, terms: int) -> bool:
+    """Whether there are rows enough for the products of two terms."""
+    return rows >= _ROWS_PER_TERM * terms * (terms + 1) / 2
 
 
 def _main_effects(features: Features, values: NDArray[np.float64]) -> NDArray[np.float64]:

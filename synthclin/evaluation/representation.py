@@ -8,7 +8,7 @@ import numpy as np
 
 from synthclin.evaluation.names import outcome_name, representation_name
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition
+from synthclin.evaluation.score import NO_FLOOR, Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def representation(c: Comparison, by: str) -> Score:
     return alike.score(
         definition,
         floor=False,
-        notes=[f"The group furthest from its share is {worst['group']}."],
+        notes=[NO_FLOOR, f"The group furthest from its share is {worst['group']}."],
         details={"column": by, "worst": worst["group"], "groups": told},
     )
 

@@ -45,6 +45,7 @@ from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, Logisti
 
 from .clinic import TRIAL, trial
 from .damages import DAMAGES
+from .promises import is_whole
 
 TRAIN, HOLDOUT, FRESH = trial(800, 1), trial(400, 2), trial(800, 3)
 MADE = {"fresh": lambda _: FRESH, "copy": lambda _: TRAIN, **DAMAGES}
@@ -333,6 +334,7 @@ def test_no_score_sees_decimals_beyond_the_schema():
 @pytest.mark.parametrize("name", JUDGE_OF)
 def test_fresh_patients_reach_the_ceiling(name):
     fresh = score("fresh", name)
+    assert is_whole(fresh)
     # The ceiling is the score of other fresh patients, who have a chance of their own.
     apart = 2**0.5 * np.array([fresh.low - fresh.value, fresh.high - fresh.value])
     assert apart[0] <= fresh.ceiling - fresh.value <= apart[1]

@@ -13,16 +13,6 @@ from .clinic import shuffled
 ALL = [pairs, triples, association_changes, unseen_pairs]
 
 
-@pytest.mark.parametrize("score", ALL[:3])
-def test_fresh_rows_lie_at_the_ceiling_and_shuffled_rows_at_the_floor(compare, fresh, train, score):
-    good, bad = score(compare(fresh)), score(compare(shuffled(train)))
-    sign = 1 if good.better == "higher" else -1
-    assert sign * good.ceiling > sign * good.floor
-    assert good.low <= good.ceiling <= good.high
-    assert sign * good.unfavourable > sign * (bad.high if sign > 0 else bad.low)
-    assert bad.value == pytest.approx(bad.floor, abs=0.05)
-
-
 def test_a_lost_association_is_named_first(compare, fresh):
     score = association_changes(compare(shuffled(fresh, "bmi")))
     assert set(score.details["lost"][0]["columns"]) == {"bmi", "weight"}

@@ -26,6 +26,11 @@ def test_fresh_rows_lie_at_the_ceiling_and_moved_rows_above_it():
     assert bad.details["s_pmse"] > 10 > good.details["s_pmse"]
 
 
+def test_rows_too_few_for_products_are_told(compare, fresh):
+    assert "too few for products" in propensity(compare(fresh)).note
+    assert "too few for products" not in propensity(compared(cloud(800, 3))).note
+
+
 def test_a_lost_association_shows_by_the_products():
     def tied(rows, seed, kept=True):
         table = cloud(rows, seed)

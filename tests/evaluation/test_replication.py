@@ -67,8 +67,8 @@ def compared(*tables):
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.task)
 def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
-    good = replicate(compared(*(trial(400, 10 + i) for i in range(5))), task)
-    bad = replicate(compared(*(trial(400, 10 + i, effect=0.8) for i in range(5))), task)
+    good = replicate(compared(*(trial(400, 10 + i) for i in range(3))), task)
+    bad = replicate(compared(*(trial(400, 10 + i, effect=0.8) for i in range(3))), task)
     chance = 2 * good.details["ceiling_error"]
     assert good.low - chance <= good.ceiling <= good.high + chance
     assert bad.high < good.low
@@ -80,7 +80,7 @@ def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
 
 
 def test_a_lost_effect_changes_the_decision_and_keeps_no_estimate():
-    lost = replicate(compared(*(trial(400, 10 + i, effect=0.0) for i in range(5))), TASKS[2])
+    lost = replicate(compared(*(trial(400, 10 + i, effect=0.0) for i in range(3))), TASKS[2])
     arm = next(row for row in lost.details["terms"] if "arm" in row["term"])
     assert arm["decision_agrees"] is False
     assert arm["estimate_agrees"] is False

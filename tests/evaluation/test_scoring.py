@@ -20,6 +20,7 @@ from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
 from .conftest import spare
+from .promises import is_whole
 
 NAMES = [
     *SCORE_NAMES,
@@ -76,6 +77,7 @@ def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
     assert unknown == {"fidelity.rare_levels"}  # the clinic has none
     without_ceiling = {score.name for score in whole.scores if score.ceiling is None}
     assert without_ceiling == unknown | {"privacy.smallest_leak"}
+    assert all(is_whole(score) for score in whole.scores if score.name not in unknown)
     verdicts = judge(default_gates(whole.scores), whole.scores)
     assert "privacy.near_copies" not in {verdict.gate.score for verdict in verdicts}  # no alarm, and no all-clear
     assert len(verdicts) == 15

@@ -48,7 +48,8 @@ SMALLEST_LEAK = Definition(
     "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
     "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
     "search in turn that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the "
-    "smallest share at which both kinds are seen",
+    "smallest share at which both kinds are seen; it is of the attacks, so it has neither floor nor ceiling (project "
+    "convention)",
 )
 
 

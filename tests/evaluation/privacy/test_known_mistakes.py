@@ -1,7 +1,9 @@
 """Mistakes of other libraries' attacks, each as a case that it would fail.
 
-What Anonymeter 1.1 counts as met, SDMetrics' tied distances and uniform baseline, syntheval's copy in the order of the
-training rows, pickles that synthcity leaves in the working folder.
+What Anonymeter 1.1 counts as met and 1.0 makes of dates; SDMetrics' tied distances, uniform baseline and chance without
+a seed; syntheval's copy in the order of the training rows, and its share of the wrong table; the pickles that synthcity
+leaves in the working folder. The authenticity of synthcity and the tables of equal size of gower are in test_support,
+the weak associations that SDMetrics leaves out in test_sdmetrics, the singletons that it rewards in test_marginals.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from synthclin.evaluation.privacy.classes import similar
 from synthclin.evaluation.privacy.copies import copies
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.schema import Schema
 
 COARSE = Schema.model_validate(
@@ -85,3 +88,35 @@ def test_nothing_is_left_in_the_working_folder(tmp_path, monkeypatch):
         attack(c)
     pd.testing.assert_frame_equal(table, before)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rows", [100, 400])
+def test_a_share_of_the_unused_is_a_share_of_their_own_number(rows):
+    flat = Schema.model_validate({"columns": {name: COARSE.columns[name].model_dump() for name in ("a", "b")}})
+    score = near_copies(Comparison.of(drawn(4), train=drawn(2), holdout=drawn(3, rows), schema=flat))
+    # Of two flags everybody is met, so all of the unused are near.
+    assert score.details["unused_near"] == pytest.approx(rows / (rows + 1), abs=1e-4)
+
+
+def test_a_moment_singles_out_the_patient_who_was_seen_then():
+    schema = Schema.model_validate({"columns": {"seen": {"type": "datetime"}, "ill": {"type": "boolean"}}})
+
+    def visits(seed):
+        rng = np.random.default_rng(seed)
+        seen = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**7, 200), unit="s")
+        return pd.DataFrame({"seen": seen, "ill": pd.array(rng.random(200) < 0.5, dtype="boolean")})
+
+    copied, fresh = (
+        singling_out(Comparison.of(visits(seed), train=visits(2), holdout=visits(3), schema=schema)) for seed in (2, 4)
+    )
+    assert copied.low > 0.5
+    assert fresh.low <= 0 <= fresh.high
+
+
+def test_the_same_seed_gives_the_same_attack_whatever_chance_stands_elsewhere():
+    found = []
+    for elsewhere in (1, 2):
+        np.random.seed(elsewhere)  # noqa: NPY002 (what an unseeded library would draw from)
+        c = Comparison.of(drawn(4), train=drawn(2), holdout=drawn(3), schema=COARSE, random_state=7)
+        found.append([(score.value, score.low, score.high) for score in (attribute_inference(c), singling_out(c))])
+    assert found[0] == found[1]
