@@ -90,7 +90,7 @@ _GROUPED = [
     _one(
         within("sex", headline.definition.name),
         partial(_in_groups, headline=headline),
-        **({"columns": _FEW, "rows": 450} if headline.compute is detection.detection else {}),
+        **({"columns": _FEW, "rows": 450} if headline.definition is detection.DETECTION else {}),
     )
     for headline in _HEADLINES
 ]
