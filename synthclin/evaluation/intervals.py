@@ -29,22 +29,34 @@ __all__ = [
 
 Z = 1.959963984540054  # two-sided 95 %
 _FEW = 11
+_FEW_TRIALS = 50
 
 
 def wilson(k: float, n: int) -> Interval:
-    """Return Wilson's 95 % interval for a share of `k` in `n` (JASA 22:209-212, 1927).
+    """Return Wilson's 95 % interval for a share of `k` in `n`, mended near 0 and 1.
+
+    Wilson's interval (JASA 22:209-212, 1927) holds a share of .2 / n less than 85 % of the time. Where one to three
+    rows are left the end near 0 or 1 is that of a Poisson count, as Brown, Cai and DasGupta advise (Stat Sci
+    16:101-133, 2001, section 4.1.1): it then holds any share 93 % of the time and more.
 
     Example:
         >>> low, high = wilson(0, 100)
         >>> round(low, 4), round(high, 4)
         (0.0, 0.037)
+        >>> round(wilson(1, 100).low, 4)
+        0.0005
     """
     if n == 0:
         return Interval(nan, nan)
     middle = (k + Z**2 / 2) / (n + Z**2)
     half = Z / (n + Z**2) * sqrt(k * (n - k) / n + Z**2 / 4)
-    # At the ends rounding would leave the share itself out.
-    return Interval(max(0.0, middle - half) if k else 0.0, min(1.0, middle + half) if k < n else 1.0)
+    few = 2 if n <= _FEW_TRIALS else 3
+
+    def least(count: float, end: float) -> float:
+        # At the ends rounding would leave the share itself out.
+        return 0.0 if not count else float(stats.chi2.ppf(0.05, 2 * count)) / (2 * n) if count <= few else end
+
+    return Interval(max(0.0, least(k, middle - half)), min(1.0, 1 - least(n - k, 1 - middle - half)))
 
 
 def resamples(

@@ -56,10 +56,7 @@ def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
 
 
 def rules(c: Comparison) -> Score:
-    """Score how many synthetic rows could be real.
-
-    Of a share near 1 a few rows decide, and Wilson's interval holds it less often than 95 % (90 % in benchmarks).
-    """
+    """Score how many synthetic rows could be real."""
     synthetic = violations(c.tables.synthetic, c.schema)
     train = violations(c.tables.train, c.schema)
     valid = _valid(synthetic, len(c.tables.synthetic))

@@ -4,16 +4,32 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from synthclin.evaluation.intervals import deal, jackknife, random_groups, recentred, resamples, wilson
 
 
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_is_that_of_scipy(counts):
+@given(st.integers(8, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_that_of_scipy_but_at_the_ends(counts):
     k, n = counts
     expected = binomtest(k, n).proportion_ci(method="wilson")
-    assert wilson(k, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    low, high = wilson(k, n)
+    assert low <= k / n <= high
+    assert (low, 1 - high) <= (expected.low + 1e-9, 1 - expected.high + 1e-9)
+    if not 1 <= k <= 3:
+        assert low == pytest.approx(expected.low, abs=1e-9)
+    if not 1 <= n - k <= 3:
+        assert high == pytest.approx(expected.high, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [40, 400, 5_000])
+def test_wilson_holds_rare_and_sure_shares_as_often_as_it_says(n):
+    counts = np.arange(41)
+    low, high = np.array([wilson(int(k), n) for k in counts]).T
+    shares = np.geomspace(0.02, 12, 200)[:, None] / n
+    assert (binom.pmf(counts, n, shares) * ((low <= shares) & (shares <= high))).sum(axis=1).min() > 0.91
+    for k in counts:
+        assert wilson(int(n - k), n) == pytest.approx((1 - high[k], 1 - low[k]), abs=1e-12)
 
 
 def test_wilson_of_nothing_is_unknown():
