@@ -129,15 +129,11 @@ def likeness(
     n = fair_size(c, most)
     own: list[NDArray[np.float64]] = []
     fresh, shuffled = [], []
-    orders = [c.rng(stream, "order", number).permutation(len(rows)) for number, rows in enumerate(c.draws)]
     for r in range(rounds):
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
         against = measure(half)
-        turn, table = divmod(r, len(c.draws))
-        # In turn, so that all rows count alike, and none twice before each has counted once.
-        chosen = np.take(orders[table], np.arange(turn * n, (turn + 1) * n), mode="wrap")
-        own.append(against(c.draws[table][np.sort(chosen)]))
+        own.append(against(_in_turn(c, n, r, stream)))
         # Fresh rows are shuffled: shuffled rows of the half itself would have its very cells.
         apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
         shuffled.append(against(apart))
@@ -161,6 +157,15 @@ def likeness(
     )
 
 
+def _in_turn(c: Comparison, n: int, number: int, stream: str) -> NDArray[np.float64]:
+    """Return `n` rows for one round, of the tables in turn: those of a table are dealt out, then dealt anew."""
+    turn, table = divmod(number, len(c.draws))
+    rows = c.draws[table]
+    deal, hand = divmod(turn, len(rows) // n)
+    order = c.rng(stream, "order", table, deal).permutation(len(rows))
+    return rows[np.sort(order[hand * n : (hand + 1) * n])]
+
+
 @dataclass(frozen=True, slots=True)
 class _Spread:
     """Variances of one comparison of n real with n synthetic rows: due to either kind of rows, and to both together.
@@ -171,9 +176,14 @@ class _Spread:
     contrasts between these four are the variances of a two-way layout (Searle, Casella and McCulloch, Variance
     Components, 1992, chapter 4). Several tables are the two parts in pairs, so that their own differences count.
 
+    What is far from the real rows moves with the rows of either kind, each on its own: how both meet adds nothing.
+    Where there is nothing but chance, a distance is like a square, (x - y)^2 = x^2 + y^2 - 2 x y, and the last of
+    these has half of the variance. So twice the variance of both together tells how much of all is that of squares,
+    which averages out faster over rounds that share rows.
+
     Arguments:
-        real: due to which real rows there are.
-        synthetic: due to which synthetic rows, and which of several tables.
+        real: due to which real rows there are, by themselves and by how they meet the synthetic ones.
+        synthetic: due to which synthetic rows, and which of several tables, likewise.
         both: due to how these meet.
     """
 
@@ -198,27 +208,43 @@ class _Spread:
         known = np.array([each for each in contrasts if np.isfinite(each).all()])
         if not len(known):
             return cls(np.inf, np.inf, np.inf)
+        # Fewer rows than are compared, where there are few, vary more.
         rows, columns, both = (known**2).mean(axis=0) * size / n
-        return cls(max(0.0, (rows - both) / 2), max(0.0, (columns - both) / 2), both)
+        return cls(rows / 2, columns / 2, both)
 
     def error(self, c: Comparison, n: int, rounds: int) -> float:
         """Return the standard error of a mean over rounds that share rows."""
-        alike = n / len(c.train), 1 / len(c.draws) if len(c.draws) > 1 else n / len(c.synthetic)
+        whole = self.real + self.synthetic
+        if not np.isfinite(whole) or whole == 0:
+            return whole
+        real, synthetic = n / len(c.train), n / len(c.synthetic)
+        again = max(0.0, 1 - (len(c.synthetic) // n) / rounds)
+        if len(c.draws) > 1:
+            # Rounds of one table share what it has of its own.
+            synthetic, again = 1.0, 1 / min(len(c.draws), rounds) - 1 / rounds
 
-        def shared(share: float) -> float:
-            return share + (1 - share) / rounds
+        def shared(of_real: float, of_synthetic: float, pairs: float) -> float:
+            """Return the variance of a mean over rounds, of which `pairs` share rows, over that of one."""
+            return 1 / rounds + pairs * of_real * of_synthetic
 
-        return sqrt(
-            self.real * shared(alike[0])
-            + self.synthetic * max(alike[1], 1 / rounds)
-            + self.both * shared(alike[0] * alike[1])
-        )
+        apart = 1 - 1 / rounds
+        lines = self.real * shared(real, 1, apart) + self.synthetic * shared(1, synthetic, again)
+        squares = shared(real**2, 1, apart) + shared(1, synthetic**2, again) + 2 * shared(real, synthetic, again)
+        bent = min(1.0, 2 * self.both / whole)
+        return sqrt((1 - bent) * lines + bent * whole * squares / 4)
 
 
 def fair_size(c: Comparison, most: int) -> int:
-    """Return how many rows of each kind can be compared: no more than half of the real rows, unless they are few."""
+    """Return how many rows of each kind can be compared.
+
+    No more than half of the real rows, unless they are few, and than half of an only synthetic table: how much such a
+    comparison varies is then seen, not extrapolated from fewer rows.
+    """
     real = len(c.train) + (0 if c.holdout is None else len(c.holdout))
-    return min(len(c.train), real // 2 if real >= _FEW_REAL else real, most, *(len(rows) for rows in c.draws))
+    drawn = [len(rows) for rows in c.draws]
+    if len(drawn) == 1 and drawn[0] >= _FEW_REAL:
+        drawn = [drawn[0] // 2]
+    return min(len(c.train), real // 2 if real >= _FEW_REAL else real, most, *drawn)
 
 
 def halved(c: Comparison, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
