@@ -10,7 +10,7 @@ import numpy as np
 from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.curves import breslow, brier, concordance
-from synthclin.evaluation.intervals import learnt_from_halves, recentred, resamples, widened
+from synthclin.evaluation.intervals import learners_gap, resamples
 from synthclin.evaluation.names import hazard_names
 from synthclin.evaluation.replication import COX_EFFORT
 from synthclin.evaluation.samples import likeness
@@ -151,19 +151,19 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     gaps = np.array([tried(rows, f"synthetic {i}") for i, rows in enumerate(c.draws)]) - real
     floor = (tried(c.shuffled, "shuffled") - real)[:, 0]
 
-    def chance(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
-        """(2,) variances of both figures by which rows were learnt from."""
-        pairs = []
+    def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
+        """(2 figures, splits, 2 halves, samples)."""
+        splits = []
         for split in range(_SPLITS):
             rng = c.rng(names[2], stream, split)
             order = rng.permutation(len(rows))[:size]
-            pairs.append([of(rows[order[i::2]], weights[:1])[:, 0] for i in range(2)])
-        return np.array([learnt_from_halves([(one[k], other[k]) for one, other in pairs]) for k in range(2)])
+            splits.append(np.stack([of(rows[order[i::2]], weights) for i in range(2)], axis=1))
+        return np.stack(splits, axis=1)
 
-    variances = chance(c.train, "halves")
-    variances += gaps[:, :, 0].var(axis=0, ddof=1) / len(gaps) if len(gaps) > 1 else chance(c.synthetic, "drawn halves")
+    learnt = halves(c.train, "halves")
+    drawn = halves(c.synthetic, "drawn halves") if len(gaps) == 1 else np.empty((2, 0))
     first_score, when_score = (
-        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(floor[k]), len(test), size, float(variances[k]))
+        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(floor[k]), len(test), size, learnt[k], drawn[k])
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
@@ -188,13 +188,14 @@ def _minus_real(
     floor: float,
     n: int,
     size: int,
-    variance: float,
+    learnt: NDArray[np.float64],
+    drawn: NDArray[np.float64],
 ) -> Score:
     """Score (tables, samples) gaps, the first sample being the holdout itself."""
-    value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
+    value = float(gaps[:, 0].mean())
     return definition.score(
         value,
-        widened(value, recentred(value, replicates[~np.isnan(replicates)], -1.0, 1.0), variance),
+        learners_gap(gaps, list(learnt), list(drawn), most=1.0),
         n=n,
         floor=floor,
         ceiling=0.0,

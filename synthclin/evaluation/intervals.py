@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot, nan, sqrt
+from math import hypot, inf, isnan, nan, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ __all__ = [
     "Z",
     "deal",
     "jackknife",
-    "learnt_from_halves",
+    "learners_gap",
     "random_groups",
     "recentred",
     "resamples",
@@ -98,18 +98,55 @@ def widened(value: float, interval: Interval, variance: float) -> Interval:
     return Interval(value - hypot(value - interval.low, further), value + hypot(interval.high - value, further))
 
 
-def learnt_from_halves(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return how much a figure of a learner varies with the rows it learnt from, as a variance.
+def learners_gap(
+    gaps: NDArray[np.float64],
+    halves: Sequence[NDArray[np.float64]],
+    drawn_halves: Sequence[NDArray[np.float64]],
+    most: float = inf,
+) -> Interval:
+    """Return the interval of what learners of synthetic rows do better than learners of real ones, on the same tests.
+
+    Three chances: which rows were held out to test on, seen by a bootstrap; which real rows were learnt from, seen by
+    learning from halves of them; and which synthetic ones, seen likewise, or by several tables.
 
     Arguments:
-        pairs: the figure after learning from either of two disjoint halves; its variance after learning from all of
-            them is taken to be half of theirs.
+        gaps: (tables, 1 + samples) figure of a learner of each synthetic table minus that of a learner of real rows, on
+            the test rows first, then on bootstrap samples of them.
+        halves: for each of some splits (2, 1 + samples) figures of learners of the two halves of the real rows.
+        drawn_halves: the same of the only synthetic table.
+        most: how large a gap can be.
 
     Example:
-        >>> learnt_from_halves([(0.7, 0.9), (0.8, 0.8)])
-        0.005
+        >>> rng = np.random.default_rng(0)
+        >>> tests = rng.normal(0.0, 0.02, 201)
+        >>> low, high = learners_gap(tests[None], [np.zeros((2, 201))], [np.zeros((2, 201))])
+        >>> round((high - low) / 2 / 0.02)
+        2
     """
-    return round(float(np.mean([(one - other) ** 2 for one, other in pairs])) / 4, 12)
+    value, samples = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
+    samples = samples[~np.isnan(samples)]
+    if not len(samples):
+        return Interval(nan, nan)
+    # A half has twice the variance of all rows.
+    learnt = float(np.mean([_beyond_tests(half) for half in halves])) / 2
+    if len(gaps) > 1:
+        learnt += _beyond_tests(gaps) / len(gaps)
+    else:
+        learnt += float(np.mean([_beyond_tests(half) for half in drawn_halves])) / 2
+    low, high = recentred(value, samples, -most, most)
+    # Learners that are the same have no chance between them.
+    return widened(value, Interval(low, high), max(0.0, learnt) if gaps.any() and not isnan(learnt) else 0.0)
+
+
+def _beyond_tests(figures: NDArray[np.float64]) -> float:
+    """Return how much figures of several learners vary beyond what the chance of the test rows makes of it.
+
+    Arguments:
+        figures: (learners, 1 + samples).
+    """
+    apart = figures - figures.mean(axis=0)
+    by_tests = np.nanvar(apart[:, 1:], axis=1, ddof=1).sum() / (len(figures) - 1)
+    return float(figures[:, 0].var(ddof=1) - by_tests)
 
 
 def deal(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:

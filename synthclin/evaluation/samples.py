@@ -214,7 +214,8 @@ class _Spread:
 
     def error(self, c: Comparison, n: int, rounds: int) -> float:
         """Return the standard error of a mean over rounds that share rows."""
-        whole = self.real + self.synthetic
+        # Rows that happen to lie at no distance seem not to vary but by how they meet.
+        whole = max(self.real + self.synthetic, self.both)
         if not np.isfinite(whole) or whole == 0:
             return whole
         real, synthetic = n / len(c.train), n / len(c.synthetic)
@@ -228,10 +229,11 @@ class _Spread:
             return 1 / rounds + pairs * of_real * of_synthetic
 
         apart = 1 - 1 / rounds
-        lines = self.real * shared(real, 1, apart) + self.synthetic * shared(1, synthetic, again)
+        alone = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
+        lines = alone * shared(real, 1, apart) + (1 - alone) * shared(1, synthetic, again)
         squares = shared(real**2, 1, apart) + shared(1, synthetic**2, again) + 2 * shared(real, synthetic, again)
         bent = min(1.0, 2 * self.both / whole)
-        return sqrt((1 - bent) * lines + bent * whole * squares / 4)
+        return sqrt(whole * ((1 - bent) * lines + bent * squares / 4))
 
 
 def fair_size(c: Comparison, most: int) -> int:

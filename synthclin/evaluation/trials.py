@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from synthclin.evaluation.intervals import learnt_from_halves, recentred, widened
+from synthclin.evaluation.intervals import learners_gap
 from synthclin.evaluation.names import outcome_name
 from synthclin.evaluation.score import Definition, Interval, Score
 
@@ -37,7 +37,7 @@ class Trials:
         draws: learnt from each synthetic table.
         real: learnt from as many training rows.
         shuffled: learnt from training rows, each column shuffled.
-        halves: learnt from disjoint halves of the training rows, tried on the first weighting of each group alone.
+        halves: learnt from disjoint halves of the training rows.
         drawn_halves: the same of the synthetic rows; none where there are several tables.
     """
 
@@ -49,13 +49,13 @@ class Trials:
 
     def of_group(self, place: int, samples: int) -> Trials:
         """Return what one group of weightings shows: the group itself and `samples` - 1 bootstrap samples of it."""
-        some, alone = slice(place * samples, (place + 1) * samples), slice(place, place + 1)
+        some = slice(place * samples, (place + 1) * samples)
         return Trials(
             [_part(fits, some) for fits in self.draws],
             _part(self.real, some),
             _part(self.shuffled, some),
-            [(_part(one, alone), _part(other, alone)) for one, other in self.halves],
-            [(_part(one, alone), _part(other, alone)) for one, other in self.drawn_halves],
+            [(_part(one, some), _part(other, some)) for one, other in self.halves],
+            [(_part(one, some), _part(other, some)) for one, other in self.drawn_halves],
         )
 
     def difference(
@@ -68,20 +68,14 @@ class Trials:
             return found
 
         real = mean(self.real)
+
+        def both(halves: list[tuple[Fits, Fits]]) -> list[NDArray[np.float64]]:
+            return [np.stack([mean(one), mean(other)]) for one, other in halves]
+
         gaps = np.array([mean(fits) - real for fits in self.draws])
-        value, replicates = float(gaps[:, 0].mean()), gaps[:, 1:].mean(axis=0)
-        known = replicates[~np.isnan(replicates)]
-        interval = recentred(value, known, -np.inf, np.inf) if len(known) else Interval(np.nan, np.nan)
-        # A learner is as good as the rows that chance gave it, synthetic and real.
-        chance = learnt_from_halves([(mean(one)[0], mean(other)[0]) for one, other in self.halves])
-        if len(gaps) > 1:
-            chance += float(gaps[:, 0].var(ddof=1)) / len(gaps)
-        else:
-            chance += learnt_from_halves([(mean(one)[0], mean(other)[0]) for one, other in self.drawn_halves])
-        same = np.array_equal(gaps, np.zeros_like(gaps))
         return definition.score(
-            value,
-            interval if same or np.isnan(chance) else widened(value, interval, chance),
+            gaps[:, 0].mean(),
+            learners_gap(gaps, both(self.halves), both(self.drawn_halves)),
             n=n,
             floor=float((mean(self.shuffled) - real)[0]),
             ceiling=0.0,

@@ -102,7 +102,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         x, y = _draw(problem.rows(rows), size, rng)
         order = rng.permutation(size)
         one, other = (
-            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, weights[::samples], explain=stream == _EXPLAINED)
+            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, weights, explain=stream == _EXPLAINED)
             for i in range(2)
         )
         return one, other
