@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 import synthclin as sc
 from synthclin.evaluation import (
     analyses,
+    balance,
     detection,
     endpoints,
     hazards,
@@ -36,6 +37,8 @@ from synthclin.evaluation import (
     propensity,
     replication,
     representation,
+    sdmetrics,
+    subgroups,
     support,
     tasks,
     utility,
@@ -48,11 +51,11 @@ TRAIN, HOLDOUT = 400, 200
 SCHEMA = sc.Schema.model_validate(
     {
         "columns": {
-            "age": {"type": "integer", "range": [18, 95]},
-            "sex": {"type": "category", "categories": ["F", "M"]},
+            "age": {"type": "integer", "range": [18, 95], "role": "baseline"},
+            "sex": {"type": "category", "categories": ["F", "M"], "role": "baseline"},
             "site": {"type": "category", "categories": ["east", "north", "south", "west"]},
-            "nyha": {"type": "ordinal", "categories": ["I", "II", "III", "IV"]},
-            "arm": {"type": "category", "categories": ["control", "drug"]},
+            "nyha": {"type": "ordinal", "categories": ["I", "II", "III", "IV"], "role": "baseline"},
+            "arm": {"type": "category", "categories": ["control", "drug"], "randomised": True},
             "sbp": {"type": "integer", "range": [60, 260]},
             "dbp": {"type": "integer", "range": [20, 160]},
             "bnp": {"type": "number", "decimals": 0, "missing": "allowed"},
@@ -108,6 +111,9 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "detection": detection.detection,
     "logistic detection": detection.logistic_detection,
     "utility": partial(utility.predict, task=DIED, by=["sex"]),
+    "groups": partial(subgroups.subgroups, by="sex"),
+    "sdmetrics": lambda c: (sdmetrics.quality(c), sdmetrics.diagnostic(c)),
+    "balance": balance.balance,
     "attacks": lambda c: (attack(c) for attack in privacy.ATTACKS[:-1]),
     "cox": _cox,
 }

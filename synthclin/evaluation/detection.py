@@ -45,8 +45,7 @@ DETECTION = Definition(
     "lower",
     "AUC of boosted trees, 5-fold cross-validated with all rows of a patient in one fold, synthetic rows against as "
     "many held-out real rows at schema precision, mean over folds and a random set of rows of each synthetic table, "
-    "or 3 sets of one table of less than 1,000; 0.5 is a coin toss; Newcombe interval, its synthetic half "
-    "divided by the number of tables "
+    "or 3 sets of one table of less than 1,000; 0.5 is a coin toss; Newcombe interval, wider near 0.5 "
     "(classifier two-sample test: Lopez-Paz and Oquab, ICLR 2017)",
 )
 
@@ -82,7 +81,7 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
     holdout, patients = c.holdout, c.holdout_patients
     runs = _runs(c, holdout, patients, c.draws, "synthetic", draws=_DRAWS, explain=not brief)
     rows = int(runs[0].synthetic.sum())
-    value, interval = _averaged(runs, len(c.draws), int(patients.max()) + 1)
+    value, interval = _averaged(runs, c.draws, int(patients.max()) + 1)
     order = np.argsort(-runs[0].drops, kind="stable")
     return DETECTION.score(
         value,
@@ -113,10 +112,10 @@ def logistic_detection(c: Comparison) -> Score:
     real, patients = c.holdout, c.holdout_patients
 
     def areas(tables: Sequence[NDArray[np.float64]], stream: str) -> list[_Run]:
-        return _runs(c, real, patients, tables, stream, learner=separator)
+        return _runs(c, real, patients, tables, stream, draws=_DRAWS, learner=separator)
 
     runs = areas(c.draws, "logistic")
-    value, interval = _averaged(runs, len(c.draws), int(patients.max()) + 1)
+    value, interval = _averaged(runs, c.draws, int(patients.max()) + 1)
 
     def familiar(area: float) -> float:
         return 2 * (1 - max(0.5, area))
@@ -205,21 +204,32 @@ def _areas_without(
     return np.array([auc(row, synthetic)[0] for row in scores])
 
 
-def _averaged(runs: list[_Run], tables: int, patients: int) -> tuple[float, Interval]:
+def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients: int) -> tuple[float, Interval]:
     """Return the mean area and its interval.
 
-    Half the variance of one set is that of the real rows, which all sets share; the other half, that of
-    synthetic rows, is divided by the number of synthetic tables. Where tables differ by more than that, the excess
-    counts as well.
+    Half the variance of an area is that of the real rows, which all sets share; the other half, that of synthetic rows,
+    shrinks with sets that do not share them. Where tables differ by more than that, the excess counts as well.
+
+    Near 0.5 there is nothing to learn but chance, and the chance that a fold is learnt from is what the other folds are
+    tried on: each pair of rows counts twice, which doubles the variance. A quarter of it is then that of pairs of real
+    rows, a quarter that of pairs of synthetic ones. How fast this fades with the distance from 0.5 is a project
+    convention, that simulations bear out.
     """
     value = _mean_area(runs)
     rows = int(runs[0].synthetic.sum())
     # Several rows of one patient tell little more than one.
     low, high = auc_interval(value, rows, min(rows, patients))
     one = ((high - low) / (2 * Z)) ** 2
-    between = float(np.var([run.area for run in runs], ddof=1)) if tables > 1 else 0.0
-    excess = Z * sqrt(max(0.0, between - one / 2) / tables)
-    ends = [hypot((end - value) * sqrt((1 + 1 / tables) / 2), excess) for end in (low, high)]
+    blind = 1 / (1 + abs(value - 0.5) / sqrt(one) / 2)
+    if len(tables) > 1:
+        shared = squared = 1 / len(tables)
+    else:
+        again, overlap = 1 - 1 / len(runs), rows / len(tables[0])
+        shared, squared = 1 - again * (1 - overlap), 1 - again * (1 - overlap**2)
+    lines, pairs = (1 + shared) / 2, (1 + squared + 2 * shared) / 4
+    between = float(np.var([run.area for run in runs], ddof=1)) if len(tables) > 1 else 0.0
+    excess = Z * sqrt(max(0.0, between - one * ((1 - blind) / 2 + blind * 3 / 2)) / len(tables))
+    ends = [hypot((end - value) * sqrt((1 - blind) * lines + 2 * blind * pairs), excess) for end in (low, high)]
     return value, Interval(max(0.0, value - ends[0]), min(1.0, value + ends[1]))
 
 

@@ -37,15 +37,15 @@ QUALITY = Definition(
     "sdmetrics.quality",
     "What does the SDMetrics quality report say?",
     "higher",
-    "overall score of SDMetrics' QualityReport: mean of column shapes and column pair trends; interval from 5 random "
-    "groups of synthetic rows (sdmetrics.dev; random groups: Wolter 2007, chapter 2)",
+    "overall score of SDMetrics' QualityReport: mean of column shapes and column pair trends; interval from 5 pairs "
+    "of random groups of real and synthetic rows (sdmetrics.dev; random groups: Wolter 2007, chapter 2)",
 )
 DIAGNOSTIC = Definition(
     "sdmetrics.diagnostic",
     "What does the SDMetrics diagnostic report say?",
     "higher",
     "overall score of SDMetrics' DiagnosticReport: mean of data validity (declared ranges and categories, else "
-    "those of the training rows) and data structure; interval from 5 random groups of synthetic rows (sdmetrics.dev)",
+    "those of the training rows) and data structure; interval as that of sdmetrics.quality (sdmetrics.dev)",
 )
 
 
@@ -81,7 +81,7 @@ def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -
     rng = c.rng(definition.name, "groups")
     return definition.score(
         value,
-        _interval(figure, value, some(c.train, "few", _FEW_ROWS), synthetic, rng),
+        _interval(figure, value, train, synthetic, rng),
         n=len(synthetic),
         floor=np.clip(value + floor, 0, 1),
         ceiling=np.clip(value + ceiling, 0, 1),
@@ -118,14 +118,21 @@ def _interval(
     synthetic: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> Interval:
-    """Return an interval from groups of synthetic rows; large groups are cut short, for SDMetrics takes its time."""
-    hands = [subsample(synthetic[hand], _FEW_ROWS, rng) for hand in deal(len(synthetic), _GROUPS, rng)]
-    scores = [figure(real, hand) for hand in hands if len(hand) > 1]
+    """Return an interval from pairs of groups of both kinds of rows.
+
+    Large groups are cut short, for SDMetrics takes its time.
+    """
+    hands = [
+        [subsample(rows[hand], _FEW_ROWS, rng) for hand in deal(len(rows), _GROUPS, rng)] for rows in (real, synthetic)
+    ]
+    pairs = [(one, other) for one, other in zip(*hands, strict=False) if min(len(one), len(other)) > 1]
+    scores = [figure(one, other) for one, other in pairs]
     known = np.array([score for score in scores if not np.isnan(score)])
     if len(known) < 2:
         return Interval(0.0, 1.0)
-    # A group that was cut short varies more than all its rows would.
-    shrink = np.sqrt(sum(map(len, hands)) / len(synthetic))
+    # Groups that were cut short vary more than all their rows would.
+    kept = sum(1 / sum(map(len, kind)) for kind in hands)
+    shrink = np.sqrt((1 / len(real) + 1 / len(synthetic)) / kept)
     return random_groups(value, (value + shrink * (known - known.mean())).tolist())
 
 

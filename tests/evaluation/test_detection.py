@@ -105,9 +105,10 @@ def test_the_familiar_figure_is_that_of_sdmetrics_and_blind_for_what_columns_sha
     assert 2 * (1 - lost.details["auc"]) == pytest.approx(lost.value, abs=0.2)
 
 
-def test_several_tables_narrow_the_interval_by_their_own_half_alone(train, holdout, fresh, good):
+def test_several_tables_narrow_the_interval_by_what_they_do_not_share(train, holdout, fresh, good):
     tables = [fresh, *(clinic(400, 20 + i) for i in range(3))]
     score = detection(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
     assert len(score.details["draws"]) == 4
     width = (score.high - score.low) / (good.high - good.low)
-    assert 0.7 < width < 1.2
+    # Near 0.5 a quarter of the variance is that of pairs of real rows, which all tables share.
+    assert 0.5 < width < 1.2
