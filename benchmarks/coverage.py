@@ -55,7 +55,7 @@ SCHEMA = sc.Schema.model_validate(
             "sex": {"type": "category", "categories": ["F", "M"], "role": "baseline"},
             "site": {"type": "category", "categories": ["east", "north", "south", "west"]},
             "nyha": {"type": "ordinal", "categories": ["I", "II", "III", "IV"], "role": "baseline"},
-            "arm": {"type": "category", "categories": ["control", "drug"], "randomised": True},
+            "arm": {"type": "category", "categories": ["control", "drug"], "role": "treatment", "randomised": True},
             "sbp": {"type": "integer", "range": [60, 260]},
             "dbp": {"type": "integer", "range": [20, 160]},
             "bnp": {"type": "number", "decimals": 0, "missing": "allowed"},
