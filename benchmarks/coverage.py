@@ -94,6 +94,11 @@ def _cox(c: Comparison) -> list[Score]:
     return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
 
 
+def _groups(c: Comparison) -> list[Score]:
+    groups = subgroups.Groups.of(c, "sex")
+    return [groups.again(headline) for headline in subgroups.headlines()]
+
+
 SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "rules": validity.rules,
     "marginals": marginals.marginals,
@@ -117,7 +122,7 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "detection": detection.detection,
     "logistic detection": detection.logistic_detection,
     "utility": partial(utility.predict, task=DIED, by=["sex"]),
-    "groups": partial(subgroups.subgroups, by="sex"),
+    "groups": _groups,
     "sdmetrics": lambda c: (sdmetrics.quality(c), sdmetrics.diagnostic(c)),
     "balance": balance.balance,
     "attacks": lambda c: (attack(c) for attack in privacy.ATTACKS[:-1]),
