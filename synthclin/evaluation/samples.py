@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import asin, hypot, pi, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ ROUNDS = 10
 _MOST_ROWS = 5_000
 _SPLITS = 10
 _FEW_REAL = 2 * MIN_CELL
+_SAME = 0.9
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
 Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
@@ -152,7 +153,7 @@ def likeness(
         parts,
         _means(fresh) if fresh else np.full(parts.shape, np.nan),
         _means(shuffled),
-        float(ceilings.std(ddof=1)) / sqrt(2) if len(ceilings) > 1 else 0.0,
+        _ceiling_error(c, n, ceilings, error) if len(ceilings) > 1 else 0.0,
         tuple(_mean(values[table :: len(c.draws)]) for table in range(min(len(c.draws), rounds))),
     )
 
@@ -177,9 +178,9 @@ class _Spread:
     Components, 1992, chapter 4). Several tables are the two parts in pairs, so that their own differences count.
 
     What is far from the real rows moves with the rows of either kind, each on its own: how both meet adds nothing.
-    Where there is nothing but chance, a distance is like a square, (x - y)^2 = x^2 + y^2 - 2 x y, and the last of
-    these has half of the variance. So twice the variance of both together tells how much of all is that of squares,
-    which averages out faster over rounds that share rows.
+    Where there is nothing but chance, a distance folds at 0, |x - y| of two chances, and about half of its variance is
+    how both meet. So twice the variance of both together tells how much of all is that of a fold, which averages out
+    faster over rounds that share rows.
 
     Arguments:
         real: due to which real rows there are, by themselves and by how they meet the synthetic ones.
@@ -218,22 +219,46 @@ class _Spread:
         whole = max(self.real + self.synthetic, self.both)
         if not np.isfinite(whole) or whole == 0:
             return whole
-        real, synthetic = n / len(c.train), n / len(c.synthetic)
-        again = max(0.0, 1 - (len(c.synthetic) // n) / rounds)
-        if len(c.draws) > 1:
-            # Rounds of one table share what it has of its own.
-            synthetic, again = 1.0, 1 / min(len(c.draws), rounds) - 1 / rounds
-
-        def shared(of_real: float, of_synthetic: float, pairs: float) -> float:
-            """Return the variance of a mean over rounds, of which `pairs` share rows, over that of one."""
-            return 1 / rounds + pairs * of_real * of_synthetic
-
-        apart = 1 - 1 / rounds
         alone = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
-        lines = alone * shared(real, 1, apart) + (1 - alone) * shared(1, synthetic, again)
-        squares = shared(real**2, 1, apart) + shared(1, synthetic**2, again) + 2 * shared(real, synthetic, again)
-        bent = min(1.0, 2 * self.both / whole)
-        return sqrt(whole * ((1 - bent) * lines + bent * squares / 4))
+        folded = min(1.0, 2 * self.both / whole)
+        alike = sum(
+            share * ((1 - folded) * (alone * real + (1 - alone) * drawn) + folded * _folded((real + drawn) / 2))
+            for share, real, drawn in _pairs_of_rounds(c, n, rounds)
+        )
+        return sqrt(whole * alike)
+
+
+def _pairs_of_rounds(c: Comparison, n: int, rounds: int) -> list[tuple[float, float, float]]:
+    """Return which share of all pairs of rounds has which shares of real and of synthetic rows in common."""
+    itself, real, tables = (1 / rounds, 1.0, 1.0), n / len(c.train), len(c.draws)
+    if tables > 1:
+        # Rounds of one table share what it has of its own.
+        turns = 1 / min(tables, rounds)
+        return [itself, (turns - 1 / rounds, real, 1.0), (1 - turns, real, 0.0)]
+    hands = min(len(c.synthetic) // n, rounds)
+    return [itself, ((hands - 1) / rounds, real, 0.0), (1 - hands / rounds, real, n / len(c.synthetic))]
+
+
+def _folded(correlation: float) -> float:
+    """Return the correlation of the absolute values of two normal variables that correlate so, with means of 0.
+
+    (Kamat, Biometrika 40:20-34, 1953.)
+    """
+    return (correlation * asin(correlation) + sqrt(1 - correlation**2) - 1) / (pi / 2 - 1)
+
+
+def _ceiling_error(c: Comparison, n: int, ceilings: NDArray[np.float64], unknown: float) -> float:
+    """Return the standard error of a mean over rounds of fresh rows, or `unknown` where all rounds have the same rows.
+
+    Nothing but chance sets fresh rows apart, so their distance varies as a fold does.
+    """
+    held = 0 if c.holdout is None else len(c.holdout)
+    unseen = min(n, held)
+    fresh = (unseen * unseen / max(held, 1) + (n - unseen) ** 2 / len(c.train)) / n
+    alike, rounds = _folded((n / len(c.train) + fresh) / 2), len(ceilings)
+    if alike > _SAME:
+        return unknown
+    return sqrt(float(ceilings.var(ddof=1)) / (1 - alike) * (1 / rounds + (1 - 1 / rounds) * alike))
 
 
 def fair_size(c: Comparison, most: int) -> int:
