@@ -59,7 +59,8 @@ def balance(c: Comparison) -> Score:
 
     if not terms:
         return BALANCE.unassessable("No column known before the randomisation varies.")
-    parts = np.nanmean([differences(rows, np.ones((1, len(rows))))[0] for rows in c.draws], axis=0)
+    each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.draws])
+    parts = np.nanmean(each, axis=0)
     real = differences(c.train, np.ones((1, len(c.train))))[0]
     value = float(np.nanmean(parts))
     samples = resamples(len(c.synthetic), _BOOTSTRAP, c.rng("balance", "bootstrap")).astype(np.float64)
@@ -72,6 +73,7 @@ def balance(c: Comparison) -> Score:
         ceiling=float(np.nanmean(real)),
         notes=["Shuffling columns balances the arms, so there is no floor."],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
+        tables=np.nanmean(each, axis=1).tolist(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import ceil, hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +45,7 @@ DETECTION = Definition(
     "lower",
     "AUC of boosted trees, 5-fold cross-validated with all rows of a patient in one fold, synthetic rows against as "
     "many held-out real rows at schema precision, mean over folds and a random set of rows of each synthetic table, "
-    "or 3 sets of one table of less than 1,000; 0.5 is a coin toss; Newcombe interval, wider near 0.5 "
+    "or 3 sets at least where there are less than 1,000; 0.5 is a coin toss; Newcombe interval, wider near 0.5 "
     "(classifier two-sample test: Lopez-Paz and Oquab, ICLR 2017)",
 )
 
@@ -95,13 +95,13 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         ],
         details={
             "auc_against_train": by_memory,
-            "draws": [run.area for run in runs],
             "columns": [
                 {"column": c.features.names[j], "auc_drop": round(float(runs[0].drops[j]), 4)}
                 for j in order[: 0 if brief else 10]
             ],
             "roc": roc_points(runs[0].scores, runs[0].synthetic),
         },
+        tables=_by_table(runs, len(c.draws)),
     )
 
 
@@ -130,6 +130,7 @@ def logistic_detection(c: Comparison) -> Score:
             "Shuffled columns score well on it, so it says nothing of how columns go together: no verdict rests on it."
         ],
         details={"auc": value},
+        tables=[familiar(area) for area in _by_table(runs, len(c.draws))],
     )
 
 
@@ -148,7 +149,9 @@ def _runs(
     """Cross-validate `draws` random sets of as many real and other rows, from the tables in turn; explain the first."""
     n = min(len(real), most, _MOST_ROWS, *map(len, tables))
     runs = []
-    for draw in range(max(draws if n < _STEADY else 1, len(tables))):
+    # Each table counts as often.
+    turns = ceil(draws / len(tables)) if n < _STEADY else 1
+    for draw in range(turns * len(tables)):
         rng = c.rng("detection", stream, draw)
         chosen = np.sort(rng.choice(len(real), n, replace=False)) if len(real) > n else np.arange(n)
         posing = subsample(tables[draw % len(tables)], n, rng)
@@ -231,6 +234,11 @@ def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients:
     excess = Z * sqrt(max(0.0, between - one * ((1 - blind) / 2 + blind * 3 / 2)) / len(tables))
     ends = [hypot((end - value) * sqrt((1 - blind) * lines + 2 * blind * pairs), excess) for end in (low, high)]
     return value, Interval(max(0.0, value - ends[0]), min(1.0, value + ends[1]))
+
+
+def _by_table(runs: list[_Run], tables: int) -> list[float]:
+    """Return the mean area of each synthetic table; they took turns."""
+    return [_mean_area(runs[table::tables]) for table in range(tables)]
 
 
 def _mean_area(runs: list[_Run]) -> float:

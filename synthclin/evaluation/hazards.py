@@ -201,4 +201,5 @@ def _minus_real(
         ceiling=0.0,
         notes=["The ceiling is 0 by definition: what real training rows reach is subtracted."],
         details={"real": real, "synthetic": real + value, "rows": size},
+        tables=gaps[:, 0].tolist(),
     )

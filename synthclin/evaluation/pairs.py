@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from synthclin.evaluation.association import associations, changes
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ UNSEEN_PAIRS = Definition(
     "Do rows hold levels that never go together in real patients?",
     "lower",
     "share of rows that hold a pair of levels, of two columns, which no row of a random half of the real rows holds, "
-    "though each level alone is there; mean of 10 halves (structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
+    "though each level alone is there; mean of 10 halves; interval no narrower than Wilson's (structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
 )
 
 
@@ -228,6 +230,9 @@ def unseen_pairs(c: Comparison) -> Score:
         return met
 
     found = likeness(c, share, "unseen pairs")
+    # A share of rows is no surer than its count: few pairs decide, and where chance met none of them none vary.
+    counted = wilson(found.value * len(c.synthetic), len(c.synthetic))
+    ends = Interval(min(found.interval.low, counted.low), max(found.interval.high, counted.high))
     real, synthetic = one_hot(c.train), one_hot(c.synthetic)
     count = np.triu(unseen(real) * (synthetic.T @ synthetic))
     most = [
@@ -235,7 +240,7 @@ def unseen_pairs(c: Comparison) -> Score:
         for a, b in zip(*np.unravel_index(np.argsort(-count, axis=None)[:10], count.shape), strict=True)
     ]
     level_of = [(c.features.names[j], str(level)) for j in few for level in c.features.columns[j].levels]
-    return found.score(
+    return replace(found, interval=ends).score(
         UNSEEN_PAIRS,
         notes=[
             "Levels of one column that are never met with a level of another in these real rows may still be possible."

@@ -88,9 +88,8 @@ class Likeness:
             floor=_mean(self.shuffled) if floor else None,
             ceiling=self.ceiling,
             notes=[*notes, f"The synthetic rows are {_ALIKE}." if beyond else ""],
-            details=(details or {})
-            | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error}
-            | ({"draws": self.tables} if len(self.tables) > 1 else {}),
+            details=(details or {}) | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error},
+            tables=self.tables,
         )
 
 

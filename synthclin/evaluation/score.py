@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan, nan
+from statistics import stdev
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ class Score:
         method: how it was computed, in one line, with its source.
         note: what the reader must know: subsampling, a reason for NaN.
         details: plain numbers, texts, lists and dicts behind the score, for the report's tables and plots.
+        tables: the score of each synthetic table on its own, where several of one model were judged.
     """
 
     name: str
@@ -55,6 +57,12 @@ class Score:
     method: str
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    tables: tuple[float, ...] = ()
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the score across synthetic tables of one model; None of a single table."""
+        return stdev(self.tables) if len(self.tables) > 1 else None
 
     @property
     def unfavourable(self) -> float:
@@ -89,8 +97,12 @@ class Definition:
         ceiling: float | None = None,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
+        tables: Sequence[float] = (),
     ) -> Score:
-        """Return the score of one table; a floor or ceiling that is NaN becomes None, empty notes are left out."""
+        """Return the score of a table, or of several of one model.
+
+        A floor or ceiling that is NaN becomes None; empty notes, and tables that cannot all be scored, are left out.
+        """
         return Score(
             name=self.name,
             question=self.question,
@@ -104,6 +116,7 @@ class Definition:
             method=self.method,
             note=" ".join(note for note in notes if note),
             details=plain(details or {}),
+            tables=tuple(map(float, tables)) if len(tables) > 1 and np.isfinite(tables).all() else (),
         )
 
     def unassessable(self, note: str, *, n: int = 0, details: dict[str, Any] | None = None) -> Score:

@@ -157,6 +157,7 @@ class Groups:
                     for one, score in known.items()
                 ],
             },
+            tables=worst.tables,
         )
 
 

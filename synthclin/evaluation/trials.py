@@ -81,6 +81,7 @@ class Trials:
             ceiling=0.0,
             notes=["The ceiling is 0 by definition: what real training rows reach is subtracted.", *notes],
             details=details,
+            tables=gaps[:, 0].tolist(),
         )
 
 
@@ -155,4 +156,5 @@ def in_groups(by: str, task: PredictTask, problem: Problem, groups: dict[str, Tr
         ceiling=0.0,
         notes=[f"The group that loses most is {level}.", worst.note],
         details={"score": task.name, "column": by, "worst": level, "groups": told},
+        tables=worst.tables,
     )

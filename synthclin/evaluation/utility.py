@@ -222,7 +222,8 @@ def _importance(
     def agreement(first: dict[str, Fit], second: dict[str, Fit]) -> float:
         return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
 
-    value = float(np.mean([agreement(fits, real) for fits in draws]))
+    agreements = [agreement(fits, real) for fits in draws]
+    value = float(np.mean(agreements))
     error = sqrt((1 + min(value**2, 1) / 2) / (columns - 3))
     middle = np.arctanh(np.clip(value, -0.999, 0.999))
     low, high = np.tanh([middle - Z * error, middle + Z * error])
@@ -245,6 +246,7 @@ def _importance(
                 for j in np.argsort(-means["real"], kind="stable")[:_LISTED]
             ],
         },
+        tables=agreements,
     )
 
 

@@ -213,6 +213,7 @@ def _scores(report: Report) -> Figure:
     def end(value: float | None) -> str:
         return "none" if value is None else number(value)
 
+    several = any(score.tables for score in report.scores)
     rows = tuple(
         Row(
             plain(score.name, 40),
@@ -220,16 +221,18 @@ def _scores(report: Report) -> Figure:
                 end(score.floor),
                 end(score.ceiling),
                 number(score.n, 0),
+                *([_EN if score.spread is None else number(score.spread)] if several else []),
                 interval(score.low, score.high) or _EN,
                 number(score.value),
             ),
         )
         for score in report.scores
     )
-    head = ("Score", "Floor", "Fresh real", "Rows", "95 % interval", "Value")
+    head = ("Score", "Floor", "Fresh real", "Rows", *(["SD of tables"] if several else []), "95 % interval", "Value")
     return Figure(
         title="All scores",
-        how="Floor: real rows with each column shuffled on its own. Fresh real: unused real rows in their place.",
+        how="Floor: real rows with each column shuffled on its own. Fresh real: unused real rows in their place."
+        + (" SD of tables: by how much tables drawn from the same model differ." if several else ""),
         table=DataTable("All scores", head, rows),
     )
 

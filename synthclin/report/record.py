@@ -39,6 +39,7 @@ class ScoreRecord(_Closed):
     method: StrictStr
     note: StrictStr
     details: dict[str, Any]
+    tables: tuple[Finite, ...] = ()
 
 
 class GateRecord(_Closed):

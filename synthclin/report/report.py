@@ -113,7 +113,10 @@ class Report:
             raise GateError("report", what, "See the report.")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per score, by its name: value, interval, floor, ceiling, gate, status; NaN where unknown."""
+        """Return one row per score, by its name: value, interval, floor, ceiling, gate, status; NaN where unknown.
+
+        ``spread`` is the standard deviation across synthetic tables, where there were several.
+        """
         verdicts = {verdict.gate.score: verdict for verdict in self.verdicts}
         rows = []
         for score in self.scores:
@@ -128,13 +131,14 @@ class Report:
                     "floor": nan if score.floor is None else score.floor,
                     "ceiling": nan if score.ceiling is None else score.ceiling,
                     "n": score.n,
+                    "spread": nan if score.spread is None else score.spread,
                     "gate": None if verdict is None else verdict.gate.text,
                     "status": None if verdict is None else verdict.status,
                     "note": score.note,
                 }
             )
-        columns = ["score", "value", "low", "high", "better", "floor", "ceiling", "n", "gate", "status", "note"]
-        return pd.DataFrame(rows, columns=columns).set_index("score")
+        told = ["value", "low", "high", "better", "floor", "ceiling", "n", "spread", "gate", "status", "note"]
+        return pd.DataFrame(rows, columns=["score", *told]).set_index("score")
 
     def shareable(self) -> Report:
         """Return the edition that may leave the custodian: see `synthclin.report.shareable`.

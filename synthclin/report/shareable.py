@@ -92,6 +92,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         n=score.n if score.n >= SMALL_CELL else 0,
         note=score.note if score.name in _SPOKEN else note,
         details=listed(score, pictures, train),
+        tables=(),
     )
 
 

@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.detection import detection
 from synthclin.evaluation.marginals import marginals
 from synthclin.evaluation.missing import missingness
 from synthclin.evaluation.pairs import pairs
 from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.utility import predict
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
@@ -64,6 +67,18 @@ def test_more_tables_narrow_the_interval_and_their_differences_widen_it(train, h
     assert width(five) < width(one)
     assert width(moody) > width(one)
     assert five.value == pytest.approx(one.value, abs=0.02)
+
+
+def test_a_score_is_the_mean_of_those_of_its_tables(train, holdout):
+    c = Comparison.of([clinic(400, 3 + i) for i in range(2)], train=train, holdout=holdout, schema=SCHEMA)
+    died = PredictTask(target="died")
+    for score in (marginals(c), pairs(c), detection(c), *predict(c, died, by=["sex"])):
+        assert len(score.tables) == 2
+        assert np.mean(score.tables) == pytest.approx(score.value)
+        assert score.spread == pytest.approx(np.std(score.tables, ddof=1))
+    alone = marginals(Comparison.of(clinic(400, 3), train=train, holdout=holdout, schema=SCHEMA))
+    assert alone.tables == ()
+    assert alone.spread is None
 
 
 def test_all_kinds_of_rows_are_as_many_and_patients_stay_on_one_side():
