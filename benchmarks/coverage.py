@@ -14,6 +14,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,13 @@ def _cox(c: Comparison) -> list[Score]:
 
 
 def _groups(c: Comparison) -> list[Score]:
+    """Return the scores of each group: which of them is the worst changes from study to study."""
     groups = subgroups.Groups.of(c, "sex")
-    return [groups.again(headline) for headline in subgroups.headlines()]
+    return [
+        replace(headline.compute(part), name=f"{headline.definition.name} in {level}")
+        for headline in subgroups.headlines()
+        for level, part in groups.parts.items()
+    ]
 
 
 SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {

@@ -58,7 +58,8 @@ UNSEEN_PAIRS = Definition(
     "Do rows hold levels that never go together in real patients?",
     "lower",
     "share of rows that hold a pair of levels, of two columns, which no row of a random half of the real rows holds, "
-    "though each level alone is there; mean of 10 halves; interval no narrower than Wilson's (structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
+    "though each level alone is there; mean of 10 halves; interval no narrower than Wilson's "
+    "(structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
 )
 
 

@@ -20,7 +20,7 @@ from synthclin.evaluation.names import HEADLINES, SURVIVAL_HEADLINES, within
 from synthclin.evaluation.pairs import ASSOCIATIONS, PAIRS, association_changes, pairs
 from synthclin.evaluation.propensity import PMSE, propensity
 from synthclin.evaluation.replication import overlap_of, replicate
-from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.score import NO_FLOOR, Definition, Interval, Score
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
 
@@ -147,7 +147,11 @@ class Groups:
             n=worst.n,
             floor=worst.floor,
             ceiling=worst.ceiling,
-            notes=[f"{level} {alone}: {worst.value:.3f}{fresh}.", *left_out],
+            notes=[
+                f"{level} {alone}: {worst.value:.3f}{fresh}.",
+                NO_FLOOR if NO_FLOOR in worst.note else "",
+                *left_out,
+            ],
             details=told
             | {
                 "worst": level,
