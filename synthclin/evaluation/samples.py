@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import asin, hypot, pi, sqrt
+from math import hypot
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.spread import Spread, ceiling_error, mean_known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,6 @@ ROUNDS = 10
 _MOST_ROWS = 5_000
 _SPLITS = 10
 _FEW_REAL = 2 * MIN_CELL
-_SAME = 0.9
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
 Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
@@ -62,7 +62,7 @@ class Likeness:
     @property
     def ceiling(self) -> float:
         """What fresh real rows reach."""
-        return _mean(self.fresh)
+        return mean_known(self.fresh)
 
     def score(
         self,
@@ -85,7 +85,7 @@ class Likeness:
             self.value,
             self.interval,
             n=self.n,
-            floor=_mean(self.shuffled) if floor else None,
+            floor=mean_known(self.shuffled) if floor else None,
             ceiling=self.ceiling,
             notes=[*notes, f"The synthetic rows are {_ALIKE}." if beyond else ""],
             details=(details or {}) | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error},
@@ -114,7 +114,8 @@ def likeness(
     stay on one side. The scores are means over rounds.
 
     The interval is that of what the same comparison gives on average, a t interval. Its variance is found by
-    comparing disjoint parts of the real rows with disjoint parts of the synthetic ones; see `_Spread`.
+    comparing disjoint parts of the real rows with disjoint parts of the synthetic ones: see
+    `synthclin.evaluation.spread`.
 
     Arguments:
         c: the tables.
@@ -139,10 +140,10 @@ def likeness(
         shuffled.append(against(apart))
         if len(rest):
             fresh.append(against(rest))
-    values = np.array([_mean(parts) for parts in own])
-    ceilings = np.array([_mean(parts) for parts in fresh])
-    value = _mean(values)
-    error = _Spread.of(c, measure, n, splits, stream).error(c, n, rounds)
+    values = np.array([mean_known(parts) for parts in own])
+    ceilings = np.array([mean_known(parts) for parts in fresh])
+    value = mean_known(values)
+    error = Spread.of(c, measure, n, splits, stream).error(c, n, rounds)
     half_width = float(stats.t.ppf(0.975, 2 * splits)) * error
     parts = _means(own)
     return Likeness(
@@ -152,8 +153,8 @@ def likeness(
         parts,
         _means(fresh) if fresh else np.full(parts.shape, np.nan),
         _means(shuffled),
-        _ceiling_error(c, n, ceilings, error) if len(ceilings) > 1 else 0.0,
-        tuple(_mean(values[table :: len(c.draws)]) for table in range(min(len(c.draws), rounds))),
+        ceiling_error(c, n, ceilings, error) if len(ceilings) > 1 else 0.0,
+        tuple(mean_known(values[table :: len(c.draws)]) for table in range(min(len(c.draws), rounds))),
     )
 
 
@@ -164,100 +165,6 @@ def _in_turn(c: Comparison, n: int, number: int, stream: str) -> NDArray[np.floa
     deal, hand = divmod(turn, len(rows) // n)
     order = c.rng(stream, "order", table, deal).permutation(len(rows))
     return rows[np.sort(order[hand * n : (hand + 1) * n])]
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Variances of one comparison of n real with n synthetic rows: due to either kind of rows, and to both together.
-
-    Distances have a corner at 0: rows left out or drawn again move them by more than other rows of the
-    same law would, so jackknife and bootstrap give intervals up to twice too wide. Here two disjoint parts of the real
-    rows are compared with two disjoint parts of the synthetic ones, all four ways, and the squares of the
-    contrasts between these four are the variances of a two-way layout (Searle, Casella and McCulloch, Variance
-    Components, 1992, chapter 4). Several tables are the two parts in pairs, so that their own differences count.
-
-    What is far from the real rows moves with the rows of either kind, each on its own: how both meet adds nothing.
-    Where there is nothing but chance, a distance folds at 0, |x - y| of two chances, and about half of its variance is
-    how both meet. So twice the variance of both together tells how much of all is that of a fold, which averages out
-    faster over rounds that share rows.
-
-    Arguments:
-        real: due to which real rows there are, by themselves and by how they meet the synthetic ones.
-        synthetic: due to which synthetic rows, and which of several tables, likewise.
-        both: due to how these meet.
-    """
-
-    real: float
-    synthetic: float
-    both: float
-
-    @classmethod
-    def of(cls, c: Comparison, measure: Measure, n: int, splits: int, stream: str) -> _Spread:
-        """Return the variances of a comparison of `n` rows; infinite where rows are too few to tell."""
-        least = min(map(len, c.draws))
-        size = min(n, len(c.real) // 2, least if len(c.draws) > 1 else least // 2)
-        if size < MIN_CELL:
-            return cls(np.inf, np.inf, np.inf)
-        contrasts = []
-        for split in range(splits):
-            rng = c.rng(stream, "split", split)
-            parts = c.two_tables(size, rng)
-            ways = [[_mean(against(other)) for other in parts] for against in map(measure, c.two_halves(size, rng))]
-            (a, b), (d, e) = ways
-            contrasts.append(((a + b - d - e) / 2, (a - b + d - e) / 2, (a - b - d + e) / 2))
-        known = np.array([each for each in contrasts if np.isfinite(each).all()])
-        if not len(known):
-            return cls(np.inf, np.inf, np.inf)
-        # Fewer rows than are compared, where there are few, vary more.
-        rows, columns, both = (known**2).mean(axis=0) * size / n
-        return cls(rows / 2, columns / 2, both)
-
-    def error(self, c: Comparison, n: int, rounds: int) -> float:
-        """Return the standard error of a mean over rounds that share rows."""
-        # Rows that happen to lie at no distance seem not to vary but by how they meet.
-        whole = max(self.real + self.synthetic, self.both)
-        if not np.isfinite(whole) or whole == 0:
-            return whole
-        alone = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
-        folded = min(1.0, 2 * self.both / whole)
-        alike = sum(
-            share * ((1 - folded) * (alone * real + (1 - alone) * drawn) + folded * _folded((real + drawn) / 2))
-            for share, real, drawn in _pairs_of_rounds(c, n, rounds)
-        )
-        return sqrt(whole * alike)
-
-
-def _pairs_of_rounds(c: Comparison, n: int, rounds: int) -> list[tuple[float, float, float]]:
-    """Return which share of all pairs of rounds has which shares of real and of synthetic rows in common."""
-    itself, real, tables = (1 / rounds, 1.0, 1.0), n / len(c.train), len(c.draws)
-    if tables > 1:
-        # Rounds of one table share what it has of its own.
-        turns = 1 / min(tables, rounds)
-        return [itself, (turns - 1 / rounds, real, 1.0), (1 - turns, real, 0.0)]
-    hands = min(len(c.synthetic) // n, rounds)
-    return [itself, ((hands - 1) / rounds, real, 0.0), (1 - hands / rounds, real, n / len(c.synthetic))]
-
-
-def _folded(correlation: float) -> float:
-    """Return the correlation of the absolute values of two normal variables that correlate so, with means of 0.
-
-    (Kamat, Biometrika 40:20-34, 1953.)
-    """
-    return (correlation * asin(correlation) + sqrt(1 - correlation**2) - 1) / (pi / 2 - 1)
-
-
-def _ceiling_error(c: Comparison, n: int, ceilings: NDArray[np.float64], unknown: float) -> float:
-    """Return the standard error of a mean over rounds of fresh rows, or `unknown` where all rounds have the same rows.
-
-    Nothing but chance sets fresh rows apart, so their distance varies as a fold does.
-    """
-    held = 0 if c.holdout is None else len(c.holdout)
-    unseen = min(n, held)
-    fresh = (unseen * unseen / max(held, 1) + (n - unseen) ** 2 / len(c.train)) / n
-    alike, rounds = _folded((n / len(c.train) + fresh) / 2), len(ceilings)
-    if alike > _SAME:
-        return unknown
-    return sqrt(float(ceilings.var(ddof=1)) / (1 - alike) * (1 / rounds + (1 - 1 / rounds) * alike))
 
 
 def fair_size(c: Comparison, most: int) -> int:
@@ -285,11 +192,6 @@ def halved(c: Comparison, n: int, rng: np.random.Generator) -> tuple[NDArray[np.
         rest = np.vstack([subsample(c.holdout, n, rng), rest])
     few = len(c.train) + (0 if c.holdout is None else len(c.holdout)) < _FEW_REAL
     return c.train[order[:n]], rest[: 0 if few else n]
-
-
-def _mean(parts: NDArray[np.float64]) -> float:
-    known = parts[~np.isnan(parts)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _means(rounds: list[NDArray[np.float64]]) -> NDArray[np.float64]:
