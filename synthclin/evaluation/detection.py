@@ -31,6 +31,7 @@ _MOST_ROWS = 5_000
 _FOLDS = 5
 _STEADY = 1_000  # rows of each kind, from which one set is steady enough
 _DRAWS = 3
+_LEARNT = 8  # standard errors from 0.5, where half of the variance is that of a classifier that knows what to look for
 
 LOGISTIC = Definition(
     "fidelity.logistic_detection",
@@ -223,7 +224,7 @@ def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients:
     # Several rows of one patient tell little more than one.
     low, high = auc_interval(value, rows, min(rows, patients))
     one = ((high - low) / (2 * Z)) ** 2
-    blind = 1 / (1 + abs(value - 0.5) / sqrt(one) / 2)
+    blind = 1 / (1 + (value - 0.5) ** 2 / one / _LEARNT**2)
     if len(tables) > 1:
         shared = squared = 1 / len(tables)
     else:
