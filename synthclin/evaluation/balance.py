@@ -28,7 +28,7 @@ BALANCE = Definition(
     "lower",
     "mean absolute standardised difference between arms over the numbers and levels known before randomisation "
     "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic tables; the ceiling is that of the "
-    "training rows; interval from 200 bootstrap samples of the rows",
+    "training rows; interval from 200 bootstrap samples of the rows of each table",
 )
 
 
@@ -57,14 +57,19 @@ def balance(c: Comparison) -> Score:
         gaps: NDArray[np.float64] = np.nanmean([np.abs(a - b) for a, b in combinations(means, 2)], axis=0)
         return gaps
 
+    def bootstrap(rows: NDArray[np.float64], table: int) -> NDArray[np.float64]:
+        """Return (samples,) scores of samples of one table, none of a table of few rows."""
+        samples = resamples(len(rows), _BOOTSTRAP, c.rng("balance", "bootstrap", table)).astype(np.float64)
+        return np.nanmean(differences(rows, samples), axis=1) if len(samples) else np.empty(0)
+
     if not terms:
         return BALANCE.unassessable("No column known before the randomisation varies.")
     each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.draws])
     parts = np.nanmean(each, axis=0)
     real = differences(c.train, np.ones((1, len(c.train))))[0]
     value = float(np.nanmean(parts))
-    samples = resamples(len(c.synthetic), _BOOTSTRAP, c.rng("balance", "bootstrap")).astype(np.float64)
-    replicates = np.nanmean(differences(c.synthetic, samples), axis=1) if len(samples) else np.empty(0)
+    samples = [bootstrap(rows, table) for table, rows in enumerate(c.draws)]
+    replicates = np.mean(samples, axis=0) if all(map(len, samples)) else np.empty(0)
     worst = np.argsort(-np.nan_to_num(parts), kind="stable")[:_MOST_LISTED]
     return BALANCE.score(
         value,
