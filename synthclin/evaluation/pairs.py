@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -233,7 +232,8 @@ def unseen_pairs(c: Comparison) -> Score:
     found = likeness(c, share, "unseen pairs")
     # A share of rows is no surer than its count: few pairs decide, and where chance met none of them none vary.
     counted = wilson(found.value * len(c.synthetic), len(c.synthetic))
-    ends = Interval(min(found.interval.low, counted.low), max(found.interval.high, counted.high))
+    low, high = found.interval(UNSEEN_PAIRS.better)
+    ends = Interval(min(low, counted.low), max(high, counted.high))
     real, synthetic = one_hot(c.train), one_hot(c.synthetic)
     count = np.triu(unseen(real) * (synthetic.T @ synthetic))
     most = [
@@ -241,8 +241,9 @@ def unseen_pairs(c: Comparison) -> Score:
         for a, b in zip(*np.unravel_index(np.argsort(-count, axis=None)[:10], count.shape), strict=True)
     ]
     level_of = [(c.features.names[j], str(level)) for j in few for level in c.features.columns[j].levels]
-    return replace(found, interval=ends).score(
+    return found.score(
         UNSEEN_PAIRS,
+        interval=ends,
         notes=[
             "Levels of one column that are never met with a level of another in these real rows may still be possible."
         ],

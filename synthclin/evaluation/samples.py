@@ -13,7 +13,7 @@ from scipy import stats
 from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import Z
-from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.score import Definition, Direction, Interval, Score
 from synthclin.evaluation.spread import Spread, ceiling_error, mean_known
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = ["ROUNDS", "Against", "Likeness", "Measure", "fair_size", "halved", "l
 ROUNDS = 10
 _MOST_ROWS = 5_000
 _SPLITS = 10
+_DOUBTED = 0.5
 _FEW_REAL = 2 * MIN_CELL
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
@@ -41,7 +42,9 @@ class Likeness:
 
     Arguments:
         value: mean of `parts`, those that are known.
-        interval: of the value.
+        better: half of the width of its interval on the side of better values.
+        worse: the same on the side of worse ones.
+        bounds: the least and the greatest value that there can be.
         n: how many rows of each kind were compared at a time.
         parts: (parts,) of synthetic rows, mean over rounds.
         fresh: (parts,) of fresh real rows; all NaN where there are too few real rows to set some apart.
@@ -51,7 +54,9 @@ class Likeness:
     """
 
     value: float
-    interval: Interval
+    better: float
+    worse: float
+    bounds: tuple[float, float]
     n: int
     parts: NDArray[np.float64]
     fresh: NDArray[np.float64]
@@ -64,10 +69,16 @@ class Likeness:
         """What fresh real rows reach."""
         return mean_known(self.fresh)
 
+    def interval(self, better: Direction) -> Interval:
+        """Return the 95 % interval of the value, by which direction is better."""
+        down, up = (self.worse, self.better) if better == "higher" else (self.better, self.worse)
+        return Interval(max(self.bounds[0], self.value - down), min(self.bounds[1], self.value + up))
+
     def score(
         self,
         definition: Definition,
         *,
+        interval: Interval | None = None,
         floor: bool = True,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
@@ -75,15 +86,17 @@ class Likeness:
         """Return the score; a note says so where it beats its ceiling by more than chance explains."""
         if np.isnan(self.value):
             return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
-        low, high = self.interval
+        interval = interval or self.interval(definition.better)
         better = definition.better == "higher"
         ahead, behind = (
-            (self.value - self.ceiling, self.value - low) if better else (self.ceiling - self.value, high - self.value)
+            (self.value - self.ceiling, self.value - interval.low)
+            if better
+            else (self.ceiling - self.value, interval.high - self.value)
         )
         beyond = ahead > hypot(behind, Z * self.fresh_error)
         return definition.score(
             self.value,
-            self.interval,
+            interval,
             n=self.n,
             floor=mean_known(self.shuffled) if floor else None,
             ceiling=self.ceiling,
@@ -113,8 +126,8 @@ def likeness(
     each column shuffled: all three differ from the half by the same chance. Rows of one patient
     stay on one side. The scores are means over rounds.
 
-    The interval is that of what the same comparison gives on average, a t interval. Its variance is found by
-    comparing disjoint parts of the real rows with disjoint parts of the synthetic ones: see
+    The interval is that of what the same comparison gives on average, a t interval, wider towards worse values. Its
+    variance is found by comparing disjoint parts of the real rows with disjoint parts of the synthetic ones: see
     `synthclin.evaluation.spread`.
 
     Arguments:
@@ -143,12 +156,15 @@ def likeness(
     values = np.array([mean_known(parts) for parts in own])
     ceilings = np.array([mean_known(parts) for parts in fresh])
     value = mean_known(values)
-    error = Spread.of(c, measure, n, splits, stream).error(c, n, rounds)
-    half_width = float(stats.t.ppf(0.975, 2 * splits)) * error
+    spread, wide = Spread.of(c, measure, n, splits, stream), float(stats.t.ppf(0.975, 2 * splits))
+    error = spread.error(c, n, rounds)
     parts = _means(own)
     return Likeness(
         value,
-        Interval(max(low, value - half_width), min(high, value + half_width)),
+        wide * error,
+        # Tables that chance made look good seem to vary less than they do.
+        wide * spread.error(c, n, rounds, folds=_DOUBTED),
+        (low, high),
         n,
         parts,
         _means(fresh) if fresh else np.full(parts.shape, np.nan),

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["NO_FLOOR", "Definition", "Interval", "Score", "plain"]
+__all__ = ["NO_FLOOR", "Definition", "Direction", "Interval", "Score", "plain"]
 
 NO_FLOOR = "Shuffling columns changes none of them, so there is no floor."
 """The note of a score that looks at columns one by one."""

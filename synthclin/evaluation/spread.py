@@ -69,14 +69,21 @@ class Spread:
         rows, columns, both = (known**2).mean(axis=0) * size / n
         return cls(rows / 2, columns / 2, both)
 
-    def error(self, c: Comparison, n: int, rounds: int) -> float:
-        """Return the standard error of a mean over rounds that share rows."""
+    def error(self, c: Comparison, n: int, rounds: int, *, folds: float = 1.0) -> float:
+        """Return the standard error of a mean over rounds that share rows.
+
+        Arguments:
+            c: the tables.
+            n: how many rows of each kind are compared in a round.
+            rounds: how many rounds there are.
+            folds: how much of what seems to fold is taken to do so: what folds averages out faster.
+        """
         # Rows that happen to lie at no distance seem not to vary but by how they meet.
         whole = max(self.real + self.synthetic, self.both)
         if not np.isfinite(whole) or whole == 0:
             return whole
         alone = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
-        folded = min(1.0, 2 * self.both / whole)
+        folded = folds * min(1.0, 2 * self.both / whole)
         alike = sum(
             share * ((1 - folded) * (alone * real + (1 - alone) * drawn) + folded * _folded((real + drawn) / 2))
             for share, real, drawn in _pairs_of_rounds(c, n, rounds)
