@@ -141,7 +141,7 @@ ANSWERS = {
             "fidelity.missing_dependence fidelity.precision fidelity.recall fidelity.detection sdmetrics.quality "
             "utility.died calibration.died subgroups.sex.utility.died inference.linear.weight "
             "inference.logistic.died inference.compare.bmi inference.survival.end survival.curve.end "
-            "survival.optimism.end survival.restricted_mean.end"
+            "survival.restricted_mean.end"
         ),
         blind=(
             "validity.rules fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.heaping "
