@@ -273,7 +273,7 @@ def evaluate(
     from synthclin.tables import read_table
 
     meaning = Schema.read(schema)
-    study = load_judging(config, meaning)
+    study = load_judging(config, meaning, gates or ())
     if output is not None:
         refuse_taken(output, overwrite)
     with manners(quiet):
@@ -284,7 +284,7 @@ def evaluate(
             schema=meaning,
             tasks=study.evaluation.utility,
             by=study.evaluation.by,
-            gates=gates or study.gates,
+            gates=study.gates,
         )
     if output is not None:
         report.save(output)

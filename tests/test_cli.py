@@ -273,6 +273,7 @@ class TestEvaluateReportVerify:
         assert "--overwrite" in quiet("report", "report.json", "-o", "report.html", code=2)[1]
 
     def test_missed_gates_are_exit_code_3(self, tables, quiet):
+        assert "--gates: gates[0]: no score is called" in quiet(*tables, "--gates", "fidelity.nought >= 1", code=2)[1]
         result = json.loads(quiet(*tables, "--gates", "fidelity.marginals >= 1", "--json", code=3)[0])
         assert result["passed"] is False
 

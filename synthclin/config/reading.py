@@ -62,14 +62,23 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
-def load_judging(path: str | Path | None, schema: Schema) -> Judging:
+def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] = ()) -> Judging:
     """Read only `evaluation` and `gates`: of a study, or of a file that holds nothing else; defaults without a file.
 
+    Arguments:
+        path: the file.
+        schema: what the columns mean.
+        gates: those of a command line, instead of the file's.
+
     Raises:
-        ConfigError: the file has neither, or a key that no study has, or names a column that `schema` does not have.
+        ConfigError: the file has neither, or a key that no study has, or names a column that `schema` does not have; a
+            gate cannot be read, or names a score that no run has.
     """
+    asked = {"gates": tuple(gates)} if gates else {}
     if path is None:
-        return Judging.model_validate({"schema": schema})
+        judging = Judging.model_validate({"schema": schema} | asked)
+        check_judging(judging, "--gates")
+        return judging
     where = str(path)
     raw = read_yaml(path)
     known = [field.alias or name for name, field in Config.model_fields.items()]
@@ -79,7 +88,7 @@ def load_judging(path: str | Path | None, schema: Schema) -> Judging:
     wanted: dict[str, Any] = {key: raw[key] for key in ("evaluation", "gates") if key in raw}
     if not wanted:
         raise ConfigError(where, "it has no `evaluation` and no `gates`", "Write one of the two blocks.")
-    judging = validate(Judging, wanted | {"schema": schema}, where)
+    judging = validate(Judging, wanted | asked | {"schema": schema}, where)
     check_judging(judging, where)
     return judging
 

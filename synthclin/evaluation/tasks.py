@@ -18,13 +18,14 @@ __all__ = [
     "PredictTask",
     "SurvivalTask",
     "Task",
+    "Tasks",
 ]
 
 Covariates = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 
 
 class _Task(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class PredictTask(_Task):
@@ -174,3 +175,11 @@ class CompareTask(_Analysis):
 
 Analysis = LinearTask | LogisticTask | CoxTask | SurvivalTask | CompareTask
 Task = Annotated[PredictTask | Analysis, Field(discriminator="task")]
+
+
+class Tasks(BaseModel):
+    """Tasks as a study writes them, or as objects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    tasks: tuple[Task, ...]

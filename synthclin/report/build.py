@@ -10,6 +10,7 @@ import pandas as pd
 from synthclin.documents import dump_json, validate
 from synthclin.evaluation import score_table
 from synthclin.evaluation.gates import default_gates, judge, parse_gate
+from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
 from synthclin.report.record import Provenance
 from synthclin.report.report import Report
@@ -30,7 +31,7 @@ def evaluate(
     train: pd.DataFrame,
     holdout: pd.DataFrame | None = None,
     schema: Schema,
-    tasks: Sequence[PredictTask | Analysis] = (),
+    tasks: Sequence[PredictTask | Analysis | Mapping[str, Any]] = (),
     by: Sequence[str] = (),
     gates: Sequence[str] | None = None,
     further: Sequence[Score] = (),
@@ -48,8 +49,9 @@ def evaluate(
         train: the real rows that its model learnt from.
         holdout: real rows that the model never saw; without them attacks, detection and utility are not assessable.
         schema: what the columns mean.
-        tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
-            the role event or outcome is predicted.
+        tasks: predictions that utility is measured by, and analyses that are run again, as
+            ``synthclin.evaluation.tasks`` has them or as a study writes them, such as ``{"task": "predict", "target":
+            "died"}``; without any, each column with the role event or outcome is predicted.
         by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
         further: scores that were computed elsewhere, of the model behind the table; they join the others.
@@ -74,10 +76,11 @@ def evaluate(
     """
     # Read before the work starts, so that a typing error does not cost minutes.
     wanted = None if gates is None else [parse_gate(gate) for gate in gates]
+    asked = validate(Tasks, {"tasks": tasks}, "evaluate").tasks
     facts = validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)
     draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
     evaluation = score_table(
-        draws, train=train, holdout=holdout, schema=schema, tasks=tasks, by=by, random_state=random_state
+        draws, train=train, holdout=holdout, schema=schema, tasks=asked, by=by, random_state=random_state
     )
     scores = (*evaluation.scores, *further)
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(draws[0])}

@@ -90,3 +90,9 @@ def test_no_more_than_a_hundred_triples_are_scored():
     c = Comparison.of(draw(1), train=draw(2), holdout=None, schema=schema)
     assert "at most 100 random triples" in triples(c).method
     assert len(triples(c).details["worst"]) == 10
+
+
+def test_agreements_stay_within_0_and_1(compare, fresh):
+    empty = fresh.assign(weight=np.nan, age=pd.array([None] * len(fresh), dtype="Int64"))
+    for row in pairs(compare(empty)).details["worst"]:
+        assert 0 <= row["value"] <= 1

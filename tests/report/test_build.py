@@ -105,6 +105,13 @@ def test_wrong_words_are_refused_before_the_work_starts(scored: list[int], words
     assert not scored
 
 
+def test_tasks_may_be_written_as_in_a_study(scored: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"evaluate: tasks\[0\]"):
+        judged(tasks=[{"task": "foretell", "target": "died"}])
+    assert not scored
+    judged(tasks=[{"task": "predict", "target": "died"}])
+
+
 def test_a_gate_on_a_score_that_was_not_computed_is_an_error(scored: list[int]) -> None:
     with pytest.raises(ConfigError, match=r"fidelity\.pairs"):
         judged(gates=["fidelity.pears >= 0.5"])
