@@ -148,9 +148,9 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
 def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]:
     """Hold each gate's score against its limit, at the unfavourable end of its interval.
 
-    A strict gate is passed or failed by that end alone. A default gate is failed only by a
-    table that is surely worse than its limit. It asks for review where the interval holds the
-    limit, or where real rows that the model never saw miss the limit too; where the interval
+    A strict gate is passed or failed by that end alone. A default gate is failed only by a table that is surely worse
+    than its limit, and not passed by an analysis one of whose clear effects turns round. It asks for review where the
+    interval holds the limit, or where real rows that the model never saw miss the limit too; where the interval
     reaches from pass to fail, it decides nothing.
 
     Raises:
@@ -169,6 +169,8 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     worse, better = (score.low, score.high) if gate.op in {">=", ">"} else (score.high, score.low)
     if math.isnan(score.value) or math.isnan(worse):
         return Verdict(gate, "NOT ASSESSABLE", score.value, worse, score.note or "The score has no interval.")
+    if _HOLDS[gate.op](worse, gate.limit) and gate.review is not None and _turned(score):
+        return Verdict(gate, "REVIEW", score.value, worse, "The sign of a clear effect turned round.")
     if _HOLDS[gate.op](worse, gate.limit):
         reason = f"The worse end of its interval, {worse:.3f}, meets the limit."
         return Verdict(gate, "PASS", score.value, worse, reason)
@@ -178,6 +180,12 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     weigh = _none_allowed if gate.limit == gate.null else _beyond
     status, reason = weigh(gate, gate.review, score, (worse, better))
     return Verdict(gate, status, score.value, worse, reason)
+
+
+def _turned(score: Score) -> bool:
+    """Return whether an analysis gives a clear effect of the real rows another sign, which a mean over terms hides."""
+    agree = score.details.get("signs_agree")
+    return agree is not None and agree < 1
 
 
 def _leak_free(gate: Gate, score: Score) -> float:

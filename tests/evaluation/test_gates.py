@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,10 @@ def test_rows_that_know_no_patient_excuse_what_they_reach_themselves():
     excused = judge([gate], [score(**of, floor=0.13)])[0]
     assert excused.status == "REVIEW"
     assert "Rows without a leak reach 0.130" in excused.reason
+
+
+@pytest.mark.parametrize(("agree", "expected"), [(1.0, "PASS"), (None, "PASS"), (0.5, "REVIEW"), (0.0, "REVIEW")])
+def test_an_analysis_whose_clear_effect_turned_round_never_passes(agree, expected):
+    found = replace(score(name="inference.cox.died", value=0.9, low=0.8, high=1.0), details={"signs_agree": agree})
+    assert [verdict.status for verdict in judge(default_gates([found]), [found])] == [expected]
+    assert judge([parse_gate("inference.cox.died >= 0.5")], [found])[0].status == "PASS"
