@@ -1,7 +1,7 @@
 """How often the 95 % intervals of scores hold the truth, for a perfect generator and for one that errs.
 
 python benchmarks/coverage.py --studies 200 > benchmarks/results/coverage.jsonl
-python benchmarks/coverage.py --studies 150 --scores detection utility --generators perfect
+python benchmarks/coverage.py --studies 60 --scores detection utility --generators perfect
 python benchmarks/coverage.py --table benchmarks/results/coverage.jsonl
 
 Each study takes training, held-out and synthetic rows of a made-up trial with known hazards. The truth of a score is
