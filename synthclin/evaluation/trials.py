@@ -47,15 +47,21 @@ class Trials:
     halves: list[tuple[Fits, Fits]]
     drawn_halves: list[tuple[Fits, Fits]]
 
-    def of_group(self, place: int, samples: int) -> Trials:
-        """Return what one group of weightings shows: the group itself and `samples` - 1 bootstrap samples of it."""
-        some = slice(place * samples, (place + 1) * samples)
+    def of_group(self, place: int, samples: int, of_halves: int) -> Trials:
+        """Return what one group of weightings shows: the group itself and bootstrap samples of it.
+
+        Arguments:
+            place: which group.
+            samples: how many weightings each group has, itself the first.
+            of_halves: how many of these the halves were tried on.
+        """
+        some, few = (slice(place * size, (place + 1) * size) for size in (samples, of_halves))
         return Trials(
             [_part(fits, some) for fits in self.draws],
             _part(self.real, some),
             _part(self.shuffled, some),
-            [(_part(one, some), _part(other, some)) for one, other in self.halves],
-            [(_part(one, some), _part(other, some)) for one, other in self.drawn_halves],
+            [(_part(one, few), _part(other, few)) for one, other in self.halves],
+            [(_part(one, few), _part(other, few)) for one, other in self.drawn_halves],
         )
 
     def difference(

@@ -33,6 +33,7 @@ _MOST_CLASSES = 10
 _MOST_ROWS = 4_000  # learnt from
 _MOST_TESTED = 10_000
 _BOOTSTRAP = 200
+_FEW_SAMPLES = 50  # on which halves of the rows learnt from are tried, for a variance alone
 _EXPLAINED = ("halves", 0)
 _SPLITS = 2  # of the rows learnt from, into halves that show what their chance does
 _MIN_COLUMNS = 5
@@ -89,9 +90,11 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
             resamples(len(test[1]), _BOOTSTRAP, c.rng(task.name, "bootstrap"), clusters),
         ]
     )
-    samples, groups = len(weights), {name: groups_of(c, name, c.holdout[tested], problem) for name in by}
+    samples, of_halves = len(weights), min(len(weights), _FEW_SAMPLES)
+    groups = {name: groups_of(c, name, c.holdout[tested], problem) for name in by}
     masks = [mask for members in groups.values() for mask in members.values()]
     # What holds of a group is what holds of the same rows, the others counted nought times.
+    few = np.vstack([weights[:_FEW_SAMPLES], *(weights[:_FEW_SAMPLES] * mask for mask in masks)])
     weights = np.vstack([weights, *(weights * mask for mask in masks)])
 
     def learnt(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
@@ -102,8 +105,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         x, y = _draw(problem.rows(rows), size, rng)
         order = rng.permutation(size)
         one, other = (
-            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, weights, explain=stream == _EXPLAINED)
-            for i in range(2)
+            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, few, explain=stream == _EXPLAINED) for i in range(2)
         )
         return one, other
 
@@ -115,7 +117,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         # Several tables show by themselves how much they differ.
         [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.draws) == 1 else 0)],
     )
-    whole_holdout = trials.of_group(0, samples)
+    whole_holdout = trials.of_group(0, samples, of_halves)
     draws, real, shuffled = whole_holdout.draws, whole_holdout.real, whole_holdout.shuffled
     notes = [
         f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
@@ -145,7 +147,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     at = 1
     for name, members in groups.items():
         sizes = {level: int(mask.sum()) for level, mask in members.items()}
-        parts = {level: trials.of_group(at + i, samples) for i, level in enumerate(members)}
+        parts = {level: trials.of_group(at + i, samples, of_halves) for i, level in enumerate(members)}
         by_group.append(in_groups(name, task, problem, parts, sizes))
         at += len(members)
     importance = _importance(definitions[2], problem, draws, real, shuffled, trials.halves[0])
