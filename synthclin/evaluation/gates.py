@@ -169,9 +169,9 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     worse, better = (score.low, score.high) if gate.op in {">=", ">"} else (score.high, score.low)
     if math.isnan(score.value) or math.isnan(worse):
         return Verdict(gate, "NOT ASSESSABLE", score.value, worse, score.note or "The score has no interval.")
-    if _HOLDS[gate.op](worse, gate.limit) and gate.review is not None and _turned(score):
-        return Verdict(gate, "REVIEW", score.value, worse, "The sign of a clear effect turned round.")
     if _HOLDS[gate.op](worse, gate.limit):
+        if gate.review is not None and _turned(score):
+            return Verdict(gate, "REVIEW", score.value, worse, "The sign of a clear effect turned round.")
         reason = f"The worse end of its interval, {worse:.3f}, meets the limit."
         return Verdict(gate, "PASS", score.value, worse, reason)
     if gate.review is None:
