@@ -30,7 +30,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack
-from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.evaluation.score import Score
 
 SCORES = privacy.ATTACKS[:-1]
@@ -53,7 +53,7 @@ def one(
     posing = learnt.sample(frac=1, random_state=seed).reset_index(drop=True) if copy else fresh
     with threadpool_limits(limits=1):
         c = Comparison.of(posing, train=learnt, holdout=held, schema=schema, random_state=seed)
-        scene = Scene.of(c)
+        scene = AttackData.of(c)
         scores = [attack(c, scene=scene) if whole else alone(attack, c, scene) for attack in SCORES]
     verdicts = judge(default_gates(scores), scores)
     return {
@@ -67,7 +67,7 @@ def one(
     }
 
 
-def alone(attack: Callable[..., Score], c: Comparison, scene: Scene) -> Score:
+def alone(attack: Callable[..., Score], c: Comparison, scene: AttackData) -> Score:
     """Return the score without what shuffled and fresh rows reach, unless its gate would fail then."""
     if not isinstance(attack, Attack):
         return attack(c, scene=scene)

@@ -18,10 +18,10 @@ from scale import ward
 
 import synthclin as sc
 from synthclin.encoding import TableEncoder
-from synthclin.models.drawing import draw
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
-from synthclin.validation import conform
+from synthclin.models.sequential import draw
+from synthclin.rules.validation import conform
 
 
 def _clock(device: torch.device) -> float:

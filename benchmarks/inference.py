@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import synthclin as sc
-from synthclin.documents import read_yaml
 from synthclin.inference import Inferred, infer
+from synthclin.io.documents import read_yaml
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TYPES = {

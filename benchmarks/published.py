@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
 import synthclin as sc
-from synthclin.validation import conform
+from synthclin.rules.validation import conform
 
 NUMBERS = {
     "adult": "age fnlwgt education-num capital-gain capital-loss hours-per-week",

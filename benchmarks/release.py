@@ -19,14 +19,14 @@ from gates import numbers
 from threadpoolctl import threadpool_limits
 
 import synthclin as sc
-from synthclin.audit import audit
-from synthclin.config import load
 from synthclin.evaluation import privacy
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
-from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.progress import quiet
-from synthclin.validation import conform, without_violations
+from synthclin.rules.validation import conform, without_violations
+from synthclin.study.audit import audit
+from synthclin.study.config import load
 
 
 def one(study: Path, options: argparse.Namespace) -> dict:
@@ -44,7 +44,7 @@ def one(study: Path, options: argparse.Namespace) -> dict:
         synthetic = model.sample(len(train), random_state=options.seed)
         clock.append(time.process_time())
         c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=options.seed)
-        scene, scores = Scene.of(c), []
+        scene, scores = AttackData.of(c), []
         for attack in privacy.ATTACKS:
             scores.append(attack(c, scene=scene))
             clock.append(time.process_time())

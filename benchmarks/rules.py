@@ -21,14 +21,14 @@ from measures import c2st, numbers
 from scipy import stats
 
 import synthclin as sc
-from synthclin.columns import Id
-from synthclin.config import load
 from synthclin.encoding import TableEncoder
 from synthclin.expressions import parse, quote_level, quote_name
-from synthclin.models.sampling import CohortSampler
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
+from synthclin.sampling.sampler import CohortSampler
+from synthclin.schema.columns import Id
+from synthclin.study.config import load
 from synthclin.tables import read_table
-from synthclin.validation import conform
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SUPPORT = 30

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 import synthclin as sc
 from synthclin.evaluation import privacy, scoring
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.attack_data import Scene
 from synthclin.progress import quiet
 
 SIZES = [(1_000, 20), (10_000, 50), (250_000, 20)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import synthclin as sc
-from synthclin.validation import conform
+from synthclin.rules.validation import conform
 
 
 def read(source: str) -> tuple[pd.DataFrame, sc.Schema]:

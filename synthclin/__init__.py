@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from synthclin import datasets
     from synthclin.errors import GateError, SynthclinError
+    from synthclin.inference import infer_schema
     from synthclin.models import Checkpoint, ConditionalGAN
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "datasets",
     "evaluate",
+    "infer_schema",
     "load_model",
     "read_table",
     "split",
@@ -41,10 +43,11 @@ _HOMES = {
     "ConditionalGAN": ("synthclin.models", "ConditionalGAN"),
     "GateError": ("synthclin.errors", "GateError"),
     "Report": ("synthclin.report", "Report"),
-    "Schema": ("synthclin.schema", "Schema"),
+    "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
     "SynthclinError": ("synthclin.errors", "SynthclinError"),
     "datasets": ("synthclin.datasets", None),
     "evaluate": ("synthclin.report", "evaluate"),
+    "infer_schema": ("synthclin.inference", "infer_schema"),
     "load_model": ("synthclin.models", "load"),
     "read_table": ("synthclin.tables", "read_table"),
     "split": ("synthclin.tables", "split"),

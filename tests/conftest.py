@@ -117,13 +117,13 @@ def two_scores(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A toy study that was run once; read it, do not change it."""
-    from synthclin import pipeline  # noqa: PLC0415 - torch loads only for the tests that train
-    from synthclin.config import load  # noqa: PLC0415
+    from synthclin.study import run  # noqa: PLC0415 - torch loads only for the tests that train
+    from synthclin.study.config import load  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("finished")
     made = Study(folder, toy_config())
     made.write(toy_table())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        pipeline.run(load(made.path))
+        run.run(load(made.path))
     return made

@@ -9,9 +9,9 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from synthclin.expressions import parse, quote_level
-from synthclin.rules import finish
+from synthclin.rules.rules import finish
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 from .schemas import simulate
 

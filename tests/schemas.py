@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from synthclin.columns import Boolean, Category, Code, Column, Date, Datetime, Id, Integer, Ordinal, Text
 from synthclin.schema import Schema
+from synthclin.schema.columns import Boolean, Category, Code, Column, Date, Datetime, Id, Integer, Ordinal, Text
 
 WORDS = st.text(string.ascii_letters + "äß.-", min_size=1, max_size=6).filter(lambda word: word.casefold() != "true")
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthclin as sc
-from synthclin.documents import parse_yaml, validate
 from synthclin.encoding import TableEncoder
 from synthclin.encoding.anchors import anchored, shifted
 from synthclin.errors import ConfigError
-from synthclin.rules import violations
+from synthclin.io.documents import parse_yaml, validate
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 from tests.models.marginal import Marginal
 
 COLUMNS = {

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from sdmetrics.single_table import DCROverfittingProtection
 
-from synthclin.audit import SHADOWS, audit, release_check
 from synthclin.cli import main
 from synthclin.errors import ModelFormatError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
-from synthclin.evaluation.names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.evaluation.privacy import ATTACKS
+from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.training import plan_for
-from synthclin.validation import Finding
+from synthclin.rules.validation import Finding
+from synthclin.study.audit import SHADOWS, audit, release_check
 from tests.models.conftest import SCHEMA, ward
 
 ROWS = 200
@@ -60,7 +60,7 @@ def test_an_over_trained_model_is_caught_and_copies_and_distances_let_it_pass(si
     falling = itertools.count()
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
     # No stopping: every epoch looks better than the one before.
-    monkeypatch.setattr("synthclin.models.warmup.validation_nats", lambda *_: -float(next(falling)))
+    monkeypatch.setattr("synthclin.models.likelihood.validation_nats", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
     drawn = model.sample(ROWS, random_state=1)
     (by_model,) = audit(model, drawn, train=train, holdout=holdout)

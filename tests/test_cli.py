@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from synthclin import guard
-from synthclin.cli import main
+from synthclin.cli import error_boundary, main
 from synthclin.errors import GateError
 
 CANARY = "ZZ_CANARY_7391"
@@ -328,7 +327,7 @@ class TestGuard:
         def fail():
             raise GateError("gates", "one of two is missed", "Read the report.")
 
-        assert guard.guarded(fail) == 3
+        assert error_boundary.guarded(fail) == 3
         assert capsys.readouterr().err == "error: gates: one of two is missed. Read the report.\n"
 
     def test_errors_as_json(self, quiet):
@@ -344,33 +343,33 @@ class TestGuard:
         assert json.loads(out)["error"]["where"] == "command line"
 
     def test_what_nobody_foresaw_tells_no_value(self, study, quiet, monkeypatch):
-        from synthclin import pipeline  # noqa: PLC0415
+        from synthclin.study import run  # noqa: PLC0415
 
         def fail(*_: object, **__: object) -> None:
             raise ValueError(f"could not convert {CANARY}")
 
-        monkeypatch.setattr(pipeline, "_learn", fail)
+        monkeypatch.setattr(run, "_learn", fail)
         out, err = quiet("run", "study.yaml", code=1)
-        assert err.startswith("error: internal error in synthclin.pipeline: ValueError. Set SYNTHCLIN_DEBUG=1")
+        assert err.startswith("error: internal error in synthclin.study.run: ValueError. Set SYNTHCLIN_DEBUG=1")
         assert CANARY not in out + err
         assert not (study.folder / "runs").exists()
 
     def test_debug_shows_the_traceback(self, monkeypatch):
-        monkeypatch.setenv(guard.DEBUG, "1")
+        monkeypatch.setenv(error_boundary.DEBUG, "1")
         with pytest.raises(ZeroDivisionError):
-            guard.guarded(lambda: 1 / 0)
+            error_boundary.guarded(lambda: 1 / 0)
 
     def test_warnings_of_other_packages_are_silent(self, capsys):
         def warn():
             pd.Series([1, 2]).iloc[0] = CANARY
 
-        assert guard.guarded(warn) == 0
+        assert error_boundary.guarded(warn) == 0
         assert CANARY not in capsys.readouterr().err
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signals_are_exit_code_130(self, capsys, number):
         before = signal.getsignal(number)
-        assert guard.guarded(lambda: signal.raise_signal(number)) == 130
+        assert error_boundary.guarded(lambda: signal.raise_signal(number)) == 130
         assert capsys.readouterr().err == "error: interrupted; nothing half-written is left\n"
         assert signal.getsignal(number) is before
 
@@ -378,7 +377,7 @@ class TestGuard:
         def stop():
             raise KeyboardInterrupt
 
-        assert guard.guarded(stop) == 130
+        assert error_boundary.guarded(stop) == 130
         assert "interrupted" in capsys.readouterr().err
 
 
@@ -421,7 +420,7 @@ def test_version(quiet):
 
 
 def test_a_reader_that_goes_away():
-    code = "from synthclin.guard import guarded; guarded(lambda: [print('x' * 999) for _ in range(999)])"
+    code = "from synthclin.cli.error_boundary import guarded; guarded(lambda: [print('x' * 999) for _ in range(999)])"
     pipe = ["bash", "-c", f'{sys.executable} -c "{code}" | head -n 1']
     done = subprocess.run(pipe, capture_output=True, text=True, check=True)
     assert len(done.stdout) == 1000

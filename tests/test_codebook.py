@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from synthclin.cli import main
-from synthclin.codebook import Entry, codebook, with_codebook
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
+from synthclin.schema.codebook import Entry, codebook, with_codebook
 from synthclin.tables import read_table
-from synthclin.validation import conform
 
 ROWS = 120
 LABELS = {

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthclin as sc
-from synthclin.columns import Code
-from synthclin.documents import validate
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
+from synthclin.io.documents import validate
+from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
-from synthclin.validation import check, conform
+from synthclin.schema.columns import Code
 
 TERMS = st.from_regex(r"\A[A-C][0-2][0-2](\.[0-3]{1,2})?\Z")
 

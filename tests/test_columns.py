@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.columns import (
+from synthclin.schema.columns import (
     Boolean,
     Category,
     Code,
@@ -22,7 +22,7 @@ from synthclin.columns import (
     Number,
     Ordinal,
     Text,
-    reading,
+    parsing,
 )
 
 COLUMNS = [
@@ -321,7 +321,7 @@ def test_any_cells_are_read_or_left_unread_and_reading_again_changes_nothing(cel
 
 
 def test_distinct_keeps_cells_of_unlike_types_apart():
-    codes, cells = reading.distinct(pd.Series([1, True, "1", 1.0, None, 1, [1], [1]], dtype=object))
+    codes, cells = parsing.distinct(pd.Series([1, True, "1", 1.0, None, 1, [1], [1]], dtype=object))
     assert codes.tolist() == [0, 1, 2, 3, -1, 0, 5, 6]
     assert list(map(repr, cells[:4])) == ["1", "True", "'1'", "1.0"]
 

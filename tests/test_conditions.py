@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from synthclin import datasets
-from synthclin.columns import Id, Number, Text
-from synthclin.conditions import Cohort, allocate, rake, split_where
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import parse
+from synthclin.sampling.cohorts import Cohort, allocate, rake, split_where
 from synthclin.schema import Schema
+from synthclin.schema.columns import Id, Number, Text
 
 
 @pytest.fixture(scope="module")

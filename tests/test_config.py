@@ -7,8 +7,8 @@ import pytest
 import yaml
 from pydantic import Field
 
-from synthclin.config import Config, load, resolved_yaml
 from synthclin.errors import ConfigError, SynthclinError
+from synthclin.study.config import Config, load, resolved_yaml
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -44,7 +44,7 @@ def test_bounds_in_a_constructor_are_bounds_of_the_config(study, monkeypatch):
         def __init__(self, schema, *, layers: Annotated[int, Field(ge=1, le=3)] = 2) -> None:
             raise NotImplementedError
 
-    monkeypatch.setattr("synthclin.config.reading.MODELS", {"narrow": Narrow})
+    monkeypatch.setattr("synthclin.study.config.loading.MODELS", {"narrow": Narrow})
     study.config["model"] = {"type": "narrow"}
     study.write()
     assert load(study.path, ["model.layers=3"]).model.parameters == {"layers": 3}

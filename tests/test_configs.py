@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from synthclin import datasets
-from synthclin.config import load
-from synthclin.preflight import survey
+from synthclin.rules.survey import survey
+from synthclin.study.config import load
 from synthclin.tables import read_table
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from synthclin import datasets
-from synthclin.columns import Boolean, Integer, Number
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import check
 from synthclin.schema import Schema
+from synthclin.schema.columns import Boolean, Integer, Number
 from synthclin.tables import split
-from synthclin.validation import check
 
 SHAPES = {"actg175": (2139, 27), "heart_disease": (920, 15)}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from synthclin.columns import AnyColumn, Id
+from synthclin.schema.columns import AnyColumn, Id
 
 
 def column(**words):

@@ -10,7 +10,7 @@ import sys
 
 import pandas as pd
 
-from synthclin.sharing import export
+from synthclin.study.export import export
 from tests.killed import killed_while_training
 
 CANARY = "ZZ_CANARY_7391"

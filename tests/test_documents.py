@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from synthclin.documents import dump_json, dump_yaml, parse_yaml, read_json, read_yaml, validate
 from synthclin.errors import ConfigError, ModelFormatError
+from synthclin.io.documents import dump_json, dump_yaml, parse_yaml, read_json, read_yaml, validate
 
 CANARY = "CANARY-8731"
 

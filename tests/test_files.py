@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 import pytest
 
 from synthclin.errors import DataError, ModelFormatError, OutputError
-from synthclin.files import PARTIAL, inside, private_folder, refuse_taken, sha256, staged_folder, write_atomic
+from synthclin.io.files import PARTIAL, inside, private_folder, refuse_taken, sha256, staged_folder, write_atomic
 
 OLD = '{"versions": {"synthclin": "0.1.0"}}'
 
@@ -260,7 +260,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
     script = textwrap.dedent(
         """
         import signal, sys, time
-        from synthclin.files import staged_folder
+        from synthclin.io.files import staged_folder
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         with staged_folder(sys.argv[1]) as stage:
@@ -323,7 +323,7 @@ def killed_inside(target: Path) -> None:
     script = textwrap.dedent(
         """
         import os, signal, sys
-        from synthclin.files import staged_folder
+        from synthclin.io.files import staged_folder
         with staged_folder(sys.argv[1], overwrite=True) as stage:
             (stage / "weights").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -357,7 +357,7 @@ def killed_while_writing(target: Path) -> Path:
     script = textwrap.dedent(
         """
         import os, signal, sys
-        from synthclin.files import write_atomic
+        from synthclin.io.files import write_atomic
         os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
         write_atomic(sys.argv[1], "half of a patient")
         """

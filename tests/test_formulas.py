@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthclin.cli import main
-from synthclin.config import load
-from synthclin.plan import dry_run
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
+from synthclin.study.config import load
+from synthclin.study.plan import dry_run
 from synthclin.tables import read_table, write_table
-from synthclin.tables.formulas import begins_like_a_formula, disarmed, formulas, rearmed
-from synthclin.validation import conform
+from synthclin.tables.spreadsheet_formulas import begins_like_a_formula, disarmed, formulas, rearmed
 
 HARMFUL = [
     "=1+1",

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.columns import Category, Code, Id, Integer, Number, Text
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
 from synthclin.inference.numeric import guess_numbers
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
+from synthclin.schema.columns import Category, Code, Id, Integer, Number, Text
 from synthclin.tables import read_table
-from synthclin.validation import conform
 
 CANARY = "ZZ_CANARY_7391"
 ROWS = 240

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.inference import infer, to_commented_yaml
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 ROWS = 600
 

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthclin as sc
-from synthclin.columns import MissingKind
-from synthclin.documents import parse_yaml, validate
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.missing import missing_dependence, missingness
-from synthclin.rules import violations
+from synthclin.io.documents import parse_yaml, validate
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
-from synthclin.validation import check, conform
+from synthclin.schema.columns import MissingKind
 
 COLUMNS = {
     "age": {"type": "integer", "range": [18, 90]},

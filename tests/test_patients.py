@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthclin.errors import DataError
-from synthclin.patients import patients
 from synthclin.schema import Schema
+from synthclin.schema.patients import patients
 
 VISITS = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "integer"}}})
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthclin import manifest, pipeline, preparation
-from synthclin.conditions import Cohort
-from synthclin.config import load
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
-from synthclin.evaluation.names import MODEL_SCORES, SCORE_NAMES
-from synthclin.files import sha256
-from synthclin.models import Checkpoint, warmup
-from synthclin.models.sampling import CohortDraw
-from synthclin.plan import dry_run
+from synthclin.evaluation.score_names import MODEL_SCORES, SCORE_NAMES
+from synthclin.io.files import sha256
+from synthclin.models import Checkpoint, likelihood
 from synthclin.report import Report
+from synthclin.rules.validation import check
+from synthclin.sampling.cohorts import Cohort
+from synthclin.sampling.sampler import CohortDraw
 from synthclin.schema import Schema
+from synthclin.study import data, manifest, run
+from synthclin.study.config import load
+from synthclin.study.plan import dry_run
+from synthclin.study.verify import verify
 from synthclin.tables import read_table
-from synthclin.validation import check
-from synthclin.verification import verify
 from tests.killed import killed_while_training
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
@@ -124,9 +124,7 @@ class TestCohorts:
         inside = pd.DataFrame({"who": [f"p{i % patients}" for i in range(rows)], "x": 1, "y": 0})
         outside = pd.DataFrame({"who": [f"q{i}" for i in range(60 - patients)], "x": 0, "y": 0})
         table = pd.concat([inside, outside], ignore_index=True)
-        facts = pipeline._facts(
-            Cohort(name="c", rows=5, where="x == 1"), CohortDraw(5, 9, 1.0 + 1e-9, 4.0), table, schema
-        )
+        facts = run._facts(Cohort(name="c", rows=5, where="x == 1"), CohortDraw(5, 9, 1.0 + 1e-9, 4.0), table, schema)
         assert (facts.data is not None) == told
         assert facts.model == 1
 
@@ -136,7 +134,7 @@ class TestRules:
         young = int((study.table()["age"] < 80).sum())
         study.config["schema"]["constraints"] = [{"then": "age < 80", "on_violation": "drop"}]
         study.write()
-        fitted = pipeline.fit(load(study.path), study.folder / "model")
+        fitted = run.fit(load(study.path), study.folder / "model")
         assert fitted.dropped == {"age < 80": 160 - young}
         assert len(fitted.train) + len(fitted.holdout) == young
         assert fitted.model.sample(200)["age"].max() < 80
@@ -262,7 +260,7 @@ class TestDryRun:
         config = load(study.path, [f"sampling.least_patients={least}"])
         if refused:
             with pytest.raises(ConditionError, match=f"cohort 'women': fewer than {least} patients") as caught:
-                pipeline.run(config)
+                run.run(config)
             assert "least_patients: 0" in str(caught.value)
             assert not study.out.exists()
         else:
@@ -272,7 +270,7 @@ class TestDryRun:
         table = study.table()
         table["patient"] = [f"P{row // 4}" for row in range(len(table))]
         study.write(table)
-        told = preparation.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
+        told = data.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
         assert not set(told[0]["patient"]) & set(told[1]["patient"])
 
     def test_it_lists_the_files_that_a_run_writes(self, study):
@@ -293,11 +291,11 @@ def some_rows(name, folder):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
-    monkeypatch.setattr(pipeline, "evaluate", lambda *_, **__: Report((), (), {}, {}))
+    monkeypatch.setattr(run, "evaluate", lambda *_, **__: Report((), (), {}, {}))
     overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]
-    done = pipeline.run(load(path, overrides))
+    done = run.run(load(path, overrides))
     assert verify(done.folder).problems == ()
 
 
@@ -305,9 +303,9 @@ def test_existing_runs_stay_unless_overwrite_is_said(study, monkeypatch):
     """The second run is refused before it trains."""
     study.out.mkdir(parents=True)
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
-    monkeypatch.setattr(pipeline, "_learn", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(run, "_learn", lambda *_: pytest.fail("it trained"))
     with pytest.raises(OutputError, match="--overwrite"):
-        pipeline.run(load(study.path))
+        run.run(load(study.path))
 
 
 @pytest.mark.usefixtures("two_scores")
@@ -316,7 +314,7 @@ def test_overwrite_replaces_the_whole_folder(study):
     study.out.mkdir(parents=True)
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
     (study.out / "old.csv").write_text("old")
-    done = pipeline.run(load(study.write()))
+    done = run.run(load(study.write()))
     reports = {name for name in FILES if name.startswith("report") and not name.endswith(".json")}
     expected = {name for name in FILES - reports if not name.startswith(("cohorts/", "synthetic"))}
     assert files(study.out) == expected | {"synthetic.csv"}
@@ -329,7 +327,7 @@ def test_a_cohort_out_of_reach_leaves_nothing(study):
     config = load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
     before = files(study.folder)
     with pytest.raises(ConditionError):
-        pipeline.run(config)
+        run.run(config)
     assert files(study.folder) == before
     assert not (study.folder / "runs").exists()
 
@@ -354,7 +352,7 @@ class TestResume:
         assert not study.out.exists()
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
         told = []
-        pipeline.run(load(study.path), resume=True, tell=told.append)
+        run.run(load(study.path), resume=True, tell=told.append)
         assert self.same(study, finished)
         assert verify(study.out).problems == ()
         assert told == []
@@ -366,25 +364,23 @@ class TestResume:
 
         told = []
         with monkeypatch.context() as patch:
-            patch.setattr(pipeline, "evaluate", stop)
+            patch.setattr(run, "evaluate", stop)
             with pytest.raises(KeyboardInterrupt):
-                pipeline.run(load(study.path), tell=told.append)
+                run.run(load(study.path), tell=told.append)
         assert [finding.what for finding in told] == ["the training so far is kept here"]
         assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
-        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
-        pipeline.run(load(study.path), resume=True)
+        monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
+        run.run(load(study.path), resume=True)
         assert self.same(study, finished)
         assert sorted(path.name for path in study.out.parent.iterdir()) == ["toy-7"]
         del place
 
     def test_a_cohort_out_of_reach_can_be_widened(self, study, place, monkeypatch):
         with pytest.raises(ConditionError):
-            pipeline.run(
-                load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
-            )
+            run.run(load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"]))
         assert place.exists()
-        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
-        pipeline.fit(load(study.path), study.out, resume=True)
+        monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
+        run.fit(load(study.path), study.out, resume=True)
         assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
         assert not place.exists()
 
@@ -392,12 +388,12 @@ class TestResume:
         place.mkdir(parents=True)
         (place / "training.safetensors").write_bytes(b"old")
         with pytest.raises(ModelFormatError, match="cannot be read"):
-            pipeline.fit(load(study.path), study.out, resume=True)
+            run.fit(load(study.path), study.out, resume=True)
         told = []
-        pipeline.fit(load(study.path), study.out, tell=told.append)
+        run.fit(load(study.path), study.out, tell=told.append)
         assert [finding.what for finding in told] == ["the checkpoint of an interrupted training is discarded"]
         told.clear()
-        pipeline.fit(load(study.path), study.out, overwrite=True, resume=True, tell=told.append)
+        run.fit(load(study.path), study.out, overwrite=True, resume=True, tell=told.append)
         assert [finding.what for finding in told] == ["there is no checkpoint to go on from"]
 
     def test_it_stays_where_the_target_is_taken(self, study, place):
@@ -405,7 +401,7 @@ class TestResume:
         (place / "training.safetensors").write_bytes(b"old")
         study.out.mkdir()
         with pytest.raises(OutputError, match="--overwrite"):
-            pipeline.run(load(study.path))
+            run.run(load(study.path))
         assert (place / "training.safetensors").read_bytes() == b"old"
 
 
@@ -419,5 +415,5 @@ def test_broken_rules_of_the_real_table_are_told_not_refused(study):
 
 
 def test_what_run_returns_is_frozen():
-    assert dataclasses.fields(pipeline.Run)
-    assert pipeline.Run.__dataclass_params__.frozen
+    assert dataclasses.fields(run.Run)
+    assert run.Run.__dataclass_params__.frozen

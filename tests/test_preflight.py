@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthclin.preflight import survey
+from synthclin.rules.survey import survey
 from synthclin.schema import Schema
 
 CANARY = "ZZ_CANARY_7391"

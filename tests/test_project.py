@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import synthclin
-from synthclin import config
 from synthclin.cli import main
+from synthclin.study import config
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.rules import finish, violations
+from synthclin.rules.rules import finish, violations
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 from .schemas import schemas, simulate
 

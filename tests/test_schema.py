@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from synthclin.columns import Number
-from synthclin.constraints import Rule
-from synthclin.documents import validate
 from synthclin.errors import ConfigError
+from synthclin.io.documents import validate
 from synthclin.schema import Schema
+from synthclin.schema.columns import Number
+from synthclin.schema.constraints import Rule
 
 from .schemas import schemas
 

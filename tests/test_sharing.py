@@ -8,11 +8,11 @@ import stat
 
 import pytest
 
-from synthclin import manifest
 from synthclin.cli import main
 from synthclin.errors import ConfigError, GateError, ModelFormatError, OutputError
 from synthclin.models import load
-from synthclin.sharing import CARD, export
+from synthclin.study import manifest
+from synthclin.study.export import CARD, export
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json", CARD}
 REASON = "The ethics board agreed."

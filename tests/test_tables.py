@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError, DataError, OutputError
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.tables import read_table, split, write_table
-from synthclin.validation import conform
 
 CANARY = "ZZ_CANARY_7391"
 

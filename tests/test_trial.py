@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 import synthclin as sc
-from synthclin.documents import parse_yaml, validate
 from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.balance import balance
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
+from synthclin.io.documents import parse_yaml, validate
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 ARM = {
     "type": "category",

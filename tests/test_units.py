@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthclin.units import FACTORS, mixed_units
+from synthclin.schema.units import FACTORS, mixed_units
 
 ROWS = 1_000
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from synthclin.columns import Boolean, Category, Code, Date, Datetime, Id, Text
 from synthclin.errors import DataError
+from synthclin.rules.validation import Finding, check, conform
 from synthclin.schema import Schema
-from synthclin.validation import Finding, check, conform
+from synthclin.schema.columns import Boolean, Category, Code, Date, Datetime, Id, Text
 
 from .schemas import schemas, simulate
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Column, Date, Datetime, Integer
 from synthclin.encoding.axis import CALENDAR, Axis, coarsest
 from synthclin.encoding.bins import fit_line
-from synthclin.encoding.line import LineCodec
-from synthclin.patients import patients
+from synthclin.encoding.line_codec import LineCodec
+from synthclin.schema.columns import Column, Date, Datetime, Integer
+from synthclin.schema.patients import patients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Column, Date, Datetime, Duration, Integer, Number
+from synthclin.schema.columns import Column, Date, Datetime, Duration, Integer, Number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

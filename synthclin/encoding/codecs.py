@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field, TypeAdapter
 
-from synthclin.columns import Boolean, Category, Code, Column, Date, Datetime, Duration, Integer, Number, Ordinal
 from synthclin.encoding.bins import fit_line
-from synthclin.encoding.levels import LevelsCodec, fit_levels
-from synthclin.encoding.line import LineCodec
+from synthclin.encoding.level_codec import LevelsCodec, fit_levels
+from synthclin.encoding.line_codec import LineCodec
 from synthclin.encoding.states import LevelsState, LineState
+from synthclin.schema.columns import Boolean, Category, Code, Column, Date, Datetime, Duration, Integer, Number, Ordinal
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-    from synthclin.encoding.intervals import Intervals
     from synthclin.encoding.layout import ColumnLayout
+    from synthclin.encoding.offset_cells import Intervals
     from synthclin.encoding.protection import Limits
 
 __all__ = ["Codec", "codec_from_dict", "fit_codec"]

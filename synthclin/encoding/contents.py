@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.encoding.laws import Pieces, rate_for_mean
+from synthclin.encoding.densities import Pieces, rate_for_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from synthclin.encoding.states import Grid, Heap
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.encoding.line import LineCodec
+    from synthclin.encoding.line_codec import LineCodec
     from synthclin.encoding.protection import Rows
 
     Floats = NDArray[np.float64]

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from synthclin.columns import Level
+from synthclin.schema.columns import Level
 
-__all__ = ["Grid", "Group", "Heap", "LevelsState", "LineState", "Tail"]
+__all__ = ["Grid", "Heap", "LevelGroup", "LevelsState", "LineState", "Tail"]
 
 Position = Annotated[float, Field(ge=-1e200, le=1e200)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -106,7 +106,7 @@ class LineState(_Kept):
         return self
 
 
-class Group(_Kept):
+class LevelGroup(_Kept):
     """The levels that share a code.
 
     Arguments:
@@ -129,7 +129,7 @@ class LevelsState(_Kept):
     """
 
     kind: Literal["levels"] = "levels"
-    groups: Annotated[tuple[Group, ...], Field(max_length=100_000, strict=False)] = ()
+    groups: Annotated[tuple[LevelGroup, ...], Field(max_length=100_000, strict=False)] = ()
     unnamed: bool = False
     missing: bool = False
     commonest: Annotated[int, Field(ge=0)] = 0

@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synthclin.columns import MissingKind
 from synthclin.encoding.anchors import anchored, distance_column, distances, fit_distances, placed
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
-from synthclin.encoding.intervals import LARGEST_OFFSET, Intervals
 from synthclin.encoding.layout import Encoded, Layout
+from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
 from synthclin.encoding.order import drawing_order
 from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
-from synthclin.patients import patients
+from synthclin.schema.columns import MissingKind
+from synthclin.schema.patients import patients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.encoding.line import LineCodec
+    from synthclin.encoding.line_codec import LineCodec
     from synthclin.expressions import Expression
     from synthclin.schema import Schema
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.encoding.line import LineCodec
+from synthclin.encoding.line_codec import LineCodec
 from synthclin.expressions import parse
 
 if TYPE_CHECKING:

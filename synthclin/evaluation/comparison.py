@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthclin.errors import DataError
 from synthclin.evaluation.features import Features
-from synthclin.patients import patients
+from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:

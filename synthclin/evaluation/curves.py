@@ -10,11 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "at_risk", "breslow", "brier", "concordance", "event_times", "gap", "incidence", "survival"]
+__all__ = ["StepCurve", "at_risk", "breslow", "brier", "concordance", "event_times", "gap", "incidence", "survival"]
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class StepCurve:
     """A step function.
 
     Arguments:
@@ -32,7 +32,7 @@ class Curve:
         return values
 
 
-def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> Curve:
+def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> StepCurve:
     """Return the share without an event (Kaplan and Meier, JASA 53:457-481, 1958).
 
     Arguments:
@@ -44,10 +44,10 @@ def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> Curve:
         [1.0, 0.667, 0.0]
     """
     at, deaths, risk = event_times(times, events)
-    return Curve(at, np.concatenate([[1.0], np.cumprod(1 - deaths / risk)]))
+    return StepCurve(at, np.concatenate([[1.0], np.cumprod(1 - deaths / risk)]))
 
 
-def incidence(times: NDArray[np.float64], causes: NDArray[np.float64], cause: float) -> Curve:
+def incidence(times: NDArray[np.float64], causes: NDArray[np.float64], cause: float) -> StepCurve:
     """Return the share that had one cause, the others competing (Aalen and Johansen, Scand J Stat 5:141-150, 1978).
 
     Arguments:
@@ -61,7 +61,7 @@ def incidence(times: NDArray[np.float64], causes: NDArray[np.float64], cause: fl
     """
     at, deaths, risk = event_times(times, causes == cause)
     free = survival(times, ~np.isnan(causes))
-    return Curve(at, np.concatenate([[0.0], np.cumsum(free(at, "left") * deaths / risk)]))
+    return StepCurve(at, np.concatenate([[0.0], np.cumsum(free(at, "left") * deaths / risk)]))
 
 
 def event_times(
@@ -77,11 +77,11 @@ def at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.i
     return len(times) - np.searchsorted(np.sort(times), at, "left")
 
 
-def gap(first: Curve, second: Curve, horizon: float, *, signed: bool = False) -> float:
+def gap(first: StepCurve, second: StepCurve, horizon: float, *, signed: bool = False) -> float:
     """Return the mean distance of two curves from 0 to a horizon; signed, how far the second lies above the first.
 
     Example:
-        >>> always = Curve(np.empty(0), np.ones(1))
+        >>> always = StepCurve(np.empty(0), np.ones(1))
         >>> gap(always, survival(np.array([1.0]), np.array([True])), 2.0)
         0.5
     """
@@ -124,7 +124,7 @@ def concordance(
     return areas
 
 
-def breslow(scores: NDArray[np.float64], times: NDArray[np.float64], events: NDArray[np.bool_]) -> Curve:
+def breslow(scores: NDArray[np.float64], times: NDArray[np.float64], events: NDArray[np.bool_]) -> StepCurve:
     """Return the cumulative hazard of a patient of score 0 (Breslow, JRSS B 34:216-217, 1972).
 
     Arguments:
@@ -139,7 +139,7 @@ def breslow(scores: NDArray[np.float64], times: NDArray[np.float64], events: NDA
     at, deaths, _ = event_times(times, events)
     order = np.argsort(times, kind="stable")
     left = np.concatenate([np.cumsum(np.exp(scores[order])[::-1])[::-1], [np.inf]])
-    return Curve(at, np.concatenate([[0.0], np.cumsum(deaths / left[np.searchsorted(times[order], at, "left")])]))
+    return StepCurve(at, np.concatenate([[0.0], np.cumsum(deaths / left[np.searchsorted(times[order], at, "left")])]))
 
 
 def brier(

@@ -10,9 +10,9 @@ from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.curves import gap, incidence, survival
 from synthclin.evaluation.intervals import Z
-from synthclin.evaluation.names import SURVIVAL_MEASURES, survival_names
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score_names import SURVIVAL_MEASURES, survival_names
 from synthclin.evaluation.survival import restricted_mean
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Endpoint
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against, Measure
+    from synthclin.evaluation.spread import Against, Measure
     from synthclin.evaluation.tasks import SurvivalTask
 
 __all__ = ["definitions", "followed", "measured"]

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Code
 from synthclin.evaluation.cells import MIN_CELL
+from synthclin.schema.columns import Code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from synthclin.columns import Column, Level
     from synthclin.schema import Schema
+    from synthclin.schema.columns import Column, Level
 
 __all__ = ["Codebook", "Coordinates", "Feature", "Features"]
 

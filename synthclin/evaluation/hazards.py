@@ -11,17 +11,17 @@ from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.curves import breslow, brier, concordance
 from synthclin.evaluation.intervals import learners_gap, resamples
-from synthclin.evaluation.names import hazard_names
 from synthclin.evaluation.replication import COX_EFFORT
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score_names import hazard_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.analyses import Endpoint, Study
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against
+    from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import CoxTask
 
 __all__ = ["hazards", "learnt"]

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.columns import MissingKind
 from synthclin.evaluation.association import rank_correlations
 from synthclin.evaluation.cells import MIN_CELL, share_told
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
+from synthclin.schema.columns import MissingKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
-    from synthclin.evaluation.samples import Against
+    from synthclin.evaluation.spread import Against
 
 __all__ = ["missing_dependence", "missingness"]
 

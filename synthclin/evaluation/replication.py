@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Estimates, Study
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against
+    from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
 __all__ = ["COX_EFFORT", "combined", "overlap", "overlap_of", "replicate"]

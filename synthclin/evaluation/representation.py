@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.names import outcome_name, representation_name
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import NO_FLOOR, Definition
+from synthclin.evaluation.score_names import outcome_name, representation_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against
     from synthclin.evaluation.score import Score
+    from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import PredictTask
 
 __all__ = ["prevalence", "representation"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,14 @@ from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.score import Definition, Direction, Interval, Score
-from synthclin.evaluation.spread import Spread, ceiling_error, mean_known
+from synthclin.evaluation.spread import Measure, Spread, ceiling_error, mean_known
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["ROUNDS", "Against", "Likeness", "Measure", "fair_size", "halved", "likeness"]
+__all__ = ["ROUNDS", "Likeness", "fair_size", "halved", "likeness"]
 
 ROUNDS = 10
 _MOST_ROWS = 5_000
@@ -29,11 +28,6 @@ _SPLITS = 10
 _DOUBTED = 0.5  # of what seems to fold, on the side of worse values
 _FEW_REAL = 2 * MIN_CELL
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
-
-Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
-"""From (rows, columns) to the parts (one per column, pair, ...) whose mean is the score."""
-Measure = Callable[["NDArray[np.float64]"], Against]
-"""From (rows, columns) real rows to what measures others against them: what is known of the real ones is reused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from synthclin.evaluation import (
     validity,
 )
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.scene import Scene, why_not
+from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
 from synthclin.evaluation.subgroups import Groups, headlines
@@ -145,7 +145,7 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     Raises:
         ConfigError: a task or `by` names a column that it cannot use.
     """
-    scene = None if why_not(c) else Scene.of(c, by)
+    scene = None if why_not(c) else AttackData.of(c, by)
     attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
     jobs: list[Job] = [partial(attacks.get(job, job), c) for job in SCORES]
     grouped = [Groups.of(c, name) for name in by]

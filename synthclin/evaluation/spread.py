@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import asin, pi, sqrt
 from typing import TYPE_CHECKING
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Measure
 
-__all__ = ["Spread", "ceiling_error", "mean_known"]
+__all__ = ["Against", "Measure", "Spread", "ceiling_error", "mean_known"]
+
+Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+"""From (rows, columns) to the parts (one per column, pair, ...) whose mean is the score."""
+Measure = Callable[["NDArray[np.float64]"], Against]
+"""From (rows, columns) real rows to what measures others against them: what is known of the real ones is reused."""
 
 _SAME = 0.9  # so alike rounds differ too little to tell how much they vary
 

@@ -16,11 +16,11 @@ from synthclin.evaluation.detection import DETECTION, detection
 from synthclin.evaluation.endpoints import definitions, measured
 from synthclin.evaluation.marginals import MARGINALS, marginals
 from synthclin.evaluation.missing import MISSINGNESS, missingness
-from synthclin.evaluation.names import HEADLINES, SURVIVAL_HEADLINES, within
 from synthclin.evaluation.pairs import ASSOCIATIONS, PAIRS, association_changes, pairs
 from synthclin.evaluation.propensity import PMSE, propensity
 from synthclin.evaluation.replication import overlap_of, replicate
 from synthclin.evaluation.score import NO_FLOOR, Definition, Interval, Score
+from synthclin.evaluation.score_names import HEADLINES, SURVIVAL_HEADLINES, within
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.samples import Against
+    from synthclin.evaluation.spread import Against
 
 __all__ = ["authenticity", "precision", "recall"]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from synthclin.columns import Level
-from synthclin.evaluation.names import SURVIVAL_HEADLINES, hazard_names, survival_names
+from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names
+from synthclin.schema.columns import Level
 
 __all__ = [
     "Analysis",

@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.columns import MissingKind
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import Z, resamples
-from synthclin.evaluation.learning import Fit, Problem, Rows, fitted
 from synthclin.evaluation.performance import importance_agreement
+from synthclin.evaluation.prediction_problem import Fit, PredictionProblem, Rows, fitted
 from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.evaluation.tasks import PredictTask
-from synthclin.evaluation.trials import MIN_CLASS, Trials, group_definition, groups_of, in_groups, measure
+from synthclin.evaluation.train_on_synthetic import (
+    MIN_CLASS,
+    LearnerTrials,
+    group_definition,
+    groups_of,
+    in_groups,
+    measure,
+)
+from synthclin.schema.columns import MissingKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from synthclin.columns import Column
     from synthclin.evaluation.comparison import Comparison
     from synthclin.schema import Schema
+    from synthclin.schema.columns import Column
 
 __all__ = ["default_tasks", "predict", "target"]
 
@@ -109,7 +116,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         )
         return one, other
 
-    trials = Trials(
+    trials = LearnerTrials(
         [learnt(rows, "synthetic", i) for i, rows in enumerate(c.draws)],
         learnt(c.train, "real"),
         learnt(c.shuffled, "shuffled"),
@@ -154,7 +161,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     return discrimination, calibration, importance, *by_group
 
 
-def _definitions(task: PredictTask, problem: Problem) -> tuple[Definition, Definition, Definition]:
+def _definitions(task: PredictTask, problem: PredictionProblem) -> tuple[Definition, Definition, Definition]:
     linear = "ridge" if problem.classes is None else "logistic"
     learners = f"boosted trees, a random forest and a {linear} model"
     paired = (
@@ -210,7 +217,7 @@ def _calibrations(draws: list[dict[str, Fit]], real: dict[str, Fit]) -> dict[str
 
 def _importance(
     definition: Definition,
-    problem: Problem,
+    problem: PredictionProblem,
     draws: list[dict[str, Fit]],
     real: dict[str, Fit],
     shuffled: dict[str, Fit],
@@ -252,7 +259,7 @@ def _importance(
     )
 
 
-def _problem(c: Comparison, task: PredictTask) -> Problem:
+def _problem(c: Comparison, task: PredictTask) -> PredictionProblem:
     y = target(c, task)
     columns = np.array(
         [j for j, f in enumerate(c.features.columns) if j != y and not _known_later(c.schema, f.column)],
@@ -267,7 +274,7 @@ def _problem(c: Comparison, task: PredictTask) -> Problem:
         frequent = np.argsort(-counts[0], kind="stable")[:_MOST_CLASSES]
         classes = np.sort(frequent[counts.min(axis=0)[frequent] >= MIN_CLASS]).astype(np.float64)
     log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
-    return Problem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
+    return PredictionProblem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
 
 
 def _known_later(schema: Schema, column: Column) -> bool:
@@ -276,7 +283,7 @@ def _known_later(schema: Schema, column: Column) -> bool:
     return judged.role in _LATER_ROLES
 
 
-def _why_not(c: Comparison, problem: Problem) -> str:
+def _why_not(c: Comparison, problem: PredictionProblem) -> str:
     """Say why the task cannot be judged, or nothing."""
     if c.holdout is None:
         return "There is no holdout to test on."

@@ -9,7 +9,7 @@ import numpy as np
 from synthclin.evaluation.cells import told
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.score import Definition, Score
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

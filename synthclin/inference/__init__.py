@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.codebook import Entry, codebook
-from synthclin.columns import Boolean, Id, Ordinal, reading
-from synthclin.documents import validate
 from synthclin.errors import ConfigError, DataError
-from synthclin.inference import names
+from synthclin.inference import name_hints
 from synthclin.inference.calendar import moments_column
 from synthclin.inference.declaring import declared_columns
 from synthclin.inference.evidence import Guess, Proposal, Refusal, count, left_out
@@ -22,20 +19,24 @@ from synthclin.inference.numeric import guess_numbers
 from synthclin.inference.relations import relate
 from synthclin.inference.textual import guess_texts
 from synthclin.inference.writing import to_commented_yaml
+from synthclin.io.documents import validate
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
+from synthclin.schema.codebook import Entry, codebook
+from synthclin.schema.columns import Boolean, Id, Ordinal, parsing
+from synthclin.schema.schema import provide_inference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.codebook import Code
-    from synthclin.columns import AnyColumn
+    from synthclin.schema.codebook import Code
+    from synthclin.schema.columns import AnyColumn
 
 _CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
 
 HEAD = 2_000  # rows in which a column's name is looked for
 
-__all__ = ["Inferred", "declared_columns", "infer", "to_commented_yaml"]
+__all__ = ["Inferred", "Schema", "declared_columns", "infer", "infer_schema", "to_commented_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,20 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     )
 
 
+def infer_schema(table: pd.DataFrame) -> Schema:
+    """Return the schema that `infer` guesses from a table, without the evidence; the same as ``Schema.infer(table)``.
+
+    Example:
+        >>> schema = infer_schema(pd.DataFrame({"age": [40, 51, 62] * 20, "sex": ["F", "M", "F"] * 20}))
+        >>> schema.columns["sex"].type
+        'category'
+    """
+    return infer(table).schema
+
+
+provide_inference(infer_schema)
+
+
 def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
     """Refuse what no schema can describe."""
     columns = list(table.columns)
@@ -176,7 +191,7 @@ def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
     if not held.all():
         changes["missing"] = "allowed"
         evidence.append(f"empty: {count(int(rows - held.sum()), rows)}")
-    if found.column.modelled and names.knowable(name):
+    if found.column.modelled and name_hints.knowable(name):
         changes["disclosure"] = "quasi_identifier"
         evidence.append("the name is one that others may know")
     return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
@@ -193,7 +208,7 @@ def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = (
     if kind == "boolean":
         return Guess(Boolean(), [f"{count(len(cells), len(cells))} are true or false"])
     if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
-        return guess_numbers(name, reading.numbers(cells)[0], rows, missing)
+        return guess_numbers(name, parsing.numbers(cells)[0], rows, missing)
     if kind in {"date", "datetime", "datetime64"}:
         return moments_column(cells)
     if kind == "string":
@@ -211,5 +226,5 @@ def _with(column: AnyColumn, **changes: object) -> AnyColumn:
 def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping[str, AnyColumn]) -> str | None:
     """Return the column that names the patient: one that repeats before one that does not."""
     ids = [name for name, guess in guesses.items() if isinstance(guess.column, Id) and name not in declared]
-    named = [name for name in ids if names.identifies_person(name)] or (ids if len(ids) == 1 else [])
+    named = [name for name in ids if name_hints.identifies_person(name)] or (ids if len(ids) == 1 else [])
     return min(named, key=lambda name: table[name].nunique(), default=None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.columns import Date, Datetime
 from synthclin.inference.evidence import Guess, Refusal, count
+from synthclin.schema.columns import Date, Datetime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

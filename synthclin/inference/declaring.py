@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.documents import validate
 from synthclin.errors import ConfigError
+from synthclin.io.documents import validate
 from synthclin.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from synthclin.columns import AnyColumn
+    from synthclin.schema.columns import AnyColumn
 
 __all__ = ["declared_columns"]
 

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.constraints import Rule
 from synthclin.expressions import quote_level, quote_name
 from synthclin.inference.evidence import RARE, Proposal
+from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Levels", "determined", "ranks"]
+__all__ = ["LevelColumn", "determined", "ranks"]
 
 MOST_RULES = 20
 MOST_TERMS = 60  # of one list in a rule
 STRONG = 30.0
 
 
-class Levels(NamedTuple):
+class LevelColumn(NamedTuple):
     """A column of levels.
 
     Arguments:
@@ -35,7 +35,7 @@ class Levels(NamedTuple):
     levels: tuple[object, ...]
 
 
-def determined(columns: Mapping[str, Levels]) -> dict[tuple[str, str], Proposal]:
+def determined(columns: Mapping[str, LevelColumn]) -> dict[tuple[str, str], Proposal]:
     """Return which column determines which, as rules: (determining, determined) -> proposal.
 
     Every level of the one goes with a single level of the other in all rows, three levels at least, and many more rows
@@ -43,8 +43,9 @@ def determined(columns: Mapping[str, Levels]) -> dict[tuple[str, str], Proposal]
     that stands first is taken for the determining one.
 
     Example:
-        >>> group = np.arange(90) % 3
-        >>> columns = {"group": Levels(group, ("CHF", "COPD", "coma")), "kind": Levels(group // 2, ("organ", "coma"))}
+        >>> place = np.arange(90) % 3
+        >>> group = LevelColumn(place, ("CHF", "COPD", "coma"))
+        >>> columns = {"group": group, "kind": LevelColumn(place // 2, ("organ", "coma"))}
         >>> [rule.text for rule in determined(columns)["group", "kind"].rules]
         ["if group in ['CHF', 'COPD'] then kind == 'organ'", "if group == 'coma' then kind == 'coma'"]
     """
@@ -58,12 +59,13 @@ def determined(columns: Mapping[str, Levels]) -> dict[tuple[str, str], Proposal]
     return found
 
 
-def ranks(columns: Mapping[str, Levels], texts: str, numbers: str) -> tuple[object, ...] | None:
+def ranks(columns: Mapping[str, LevelColumn], texts: str, numbers: str) -> tuple[object, ...] | None:
     """Return the levels of `texts` in the order of the whole numbers that stand beside them one to one, else None.
 
     Example:
         >>> rows = np.arange(60) % 3
-        >>> columns = {"grade": Levels(rows, ("high", "low", "mid")), "rank": Levels((rows + 2) % 3, (1, 2, 3))}
+        >>> grade = LevelColumn(rows, ("high", "low", "mid"))
+        >>> columns = {"grade": grade, "rank": LevelColumn((rows + 2) % 3, (1, 2, 3))}
         >>> ranks(columns, "grade", "rank")
         ('low', 'mid', 'high')
     """
@@ -78,7 +80,7 @@ def ranks(columns: Mapping[str, Levels], texts: str, numbers: str) -> tuple[obje
     return tuple(columns[texts].levels[place] for place in np.argsort(places))
 
 
-def _crossed(one: Levels, other: Levels) -> NDArray[np.int64]:
+def _crossed(one: LevelColumn, other: LevelColumn) -> NDArray[np.int64]:
     """Return (levels of one, levels of other) how many rows hold both."""
     both = (one.codes >= 0) & (other.codes >= 0)
     shape = (len(one.levels), len(other.levels))
@@ -96,7 +98,7 @@ def _determines(table: NDArray[np.int64]) -> bool:
 
 
 def _proposal(
-    one: str, other: str, columns: Mapping[str, Levels], table: NDArray[np.int64], *, twins: bool
+    one: str, other: str, columns: Mapping[str, LevelColumn], table: NDArray[np.int64], *, twins: bool
 ) -> Proposal:
     """Return a rule for each level of the determined column."""
     rules = []

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.columns import Text
+from synthclin.schema.columns import Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.columns import AnyColumn
-    from synthclin.constraints import Rule
+    from synthclin.schema.columns import AnyColumn
+    from synthclin.schema.constraints import Rule
 
 __all__ = ["RARE", "Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
 

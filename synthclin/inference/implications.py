@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.constraints import Rule
 from synthclin.expressions import quote_name
 from synthclin.inference.evidence import RARE, Proposal
+from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

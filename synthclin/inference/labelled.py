@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.columns import Boolean, Category, Ordinal, reading
 from synthclin.inference.evidence import Guess, rare
 from synthclin.inference.textual import no_yes, rising
+from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from synthclin.codebook import Code, Entry
+    from synthclin.schema.codebook import Code, Entry
 
 __all__ = ["described", "guess_labelled", "is_coded_missing", "merged"]
 
@@ -24,7 +24,7 @@ _SHOWN = 12  # so many labels fit the one line of a description
 
 def is_coded_missing(series: pd.Series, entry: Entry) -> pd.Series[bool]:
     """Return (rows,) whether a cell holds a code that the file declares missing."""
-    return series.notna() & (reading.match(series, list(entry.missing)) >= 0)
+    return series.notna() & (parsing.match(series, list(entry.missing)) >= 0)
 
 
 def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
@@ -39,13 +39,13 @@ def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
 
     Example:
         >>> import pandas as pd
-        >>> from synthclin.codebook import Entry
+        >>> from synthclin.schema.codebook import Entry
         >>> pain = Entry(levels={1: "severe", 2: "moderate", 3: "mild"})
         >>> guess_labelled(pd.Series([3, 1, 2]), pain).column.categories
         (3, 2, 1)
     """
     codes = list(entry.levels)
-    places = reading.match(cells, codes)
+    places = parsing.match(cells, codes)
     if not codes or (places < 0).any():
         return None
     labels = list(entry.levels.values())
@@ -76,7 +76,7 @@ def described(entry: Entry) -> tuple[str | None, tuple[str, ...]]:
     """Return a column's description, and comments with the labels that are too many for one.
 
     Example:
-        >>> from synthclin.codebook import Entry
+        >>> from synthclin.schema.codebook import Entry
         >>> described(Entry("Sex of the patient", {1: "male", 2: "female"}))
         ('Sex of the patient (1 = male, 2 = female)', ())
     """

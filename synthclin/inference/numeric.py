@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.columns import Boolean, Category, Id, Integer, Number, Ordinal
-from synthclin.columns.base import MissingCode
-from synthclin.inference import names
+from synthclin.inference import name_hints
 from synthclin.inference.evidence import RARE, Guess, Refusal, count, rare
+from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
+from synthclin.schema.columns.column import MissingCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def guess_numbers(
         )
     values, counts = np.unique(numbers, return_counts=True)
     whole = bool(np.all(values == np.round(values)))
-    if names.points_to_person(name) and len(values) > len(numbers) / 2:
+    if name_hints.points_to_person(name) and len(values) > len(numbers) / 2:
         return Refusal("its name is one of a direct identifier", "Remove it, or declare it `text` or `id`.")
     if len(values) == 1:
         return Guess(
@@ -76,9 +76,9 @@ def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.floa
     if len(values) == rows and (reason := _named_rows(name, numbers)):
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
     per_value = len(numbers) / len(values)
-    if names.identifies_person(name) and len(values) > 2:
+    if name_hints.identifies_person(name) and len(values) > 2:
         return Guess(Id(), [f"{len(values)} patients by the name of the column, {per_value:.1f} rows each on average"])
-    if names.identifies(name) and len(values) > 50 and per_value < 50:
+    if name_hints.identifies(name) and len(values) > 50 and per_value < 50:
         return Guess(Id(), [f"{len(values)} distinct numbers, and the name is one of an identifier"])
     gapless = len(values) >= BLOCKS and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
     if gapless and bool(np.all(np.diff(numbers) >= 0)):
@@ -90,11 +90,11 @@ def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.floa
 def _named_rows(name: str, numbers: NDArray[np.float64]) -> str | None:
     """Return why whole numbers that all differ name the rows, None if they may be measured."""
     rows = len(numbers)
-    if names.identifies(name):
+    if name_hints.identifies(name):
         return "the name is one of an identifier"
     if rows >= RISING and bool(np.all(np.diff(numbers) > 0)):
         return "they rise from row to row, as numbered rows do"
-    if not names.knowable(name) and rows**2 / (2 * (np.ptp(numbers) + 1)) > BY_CHANCE:
+    if not name_hints.knowable(name) and rows**2 / (2 * (np.ptp(numbers) + 1)) > BY_CHANCE:
         # The birthday paradox: so many measurements on so short a scale would have met.
         return "they fill their range, as serial numbers do"
     return None
@@ -107,7 +107,7 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
         return Guess(Boolean(values=(0, 1)), [f"{count(cells, cells)} are 0 or 1"])
     shown = [f"{count(cells, cells)} hold one of {few} numbers", *rare(counts)]
     whole = bool(np.all(values == np.round(values)))
-    numbered = names.codes_levels(name)
+    numbered = name_hints.codes_levels(name)
     first, last = values[0], values[-1]
     counted = whole and first in (0, 1) and last <= 10 and few >= max(3, 0.6 * (last - first + 1))
     if counted and not numbered and cells >= 3 * few:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from synthclin.inference import names
+from synthclin.inference import name_hints
 from synthclin.inference.evidence import Refusal
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def direct_identifier(name: str, values: Sequence[str], cells: int) -> Refusal |
                   if share(pattern, values) > 0.8]  # fmt: skip
     if kinds:
         return Refusal(f"its cells have the shape of {kinds[0]}", _REMEDY)
-    if names.points_to_person(name) and (len(values) > MANY or len(values) > cells / 2):
+    if name_hints.points_to_person(name) and (len(values) > MANY or len(values) > cells / 2):
         return Refusal(f"{len(values)} distinct texts under the name of a direct identifier", _REMEDY)
     return None

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import (
+from synthclin.errors import ConfigError
+from synthclin.expressions import quote_level, quote_name
+from synthclin.inference.anchoring import anchors
+from synthclin.inference.dependencies import LevelColumn, determined, ranks
+from synthclin.inference.derivations import as_numbers, formulas
+from synthclin.inference.evidence import RARE, Proposal
+from synthclin.inference.implications import Fact, implications
+from synthclin.inference.orders import LEAST, order_rules
+from synthclin.io.documents import dump_yaml
+from synthclin.schema.columns import (
     Boolean,
     Category,
     Column,
@@ -22,16 +31,7 @@ from synthclin.columns import (
     Number,
     Ordinal,
 )
-from synthclin.documents import dump_yaml
-from synthclin.errors import ConfigError
-from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.anchoring import anchors
-from synthclin.inference.dependencies import Levels, determined, ranks
-from synthclin.inference.evidence import RARE, Proposal
-from synthclin.inference.formulas import as_numbers, formulas
-from synthclin.inference.implications import Fact, implications
-from synthclin.inference.orders import LEAST, order_rules
-from synthclin.patients import patients
+from synthclin.schema.patients import patients
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -169,15 +169,15 @@ def _is_few(column: Column, cells: pd.Series[Any]) -> bool:
     return isinstance(column, Category | Ordinal | Boolean) and cells.nunique() <= MANY_LEVELS
 
 
-def _levels(cells: pd.Series[Any]) -> Levels:
+def _levels(cells: pd.Series[Any]) -> LevelColumn:
     if isinstance(cells.dtype, pd.CategoricalDtype):
-        return Levels(np.array(cells.cat.codes, dtype=np.int64), tuple(cells.cat.categories.tolist()))
+        return LevelColumn(np.array(cells.cat.codes, dtype=np.int64), tuple(cells.cat.categories.tolist()))
     codes, levels = pd.factorize(cells, sort=True)
-    return Levels(np.array(codes, dtype=np.int64), tuple(levels.tolist()))
+    return LevelColumn(np.array(codes, dtype=np.int64), tuple(levels.tolist()))
 
 
 def _ranked(
-    columns: Mapping[str, Column], levels: dict[str, Levels], declared: Collection[str]
+    columns: Mapping[str, Column], levels: dict[str, LevelColumn], declared: Collection[str]
 ) -> dict[str, tuple[str, tuple[object, ...]]]:
     """Return by text without order the whole numbers that give it one, and the order."""
     whole = [name for name in levels if isinstance(columns[name], Integer | Ordinal)]
@@ -194,7 +194,7 @@ def _ranked(
     return found
 
 
-def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str, Levels]) -> Iterator[Fact]:
+def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str, LevelColumn]) -> Iterator[Fact]:
     """Yield what is true of some cell: that it is missing, holds a level, holds a spike or another number."""
     for name, column in columns.items():
         written, alone, empty = quote_name(name), frozenset([name]), sample[name].isna().to_numpy()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from synthclin.columns import Boolean, Category, Code, Id, Ordinal
-from synthclin.inference import names
+from synthclin.inference import name_hints
 from synthclin.inference.calendar import guess_moments
 from synthclin.inference.evidence import Guess, Refusal, count, rare
 from synthclin.inference.persons import MANY, direct_identifier, share
+from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,11 +108,11 @@ def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
 
 def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
     """Return the guess that texts name rows or patients."""
-    named, shaped = names.identifies(name), share(_NAMED, values) >= _MOST
+    named, shaped = name_hints.identifies(name), share(_NAMED, values) >= _MOST
     if len(values) == rows and (named or shaped):
         reason = "the name is one of an identifier" if named else "they have the shape of identifiers"
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
-    if len(values) > MANY and (names.identifies_person(name) or (named and shaped)):
+    if len(values) > MANY and (name_hints.identifies_person(name) or (named and shaped)):
         average = cells / len(values)
         return Guess(Id(), [f"{len(values)} distinct identifiers by name or shape, {average:.1f} rows each on average"])
     return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from synthclin.documents import dump_yaml, parse_yaml
 from synthclin.inference.evidence import left_out
+from synthclin.io.documents import dump_yaml, parse_yaml
 
 if TYPE_CHECKING:
-    from synthclin.constraints import Rule
     from synthclin.inference import Inferred
     from synthclin.inference.evidence import Proposal
+    from synthclin.schema.constraints import Rule
 
 __all__ = ["to_commented_yaml"]
 

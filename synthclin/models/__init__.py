@@ -1,12 +1,9 @@
-"""Model families behind one contract: learn a table, draw rows."""
+"""Model families behind one contract: learn a table, sample rows."""
 
-from synthclin.models.artifact import load
-from synthclin.models.base import Synthesizer
+from synthclin.models.callbacks import Moment
 from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.families import MODELS, load
 from synthclin.models.gan import ConditionalGAN
-from synthclin.models.watch import Moment
+from synthclin.models.synthesizer import Synthesizer
 
 __all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Moment", "Synthesizer", "load"]
-
-MODELS: dict[str, type[Synthesizer]] = {ConditionalGAN.family: ConditionalGAN}
-"""Every family by the name it has in a config."""

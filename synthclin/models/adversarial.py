@@ -14,11 +14,11 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor
 
+from synthclin.models.distributed import share
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
-from synthclin.models.parallel import share
-from synthclin.models.phases import DETECTABLE, Outcome, Phase, Setting, averaged, descend, rate_share
-from synthclin.models.standing import Standing, quick_detection, standing, validation_nats
+from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.validation_metrics import Standing, quick_detection, standing, validation_nats
 from synthclin.progress import Step
 from synthclin.seeds import stream_seed
 
@@ -190,10 +190,10 @@ class Contending(_Game):
         """Return a fresh classifier's AUC on rows set aside: the critic at hand has seen too much of the game."""
         return fmean(quick_detection(network, self.held, stream_seed(self.seed, "look", k)) for k in range(3))
 
-    def conclude(self) -> Outcome:
+    def conclude(self) -> PhaseOutcome:
         """Leave the averaged weights whose draws were hardest to tell from rows set aside."""
         self.network.load_state_dict(self.best_weights)
-        return Outcome(self.name, self._closing(validation_nats(self.network, self.held)))
+        return PhaseOutcome(self.name, self._closing(validation_nats(self.network, self.held)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class Refining(_Game):
         self.before = dataclasses.asdict(standing(self.network, self.held, self.seed))
         self.before_weights = copy.deepcopy(self.network.state_dict())
 
-    def conclude(self) -> Outcome:
+    def conclude(self) -> PhaseOutcome:
         """Leave the refined weights where rows that no network learnt from say that they do no harm."""
         before = Standing(**self.before)
         self.network.load_state_dict(self.average.module.state_dict())
@@ -243,4 +243,4 @@ class Refining(_Game):
             self.network.load_state_dict(self.before_weights)
         judged = Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
         figures = self._closing(after.nats if passed else before.nats)
-        return Outcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))
+        return PhaseOutcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))

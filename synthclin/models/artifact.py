@@ -6,8 +6,10 @@ means · ``encoder.json`` protected bins and levels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -15,22 +17,18 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 import synthclin
-from synthclin.documents import dump_json, read_json
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ModelFormatError
-from synthclin.files import inside, staged_folder, write_atomic
-from synthclin.models.parameters import check_parameters
+from synthclin.io.documents import dump_json, read_json
+from synthclin.io.files import inside, write_atomic
 from synthclin.schema import Schema
 
-if TYPE_CHECKING:
-    from synthclin.models.base import Synthesizer
-
-__all__ = ["FORMAT", "load", "save", "write"]
+__all__ = ["FORMAT", "ModelParts", "read", "write"]
 
 FORMAT = 1
 """Raised whenever a folder written before can no longer be read."""
 
-_TOLD = ("kept", "plan", "parameters", "device")
+_KEPT_FACTS = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
@@ -38,53 +36,61 @@ _MAX_HEADER = 1 << 20  # what lists them; that of a thousand columns has a tenth
 _MAX_JSON = 8 << 20
 
 
-def save(model: Synthesizer, folder: str | Path, *, overwrite: bool = False) -> None:
-    """Write a fitted model's folder, whole or not at all; raises OutputError."""
-    with staged_folder(Path(folder), overwrite=overwrite) as staged:
-        write(model, staged)
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """What a model folder holds.
+
+    Arguments:
+        family: the name of the model family.
+        parameters: of the model, by name, without the schema.
+        facts: plain facts that the family adds to its tensors.
+        training: plain facts about the training; no likelihood or score of real rows.
+        tensors: learnt tensors, by name.
+        encoder: how cells become codes and offsets.
+    """
+
+    family: str
+    parameters: dict[str, Any]
+    facts: dict[str, Any]
+    training: dict[str, Any]
+    tensors: Mapping[str, Tensor]
+    encoder: TableEncoder
 
 
-def write(model: Synthesizer, folder: Path) -> None:
-    """Write a fitted model's four files into an existing folder."""
-    tensors, facts = model._state()  # noqa: SLF001 - the other half of the family's contract
-    parameters = {name: value for name, value in model.get_params(deep=False).items() if name != "schema"}
+def write(parts: ModelParts, folder: Path) -> None:
+    """Write the four files of a model into an existing folder; raises OutputError."""
     document = {
         "format": FORMAT,
-        "family": model.family,
+        "family": parts.family,
         "synthclin": synthclin.__version__,
-        "parameters": parameters,
-        "facts": facts,
+        "parameters": parts.parameters,
+        "facts": parts.facts,
         # No likelihood or score of real rows: they would help to tell who was among them.
-        "training": {key: model.training_[key] for key in _TOLD if key in model.training_},
+        "training": {key: parts.training[key] for key in _KEPT_FACTS if key in parts.training},
     }
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(parts.tensors.items())}
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
-    write_atomic(folder / "encoder.json", dump_json(model.encoder_.to_dict(), digits=None))
-    write_atomic(folder / "schema.yaml", model.encoder_.schema.to_yaml())
+    write_atomic(folder / "encoder.json", dump_json(parts.encoder.to_dict(), digits=None))
+    write_atomic(folder / "schema.yaml", parts.encoder.schema.to_yaml())
     write_atomic(folder / "model.json", dump_json(document))
 
 
-def load(folder: str | Path) -> Synthesizer:
+def read(folder: Path) -> ModelParts:
     """Read a model folder; no code in it can run, and nothing larger than the caps is read.
 
     Raises:
-        ModelFormatError: where the folder is damaged, of another version, or not a model folder.
+        ModelFormatError: the folder is damaged, of another version, or not a model folder.
     """
-    folder = Path(folder)
     if not (folder / "model.json").is_file():
         raise ModelFormatError(
             str(folder), "this is not a model folder, it has no model.json", "Give the folder that fit wrote."
         )
-    document = _read(folder, "model.json")
-    family, parameters = _checked(folder, document)
+    document = _checked(folder, _read(folder, "model.json"))
     schema = Schema.read(inside(folder, "schema.yaml", error=ModelFormatError))
-    learnt = _read(folder, "encoder.json")
-    encoder = TableEncoder.from_dict(learnt, schema)
+    encoder = TableEncoder.from_dict(_read(folder, "encoder.json"), schema)
     tensors = _tensors(inside(folder, "weights.safetensors", error=ModelFormatError))
-    model = family(schema, **parameters)
-    model.encoder_, model.draws_, model.training_ = encoder, 0, document["training"]
-    model._restore(tensors, document["facts"], encoder.layout)  # noqa: SLF001
-    return model
+    family, parameters, facts, training = (document[name] for name in ("family", "parameters", "facts", "training"))
+    return ModelParts(family, parameters, facts, training, tensors, encoder)
 
 
 def _read(folder: Path, name: str) -> Any:  # noqa: ANN401 - what a document holds
@@ -109,19 +115,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _checked(folder: Path, document: object) -> tuple[type[Synthesizer], dict[str, Any]]:
-    """Return the family's class and its parameters from a model.json."""
-    from synthclin.models import MODELS  # noqa: PLC0415 - the families import this module's neighbours
-
+def _checked(folder: Path, document: object) -> dict[str, Any]:
+    """Return a model.json whose format is known and whose parts are there; the family checks what they hold."""
     where = str(folder / "model.json")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelFormatError(where, f"the format is not {FORMAT}", "Use the version of synthclin that wrote it.")
-    family = MODELS.get(str(document.get("family")))
-    if family is None:
-        raise ModelFormatError(where, "the model family is unknown", f"Known families: {', '.join(sorted(MODELS))}.")
-    parameters = document.get("parameters")
-    if not isinstance(parameters, dict) or not all(isinstance(document.get(p), dict) for p in ("facts", "training")):
-        raise ModelFormatError(where, "parameters, facts and training are not all there", "Fit the model again.")
-    check_parameters(family, parameters, f"{where}: parameters", ModelFormatError)
-    # The device is where it was trained; a machine without a GPU must still be able to draw.
-    return family, parameters | ({"device": "auto"} if "device" in parameters else {})
+    parts = ("parameters", "facts", "training")
+    if not isinstance(document.get("family"), str) or not all(isinstance(document.get(p), dict) for p in parts):
+        what = "family, parameters, facts and training are not all there"
+        raise ModelFormatError(where, what, "Fit the model again.")
+    return document

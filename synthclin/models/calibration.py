@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from synthclin.models.networks import Head, MaskedGenerator
-from synthclin.models.phases import Outcome, Phase, Setting
-from synthclin.models.standing import validation_nats
+from synthclin.models.phases import Phase, PhaseOutcome, Setting
+from synthclin.models.validation_metrics import validation_nats
 from synthclin.progress import Step
 
 __all__ = ["Calibrating", "calibrate"]
@@ -67,6 +67,6 @@ class Calibrating(Phase):
         tick(1)
         return {"mean_strength": round(float(strengths.mean()), 4), "least_strength": round(float(strengths.min()), 4)}
 
-    def conclude(self) -> Outcome:
+    def conclude(self) -> PhaseOutcome:
         """Leave the calibrated weights, which keep the name of the phase that made them."""
-        return Outcome(None, self._closing(validation_nats(self.network, self.held)))
+        return PhaseOutcome(None, self._closing(validation_nats(self.network, self.held)))

@@ -6,34 +6,25 @@ a training needs to go on as if it had never stopped. It derives from real rows 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-import synthclin
-from synthclin.documents import dump_json
-from synthclin.encoding import Encoded
 from synthclin.errors import ModelFormatError
-from synthclin.files import PARTIAL, inside, private_folder, write_atomic
+from synthclin.io.files import PARTIAL, inside, private_folder, write_atomic
 
-if TYPE_CHECKING:
-    from synthclin.models.base import Synthesizer
-
-__all__ = ["Checkpoint", "identity"]
+__all__ = ["Checkpoint"]
 
 FILE = "training.safetensors"
-_PACKAGES = ("torch", "numpy", "scikit-learn")
 _COST = 50
 """A checkpoint is followed by at least as many times the seconds that it took: it never costs more than 2 %."""
 
@@ -93,7 +84,7 @@ class Checkpoint:
         """Return what was saved last, or None.
 
         Arguments:
-            belongs: what the state depends on, by name; see `identity`.
+            belongs: what the state depends on, by name; see `synthclin.models.Synthesizer.identity`.
 
         Raises:
             ModelFormatError: the state is damaged or belongs to something else; says to what.
@@ -145,22 +136,6 @@ class Checkpoint:
             raise ModelFormatError(
                 str(path), "this checkpoint cannot be read", "Begin anew without the checkpoint."
             ) from None
-
-
-def identity(model: Synthesizer, encoded: Encoded) -> dict[str, bytes]:
-    """Return what the training of `model` on `encoded` depends on, by name: the same of all, the same weights."""
-    parameters = {name: value for name, value in model.get_params(deep=False).items() if name != "schema"}
-    table = hashlib.sha256(dump_json(model.encoder_.to_dict(), digits=None).encode())
-    for part in (encoded.codes, encoded.offsets):
-        table.update(repr(tuple(part.shape)).encode())
-        table.update(part.contiguous().numpy().data)
-    versions = [synthclin.__version__, *(metadata.version(package) for package in _PACKAGES)]
-    return {
-        "versions": json.dumps(versions).encode(),
-        "parameters": dump_json({"family": model.family, **parameters}, digits=None).encode(),
-        "schema": model.schema.to_yaml().encode(),
-        "table": table.digest(),
-    }
 
 
 def _packed(tree: object, tensors: dict[str, Tensor]) -> object:

@@ -17,19 +17,19 @@ from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
-from synthclin.models.base import Synthesizer
-from synthclin.models.drawing import draw
+from synthclin.models.callbacks import Watch
+from synthclin.models.distributed import local_rank, together
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.one_pass import OnePass, draw_at_once
-from synthclin.models.parallel import local_rank, together
-from synthclin.models.ridges import MOST, Ridge, find_ridges, may_have_band
-from synthclin.models.sampling import Steer
+from synthclin.models.pairwise import MOST, Ridge, find_ridges, may_have_band
+from synthclin.models.receptive_fields import find_views, views_of
+from synthclin.models.sequential import draw
+from synthclin.models.synthesizer import Synthesizer
 from synthclin.models.training import Effort, one_thread, plan_for, train
-from synthclin.models.views import find_views, views_of
-from synthclin.models.watch import Watch
+from synthclin.rules.validation import conform
+from synthclin.sampling.sampler import Steer
 from synthclin.schema import Schema
 from synthclin.seeds import seeded_modules
-from synthclin.validation import conform
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.features import code_basis, code_features, is_smooth
-from synthclin.models.ridges import WIDTHS, Ridge, RidgeTables
-from synthclin.models.views import View, whole_view
+from synthclin.models.code_features import code_basis, code_features, is_smooth
+from synthclin.models.pairwise import WIDTHS, Ridge, RidgeTables
+from synthclin.models.receptive_fields import View, whole_view
 
 __all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.drawing import Drawn, RowState, draw
+from synthclin.models.distributed import share
 from synthclin.models.networks import EMBEDDING, MaskedGenerator
-from synthclin.models.parallel import share
-from synthclin.models.phases import Outcome, Phase, Setting, averaged, descend, rate_share
-from synthclin.models.views import View
+from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.receptive_fields import View
+from synthclin.models.sequential import Drawn, RowState, draw
 from synthclin.progress import Step
 
 __all__ = ["OnePass", "Teaching", "draw_at_once", "taught"]
@@ -173,10 +173,10 @@ class Teaching(Phase):
         tick(0, note=f"{lost:.3f} nats behind its teacher")
         return {"nats_behind": round(lost, 5)}
 
-    def conclude(self) -> Outcome:
+    def conclude(self) -> PhaseOutcome:
         """Leave the student's averaged weights; the teacher's keep the name of the phase that made them."""
         self.student.load_state_dict(self.average.module.state_dict())
-        return Outcome(None, {"nats_behind": round(self._lost(), 5)})
+        return PhaseOutcome(None, {"nats_behind": round(self._lost(), 5)})
 
     def _lesson(self, rows: int) -> tuple[Tensor, list[Tensor]]:
         """Return fresh noise and the teacher's laws at it."""

@@ -8,8 +8,8 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from synthclin.documents import validate
 from synthclin.errors import ConfigError, SynthclinError
+from synthclin.io.documents import validate
 
 __all__ = ["check_parameters", "parameter_fields"]
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from synthclin.models.distributed import agree
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.parallel import agree
-from synthclin.models.standing import quick_detection
+from synthclin.models.validation_metrics import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
 
-__all__ = ["DETECTABLE", "Outcome", "Phase", "Setting", "averaged", "descend", "rate_share"]
+__all__ = ["DETECTABLE", "Phase", "PhaseOutcome", "Setting", "averaged", "descend", "rate_share"]
 
 DETECTABLE = 30
 """Fewer rows set aside cannot tell a good draw from a bad one."""
@@ -43,7 +43,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PhaseOutcome:
     """How a phase ended.
 
     Arguments:
@@ -92,7 +92,7 @@ class Phase(ABC):
         """Do some steps, count them in `done` and tell `tick`; return what was measured after them."""
 
     @abstractmethod
-    def conclude(self) -> Outcome:
+    def conclude(self) -> PhaseOutcome:
         """Leave the weights that stood best in the network."""
 
     def state(self) -> dict[str, Any]:

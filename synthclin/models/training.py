@@ -20,12 +20,12 @@ from torch import Tensor
 from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import Contending, Refining
 from synthclin.models.calibration import Calibrating
+from synthclin.models.callbacks import Moment, Watch
+from synthclin.models.likelihood import WarmingUp
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.one_pass import Teaching
 from synthclin.models.phases import Phase, Setting
-from synthclin.models.standing import validation_nats
-from synthclin.models.warmup import WarmingUp
-from synthclin.models.watch import Moment, Watch
+from synthclin.models.validation_metrics import validation_nats
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 

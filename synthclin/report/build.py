@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from synthclin.documents import dump_json, validate
 from synthclin.evaluation import score_table
 from synthclin.evaluation.gates import default_gates, judge, parse_gate
 from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
-from synthclin.report.record import Provenance
+from synthclin.io.documents import dump_json, validate
+from synthclin.report.record.envelope import Provenance
 from synthclin.report.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.parts import CohortFacts, RuleFacts
+    from synthclin.report.record.parts import CohortFacts, RuleFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate"]

@@ -9,14 +9,14 @@ from math import hypot, inf, isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.gates import Status
-from synthclin.report.figures import DataTable, Figure, Row, Section
 from synthclin.report.html import page
-from synthclin.report.questions import answers, asked, worst
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.questions import answers, asked, worst
 from synthclin.report.words import listed, number, plain, plural
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
-    from synthclin.report.report import Report
+    from synthclin.report.findings import Findings
 
 __all__ = ["NamedReport", "compare", "index", "within_noise"]
 
@@ -42,7 +42,7 @@ class NamedReport:
     """A report under the name that its tables show."""
 
     name: str
-    report: Report
+    report: Findings
 
 
 def compare(runs: Sequence[NamedReport]) -> str:
@@ -65,7 +65,7 @@ def compare(runs: Sequence[NamedReport]) -> str:
     )
 
 
-def _statuses(report: Report) -> dict[str, str]:
+def _statuses(report: Findings) -> dict[str, str]:
     """Return the status of each question."""
     return {
         answer.question.title or plain(report[answer.verdict.gate.score].question, 140): answer.verdict.status

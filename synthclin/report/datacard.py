@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthclin.report.context import NOT_FOR
-from synthclin.report.decision import decision
+from synthclin.report.editions.shareable import shareable
+from synthclin.report.pages.context import NOT_FOR
+from synthclin.report.pages.decision import decision
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.report.words import number, plain, unit_name
 
 if TYPE_CHECKING:
-    from synthclin.columns import AnyColumn
-    from synthclin.report.report import Report
+    from synthclin.report.findings import Findings
     from synthclin.schema import Schema
+    from synthclin.schema.columns import AnyColumn
 
 __all__ = ["Shipped", "croissant", "data_card"]
 
@@ -63,7 +64,7 @@ class Shipped:
         return _FORMATS.get(self.file.rpartition(".")[2], "application/octet-stream")
 
 
-def data_card(report: Report, schema: Schema, shipped: Shipped) -> str:
+def data_card(report: Findings, schema: Schema, shipped: Shipped) -> str:
     """Return a data card in Markdown: what the table is, its columns, what it is for and not for, what was found.
 
     Arguments:
@@ -71,7 +72,7 @@ def data_card(report: Report, schema: Schema, shipped: Shipped) -> str:
         schema: what the columns mean.
         shipped: the file.
     """
-    told = report.shareable()
+    told = shareable(report)
     page = decision(told)
     facts = told.provenance
     made = facts.get("versions", {})
@@ -120,7 +121,7 @@ def _unit(column: AnyColumn) -> str:
     return unit_name(column.unit) if column.unit else ""
 
 
-def croissant(report: Report, schema: Schema, shipped: Shipped) -> dict[str, Any]:
+def croissant(report: Findings, schema: Schema, shipped: Shipped) -> dict[str, Any]:
     """Return metadata of the table in Croissant 1.0 (mlcommons.org/croissant) with fields of responsible AI.
 
     Arguments:
@@ -128,7 +129,7 @@ def croissant(report: Report, schema: Schema, shipped: Shipped) -> dict[str, Any
         schema: what the columns mean.
         shipped: the file.
     """
-    told = report.shareable()
+    told = shareable(report)
     page = decision(told)
     fields = [
         {

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from synthclin.report.answers import privacy_section, rules_section
-from synthclin.report.appendix import limits_section, methods_section, source_section
-from synthclin.report.clinical import clinical_section
-from synthclin.report.cohorts import cohorts_section
-from synthclin.report.context import context_section
-from synthclin.report.decision import decision
-from synthclin.report.likeness import detection_section, fidelity_section
-from synthclin.report.parts import Pictures
-from synthclin.report.prediction import utility_section
-from synthclin.report.subgroups import subgroups_section
+from synthclin.report.pages.analysis_section import clinical_section
+from synthclin.report.pages.appendix import limits_section, methods_section, source_section
+from synthclin.report.pages.cohort_section import cohorts_section
+from synthclin.report.pages.context import context_section
+from synthclin.report.pages.decision import decision
+from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
+from synthclin.report.pages.patients_and_rules import privacy_section, rules_section
+from synthclin.report.pages.prediction_section import utility_section
+from synthclin.report.pages.subgroup_section import subgroups_section
+from synthclin.report.record.parts import Pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from synthclin.report.figures import Section
-    from synthclin.report.report import Report
+    from synthclin.report.findings import Findings
+    from synthclin.report.pages.figures import Section
 
 __all__ = ["page", "render"]
 
 
-def render(report: Report) -> str:
+def render(report: Findings) -> str:
     """Return the page of a report."""
     sections = tuple(section for section in _sections(report) if section is not None)
     return page("report.html", page=decision(report), sections=sections)
@@ -44,7 +44,7 @@ def page(template: str, **context: object) -> str:
     return _environment().get_template(template).render(style=shown, style_hash=f"sha256-{digest}", **context)
 
 
-def _sections(report: Report) -> Iterator[Section | None]:
+def _sections(report: Findings) -> Iterator[Section | None]:
     """Yield the sections in the order of the page, None for one that has nothing to say."""
     pictures = Pictures.model_validate(report.sections)
     yield context_section(report)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from synthclin.report.decision import decision
+from synthclin.report.pages.decision import decision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from synthclin.report.report import Report
+    from synthclin.report.findings import Findings
 
 __all__ = ["escaped", "markdown_table", "summary"]
 
@@ -20,12 +20,12 @@ _LAW = (
 )
 
 
-def summary(report: Report) -> str:
+def summary(report: Findings) -> str:
     """Return page one of the report as Markdown.
 
     Example:
-        >>> from synthclin.report import Report
-        >>> print(summary(Report((), (), {}, {"name": "toy"})).splitlines()[0])
+        >>> from synthclin.report.findings import Findings
+        >>> print(summary(Findings((), (), {}, {"name": "toy"})).splitlines()[0])
         # Toy, synthetic version: validation report in short
     """
     page = decision(report)

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.files import write_atomic
-from synthclin.patients import patients
+from synthclin.io.files import write_atomic
+from synthclin.rules.validation import Finding, conform
+from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
-from synthclin.tables.formulas import CsvSafe, formulas
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
-from synthclin.validation import Finding, conform
+from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 
 if TYPE_CHECKING:
     from synthclin.schema import Schema
@@ -50,7 +50,7 @@ def read_table(
 
     Arguments:
         path: the file.
-        schema: what the columns mean. With it, the table is checked and typed by `synthclin.validation.conform`;
+        schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
             without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
         partial: leave that check out: columns and cells may be absent, as `Synthesizer.impute` takes them.
         judged: read what the schema does not allow as well, such as values out of range: scores count it in a
@@ -152,7 +152,7 @@ def split(
 
     Arguments:
         table: a table that satisfies `schema`.
-        schema: names the patients' column by the role ``entity``; see `synthclin.patients.patients`.
+        schema: names the patients' column by the role ``entity``; see `synthclin.schema.patients.patients`.
         holdout: share of the patients to hold out, above 0 and below 1.
         random_state: seed of the draw.
 

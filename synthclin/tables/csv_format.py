@@ -15,19 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from synthclin.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.errors import DataError
-from synthclin.tables.formulas import disarmed, rearmed
+from synthclin.schema.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.tables.missing_codes import missing_codes, names_in_file
+from synthclin.tables.spreadsheet_formulas import disarmed, rearmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from numpy.typing import NDArray
 
-    from synthclin.columns import Column
     from synthclin.schema import Schema
-    from synthclin.tables.formulas import CsvSafe
+    from synthclin.schema.columns import Column
+    from synthclin.tables.spreadsheet_formulas import CsvSafe
 
 __all__ = ["MOST_ANYHOW", "MOST_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 

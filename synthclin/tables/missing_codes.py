@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.columns import MissingKind
+from synthclin.schema.columns import MissingKind
 
 if TYPE_CHECKING:
     import pandas as pd

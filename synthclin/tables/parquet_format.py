@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from synthclin.columns import Date, Duration, Number
 from synthclin.errors import DataError
+from synthclin.schema.columns import Date, Duration, Number
 from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
-    from synthclin.columns import Column
     from synthclin.schema import Schema
+    from synthclin.schema.columns import Column
 
 __all__ = ["from_parquet", "to_parquet"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from synthclin.codebook import Code, Entry, with_codebook
-from synthclin.columns import reading
 from synthclin.errors import ConfigError, DataError
+from synthclin.schema.codebook import Code, Entry, with_codebook
+from synthclin.schema.columns import parsing
 from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def from_readstat(
         suffix: the ending of its name, one of `FUNCTIONS`.
 
     Returns:
-        columns of Int64, float64, datetime64[ns] or object, with the file's codebook (`synthclin.codebook`).
+        columns of Int64, float64, datetime64[ns] or object, with the file's codebook (`synthclin.schema.codebook`).
 
     Raises:
         ConfigError: pyreadstat is not installed.
@@ -111,7 +111,7 @@ def _is_dated(cells: pd.Series[Any]) -> bool:
 def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
     """Return one column as other files give it: whole numbers, numbers, days and moments, or text."""
     if _is_dated(cells):
-        moments, unread = reading.moments(cells)
+        moments, unread = parsing.moments(cells)
         if unread.any():
             what = f"holds {int(unread.sum())} dates outside the years 1678 to 2261"
             raise DataError(where, what, "Correct them, or recode them as missing.")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from synthclin.columns import Boolean, Category, Code, Date, Datetime, Duration, Integer, Number, Ordinal
 from synthclin.encoding.codecs import codec_from_dict, fit_codec
-from synthclin.encoding.intervals import LARGEST_OFFSET
+from synthclin.encoding.offset_cells import LARGEST_OFFSET
 from synthclin.encoding.protection import Limits
 from synthclin.errors import DataError
+from synthclin.schema.columns import Boolean, Category, Code, Date, Datetime, Duration, Integer, Number, Ordinal
 
 DAY_0 = pd.Timestamp("2019-03-01")
 INTEGER = Integer(range=(0, 400), missing="allowed", spikes=(7,))

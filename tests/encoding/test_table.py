@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from synthclin import datasets
-from synthclin.columns import Integer
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import DataError, ModelFormatError
 from synthclin.expressions import parse
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
+from synthclin.schema.columns import Integer
 
 SCHEMA = Schema.model_validate(
     {

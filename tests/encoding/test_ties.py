@@ -11,8 +11,8 @@ from synthclin.encoding import Encoded, TableEncoder
 from synthclin.encoding.ties import Tie
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 SCHEMA = Schema.model_validate(
     {

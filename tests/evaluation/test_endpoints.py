@@ -9,7 +9,7 @@ from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.curves import Curve, breslow, brier, concordance, gap, incidence, survival
+from synthclin.evaluation.curves import StepCurve, breslow, brier, concordance, gap, incidence, survival
 from synthclin.evaluation.endpoints import followed
 from synthclin.evaluation.hazards import hazards, learnt
 from synthclin.evaluation.survival import restricted_mean
@@ -151,7 +151,7 @@ def test_a_group_that_is_gone_is_as_far_off_as_can_be():
 
 
 def test_gaps_are_areas():
-    never, at_one = Curve(np.empty(0), np.ones(1)), survival(np.array([1.0]), np.array([True]))
+    never, at_one = StepCurve(np.empty(0), np.ones(1)), survival(np.array([1.0]), np.array([True]))
     assert gap(never, at_one, 4.0) == pytest.approx(0.75)
     assert gap(never, at_one, 4.0, signed=True) == pytest.approx(-0.75)
     assert gap(at_one, at_one, 4.0) == 0.0

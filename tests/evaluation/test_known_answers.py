@@ -16,10 +16,10 @@ from synthclin.evaluation import (
     detection,
     endpoints,
     hazards,
-    learning,
     marginals,
     missing,
     pairs,
+    prediction_problem,
     propensity,
     replication,
     representation,
@@ -31,7 +31,8 @@ from synthclin.evaluation import (
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.learners import classifiers
-from synthclin.evaluation.names import (
+from synthclin.evaluation.score import Score
+from synthclin.evaluation.score_names import (
     SCORE_NAMES,
     TRIAL_NAMES,
     hazard_names,
@@ -40,7 +41,6 @@ from synthclin.evaluation.names import (
     survival_names,
     within,
 )
-from synthclin.evaluation.score import Score
 from synthclin.evaluation.subgroups import Groups, Headline, headlines
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
 
@@ -286,7 +286,7 @@ def _one_learner() -> Iterator[None]:
         return {"trees": classifiers(features, x, trees=20)["boosted trees"]}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning, "classifiers", one)
+        patch.setattr(prediction_problem, "classifiers", one)
         patch.setattr(detection, "_DRAWS", 1)
         yield
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthclin.evaluation import learning
+from synthclin.evaluation import prediction_problem
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.representation import prevalence, representation
@@ -31,7 +31,9 @@ TASK = PredictTask(target="died")
 def _one_learner(monkeypatch):
     # More of them take seconds, and the groups do not depend on them.
     monkeypatch.setattr(
-        learning, "classifiers", lambda features, x: {"one": classifiers(features, x, trees=20)["boosted trees"]}
+        prediction_problem,
+        "classifiers",
+        lambda features, x: {"one": classifiers(features, x, trees=20)["boosted trees"]},
     )
 
 

@@ -15,7 +15,7 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation import PredictTask, marginals, pairs, privacy, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.names import SCORE_NAMES, subgroup_names
+from synthclin.evaluation.score_names import SCORE_NAMES, subgroup_names
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
@@ -161,13 +161,13 @@ def test_levels_and_types_that_only_one_table_has_raise_nothing():
 THREADS = """
 import dataclasses, sys
 import pandas as pd
-from synthclin.documents import dump_json
+from synthclin.io.documents import dump_json
 from synthclin.evaluation import detection, score_table
-from synthclin.evaluation.privacy import controls
+from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
 detection._DRAWS = 1
-controls._SEARCHERS = controls._SEARCHERS[:2]  # copies and near copies
+canaries._SEARCHERS = canaries._SEARCHERS[:2]  # copies and near copies
 
 def run(folder):
     schema = Schema.model_validate(

@@ -10,8 +10,8 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation import detection as module
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.missing import missingness
-from synthclin.evaluation.names import HEADLINES, subgroup_names, within
 from synthclin.evaluation.pairs import association_changes, pairs
+from synthclin.evaluation.score_names import HEADLINES, subgroup_names, within
 from synthclin.evaluation.subgroups import Groups, headlines
 from synthclin.evaluation.tasks import CompareTask, LogisticTask, SurvivalTask
 from synthclin.schema import Schema

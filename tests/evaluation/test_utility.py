@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import brier_score_loss, r2_score, roc_auc_score
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation import learning, utility
+from synthclin.evaluation import prediction_problem, utility
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.performance import brier, calibration_slope, importances, r2
@@ -60,7 +60,7 @@ def test_a_lost_association_with_the_target_costs_utility(good, lost):
 
 
 def test_several_classes_are_each_held_against_the_others(compare, fresh, monkeypatch):
-    monkeypatch.setattr(learning, "classifiers", linear_alone)
+    monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
     good = predict(compare(fresh), PredictTask(target="nyha"))
     bad = predict(compare(shuffled(fresh, "nyha")), PredictTask(target="nyha"))
     assert "each class against the others" in good.method
@@ -173,11 +173,11 @@ def test_several_tables_share_one_holdout_and_their_differences_count(train, hol
 
 
 def test_of_many_rows_a_part_drawn_with_the_seed_is_learnt_from_and_tried_on(compare, fresh, monkeypatch):
-    monkeypatch.setattr(learning, "classifiers", linear_alone)
+    monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
     whole = predict(compare(fresh), DIED)
     monkeypatch.setattr(utility, "_MOST_ROWS", 100)
     monkeypatch.setattr(utility, "_MOST_TESTED", 150)
-    monkeypatch.setattr(learning, "_MOST_EXPLAINED", 60)
+    monkeypatch.setattr(prediction_problem, "_MOST_EXPLAINED", 60)
     part = predict(compare(fresh), DIED)
     assert part.details["rows"] == {"train": 100, "test": 150}
     assert "learnt from 100 rows" in part.note
@@ -189,14 +189,14 @@ def test_of_many_rows_a_part_drawn_with_the_seed_is_learnt_from_and_tried_on(com
 
 def test_rows_that_importance_is_judged_by_hold_every_class():
     y = np.repeat([0.0, 1.0, 2.0], [2_990, 5, 1_000])
-    few = learning._few(y, np.array([0.0, 1.0, 2.0]))
+    few = prediction_problem._few(y, np.array([0.0, 1.0, 2.0]))
     assert np.bincount(y[few].astype(int)).tolist() == [333, 5, 333]
-    assert len(learning._few(y, None)) == 1_000
-    assert learning._few(y[:50], None).tolist() == list(range(50))
+    assert len(prediction_problem._few(y, None)) == 1_000
+    assert prediction_problem._few(y[:50], None).tolist() == list(range(50))
 
 
 def test_columns_that_predict_in_the_opposite_order_cost_importance(monkeypatch):
-    monkeypatch.setattr(learning, "classifiers", linear_alone)
+    monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
     names = [f"x{j}" for j in range(16)]
     schema = Schema.model_validate(
         {"columns": {**{name: {"type": "number"} for name in names}, "ill": {"type": "boolean", "role": "outcome"}}}

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from synthclin.models import ConditionalGAN
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 SCHEMA = Schema.model_validate(
     {

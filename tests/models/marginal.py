@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from synthclin.encoding import Encoded
-from synthclin.models.base import Synthesizer
+from synthclin.models.synthesizer import Synthesizer
 
 
 class Marginal(Synthesizer):

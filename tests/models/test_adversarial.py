@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from synthclin.models import Checkpoint, ConditionalGAN, adversarial, gan, standing
+from synthclin.models import Checkpoint, ConditionalGAN, adversarial, gan, validation_metrics
 from synthclin.models.adversarial import cell_critic, leads
 from synthclin.models.networks import CodeTables, MaskedGenerator
 from synthclin.models.training import plan_for
@@ -115,7 +115,7 @@ class TestResume:
 
         monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
         monkeypatch.setattr(adversarial, "LOOK_EVERY", 3)
-        monkeypatch.setattr(standing, "_told_apart", told_apart)
+        monkeypatch.setattr(validation_metrics, "_told_apart", told_apart)
 
     @staticmethod
     def content(model, folder):

@@ -4,7 +4,7 @@ import torch
 
 from synthclin.models.calibration import calibrate
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.standing import validation_nats
+from synthclin.models.validation_metrics import validation_nats
 from tests.models.test_networks import column, network
 
 

@@ -11,10 +11,10 @@ import safetensors.torch
 import torch
 
 from synthclin.errors import ModelFormatError, OutputError
-from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, standing, warmup
+from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, likelihood, validation_metrics
+from synthclin.models.callbacks import Watch
 from synthclin.models.checkpoints import FILE
 from synthclin.models.training import plan_for
-from synthclin.models.watch import Watch
 
 from .conftest import SCHEMA, ward
 
@@ -41,7 +41,7 @@ def _short():
         patch.setattr(gan, "plan_for", lambda *_: PLAN)
         patch.setattr(adversarial, "ALONE", 4)
         patch.setattr(adversarial, "LOOK_EVERY", 2)
-        patch.setattr(standing, "_told_apart", told_apart)
+        patch.setattr(validation_metrics, "_told_apart", told_apart)
         yield
 
 
@@ -118,7 +118,7 @@ class TestResume:
     def test_a_finished_training_is_not_done_again(self, rows, whole, tmp_path, monkeypatch):
         checkpoint = Checkpoint(tmp_path / "kept", every=0)
         fit(rows, checkpoint)
-        monkeypatch.setattr(warmup, "descend", lambda *_: pytest.fail("it trained"))
+        monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
         assert content(fit(rows, checkpoint), tmp_path / "resumed") == whole
 
     def test_the_seconds_of_all_lives_count(self, rows, tmp_path):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 import synthclin as sc
 from synthclin.errors import ConfigError, DataError
 from synthclin.models import ConditionalGAN
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 from .conftest import SCHEMA, ward
 
@@ -190,7 +190,7 @@ def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
     ],
 )
 def test_tables_that_cannot_be_completed(model, monkeypatch, change, match):
-    monkeypatch.setattr("synthclin.models.imputation.PICKS", (1, 4))
+    monkeypatch.setattr("synthclin.sampling.imputation.PICKS", (1, 4))
     with pytest.raises(DataError, match=match) as error:
         model.impute(change(ward(20, seed=0)), random_state=0)
     assert "SECRET" not in str(error.value)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.drawing import RowState, draw
-from synthclin.models.features import code_basis, code_features, code_positions, is_smooth
+from synthclin.models.code_features import code_basis, code_features, code_positions, is_smooth
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.ridges import Ridge
+from synthclin.models.pairwise import Ridge
+from synthclin.models.sequential import RowState, draw
 
 
 def column(cardinality, kind="levels", missing=False, atoms=()):

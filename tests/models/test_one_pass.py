@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
-from synthclin.models.drawing import draw
 from synthclin.models.one_pass import OnePass, Teaching, draw_at_once, inverse, taught
 from synthclin.models.phases import Setting
+from synthclin.models.sequential import draw
 from synthclin.models.training import plan_for
 
 from .conftest import SCHEMA, ward

@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from synthclin.models import ConditionalGAN, gan, parallel
+from synthclin.models import ConditionalGAN, distributed, gan
 from synthclin.models.training import plan_for
 
 from .conftest import SCHEMA, ward
@@ -22,7 +22,7 @@ import sys
 from tests.models import test_parallel
 test_parallel.gan.plan_for = lambda *_: test_parallel.PLAN
 model = test_parallel.fitted()
-if test_parallel.parallel.first():
+if test_parallel.distributed.first():
     model.save(sys.argv[1])
 """
 
@@ -68,16 +68,16 @@ def test_alone_everything_is_one_s_own(monkeypatch):
     layer = torch.nn.Linear(2, 1)
     layer(torch.ones(1, 2)).sum().backward()
     before = layer.weight.grad.clone()
-    with parallel.together(torch.device("cpu")):
-        parallel.agree(layer)
-        assert parallel.share(torch.arange(3)).tolist() == [0, 1, 2]
-    assert parallel.first()
+    with distributed.together(torch.device("cpu")):
+        distributed.agree(layer)
+        assert distributed.share(torch.arange(3)).tolist() == [0, 1, 2]
+    assert distributed.first()
     assert torch.equal(layer.weight.grad, before)
 
 
 @pytest.mark.parametrize(("rank", "part"), [(0, [0, 2, 4]), (1, [1, 3]), (5, [0])])
 def test_a_batch_is_shared_out_and_nobody_goes_without(monkeypatch, rank, part):
-    monkeypatch.setattr(parallel, "_grouped", lambda: True)
-    monkeypatch.setattr(parallel.distributed, "get_rank", lambda: rank)
-    monkeypatch.setattr(parallel.distributed, "get_world_size", lambda: 2 if rank < 2 else 6)
-    assert parallel.share(torch.arange(5)).tolist() == part
+    monkeypatch.setattr(distributed, "_grouped", lambda: True)
+    monkeypatch.setattr(distributed.distributed, "get_rank", lambda: rank)
+    monkeypatch.setattr(distributed.distributed, "get_world_size", lambda: 2 if rank < 2 else 6)
+    assert distributed.share(torch.arange(5)).tolist() == part

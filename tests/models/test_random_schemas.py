@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from synthclin.errors import SynthclinError
 from synthclin.expressions import parse
-from synthclin.models import sampling
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.sampling import sampler
 from tests.models.marginal import Marginal
 from tests.ruled import conditions, rows_of, schemas
 
@@ -29,7 +29,7 @@ def kept(rows: pd.DataFrame, schema: Schema, where: str | None) -> pd.Series[boo
 
 
 def test_random_schemas_rules_and_conditions(monkeypatch):
-    monkeypatch.setattr(sampling, "LEAST_TRIES", 4_000)  # to give up sooner
+    monkeypatch.setattr(sampler, "LEAST_TRIES", 4_000)  # to give up sooner
     drawn: list[bool] = []
 
     @settings(max_examples=16, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))

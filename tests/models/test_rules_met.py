@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from synthclin.encoding import Encoded
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
-from synthclin.guidance import Guide, values_of
-from synthclin.models.sampling import CohortSampler
-from synthclin.reasoning import guards_of
-from synthclin.rules import violations
+from synthclin.rules.propagation import guards_of
+from synthclin.rules.rules import violations
+from synthclin.sampling.masks import Guide, values_of
+from synthclin.sampling.sampler import CohortSampler
 from synthclin.schema import Schema
 
 from .marginal import Marginal

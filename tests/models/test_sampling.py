@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import parse
 from synthclin.models import ConditionalGAN
-from synthclin.rules import violations
+from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.validation import conform
 
 from .conftest import SCHEMA, ward
 
@@ -80,8 +80,8 @@ def predicates(draw):
 def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(model, where, rows, seed):
     with pytest.MonkeyPatch.context() as patch:
         # Far fewer tries than a user gets: what is shown is how it ends, not how rare a row can be found.
-        patch.setattr("synthclin.models.sampling.LEAST_TRIES", 4_000)
-        patch.setattr("synthclin.models.sampling.TRIES", 20)
+        patch.setattr("synthclin.sampling.sampler.LEAST_TRIES", 4_000)
+        patch.setattr("synthclin.sampling.sampler.TRIES", 20)
         try:
             cohort = model.sample(rows, where=where, random_state=seed)
         except ConditionError as error:

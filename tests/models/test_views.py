@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
-from synthclin.models.drawing import RowState
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.views import MOST_SEEN, SHARING, find_views, views_of, whole_view
+from synthclin.models.receptive_fields import MOST_SEEN, SHARING, find_views, views_of, whole_view
+from synthclin.models.sequential import RowState
 
 
 def layout(count, codes=5, kind="levels"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.names import within
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.score_names import within
 from synthclin.report import Report
 from tests.report.conftest import example, made
 

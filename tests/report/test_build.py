@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthclin.documents import dump_json
 from synthclin.errors import ConfigError
 from synthclin.evaluation.scoring import Evaluation
+from synthclin.io.documents import dump_json
 from synthclin.report import Report, build, evaluate
-from synthclin.report.parts import RuleFacts
+from synthclin.report.record.parts import RuleFacts
 from synthclin.schema import Schema
 from tests.report.conftest import example
 

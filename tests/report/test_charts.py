@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from synthclin.report import charts
-from synthclin.report.charts import GateScale
+from synthclin.report.charts import charts
+from synthclin.report.charts.charts import GateScale
 
 HOSTILE = "</text><script>alert(1)</script>"
 CURVE = [(0.0, 0.0), (0.3, 0.6), (1.0, 1.0)]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from synthclin.report.cohorts import cohorts_section
-from synthclin.report.parts import CohortFacts
+from synthclin.report.pages.cohort_section import cohorts_section
+from synthclin.report.record.parts import CohortFacts
 from tests.report.conftest import example
 
 

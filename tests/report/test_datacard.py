@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from synthclin.documents import dump_json
+from synthclin.io.documents import dump_json
 from synthclin.report.datacard import Shipped, croissant, data_card
 from synthclin.report.summary import summary
 from synthclin.schema import Schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from math import nan
 
-from synthclin.report.decision import decision, limits, sentence
-from synthclin.report.questions import answers, asked, worst
+from synthclin.report.pages.decision import decision, limits, sentence
+from synthclin.report.pages.questions import answers, asked, worst
 from tests.report.conftest import example, made, verdict
 
 

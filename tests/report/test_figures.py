@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.evaluation.names import within
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.score_names import within
 from synthclin.report import Report
-from synthclin.report.axes import Axis, log_axis, straight_axis
-from synthclin.report.calibration import calibration_lines
-from synthclin.report.clinical import clinical_section
-from synthclin.report.clinical_details import Arm
-from synthclin.report.strips import Mark, marks_row
-from synthclin.report.subgroups import served, subgroups_section
-from synthclin.report.survival import kaplan_meier
+from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
+from synthclin.report.charts.calibration_lines import calibration_lines
+from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.pages.analysis_section import clinical_section
+from synthclin.report.pages.subgroup_section import served, subgroups_section
+from synthclin.report.pages.survival_figures import kaplan_meier
+from synthclin.report.record.clinical_details import Arm
 from tests.report.conftest import blocks, example, made, panels
 from tests.report.study import arms, extra, study, term
 from tests.report.test_html import HOSTILE, Page
@@ -220,8 +220,8 @@ def test_curves_say_their_values_in_words() -> None:
 
 
 def test_an_axis_places_its_ends() -> None:
-    assert Axis(0.0, 10.0).place(-5.0) == 0.0
-    assert Axis(0.1, 10.0, log=True).place(1.0) == pytest.approx(0.5)
+    assert ChartAxis(0.0, 10.0).place(-5.0) == 0.0
+    assert ChartAxis(0.1, 10.0, log=True).place(1.0) == pytest.approx(0.5)
 
 
 def test_fifty_columns_render_fast_and_small() -> None:

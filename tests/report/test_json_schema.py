@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import synthclin.report
-from synthclin.documents import dump_json
 from synthclin.errors import ConfigError
+from synthclin.io.documents import dump_json
 from synthclin.report import Report
-from synthclin.report.json_schema import json_schema
+from synthclin.report.record.json_schema import json_schema
 from tests.report.conftest import example
 from tests.report.study import study
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from synthclin.documents import dump_json
 from synthclin.errors import ConfigError, GateError, OutputError
+from synthclin.io.documents import dump_json
 from synthclin.report import Report
 from tests.report.conftest import example
 

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.documents import dump_json
-from synthclin.evaluation.names import within
+from synthclin.evaluation.score_names import within
 from synthclin.evaluation.sections import marginal_panels
+from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
-from synthclin.report.parts import Block, Missing, Panel
-from synthclin.report.shareable import shareable
-from synthclin.report.shared_columns import agreement, shared_block, shared_panel
-from synthclin.report.suppression import coarse, hidden, step
+from synthclin.report.editions.shareable import shareable
+from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.suppression import coarse, hidden, step
+from synthclin.report.record.parts import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.report.conftest import example, made
 from tests.report.study import study
@@ -30,8 +30,8 @@ from tests.report.test_html import Page
 assert marginal_panels  # the panels of real reports
 
 
-def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | None, int]) -> Panel:
-    return Panel(
+def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | None, int]) -> Histogram:
+    return Histogram(
         column="x",
         kind="levels",
         labels=[f"L{i}" for i in range(len(real))],
@@ -44,7 +44,7 @@ def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | Non
 def printed(counts: tuple[int, ...], synthetic: tuple[int, ...]) -> str:
     """Return every number that the shareable edition prints of a column with these counts, the last one missing."""
     told = shared_panel(panel(list(counts[:-1]), list(synthetic[:-1]), (counts[-1], synthetic[-1])))
-    block = Block(column="x", kind="levels", missing=told.missing, levels=[], difference=0.123456)
+    block = TableOneBlock(column="x", kind="levels", missing=told.missing, levels=[], difference=0.123456)
     return json.dumps([told.model_dump(), shared_block(block, told).model_dump(), agreement(told)])
 
 

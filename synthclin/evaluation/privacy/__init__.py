@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.controls import smallest_leak
+from synthclin.evaluation.privacy.canaries import smallest_leak
 from synthclin.evaluation.privacy.copies import copies
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.membership_tpr import recognition
 from synthclin.evaluation.privacy.model_membership import model_membership
 from synthclin.evaluation.privacy.near_copies import near_copies
-from synthclin.evaluation.privacy.recognition import recognition
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.risk import by_group, decisive
-from synthclin.evaluation.privacy.scene import Scene, why_not
 from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.privacy.risk import Measure, Outcome
+    from synthclin.evaluation.privacy.risk import AttackOutcome, RiskMeasure
     from synthclin.evaluation.score import Definition, Score
 
 __all__ = ["Attack", "Found", "judged"]
@@ -71,12 +71,12 @@ class Attack:
     """
 
     definition: Definition
-    run: Callable[[Scene, NDArray[np.float64]], Found]
+    run: Callable[[AttackData, NDArray[np.float64]], Found]
     null: float = 0.0
     floored: bool = True
-    more: Callable[[Scene, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
+    more: Callable[[AttackData, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
 
-    def __call__(self, c: Comparison, *, by: Sequence[str] = (), scene: Scene | None = None) -> Score:
+    def __call__(self, c: Comparison, *, by: Sequence[str] = (), scene: AttackData | None = None) -> Score:
         """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`.
 
         A scene of the same comparison and `by` that other attacks have used saves what they found out.
@@ -84,7 +84,7 @@ class Attack:
         reason = why_not(c)
         if reason:
             return self.definition.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
-        scene = Scene.of(c, by) if scene is None else scene
+        scene = AttackData.of(c, by) if scene is None else scene
         found = self.find(scene, c.synthetic)
         if isnan(found.value):
             return self.definition.unassessable(" ".join(found.notes), n=found.n, details=found.details)
@@ -104,11 +104,11 @@ class Attack:
             details=found.details | self.more(scene, c.synthetic) | {"null": self.null, "negative_control": negative},
         )
 
-    def find(self, scene: Scene, rows: NDArray[np.float64]) -> Found:
+    def find(self, scene: AttackData, rows: NDArray[np.float64]) -> Found:
         """Return what `run` finds in a table; what was found before is known."""
         return scene.once(self.definition.name, lambda: self.run(scene, rows), rows)
 
-    def negative_control(self, scene: Scene) -> dict[str, Any]:
+    def negative_control(self, scene: AttackData) -> dict[str, Any]:
         """Return what the attack makes of fresh real rows posing as synthetic: mean of both halves of the control."""
         halves = [(self.find(left, posing), len(posing)) for posing, left in scene.negative()]
         known = [found for found, _ in halves if not isnan(found.value)]
@@ -119,13 +119,13 @@ class Attack:
             "rows": halves[0][1],
         }
 
-    def floor(self, scene: Scene, c: Comparison) -> float:
+    def floor(self, scene: AttackData, c: Comparison) -> float:
         """Return what the attack makes of training rows whose columns were shuffled; NaN where these may leak."""
         tables = _shuffled(c) if self.floored else ()
         return _mean([value for rows in tables if not isnan(value := self.find(scene, rows).value)])
 
 
-def judged(scene: Scene, outcomes: Sequence[Outcome], measure: Measure, note: str) -> Found:
+def judged(scene: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMeasure, note: str) -> Found:
     """Return the risk of the most harmful of several attacks, with naive, control and train success of each."""
     usable = [outcome for outcome in outcomes if not isnan(measure(outcome.train, outcome.control)[0])]
     if not usable:

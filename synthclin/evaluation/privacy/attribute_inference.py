@@ -11,8 +11,8 @@ from synthclin.evaluation.features import Features
 from synthclin.evaluation.learners import classifiers, learnable, regressors
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.classes import similar
-from synthclin.evaluation.privacy.crowd import nearest
-from synthclin.evaluation.privacy.risk import Outcome, Trials, relative
+from synthclin.evaluation.privacy.distances import nearest
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
 
 __all__ = ["attribute_inference"]
 
@@ -41,7 +41,7 @@ ATTRIBUTE_INFERENCE = Definition(
 )
 
 
-def _infer(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _infer(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if len(scene.features) < 2 or not scene.knowledge.secrets:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
     synthetic = scene.published(synthetic)
@@ -55,9 +55,11 @@ def _infer(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         known_sides = [side.where(~np.isnan(side.rows[:, secret])) for side in sides]
         column = scene.features.names[secret]
 
-        def right(guesses: NDArray[np.float64], side: int, secret: int = secret, known: list = known_sides) -> Trials:  # type: ignore[type-arg]
+        def right(
+            guesses: NDArray[np.float64], side: int, secret: int = secret, known: list[PatientSample] = known_sides
+        ) -> AttackTrials:
             met = similar(scene.features, secret, train.rows, known[side].rows[:, secret], guesses)
-            return Trials(known[side], met.astype(float))
+            return AttackTrials(known[side], met.astype(float))
 
         blind = _blind_guess(scene, public[:, secret], secret)
         naive = right(np.full(len(known_sides[0]), blind), 0).rate
@@ -66,13 +68,13 @@ def _infer(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
                 guesses = guess(scene, public, known, secret, [side.rows for side in known_sides])
                 if guesses:
                     trials = [right(each, i) for i, each in enumerate(guesses)]
-                    outcomes.append(Outcome(f"{column} from {what}, {how}", trials[0], trials[1], naive))
+                    outcomes.append(AttackOutcome(f"{column} from {what}, {how}", trials[0], trials[1], naive))
     return judged(
         scene, outcomes, relative, "Nearly every unused patient's secret is guessed too: nothing is left to lose."
     )
 
 
-def _known(scene: Scene, secret: int) -> dict[str, tuple[int, ...]]:
+def _known(scene: AttackData, secret: int) -> dict[str, tuple[int, ...]]:
     """Return what the attacker knows: the quasi-identifiers where they are declared, and everything else."""
     known = {"all other columns": tuple(j for j in range(len(scene.features)) if j != secret)}
     if scene.knowledge.declared and (keys := tuple(j for j in scene.knowledge.keys[0] if j != secret)):
@@ -80,7 +82,7 @@ def _known(scene: Scene, secret: int) -> dict[str, tuple[int, ...]]:
     return known
 
 
-def _blind_guess(scene: Scene, cells: NDArray[np.float64], secret: int) -> float:
+def _blind_guess(scene: AttackData, cells: NDArray[np.float64], secret: int) -> float:
     """Return the most frequent level or the median: what is guessed of anybody."""
     if scene.features.columns[secret].kind == "line":
         return float(np.median(cells))
@@ -89,13 +91,13 @@ def _blind_guess(scene: Scene, cells: NDArray[np.float64], secret: int) -> float
 
 
 def _neighbour(
-    scene: Scene, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
+    scene: AttackData, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
     return [public[nearest(scene.features, known, public, each, 1)[1][:, 0], secret] for each in rows if len(each)]
 
 
 def _learnt(
-    scene: Scene, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
+    scene: AttackData, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
     """Return what boosted trees guess; nothing where there is too little to learn from."""
     public = subsample(public, _MOST_LEARNT, scene.rng("learnt"))

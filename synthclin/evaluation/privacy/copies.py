@@ -11,7 +11,7 @@ from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.classes import counted, numbered
 from synthclin.evaluation.score import Definition
-from synthclin.patients import patients
+from synthclin.schema.patients import patients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.privacy.scene import Scene
+    from synthclin.evaluation.privacy.attack_data import AttackData
     from synthclin.evaluation.score import Score
     from synthclin.schema import Schema
 
@@ -40,7 +40,7 @@ def copies(
     c: Comparison,
     *,
     by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
-    scene: Scene | None = None,  # noqa: ARG001
+    scene: AttackData | None = None,  # noqa: ARG001
 ) -> Score:
     """Score how many synthetic rows repeat one training patient; without a holdout only what is found is told."""
     found = _count(c.train, c.train_patients, c.synthetic)
@@ -122,7 +122,7 @@ def _same_proportions(numbers: NDArray[np.int64], real: NDArray[np.int64]) -> bo
     return bool((drawn * len(real) == given * len(numbers)).all())
 
 
-def _run(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _run(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     rows = scene.train.rows
     return _count(rows, np.arange(len(rows)), synthetic)
 

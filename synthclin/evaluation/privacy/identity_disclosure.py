@@ -9,13 +9,13 @@ import numpy as np
 
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.classes import counted, numbered, similar, stepped
-from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group
 from synthclin.evaluation.score import Definition, Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene, Side
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
 
 __all__ = ["identity_disclosure"]
 
@@ -33,15 +33,16 @@ IDENTITY_DISCLOSURE = Definition(
 )
 
 
-def _identify(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _identify(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not scene.knowledge.secrets or not scene.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
     sides = [
-        Trials(side, _disclosed(scene, synthetic, side, unused=bool(i))) for i, side in enumerate(scene.compared())
+        AttackTrials(side, _disclosed(scene, synthetic, side, unused=bool(i)))
+        for i, side in enumerate(scene.compared())
     ]
-    outcome = Outcome("identity disclosure", sides[0], sides[1], nan)
+    outcome = AttackOutcome("identity disclosure", sides[0], sides[1], nan)
 
-    def alone(train: Trials, _: Trials) -> tuple[float, Interval]:
+    def alone(train: AttackTrials, _: AttackTrials) -> tuple[float, Interval]:
         return train.rate, train.interval
 
     return Found(
@@ -59,7 +60,9 @@ def _identify(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _disclosed(scene: Scene, synthetic: NDArray[np.float64], side: Side, *, unused: bool) -> NDArray[np.float64]:
+def _disclosed(
+    scene: AttackData, synthetic: NDArray[np.float64], side: PatientSample, *, unused: bool
+) -> NDArray[np.float64]:
     """(patients,) the chance that each is found and something new is learnt, the unused as if they had taken part."""
     train, out = scene.train.rows, np.zeros(len(side))
     dealt = np.arange(len(side)) % len(scene.knowledge.keys)
@@ -76,7 +79,7 @@ def _disclosed(scene: Scene, synthetic: NDArray[np.float64], side: Side, *, unus
 
 
 def _share_given_away(
-    scene: Scene,
+    scene: AttackData,
     synthetic: NDArray[np.float64],
     rows: NDArray[np.float64],
     secret: int,

@@ -8,14 +8,14 @@ import numpy as np
 from scipy.stats import hypergeom
 
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
-from synthclin.evaluation.privacy.crowd import nearest
-from synthclin.evaluation.privacy.risk import Outcome, Trials, relative
+from synthclin.evaluation.privacy.distances import nearest
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene, Side
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
 
 __all__ = ["linkability"]
 
@@ -33,7 +33,7 @@ LINKABILITY = Definition(
 )
 
 
-def _link(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _link(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     columns = len(scene.features)
     if columns < 2:
         return Found.nothing("A single column cannot be split between two data sets.")
@@ -44,23 +44,23 @@ def _link(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     if scene.knowledge.declared and len(known := scene.knowledge.keys[0]) < columns:
         splits["quasi-identifiers and the rest"] = [(known, tuple(j for j in range(columns) if j not in known))]
     train, control = (
-        {name: Trials(side, _linked(scene, synthetic, side, parts, k)) for name, parts in splits.items()}
+        {name: AttackTrials(side, _linked(scene, synthetic, side, parts, k)) for name, parts in splits.items()}
         for side in scene.attacked()
     )
-    outcomes = [Outcome(name, train[name], control[name], naive) for name in splits]
+    outcomes = [AttackOutcome(name, train[name], control[name], naive) for name in splits]
     return judged(scene, outcomes, relative, "Nearly every unused patient can be linked too: nothing is left to lose.")
 
 
-def _halves(scene: Scene) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _halves(scene: AttackData) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     rng = scene.rng("linkability")
     orders = [rng.permutation(len(scene.features)).tolist() for _ in range(_SPLITS)]
     return [(tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])) for order in orders]
 
 
 def _linked(
-    scene: Scene,
+    scene: AttackData,
     synthetic: NDArray[np.float64],
-    side: Side,
+    side: PatientSample,
     splits: list[tuple[tuple[int, ...], tuple[int, ...]]],
     k: int,
 ) -> NDArray[np.float64]:

@@ -12,15 +12,15 @@ from sklearn.preprocessing import StandardScaler
 
 from synthclin.evaluation.intervals import deal
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.neighbours import Neighbourhood
-from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group, decisive
+from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive
 from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
 from synthclin.evaluation.score import Definition, Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene, Side
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
 
 __all__ = ["ROUNDS", "area", "membership", "ranked", "risks_only"]
 
@@ -41,7 +41,7 @@ MEMBERSHIP = Definition(
 )
 
 
-def area(train: Trials, control: Trials) -> tuple[float, Interval]:
+def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     """Return the AUC of scores in place of hits; each training patient stands there once a round.
 
     The interval counts as many patients on each side as the smaller has: choosing the attack and learning the
@@ -53,7 +53,7 @@ def area(train: Trials, control: Trials) -> tuple[float, Interval]:
     return value, auc_interval(value, side, side)
 
 
-def ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
+def ranked(scene: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
     """Return what each attack says of each patient, on a scale from 0 to 1; an unused patient is judged once.
 
     The attacker knows one half of the unused patients while the others stand against training patients, then the
@@ -63,7 +63,7 @@ def ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
     return scene.once("membership", lambda: _ranked(scene, synthetic), synthetic)
 
 
-def _ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
+def _ranked(scene: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
     train, control = scene.attacked()
     closest = [Neighbourhood.closest(scene, synthetic, side.rows) for side in (train, control)]
     halves = deal(len(control), ROUNDS, scene.rng("membership", "halves"))
@@ -82,10 +82,12 @@ def _ranked(scene: Scene, synthetic: NDArray[np.float64]) -> list[Outcome]:
     return [_outcome(name, train, rounds) for name in rounds[0][1]]
 
 
-def _outcome(name: str, train: Side, rounds: list[tuple[Side, dict[str, list[NDArray[np.float64]]]]]) -> Outcome:
-    members = [Trials(train, scores[name][0]) for _, scores in rounds]
-    others = [Trials(side, scores[name][1]) for side, scores in rounds]
-    return Outcome(name, members[0].and_then(members[1]), others[0].and_then(others[1]), 0.5)
+def _outcome(
+    name: str, train: PatientSample, rounds: list[tuple[PatientSample, dict[str, list[NDArray[np.float64]]]]]
+) -> AttackOutcome:
+    members = [AttackTrials(train, scores[name][0]) for _, scores in rounds]
+    others = [AttackTrials(side, scores[name][1]) for side, scores in rounds]
+    return AttackOutcome(name, members[0].and_then(members[1]), others[0].and_then(others[1]), 0.5)
 
 
 def _ensemble(features: list[NDArray[np.float64]], rng: np.random.Generator) -> list[NDArray[np.float64]]:
@@ -111,12 +113,12 @@ def _ranks(members: NDArray[np.float64], others: NDArray[np.float64]) -> list[ND
     ]
 
 
-def _curve(outcome: Outcome) -> list[tuple[float, float]]:
+def _curve(outcome: AttackOutcome) -> list[tuple[float, float]]:
     scores = np.concatenate([outcome.train.hit, outcome.control.hit])
     return roc_points(scores, np.arange(len(scores)) < len(outcome.train))
 
 
-def _tell(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _tell(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     outcomes = ranked(scene, synthetic)
     worst = decisive(outcomes, area)
     value, interval = area(worst.train, worst.control)

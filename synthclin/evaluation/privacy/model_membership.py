@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.privacy.crowd import nearest
+from synthclin.evaluation.privacy.attack_data import MOST_ALONE, AttackData, why_not
+from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.membership import risks_only
-from synthclin.evaluation.privacy.risk import Outcome, Trials, area, by_group, decisive, ranks
-from synthclin.evaluation.privacy.scene import MOST_ALONE, Scene, why_not
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, by_group, decisive, ranks
 from synthclin.evaluation.roc import roc_points, true_positive_rate
 from synthclin.evaluation.score import Definition
 
@@ -60,7 +60,7 @@ def model_membership(
     reason = why_not(c)
     if reason:
         return MODEL_MEMBERSHIP.unassessable(reason, n=len(others))
-    scene = Scene.of(c, by)
+    scene = AttackData.of(c, by)
     train, control = scene.attacked()
     told = np.concatenate([members[train.places], others[control.places]])
     rows = np.vstack([train.rows, control.rows])
@@ -71,7 +71,7 @@ def model_membership(
         "likelihood": told,
     }
     outcomes = [
-        Outcome(name, Trials(train, placed[: len(train)]), Trials(control, placed[len(train) :]), 0.5)
+        AttackOutcome(name, AttackTrials(train, placed[: len(train)]), AttackTrials(control, placed[len(train) :]), 0.5)
         for name, placed in ((name, ranks(said)) for name, said in says.items())
     ]
     worst = decisive(outcomes, area)
@@ -121,7 +121,7 @@ def _around(features: Features, rows: NDArray[np.float64], told: NDArray[np.floa
     return around
 
 
-def _tenth(outcome: Outcome, tenth: int) -> dict[str, Any] | None:
+def _tenth(outcome: AttackOutcome, tenth: int) -> dict[str, Any] | None:
     """Return the area among patients of one tenth, or None where there are too few."""
     train, control = (side.where(side.side.tenth == tenth) for side in (outcome.train, outcome.control))
     if min(len(train), len(control)) < _FEWEST:

@@ -11,13 +11,13 @@ from scipy.stats import beta
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.crowd import nearest
+from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.score import Definition, Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene
+    from synthclin.evaluation.privacy.attack_data import AttackData
 
 __all__ = ["near_copies"]
 
@@ -36,7 +36,7 @@ NEAR_COPIES = Definition(
 )
 
 
-def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _approach(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     synthetic = scene.published(synthetic)
     train = subsample(scene.train.rows, _MOST_TRAIN, scene.rng("near copies", "train"))
     control = subsample(scene.control.rows, _MOST_CONTROL, scene.rng("near copies", "control"))
@@ -68,7 +68,7 @@ def _approach(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _share_closer(scene: Scene, synthetic: NDArray[np.float64]) -> dict[str, Any]:
+def _share_closer(scene: AttackData, synthetic: NDArray[np.float64]) -> dict[str, Any]:
     """Return the share of synthetic rows closer to training than to as many unused patients; ties count half."""
     synthetic = scene.published(synthetic)
     hands, control = scene.hands()

@@ -9,13 +9,13 @@ import numpy as np
 
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.risk import Outcome, Trials, by_group, decisive, spread
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, spread
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene, Side
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
     from synthclin.evaluation.score import Interval
 
 __all__ = ["relative_f1"]
@@ -50,11 +50,11 @@ def beyond_naive(told: float, alarms: float, share: float = _SHARE) -> float:
     return (f1 - naive) / (1 - naive)
 
 
-def _measure(train: Trials, control: Trials, share: float = _SHARE) -> tuple[float, Interval]:
+def _measure(train: AttackTrials, control: AttackTrials, share: float = _SHARE) -> tuple[float, Interval]:
     return spread(partial(beyond_naive, share=share), train, control)
 
 
-def _match(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _match(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     synthetic = scene.published(synthetic)
     book = Codebook.of(scene.features, synthetic, bins=_BINS, min_rows=1, most=200)
     published = book.codes(scene.features, synthetic).astype(np.uint8)
@@ -66,7 +66,7 @@ def _match(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     # Claiming everybody comes first: it stands unless a closer look does clearly better.
     limits = {"everybody is claimed": columns}
     limits |= {f"at most {h} columns differ": h for h in range(min(_MOST_DIFFERENCES + 1, columns))}
-    outcomes = [Outcome(name, _claims(*train, h), _claims(*control, h), 0.0) for name, h in limits.items()]
+    outcomes = [AttackOutcome(name, _claims(*train, h), _claims(*control, h), 0.0) for name, h in limits.items()]
     worst = decisive(outcomes, _measure)
     value, interval = _measure(worst.train, worst.control)
     others = {f"{share:g}": round(_measure(worst.train, worst.control, share)[0], 4) for share in _SHARES}
@@ -95,8 +95,8 @@ def _match(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _claims(side: Side, differences: NDArray[np.int64], most: int) -> Trials:
-    return Trials(side, (differences <= most).astype(np.float64))
+def _claims(side: PatientSample, differences: NDArray[np.int64], most: int) -> AttackTrials:
+    return AttackTrials(side, (differences <= most).astype(np.float64))
 
 
 def _fewest_differences(rows: NDArray[np.uint8], published: NDArray[np.uint8]) -> NDArray[np.int64]:

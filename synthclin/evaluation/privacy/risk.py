@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Group, Side
+    from synthclin.evaluation.privacy.attack_data import AttackedGroup, PatientSample
 
-__all__ = ["Measure", "Outcome", "Trials", "area", "by_group", "decisive", "difference", "ranks", "relative", "spread"]
+__all__ = [
+    "AttackOutcome",
+    "AttackTrials",
+    "RiskMeasure",
+    "area",
+    "by_group",
+    "decisive",
+    "difference",
+    "ranks",
+    "relative",
+    "spread",
+]
 
 _MIN_WITHSTOOD = 5
 _FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
+class AttackTrials:
     """Attempts on patients of one side.
 
     Arguments:
@@ -35,19 +46,19 @@ class Trials:
         hit: (attempts,) whether it succeeded; for an expected success, a number from 0 to 1.
     """
 
-    side: Side
+    side: PatientSample
     hit: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.hit)
 
-    def where(self, chosen: NDArray[np.bool_]) -> Trials:
+    def where(self, chosen: NDArray[np.bool_]) -> AttackTrials:
         """Return some of the attempts."""
-        return Trials(self.side.where(chosen), self.hit[chosen])
+        return AttackTrials(self.side.where(chosen), self.hit[chosen])
 
-    def and_then(self, other: Trials) -> Trials:
+    def and_then(self, other: AttackTrials) -> AttackTrials:
         """Return both lots of attempts."""
-        return Trials(self.side.and_then(other.side), np.concatenate([self.hit, other.hit]))
+        return AttackTrials(self.side.and_then(other.side), np.concatenate([self.hit, other.hit]))
 
     @property
     def rate(self) -> float:
@@ -65,20 +76,20 @@ class Trials:
         return {"value": round(self.rate, 4), "low": round(low, 4), "high": round(high, 4), "n": len(self)}
 
 
-Measure: TypeAlias = Callable[[Trials, Trials], tuple[float, Interval]]
+RiskMeasure: TypeAlias = Callable[[AttackTrials, AttackTrials], tuple[float, Interval]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttackOutcome:
     """One attack on both sides, and how often a guess without the synthetic table succeeds."""
 
     name: str
-    train: Trials
-    control: Trials
+    train: AttackTrials
+    control: AttackTrials
     naive: float
 
 
-def relative(train: Trials, control: Trials) -> tuple[float, Interval]:
+def relative(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     """Return the share of what unused patients withstand that training patients lose, R = (t - c) / (1 - c).
 
     Giomi et al., Anonymeter, PoPETs 2023-0055. The interval combines the two Wilson intervals (MOVER: Zou and
@@ -90,14 +101,14 @@ def relative(train: Trials, control: Trials) -> tuple[float, Interval]:
     return spread(lambda t, c: (t - c) / (1 - c), train, control)
 
 
-def difference(train: Trials, control: Trials) -> tuple[float, Interval]:
+def difference(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     """Return the rate in training minus the rate of unused patients (Newcombe, Stat Med 17:873-890, 1998)."""
     if not len(train) or not len(control):
         return nan, Interval(nan, nan)
     return spread(lambda t, c: t - c, train, control)
 
 
-def area(train: Trials, control: Trials) -> tuple[float, Interval]:
+def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     """Return the AUC of scores in place of hits, with Newcombe's interval."""
     scores = np.concatenate([train.hit, control.hit])
     value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
@@ -112,7 +123,7 @@ def ranks(says: NDArray[np.float64]) -> NDArray[np.float64]:
     return placed
 
 
-def spread(of: Callable[[float, float], float], train: Trials, control: Trials) -> tuple[float, Interval]:
+def spread(of: Callable[[float, float], float], train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     """Return `of` both rates with its interval; it rises with the first and falls with the second."""
     t, c = train.rate, control.rate
     (t_low, t_high), (c_low, c_high) = train.interval, control.interval
@@ -123,7 +134,7 @@ def spread(of: Callable[[float, float], float], train: Trials, control: Trials) 
     return value, Interval(value - down, min(1.0, value + up))
 
 
-def decisive(outcomes: Sequence[Outcome], measure: Measure) -> Outcome:
+def decisive(outcomes: Sequence[AttackOutcome], measure: RiskMeasure) -> AttackOutcome:
     """Return the attack that does most harm, chosen on one half of the patients and judged on the other, both ways.
 
     The largest of several attacks on the same patients would be too large.
@@ -133,16 +144,16 @@ def decisive(outcomes: Sequence[Outcome], measure: Measure) -> Outcome:
     first, second = (_worst_elsewhere(outcomes, measure, half) for half in (False, True))
     name = first.name if first.name == second.name else f"{first.name}; {second.name}"
     train, control = first.train.and_then(second.train), first.control.and_then(second.control)
-    return Outcome(name, train, control, (first.naive + second.naive) / 2)
+    return AttackOutcome(name, train, control, (first.naive + second.naive) / 2)
 
 
-def _worst_elsewhere(outcomes: Sequence[Outcome], measure: Measure, half: bool) -> Outcome:
+def _worst_elsewhere(outcomes: Sequence[AttackOutcome], measure: RiskMeasure, half: bool) -> AttackOutcome:
     """Return on one half of the patients the attack that does most harm to the other half.
 
     The first stands unless another does clearly more: to choose between equals would add nothing but chance.
     """
 
-    def part(outcome: Outcome, half: bool) -> tuple[Trials, Trials]:
+    def part(outcome: AttackOutcome, half: bool) -> tuple[AttackTrials, AttackTrials]:
         sides = outcome.train, outcome.control
         train, control = (trials.where(trials.side.half == half) for trials in sides)
         return train, control
@@ -152,10 +163,12 @@ def _worst_elsewhere(outcomes: Sequence[Outcome], measure: Measure, half: bool) 
     clearly = first + (high - first) / 2  # about one standard error
     most = int(np.argmax(np.nan_to_num(harms, nan=-np.inf)))
     worst = outcomes[most] if np.isnan(first) or harms[most] > clearly else outcomes[0]
-    return Outcome(worst.name, *part(worst, half), worst.naive)
+    return AttackOutcome(worst.name, *part(worst, half), worst.naive)
 
 
-def by_group(outcome: Outcome, groups: Sequence[Group], measure: Measure, *, fewest: int = _FEWEST) -> dict[str, Any]:
+def by_group(
+    outcome: AttackOutcome, groups: Sequence[AttackedGroup], measure: RiskMeasure, *, fewest: int = _FEWEST
+) -> dict[str, Any]:
     """Return the risk of the most vulnerable tenth and of each subgroup, with `fewest` patients on both sides.
 
     Returns:
@@ -177,7 +190,7 @@ def by_group(outcome: Outcome, groups: Sequence[Group], measure: Measure, *, few
     }
 
 
-def _told(train: Trials, control: Trials, measure: Measure) -> dict[str, Any]:
+def _told(train: AttackTrials, control: AttackTrials, measure: RiskMeasure) -> dict[str, Any]:
     value, (low, high) = measure(train, control)
     risk = {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
     return risk | {"train": train.told(), "control": control.told()}

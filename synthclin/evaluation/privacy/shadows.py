@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.privacy.neighbours import Neighbourhood
-from synthclin.evaluation.privacy.risk import Outcome, Trials, area, decisive, ranks
-from synthclin.evaluation.privacy.scene import MOST_ALONE, Scene, Side, few, why_not
+from synthclin.evaluation.privacy.attack_data import MOST_ALONE, AttackData, PatientSample, few, why_not
+from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, decisive, ranks
 from synthclin.evaluation.roc import auc, roc_points, true_positive_rate
 from synthclin.evaluation.score import Definition
 
@@ -70,9 +70,9 @@ class Targets:
         tenth: the most common of the tenths that they are from.
     """
 
-    scene: Scene
-    train: Side
-    control: Side
+    scene: AttackData
+    train: PatientSample
+    control: PatientSample
     tenth: int
 
     @classmethod
@@ -81,7 +81,7 @@ class Targets:
         reason = why_not(c)
         if reason:
             return reason
-        scene = Scene.of(c)
+        scene = AttackData.of(c)
         sides = scene.train, scene.control
         enough = [t for t in range(MOST_ALONE + 1) if min((side.tenth >= t).sum() for side in sides) >= _ENOUGH]
         tenth = max(enough, default=0)
@@ -199,9 +199,11 @@ def _judged(
     )
 
 
-def _outcome(name: str, says: NDArray[np.float64], targets: Targets) -> Outcome:
+def _outcome(name: str, says: NDArray[np.float64], targets: Targets) -> AttackOutcome:
     says, members = ranks(says), len(targets.train)
-    return Outcome(name, Trials(targets.train, says[:members]), Trials(targets.control, says[members:]), 0.5)
+    return AttackOutcome(
+        name, AttackTrials(targets.train, says[:members]), AttackTrials(targets.control, says[members:]), 0.5
+    )
 
 
 def _whom(targets: Targets) -> str:

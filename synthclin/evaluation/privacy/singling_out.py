@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
-from synthclin.evaluation.privacy.risk import Outcome, Trials, relative
-from synthclin.evaluation.privacy.scene import Side
+from synthclin.evaluation.privacy.attack_data import PatientSample
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene
+    from synthclin.evaluation.privacy.attack_data import AttackData
 
 __all__ = ["singling_out"]
 
@@ -63,7 +63,7 @@ class _Guesses:
         return found
 
 
-def _single_out(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _single_out(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     synthetic = scene.published(synthetic)
     rng = scene.rng("singling out")
     attacks = {"one column": _univariate(scene, synthetic)}
@@ -79,18 +79,22 @@ def _single_out(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
         guesses = found.where(np.sort(rng.permutation(len(found.column))[:_GUESSES]))
         about = _about(scene, synthetic, guesses, rng)
         hits = [(guesses.counts(hand.rows) == 1).astype(float) for hand in hands]
-        train = Trials(about.where(np.tile(np.arange(len(about)), len(hands))), np.concatenate(hits))
-        outcomes.append(Outcome(name, train, Trials(about, (guesses.counts(control.rows) == 1).astype(float)), naive))
+        train = AttackTrials(about.where(np.tile(np.arange(len(about)), len(hands))), np.concatenate(hits))
+        outcomes.append(
+            AttackOutcome(name, train, AttackTrials(about, (guesses.counts(control.rows) == 1).astype(float)), naive)
+        )
     return judged(scene, outcomes, relative, "No guess holds for one synthetic row alone.")
 
 
-def _about(scene: Scene, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator) -> Side:
+def _about(
+    scene: AttackData, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator
+) -> PatientSample:
     """Return the synthetic rows behind the guesses in place of patients: an outlying one aims at an outlier."""
     rows = synthetic[guesses.source]
-    return Side(rows, guesses.source, scene.crowd.tenth(rows), rng.random(len(rows)) < 0.5)
+    return PatientSample(rows, guesses.source, scene.crowd.tenth(rows), rng.random(len(rows)) < 0.5)
 
 
-def _univariate(scene: Scene, rows: NDArray[np.float64]) -> _Guesses:
+def _univariate(scene: AttackData, rows: NDArray[np.float64]) -> _Guesses:
     """Return what one column has only once: a value, a level, an extreme, a missing cell."""
     column, comparison, value, source = [], [], [], []
     for j, cells in enumerate(rows.T):
@@ -120,7 +124,7 @@ def _univariate(scene: Scene, rows: NDArray[np.float64]) -> _Guesses:
     )
 
 
-def _multivariate(scene: Scene, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
+def _multivariate(scene: AttackData, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
     """Return descriptions of random synthetic rows by 3 to 7 random columns, as far as they fit one row only."""
     columns, most = rows.shape[1], min(_MOST_COLUMNS, rows.shape[1])
     tries = _TRIES * _GUESSES

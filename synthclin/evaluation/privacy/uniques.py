@@ -10,7 +10,7 @@ import numpy as np
 
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.classes import counted, numbered, stepped
-from synthclin.evaluation.privacy.risk import Outcome, Trials, difference
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, difference
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from synthclin.evaluation.privacy.scene import Scene, Side
+    from synthclin.evaluation.privacy.attack_data import AttackData, PatientSample
 
 __all__ = ["disclosive_keys", "replicated_uniques"]
 
@@ -41,7 +41,7 @@ DISCLOSIVE_KEYS = Definition(
 
 
 def _keys(
-    scene: Scene, synthetic: NDArray[np.float64], side: Side
+    scene: AttackData, synthetic: NDArray[np.float64], side: PatientSample
 ) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], list[NDArray[np.int64]]]]:
     """Yield for each set of keys whose patients are dealt to it: their places, the key, numbers of all classes."""
     dealt = np.arange(len(side)) % len(scene.knowledge.keys)
@@ -50,28 +50,30 @@ def _keys(
         yield place, keys, numbered(*stepped(scene.features, keys, train, side.rows[place], train, synthetic))
 
 
-def _replicate(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _replicate(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not scene.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know.")
 
-    def unique(side: Side) -> tuple[Trials, Trials]:
+    def unique(side: PatientSample) -> tuple[AttackTrials, AttackTrials]:
         alone, again = np.zeros(len(side)), np.zeros(len(side))
         for place, _, (own, train, published) in _keys(scene, synthetic, side):
             # An unused patient is unique if nobody in training has their key.
             alone[place] = counted(own, train) == int(side is scene.train)
             again[place] = alone[place] * (counted(own, published) == 1)
-        return Trials(side, alone), Trials(side, again)
+        return AttackTrials(side, alone), AttackTrials(side, again)
 
     (original, train), (_, control) = unique(scene.train), unique(scene.control)
-    found = judged(scene, [Outcome("replicated uniques", train, control, nan)], difference, "There are no patients.")
+    found = judged(
+        scene, [AttackOutcome("replicated uniques", train, control, nan)], difference, "There are no patients."
+    )
     return _with(found, scene, unique_in_training=original.told())
 
 
-def _disclose(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
+def _disclose(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not scene.knowledge.secrets or not scene.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
 
-    def disclosed(side: Side, secret: int) -> Trials:
+    def disclosed(side: PatientSample, secret: int) -> AttackTrials:
         hit = np.zeros(len(side))
         for place, keys, (own, _, published) in _keys(scene, synthetic, side):
             if secret in keys:
@@ -80,10 +82,12 @@ def _disclose(scene: Scene, synthetic: NDArray[np.float64]) -> Found:
             low, high = _ends(published, np.nan_to_num(told[:, 0], nan=-np.inf), max(own.max(initial=0), 0))
             mine = np.nan_to_num(truth[:, 0], nan=-np.inf)
             hit[place] = (low[own] == mine) & (high[own] == mine) & ~np.isnan(truth[:, 0])
-        return Trials(side, hit)
+        return AttackTrials(side, hit)
 
     outcomes = [
-        Outcome(scene.features.names[secret], disclosed(scene.train, secret), disclosed(scene.control, secret), nan)
+        AttackOutcome(
+            scene.features.names[secret], disclosed(scene.train, secret), disclosed(scene.control, secret), nan
+        )
         for secret in scene.knowledge.secrets
     ]
     return _with(judged(scene, outcomes, difference, "There are no patients."), scene)
@@ -100,7 +104,7 @@ def _ends(
     return low, high
 
 
-def _with(found: Found, scene: Scene, **details: object) -> Found:
+def _with(found: Found, scene: AttackData, **details: object) -> Found:
     return replace(found, notes=(*found.notes, scene.knowledge.note), details=found.details | details)
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.attack_data import AttackData
 
 from .ward import SCHEMA, ward
 
@@ -39,8 +39,8 @@ def compare(train: pd.DataFrame, holdout: pd.DataFrame) -> Callable[[pd.DataFram
 
 
 @pytest.fixture(scope="session")
-def scene(compare: Callable[[pd.DataFrame], Comparison], fresh: pd.DataFrame) -> Scene:
-    return Scene.of(compare(fresh))
+def scene(compare: Callable[[pd.DataFrame], Comparison], fresh: pd.DataFrame) -> AttackData:
+    return AttackData.of(compare(fresh))
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from synthclin.evaluation.privacy.copies import copies, planted
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.membership_tpr import recognition
 from synthclin.evaluation.privacy.near_copies import near_copies
-from synthclin.evaluation.privacy.recognition import recognition
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.privacy import controls
-from synthclin.evaluation.privacy.controls import jittered, smallest_leak
+from synthclin.evaluation.privacy import canaries
+from synthclin.evaluation.privacy.canaries import jittered, smallest_leak
 from synthclin.evaluation.privacy.copies import planted
 from synthclin.evaluation.privacy.near_copies import near_copies
 
@@ -15,7 +15,7 @@ from synthclin.evaluation.privacy.near_copies import near_copies
 @pytest.fixture(autouse=True)
 def _two_attacks(monkeypatch):
     # What the others see is shown attack by attack; here it is shown how a leak is planted and reported.
-    monkeypatch.setattr(controls, "_SEARCHERS", (planted, near_copies))
+    monkeypatch.setattr(canaries, "_SEARCHERS", (planted, near_copies))
 
 
 def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
@@ -34,7 +34,7 @@ def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
 
 
 def test_what_goes_unseen_is_no_pass(compare, fresh, monkeypatch):
-    monkeypatch.setattr(controls, "_SEARCHERS", (planted,))
+    monkeypatch.setattr(canaries, "_SEARCHERS", (planted,))
     score = smallest_leak(compare(fresh))
     assert math.isnan(score.value)
     assert "could not have seen 5 % of the rows copied with small changes" in score.note

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
 from synthclin.evaluation.privacy.classes import similar
 from synthclin.evaluation.privacy.copies import copies
 from synthclin.evaluation.privacy.near_copies import near_copies
-from synthclin.evaluation.privacy.scene import Scene
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.schema import Schema
 
@@ -41,11 +41,11 @@ def drawn(seed: int, rows: int = 200) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Scene:
-    return Scene.of(Comparison.of(drawn(1), train=drawn(2), holdout=drawn(3), schema=COARSE))
+def scene() -> AttackData:
+    return AttackData.of(Comparison.of(drawn(1), train=drawn(2), holdout=drawn(3), schema=COARSE))
 
 
-def values(scene: Scene, table: pd.DataFrame):
+def values(scene: AttackData, table: pd.DataFrame):
     return scene.features.values(table)
 
 

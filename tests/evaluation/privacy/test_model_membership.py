@@ -9,9 +9,9 @@ import pytest
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
-from synthclin.evaluation.names import MODEL_SCORES
 from synthclin.evaluation.privacy import model_membership
-from synthclin.evaluation.privacy.scene import Scene
+from synthclin.evaluation.privacy.attack_data import AttackData
+from synthclin.evaluation.score_names import MODEL_SCORES
 
 from .ward import SCHEMA, ward
 
@@ -62,7 +62,7 @@ def test_every_tenth_is_attacked(tables):
 
 
 def test_only_the_most_vulnerable_are_remembered(tables):
-    remembered = Scene.of(tables).train.vulnerable
+    remembered = AttackData.of(tables).train.vulnerable
     found = model_membership(tables, NOISE[0] + 10 * remembered, NOISE[1]).details
     assert found["tenths"][9]["value"] == found["vulnerable"]["value"] > 0.95
     assert all(tenth["value"] < 0.85 for tenth in found["tenths"][:9] if tenth)

@@ -5,18 +5,18 @@ import math
 import numpy as np
 import pytest
 
+from synthclin.evaluation.privacy.attack_data import PatientSample
 from synthclin.evaluation.privacy.membership import area
-from synthclin.evaluation.privacy.recognition import rate
+from synthclin.evaluation.privacy.membership_tpr import rate
 from synthclin.evaluation.privacy.relative_f1 import beyond_naive
-from synthclin.evaluation.privacy.risk import Outcome, Trials, decisive, difference, relative
-from synthclin.evaluation.privacy.scene import Side
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, decisive, difference, relative
 
 
 def trials(hits, half=None):
     hits = np.asarray(hits, dtype=float)
     half = np.arange(len(hits)) % 2 == 0 if half is None else half
     places = np.arange(len(hits))
-    return Trials(Side(np.zeros((len(hits), 1)), places, np.zeros_like(places), half), hits)
+    return AttackTrials(PatientSample(np.zeros((len(hits), 1)), places, np.zeros_like(places), half), hits)
 
 
 def shares(k, n):
@@ -65,7 +65,9 @@ def test_the_best_of_many_useless_attacks_is_no_better_than_chance():
     rng = np.random.default_rng(5)
     values = []
     for _ in range(40):
-        outcomes = [Outcome(str(i), trials(rng.random(60) < 0.3), trials(rng.random(60) < 0.3), 0.3) for i in range(8)]
+        outcomes = [
+            AttackOutcome(str(i), trials(rng.random(60) < 0.3), trials(rng.random(60) < 0.3), 0.3) for i in range(8)
+        ]
         values.append(difference(*(getattr(decisive(outcomes, difference), side) for side in ("train", "control")))[0])
         assert max(difference(one.train, one.control)[0] for one in outcomes) >= 0
     assert abs(np.mean(values)) < 0.04
@@ -73,8 +75,8 @@ def test_the_best_of_many_useless_attacks_is_no_better_than_chance():
 
 def test_the_one_attack_that_works_is_chosen():
     dull, sharp = (
-        Outcome("dull", shares(5, 60), shares(5, 60), 0.1),
-        Outcome("sharp", shares(60, 60), shares(5, 60), 0.1),
+        AttackOutcome("dull", shares(5, 60), shares(5, 60), 0.1),
+        AttackOutcome("sharp", shares(60, 60), shares(5, 60), 0.1),
     )
     chosen = decisive([dull, sharp], difference)
     assert chosen.name == "sharp"

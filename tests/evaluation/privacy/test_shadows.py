@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.names import SHADOW_SCORES
 from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
+from synthclin.evaluation.score_names import SHADOW_SCORES
 
 from .ward import SCHEMA, ward
 

@@ -1,0 +1,7 @@
+"""The command line: `synthclin --help`."""
+
+from __future__ import annotations
+
+from synthclin.cli.app import main
+
+__all__ = ["main"]

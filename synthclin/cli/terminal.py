@@ -1,0 +1,89 @@
+"""Words for people: tables on stdout, messages on stderr; colours on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from synthclin.io.documents import dump_json
+
+__all__ = ["complain", "show_json", "show_status", "show_table", "show_text", "warn"]
+
+_STYLES = {
+    "PASS": "green",
+    "REVIEW": "yellow",
+    "FAIL": "bold red",
+    "NOT ASSESSABLE": "yellow",
+    "error": "bold red",
+    "warning": "yellow",
+}
+
+
+def show_text(text: str) -> None:
+    """Print one result on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def show_json(value: object) -> None:
+    """Print a result on stdout as JSON; numbers that are not finite become null."""
+    sys.stdout.write(dump_json(value))
+
+
+def show_status(line: str) -> None:
+    """Print a result that begins with a status, such as PASS, on stdout."""
+    if not sys.stdout.isatty():
+        show_text(line)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal waits for rich
+    from rich.text import Text  # noqa: PLC0415
+
+    status = next((status for status in _STYLES if line.startswith(status)), "")
+    text = Text(line)
+    text.stylize(_STYLES.get(status, ""), 0, len(status))
+    Console().print(text)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text under `header` on stdout.
+
+    Example:
+        >>> show_table(["gate", "status"], [["fidelity.marginals >= 0.9", "PASS"]])
+        gate                       status
+        fidelity.marginals >= 0.9  PASS
+    """
+    if sys.stdout.isatty():
+        _show_rich(header, rows)
+        return
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        show_text("  ".join(cells).rstrip())
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    sys.stderr.write(f"warning: {text}\n")
+
+
+def complain(text: str, detail: dict[str, Any] | None = None) -> None:
+    """Print an error on stderr, or as JSON on stdout where its parts are given as `detail`."""
+    if detail is None:
+        sys.stderr.write(f"error: {text}\n")
+    else:
+        show_json({"error": detail})
+
+
+def _show_rich(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal waits for rich
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in header:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        # Text, not markup: a column may be called [red].
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)

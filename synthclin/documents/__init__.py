@@ -1,9 +1,0 @@
-"""Strict YAML and JSON in and out: what a reader would misread is an error, never a guess."""
-
-from __future__ import annotations
-
-from synthclin.documents.problems import validate
-from synthclin.documents.strict_json import dump_json, read_json
-from synthclin.documents.strict_yaml import dump_yaml, parse_yaml, read_yaml
-
-__all__ = ["dump_json", "dump_yaml", "parse_yaml", "read_json", "read_yaml", "validate"]

@@ -1,0 +1,249 @@
+"""The scene of every attack: patients who were in training, patients who were not, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.intervals import deal
+from synthclin.evaluation.privacy.distances import ReferencePopulation
+from synthclin.evaluation.privacy.knowledge import Knowledge
+from synthclin.seeds import numpy_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.features import Features
+
+__all__ = ["MOST_ALONE", "AttackData", "AttackedGroup", "PatientSample", "few", "why_not"]
+
+MOST_ALONE = 9
+"""The last of the tenths 0 to 9 of `PatientSample.tenth`."""
+
+_MIN_PATIENTS = 20
+_MIN_GROUP = 30
+_MOST_ATTACKED = 2_000
+_MOST_SYNTHETIC = 5_000
+_MOST_COMPARED = 5_000
+_MOST_HANDS = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PatientSample:
+    """Patients of one kind, each by one of their rows, drawn at random.
+
+    Arguments:
+        rows: (patients, columns) as `Features.values`.
+        places: (patients,) which row of its table stands for each patient.
+        tenth: (patients,) by how far a patient is from other real patients, from 0 to 9.
+        half: (patients,) which of two random halves: an attack is chosen on one and judged on the other.
+    """
+
+    rows: NDArray[np.float64]
+    places: NDArray[np.intp]
+    tenth: NDArray[np.intp]
+    half: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def vulnerable(self) -> NDArray[np.bool_]:
+        """(patients,) whether a patient lies in the tenth that is furthest from other real patients."""
+        vulnerable: NDArray[np.bool_] = self.tenth == MOST_ALONE
+        return vulnerable
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PatientSample:
+        """Return some of the patients."""
+        return PatientSample(self.rows[chosen], self.places[chosen], self.tenth[chosen], self.half[chosen])
+
+    def and_then(self, other: PatientSample) -> PatientSample:
+        """Return the patients of both."""
+        both = self, other
+        return PatientSample(
+            rows=np.vstack([side.rows for side in both]),
+            places=np.concatenate([side.places for side in both]),
+            tenth=np.concatenate([side.tenth for side in both]),
+            half=np.concatenate([side.half for side in both]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AttackedGroup:
+    """Patients who agree in one column: those with one level, or in one quarter of a number's range of ranks."""
+
+    column: str
+    level: str
+    place: int
+    low: float
+    high: float
+
+    def holds(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(rows,) who belongs to it."""
+        cells = rows[:, self.place]
+        inside: NDArray[np.bool_] = (cells > self.low) & (cells <= self.high)
+        return inside
+
+
+@dataclass(frozen=True, slots=True)
+class AttackData:
+    """Who is attacked, and with what knowledge; the synthetic table is handed to each attack.
+
+    Arguments:
+        features: the columns.
+        knowledge: what an attacker knows and wants.
+        train: patients whom the model learnt from.
+        control: patients whom it never saw; nothing of an attack is fitted to them that is then judged on them.
+        crowd: tells who stands alone.
+        groups: subgroups with enough patients on both sides.
+        seed: the seed of all streams.
+        kept: what attacks found out of the same rows, so that it is found out once.
+    """
+
+    features: Features
+    knowledge: Knowledge
+    train: PatientSample
+    control: PatientSample
+    crowd: ReferencePopulation
+    groups: tuple[AttackedGroup, ...]
+    seed: int
+    kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, c: Comparison, by: Sequence[str] = ()) -> AttackData:
+        """Draw one row of each patient and set both sides up; the holdout must pass `why_not`.
+
+        Raises:
+            ConfigError: `by` names no column that is judged.
+        """
+        assert c.holdout is not None
+        assert c.holdout_patients is not None
+        for name in by:
+            if name not in c.features.names:
+                raise ConfigError(f"by '{name}'", "it is no column that is modelled", "Name another column.")
+        places = _one_each(c.train_patients, c.rng("privacy", "train"))
+        rows = c.train[places]
+        crowd, tenth = ReferencePopulation.of(c.features, rows, c.rng("privacy", "crowd"))
+        train = PatientSample(rows, places, tenth, _half(len(rows), c.rng("privacy", "halves", 0)))
+        places = _one_each(c.holdout_patients, c.rng("privacy", "control"))
+        rows = c.holdout[places]
+        control = PatientSample(rows, places, crowd.tenth(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
+        groups = tuple(
+            group
+            for name in by
+            for group in _groups(c.features, name, train.rows)
+            if min(group.holds(side.rows).sum() for side in (train, control)) >= _MIN_GROUP
+        )
+        return cls(c.features, Knowledge.of(c), train, control, crowd, groups, c.seed)
+
+    def rng(self, *path: str | int) -> np.random.Generator:
+        """Return the generator of the stream `path`; the same path gives the same numbers."""
+        return numpy_generator(self.seed, "evaluation", "privacy", *path)
+
+    def once(self, what: str, work: Callable[[], T], *rows: NDArray[np.float64]) -> T:
+        """Return `work()`, which depends on these rows and the control; it is done once."""
+        key = (what, *(blake2b(each.tobytes()).hexdigest() for each in (self.control.rows, *rows)))
+        if key not in self.kept:
+            self.kept[key] = work()
+        known: T = self.kept[key]
+        return known
+
+    def aside(self) -> AttackData:
+        """Return the same scene, whose finds from now on are not kept: for tables that are looked at once."""
+        return replace(self, kept=dict(self.kept))
+
+    def attacked(self) -> tuple[PatientSample, PatientSample]:
+        """Return at most 2,000 patients of each side, for attacks that measure distances."""
+        return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
+            self.control, _MOST_ATTACKED, self.rng("attacked", 1)
+        )
+
+    def compared(self) -> tuple[PatientSample, PatientSample]:
+        """Return at most 5,000 patients of each side, for attacks that look at them one by one."""
+        return few(self.train, _MOST_COMPARED, self.rng("compared", 0)), few(
+            self.control, _MOST_COMPARED, self.rng("compared", 1)
+        )
+
+    def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return at most 5,000 synthetic rows, for attacks that measure distances."""
+        return subsample(synthetic, _MOST_SYNTHETIC, self.rng("published"))
+
+    def drawn(self, synthetic: NDArray[np.float64]) -> str:
+        """Return which part of the tables attacks look at that measure distances, as a sentence, or nothing."""
+        sizes = [(len(synthetic), _MOST_SYNTHETIC, "synthetic rows")]
+        sizes += [(len(self.train), _MOST_ATTACKED, "training patients")]
+        sizes += [(len(self.control), _MOST_ATTACKED, "unused patients")]
+        parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
+        return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
+
+    def hands(self) -> tuple[list[PatientSample], PatientSample]:
+        """Return training patients dealt into hands of as many as the control has, and the control.
+
+        No hand has more than 5,000, and there are five at most.
+        """
+        size = min(len(self.train), len(self.control), _MOST_COMPARED)
+        order = self.rng("hands").permutation(len(self.train))[: size * _MOST_HANDS]
+        hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
+        return hands, few(self.control, size, self.rng("hands", "control"))
+
+    def negative(self) -> Iterator[tuple[NDArray[np.float64], AttackData]]:
+        """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
+        first, second = deal(len(self.control), 2, self.rng("negative"))
+        for posing, left in ((first, second), (second, first)):
+            yield self.control.rows[posing], replace(self, control=self.control.where(left), groups=())
+
+
+def why_not(c: Comparison) -> str:
+    """Return why nobody can be attacked, or nothing."""
+    if c.holdout is None or c.holdout_patients is None:
+        return "There is no holdout: nobody is known to have been left out of training."
+    if c.holdout_patients.max() + 1 < _MIN_PATIENTS:
+        return f"The holdout has fewer than {_MIN_PATIENTS} patients."
+    if c.train_patients.max() + 1 < _MIN_PATIENTS:
+        return f"The training table has fewer than {_MIN_PATIENTS} patients."
+    return ""
+
+
+def _one_each(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """(patients,) the place of one row of each patient, drawn at random."""
+    order = rng.permutation(len(patients))
+    first = np.unique(patients[order], return_index=True)[1]
+    return np.sort(order[first])
+
+
+def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) a random half of them."""
+    half = np.zeros(n, dtype=bool)
+    half[deal(n, 2, rng)[0]] = True
+    return half
+
+
+def few(side: PatientSample, most: int, rng: np.random.Generator) -> PatientSample:
+    """Return at most `most` of the patients, drawn at random."""
+    return side if len(side) <= most else side.where(np.sort(rng.choice(len(side), most, replace=False)))
+
+
+def _groups(features: Features, name: str, rows: NDArray[np.float64]) -> Iterator[AttackedGroup]:
+    place = features.names.index(name)
+    feature, cells = features.columns[place], rows[:, place]
+    if feature.kind != "line":
+        for i, level in enumerate(feature.levels):
+            yield AttackedGroup(name, str(level), place, i - 0.5, i + 0.5)
+        return
+    seen = cells[~np.isnan(cells)]
+    if len(seen):
+        ends = np.unique(np.concatenate([[-np.inf], np.quantile(seen, [0.25, 0.5, 0.75]), [np.inf]]))
+        for i, (low, high) in enumerate(pairwise(ends)):
+            yield AttackedGroup(name, f"part {i + 1} of {len(ends) - 1} by rank", place, float(low), float(high))

@@ -1,0 +1,151 @@
+"""What the suite can see at all: training rows are planted among the synthetic ones, and the attacks look for them."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthclin.evaluation.privacy.attack_data import AttackData, why_not
+from synthclin.evaluation.privacy.copies import planted
+from synthclin.evaluation.privacy.membership_tpr import recognition
+from synthclin.evaluation.privacy.near_copies import near_copies
+from synthclin.evaluation.privacy.singling_out import singling_out
+from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
+from synthclin.evaluation.score import Definition, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.privacy.attack import Attack
+    from synthclin.evaluation.score import Score
+
+__all__ = ["smallest_leak"]
+
+_SHARES = (0.005, 0.01, 0.05)
+_DRAWS = 3
+_KINDS = {"exact": "exactly", "jittered": "with small changes"}
+_STEP = 0.02  # how far a jittered number moves at most, in ranks
+_REDRAWN = 0.05  # the chance that a jittered level is drawn anew
+_SEARCHERS: tuple[Attack, ...] = (
+    planted,
+    near_copies,
+    recognition,
+    singling_out,
+    replicated_uniques,
+    disclosive_keys,
+)
+
+SMALLEST_LEAK = Definition(
+    "privacy.smallest_leak",
+    "How small a leak would these attacks have seen on this table?",
+    "lower",
+    "0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up to 2 % of "
+    "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
+    "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
+    "search in turn that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the "
+    "smallest share at which both kinds are seen; it is of the attacks, so it has neither floor nor ceiling (project "
+    "convention)",
+)
+
+
+def smallest_leak(
+    c: Comparison,
+    *,
+    by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
+    scene: AttackData | None = None,
+) -> Score:
+    """Score the smallest share of planted training rows that the attacks notice; NaN where they notice none."""
+    reason = why_not(c)
+    if reason:
+        return SMALLEST_LEAK.unassessable(reason)
+    scene = AttackData.of(c) if scene is None else scene
+    nulls = {attack: _leak_free(attack, scene, c) for attack in _SEARCHERS}
+    silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, scene, c.synthetic)}
+    curve = [row for kind in _KINDS for row in _curve(c, scene, silent, kind)]
+    seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
+    details: dict[str, Any] = {
+        "spike_in": curve,
+        "alarmed_by_table_itself": [each.definition.name for each in _SEARCHERS if each not in silent],
+    }
+    blind = _blind(curve)
+    if not seen:
+        if len(silent) < len(_SEARCHERS):
+            blind = "Attacks raise the alarm about the table itself, so they cannot be seen to notice what is planted."
+        return SMALLEST_LEAK.unassessable(blind, n=len(c.synthetic), details=details)
+    least = min(seen)
+    return SMALLEST_LEAK.score(least, Interval(least, least), n=len(c.synthetic), notes=[blind], details=details)
+
+
+def _blind(curve: Sequence[dict[str, Any]]) -> str:
+    """Return the largest leak of each kind that this suite could not have seen, as a sentence; nothing if none."""
+    unseen = {kind: [row["share"] for row in curve if row["kind"] == kind and not row["seen_by"]] for kind in _KINDS}
+    missed = [
+        f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
+    ]
+    if not missed:
+        return ""
+    return f"This suite could not have seen {' nor '.join(missed)}: a pass says nothing of such a leak."
+
+
+def _leak_free(attack: Attack, scene: AttackData, c: Comparison) -> float:
+    """Return what rows without a leak reach: chance, shuffled rows or fresh real rows, whichever is most."""
+    reached = (attack.null, attack.floor(scene, c), attack.negative_control(scene)["value"])
+    return max(value for value in reached if not isnan(value))
+
+
+def _curve(c: Comparison, scene: AttackData, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
+    """Return for each share the first attack that notices the planted rows in every draw.
+
+    An attack that misses a larger leak is not tried on a smaller one, which it would notice by luck, and those after
+    the first that notices are not tried at all: distances in a large table take minutes.
+    """
+    left, curve = list(nulls), []
+    for share in reversed(_SHARES):
+        draws = [(_spiked(c, scene, share, kind, draw), scene.aside()) for draw in range(_DRAWS)]
+        while left and not all(_alarmed(left[0], nulls[left[0]], aside, rows) for rows, aside in draws):
+            left.pop(0)
+        names = [attack.definition.name for attack in left[:1]]
+        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
+    return curve[::-1]
+
+
+def _alarmed(attack: Attack, null: float, scene: AttackData, rows: NDArray[np.float64]) -> bool:
+    found = attack.find(scene, rows)
+    return not isnan(found.value) and found.interval.low > null
+
+
+def _rows(c: Comparison, share: float) -> int:
+    return max(1, round(share * len(c.synthetic)))
+
+
+def _spiked(c: Comparison, scene: AttackData, share: float, kind: str, draw: int) -> NDArray[np.float64]:
+    """Return the synthetic rows with a share of them replaced by training patients."""
+    rng = scene.rng("spike", kind, str(share), draw)
+    rows, n = c.synthetic.copy(), _rows(c, share)
+    patients = scene.train.rows[rng.choice(len(scene.train), min(n, len(scene.train)), replace=False)]
+    if kind == "jittered":
+        patients = jittered(patients, scene.train.rows, scene.features.on_line, rng)
+    rows[rng.choice(len(rows), len(patients), replace=False)] = patients
+    return rows
+
+
+def jittered(
+    rows: NDArray[np.float64], real: NDArray[np.float64], on_line: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return rows whose numbers are moved by a few ranks among `real` and whose levels are now and then redrawn."""
+    out = rows.copy()
+    for j, moved in enumerate(on_line):
+        known = ~np.isnan(rows[:, j])
+        seen = np.sort(real[~np.isnan(real[:, j]), j])
+        if moved and len(seen):
+            place = np.searchsorted(seen, rows[known, j]) + rng.uniform(-_STEP, _STEP, known.sum()) * len(seen)
+            out[known, j] = seen[np.clip(place.round().astype(int), 0, len(seen) - 1)]
+        elif len(seen):
+            drawn = known & (rng.random(len(rows)) < _REDRAWN)
+            out[drawn, j] = rng.choice(seen, int(drawn.sum()))
+    return out

@@ -1,0 +1,102 @@
+"""What a membership attacker sees around a patient: how near synthetic rows are, and how near other people are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthclin.evaluation.privacy.distances import nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.privacy.attack_data import AttackData
+
+__all__ = ["Neighbourhood"]
+
+_NEIGHBOURS = 5
+_RANDOM_SPACES = 3
+_BLUR = 1e-3  # distances below it count as none: it keeps the logarithm finite where a row is copied
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Logarithms of distances, in several spaces: all columns first, then parts of them.
+
+    Arguments:
+        synthetic: (spaces, rows, neighbours) to the nearest synthetic rows.
+        people: (spaces, rows) to the nearest real rows that the attacker knows, mean of 5.
+    """
+
+    synthetic: NDArray[np.float64]
+    people: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        scene: AttackData,
+        synthetic: NDArray[np.float64],
+        known: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        *,
+        closest: NDArray[np.float64] | None = None,
+    ) -> Neighbourhood:
+        """Look around `rows`; ranks are those among synthetic rows, as far from members as from others.
+
+        Arguments:
+            scene: the columns and the spaces.
+            synthetic: the published rows.
+            known: the real rows that the attacker knows; none of `rows` is among them.
+            rows: (rows, columns) the patients.
+            closest: distances to synthetic rows where they are known already.
+        """
+        if closest is None:
+            closest = cls.closest(scene, synthetic, rows)
+        people = [
+            _logarithm(nearest(scene.features, space, known, rows, _NEIGHBOURS, ranked=synthetic)[0]).mean(axis=1)
+            for space in spaces(scene)
+        ]
+        return cls(closest, np.stack(people))
+
+    @staticmethod
+    def closest(scene: AttackData, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(spaces, rows, neighbours) logarithms of the distances to the nearest synthetic rows."""
+        return np.stack(
+            [_logarithm(nearest(scene.features, each, synthetic, rows, _NEIGHBOURS)[0]) for each in spaces(scene)]
+        )
+
+    @property
+    def density_ratio(self) -> NDArray[np.float64]:
+        """(rows,) how much denser synthetic rows are around a patient than people are."""
+        ratio: NDArray[np.float64] = self.people[0] - self.synthetic[0, :, 0]
+        return ratio
+
+    @property
+    def nearness(self) -> NDArray[np.float64]:
+        """(rows,) how near the nearest synthetic row is."""
+        near: NDArray[np.float64] = -self.synthetic[0, :, 0]
+        return near
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """(rows, features) all of it: what an ensemble learns from."""
+        first, mean = self.synthetic[:, :, 0], self.synthetic.mean(axis=2)
+        gap = mean - first  # a lone copy leaves one row near and the others far
+        return np.vstack([first, self.people - first, self.people - mean, gap]).T
+
+
+def spaces(scene: AttackData) -> list[tuple[int, ...]]:
+    """Return sets of columns: all, those with an order, those without, and three random halves."""
+    columns = np.arange(len(scene.features))
+    ordered = scene.features.ordered
+    rng = scene.rng("spaces")
+    halves = [np.sort(rng.permutation(columns)[: max(1, len(columns) // 2)]) for _ in range(_RANDOM_SPACES)]
+    parts = [columns, columns[ordered], columns[~ordered], *halves]
+    return list(dict.fromkeys(tuple(part.tolist()) for part in parts if len(part)))
+
+
+def _logarithm(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    logarithm: NDArray[np.float64] = np.log(distances + _BLUR)
+    return logarithm

@@ -1,0 +1,85 @@
+"""The warm-up: maximum likelihood, cell by cell."""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import partial
+from typing import ClassVar, cast
+
+import torch
+
+from synthclin.models.distributed import share
+from synthclin.models.networks import MaskedGenerator
+from synthclin.models.objectives import negative_log_likelihood
+from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.validation_metrics import validation_nats
+from synthclin.progress import Step
+
+__all__ = ["WarmingUp"]
+
+
+class WarmingUp(Phase):
+    """Maximum likelihood with dropout, until rows set aside gain no more."""
+
+    name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
+    learners: ClassVar = ("network", "optimizer", "schedule", "average")
+    facts: ClassVar = ("done", "best", "best_weights", "waited")
+
+    def __init__(self, setting: Setting, epochs: int, *, patience: int, rate: float, decay: float) -> None:
+        super().__init__(setting, epochs)
+        self.patience = patience
+        self.batches = max(1, math.ceil(len(self.codes) / self.batch))
+        total = self.batches * epochs
+        # Marginal laws are known well and stand in the biases: decay is for what columns seem to tell of each other.
+        named = dict(self.network.named_parameters())
+        biases = [weights for name, weights in named.items() if name.endswith("bias")]
+        others = [weights for name, weights in named.items() if not name.endswith("bias")]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": biases, "weight_decay": 0.0}, {"params": others, "weight_decay": decay}],
+            rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
+        # A window longer than the training so far would average in the untrained start.
+        self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
+        self.best, self.waited = math.inf, 0
+
+    def begin(self) -> None:
+        """Take the untrained weights for the best so far."""
+        self.best_weights = copy.deepcopy(self.network.state_dict())
+
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done or the last ones gained nothing."""
+        # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
+        return super().over or (self.waited >= self.patience and self.done * self.batches >= 200)
+
+    def advance(self, tick: Step) -> dict[str, float]:
+        """Do one epoch."""
+        self.network.train()
+        losses = []
+        for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
+            self.batch
+        ):
+            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
+            descend(self.optimizer, self.network, loss)
+            self.schedule.step()
+            self.average.update_parameters(self.network)
+            losses.append(loss.detach())
+        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
+        self.done += 1
+        if nats < self.best - 1e-3:
+            self.best, self.waited = nats, 0
+            self.best_weights = copy.deepcopy(self.average.module.state_dict())
+        else:
+            self.waited += 1
+        tick(1, note=f"{nats:.3f} nats on validation rows")
+        return {"validation_nats": round(nats, 5), "train_nats": round(float(torch.stack(losses).mean()), 5)}
+
+    def conclude(self) -> PhaseOutcome:
+        """Leave the best averaged weights."""
+        self.network.load_state_dict(self.best_weights)
+        return PhaseOutcome(self.name, self._closing(self.best))

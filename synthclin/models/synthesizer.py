@@ -1,0 +1,321 @@
+"""The contract that every model family keeps: learn a table, draw rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Collection, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+import synthclin
+from synthclin.encoding import Encoded, Layout, TableEncoder
+from synthclin.encoding.anchors import shifted
+from synthclin.errors import ConfigError
+from synthclin.io.documents import dump_json
+from synthclin.io.files import staged_folder
+from synthclin.models import artifact
+from synthclin.models.callbacks import Callback, Watch
+from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.parameters import check_parameters
+from synthclin.rules.validation import conform, refuse_contradiction, without_violations
+from synthclin.sampling.imputation import Imputer
+from synthclin.sampling.sampler import CohortDraw, CohortSampler, Steer
+from synthclin.schema import Schema
+from synthclin.schema.patients import patients
+from synthclin.seeds import numpy_generator, stream_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from synthclin.schema.columns import Level
+
+__all__ = ["MOST_ROWS", "Synthesizer"]
+
+MOST_ROWS = 10_000_000
+"""Rows that one request may ask for: all are held in memory."""
+
+_NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
+
+MOST_DRAWS = 100
+"""Completed tables that one request may ask for."""
+
+
+class Synthesizer(BaseEstimator):  # type: ignore[misc]
+    """Learns a table and draws rows that satisfy its schema.
+
+    A family writes `_fit`, `_sample` and its state (`_state`, `_restore`), nothing else; encoding, conditions,
+    imputation, rules and files are done here once for all of them.
+
+    Attributes after `fit`:
+        encoder_: how cells become codes and offsets, and back.
+        training_: plain facts about the training, for the manifest.
+        draw_: facts about the last draw: probability of its condition, effective sample size.
+    """
+
+    family: ClassVar[str]
+
+    schema: Schema
+    random_state: int
+    rare_category: int
+    trim_extremes: int
+    encoder_: TableEncoder
+    training_: dict[str, Any]
+    draw_: CohortDraw
+
+    def fit(
+        self, table: pd.DataFrame, *, checkpoint: Checkpoint | None = None, callback: Callback | None = None
+    ) -> Self:
+        """Learn `table`.
+
+        Arguments:
+            table: rows that satisfy the schema.
+            checkpoint: where the state is kept now and then; where one is kept already, the fit goes on from it, and on
+                a CPU ends with the same weights as if it had never stopped.
+            callback: is told each `synthclin.models.Moment` of the training and returns True to end it there, with
+                the best weights so far. What it raises ends the fit.
+
+        Raises:
+            DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
+            ConfigError: a parameter of the model is out of its bounds, or rules of the schema contradict each other.
+            ModelFormatError: the checkpoint is damaged, or of another table, schema, parameter, seed or version.
+
+        Example:
+            >>> import synthclin as sc
+            >>> table, schema = sc.datasets.load("heart_disease")
+            >>> nats = []
+            >>> def enough(moment):
+            ...     nats.append(moment.figures["validation_nats"])
+            ...     return moment.step == 3
+            >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=enough)
+            >>> len(nats), nats[2] < nats[0]  # the last one tells how the phase ended
+            (4, True)
+        """
+        check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
+        refuse_contradiction(self.schema)
+        table = shifted(conform(table, self.schema), self.schema, numpy_generator(self.random_state, "shift"))
+        table, _ = without_violations(table, self.schema)
+        schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
+        self.encoder_ = TableEncoder.fit(
+            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
+        )
+        self.draws_ = 0
+        encoded = self.encoder_.encode(table)
+        saved = None if checkpoint is None else checkpoint.open(self.identity(encoded))
+        self.training_ = self._fit(encoded, self.encoder_.layout, Watch(callback, checkpoint, saved))
+        return self
+
+    def sample(
+        self,
+        n: int,
+        where: str | None = None,
+        mix: Mapping[str, Mapping[Level, float]] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame:
+        """Return exactly `n` synthetic rows.
+
+        Arguments:
+            n: how many rows.
+            where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
+            mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
+            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+
+        Raises:
+            ConditionError: where the model can't draw `n` such rows; the message says what support it found.
+        """
+        self._check_fitted()
+        if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_ROWS:
+            raise ConfigError("sample", f"`n` is no whole number from 1 to {MOST_ROWS:,}", "Ask for as many rows.")
+        for name, shares in (mix or {}).items():
+            if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
+                total = f"{sum(shares.values()):g}"
+                raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
+        seed = self._seed("sample") if random_state is None else random_state
+        table, self.draw_ = self._sampler(seed).sample(n, where, mix)
+        return table
+
+    def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
+        """Return how often the model alone would break each rule: shares of `n` rows drawn unguided, by its text.
+
+        Rows that are sampled break none; these shares tell how much the guide had to do for it. Where in its bin a
+        cell lies is not the model's doing, so that what bins leave open counts as held.
+        """
+        self._check_fitted()
+        return self._sampler(self._seed("raw") if random_state is None else random_state).raw_violations(n)
+
+    def _sampler(self, seed: int) -> CohortSampler:
+        return CohortSampler(self._sample, self.encoder_, self.encoder_.schema, seed)
+
+    @overload
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: None = None,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: int,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> list[pd.DataFrame]: ...
+
+    def impute(
+        self,
+        table: pd.DataFrame,
+        draws: int | None = None,
+        *,
+        columns: Collection[str] | None = None,
+        random_state: int | None = None,
+    ) -> pd.DataFrame | list[pd.DataFrame]:
+        """Return `table` with its missing cells drawn from the model, given the cells that each row has.
+
+        Given cells come back as they are, in the type that the schema gives them, also values that the model never
+        met; rows keep their order and index, and a row without a hole is unchanged. Columns that the table lacks are
+        wholly unknown: they are drawn and stand last. Drawn cells hold a value; that a cell was empty tells nothing
+        of the others. A cell that `missing_when` empties stays empty, derived columns are computed where they are
+        missing, identifiers and free text pass through, and every rule of the schema holds. Rows whose given cells
+        break one by themselves are refused, left out or completed all the same, as its `on_violation` says.
+
+        Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for several
+        `draws`, analyse each table and pool the results by Rubin's rules, as after mice's ``complete(imp, "all")``.
+
+        Arguments:
+            table: any columns of the schema, at least one of them learnt.
+            draws: how many completed tables; None for one, not in a list.
+            columns: learnt columns to complete, all by default. Cells that are missing in other columns stay so, and
+                that they are missing counts as known: name the columns where an empty cell is a hole, and leave out
+                those where it is a fact, such as a test that was never ordered.
+            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+
+        Returns:
+            the completed table, or with `draws` a list of so many.
+
+        Raises:
+            DataError: a given cell is not valid, given cells break a rule, or no completion of a row keeps all.
+            ConfigError: an argument cannot be used.
+
+        Example:
+            >>> import synthclin as sc
+            >>> table, schema = sc.datasets.load("heart_disease")
+            >>> model = sc.ConditionalGAN(schema, effort="quick", random_state=7).fit(table)  # doctest: +SKIP
+            >>> one = model.impute(table)  # doctest: +SKIP
+            >>> five = model.impute(table, draws=5)  # doctest: +SKIP
+        """
+        self._check_fitted()
+        if draws is not None and not (isinstance(draws, int | np.integer) and 1 <= draws <= MOST_DRAWS):
+            raise ConfigError("impute", f"`draws` is no whole number from 1 to {MOST_DRAWS:,}", "Ask for as many.")
+        seed = self._seed("impute") if random_state is None else random_state
+        completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
+            table, draws or 1, columns
+        )
+        return completed[0] if draws is None else completed
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model folder, whole or not at all: safetensors and JSON, no rows.
+
+        Raises:
+            OutputError: the folder cannot be written, or is there and `overwrite` is False.
+            ConfigError: the model is not fitted.
+        """
+        parts = self.parts()
+        with staged_folder(Path(folder), overwrite=overwrite) as staged:
+            artifact.write(parts, staged)
+
+    def parts(self) -> artifact.ModelParts:
+        """Return what a model folder holds of this fitted model; raises ConfigError where it is not fitted."""
+        self._check_fitted()
+        tensors, facts = self._state()
+        return artifact.ModelParts(self.family, self._parameters(), facts, self.training_, tensors, self.encoder_)
+
+    @classmethod
+    def from_parts(cls, parts: artifact.ModelParts) -> Self:
+        """Return the fitted model of which `parts` were written; raises ModelFormatError where they do not fit."""
+        # The device is where it was trained; a machine without a GPU must still be able to sample.
+        device = {"device": "auto"} if "device" in parts.parameters else {}
+        model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
+        model.encoder_, model.draws_, model.training_ = parts.encoder, 0, parts.training
+        model._restore(parts.tensors, parts.facts, parts.encoder.layout)
+        return model
+
+    def identity(self, encoded: Encoded) -> dict[str, bytes]:
+        """Return what a training on `encoded` depends on, by name: the same of all, the same weights."""
+        table = hashlib.sha256(dump_json(self.encoder_.to_dict(), digits=None).encode())
+        for part in (encoded.codes, encoded.offsets):
+            table.update(repr(tuple(part.shape)).encode())
+            table.update(part.contiguous().numpy().data)
+        versions = [synthclin.__version__, *(metadata.version(package) for package in _NUMERICAL_PACKAGES)]
+        return {
+            "versions": json.dumps(versions).encode(),
+            "parameters": dump_json({"family": self.family, **self._parameters()}, digits=None).encode(),
+            "schema": self.schema.to_yaml().encode(),
+            "table": table.digest(),
+        }
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return the parameters of the model by name, without the schema."""
+        return {name: value for name, value in self.get_params(deep=False).items() if name != "schema"}
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "encoder_"):
+            raise ConfigError(type(self).__name__, "the model is not fitted", "Call fit(table) first.")
+
+    def _seed(self, purpose: str) -> int:
+        """Return the seed of the next call that names none."""
+        self.draws_ += 1
+        return stream_seed(self.random_state, purpose, self.draws_ - 1)
+
+    @abstractmethod
+    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-probability of each row under the model, (rows,), in nats."""
+
+    @abstractmethod
+    def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
+        """Learn an encoded table and return plain facts about the training; a long one reports to `watch`."""
+
+    @abstractmethod
+    def _sample(
+        self,
+        rows: int,
+        generator: torch.Generator,
+        *,
+        log_allowed: Mapping[int, Tensor],
+        closed: Mapping[int, Tensor],
+        steer: Steer | None = None,
+        known: Tensor | None = None,
+    ) -> tuple[Encoded, Tensor]:
+        """Draw rows, and (rows,) log-weights that make them representative of what was imposed.
+
+        Arguments:
+            rows: how many.
+            generator: of everything random.
+            log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
+            closed: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
+            steer: is asked before each column which codes are ruled out, given those known and drawn so far; None rules
+                out none.
+                Rows without a code left get the log-weight -inf.
+            known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
+                are compared among rows that agree in these alone: a factor that such rows share may be left out.
+        """
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return learnt tensors and plain facts: all that the model folder holds of this family."""
+
+    @abstractmethod
+    def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
+        """Take back what `_state` returned; raises ModelFormatError where it does not fit."""

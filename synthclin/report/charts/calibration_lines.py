@@ -1,0 +1,51 @@
+"""Calibration on two axes: how often what was given a chance came true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from synthclin.report.charts import svg
+from synthclin.report.words import share
+
+__all__ = ["calibration_lines"]
+
+
+def calibration_lines(
+    name: str,
+    real: Sequence[tuple[float, float]],
+    synthetic: Sequence[tuple[float, float]],
+    *,
+    labelled: bool = False,
+) -> Markup:
+    """Draw what came true (vertical) for each chance given (horizontal), with the right answer dashed.
+
+    Arguments:
+        name: of the model, as plain text.
+        real: points of the model that learnt from real rows, each from 0 to 1; none where it is not known.
+        synthetic: the same for synthetic rows.
+        labelled: whether the two lines are named in the picture.
+    """
+    height = 190.0
+    parts: list[Markup] = []
+    for tick in (0.0, 0.5, 1.0):
+        y = height * (1 - tick)
+        parts += [svg.line(0, y, 1, y, "gr"), svg.text(0, y + 4, share(tick), anchor="end", dx=-8)]
+        parts.append(svg.text(tick, height + 16, share(tick), anchor=("start", "middle", "end")[round(2 * tick)]))
+    paths = [svg.path([(0, height), (1, 0)], "lch")]
+    paths += [
+        svg.path([(x, height * (1 - y)) for x, y in points], kind)
+        for kind, points in (("lsyn2", synthetic), ("lreal2", real))
+        if points
+    ]
+    parts.append(svg.curves(height, *paths))
+    if labelled:
+        parts += [svg.text(0.03, 14, "real", anchor="start", class_="treal")]
+        parts += [svg.text(0.03, 30, "synthetic", anchor="start", class_="tsyn")]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.42, y=5, width=0.1)]
+        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.42, y=21, width=0.1)]
+    parts.append(svg.text(0.5, height + 32, "chance given"))
+    at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
+    desc = f"At a chance of 50 %, what came true: {', '.join(at) or 'not known'}."
+    return svg.picture(f"{name}: calibration", desc, height + 36, *parts)

@@ -1,0 +1,378 @@
+"""The shareable edition: the same report without what a few patients could be read from.
+
+What may be shared is listed here, score by score; what is not listed is left out. Real counts below 11 are hidden,
+others with them where subtraction would tell; shares of real patients are rounded to steps that 11 of them are worth;
+figures of a column are computed again from what is printed of it; notes, gates' reasons and extremes are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil, isnan, log10, sqrt
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.suppression import coarse, coarse_or_none, down, step, up
+from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
+from synthclin.report.record.details import AssociationDetails, AttackDetails, MembershipDetails
+from synthclin.report.record.parts import Pictures
+from synthclin.report.words import SMALL_CELL
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Verdict
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.clinical_details import SurvivalCurve, Term
+    from synthclin.report.record.details import Rate, Risk
+
+__all__ = ["shareable"]
+
+F = TypeVar("F", bound="Findings")
+
+_COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
+_OF_SYNTHETIC = "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its ceiling
+_FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
+_TIE = 0.1
+_REASONS = {
+    "PASS": "The worse end of its interval meets the limit, or no more is found than without a leak.",
+    "REVIEW": "The limit lies within the interval, or is missed by little: a person must look.",
+    "FAIL": "The limit is missed.",
+    "NOT ASSESSABLE": "These rows cannot answer.",
+}
+_LOG_SCALE = ("inference.cox.", "inference.logistic.")
+_SURE = 1 / sqrt(SMALL_CELL)  # a log ratio with a smaller standard error rests on no cell below 11
+
+
+def shareable(report: F) -> F:
+    """Return the shareable edition of a report; one that is shareable already is returned as it is."""
+    if report.edition == "shareable":
+        return report
+    pictures = Pictures.model_validate(report.sections)
+    facts = report.provenance.get("rows") or pictures.rows
+    train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
+    scores = tuple(_score(score, pictures, train, holdout) for score in report.scores)
+    return replace(
+        report,
+        edition="shareable",
+        scores=scores,
+        verdicts=tuple(
+            _verdict(verdict, next(score for score in scores if score.name == verdict.gate.score))
+            for verdict in report.verdicts
+        ),
+        sections=_sections(pictures, holdout),
+        provenance=_provenance(report.provenance),
+    )
+
+
+def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
+    told = ("name", "seed", "random_state", "versions", "rows", "columns", "intended_use", "recipient", "dp", "draws")
+    return {key: facts[key] for key in told if key in facts}
+
+
+def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
+    counted = score.name.startswith(_COUNTED)
+    fewest = min(train, holdout or train)
+    if score.name.startswith("subgroups."):
+        fewest = min(fewest, score.n)
+    size = step(fewest) if counted else 0.01
+    # To the worse side, and the interval outward: rounding may not make a table look better than it is.
+    worse = down if score.better == "higher" else up
+    bare = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
+    value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
+    if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
+        value, low, high = _of_synthetic(score)
+    note = "It cannot be computed on these rows." if isnan(score.value) else ""
+    listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
+    return replace(
+        score,
+        value=value,
+        low=low,
+        high=high,
+        floor=None if bare else coarse_or_none(score.floor, size),
+        ceiling=None if bare else coarse_or_none(score.ceiling, size),
+        n=score.n if score.n >= SMALL_CELL else 0,
+        note=score.note if score.name in _SPOKEN else note,
+        details=listed(score, pictures, train),
+        tables=(),
+    )
+
+
+def _of_synthetic(score: Score) -> tuple[float, float, float]:
+    """Return a share of synthetic rows, rounded to the worse side by a hundredth."""
+    if score.better == "higher":
+        value, low, high = (int(100 * x) / 100 for x in (score.value, score.low, score.high))
+    else:
+        value, low, high = (ceil(100 * x - 1e-9) / 100 for x in (score.value, score.low, score.high))
+    return value, low, high
+
+
+def _verdict(verdict: Verdict, score: Score) -> Verdict:
+    bound = score.low if verdict.gate.op.startswith(">") else score.high
+    return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status])
+
+
+def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
+    panels = {panel.column: shared_panel(panel) for panel in pictures.marginals}
+    told: dict[str, Any] = {
+        "rows": {key: n if key == "synthetic" or n >= SMALL_CELL else 0 for key, n in pictures.rows.items()},
+        "marginals": [panel.model_dump() for panel in panels.values()],
+        "table_one": [
+            shared_block(block, panels[block.column]).model_dump()
+            for block in pictures.table_one
+            if block.column in panels
+        ],
+        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in pictures.cohorts],
+        # Of the rows that the model draws; how many real ones a rule left out is not shared.
+        "rules": {"raw": pictures.rules.raw, "raw_rows": pictures.rules.raw_rows} if pictures.rules.raw else {},
+    }
+    if pictures.pairs.columns:
+        told["pairs"] = {
+            "columns": pictures.pairs.columns,
+            "real": [[coarse_or_none(x, _TIE) for x in row] for row in pictures.pairs.real],
+            "synthetic": pictures.pairs.synthetic,
+        }
+    for key, curve, n in (("detection", pictures.detection, holdout), ("membership", pictures.membership, holdout)):
+        if curve.roc and n:
+            size = step(n) if key == "detection" else 0.005
+            least = SMALL_CELL / n
+            told[key] = {
+                "roc": _rounded(curve.roc, size, least),
+                "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
+            }
+    if pictures.controls.negative:
+        told["controls"] = {
+            "negative": {
+                name: {end: coarse_or_none(getattr(posing, end), 0.01) for end in ("value", "low", "high")}
+                for name, posing in pictures.controls.negative.items()
+            },
+            "spike_in": [one.model_dump() for one in pictures.controls.spike_in],
+        }
+    return {key: value for key, value in told.items() if value}
+
+
+def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[list[float]]:
+    """Return a curve without the part that rests on fewer than 11 patients, its points rounded."""
+    points = {(coarse(x, size), coarse(y, size)) for x, y in roc if least <= x}
+    highest: dict[float, float] = {}
+    for x, y in sorted(points):
+        highest[x] = max(y, highest.get(x, 0.0))
+    return [[x, y] for x, y in highest.items()]
+
+
+_SPOKEN = {"privacy.smallest_leak"}  # whose note is of planted rows and of no patient
+
+# What each score may show of its details; named by score or by group of scores.
+Listed = Callable[["Score", Pictures, int], dict[str, Any]]
+
+
+def _nothing(_score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    return {}
+
+
+def _marginals(_score: Score, pictures: Pictures, _train: int) -> dict[str, Any]:
+    return {"columns": [agreement(shared_panel(panel)) for panel in pictures.marginals]}
+
+
+def _associations(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    details = AssociationDetails.model_validate(score.details)
+    told: dict[str, Any] = {
+        key: coarse_or_none(getattr(details, key), 0.01)
+        for key in (
+            "mean_change_synthetic",
+            "mean_change_holdout",
+            "largest_change_synthetic",
+            "largest_change_holdout",
+        )
+    }
+    for key in ("lost", "invented"):
+        told[key] = [
+            {
+                "columns": change.columns,
+                "real": coarse(change.real, _TIE),
+                "synthetic": change.synthetic,
+                "change": coarse(change.change, _TIE),
+            }
+            for change in getattr(details, key)
+            if abs(change.change) >= _TIE
+        ]
+    return told
+
+
+def _ties(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    """Return links with missing cells without the levels that they are of."""
+    found = {}
+    for tie in score.details.get("ties", []):
+        if tie.get("level") is None:
+            found[tie["missing"], tie["column"]] = {
+                "missing": tie["missing"],
+                "column": tie["column"],
+                "real": coarse(tie["real"], _TIE),
+                "synthetic": tie["synthetic"],
+            }
+    return {"ties": list(found.values())}
+
+
+def _columns(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
+    """Return how far each column is, without the places of its percentiles."""
+    size = max(step(train), 0.05)
+    return {
+        "columns": [
+            {"column": one["column"], "value": coarse(one["value"], size), "ceiling": None}
+            for one in score.details.get("columns", [])
+        ]
+    }
+
+
+def _attack(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    details = AttackDetails.model_validate(score.details)
+    told: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
+    told |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
+    told["vulnerable"] = None if details.vulnerable is None else _risk(details.vulnerable)
+    told["groups"] = [_risk(risk) for risk in details.groups]
+    if score.name == "privacy.membership":
+        membership = MembershipDetails.model_validate(score.details)
+        told |= {"members": membership.members, "controls": membership.controls}
+        told["tpr_at_10_percent"] = coarse_or_none(membership.tpr_at_10_percent, 0.05)
+    return told
+
+
+def _rate(rate: Rate | None) -> dict[str, Any] | None:
+    if rate is None or rate.n < SMALL_CELL:
+        return None
+    return {end: coarse(getattr(rate, end), step(rate.n)) for end in ("value", "low", "high")} | {"n": rate.n}
+
+
+def _risk(risk: Risk) -> dict[str, Any]:
+    ends = {end: coarse_or_none(getattr(risk, end), 0.05) for end in ("value", "low", "high")}
+    return ends | {"column": risk.column, "level": risk.level}
+
+
+def _learners(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    def told(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: told(item) for key, item in value.items()}
+        return coarse(value, 0.01) if isinstance(value, float) else value
+
+    rows = [{key: told(value) for key, value in one.items()} for one in score.details.get("learners", [])]
+    measure = {"measure": score.details["measure"]} if "measure" in score.details else {}
+    return {"learners": rows} | measure
+
+
+def _importance(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    columns = score.details.get("columns", [])
+    return {
+        "columns": [
+            one | {"real": coarse(one["real"], 0.01), "synthetic": coarse(one["synthetic"], 0.01)} for one in columns
+        ],
+        "shared_top": score.details.get("shared_top"),
+    }
+
+
+def _analysis(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    details = AnalysisDetails.model_validate(score.details)
+    logarithmic = score.name.startswith(_LOG_SCALE)
+    levels = score.name.startswith("inference.compare.") and any(", " in term.term for term in details.terms)
+    terms = [] if levels else [_term(term, logarithmic=logarithmic) for term in details.terms]
+    return {
+        "terms": [term for term in terms if term is not None],
+        "tables": details.tables,
+        "horizon": details.horizon,
+        "curves": [
+            {"group": arm.group, "times": arm.times, "real": _curve(arm.real), "synthetic": arm.synthetic.model_dump()}
+            for arm in details.curves or []
+        ],
+    }
+
+
+def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
+    """Return an estimate rounded to a part of its standard error; None where fewer than 11 may stand behind it."""
+    if None in term.real:
+        return None
+    value, low, high = (x or 0.0 for x in term.real)
+    error = (high - low) / 3.92
+    if error <= 0 or (logarithmic and error > _SURE):
+        return None
+    size = 10.0 ** ceil(log10(error / 4))
+    size = next(part * size for part in (0.2, 0.5, 1.0) if part * size >= error / 4)
+    told = term.model_dump()
+    told["real"] = [coarse(x, size) for x in (value, low, high)]
+    return told | {"overlap": coarse_or_none(term.overlap, _TIE)}
+
+
+def _curve(curve: SurvivalCurve) -> dict[str, Any]:
+    """Return a real curve in steps that 11 patients are worth, and who is left to the nearest ten."""
+    size = step(curve.at_risk[0]) if curve.at_risk else 0.01
+    told: dict[str, Any] = {
+        key: [min(coarse(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
+    }
+    told["at_risk"] = [max(round(n, -1), SMALL_CELL) for n in curve.at_risk]
+    return told | {"censored": curve.censored}
+
+
+def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    details = SubgroupDetails.model_validate(score.details)
+    told: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
+    for group in details.groups:
+        if group.n is None:
+            continue
+        size = 0.01 if details.score in _FITTED else step(group.n)
+        ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "ceiling")}
+        bare = {"ceiling": None} if details.score == _OF_SYNTHETIC else {}
+        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | bare)
+    return told
+
+
+def _leak(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    return {"spike_in": score.details.get("spike_in", [])}
+
+
+def _copies(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    copies = score.details.get("copies")
+    return {"copies": copies if copies == 0 else None, "whole_table": bool(score.details.get("whole_table"))}
+
+
+def _rules(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    rules = [
+        {"rule": one["rule"], "synthetic": one["synthetic"], "real": 0 if one["real"] == 0 else None}
+        for one in score.details.get("rules", [])
+    ]
+    return {"rules": rules, "declared": score.details.get("declared")}
+
+
+def _detection(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+    drops = [one | {"auc_drop": coarse(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
+    return {"columns": [one for one in drops if one["auc_drop"]]}
+
+
+def _together(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
+    size = max(step(train), 0.02)
+    return {
+        "worst": [
+            {
+                "columns": one["columns"],
+                "value": coarse(one["value"], size),
+                "ceiling": coarse_or_none(one.get("ceiling"), size),
+            }
+            for one in score.details.get("worst", [])
+        ]
+    }
+
+
+_DETAILS: dict[str, Listed] = {
+    "fidelity.marginals": _marginals,
+    "fidelity.heaping": _columns,
+    "fidelity.triples": _together,
+    "fidelity.associations": _associations,
+    "fidelity.missing_dependence": _ties,
+    "fidelity.detection": _detection,
+    "validity.rules": _rules,
+    "privacy.copies": _copies,
+    "privacy.smallest_leak": _leak,
+    "privacy": _attack,
+    "inference": _analysis,
+    "utility": _learners,
+    "calibration": _learners,
+    "importance": _importance,
+    "subgroups": _groups,
+}

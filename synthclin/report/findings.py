@@ -1,0 +1,234 @@
+"""The findings of a report, as data: scores, verdicts on gates, and where the figures come from. Pages draw them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import pandas as pd
+
+from synthclin.errors import ConfigError, GateError
+from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
+from synthclin.evaluation.score import Score
+from synthclin.io.documents import dump_json, validate
+from synthclin.report.record.details import details_of
+from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
+from synthclin.report.record.parts import Pictures
+from synthclin.report.words import interval, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Findings", "checksum"]
+
+_WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that is said of one synthetic table, as data: scores, verdicts, data of pictures, provenance.
+
+    Arguments:
+        scores: the scores, in the order of the evaluation.
+        verdicts: what became of each gate.
+        sections: plain data for the pictures; see `synthclin.evaluation.sections`.
+        provenance: where the figures come from; see `synthclin.report.record.Provenance`.
+        edition: ``internal``, for the custodian of the data, or ``shareable``; see `synthclin.report.editions`.
+
+    Example:
+        >>> findings = Findings(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
+        >>> Findings.from_dict(findings.to_dict()) == findings
+        True
+    """
+
+    scores: tuple[Score, ...]
+    verdicts: tuple[Verdict, ...]
+    sections: dict[str, Any]
+    provenance: dict[str, Any]
+    edition: Literal["internal", "shareable"] = "internal"
+
+    def __getitem__(self, name: str) -> Score:
+        """Return the score called `name`; raises KeyError where there is none."""
+        found = self.find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def find(self, name: str) -> Score | None:
+        """Return the score called `name`, or None."""
+        return next((score for score in self.scores if score.name == name), None)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate was missed."""
+        return not any(verdict.missed for verdict in self.verdicts)
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        r"""The verdict as lines for a terminal, worst first: status, gate, score and interval.
+
+        Example:
+            >>> gate = parse_gate("fidelity.pairs >= 0.9")
+            >>> score = Score("fidelity.pairs", "?", 0.95, 0.94, 0.96, "higher", None, None, 100, "toy")
+            >>> print(*Findings((score,), judge([gate], [score]), {}, {}).verdict, sep="\n")
+            PASS  fidelity.pairs >= 0.9  0.950 (0.940 to 0.960)
+        """
+        ordered = sorted(self.verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.status))
+        statuses = max((len(verdict.status) for verdict in ordered), default=0)
+        gates = max((len(verdict.gate.text) for verdict in ordered), default=0)
+        return tuple(
+            f"{verdict.status:<{statuses}}  {verdict.gate.text:<{gates}}  {self._result(verdict)}"
+            for verdict in ordered
+        )
+
+    def _result(self, verdict: Verdict) -> str:
+        score = self[verdict.gate.score]
+        ends = interval(score.low, score.high)
+        return f"{number(score.value)} ({ends})" if ends else verdict.reason
+
+    def require(self, *gates: str) -> None:
+        """Hold the scores against `gates`, or against the report's own where none is given.
+
+        Raises:
+            GateError: naming each gate that is missed, also where its score is not assessable.
+            ConfigError: a gate cannot be read, or names a score that was not computed.
+
+        Example:
+            >>> score = Score("fidelity.pairs", "?", 0.95, 0.94, 0.96, "higher", None, None, 100, "toy")
+            >>> Findings((score,), (), {}, {}).require("fidelity.pairs >= 0.99")
+            Traceback (most recent call last):
+            ...
+            synthclin.errors.GateError: report: 1 of 1 gates is missed: fidelity.pairs >= 0.99 (FAIL). See the report.
+        """
+        verdicts = judge([parse_gate(gate) for gate in gates], self.scores) if gates else self.verdicts
+        missed = [verdict for verdict in verdicts if verdict.missed]
+        if missed:
+            named = "; ".join(f"{v.gate.text} ({v.status})" for v in missed)
+            verb = "is" if len(missed) == 1 else "are"
+            what = f"{len(missed)} of {len(verdicts)} gates {verb} missed: {named}"
+            raise GateError("report", what, "See the report.")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per score, by its name: value, interval, floor, ceiling, gate, status; NaN where unknown.
+
+        ``spread`` is the standard deviation across synthetic tables, where there were several.
+        """
+        verdicts = {verdict.gate.score: verdict for verdict in self.verdicts}
+        rows = []
+        for score in self.scores:
+            verdict = verdicts.get(score.name)
+            rows.append(
+                {
+                    "score": score.name,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                    "better": score.better,
+                    "floor": nan if score.floor is None else score.floor,
+                    "ceiling": nan if score.ceiling is None else score.ceiling,
+                    "n": score.n,
+                    "spread": nan if score.spread is None else score.spread,
+                    "gate": None if verdict is None else verdict.gate.text,
+                    "status": None if verdict is None else verdict.status,
+                    "note": score.note,
+                }
+            )
+        told = ["value", "low", "high", "better", "floor", "ceiling", "n", "spread", "gate", "status", "note"]
+        return pd.DataFrame(rows, columns=["score", *told]).set_index("score")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report in the words of JSON; a number that is not known is None."""
+        document: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "edition": self.edition,
+            "scores": [asdict(score) for score in self.scores],
+            "gates": [_gate_record(verdict) for verdict in self.verdicts],
+            "sections": self.sections,
+            "provenance": self.provenance,
+        }
+        written: dict[str, Any] = _known(document)
+        return written
+
+    def to_json(self) -> str:
+        """Return the report as text for machines, with a checksum of its content.
+
+        `synthclin/report/report.schema.json` is its JSON Schema. The checksum shows a change by accident; against
+        forgery the manifest of the run must be kept elsewhere.
+        """
+        document = self.to_dict()
+        return dump_json(document | {"sha256": checksum(document)})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Self:
+        """Return the report that `to_dict` wrote, after checking every part that a page draws.
+
+        Arguments:
+            data: the document.
+            where: its file, for errors.
+
+        Raises:
+            ConfigError: a key is unknown, absent or of the wrong type, or a gate speaks of a score that is not there.
+        """
+        record = validate(ReportRecord, data, where)
+        scores = tuple(Score(**one.model_dump()) for one in record.scores)
+        names = [score.name for score in scores]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"{where}: scores", f"'{twice}' is there twice", "Write the file anew.")
+        for i, score in enumerate(scores):
+            model = details_of(score.name)
+            if model is not None:
+                validate(model, score.details, f"{where}: scores[{i}].details")
+        validate(Pictures, record.sections, f"{where}: sections")
+        for i, gate in enumerate(record.gates):
+            if gate.score not in names:
+                raise ConfigError(f"{where}: gates[{i}].score", "no score is called so", "Write the file anew.")
+        return cls(
+            scores=scores,
+            verdicts=tuple(
+                Verdict(
+                    Gate(gate.score, gate.op, gate.limit, gate.review, gate.source, gate.null, gate.alarm),
+                    gate.status,
+                    gate.value,
+                    gate.bound,
+                    gate.reason,
+                )
+                for gate in record.gates
+            ),
+            sections=record.sections,
+            provenance=record.provenance.model_dump(exclude_unset=True),
+            edition=record.edition,
+        )
+
+
+def checksum(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the document as it is written."""
+    return hashlib.sha256(dump_json(document).encode()).hexdigest()
+
+
+def _gate_record(verdict: Verdict) -> dict[str, Any]:
+    gate = verdict.gate
+    return {
+        "score": gate.score,
+        "op": gate.op,
+        "limit": gate.limit,
+        "review": gate.review,
+        "source": gate.source,
+        "null": gate.null,
+        "alarm": gate.alarm,
+        "status": verdict.status,
+        "value": verdict.value,
+        "bound": verdict.bound,
+        "reason": verdict.reason,
+    }
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 (JSON is of any type)
+    """Return `value` with None for numbers that are not finite, and lists for tuples."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,160 @@
+"""The section on analyses run again: estimates of real and synthetic rows side by side, and survival curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
+from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.pages.fidelity_section import statuses
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
+from synthclin.report.pages.questions import asked
+from synthclin.report.pages.survival_figures import survival_figure
+from synthclin.report.record.clinical_details import AnalysisDetails
+from synthclin.report.words import number, plain, plural, sensible
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.clinical_details import Term
+
+__all__ = ["clinical_section"]
+
+_MEASURE = {"cox": "hazard ratio", "logistic": "odds ratio", "linear": "coefficient", "survival": "difference of means"}
+_KIND = {
+    "cox": "Cox regression",
+    "logistic": "Logistic regression",
+    "linear": "Linear regression",
+    "survival": "Survival",
+    "compare": "Comparison of groups",
+}
+_LITTLE = 0.5  # overlap below which an estimate is named in the title
+_CONTRAST = "difference, "
+
+
+def clinical_section(report: Findings) -> Section | None:
+    """Return the analyses of the study on real and on synthetic rows; None where none was declared."""
+    scores = [score for score in report.scores if score.name.startswith("inference.")]
+    if not scores:
+        return None
+    figures, lead = [], []
+    for score in sorted(scores, key=lambda s: math.inf if math.isnan(s.value) else s.value):
+        if math.isnan(score.value):
+            lead.append(f"{_named(score.name)}: not assessable. {plain(score.note, 300)}")
+            continue
+        _, task, target = score.name.split(".", 2)
+        details = AnalysisDetails.model_validate(score.details)
+        drawn = [_forest(score, task, details)]
+        if task == "survival":
+            drawn.insert(0, survival_figure(plain(target, 40), details))
+        figures += [figure for figure in drawn if figure is not None]
+    return Section(
+        "clinical",
+        "Does it give the same clinical answers?",
+        "Analyses",
+        statuses(report, "clinical"),
+        tuple(lead),
+        tuple(figures),
+    )
+
+
+def _named(name: str) -> str:
+    _, task, target = name.split(".", 2)
+    return f"{_KIND.get(task, plain(task, 20))} of {plain(target, 40)}"
+
+
+def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
+    terms = [term for term in details.terms if task != "survival" or term.term.startswith(_CONTRAST)]
+    known = [term for term in terms if None not in (*term.real, *term.synthetic)]
+    if not known:
+        return None
+    known.sort(key=lambda term: math.inf if term.overlap is None else term.overlap)
+    logarithmic = task in {"cox", "logistic"}
+    scale: Callable[[float], float] = _exp if logarithmic else float
+    ends = [scale(end) for term in known for end in (*term.real, *term.synthetic) if end is not None]
+    axis = log_axis(ends) if logarithmic else straight_axis(ends, 0.0)
+    left_out = len(terms) - len(known)
+    notes = [
+        f"{plural(left_out, 'term')} could not be told in both tables." if left_out else "",
+        plain(score.note, 300),
+        f"Mean overlap {asked(score.name).write(score.value)} ({asked(score.name).write_interval(score)}); fresh real "
+        f"rows reach {number(score.ceiling, 2)}."
+        if score.ceiling is not None
+        else "",
+    ]
+    measure = _MEASURE.get(task, "difference of groups")
+    return Figure(
+        title=f"{_named(score.name)}: {_finding(known)}",
+        how=f"\u25a0 real and \u25cf synthetic {measure}, each with its 95 % interval; least overlap first. The dotted "
+        f"line means no effect. Overlap: 1 where both intervals are the same, 0 where they only touch.",
+        strip=tuple(_row(term, axis, scale, logarithmic=logarithmic) for term in known),
+        axis=axis.picture(f"{measure}{' (log)' if logarithmic else ''}"),
+        note=" ".join(note for note in notes if note),
+        data=(_table(score, known, scale),),
+    )
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(max(value, -50.0), 50.0))
+
+
+def _finding(terms: list[Term]) -> str:
+    turned = [term for term in terms if term.sign_agrees is False]
+    low = [plain(term.term, 40) for term in terms if term.overlap is not None and term.overlap < _LITTLE]
+    if turned:
+        return f"{plural(len(turned), 'clear effect turns', 'clear effects turn')} round"
+    if not low:
+        return "every estimate agrees in direction and mostly in size"
+    if len(low) == 1:
+        return f"{low[0].removeprefix(_CONTRAST)} differs; no clear effect turns round"
+    return f"{len(low)} of {len(terms)} estimates differ, {low[0].removeprefix(_CONTRAST)} most"
+
+
+def _row(term: Term, axis: ChartAxis, scale: Callable[[float], float], *, logarithmic: bool) -> StripRow:
+    ends = [[scale(end) for end in three if end is not None] for three in (term.real, term.synthetic)]
+    real, synthetic = (_told(each) for each in ends)
+    name = plain(term.term.removeprefix(_CONTRAST), 80)
+    forms = ("real", "synthetic")
+    unit = "overlap" if term.sign_agrees is not False else "overlap; sign turned"
+    return StripRow(
+        label=name,
+        under="",
+        picture=marks_row(
+            name,
+            f"Real {real}; synthetic {synthetic}.",
+            axis,
+            [Mark(form, *each) for form, each in zip(forms, ends, strict=True)],  # type: ignore[arg-type]
+            lines=(1.0 if logarithmic else 0.0,),
+        ),
+        value="\u2013" if term.overlap is None else number(term.overlap, 2),
+        unit=unit,
+        real=real,
+        synthetic=synthetic,
+    )
+
+
+def _told(ends: list[float]) -> str:
+    """Return an estimate and its interval, all with the decimals that the widest of them needs."""
+    largest = max(min(abs(end), 1e4) for end in ends)
+    digits = 2 if largest < 20 else 1 if largest < 200 else 0
+    digits = 3 if largest < 0.2 else digits
+    value, low, high = (number(end, digits) if abs(end) < 1e4 else sensible(end) for end in ends)
+    return f"{value} ({low} to {high})"
+
+
+def _table(score: Score, terms: list[Term], scale: Callable[[float], float]) -> DataTable:
+    def yes(answer: bool | None) -> str:
+        return "\u2013" if answer is None else "yes" if answer else "no"
+
+    rows = []
+    for term in terms:
+        real, synthetic = (
+            _told([scale(end) for end in three if end is not None]) for three in (term.real, term.synthetic)
+        )
+        told = "\u2013" if term.overlap is None else number(term.overlap, 2)
+        name = plain(term.term, 80)
+        rows.append(Row(name, (real, synthetic, told, yes(term.sign_agrees), yes(term.decision_agrees))))
+    head = ("Term", "Real", "Synthetic", "Overlap", "Sign agrees", "Decision agrees")
+    return DataTable(_named(score.name), head, tuple(rows))

@@ -1,0 +1,293 @@
+"""Where the rows come from and Table 1; what the figures cannot say; how they were computed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.charts import small_bar
+from synthclin.report.pages.context import NOT_FOR, crosswalk_figure
+from synthclin.report.pages.decision import not_measured
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.questions import asked
+from synthclin.report.record.envelope import Provenance
+from synthclin.report.words import alike, count, interval, listed, number, plain, sensible, unit_name
+
+if TYPE_CHECKING:
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.parts import LevelRow, Missing, Pictures, Summary, TableOneBlock
+
+__all__ = ["limits_section", "methods_section", "source_section"]
+
+_LOOK = 0.10  # a standardised difference worth a look (Austin, Stat Med 28:3083-3107, 2009)
+_MOST_LEVELS = 8
+_LONG_TABLE = 20  # columns, beyond which fewer levels of each are listed
+_FEW_LEVELS = 3
+_EN = "\u2013"
+
+
+def source_section(report: Findings, pictures: Pictures) -> Section:
+    """Return where the rows come from, and Table 1."""
+    facts = Provenance.model_validate(report.provenance)
+    rows = pictures.rows | {str(table): n for table, n in facts.rows.items()}
+    figures = []
+    if rows:
+        figures.append(_flow(rows))
+    if pictures.table_one:
+        figures.append(_table_one(pictures.table_one, rows))
+    return Section("source", "Source data", "Source data", figures=tuple(figures))
+
+
+def _flow(rows: dict[str, int]) -> Figure:
+    holdout = rows.get("holdout", 0)
+    boxes = [
+        ("Training rows", f"{count(rows.get('train', 0))} real rows; the model learnt from them", False),
+        ("Unused rows", f"{count(holdout)} real rows; the model never saw them", False)
+        if holdout
+        else ("Unused rows", "none, so attacks and prediction are not assessable", False),
+        ("Synthetic rows", f"{number(rows.get('synthetic', 0), 0)} rows, judged in this report", True),
+    ]
+    return Figure(
+        title="Where the rows come from",
+        how="Synthetic rows are held against both kinds of real rows: the ceiling of a measure is what unused real "
+        "rows would reach in their place.",
+        flow=tuple(boxes),
+    )
+
+
+def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
+    apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LOOK]
+    apart.sort(key=lambda block: -abs(block.difference or 0))
+    names = [plain(block.column, 30) for block in apart]
+    if not apart:
+        title = "Baseline characteristics agree"
+    elif len(apart) <= 3:
+        title = f"Baseline characteristics agree, except {listed(names)}"
+    else:
+        title = f"{len(apart)} of {len(blocks)} baseline characteristics differ, {names[0]} most"
+    most = _MOST_LEVELS if len(blocks) <= _LONG_TABLE else _FEW_LEVELS
+    lines = [row for block in blocks for row in _block_rows(block, rows, most)]
+    head = (
+        "Characteristic",
+        f"Real, n = {count(rows.get('train', 0))}",
+        f"Synthetic, n = {number(rows.get('synthetic', 0), 0)}",
+        "Difference",
+    )
+    return Figure(
+        title=title,
+        how="Last column: standardised difference. The mark stands at 0.10, a common line for one worth a look.",
+        table=DataTable("Table 1. Training rows and synthetic rows", head, tuple(lines), form="t1"),
+        note="Percentages are of known values, left out where few are missing. "
+        "Cells below 11 patients are suppressed or pooled with others; a second "
+        "cell is suppressed where the first could be found by subtraction.",
+    )
+
+
+def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[Row]:
+    name = plain(block.column, 40)
+    unit = f", {unit_name(block.unit)}" if block.unit else ""
+    bar = None if block.difference is None else small_bar(block.difference, 2 * _LOOK, _LOOK)
+    told = _EN if block.difference is None else number(abs(block.difference), 2)
+    over = block.difference is not None and abs(block.difference) > _LOOK
+    if block.kind == "line":
+        skewed = _skewed(block.real)
+        kind = "median (IQR)" if skewed else "mean (SD)"
+        cells = (_summary(block.real, skewed=skewed), _summary(block.synthetic, skewed=skewed), told)
+        return [Row(f"{name}, {kind}{unit}", cells, bar=bar, over=over), *_missing_row(block.missing, rows)]
+    if len(block.levels) == 2:
+        level = block.levels[1]
+        label = f"{name}: {plain(level.level, 30)}, n (%)"
+        return [Row(label, (*_level(level), told), bar=bar, over=over), *_missing_row(block.missing, rows)]
+    head = Row(f"{name}, n (%)", ("", "", told), bar=bar, over=over)
+    shown = _frequent(block.levels, most)
+    levels = [Row(plain(one.level, 40), (*_level(one), ""), level=True) for one in shown]
+    if len(shown) < len(block.levels):
+        levels.append(Row(f"and {len(block.levels) - len(shown)} more levels", ("", "", ""), level=True))
+    return [head, *levels, *_missing_row(block.missing, rows)]
+
+
+def _frequent(levels: list[LevelRow], most: int) -> list[LevelRow]:
+    """Return the most frequent levels in their order, or all where there are few."""
+    if len(levels) <= most + 1:
+        return levels
+    ranked = sorted(range(len(levels)), key=lambda i: -(levels[i].real.n or 0))
+    return [levels[i] for i in sorted(ranked[:most])]
+
+
+def _skewed(summary: Summary | None) -> bool:
+    """Return whether the median says more than the mean: dates, and numbers whose mean is pulled aside."""
+    if summary is None or not isinstance(summary.median, float) or summary.mean is None or not summary.sd:
+        return True
+    return abs(summary.mean - summary.median) > summary.sd / 4
+
+
+def _summary(summary: Summary | None, *, skewed: bool) -> str:
+    if summary is None:
+        return "suppressed"
+    if not skewed:
+        mean, deviation = alike(summary.mean, summary.sd)
+        return f"{mean} ({deviation})"
+    if summary.median is None:
+        return "suppressed"
+    return f"{_quantile(summary.median)} ({_quantile(summary.q1)}{_EN}{_quantile(summary.q3)})"
+
+
+def _quantile(value: float | str | None) -> str:
+    return plain(value[:10], 10) if isinstance(value, str) else sensible(value)
+
+
+def _level(level: LevelRow) -> tuple[str, str]:
+    real, synthetic = level.real, level.synthetic
+    told = count(real.n)
+    if told == number(real.n, 0) and real.percent is not None:
+        told = f"{told} ({number(real.percent, 1)})"
+    share = "" if synthetic.percent is None else f" ({number(synthetic.percent, 1)})"
+    return told, f"{number(synthetic.n, 0)}{share}"
+
+
+def _missing_row(missing: Missing, rows: dict[str, int]) -> list[Row]:
+    if missing.real == 0 and not missing.synthetic:
+        return []
+
+    def cell(n: int | None, total: int, *, real: bool) -> str:
+        told = count(n) if real else number(n, 0)
+        return f"{told} ({number(100 * n / total, 1)})" if n is not None and total and told == number(n, 0) else told
+
+    real = cell(missing.real, rows.get("train", 0), real=True)
+    return [
+        Row("missing, n (%)", (real, cell(missing.synthetic, rows.get("synthetic", 0), real=False), ""), level=True)
+    ]
+
+
+def limits_section(report: Findings) -> Section:
+    """Return what the figures cannot say."""
+    rows = [
+        Row(
+            "Not measured",
+            (f"{listed(not_measured(report)) or 'nothing that this version knows of'}.".capitalize(),),
+        ),
+        Row(
+            "Attacks",
+            ("Passing them is evidence against these attacks, not proof against stronger ones.",),
+        ),
+        Row("Intervals", ("They show what chance in the rows does, not what another training of the model would do.",)),
+        Row("More rows", ("Generating more rows than the real study had adds no information.",)),
+        Row("Releases", ("The figures hold for this file, this model and one release; another release adds risk.",)),
+        Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
+    ]
+    rows += [
+        Row(asked(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
+        for score in report.scores
+        if math.isnan(score.value)
+    ]
+    figure = Figure(
+        title="What these figures cannot say",
+        table=DataTable(
+            "What these figures cannot say", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"
+        ),
+    )
+    never = Figure(
+        title="Do not use the table for",
+        table=DataTable(
+            "Do not use the table for",
+            ("", "Use"),
+            tuple(Row(str(i), (text,)) for i, text in enumerate(NOT_FOR, 1)),
+            words=1,
+            form="wordy",
+        ),
+    )
+    return Section("limits", "Limits", "Limits", figures=(figure, never))
+
+
+def methods_section(report: Findings) -> Section:
+    """Return how every number came about, and from what."""
+    return Section(
+        "methods",
+        "Methods and provenance",
+        "Methods",
+        figures=(_scores(report), _methods(report), _provenance(report), crosswalk_figure(), _glossary()),
+    )
+
+
+def _scores(report: Findings) -> Figure:
+    def end(value: float | None) -> str:
+        return "none" if value is None else number(value)
+
+    several = any(score.tables for score in report.scores)
+    rows = tuple(
+        Row(
+            plain(score.name, 40),
+            (
+                end(score.floor),
+                end(score.ceiling),
+                number(score.n, 0),
+                *([_EN if score.spread is None else number(score.spread)] if several else []),
+                interval(score.low, score.high) or _EN,
+                number(score.value),
+            ),
+        )
+        for score in report.scores
+    )
+    head = ("Score", "Floor", "Fresh real", "Rows", *(["SD of tables"] if several else []), "95 % interval", "Value")
+    return Figure(
+        title="All scores",
+        how="Floor: real rows with each column shuffled on its own. Fresh real: unused real rows in their place."
+        + (" SD of tables: by how much tables drawn from the same model differ." if several else ""),
+        table=DataTable("All scores", head, rows),
+    )
+
+
+def _methods(report: Findings) -> Figure:
+    rows = tuple(
+        Row(plain(score.name, 40), (plain(f"{score.method}. {score.note}".rstrip(), 900),)) for score in report.scores
+    )
+    return Figure(
+        title="How each score is computed",
+        table=DataTable("Methods", ("Score", "Method and note"), rows, words=1, form="wordy"),
+    )
+
+
+def _provenance(report: Findings) -> Figure:
+    facts = Provenance.model_validate(report.provenance)
+    rows = [Row("Report schema", ("1",)), Row("Edition", (report.edition,))]
+    plain_facts = (
+        ("Study", facts.name),
+        ("Seed of the run", facts.seed),
+        ("Seed of the evaluation", facts.random_state),
+    )
+    rows += [Row(name, (plain(value, 200),)) for name, value in plain_facts if value is not None]
+    rows.append(Row("Differential privacy", (plain(facts.dp or "none stated", 200),)))
+    rows += [Row(plain(name, 40), (plain(version, 40),)) for name, version in sorted(facts.versions.items())]
+    extra = facts.__pydantic_extra__ or {}
+    rows += [Row(plain(name.replace("_", " "), 40), (plain(value, 200),)) for name, value in sorted(extra.items())]
+    return Figure(
+        title="Provenance",
+        how="No time, path, host or user stands here: equal runs give equal files.",
+        table=DataTable("Provenance", ("Item", "Value"), tuple(rows), words=1, form="wordy"),
+    )
+
+
+def _glossary() -> Figure:
+    words = (
+        (
+            "AUC",
+            "Area under the ROC curve: how often the right one of a pair is picked. 0.5 is a coin toss, 1 is always.",
+        ),
+        ("KS distance", "Kolmogorov-Smirnov: the largest gap between two cumulative distributions, 0 to 1."),
+        ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
+        ("Floor, ceiling", "The same score for shuffled real columns, and for real rows that the model never saw."),
+        ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
+        ("False alarm", "An unused patient whom the attack takes for a training patient."),
+        ("Odds and hazard ratio", "How many times the odds, or the rate of events, are multiplied; 1 is no effect."),
+        ("Overlap", "The share that two 95 % intervals have in common: 1 is all, 0 is touching, below 0 is apart."),
+        ("Mean survival time", "The area under a survival curve up to a set time: the mean time without the event."),
+        ("Calibration", "Whether what is given a chance of 20 % comes true 20 times of 100; slope 1 is right."),
+        ("REVIEW", "A person must look: the limit is missed by a little, or the interval holds it."),
+        ("NOT ASSESSABLE", "The data cannot answer; it never counts as PASS."),
+    )
+    return Figure(
+        title="Glossary",
+        table=DataTable(
+            "Words", ("Word", "Meaning"), tuple(Row(word, (meaning,)) for word, meaning in words), words=1, form="wordy"
+        ),
+    )

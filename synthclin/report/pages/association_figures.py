@@ -1,0 +1,142 @@
+"""Which columns go together, in real and in synthetic rows, and which links were lost or invented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.charts import heat_map
+from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
+from synthclin.report.record.details import AssociationDetails
+from synthclin.report.words import number, plain, plural, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.details import Change
+    from synthclin.report.record.parts import Pictures
+
+__all__ = ["associations_figure"]
+
+_MOST_MAPPED = 12
+_CHANGED = 0.10  # a change of an association worth a word
+
+
+def associations_figure(report: Findings, pictures: Pictures) -> Figure | None:
+    """Return heat maps of the associations and their difference, with the links that changed most."""
+    score = report.find("fidelity.associations")
+    names, real, synthetic = pictures.pairs.columns, pictures.pairs.real, pictures.pairs.synthetic
+    if score is None or len(names) < 2:
+        return None
+    details = AssociationDetails.model_validate(score.details)
+    gaps = [[_change(real[i][j], synthetic[i][j]) for j in range(i)] for i in range(len(names))]
+    chosen = _most_changed(gaps)
+    labels = [plain(names[i], 40) for i in chosen]
+
+    def lower(cells: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+        return [[cells[max(i, j)][min(i, j)] for j in chosen[:row]] for row, i in enumerate(chosen)]
+
+    listing = "The largest changes are listed beside it."
+    panels = (
+        Panel(
+            "Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing), room="map"
+        ),
+        Panel(
+            "Synthetic",
+            heat_map("Synthetic: associations of pairs of columns", labels, lower(synthetic), "synthetic", listing),
+            room="map",
+        ),
+        Panel(
+            "Difference",
+            heat_map("Difference of associations", labels, lower(gaps), "difference", listing),
+            room="map",
+            keys=(("hr", "weaker in synthetic"), ("hs", "stronger in synthetic")),
+        ),
+    )
+    shown = (
+        "" if len(chosen) == len(names) else f" {len(chosen)} of {len(names)} columns: those with the largest changes."
+    )
+    return Figure(
+        title=_changes_finding(details),
+        how="Strength of association of pairs of columns (Spearman correlation, Cramér V or correlation ratio, by "
+        f"type). Strengths of 0.10 and more are printed.{shown}",
+        panels=panels,
+        wide=True,
+        aside=_largest(details),
+        note=_change_note(details, len(names)),
+        data=(
+            DataTable(
+                "Largest changes of associations",
+                ("Pair", "Real", "Synthetic", "Change"),
+                tuple(
+                    Row(_pair(c), (number(c.real, 2), number(c.synthetic, 2), signed(c.change)))
+                    for c in (*details.lost, *details.invented)
+                ),
+            ),
+        ),
+    )
+
+
+def _change(real: float | None, synthetic: float | None) -> float | None:
+    """Return how much stronger an association is in synthetic rows, in the direction of the real one."""
+    if real is None:
+        return None
+    now = synthetic or 0.0
+    return (-now if real < 0 else now) - abs(real)
+
+
+def _most_changed(gaps: Sequence[Sequence[float | None]]) -> list[int]:
+    """Return at most twelve columns: those of the largest changes, in their order in the table."""
+    size = len(gaps)
+    pairs = sorted(
+        ((abs(value), i, j) for i, row in enumerate(gaps) for j, value in enumerate(row) if value is not None),
+        key=lambda pair: (-pair[0], pair[1], pair[2]),
+    )
+    chosen: list[int] = []
+    for _, i, j in pairs:
+        fresh = [k for k in (i, j) if k not in chosen]
+        if len(chosen) + len(fresh) <= _MOST_MAPPED:
+            chosen += fresh
+    chosen += [k for k in range(size) if k not in chosen][: max(0, min(size, _MOST_MAPPED) - len(chosen))]
+    return sorted(chosen)
+
+
+def _changes_finding(details: AssociationDetails) -> str:
+    lost = [change for change in details.lost if change.change <= -_CHANGED]
+    invented = [change for change in details.invented if change.change >= _CHANGED]
+    if not lost and not invented:
+        return "No link between columns is lost or invented by 0.10 or more"
+    more = "at least " if max(len(lost), len(invented)) >= 10 else ""
+    parts = []
+    if lost:
+        parts.append(f"{plural(len(lost), 'link')} {'is' if len(lost) == 1 else 'are'} weakened")
+    if invented:
+        parts.append(f"{plural(len(invented), 'link')} {'is' if len(invented) == 1 else 'are'} invented")
+    text = more + "; ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _largest(details: AssociationDetails) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    return tuple(
+        (heading, tuple((_pair(c), f"{number(c.real, 2)} \u2192 {number(c.synthetic, 2)}") for c in changes[:5]))
+        for heading, changes in (("Lost most", details.lost), ("Invented most", details.invented))
+        if changes
+    )
+
+
+def _pair(change: Change) -> str:
+    return " \u2013 ".join(plain(name, 22) for name in change.columns)
+
+
+def _change_note(details: AssociationDetails, columns: int) -> str:
+    if details.mean_change_synthetic is None:
+        return ""
+    pairs = columns * (columns - 1) // 2
+    note = (
+        f"Mean absolute difference {number(details.mean_change_synthetic)}, largest "
+        f"{number(details.largest_change_synthetic, 2)} over {number(pairs, 0)} pairs"
+    )
+    if details.mean_change_holdout is None:
+        return f"{note}."
+    fresh = f"{number(details.mean_change_holdout)} and {number(details.largest_change_holdout, 2)}"
+    return f"{note}; fresh real rows give {fresh}."

@@ -1,0 +1,149 @@
+"""Each column of a table, real against synthetic, as small multiples."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import ticks
+from synthclin.report.charts.charts import category_panel, numeric_panel
+from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
+from synthclin.report.record.parts import edge_place
+from synthclin.report.words import count, number, plain, sensible, share, unit_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from synthclin.report.record.details import ColumnAgreement
+    from synthclin.report.record.parts import Histogram
+
+__all__ = ["MEASURES", "marginals_figure"]
+
+MEASURES = {"1 - KS": "KS distance", "1 - TVD": "total variation"}
+_FEW_PANELS = 12
+_MOST_LEVELS = 8
+
+
+def marginals_figure(
+    panels: Sequence[Histogram], columns: Sequence[ColumnAgreement], rows: Mapping[str, int]
+) -> Figure | None:
+    """Return a panel per column, worst first; all but the first twelve are folded away.
+
+    Arguments:
+        panels: histograms on cells that both tables share.
+        columns: how far each column is from the real one.
+        rows: how many rows the tables ``train`` and ``synthetic`` have.
+    """
+    if not panels:
+        return None
+    known = {column.column: column for column in columns}
+    ordered = sorted(panels, key=lambda panel: known[panel.column].value if panel.column in known else 2.0)
+    totals = {key: max(rows.get(key, 0), 1) for key in ("train", "synthetic")}
+    drawn = [_panel(panel, known.get(panel.column), totals, labelled=place == 0) for place, panel in enumerate(ordered)]
+    shown, rest = drawn[:_FEW_PANELS], drawn[_FEW_PANELS:]
+    number_shown = f"{len(shown)} of {len(drawn)} columns" if rest else "All columns"
+    return Figure(
+        title="Each column, real and synthetic",
+        how=f"{number_shown}, worst first. Outline or upper bar: real. Filled area or lower bar: synthetic. The pair "
+        "of bars at the right of each panel is the share of missing values; the full height is 100 %.",
+        panels=tuple(shown),
+        more=tuple(rest),
+        note="Bins and categories with fewer than 11 real patients are pooled with their neighbour before drawing. The "
+        "first and last bin of a number are open, so no extreme value is shown. A question mark, a gap or the word "
+        "suppressed stands for a count that would tell of fewer than 11 patients.",
+        data=tuple(_panel_table(panel) for panel in ordered),
+    )
+
+
+def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str, int], *, labelled: bool) -> Panel:
+    name = plain(panel.column, 40)
+    missing = (
+        None if panel.missing.real is None else panel.missing.real / totals["train"],
+        panel.missing.synthetic / totals["synthetic"],
+    )
+    real = _shares(panel.real, totals["train"] - (panel.missing.real or 0))
+    known = totals["synthetic"] - panel.missing.synthetic
+    synthetic = [n / max(known, 1) for n in panel.synthetic]
+    told = "" if agreement is None else number(1 - agreement.value)
+    measure = "" if agreement is None else MEASURES.get(agreement.measure, plain(agreement.measure, 20))
+    desc = f"{measure} {told}; missing {_told_share(missing[0])} real, {share(missing[1])} synthetic.".strip()
+    unit = unit_name(panel.unit) if panel.unit else "" if panel.kind == "line" else "category"
+    if panel.kind == "line":
+        places, ticks = _axis(panel.edges)
+        widths = [right - left for left, right in pairwise(places)]
+        picture = numeric_panel(
+            name,
+            places,
+            [None if h is None else h / w for h, w in zip(real, widths, strict=True)],
+            [h / w for h, w in zip(synthetic, widths, strict=True)],
+            missing,
+            ticks,
+            desc=desc,
+            labelled=labelled,
+        )
+    else:
+        labels, real, synthetic = _few_levels([plain(label, 40) for label in panel.labels], real, synthetic)
+        picture = category_panel(name, labels, real, synthetic, missing, desc=desc, labelled=labelled)
+    return Panel(heading=name, unit=unit, label=measure, value=told, picture=picture)
+
+
+def _shares(counts: Sequence[int | None], total: int) -> list[float | None]:
+    return [None if n is None else n / max(total, 1) for n in counts]
+
+
+def _told_share(value: float | None) -> str:
+    return "suppressed" if value is None else share(value)
+
+
+def _few_levels(
+    labels: list[str], real: list[float | None], synthetic: list[float]
+) -> tuple[list[str], list[float | None], list[float]]:
+    """Pool all but the most frequent levels for drawing; the data table keeps them."""
+    if len(labels) <= _MOST_LEVELS:
+        return labels, real, synthetic
+    # What was pooled before is pooled again, however frequent it is together.
+    single = [i for i, label in enumerate(labels) if not label.startswith("other (")]
+    frequent = sorted(sorted(single, key=lambda i: -(real[i] or 0.0))[: _MOST_LEVELS - 1])
+    pooled = [i for i in range(len(labels)) if i not in frequent]
+    hidden = any(real[i] is None for i in pooled)
+    rest = None if hidden else math.fsum(real[i] or 0.0 for i in pooled)
+    return (
+        [*(labels[i] for i in frequent), "all others"],
+        [*(real[i] for i in frequent), rest],
+        [*(synthetic[i] for i in frequent), math.fsum(synthetic[i] for i in pooled)],
+    )
+
+
+def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Return where cells begin and end on an axis from 0 to 1, and its ticks; open cells are as wide as most others."""
+    if not edges:
+        return [0.0, 1.0], []
+    values = [edge_place(edge) for edge in edges]
+    gaps = sorted(right - left for left, right in pairwise(values))
+    outer = gaps[len(gaps) // 2] if gaps else max(abs(values[0]), 1.0)
+    low, high = values[0] - outer, values[-1] + outer
+    span = high - low or 1.0
+    places = [0.0, *((value - low) / span for value in values), 1.0]
+    if isinstance(edges[0], str):
+        chosen = [0, len(edges) - 1] if len(edges) > 1 else [0]
+        return places, [((values[i] - low) / span, _moment(str(edges[i]))) for i in chosen]
+    round_ones = ticks(values[0], values[-1])
+    return places, [((x - low) / span, sensible(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
+
+
+def _moment(text: str) -> str:
+    return plain(text[:10], 10)
+
+
+def _panel_table(panel: Histogram) -> DataTable:
+    if panel.kind == "line":
+        edges = [plain(edge, 19) if isinstance(edge, str) else sensible(edge) for edge in panel.edges]
+        names = ["all values"] if not edges else [f"below {edges[0]}"]
+        names += [f"{a} to below {b}" for a, b in pairwise(edges)]
+        names += [f"{edges[-1]} and above"] if edges else []
+    else:
+        names = [plain(label, 60) for label in panel.labels]
+    rows = [Row(n, (count(a), number(b, 0))) for n, a, b in zip(names, panel.real, panel.synthetic, strict=True)]
+    rows.append(Row("missing", (count(panel.missing.real), number(panel.missing.synthetic, 0))))
+    return DataTable(f"{plain(panel.column, 60)}: rows per cell", ("Cell", "Real", "Synthetic"), tuple(rows))

@@ -1,0 +1,147 @@
+"""The section on context: what is released to whom, which attackers were played, and where reviewers find their words.
+
+The crosswalk names what each framework asks and where this report speaks of it; it claims no conformity.
+"""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING
+
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.record.envelope import Provenance
+from synthclin.report.words import plain
+
+if TYPE_CHECKING:
+    from synthclin.report.findings import Findings
+
+__all__ = ["NOT_FOR", "context_section", "crosswalk_figure"]
+
+NOT_FOR = (
+    "Decisions about the care of any person.",
+    "Finding, contacting or singling out a person.",
+    "Results published as if they came from real patients; check them on the real data first.",
+    "More certainty than the real study had, however many rows are drawn.",
+)
+"""What no synthetic table may be used for, as sentences."""
+
+_NOT_DECLARED = "not declared"
+_LEAD = (
+    "What is likely depends on who gets the table and what else they know. What the custodian declared stands here; "
+    "what was not declared, the tool cannot know."
+)
+_CROSSWALK = (
+    (
+        "GDPR, recital 26; CJEU C-413/23 P",
+        "Means reasonably likely to be used, judged for each recipient",
+        "Context; attacks; use and recipient as declared",
+    ),
+    (
+        "WP29 opinion 05/2014",
+        "Singling out, linkability, inference",
+        "Privacy: one attack for each, beside unused patients",
+    ),
+    (
+        "ICO guidance (2025) and PETs (2023)",
+        "A motivated intruder; people unlike the others",
+        "Membership attack; the most vulnerable tenth",
+    ),
+    (
+        "HIPAA 164.514(b)(1)",
+        "Very small risk; an expert documents methods and results; no number in the rule",
+        "Identity disclosure; Methods; sign-off by people",
+    ),
+    (
+        "EMA policy 0070; Health Canada PRCI",
+        "Quantitative risk, 0.09 in most cases; methodology; utility",
+        "Identity disclosure against 0.09; Methods; Analyses; Prediction",
+    ),
+    (
+        "EHDS, Regulation 2025/327, article 66",
+        "Minimisation; synthetic data with assessed risk",
+        "Context; Privacy; Limits",
+    ),
+    (
+        "ISO/IEC 27559:2022",
+        "Context, data, identifiability with adversarial testing, governance",
+        "Context; Source data; Privacy with both controls; sign-off",
+    ),
+    ("NIST SP 800-226", "Epsilon, unit, model and what is not covered", "The question on differential privacy"),
+)
+
+
+def context_section(report: Findings) -> Section:
+    """Return what is released to whom, and which attackers were played."""
+    facts = Provenance.model_validate(report.provenance)
+    told = (
+        ("Intended use", facts.intended_use or _NOT_DECLARED),
+        ("Recipient and access", facts.recipient or _NOT_DECLARED),
+        ("Unit of privacy", "One patient: all rows of a patient count as one where the schema names the patient"),
+        ("What is judged", "The synthetic table; the model file tells more and is to be kept like the real table"),
+        ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
+    )
+    attacked = {score.name for score in report.scores if score.name.startswith("privacy.") and not isnan(score.value)}
+
+    def run(*names: str) -> str:
+        return "run" if {f"privacy.{name}" for name in names} <= attacked else "not run or not assessable"
+
+    attackers = (
+        (
+            "Sees the table alone",
+            run("copies", "singling_out"),
+            "copies, singling out, keys that are unique or disclosive",
+        ),
+        (
+            "Also knows some values of a patient",
+            run("attribute_inference", "linkability"),
+            "attribute inference, linkability, identity disclosure",
+        ),
+        ("Also holds a sample of similar people", run("membership"), "membership, recognition, relative F1"),
+        ("Trains models of their own on the table", "not run", "shadow models; stronger than what was run"),
+        ("Has the model file", "not run", "the model file is not released with the table"),
+    )
+    return Section(
+        "context",
+        "Context and threat model",
+        "Context",
+        lead=(_LEAD,),
+        figures=(
+            Figure(
+                title="What is released, and to whom",
+                table=DataTable(
+                    "Context",
+                    ("Item", "As declared"),
+                    tuple(Row(name, (plain(text, 200),)) for name, text in told),
+                    words=1,
+                    form="wordy",
+                ),
+            ),
+            Figure(
+                title="Which attackers were played",
+                how="Each attacker knows all that the one before knows.",
+                table=DataTable(
+                    "Attackers",
+                    ("Attacker", "In this report", "Attacks"),
+                    tuple(Row(who, (status, what)) for who, status, what in attackers),
+                    words=2,
+                    form="wordy",
+                ),
+            ),
+        ),
+    )
+
+
+def crosswalk_figure() -> Figure:
+    """Return where the words of laws and standards are answered."""
+    return Figure(
+        title="Where reviewers find what they ask for",
+        how="What each framework asks, in short, and where this report speaks of it. No conformity is claimed: people "
+        "decide whether it is enough.",
+        table=DataTable(
+            "Crosswalk",
+            ("Framework", "Asks for", "In this report"),
+            tuple(Row(name, (asks, here)) for name, asks, here in _CROSSWALK),
+            words=2,
+            form="wordy",
+        ),
+    )

@@ -1,0 +1,293 @@
+"""Page one, on which a reviewer decides: one sentence, one row per question, three facts, the limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from synthclin.evaluation.score_names import SHADOW_SCORES
+from synthclin.report.charts.charts import GateScale, gate_bar
+from synthclin.report.pages.questions import answers, asked
+from synthclin.report.pages.subgroup_section import served
+from synthclin.report.record.details import AssociationDetails, MarginalDetails, MembershipDetails
+from synthclin.report.record.envelope import Provenance
+from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.pages.questions import Answer
+
+__all__ = ["Decision", "decision", "not_measured"]
+
+_BANNERS = {
+    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "shareable": "Counts below 11 patients are suppressed, other figures of real patients are coarse.",
+}
+_LOST = -0.10  # a change of an association worth a line on page one
+_MOST_LIMITS = 5
+_STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One question with everything that decides it."""
+
+    section: str
+    question: str
+    answer: str
+    status: str
+    value: str
+    interval: str
+    unit: str
+    bar: Markup | None
+    limit: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFact:
+    """One of the three facts under the table."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the table must not be used for, or what is not known of it."""
+
+    headline: str
+    text: str
+
+
+_ALWAYS = (Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Page one."""
+
+    edition: str
+    banner: str
+    privacy: str
+    title: str
+    sentence: Markup
+    meta: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[DecisionRow, ...]
+    facts: tuple[KeyFact, ...]
+    limits: tuple[Limit, ...]
+    tool: str
+
+
+def decision(report: Findings) -> Decision:
+    """Return what page one shows."""
+    facts = Provenance.model_validate(report.provenance)
+    questions = answers(report.verdicts)
+    statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
+    guarantee = _dp_row(facts.dp)
+    name = "Synthetic table" if facts.name is None else f"{plain(facts.name, 90)}, synthetic version"
+    version = facts.versions.get("synthclin")
+    tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
+    return Decision(
+        edition=report.edition,
+        banner=_BANNERS[report.edition],
+        privacy="Neither this report nor the data are differentially private."
+        if facts.dp is None
+        else "This report is not differentially private.",
+        title=name[:1].upper() + name[1:],
+        sentence=sentence([*statuses, (guarantee.status, "")]),
+        meta=_meta(facts, tool),
+        rows=(*(_row(report, answer) for answer in questions), guarantee),
+        facts=(_strongest_attack(report), _weakest_group(report) or _weakest_column(report), _smallest_leak(report)),
+        limits=limits(report),
+        tool=tool,
+    )
+
+
+def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
+    """Return the counts of statuses, then what needs review or fails.
+
+    Arguments:
+        statuses: for each question its status, and what is wrong where it is not passed.
+
+    Example:
+        >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
+        One of two questions passes. One <b>fails</b>: rows are copied.
+    """
+    troubles = {word: [trouble for status, trouble in statuses if status == word] for word in _STATUSES}
+    passed, unknown = len(troubles["PASS"]), len(troubles["NOT ASSESSABLE"])
+    verb = "passes" if passed == 1 else "pass"
+    parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
+    for status, one, many in (("REVIEW", "needs", "need"), ("FAIL", "fails", "fail")):
+        told = troubles[status]
+        if told:
+            verb = one if len(told) == 1 else many
+            marked = Markup("{} <b>review</b>").format(verb) if status == "REVIEW" else Markup("<b>{}</b>").format(verb)
+            shown = [*told[:3], *([f"{len(told) - 3} more"] if len(told) > 3 else [])]
+            parts.append(Markup("{} {}: {}.").format(_start(len(told)), marked, listed(shown)))
+    if unknown:
+        parts.append(Markup("{} {} not assessable.").format(_start(unknown), "is" if unknown == 1 else "are"))
+    return Markup(" ").join(parts)
+
+
+def limits(report: Findings) -> tuple[Limit, ...]:
+    """Return the biggest limits: what fails, what needs review, what was lost, what nobody looked at."""
+    asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
+    found = [
+        Limit(f"{_sentence_case(_clause(answer))}.", _advice(answer))
+        for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
+        for answer, known in asked_for
+        if answer.verdict.status == status and known
+    ]
+    unknown = [answer.question.name for answer, known in asked_for if not known]
+    if unknown:
+        found.append(Limit("Not assessable:", f"{listed(unknown)}. What is not assessable never counts as passed."))
+    score = report.find("fidelity.associations")
+    lost = AssociationDetails.model_validate(score.details).lost[:1] if score is not None else []
+    if lost and lost[0].change <= _LOST:
+        names = listed([plain(name, 24) for name in lost[0].columns])
+        strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"
+        found.append(Limit(f"The link between {names} is too weak.", f"Its strength of {strength}."))
+    always: tuple[Limit, ...] = _ALWAYS
+    if unmeasured := not_measured(report):
+        always = (Limit("Not measured here:", f"{listed(unmeasured)}."), *always)
+    if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
+        text = "Whether the table is private: this run holds no attack against a limit, so nothing here passes on that."
+        always = (Limit("Not judged here:", text), *always)
+    return (*found[: _MOST_LIMITS - len(always)], *always)
+
+
+def not_measured(report: Findings) -> list[str]:
+    """Return what this report does not speak of."""
+    kinds = {score.name.partition(".")[0] for score in report.scores}
+    words = {"subgroups": "likeness in groups of patients", "inference": "effect estimates and survival"}
+    shadows = [] if any(report.find(name) for name in SHADOW_SCORES) else ["attacks that train models of their own"]
+    return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
+
+
+def _clause(answer: Answer) -> str:
+    return answer.question.trouble if answer.verdict.status == "FAIL" else answer.question.doubt
+
+
+def _advice(answer: Answer) -> str:
+    return answer.question.advice if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
+
+
+def _row(report: Findings, answer: Answer) -> DecisionRow:
+    gate, question, status = answer.verdict.gate, answer.question, answer.verdict.status
+    score = report[gate.score]
+    known = _known(score)
+    scale = GateScale(question.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
+    told = question.answer(score) if known else typeset(answer.verdict.reason, 240)
+    if known and status == "NOT ASSESSABLE":
+        told = f"{told} The interval reaches from PASS to FAIL: too few rows to decide.".strip()
+    return DecisionRow(
+        section=question.section,
+        question=question.title or plain(score.question, 140),
+        answer=plain(told, 240),
+        status=status,
+        value=question.write(score.value),
+        interval=question.write_interval(score),
+        unit=question.unit if answer.many == 1 else f"{question.unit}, worst of {answer.many} {question.kind}",
+        bar=gate_bar(scale, score.value, score.low, score.high, question.write_limit) if known else None,
+        limit=question.limit(gate),
+        source=plain(gate.source, 80),
+    )
+
+
+def _known(score: Score) -> bool:
+    return all(map(math.isfinite, (score.value, score.low, score.high)))
+
+
+def _dp_row(dp: str | None) -> DecisionRow:
+    return DecisionRow(
+        section="methods",
+        question="Is there a differential privacy guarantee?",
+        answer="None was asked of the model. This report itself is not differentially private."
+        if dp is None
+        else f"{plain(dp, 120)} This report itself is not differentially private.",
+        status="NOT ASSESSABLE",
+        value="none stated" if dp is None else "stated",
+        interval="",
+        unit="",
+        bar=None,
+        limit="Declared before the run",
+        source="intended use",
+    )
+
+
+def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    rows = facts.rows.get("synthetic")
+    size = NOT_ASSESSABLE if rows is None else f"{number(rows, 0)} rows"
+    size += "" if facts.columns is None else f", {number(facts.columns, 0)} columns judged"
+    holdout = facts.rows.get("holdout")
+    held = "without holdout" if not holdout else f"held against {number(holdout, 0)} unused real rows"
+    seed = facts.seed if facts.seed is not None else facts.random_state
+    return (
+        ("Intended use", (plain(facts.intended_use or "not declared", 120),)),
+        ("Recipient and access", (plain(facts.recipient or "not declared", 120),)),
+        ("File", (size, held)),
+        ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
+    )
+
+
+def _strongest_attack(report: Findings) -> KeyFact:
+    score = report.find("privacy.membership")
+    if score is None or math.isnan(score.value):
+        why = "no attack was run" if score is None else typeset(score.note, 110)
+        return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
+    attack = plain(MembershipDetails.model_validate(score.details).attack or "membership", 40)
+    note = f"{interval(score.low, score.high)}; {attack}, by an attacker who holds half of the holdout"
+    return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
+
+
+def _weakest_column(report: Findings) -> KeyFact:
+    score = report.find("fidelity.marginals")
+    columns = MarginalDetails.model_validate(score.details).columns if score is not None else []
+    if not columns:
+        return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
+    low = min(columns, key=lambda column: column.value)
+    fresh = "" if low.ceiling is None else f"; fresh real rows reach {number(low.ceiling)}"
+    return KeyFact(
+        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{fresh}"
+    )
+
+
+def _weakest_group(report: Findings) -> KeyFact | None:
+    """Return the group that stays furthest behind fresh real rows of its own; None where no groups were named."""
+    groups = served(report, "fidelity.marginals")
+    if not groups:
+        return None
+    worst = groups[0].group
+    note = f"agreement of columns in the group; fresh real rows of it reach {number(worst.ceiling)}"
+    return KeyFact("Weakest group of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
+
+
+def _smallest_leak(report: Findings) -> KeyFact:
+    name, score = "Smallest leak this suite detects", report.find("privacy.smallest_leak")
+    if score is None:
+        return KeyFact(name, "not measured", "no known leaks were planted to test the attacks")
+    if math.isnan(score.value):
+        return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
+    note = f"of rows planted from training, exact and jittered; {_phrase(typeset(score.note, 200))}"
+    return KeyFact(name, asked(score.name).write(score.value), note.removesuffix("; "))
+
+
+def _phrase(sentence: str) -> str:
+    """Return a sentence as part of another, which ends with a stop of its own."""
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")
+
+
+def _start(n: int) -> str:
+    return _sentence_case(plural(n, "x").partition(" ")[0] if n else "none")
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

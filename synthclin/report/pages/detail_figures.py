@@ -1,0 +1,223 @@
+"""What averages hide: tails, round numbers, rare levels, and several columns together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
+from synthclin.report.charts.charts import small_bar
+from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
+from synthclin.report.record.details import ColumnDetails, RareDetails, TogetherDetails, UnseenDetails
+from synthclin.report.words import number, plain, plural, share, signed
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.details import Agreement, LevelShift, Meeting, RareLevel
+
+__all__ = ["detail_figures"]
+
+_MOST = 10
+_FAR = 0.25  # real quartile ranges by which an outer percentile may move without a word
+_PERCENTILES = ("1st", "5th", "95th", "99th")
+
+
+def detail_figures(report: Findings) -> list[Figure]:
+    """Return a figure for each of these scores that has something to show."""
+    makers = {
+        "fidelity.tails": _tails,
+        "fidelity.heaping": _heaping,
+        "fidelity.rare_levels": _rare,
+        "fidelity.triples": _together,
+        "fidelity.unseen_pairs": _unseen,
+    }
+    found = []
+    for name, make in makers.items():
+        score = report.find(name)
+        if score is not None and not math.isnan(score.value):
+            found.append(make(score))
+    return [figure for figure in found if figure is not None]
+
+
+def _tails(score: Score) -> Figure | None:
+    columns = ColumnDetails.model_validate(score.details).columns
+    told = [column for column in columns if any(shift is not None for shift in column.shifts)]
+    if not told:
+        return None
+    shown = told[:_MOST]
+    axis = straight_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
+    low = [column for column in told if column.value > max(_FAR, (column.ceiling or 0.0) + 0.02)]
+    title = (
+        "Outer percentiles lie where the real ones do"
+        if not low
+        else f"{plural(len(low), 'column', 'columns')} shifted in the tails, {plain(low[0].column, 30)} most"
+    )
+    return Figure(
+        title=title[:1].upper() + title[1:],
+        how="How far outer percentiles of synthetic rows lie from the real ones, in real quartile ranges. \u25cb the "
+        "1st and 5th percentile, \u25cf the 95th and 99th. Left of the middle is lower than real. Worst first.",
+        strip=tuple(_tail_row(column, axis) for column in shown),
+        axis=axis.picture("shift in real quartile ranges"),
+        note=_mean_note(score),
+        data=(
+            DataTable(
+                "Shifts of outer percentiles, in real quartile ranges",
+                ("Column", *_PERCENTILES, "Mean, fresh real", "Mean"),
+                tuple(
+                    Row(
+                        plain(column.column, 40),
+                        (*(signed(x) for x in _four(column)), number(column.ceiling), number(column.value)),
+                    )
+                    for column in told
+                ),
+            ),
+        ),
+    )
+
+
+def _four(column: LevelShift) -> list[float | None]:
+    return [*column.shifts, None, None, None, None][:4]
+
+
+def _tail_row(column: LevelShift, axis: ChartAxis) -> StripRow:
+    name = plain(column.column, 40)
+    lower, upper = _four(column)[:2], _four(column)[2:]
+    fresh = "" if column.ceiling is None else f"fresh real {number(column.ceiling, 2)}"
+    told = ", ".join(
+        f"{word} {signed(x)}" for word, x in zip(_PERCENTILES, _four(column), strict=True) if x is not None
+    )
+    marks = [Mark("fresh", x) for x in lower] + [Mark("synthetic", x) for x in upper]
+    picture = marks_row(name, f"Shifts: {told}.", axis, marks, lines=(0.0,), joined=True)
+    return StripRow(name, "", picture, number(column.value, 2), fresh)
+
+
+def _heaping(score: Score) -> Figure | None:
+    columns = ColumnDetails.model_validate(score.details).columns
+    if not columns:
+        return None
+    top = max(0.05, *(column.value for column in columns))
+    rows = tuple(
+        Row(
+            plain(column.column, 40),
+            ("none" if column.ceiling is None else share(column.ceiling, 1), share(column.value, 1)),
+            bar=small_bar(column.value, top, None if column.ceiling is None else min(column.ceiling, top)),
+            over=column.value > (column.ceiling or 0.0) + 0.02,
+        )
+        for column in columns[:_MOST]
+    )
+    far = [column for column in columns if column.value > (column.ceiling or 0.0) + 0.02]
+    return Figure(
+        title=f"{plain(far[0].column, 30)} is rounded or repeated differently"
+        if far
+        else "Round and repeated numbers are as frequent as in real rows",
+        how="Largest difference between shares: of values that end in 0 or 5, or of one value that many patients have. "
+        "The mark on the bar is what fresh real rows differ by. Worst first.",
+        table=DataTable("Heaping of numbers", ("Column", "Fresh real", "Difference"), rows),
+        note=_mean_note(score),
+    )
+
+
+def _rare(score: Score) -> Figure | None:
+    details = RareDetails.model_validate(score.details)
+    levels = sorted(details.levels, key=lambda level: level.log_ratio)[:_MOST]
+    if not levels:
+        return None
+    axis = log_axis([math.exp(level.log_ratio) for level in levels], widest=50.0)
+    rarest = levels[0]
+    worst = f"{plain(rarest.column, 30)}: {plain(rarest.level, 30)}"
+    there = "" if details.coverage is None else f" {share(details.coverage)} of rare levels are there at all."
+    return Figure(
+        title=f"Of rare groups, {worst} is under-represented most"
+        if rarest.log_ratio < math.log(0.8)
+        else "Rare groups are about as frequent as in real rows",
+        how="How often a level of 11 patients and more, but less than a tenth of them, is met in synthetic rows: 1 is "
+        "as often as in real rows, 0.5 half as often. Most under-represented first.",
+        strip=tuple(_rare_row(level, axis) for level in levels),
+        axis=axis.picture("share in synthetic rows over share in real rows (log)"),
+        note=f"{_mean_note(score)}{there}",
+        data=(
+            DataTable(
+                "Rare levels",
+                ("Level", "Synthetic over real"),
+                tuple(
+                    Row(f"{plain(level.column, 40)}: {plain(level.level, 40)}", (number(math.exp(level.log_ratio), 2),))
+                    for level in details.levels
+                ),
+            ),
+        ),
+    )
+
+
+def _rare_row(level: RareLevel, axis: ChartAxis) -> StripRow:
+    ratio = math.exp(level.log_ratio)
+    name = f"{plain(level.column, 30)}: {plain(level.level, 30)}"
+    picture = marks_row(
+        name, f"{number(ratio, 2)} times the real share.", axis, [Mark("synthetic", ratio)], lines=(1.0,)
+    )
+    return StripRow(name, "", picture, number(ratio, 2), "of the real share")
+
+
+def _together(score: Score) -> Figure | None:
+    worst = TogetherDetails.model_validate(score.details).worst
+    if not worst:
+        return None
+    axis = straight_axis([x for one in worst for x in (one.value, one.ceiling) if x is not None])
+    fresh = "" if score.ceiling is None else f"; fresh real rows reach {number(score.ceiling)}"
+    return Figure(
+        title=f"Three columns at a time agree to {number(score.value)}{fresh}",
+        how="The threes that agree least: \u25cf synthetic rows, against \u25cb fresh real rows. 1 is the same joint "
+        "distribution of their levels and bins.",
+        strip=tuple(_together_row(one, axis) for one in worst),
+        axis=axis.picture("agreement of three columns"),
+        data=(
+            DataTable(
+                "Threes of columns that agree least",
+                ("Columns", "Fresh real", "Synthetic"),
+                tuple(Row(_names(one), (number(one.ceiling), number(one.value))) for one in worst),
+            ),
+        ),
+    )
+
+
+def _names(one: Agreement) -> str:
+    return " \u2013 ".join(plain(name, 22) for name in one.columns)
+
+
+def _together_row(one: Agreement, axis: ChartAxis) -> StripRow:
+    fresh = "" if one.ceiling is None else f"fresh real {number(one.ceiling)}"
+    marks = [Mark("fresh", one.ceiling), Mark("synthetic", one.value)]
+    picture = marks_row(_names(one), f"{number(one.value)}; {fresh}.", axis, marks, joined=True)
+    return StripRow(_names(one), "", picture, number(one.value), fresh)
+
+
+def _unseen(score: Score) -> Figure | None:
+    pairs = UnseenDetails.model_validate(score.details).pairs
+    if not pairs:
+        return None
+    fresh = "" if score.ceiling is None else f"; of fresh real rows {share(score.ceiling, 1)} do"
+    return Figure(
+        title=f"{share(score.value, 1)} of synthetic rows hold two levels that no training row holds together{fresh}",
+        how="Most frequent first. They may be possible all the same: ask somebody who knows the patients.",
+        table=DataTable(
+            "Levels that meet in no training row",
+            ("Levels", "Synthetic rows"),
+            tuple(Row(_meeting(pair), (number(pair.rows, 0),)) for pair in pairs),
+        ),
+    )
+
+
+def _meeting(pair: Meeting) -> str:
+    return " and ".join(
+        f"{plain(column, 24)}: {plain(level, 24)}" for column, level in zip(pair.columns, pair.levels, strict=True)
+    )
+
+
+def _mean_note(score: Score) -> str:
+    fresh = "" if score.ceiling is None else f"; fresh real rows {number(score.ceiling)}"
+    return (
+        f"Mean over columns {number(score.value)}{fresh}."
+        if score.name != "fidelity.rare_levels"
+        else (f"Mean agreement {number(score.value)}{fresh}.")
+    )

@@ -1,0 +1,252 @@
+"""The section on prediction: what models learn from synthetic rows, whether their chances are right, what they use."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import straight_axis
+from synthclin.report.charts.calibration_lines import calibration_lines
+from synthclin.report.charts.charts import floor_ceiling
+from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.pages.fidelity_section import statuses
+from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
+from synthclin.report.pages.measures import measure_name
+from synthclin.report.pages.questions import asked
+from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
+from synthclin.report.words import interval, number, plain, share, signed
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Verdict
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.clinical_details import CalibratedLearner
+
+__all__ = ["utility_section"]
+
+_MOST_COLUMNS = 10
+
+
+def utility_section(report: Findings) -> Section:
+    """Return whether models that learn from synthetic rows predict real patients."""
+    scores = [score for score in report.scores if score.name.startswith("utility.")]
+    section = ("utility", "Do models trained on it predict real patients?", "Prediction", statuses(report, "utility"))
+    if not scores:
+        return Section(*section, ("No prediction was declared: there is no task, and no column is an outcome.",))
+    lead = tuple(
+        f"{asked(score.name).name}: not assessable. {plain(score.note, 300)}"
+        for score in scores
+        if math.isnan(score.value)
+    )
+    known = sorted((s for s in scores if not math.isnan(s.value)), key=lambda s: s.value)
+    if not known:
+        return Section(*section, lead)
+    table = tuple(row for score in known for row in _learners(score))
+    notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
+    figure = Figure(
+        title=_utility_finding(known, report.verdicts),
+        how="Always tested on the same held-out real patients. Hollow dot: trained on shuffled real rows. Solid dot at "
+        "the right: trained on as many real rows. Between them: trained on synthetic rows, with the 95 % interval of "
+        "the difference. Largest loss first.",
+        strip=tuple(_utility_row(score) for score in known),
+        ends=("\u25cb shuffled", "real \u25cf"),
+        note=" ".join(notes),
+        data=(
+            DataTable(
+                "Performance on held-out real patients, by what the model learnt from",
+                ("Target and learner", "Measure", "Shuffled", "Synthetic", "Real"),
+                table,
+                words=1,
+            ),
+        ),
+    )
+    more = [
+        *(_calibration(score) for score in report.scores if score.name.startswith("calibration.")),
+        *(_importance(score) for score in report.scores if score.name.startswith("importance.")),
+    ]
+    return Section(*section, lead, (figure, *(each for each in more if each is not None)))
+
+
+def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
+    by_name = {verdict.gate.score: verdict.status for verdict in verdicts}
+    if all(by_name.get(score.name) == "PASS" for score in scores):
+        return "Models trained on synthetic rows predict real patients within the limit"
+    worst = scores[0]
+    name = plain(worst.name.removeprefix("utility."), 30)
+    if worst.value >= 0:
+        return "Models trained on synthetic rows predict real patients no worse"
+    loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
+    return loss if worst.high < 0 else f"{loss}, which may be chance"
+
+
+def _utility_row(score: Score) -> StripRow:
+    name = plain(score.name.removeprefix("utility."), 30)
+    details = UtilityDetails.model_validate(score.details)
+    means = {
+        source: _mean([getattr(one, source) for one in details.learners])
+        for source in ("real", "synthetic", "shuffled")
+    }
+    real, synthetic, shuffled = means["real"], means["synthetic"], means["shuffled"]
+    picture = None
+    if real is not None and synthetic is not None and shuffled is not None and real - shuffled > 0.01:
+        picture = floor_ceiling(name, synthetic, real + score.low, real + score.high, shuffled, real)
+    measure = measure_name(details.measure)
+    ends = interval(score.low, score.high)
+    return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _learners(score: Score) -> list[Row]:
+    details = UtilityDetails.model_validate(score.details)
+    target = plain(score.name.removeprefix("utility."), 30)
+    return [
+        Row(
+            f"{target}, {plain(one.learner, 30)}",
+            (plain(details.measure, 40), number(one.shuffled), number(one.synthetic), number(one.real)),
+        )
+        for one in details.learners
+    ]
+
+
+def _calibration(score: Score) -> Figure | None:
+    learners = CalibrationDetails.model_validate(score.details).learners
+    if math.isnan(score.value) or not learners:
+        return None
+    target = plain(score.name.removeprefix("calibration."), 30)
+    sharp = [one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1]
+    if score.high <= 0.01 or score.value <= 0:
+        title = f"Chances of {target} are as right as those learnt from real rows"
+    elif sharp:
+        title = f"Chances of {target} learnt from synthetic rows are more overconfident"
+    else:
+        title = f"Chances of {target} learnt from synthetic rows are a little less right"
+    rows = tuple(
+        Row(
+            plain(one.learner, 30),
+            tuple(
+                number(value, 3 if place < 2 else 2)
+                for place, value in enumerate(
+                    (
+                        one.real.brier,
+                        one.synthetic.brier,
+                        one.real.slope,
+                        one.synthetic.slope,
+                        one.real.intercept,
+                        one.synthetic.intercept,
+                    )
+                )
+            ),
+        )
+        for one in learners
+    )
+    head = (
+        "Learner",
+        "Brier, real",
+        "Brier, synthetic",
+        "Slope, real",
+        "Slope, synthetic",
+        "Intercept, real",
+        "Intercept, synthetic",
+    )
+    brier = (
+        "Brier score: mean squared distance of chances from what came true, 0 is best; difference "
+        f"{signed(score.value, 3)} ({interval(score.low, score.high)})."
+    )
+    drawn = [one for one in learners if one.real.slope is not None and one.synthetic.slope is not None]
+    if not drawn:
+        # Of more than two classes there is no one line.
+        few = tuple(Row(row.name, row.cells[:2]) for row in rows)
+        return Figure(title=title, how=brier, table=DataTable(f"Calibration of models of {target}", head[:3], few))
+    return Figure(
+        title=title,
+        how="How often the event came true among held-out real patients (vertical) to whom a model gave a chance "
+        "(horizontal). Dashed: chances that are right. A flatter line means chances too near 0 and 1.",
+        panels=tuple(
+            Panel(
+                plain(one.learner, 30),
+                calibration_lines(
+                    plain(one.learner, 30),
+                    _line(one.real.slope, one.real.intercept),
+                    _line(one.synthetic.slope, one.synthetic.intercept),
+                    labelled=place == 0,
+                ),
+                room="curve",
+                label="Brier score",
+                value=f"{number(one.real.brier)} real, {number(one.synthetic.brier)} synthetic",
+            )
+            for place, one in enumerate(drawn)
+        ),
+        note=f"{brier} The lines are those of Cox (1958), fitted to all chances.",
+        data=(DataTable(f"Calibration of models of {target}", head, rows),),
+    )
+
+
+def _slope(one: CalibratedLearner) -> float:
+    return 0.0 if one.real.slope is None else one.real.slope
+
+
+def _line(slope: float | None, intercept: float | None) -> list[tuple[float, float]]:
+    """Return points of a calibration line: chance given, and chance that comes true."""
+    if slope is None or intercept is None:
+        return []
+    given = [0.02 + 0.96 * k / 24 for k in range(25)]
+    logits = [math.log(p / (1 - p)) for p in given]
+    return [
+        (p, 1 / (1 + math.exp(-max(min(intercept + slope * x, 50), -50)))) for p, x in zip(given, logits, strict=True)
+    ]
+
+
+def _importance(score: Score) -> Figure | None:
+    details = ImportanceDetails.model_validate(score.details)
+    if math.isnan(score.value) or not details.columns:
+        return None
+    target = plain(score.name.removeprefix("importance."), 30)
+    ordered = sorted(details.columns, key=lambda one: -max(one.real, one.synthetic))[:_MOST_COLUMNS]
+    axis = straight_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
+    first = (max(details.columns, key=lambda one: getattr(one, kind)).column for kind in ("real", "synthetic"))
+    real, synthetic = (plain(name, 30) for name in first)
+    title = (
+        f"{real} matters most for {target}, in real and in synthetic rows"
+        if real == synthetic
+        else f"{target}: {real} matters most in real rows, {synthetic} in synthetic ones"
+    )
+    shared = (
+        "" if details.shared_top is None else f"{share(details.shared_top)} of the ten most important are the same. "
+    )
+    fresh = "" if score.ceiling is None else f"; halves of the real rows agree to {number(score.ceiling, 2)}"
+    return Figure(
+        title=title,
+        how="What a model loses on held-out real patients when one column is shuffled, after learning from "
+        "\u25a0 real and \u25cf synthetic rows. Most important first.",
+        strip=tuple(
+            StripRow(
+                plain(one.column, 40),
+                "",
+                marks_row(
+                    plain(one.column, 40),
+                    f"Real {number(one.real)}, synthetic {number(one.synthetic)}.",
+                    axis,
+                    [Mark("real", one.real), Mark("synthetic", one.synthetic)],
+                    lines=(0.0,),
+                    joined=True,
+                ),
+                signed(one.synthetic - one.real, 3),
+                "difference",
+            )
+            for one in ordered
+        ),
+        axis=axis.picture("loss when shuffled"),
+        note=f"{shared}Rank correlation of importances {number(score.value, 2)} "
+        f"({interval(score.low, score.high, 2)}){fresh}.",
+        data=(
+            DataTable(
+                f"Columns that predict {target}",
+                ("Column", "Real", "Synthetic"),
+                tuple(Row(plain(one.column, 60), (number(one.real), number(one.synthetic))) for one in details.columns),
+            ),
+        ),
+    )

@@ -1,0 +1,351 @@
+"""What rules leave possible: which cells a rule rules out for certain while others are not yet known."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from synthclin.expressions import Expression, parse, quote_name
+from synthclin.expressions.outcomes import Scene
+from synthclin.expressions.sets import Choice, Span, Values, spans_of
+from synthclin.schema import Schema
+from synthclin.schema.columns import Boolean, Category, Column, Ordinal
+from synthclin.schema.combinations import Combinations
+from synthclin.schema.constraints import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+
+__all__ = [
+    "Contradiction",
+    "Guard",
+    "contradiction",
+    "guard_of",
+    "guards_of",
+    "narrowed",
+    "ruled_out",
+    "settling_columns",
+]
+
+_SWEEPS = 100
+"""Times that all rules are applied; an order rule over whole numbers moves a bound by one cell at a time."""
+
+_PIECES = 32
+"""Stretches that a declared range is cut into, besides the numbers that rules name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A rule, ready to be asked about sets of cells.
+
+    Arguments:
+        text: the rule as one line.
+        columns: the learnt columns that settle it.
+        broken: from a scene of cells to where the rule is certainly broken.
+    """
+
+    text: str
+    columns: tuple[str, ...]
+    broken: Callable[[Scene], Bools]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Rules that leave a column no value."""
+
+    column: str
+    rules: tuple[str, ...]
+
+
+def guards_of(schema: Schema) -> list[Guard]:
+    """Return a guard for every rule that drawn cells must meet, and for orders that follow from several rules."""
+    guards = [_guard(rule, schema) for rule in schema.imposed]
+    for name, column in schema.columns.items():
+        bounds = getattr(column, "range", None)
+        if column.derive is not None and bounds is not None and column.quantity:
+            within = f"{bounds[0]!r} <= {quote_name(name)} <= {bounds[1]!r}"
+            guards.append(_guard(Rule(then=within), schema))
+    guards += [replace(_guard(Rule(then=text), schema), text=rules) for text, rules in _chained(schema).items()]
+    return [guard for guard in guards if guard.columns]
+
+
+def guard_of(expression: Expression, schema: Schema) -> Guard:
+    """Return the guard of a condition, which is broken where it is unknown too."""
+    return Guard(
+        expression.text, settling_columns(expression.columns, schema), lambda scene: ~expression.outcomes(scene).true
+    )
+
+
+def ruled_out(guard: Guard, schema: Schema, cells: Mapping[str, Values]) -> Bools:
+    """Return where a rule is certainly broken, in the shape that the sets of its columns broadcast to."""
+    return guard.broken(_scene(schema, cells))
+
+
+def narrowed(
+    schema: Schema, guards: Sequence[Guard], domains: Mapping[str, Values], kept: Mapping[str, Bools]
+) -> tuple[dict[str, Bools], dict[str, set[str]]]:
+    """Return which cells of each column no rule rules out, and the rules that took some away.
+
+    Bounds consistency (Mackworth 1977, doi:10.1016/0004-3702(77)90007-8): a cell goes where a rule is certainly
+    broken whatever the other columns hold. It stops where a column has no cell left.
+
+    Arguments:
+        schema: gives the formulas of derived columns.
+        guards: rules over columns that all have a domain.
+        domains: by name of a column, its (cells,) sets of values.
+        kept: by name, the (cells,) that may be held to begin with.
+    """
+    left = {name: mask.copy() for name, mask in kept.items()}
+    blamed: dict[str, set[str]] = {name: set() for name in left}
+    for _ in range(_SWEEPS):
+        before = {name: mask.sum() for name, mask in left.items()}
+        for guard in guards:
+            hulls = {name: domains[name].hull(left[name]) for name in guard.columns}
+            for name in guard.columns:
+                cells = hulls | {name: domains[name].take(np.arange(len(domains[name]))[None])}
+                broken = np.broadcast_to(ruled_out(guard, schema, cells), (1, len(left[name])))[0] & left[name]
+                if broken.any():
+                    left[name] &= ~broken
+                    blamed[name] |= {guard.text}.union(*(blamed[other] for other in guard.columns))
+                    hulls[name] = domains[name].hull(left[name])
+                    if not left[name].any():
+                        return left, blamed
+        if all(before[name] == mask.sum() for name, mask in left.items()):
+            break
+    return left, blamed
+
+
+def contradiction(schema: Schema) -> Contradiction | None:
+    """Return rules of a schema that leave some column no value, if it is found that they do.
+
+    Example:
+        >>> columns = {"a": {"type": "integer", "range": [0, 9]}, "b": {"type": "integer", "range": [20, 30]}}
+        >>> contradiction(Schema.model_validate({"columns": columns, "constraints": ["b < a"]}))
+        Contradiction(column='a', rules=('b < a',))
+    """
+    circle = _circle(schema)
+    if circle is not None:
+        return circle
+    named: dict[str, set[float]] = {name: set() for name in schema.columns}
+    for rule in schema.imposed:
+        for text in rule.expressions:
+            for name in parse(text).columns:
+                named[name] |= _numbers(parse(text))
+    domains = {
+        name: values
+        for name, column in schema.columns.items()
+        if column.modelled and (values := _declared(column, named[name])) is not None
+    }
+    guards = [guard for guard in guards_of(schema) if set(guard.columns) <= set(domains)]
+    full = {name: np.ones(len(values), dtype=np.bool_) for name, values in domains.items()}
+    left, blamed = narrowed(schema, guards, domains, full)
+    for name, values in domains.items():
+        if blamed[name] and not (left[name] & values.present).any():
+            return Contradiction(name, tuple(sorted(blamed[name])))
+    return None
+
+
+def _guard(rule: Rule | Combinations, schema: Schema) -> Guard:
+    if isinstance(rule, Combinations):
+        return Guard(rule.text, rule.columns, lambda scene: _uncombined(rule, [scene(name) for name in rule.columns]))
+    then, when = parse(rule.then), None if rule.when is None else parse(rule.when)
+
+    def broken(scene: Scene) -> Bools:
+        held = then.outcomes(scene)
+        if when is not None:
+            held |= ~when.outcomes(scene)
+        return ~held.true & ~held.unknown
+
+    return Guard(rule.text, settling_columns(rule.columns, schema), broken)
+
+
+def _uncombined(rule: Combinations, cells: Sequence[Values]) -> Bools:
+    """Return (rows, codes) where no allowed combination can be held; `cells` are of shape (rows, 1) or (1, codes)."""
+    if rule.combinations == "observed":
+        return np.array([[False]])
+    rows = codes = np.ones((1, len(rule.combinations)), dtype=np.float32)
+    for place, values in enumerate(cells):
+        may = _may_hold(values, [one[place] for one in rule.combinations])
+        if np.shape(values.at if isinstance(values, Choice) else values.low)[1] > 1:
+            codes = codes * may
+        else:
+            rows = rows * may
+    return np.asarray(rows @ codes.T == 0)
+
+
+def _may_hold(values: Values, wanted: Sequence[object]) -> Bools:
+    """Return (places, wanted) which values a cell may hold; all of them where it may be missing."""
+    if isinstance(values, Choice):
+        place = {level: i for i, level in enumerate(values.levels)}
+        at = [place.get(value, -1) for value in wanted]
+        none = np.zeros((len(values.possible), 1), dtype=np.bool_)
+        may: Bools = np.hstack([values.possible, none])[:, at] | values.missing[:, None]
+        return np.asarray(may[values.at.ravel()])
+    value = np.array([float(one) if isinstance(one, int | float) else np.nan for one in wanted])
+    low, high = values.low.ravel()[:, None], values.high.ravel()[:, None]
+    within = (low <= value) & (value <= high) & values.present.ravel()[:, None]
+    return within | values.missing.ravel()[:, None]
+
+
+def settling_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
+    """Return the learnt columns behind some columns: themselves, or what they are derived from."""
+    found: set[str] = set()
+    for name in names:
+        formula = schema.columns[name].derive
+        found |= {name} if formula is None else set(settling_columns(parse(formula).columns, schema))
+    return tuple(name for name in schema.columns if name in found)
+
+
+def _scene(schema: Schema, cells: Mapping[str, Values]) -> Scene:
+    """Return the sets of values of all columns, those of derived ones computed."""
+
+    def scene(name: str) -> Values:
+        if name in cells:
+            return cells[name]
+        column = schema.columns[name]
+        if column.derive is None:
+            return Span.anything()
+        formula = parse(column.derive)
+        if isinstance(column, Boolean):
+            return _derived_boolean(column, formula, scene)
+        span, decimals = formula.span(scene), getattr(column, "decimals", 0)
+        low, high = (span.low, span.high) if decimals is None else (span.low.round(decimals), span.high.round(decimals))
+        emptied = column.missing_when is not None
+        return Span(low, high, span.present, span.missing | emptied)
+
+    return scene
+
+
+def _derived_boolean(column: Boolean, formula: Expression, scene: Scene) -> Values:
+    found = formula.outcomes(scene)
+    missing = found.unknown | (column.missing_when is not None)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        no, yes = (float(value) for value in column.values)
+        low, high = np.where(found.false, no, yes), np.where(found.true, yes, no)
+        return Span(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
+    # The eight sets of no, yes and missing, by the bits of their number.
+    sets = np.arange(8)
+    possible = np.stack([sets & 1, sets & 2], axis=1) > 0
+    at = np.asarray(found.false * 1 + found.true * 2 + missing * 4, dtype=np.int64)
+    return Choice(tuple(column.dtype.categories), possible, sets & 4 > 0, at)
+
+
+# -- orders that follow from others ----------------------------------------------------------------------------------
+
+
+def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
+    """Return which columns never exceed which: whether they stay below, and the rules that say so.
+
+    Orders are chained through columns that are never missing only: a missing one breaks the chain.
+    """
+    orders: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
+
+    def learn(pair: tuple[str, str], strict: bool, rules: frozenset[str]) -> None:
+        if pair not in orders or (strict and not orders[pair][0]):
+            orders[pair] = (strict, rules)
+
+    for rule in schema.constraints:
+        for pair, strict in _stated(rule):
+            learn(pair, strict, frozenset({rule.text}))
+    names = sorted({name for pair in orders for name in pair})
+    for middle in (name for name in names if not schema.columns[name].may_be_missing):
+        for first, last in product(names, names):
+            if middle not in (first, last) and (first, middle) in orders and (middle, last) in orders:
+                one, two = orders[first, middle], orders[middle, last]
+                learn((first, last), one[0] or two[0], one[1] | two[1])
+    return orders
+
+
+def _stated(rule: Rule | Combinations) -> Iterator[tuple[tuple[str, str], bool]]:
+    """Yield the pairs of columns, lesser first, that a rule orders whatever else holds, and whether strictly."""
+    if isinstance(rule, Combinations) or rule.when is not None:
+        return
+    for part in parse(rule.then).conjuncts():
+        match part.tree:
+            case ast.Compare(left=ast.Name(id=first), ops=[op], comparators=[ast.Name(id=second)]):
+                if isinstance(op, ast.Lt | ast.LtE | ast.Eq):
+                    yield (first, second), isinstance(op, ast.Lt)
+                if isinstance(op, ast.Gt | ast.GtE | ast.Eq):
+                    yield (second, first), isinstance(op, ast.Gt)
+
+
+def _chained(schema: Schema) -> dict[str, str]:
+    """Return the orders that no single rule says, and the rules that say them together."""
+    return {
+        f"{quote_name(first)} {'<' if strict else '<='} {quote_name(last)}": "; ".join(sorted(rules))
+        for (first, last), (strict, rules) in _orders(schema).items()
+        if len(rules) > 1 and first != last
+    }
+
+
+def _circle(schema: Schema) -> Contradiction | None:
+    """Return order rules by which a column that is never missing lies below itself."""
+    for (first, last), (strict, rules) in _orders(schema).items():
+        if first == last and strict and not schema.columns[first].may_be_missing:
+            return Contradiction(first, tuple(sorted(rules)))
+    return None
+
+
+# -- what a schema declares -------------------------------------------------------------------------------------------
+
+
+def _numbers(expression: Expression) -> set[float]:
+    """Return the numbers that an expression names, with either sign."""
+    values = {
+        float(node.value)
+        for node in ast.walk(expression.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    }
+    return values | {-value for value in values}
+
+
+def _declared(column: Column, named: set[float]) -> Values | None:
+    """Return the cells of a column as its declaration bounds them, missing last; None where it bounds nothing."""
+    empty = column.may_be_missing
+    if isinstance(column, Boolean | Category | Ordinal):
+        levels = column.levels
+        if levels is None:
+            return None
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            possible = np.eye(len(levels) + empty, len(levels), dtype=np.bool_)
+            missing = np.arange(len(possible)) == len(levels)
+            ordered = bool(column.dtype.ordered)
+            return Choice(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
+        ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
+        return _with_missing(Span(ends, ends, yes, ~yes), empty=empty)
+    bounds = getattr(column, "range", None)
+    if not hasattr(column, "range"):
+        return None
+    whole = Span(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
+    if bounds is not None:
+        low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
+        whole = spans_of(low, high, np.array([False]))
+    elif column.type in ("date", "datetime"):
+        return None
+    low_end, high_end = float(whole.low[0]), float(whole.high[0])
+    even = np.linspace(low_end, high_end, _PIECES + 1) if bounds is not None else np.array([-np.inf, np.inf])
+    cuts = np.unique([*even, *(value for value in named if low_end < value < high_end and not whole.dated)])
+    low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
+    if column.type == "integer":
+        low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
+    held = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
+    low_ends, high_ends = low_ends[held], high_ends[held]
+    yes = np.ones(len(low_ends), dtype=np.bool_)
+    return _with_missing(Span(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
+
+
+def _with_missing(span: Span, *, empty: bool) -> Span:
+    """Return (cells,) spans, with one more for an empty cell if there may be one."""
+    if not empty:
+        return span
+    return Span(
+        np.r_[span.low, 0.0], np.r_[span.high, 0.0], np.r_[span.present, False], np.r_[span.missing, True], span.dated
+    )

@@ -1,0 +1,104 @@
+"""Rules over whole rows: which rows break them, and the parts of a synthetic row that are computed, not learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pandas as pd
+
+from synthclin.expressions import parse
+from synthclin.schema import Schema
+from synthclin.schema.columns import Boolean, Column, Id, Text
+
+__all__ = ["finish", "violations"]
+
+
+def violations(
+    table: pd.DataFrame, schema: Schema, judged: Collection[str] | None = None
+) -> dict[str, pd.Series[bool]]:
+    """Return which rows break each rule; a rule whose outcome is unknown, for a missing value, counts as held.
+
+    Arguments:
+        table: rows to judge; rules over columns that it lacks are left out.
+        schema: gives the constraints, what `missing_when` and `derive` imply, and what a cell of each column may hold.
+        judged: columns whose cells are judged by themselves too; None for all. The others must be typed.
+
+    Returns:
+        (rows,) bool per rule, under its text; ``age is valid`` stands for type, range, levels and missingness of `age`.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": ["dbp < sbp"]})
+        >>> broken = violations(pd.DataFrame({"sbp": [120, 80, 120], "dbp": [80, 120, None]}), schema)
+        >>> {rule: mask.tolist() for rule, mask in broken.items()}
+        {'dbp < sbp': [False, True, False], 'sbp is valid': [False, False, False], 'dbp is valid': [False, False, True]}
+    """
+    typed: dict[str, pd.Series[Any]] = {}
+    invalid: dict[str, pd.Series[bool]] = {}
+    for name, column in schema.columns.items():
+        if judged is not None and name in table.columns and name not in judged:
+            typed[name] = table[name]
+        elif name in table.columns and not isinstance(column, Text):
+            typed[name], invalid[f"{name} is valid"] = _judged(column, table[name])
+    rows = pd.DataFrame(typed)
+    return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
+
+
+def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return drawn rows as a whole table: derived cells computed, cells emptied by `missing_when`, rows numbered.
+
+    Arguments:
+        table: the modelled columns, typed.
+        schema: what to compute, and the order of columns.
+
+    Returns:
+        a new table with the columns of the schema but for free text. Finishing it again changes nothing.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {
+        ...     "patient": {"type": "id", "format": "P{:03d}"},
+        ...     "weight": {"type": "number"}, "height": {"type": "number"},
+        ...     "bmi": {"type": "number", "decimals": 1, "derive": "weight / (height / 100) ** 2"}}})
+        >>> drawn = pd.DataFrame({"weight": [80.0], "height": [180.0]})
+        >>> finish(drawn, schema).to_dict("records")
+        [{'patient': 'P001', 'weight': 80.0, 'height': 180.0, 'bmi': 24.7}]
+    """
+    finished = table.copy()
+    for name in schema.computed:
+        column = schema.columns[name]
+        if column.derive is not None:
+            finished[name] = _derived(column, column.derive, finished)
+        if column.missing_when is not None and not isinstance(column, Text):
+            empty = parse(column.missing_when).evaluate(finished).fillna(False).astype(bool)
+            finished[name] = finished[name].mask(empty)
+    for name, column in schema.columns.items():
+        if isinstance(column, Id):
+            finished[name] = pd.Series(column.fresh(len(table)), index=table.index, dtype=column.dtype)
+    return finished[[name for name, column in schema.columns.items() if not isinstance(column, Text)]]
+
+
+def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+    """Return a column typed, and which of its cells are not valid."""
+    typed, invalid = column.coerce(series)
+    if not column.may_be_missing:
+        invalid |= typed.isna()
+    for problem in column.problems(typed):
+        if problem.severity == "error":
+            invalid |= problem.mask
+    return typed, invalid
+
+
+def _derived(column: Column, text: str, table: pd.DataFrame) -> pd.Series[Any]:
+    """Return a computed column, typed and rounded as declared; missing where it cannot be computed."""
+    expression = parse(text)
+    if isinstance(column, Boolean):
+        no, yes = column.values
+        return column.coerce(expression.evaluate(table).astype(object).map({False: no, True: yes}))[0]
+    decimals = getattr(column, "decimals", 0)
+    values = expression.compute(table)
+    if decimals is not None:
+        values = values.round(decimals) + 0.0  # no -0.0
+    return column.coerce(values)[0]

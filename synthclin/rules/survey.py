@@ -1,0 +1,195 @@
+"""What a person wants to see of a table before a run: each column and rule in one line, by counts, never by a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthclin.rules.validation import Finding, contradictions, examine, judge
+from synthclin.schema import Schema
+from synthclin.schema.columns import AnyColumn, Date, Datetime, Text
+from synthclin.schema.patients import patients
+from synthclin.schema.units import mixed_units
+
+__all__ = ["ColumnView", "RuleView", "Survey", "survey"]
+
+FEW = 11  # what fewer patients hold is counted, not shown
+PARTS = 10  # of a declared range, to show how much of it is used
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """One column of a table beside its declaration.
+
+    Arguments:
+        name: its name.
+        type: its type.
+        unit: its unit, if one is declared.
+        declared: its range or how many levels it has, in words.
+        observed: how the cells fill that, in counts of parts or levels.
+        missing: how many cells are empty.
+        share: which share of the rows that is.
+        violations: how many cells break the declaration.
+        notes: what deserves a look.
+    """
+
+    name: str
+    type: str
+    unit: str | None
+    declared: str
+    observed: str
+    missing: int
+    share: float
+    violations: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule: its text, how many rows break it, and the numbers of the first of them, counted from 1."""
+
+    text: str
+    violations: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A table beside its schema.
+
+    Arguments:
+        rows: how many rows it has.
+        patients: how many patients they are of; None where their column is absent.
+        columns: each declared column that it has.
+        rules: each rule whose columns it has.
+        findings: as `synthclin.rules.validation.check` returns them.
+    """
+
+    rows: int
+    patients: int | None
+    columns: tuple[ColumnView, ...]
+    rules: tuple[RuleView, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether the table can be used: no finding is an error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def survey(table: pd.DataFrame, schema: Schema) -> Survey:
+    """Return how a table and its schema fit, for a person to read.
+
+    Nothing in it is a cell's value: of the table only counts are told, and a part of a range or a level counts as used
+    where at least eleven patients hold it.
+
+    Arguments:
+        table: any table; columns that are absent or cannot be read are among the findings.
+        schema: what its columns should be.
+
+    Example:
+        >>> schema = Schema.model_validate({"columns": {
+        ...     "age": {"type": "integer", "unit": "a", "range": [0, 100]},
+        ...     "sex": {"type": "category", "categories": ["F", "M", "X"]}}, "constraints": ["age >= 18"]})
+        >>> seen = survey(pd.DataFrame({"age": [40, 45] * 20, "sex": ["F", "M"] * 20}), schema)
+        >>> [(column.declared, column.observed, column.notes) for column in seen.columns]
+        [('0 to 100', '1 of 10 parts', ()), ('3 levels', '2 of 3 levels', ('levels of fewer than 11 patients: 1',))]
+        >>> [(rule.text, rule.violations) for rule in seen.rules]
+        [('age >= 18', 0)]
+    """
+    found, typed = examine(table, schema)
+    broken = {rule.text: finding for rule in schema.rules if (finding := judge(rule, typed)) is not None}
+    findings = sorted(
+        [*found, *contradictions(schema), *broken.values()], key=lambda finding: finding.severity != "error"
+    )
+    patient = None if schema.entity is not None and schema.entity not in typed else patients(typed, schema)
+    if patient is None or len(patient) != len(table):
+        patient = np.arange(len(table), dtype=np.int64)
+    rules = tuple(
+        RuleView(rule.text, broken[rule.text].count, broken[rule.text].rows) if rule.text in broken
+        else RuleView(rule.text, 0, ())
+        for rule in schema.rules
+        if set(rule.columns) <= set(typed.columns)
+    )  # fmt: skip
+    columns = tuple(_view(name, schema.columns[name], typed[name], patient, found) for name in typed.columns)
+    known = schema.entity is None or schema.entity in typed
+    return Survey(len(table), len(np.unique(patient)) if known else None, columns, rules, tuple(findings))
+
+
+def _view(
+    name: str, column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64], findings: list[Finding]
+) -> ColumnView:
+    about = [finding for finding in findings if finding.where == f"column {name!r}"]
+    wrong = sum(finding.count for finding in about if finding.severity == "error")
+    declared, observed, notes = _filled(column, cells, patient)
+    notes += [finding.what for finding in about if finding.severity == "warning" and not finding.count]
+    missing = int(cells.isna().sum())
+    unread = sum(
+        finding.count for finding in about if finding.severity == "error" and column.unreadable[0] in finding.what
+    )
+    missing -= unread  # what cannot be read is empty in the typed table
+    return ColumnView(
+        name=name,
+        type=column.type,
+        unit=column.unit,
+        declared=declared,
+        observed=observed,
+        missing=missing,
+        share=missing / max(len(cells), 1),
+        violations=wrong,
+        notes=tuple(notes),
+    )
+
+
+def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+    """Return the declared range or levels, how they are used, and what is odd about that."""
+    if isinstance(column, Text) or not column.modelled:
+        formula = column.derive
+        return ("" if formula is None else f"computed: {formula}"), "", []
+    if column.quantity or isinstance(column, Date | Datetime):
+        return _range(column, cells, patient)
+    codes, levels = pd.factorize(cells)
+    declared = getattr(column, "levels", None)
+    held = _held(codes, patient, len(levels))
+    total = len(levels) if declared is None else len(declared)
+    rare = total - int(np.sum(held >= FEW))
+    notes = [f"levels of fewer than {FEW} patients: {rare}"] if rare else []
+    return ("" if declared is None else _levels(total)), f"{total - rare} of {_levels(total)}", notes
+
+
+def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+    calendar = isinstance(column, Date | Datetime)
+    notes = []
+    if not calendar:
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        spikes = np.isin(values, getattr(column, "spikes", ()))
+        if mix := mixed_units(values[~spikes]):
+            notes.append(f"two units? {mix.lower:,} and {mix.upper:,} cells lie apart as {mix.units} do")
+    bounds = getattr(column, "range", None)
+    if bounds is None:
+        return "", "", [*notes, "no range is declared"]
+    declared = f"{bounds[0]} to {bounds[1]}" if calendar else f"{bounds[0]:.15g} to {bounds[1]:.15g}"
+    low, high = (float(pd.Timestamp(bound).value) if calendar else float(bound) for bound in bounds)
+    if high == low:
+        return declared, "", notes
+    numbers = cells.astype("int64").astype(float).where(cells.notna()).to_numpy() if calendar else values
+    parts = np.floor(np.clip((numbers - low) / (high - low), 0, 1 - 1e-12) * PARTS)
+    inside = ~np.isnan(numbers) & (numbers >= low) & (numbers <= high)
+    held = _held(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
+    used = int(np.sum(held >= FEW))
+    return declared, f"{used} of {PARTS} parts", notes
+
+
+def _levels(count: int) -> str:
+    return "1 level" if count == 1 else f"{count:,} levels"
+
+
+def _held(codes: NDArray[np.int64], patient: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return (size,) how many patients hold each code; below 0 is none."""
+    known = codes >= 0
+    pairs = np.unique(np.stack([codes[known], patient[known]]), axis=1)
+    return np.bincount(pairs[0], minlength=size).astype(np.int64)

@@ -1,0 +1,293 @@
+"""Whether a table satisfies a schema, and the typed table if it does. Findings name rows and columns, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.rules.propagation import contradiction
+from synthclin.schema import Schema
+from synthclin.schema.columns import Column, MissingKind, Severity, Text
+from synthclin.schema.combinations import Combinations
+from synthclin.schema.constraints import Rule
+
+__all__ = [
+    "Finding",
+    "check",
+    "conform",
+    "contradictions",
+    "examine",
+    "judge",
+    "refuse_contradiction",
+    "without_violations",
+]
+
+LINES = 10  # how many findings an error tells
+PRINTED_ROWS = 5  # how many row numbers a line tells
+LISTED_ROWS = 1_000  # how many row numbers a finding holds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about a table that its schema does not allow (error) or that deserves a look (warning).
+
+    Arguments:
+        where: the table, column or rule.
+        what: the fact, with counts and the first row numbers; never a cell value.
+        remedy: what to do about it, as a sentence.
+        count: how many rows are concerned; 0 if it is not about rows.
+        total: how many rows the table has.
+        rows: numbers of these rows, data rows counted from 1; the first 1,000 at most.
+        severity: ``error`` or ``warning``.
+        readable: whether the cells can be read and are only not allowed.
+    """
+
+    where: str
+    what: str
+    remedy: str
+    count: int = 0
+    total: int = 0
+    rows: tuple[int, ...] = ()
+    severity: Severity = "error"
+    readable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}"
+
+
+def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.DataFrame:
+    """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
+
+    A text column that is absent stays absent. Broken constraints do not matter here; see `without_violations`.
+
+    Arguments:
+        table: any table.
+        schema: what its columns mean.
+        judged: whether it is a synthetic table, whose cells that the schema does not allow are for scores to count;
+            undeclared levels are then missing.
+
+    Returns:
+        a new table with rows numbered from 0. Conforming it again changes nothing.
+
+    Raises:
+        DataError: naming every problem, a line each, ten at most.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"age": {"type": "integer", "range": [18, 105]},
+        ...                                             "sex": {"type": "category", "categories": ["F", "M"]}}})
+        >>> conform(pd.DataFrame({"sex": ["F", "M"], "age": ["64", "71"]}), schema).dtypes.astype(str).to_dict()
+        {'age': 'Int64', 'sex': 'category'}
+        >>> conform(pd.DataFrame({"sex": ["F", "X"], "age": [64, 7]}), schema)
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.DataError: column 'age': 1 of 2 rows (2) holds a value outside its `range`. Widen `range`, ...
+        column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
+    """
+    findings, typed = examine(table, schema)
+    errors = [each for each in findings if each.severity == "error" and not (judged and each.readable)]
+    if errors:
+        first, *others = errors
+        lines = [first.remedy, *map(str, others[: LINES - 1])]
+        if len(errors) > LINES:
+            lines.append(f"... and {len(errors) - LINES:,} more. `synthclin schema check` lists them all.")
+        raise DataError(first.where, first.what, "\n".join(lines))
+    return typed
+
+
+def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
+    """Return all that the schema does not allow in `table`, broken rules among it, errors first, then warnings.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": ["dbp < sbp"]})
+        >>> for finding in check(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema):
+        ...     print(finding.severity, "-", finding)
+        error - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows or the rule, or choose `on_violation: ...
+    """
+    findings, typed = examine(table, schema)
+    findings += contradictions(schema)
+    findings += [found for rule in schema.rules if (found := judge(rule, typed)) is not None]
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def refuse_contradiction(schema: Schema) -> None:
+    """Raise ConfigError, naming the rules, where some of a schema leave a column no value.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> whole = {"type": "integer", "range": [0, 9]}
+        >>> refuse_contradiction(Schema.model_validate({"columns": {"a": whole, "b": whole},
+        ...                                             "constraints": ["a < b", "b < a"]}))
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: column 'b': no value is left by the rules 'a < b', 'b < a'. Correct one of them.
+    """
+    for found in contradictions(schema):
+        raise ConfigError(found.where, found.what, found.remedy)
+
+
+def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return a typed table without the rows that rules with `on_violation: drop` leave out, and how many each leaves.
+
+    Raises:
+        DataError: rows break a rule with `on_violation: error`; their numbers are told.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> rule = {"then": "dbp < sbp", "on_violation": "drop"}
+        >>> schema = Schema.model_validate({"columns": {"sbp": {"type": "integer"}, "dbp": {"type": "integer"}},
+        ...                                 "constraints": [rule]})
+        >>> rows, dropped = without_violations(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema)
+        >>> len(rows), dropped
+        (1, {'dbp < sbp': 1})
+    """
+    errors = [found for rule in schema.rules if (found := judge(rule, table)) and found.severity == "error"]
+    if errors:
+        first, *others = errors
+        raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
+    masks = {rule.text: rule.broken(table) for rule in schema.constraints if rule.on_violation == "drop"}
+    dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
+    if not dropped:
+        return table, {}
+    broken = np.any([mask.to_numpy(dtype=np.bool_) for mask in masks.values()], axis=0)
+    return table[~broken].reset_index(drop=True), dropped
+
+
+def contradictions(schema: Schema) -> list[Finding]:
+    """Return the first column, if one is found, that rules of the schema leave no value."""
+    found = contradiction(schema)
+    if found is None:
+        return []
+    named, alone = ", ".join(map(repr, found.rules)), len(found.rules) == 1
+    what = f"no value is left by {'the rule' if alone else 'the rules'} {named}"
+    return [Finding(f"column {found.column!r}", what, f"Correct {'it' if alone else 'one of them'}.")]
+
+
+def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
+    """Return what is wrong with the rows, columns and cells of `table`, and its columns that could be found, typed."""
+    findings = list(_shape(table, schema))
+    typed: dict[str, pd.Series[Any]] = {}
+    for name, column in schema.columns.items():
+        places = np.flatnonzero(table.columns == name)
+        if len(places) == 1 and len(table) and not isinstance(column, MissingKind):
+            series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
+            typed[name], unread = column.coerce(series)
+            coded = pd.Series(data=False, index=series.index)
+            if isinstance(kind := schema.columns.get(MissingKind.name(name)), MissingKind):
+                beside = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
+                typed[MissingKind.name(name)] = kind.read_beside(column, beside)
+                coded = typed[MissingKind.name(name)].notna()
+            findings += _faults(name, column, typed[name], unread, coded)
+    return findings, pd.DataFrame(typed)
+
+
+def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
+    """Yield what is wrong with the rows and columns as such."""
+    if len(table) < 2:
+        yield Finding("table", f"has {'one row' if len(table) else 'no rows'}", "Give at least two.")
+    if len(schema.modelled) < 2:
+        count = "one column" if schema.modelled else "no column"
+        yield Finding("table", f"has {count} to learn from", "Give at least two that are neither id, text nor derived.")
+    if not set(table.columns) & set(schema.columns):
+        # Their names are not told: without a line of names they would be the cells of a patient.
+        what = f"none of its {table.shape[1]:,} columns is in the schema"
+        yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
+        return
+    needed = [name for name, column in schema.columns.items() if not isinstance(column, Text | MissingKind)]
+    absent = [name for name in needed if name not in table]
+    for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
+        places = np.flatnonzero(table.columns == twin) + 1
+        if twin in schema.columns or not absent:
+            yield Finding(
+                f"column {twin!r}", f"stands in the table {len(places)} times", "Rename or remove the others."
+            )
+        else:
+            what = f"its columns {' and '.join(map(str, places))} have the same name"
+            yield Finding("table", what, "Give each a name of its own.")
+    for name in absent:
+        remedy = "Add it to the table, or remove it from the schema."
+        yield Finding(f"column {name!r}", "is in the schema, but not in the table", remedy)
+    undeclared = [name for name in dict.fromkeys(table.columns) if name not in schema.columns]
+    if absent and undeclared:
+        # Where columns are lost, a name that nobody declared may be a cell of a patient.
+        what = f"{len(undeclared):,} of its columns {'is' if len(undeclared) == 1 else 'are'} not in the schema"
+        remedy = "Check that its first line holds the names; add what is new to the schema, by `type: text` to leave it"
+        yield Finding("table", what, f"{remedy} out.")
+        return
+    for other in undeclared:
+        remedy = "Add it to the schema; `type: text` leaves it out."
+        yield Finding(f"column {other!r}", "is in the table, but not in the schema", remedy)
+
+
+def _faults(
+    name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool], coded: pd.Series[bool]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the cells of one column, some of which are `coded` as missing."""
+    where, missing = f"column {name!r}", typed.isna() & ~unread
+    what, remedy = column.unreadable
+    # A level that was not declared counts as missing.
+    level = getattr(column, "levels", None) is not None
+    yield from _rows(where, unread, f"hold {what}", remedy, readable=level)
+    if missing.all() and column.modelled:
+        remedy = "Declare `type: text` to leave it out, or remove it."
+        yield Finding(where, "every cell is missing", remedy, readable=True)
+    elif not column.may_be_blank:
+        remedy = "Declare `missing: allowed`, or fill them in."
+        yield from _rows(where, missing & ~coded, "hold no value", remedy, readable=True)
+    for problem in column.problems(typed):
+        fact = f"hold {problem.what}"
+        yield from _rows(where, problem.mask, fact, problem.remedy, problem.severity, readable=True)
+    if column.modelled and not unread.any() and len(typed.dropna().unique()) == 1:
+        remedy = "It tells nothing; remove it, unless it is meant to stay."
+        yield Finding(where, "every value is the same", remedy, severity="warning")
+
+
+def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.bool_] | None = None) -> Finding | None:
+    """Return where a rule is broken, None where it holds or where a column for it is absent.
+
+    Arguments:
+        rule: what to judge by.
+        typed: the rows.
+        broken: (rows,) which rows count as breaking it, if that is known already.
+    """
+    if not set(rule.columns) <= set(typed.columns):
+        return None
+    where = f"rule {rule.text!r}"
+    severity: Severity = "error" if rule.on_violation == "error" else "warning"
+    remedy = {
+        "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
+        "drop": "They are left out, as `on_violation: drop` says.",
+        "keep": "They are learnt from all the same; no synthetic row breaks it.",
+    }[rule.on_violation]
+    try:
+        mask = rule.broken(typed) if broken is None else pd.Series(broken, index=typed.index)
+    except ConfigError as error:
+        return Finding(where, error.what, error.remedy)
+    return next(_rows(where, mask, "break it", remedy, severity), None)
+
+
+def _rows(
+    where: str,
+    mask: pd.Series[bool],
+    fact: str,
+    remedy: str,
+    severity: Severity = "error",
+    *,
+    readable: bool = False,
+) -> Iterator[Finding]:
+    """Yield a finding on the rows in `mask`, if there are any; `fact` begins with a verb in the plural."""
+    rows = np.flatnonzero(mask) + 1
+    if len(rows):
+        verb, _, rest = fact.partition(" ")
+        listed = ", ".join(map(str, rows[:PRINTED_ROWS])) + (", ..." if len(rows) > PRINTED_ROWS else "")
+        what = f"{len(rows):,} of {len(mask):,} rows ({listed}) {verb + 's' if len(rows) == 1 else verb} {rest}"
+        first = tuple(rows[:LISTED_ROWS].tolist())
+        yield Finding(where, what, remedy, len(rows), len(mask), first, severity, readable)

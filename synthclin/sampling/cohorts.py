@@ -1,0 +1,230 @@
+"""Cohorts: what is asked for, and which part of it a model can impose while it draws."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from synthclin.encoding import Encoded
+from synthclin.errors import ConditionError, ConfigError
+from synthclin.expressions import Expression, parse
+from synthclin.schema.columns import Level
+
+if TYPE_CHECKING:
+    from synthclin.encoding import TableEncoder
+
+__all__ = ["Cohort", "Condition", "allocate", "rake", "split_where"]
+
+Floats = NDArray[np.float64]
+Share = TypeVar("Share", bound=Hashable)
+
+_SUM_TOLERANCE = 1e-6
+
+
+class Cohort(BaseModel):
+    """A request: how many rows, of whom, in which proportions.
+
+    Arguments:
+        name: of letters, digits, ``-`` and ``_``; the cohort's file is called so.
+        rows: how many rows.
+        where: a predicate that every row satisfies.
+        mix: wanted shares of the levels of a column, for one or several columns; each column's sum to 1.
+
+    Example:
+        >>> Cohort(name="balanced", rows=100, mix={"arm": {"A": 0.5, "B": 0.5}}).rows
+        100
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    rows: Annotated[int, Field(gt=0, strict=True)]
+    where: str | None = None
+    mix: dict[str, dict[Level, Annotated[float, Field(gt=0, le=1)]]] | None = None
+
+    @field_validator("where")
+    @classmethod
+    def _where_parses(cls, where: str | None) -> str | None:
+        if where is not None:
+            try:
+                predicate = parse(where, "where")
+            except ConfigError as error:
+                raise ValueError(f"{error.what}. {error.remedy}") from None
+            if not predicate.is_predicate:
+                raise ValueError("a number, not a condition. Compare it with something.")
+        return where
+
+    @field_validator("mix")
+    @classmethod
+    def _shares_sum_to_one(cls, mix: dict[str, dict[Level, float]] | None) -> dict[str, dict[Level, float]] | None:
+        for name, shares in (mix or {}).items():
+            total = sum(shares.values())
+            if abs(total - 1) > _SUM_TOLERANCE:
+                raise ValueError(f"the shares of {name!r} sum to {total:g}. Make them sum to 1.")
+        return mix or None
+
+    def holds(self, table: pd.DataFrame) -> pd.Series[bool]:
+        """Return which rows of a typed table satisfy `where` and have one of the levels wanted, (rows,).
+
+        Example:
+            >>> cohort = Cohort(name="older", rows=9, where="age >= 70", mix={"sex": {"F": 1.0}})
+            >>> cohort.holds(pd.DataFrame({"age": [80, 80, 60], "sex": ["F", "M", "F"]})).tolist()
+            [True, False, False]
+        """
+        held = pd.Series(data=True, index=table.index)
+        if self.where is not None:
+            held &= parse(self.where).evaluate(table).fillna(value=False).astype(bool)
+        for name, shares in (self.mix or {}).items():
+            held &= table[name].isin(list(shares))
+        return held
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A predicate, split into what is imposed code by code and what is checked on whole rows.
+
+    Arguments:
+        weights: by index of a column in the layout, the (cardinality,) share of each code's mass that is allowed.
+        residual: the whole predicate, to be checked on decoded rows; None if every row will do.
+        predicates: by index of a column in the layout, the part of the predicate on that column alone.
+    """
+
+    weights: dict[int, Floats]
+    residual: Expression | None
+    predicates: dict[int, Expression]
+
+    def restrict(self, encoded: Encoded, encoder: TableEncoder, generator: np.random.Generator) -> Encoded:
+        """Return rows whose offsets are redrawn where a bin straddles the border of the condition."""
+        offsets = encoded.offsets.clone()
+        for j, predicate in self.predicates.items():
+            codes = encoded.codes[:, j].numpy()
+            share = self.weights[j][codes]
+            rows = np.flatnonzero((share > 0) & (share < 1))
+            if len(rows):
+                name = encoder.layout.names[j]
+                drawn = encoder.restrict(name, codes[rows], offsets[rows, j].numpy(), predicate, generator)
+                offsets[rows, j] = torch.from_numpy(drawn)
+        return Encoded(encoded.codes, offsets)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return the condition that every row satisfies."""
+        return cls({}, None, {})
+
+
+def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condition:
+    """Return the condition that a predicate puts on each column of an encoded table.
+
+    The parts of its outermost `and` that name one modelled column become that column's weights. Everything else,
+    and derived columns, is left to the check of whole rows.
+
+    Raises:
+        ConfigError: it does not parse, is no predicate, or names a column that is unknown or never learnt.
+        ConditionError: no code of some column satisfies its part.
+    """
+    if where is None:
+        return Condition.none()
+    whole = parse(where, "where") if isinstance(where, str) else where
+    if not whole.is_predicate:
+        raise ConfigError(f"where `{whole.text}`", "a number, not a condition", "Compare it with something.")
+    columns = encoder.schema.columns
+    for name in sorted(whole.columns):
+        if name not in columns:
+            close = difflib.get_close_matches(name, columns, n=1)
+            known = f"Did you mean '{close[0]}'?" if close else f"Choose from {', '.join(encoder.codecs)}."
+            raise ConfigError(f"where `{whole.text}`", f"names {name!r}, which is no column", known)
+        if not columns[name].modelled and columns[name].derive is None:
+            what = f"names {name!r}, which is never learnt"
+            raise ConfigError(f"where `{whole.text}`", what, "Use another column.")
+
+    parts: dict[int, list[Expression]] = {}
+    for part in whole.conjuncts():
+        # Where a date is told from another one, no code of its own says when it is.
+        if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.codecs.keys() - encoder.anchors:
+            parts.setdefault(encoder.layout.names.index(name), []).append(part)
+    # Joined before they are weighed: shares of a bin below 65 and above 60 do not multiply.
+    predicates = {j: _joined(said) for j, said in sorted(parts.items())}
+    weights = {j: encoder.allowed(encoder.layout.names[j], predicate) for j, predicate in predicates.items()}
+    for j, weight in weights.items():
+        if not weight.any():
+            name = encoder.layout.names[j]
+            raise ConditionError(
+                f"where `{whole.text}`",
+                f"no code of column {name!r} satisfies `{predicates[j].text}`",
+                "Widen it; values and levels held by too few patients are never drawn.",
+            )
+    return Condition(weights, whole, predicates)
+
+
+def allocate(shares: Mapping[Share, float], rows: int) -> dict[Share, int]:
+    """Return how many of `rows` each key gets: whole numbers that sum to `rows`, by largest remainders.
+
+    Each count is its exact share rounded up or down. Equal remainders are served in the order given.
+
+    Example:
+        >>> allocate({"F": 0.5, "M": 0.3, "X": 0.2}, 7)
+        {'F': 4, 'M': 2, 'X': 1}
+    """
+    weights = np.array(list(shares.values()), dtype=np.float64)
+    if rows < 0 or not len(weights) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError("rows must be >= 0, and shares finite, >= 0 and not all 0")
+    exact = weights / weights.max()
+    exact = exact / exact.sum() * rows
+    # 0.1 + 0.2 must not lose a row to a rounding error.
+    counts = np.floor(exact + 1e-9).astype(np.int64)
+    remainder = exact - counts
+    for i in np.argsort(-remainder.round(9), kind="stable")[: rows - int(counts.sum())]:
+        counts[i] += 1
+    return dict(zip(shares, counts.tolist(), strict=True))
+
+
+def rake(joint: Floats, margins: Sequence[Floats], *, tolerance: float = 1e-9, rounds: int = 10_000) -> Floats:
+    """Return the law nearest to `joint` (in relative entropy) that has the wanted margins.
+
+    Iterative proportional fitting (Deming and Stephan 1940, doi:10.1214/aoms/1177731829).
+
+    Arguments:
+        joint: weights >= 0 of every combination, one axis per margin.
+        margins: per axis the wanted shares; each sums to 1.
+        tolerance: how far a margin of the result may be off.
+        rounds: how many sweeps over the axes are tried.
+
+    Raises:
+        ConditionError: no law has both the margins and the support of `joint`.
+
+    Example:
+        >>> rake(np.array([[4.0, 1.0], [1.0, 4.0]]), [np.array([0.5, 0.5]), np.array([0.5, 0.5])]).tolist()
+        [[0.4, 0.1], [0.1, 0.4]]
+    """
+    if joint.shape != tuple(len(margin) for margin in margins) or (joint < 0).any():
+        raise ValueError("joint must have one axis per margin, and no weight below 0")
+    law = joint / joint.sum() if joint.any() else joint.astype(np.float64)
+    for _ in range(rounds):
+        off = 0.0
+        for axis, margin in enumerate(margins):
+            others = tuple(other for other in range(law.ndim) if other != axis)
+            have = law.sum(axis=others)
+            if (margin[have <= 0] > 0).any():
+                raise ConditionError("mix", "a wanted level never occurs", "Leave it out, or widen `where`.")
+            off = max(off, float(np.abs(have - margin).max()))
+            factor = np.divide(margin, have, out=np.zeros_like(have), where=have > 0)
+            law = law * np.expand_dims(factor, others)
+        if off <= tolerance:
+            return law
+    raise ConditionError(
+        "mix", "the wanted shares contradict each other: no combination of levels has them all", "Mix fewer columns."
+    )
+
+
+def _joined(parts: list[Expression]) -> Expression:
+    if len(parts) == 1:
+        return parts[0]
+    return parse(" and ".join(f"({part.text})" for part in parts), parts[0].where)

@@ -1,0 +1,143 @@
+"""A table with holes: which cells are given, which are to be completed, and the codes of what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synthclin.encoding import TableEncoder
+from synthclin.encoding.level_codec import LevelsCodec
+from synthclin.errors import DataError
+from synthclin.expressions import parse
+from synthclin.rules.validation import check
+from synthclin.schema import Schema
+from synthclin.schema.columns import Id, MissingKind, Text
+
+__all__ = ["Partial"]
+
+Bools = NDArray[np.bool_]
+
+_LINES = 10  # how many findings an error tells
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A table with holes.
+
+    Arguments:
+        cells: (rows, columns) every learnt column and the derived ones that the table brings, typed, rows numbered.
+        codes: (rows, learnt columns) int64 codes of what is known, -1 where a code is to be drawn.
+        holes: (rows, learnt columns) the cells to complete.
+    """
+
+    cells: pd.DataFrame
+    codes: Tensor
+    holes: Bools
+
+    @classmethod
+    def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
+        """Return what is known of each row of a table.
+
+        A missing cell is a hole if its column is `asked` and no rule settles that it stays empty. Of
+        other columns it is known that the cell is missing, unless the table lacks the column: then nothing is known.
+
+        Raises:
+            DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
+        """
+        cells = _typed(table, encoder)
+        kinds = {name: column for name, column in encoder.schema.columns.items() if isinstance(column, MissingKind)}
+        # A cell that is completed holds a value, whatever it lacked one for.
+        filled = {name: (cells[kind.of].isna() & (kind.of in asked)).to_numpy() for name, kind in kinds.items()}
+        for name, mask in filled.items():
+            cells[name] = cells[name].mask(mask)
+        codes = encoder.encode(cells).codes
+        holes = np.zeros(codes.shape, dtype=np.bool_)
+        for j, name in enumerate(encoder.codecs):
+            column, rule = encoder.layout.columns[j], encoder.schema.empty_when(name)
+            given = cells[name].notna().to_numpy()
+            if rule is not None:
+                stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
+            else:
+                stays = np.zeros(len(cells), dtype=np.bool_)
+            if name not in asked and (name in table or (name in kinds and kinds[name].of in table)):
+                stays = ~given
+            elif name in asked:
+                stays |= filled.get(name, stays)
+                holes[:, j] = ~given & ~stays
+            known = given & ~_unheard(name, cells[name], encoder)
+            if name in encoder.anchors:
+                known &= cells[encoder.anchors[name]].notna().to_numpy()
+            known |= stays & (column.missing is not None)
+            codes[torch.from_numpy(~known), j] = -1
+        for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
+            both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()
+            codes[torch.from_numpy(~both), j] = -1
+        return cls(cells, codes, holes)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Which rows have something to complete."""
+        return np.flatnonzero(self.holes.any(axis=1))
+
+
+def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
+    """Return the (rows,) cells whose level the model never met: their code would be the commonest one's."""
+    codec = encoder.codecs[name]
+    if not isinstance(codec, LevelsCodec):
+        return np.zeros(len(cells), dtype=np.bool_)
+    return cells.notna().to_numpy() & ~codec.knows(cells)
+
+
+def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
+    """Return learnt and derived columns in canonical types; absent learnt ones are all missing."""
+    schema = encoder.schema
+    _check(table, schema)
+    nothing = pd.Series([None] * len(table), dtype=object)
+    typed = {}
+    for name, column in schema.columns.items():
+        if isinstance(column, MissingKind) and column.of in table:
+            typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
+            continue
+        if isinstance(column, Id | Text) or (column.derive is not None and name not in table):
+            continue
+        cells, _ = column.coerce(table[name].reset_index(drop=True) if name in table else nothing)
+        if name in encoder.codecs and isinstance(cells.dtype, pd.CategoricalDtype):
+            # Levels that are not declared: those of the table and those of the model.
+            none = encoder.codecs[name].decode(np.empty(0, dtype=np.int64), np.empty(0))
+            cells = cells.cat.add_categories(none.cat.categories.difference(cells.cat.categories))
+        typed[name] = cells
+    return pd.DataFrame(typed)
+
+
+def _check(table: pd.DataFrame, schema: Schema) -> None:
+    """Refuse a table whose given cells are not those of the schema; see `Partial.read`."""
+    if not len(table):
+        raise DataError("table", "has no rows", "Give at least one.")
+    if not table.columns.is_unique:
+        raise DataError("table", "two of its columns have the same name", "Rename or remove one of them.")
+    unknown = sum(name not in schema.columns for name in table)
+    if unknown:
+        # They are counted, not named: without a line of names they would be the cells of a patient.
+        what = f"{unknown:,} of its {table.shape[1]:,} columns {'is' if unknown == 1 else 'are'} not in the schema"
+        raise DataError("table", what, "Remove them, and check that the first line holds the names.")
+    # Without what speaks of columns that the table may lack.
+    plain = {"missing": "allowed"} | dict.fromkeys(("missing_when", "derive", "anchor", "time", "randomised"))
+    columns = {
+        name: column.model_copy(update={word: plain[word] for word in plain.keys() & type(column).model_fields.keys()})
+        for name, column in schema.columns.items()
+        if name in table and not isinstance(column, Id | Text)
+    }
+    if not columns:
+        raise DataError("table", "none of its columns is learnt", "Check that this is the right table.")
+    found = check(table[list(columns)], Schema(columns=columns))
+    # Findings that are not about rows ask for a table to learn from, which this is not.
+    wrong = [finding for finding in found if finding.severity == "error" and finding.count]
+    if wrong:
+        raise DataError(wrong[0].where, wrong[0].what, "\n".join([wrong[0].remedy, *map(str, wrong[1:_LINES])]))

@@ -1,0 +1,180 @@
+"""From codes to whole rows that keep the rules: what bins leave open is drawn again inside them, or computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from synthclin.encoding import Encoded
+from synthclin.expressions import Expression, parse
+from synthclin.rules.propagation import settling_columns
+from synthclin.rules.rules import finish, violations
+from synthclin.schema.columns import Date, Datetime, Duration, Integer, Number
+from synthclin.schema.constraints import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from synthclin.encoding import TableEncoder
+    from synthclin.sampling.cohorts import Condition
+    from synthclin.schema import Schema
+
+    Bools = NDArray[np.bool_]
+
+__all__ = ["Settler"]
+
+COPIES = (1, 2, 4, 8)
+"""How many times the offsets of a row are drawn again, until one of them keeps the rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Equality:
+    """A column that a rule equates with an expression over others, wherever `when` is true."""
+
+    column: str
+    source: Expression
+    when: Expression | None
+
+
+@dataclass(slots=True)
+class Settler:
+    """Decodes rows so that they keep the rules of the schema wherever their codes allow it.
+
+    Rows that keep every rule as they were drawn stay so. In the others the offsets of the columns that a broken rule
+    reads are drawn again inside their bins, a few times; a number, date or duration that a rule equates with other
+    cells is computed from them.
+
+    Arguments:
+        encoder: how codes become cells.
+        schema: whose rules every row keeps.
+    """
+
+    encoder: TableEncoder
+    schema: Schema
+    _equalities: list[_Equality] = field(init=False)
+    _computed: set[str] = field(init=False)
+    _places: dict[str, list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = self.encoder.layout.names
+        self._places = {
+            rule.text: [names.index(name) for name in settling_columns(rule.columns, self.schema)]
+            for rule in self.schema.rules
+        }
+        for name, column in self.schema.columns.items():
+            if column.derive is not None or name in self.encoder.anchors:
+                of = settling_columns([name], self.schema)
+                self._places[f"{name} is valid"] = [names.index(source) for source in of]
+        self._equalities = self._found()
+        # What is decoded is valid; what is computed need not be.
+        equated = (equality.column for equality in self._equalities)
+        self._computed = {*self.schema.computed, *self.encoder.anchors, *equated}
+
+    def rows(
+        self, encoded: Encoded, condition: Condition, generator: np.random.Generator
+    ) -> tuple[pd.DataFrame, Bools]:
+        """Return whole rows, and which of these (rows,) keep every rule.
+
+        Arguments:
+            encoded: rows whose offsets a condition restricts already.
+            condition: restricts offsets that are drawn again, too.
+            generator: of these offsets.
+        """
+        table, loose = self._decoded(encoded, judged=None)
+        held: Bools = ~loose[:, -1]
+        parts, waiting = [table], np.flatnonzero(~held)
+        free = self._free(encoded.codes[waiting].numpy())
+        loose, ties = loose[waiting, :-1] & free, len(self.encoder.ties)
+        for copies in COPIES:
+            tied = encoded.codes[waiting, len(self.encoder.codecs) :].any(dim=1).numpy()
+            movable = np.asarray(loose.any(axis=1)) | tied
+            waiting, loose, free = waiting[movable], loose[movable], free[movable]
+            if not len(waiting):
+                break
+            which = np.repeat(np.arange(len(waiting)), copies)
+            codes, mine = encoded.codes[waiting[which]], loose[which]
+            if copies > 1 and ties:
+                # A tie says that two cells are equal, and some rule may know better.
+                codes[:, -ties:] = 0
+            drawn = generator.random(mine.shape, dtype=np.float32)
+            offsets = torch.from_numpy(np.where(mine, drawn, encoded.offsets[waiting[which]].numpy()))
+            restricted = condition.restrict(Encoded(codes, offsets), self.encoder, generator)
+            table, found = self._decoded(restricted, judged=self._computed)
+            served, first = np.unique(which[~found[:, -1]], return_index=True)
+            chosen = np.flatnonzero(~found[:, -1])[first]
+            parts.append(table.iloc[chosen].set_axis(waiting[served]))
+            held[waiting[served]] = True
+            np.logical_or.at(loose, which, found[:, :-1] & free[which])
+            waiting, loose, free = (np.delete(part, served, axis=0) for part in (waiting, loose, free))
+        if len(parts) == 1:
+            return table, held
+        again = pd.concat(parts[1:])
+        for mask in violations(again, self.schema).values():
+            held[again.index[mask.to_numpy()]] = False
+        return pd.concat([parts[0].drop(again.index), again]).sort_index(), held
+
+    def _free(self, codes: NDArray[np.int64]) -> Bools:
+        """Return (rows, columns) which codes hold several values, so that another offset is another cell."""
+        atoms = [column.atoms[codes[:, j]] for j, column in enumerate(self.encoder.layout.columns)]
+        return ~np.stack(atoms, axis=1)
+
+    def _decoded(self, encoded: Encoded, judged: Collection[str] | None) -> tuple[pd.DataFrame, Bools]:
+        """Return whole rows, and (rows, columns + 1) which cells a rule reads that the row breaks.
+
+        The last column says that some rule is broken, whatever it reads. Only the cells of columns `judged` are judged
+        by themselves.
+        """
+        table = self._solved(finish(self.encoder.decode(encoded), self.schema))
+        loose = np.zeros((len(table), len(self.encoder.layout) + 1), dtype=np.bool_)
+        for rule, mask in violations(table, self.schema, judged).items():
+            rows = np.flatnonzero(mask.to_numpy(dtype=np.bool_))
+            if len(rows):
+                loose[rows[:, None], [*self._places.get(rule, ()), -1]] = True
+        return table, loose
+
+    def _solved(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return rows in which columns that a rule equates with an expression have its value."""
+        changed = False
+        for equality in self._equalities:
+            column, cells = self.schema.columns[equality.column], table[equality.column]
+            if isinstance(column, Date | Datetime):
+                (source,) = equality.source.columns
+                value = table[source]
+            else:
+                value = equality.source.compute(table)
+            differs = cells.notna() & value.notna() & ~cells.eq(value).fillna(value=False).astype(bool)
+            if equality.when is not None:
+                differs &= equality.when.evaluate(table).fillna(value=False).astype(bool)
+            if not differs.any():
+                continue
+            typed, unread = column.coerce(value[differs])
+            rows = typed.index[typed.notna() & ~unread]
+            if not changed:
+                table, changed = table.copy(), True
+            table.loc[rows, equality.column] = typed[rows]
+        return finish(table, self.schema) if changed else table
+
+    def _found(self) -> list[_Equality]:
+        """Return what rules equate, each after those it needs; of two columns, the one of more codes is computed."""
+        codes = {column.name: (column.cardinality, j) for j, column in enumerate(self.encoder.layout.columns)}
+        found = []
+        for rule in (rule for rule in self.schema.imposed if isinstance(rule, Rule)):
+            for part in parse(rule.then).conjuncts():
+                sides = part.equated()
+                named = [side for side in sides if side.name is not None and self._computable(side.name)]
+                if named and all(side.columns for side in sides):
+                    target = max(named, key=lambda side: codes[str(side.name)])
+                    source = sides[1] if target is sides[0] else sides[0]
+                    when = None if rule.when is None else parse(rule.when)
+                    found.append(_Equality(str(target.name), source, when))
+        return sorted(found, key=lambda equality: codes[equality.column])
+
+    def _computable(self, name: str) -> bool:
+        column = self.schema.columns[name]
+        return column.modelled and isinstance(column, Date | Datetime | Duration | Integer | Number)

@@ -1,0 +1,42 @@
+"""The column types: each knows its words, its dtype, how a cell is read and what makes it valid."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from synthclin.schema.columns.codes import Code
+from synthclin.schema.columns.column import Column, Disclosure, Level, Problem, Role, Severity
+from synthclin.schema.columns.dates import Date, Datetime
+from synthclin.schema.columns.kinds import MissingKind
+from synthclin.schema.columns.labels import Id, Text
+from synthclin.schema.columns.levels import Boolean, Category, Ordinal
+from synthclin.schema.columns.numbers import Duration, Integer, Number
+
+__all__ = [
+    "AnyColumn",
+    "Boolean",
+    "Category",
+    "Code",
+    "Column",
+    "Date",
+    "Datetime",
+    "Disclosure",
+    "Duration",
+    "Id",
+    "Integer",
+    "Level",
+    "MissingKind",
+    "Number",
+    "Ordinal",
+    "Problem",
+    "Role",
+    "Severity",
+    "Text",
+]
+
+AnyColumn = Annotated[
+    Number | Integer | Duration | Date | Datetime | Boolean | Category | Ordinal | Code | Id | Text,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,178 @@
+"""What every column can say of itself, and the two questions each type answers: read a series, find its faults."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionDtype
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
+
+from synthclin.schema.columns import parsing
+
+__all__ = ["Column", "DType", "Disclosure", "Level", "MissingCode", "Problem", "Role", "Severity"]
+
+Level = StrictBool | StrictInt | StrictFloat | StrictStr
+MissingCode = StrictInt | StrictFloat | StrictStr
+KindName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment"]
+Disclosure = Literal["quasi_identifier", "sensitive"]
+Severity = Literal["error", "warning"]
+DType: TypeAlias = np.dtype[Any] | ExtensionDtype
+
+
+class Problem(NamedTuple):
+    """Cells of one column that break what its declaration says.
+
+    Arguments:
+        mask: (rows,) bool: which cells.
+        what: what these cells hold, such as ``a value outside its range``; never a value.
+        remedy: what to do about it, as a sentence.
+        severity: an ``error`` keeps the table from being used, a ``warning`` does not.
+    """
+
+    mask: pd.Series[bool]
+    what: str
+    remedy: str
+    severity: Severity = "error"
+
+
+class Column(BaseModel):
+    """What every column can say of itself; each type adds its own words and its own reading of cells.
+
+    Arguments:
+        description: one line for people.
+        unit: a UCUM unit string, such as ``mm[Hg]``.
+        missing: whether a cell may be empty.
+        missing_codes: what a file writes where a value is missing for a known reason, and the name of each reason, such
+            as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and a column of its own holds the
+            reason (`MissingKind`).
+        missing_when: a predicate over other columns; where it is true the cell is always empty.
+        derive: an expression over other columns; the cell is computed, never modelled.
+        role: what an analysis uses the column for.
+        disclosure: what an attacker knows (``quasi_identifier``) or wants (``sensitive``).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    type: str
+    description: str | None = None
+    unit: str | None = None
+    missing: Literal["never", "allowed"] = "never"
+    missing_codes: dict[MissingCode, KindName] = Field(default={})
+    missing_when: str | None = None
+    derive: str | None = None
+    role: Role | None = None
+    disclosure: Disclosure | None = None
+
+    @model_validator(mode="after")
+    def _time_is_a_quantity(self) -> Self:
+        if self.role == "time" and not self.quantity:
+            raise ValueError("role: time needs a number, an integer or a duration. Change `type` or `role`.")
+        return self
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_ucum(cls, unit: str | None) -> str | None:
+        # The characters of UCUM 2.1, paragraph 7; what stands in braces is for people.
+        if unit is not None and not re.fullmatch(r"([!-z|~]|\{[ -z|~]*\})+", unit):
+            raise ValueError("holds a sign or a blank that UCUM has not. Write mm[Hg], ug/L or {beats}/min.")
+        return unit
+
+    @model_validator(mode="after")
+    def _missing_codes_are_told_apart(self) -> Self:
+        if not self.missing_codes:
+            return self
+        if not self.modelled:
+            raise ValueError("missing_codes: this column is never learnt. Remove them.")
+        if len(set(map(parsing.identity, self.missing_codes))) < len(self.missing_codes):
+            raise ValueError("missing_codes: two of them read the same, as 9 and '9' do. Remove one.")
+        if len(set(self.missing_codes.values())) < len(self.missing_codes):
+            raise ValueError("missing_codes: two of them have the same name. Give each a name of its own.")
+        self._refuse_valid_codes()
+        return self
+
+    def _refuse_valid_codes(self) -> None:
+        """Raise ValueError where a missing code is also a value that the column may hold."""
+
+    @property
+    def modelled(self) -> bool:
+        """Whether a synthesizer learns this column (not ids, text or derived columns)."""
+        return self.derive is None
+
+    @property
+    def may_be_blank(self) -> bool:
+        """Whether a cell may be missing without a code; a derived one is wherever it cannot be computed."""
+        return self.missing == "allowed" or self.missing_when is not None or self.derive is not None
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether a cell without a value is valid."""
+        return self.may_be_blank or bool(self.missing_codes)
+
+    @property
+    def quantity(self) -> bool:
+        """Whether cells are numbers on a scale."""
+        return False
+
+    @property
+    @abstractmethod
+    def dtype(self) -> DType:
+        """The canonical dtype in a table; a CategoricalDtype without levels where these are learnt."""
+
+    @property
+    @abstractmethod
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that `coerce` cannot read holds, and the remedy."""
+
+    def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read a series of any dtype; it is left unchanged.
+
+        Returns:
+            typed: (rows,) in the canonical dtype; missing where the cell is missing, holds one of the missing codes or
+                could not be read.
+            unread: (rows,) bool: the cells that could not be read.
+        """
+        if self.missing_codes:
+            coded = self._code_places(series) >= 0
+            series = series.mask(coded) if coded.any() else series
+        return self._read(series)
+
+    def kinds(self, series: pd.Series[Any]) -> NDArray[np.object_]:
+        """Return (rows,) the name of each cell's missing code, None where it holds none.
+
+        Example:
+            >>> from synthclin.schema.columns import Integer
+            >>> Integer(range=(0, 300), missing_codes={-9: "unknown", "REF": "refused"}).kinds(
+            ...     pd.Series(["120", "-9", "REF", None], dtype=object)).tolist()
+            [None, 'unknown', 'refused', None]
+        """
+        names = np.array([*self.missing_codes.values(), None], dtype=object)
+        return names[np.maximum(self._code_places(series), -1)]
+
+    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return (rows,) the place of each cell's missing code, below 0 where it holds none."""
+        return parsing.match(series, [parsing.identity(code) for code in self.missing_codes])
+
+    @abstractmethod
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read a series without missing codes; see `coerce`."""
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:  # noqa: ARG002 (most types use it)
+        """Yield the faults in a typed series; a missing cell is none of them."""
+        yield from ()

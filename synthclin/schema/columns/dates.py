@@ -1,0 +1,164 @@
+"""Days and moments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, model_validator
+
+from synthclin.schema.columns import parsing
+from synthclin.schema.columns.column import Column, DType, Problem
+
+__all__ = ["Date", "Datetime"]
+
+
+def _iso(value: object) -> object:
+    """Let ISO text and dates through; pydantic alone would take a number for seconds since 1970."""
+    if isinstance(value, dt.date) or (isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        return value
+    raise ValueError("not a date as YYYY-MM-DD")
+
+
+Day = Annotated[dt.date, BeforeValidator(_iso)]
+Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
+
+
+class Shift(BaseModel):
+    """By how many days, at most, the dates of a patient are moved before they are learnt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    days: Annotated[int, Field(ge=1, le=3_650)]
+
+
+class _Temporal(Column):
+    """A column on the calendar; datetime64[ns] in a table.
+
+    `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
+    survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
+    are learnt, and all that is anchored to them along with them: no model sees a true date, so that whatever is drawn
+    and exported tells of moved ones, and intervals between them are the patient's own.
+    """
+
+    anchor: str | None = None
+    shift: Shift | None = None
+
+    @model_validator(mode="after")
+    def _what_is_anchored_moves_along(self) -> Self:
+        if self.anchor is not None and self.shift is not None:
+            raise ValueError("shift: this column moves with its anchor. Declare `shift` there.")
+        return self
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Self:
+        bounds = getattr(self, "range", None)
+        if bounds is not None:
+            low, high = bounds
+            if low > high:
+                raise ValueError(f"range: low {low} exceeds high {high}. Swap them.")
+            if low.year not in parsing.YEARS or high.year not in parsing.YEARS:
+                years = f"{parsing.YEARS[0]} to {parsing.YEARS[-1]}"
+                raise ValueError(f"range: a bound lies outside the years {years}. Give a narrower range.")
+        return self
+
+    def _refuse_valid_codes(self) -> None:
+        moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
+        bounds = getattr(self, "range", None)
+        if moments and bounds is None:
+            raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
+        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
+            raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
+    def _code_moments(self) -> NDArray[np.datetime64]:
+        """Return (codes,) the moment that each missing code writes, NaT where it writes none."""
+        return parsing.moments(pd.Series([*self.missing_codes], dtype=object))[0]
+
+    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return where codes stand, also those that are dates, however a file holds a date."""
+        places = super()._code_places(series)
+        read = parsing.moments(series)[0]
+        for place, moment in enumerate(self._code_moments()):
+            places[read == moment] = place
+        return places
+
+    @property
+    def dtype(self) -> DType:
+        """datetime64[ns]."""
+        return np.dtype("datetime64[ns]")
+
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read dates, datetimes and ISO 8601 text without a time zone.
+
+        Example:
+            >>> typed, unread = Date().coerce(pd.Series(["2026-02-28", "2026-02-30", "28.02.2026"]))
+            >>> unread.tolist()
+            [False, True, True]
+        """
+        values, unread = parsing.moments(series)
+        return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells outside the range."""
+        bounds = getattr(self, "range", None)
+        if bounds is not None:
+            yield Problem(
+                (typed < pd.Timestamp(bounds[0])) | (typed > pd.Timestamp(bounds[1])),
+                "a value outside its `range`",
+                "Widen `range`, correct it, or recode it as missing.",
+            )
+
+
+class Date(_Temporal):
+    """A calendar day; datetime64[ns] at midnight in a table, YYYY-MM-DD in a CSV file."""
+
+    type: Literal["date"] = "date"
+    range: tuple[Day, Day] | None = None
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no day holds, and the remedy."""
+        return (
+            "something that is not a date from 1678 to 2261",
+            "Write it as YYYY-MM-DD, or recode it as missing.",
+        )
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells with a time of day, and cells on a day outside the range."""
+        days = typed.dt.normalize()
+        yield Problem(
+            (typed != days) & typed.notna(),
+            "a time of day",
+            "Declare `type: datetime`, or drop the time.",
+        )
+        yield from super().problems(days)
+
+
+class Datetime(_Temporal):
+    """A moment without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
+
+    type: Literal["datetime"] = "datetime"
+    range: tuple[Moment, Moment] | None = None
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no moment holds, and the remedy."""
+        return (
+            "something that is not a moment without time zone from 1678 to 2261",
+            "Write it as YYYY-MM-DD HH:MM:SS in local time without its zone, or recode it as missing.",
+        )
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield cells outside the range, and a warning for fractions of a second."""
+        yield from super().problems(typed)
+        yield Problem(
+            (typed != typed.dt.floor("s")) & typed.notna(),
+            "fractions of a second",
+            "They are not learnt; round them to whole seconds.",
+            "warning",
+        )

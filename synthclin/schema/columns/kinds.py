@@ -1,0 +1,65 @@
+"""Why a value is missing: the column that stands beside one with `missing_codes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from synthclin.schema.columns import parsing
+from synthclin.schema.columns.column import Column
+from synthclin.schema.columns.levels import Category
+
+__all__ = ["MissingKind"]
+
+
+class MissingKind(Category):
+    """Which kind of missing a cell of another column is: the name of its code, or missing where there is none.
+
+    A schema adds it after each column with `missing_codes`, under that column's name and ``_missing``. It is learnt,
+    drawn, scored and asked for like any category; files hold the code in the column itself instead.
+
+    Arguments:
+        of: the name of that column.
+
+    Example:
+        >>> from synthclin.schema.columns import Integer
+        >>> sbp = Integer(range=(50, 260), missing_codes={-9: "unknown", -8: "refused"})
+        >>> kind = MissingKind.beside("sbp", sbp, "sbp is not missing")
+        >>> kind.read_beside(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
+        [nan, 'refused']
+    """
+
+    of: str
+
+    @staticmethod
+    def name(of: str) -> str:
+        """Return the name of the column that stands beside column `of`."""
+        return f"{of}_missing"
+
+    @classmethod
+    def beside(cls, of: str, column: Column, unless: str) -> MissingKind:
+        """Return the column for the missing codes of `column`; where the predicate `unless` is true it has none."""
+        return cls(
+            of=of,
+            categories=tuple(column.missing_codes.values()),
+            missing=column.missing,
+            missing_when=unless,
+            disclosure=column.disclosure,
+        )
+
+    def read_beside(self, column: Column, table: pd.DataFrame) -> pd.Series[Any]:
+        """Return the (rows,) kinds of a table that holds them as codes in the column, beside it, or both."""
+        coded = pd.Series(column.kinds(table[self.of]), index=table.index, dtype=object)
+        name = self.name(self.of)
+        if name in table:
+            empty = table[self.of].isna().to_numpy() & coded.isna().to_numpy()
+            coded = coded.mask(empty, table[name].astype(object))
+        return self.coerce(coded)[0]
+
+    def codes(self, column: Column, kinds: pd.Series[Any]) -> pd.Series[Any]:
+        """Return the (rows,) codes that a file holds for typed kinds, None where there is none."""
+        code = {name: code for code, name in column.missing_codes.items()}
+        places = parsing.match(kinds, list(code))
+        found = pd.Series([*code.values(), None], dtype=object).iloc[places]
+        return found.set_axis(kinds.index)

@@ -1,0 +1,102 @@
+"""Columns that are never learnt: identifiers and free text."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from string import Formatter
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import field_validator
+
+from synthclin.schema.columns import parsing
+from synthclin.schema.columns.column import Column, DType
+
+__all__ = ["Id", "Text"]
+
+
+class _Label(Column):
+    """A column of plain text that no synthesizer learns."""
+
+    @property
+    def modelled(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def dtype(self) -> DType:
+        """Pandas' string dtype, held by Python."""
+        return pd.StringDtype("python")
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no label holds, and the remedy."""
+        return "something that is neither text nor a whole number", "Write it as text."
+
+    @staticmethod
+    @abstractmethod
+    def _write(cell: object) -> str | None:
+        """Return the text of a cell, or None where it has none."""
+
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read text, and whole numbers as their digits.
+
+        Example:
+            >>> typed, unread = Id().coerce(pd.Series(["007", 7, 7.5], dtype=object))
+            >>> typed.tolist(), unread.tolist()
+            (['007', '7', <NA>], [False, False, True])
+        """
+        values, unread = parsing.labels(series, self._write)
+        return pd.Series(values, index=series.index, dtype=self.dtype), pd.Series(unread, index=series.index)
+
+
+class Id(_Label):
+    """An identifier: checked for being there, never learnt; synthetic rows get fresh ones by `format`.
+
+    `format` is a Python format string with one field for a whole number, such as ``HF-{:06d}``.
+
+    Example:
+        >>> Id(format="HF-{:06d}").fresh(2)
+        ['HF-000001', 'HF-000002']
+    """
+
+    type: Literal["id"] = "id"
+    format: str = "S{:06d}"
+
+    @field_validator("format")
+    @classmethod
+    def _one_integer_field(cls, text: str) -> str:
+        try:
+            fields = [field for _, *field in Formatter().parse(text) if field[0] is not None]
+        except ValueError:
+            fields = []
+        match fields:
+            case [["" | "0", str(spec), None]] if re.fullmatch(r"0?[0-9]{0,2}d?", spec):
+                return text
+        raise ValueError("needs exactly one field for a whole number. Write it like S{:06d}.")
+
+    def fresh(self, rows: int) -> list[str]:
+        """Return (rows,) identifiers, numbered from 1."""
+        return [self.format.format(row) for row in range(1, rows + 1)]
+
+    @staticmethod
+    def _write(cell: object) -> str | None:
+        if isinstance(cell, float) and cell.is_integer():  # whole numbers are floats where a column has a gap
+            cell = int(cell)
+        return parsing.digits_or_text(cell)
+
+
+class Text(_Label):
+    """Free text: never learnt, and left out of synthetic tables."""
+
+    type: Literal["text"] = "text"
+
+    @property
+    def may_be_blank(self) -> bool:
+        """Always: nobody learns it."""
+        return True
+
+    @staticmethod
+    def _write(cell: object) -> str | None:
+        return str(cell)

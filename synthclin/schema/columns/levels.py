@@ -1,0 +1,231 @@
+"""Columns of a few levels: yes or no, categories and ordered categories."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Self, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
+
+from synthclin.schema.columns import parsing
+from synthclin.schema.columns.column import Column, DType, Level, Problem
+
+__all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
+
+
+class Levels(Column):
+    """A column whose cells are levels, declared or learnt from the table.
+
+    Arguments:
+        time: of a column with the role event: the column with the role time that says when.
+        event_when: the one level that means that the event happened, such as 0 of CDISC's CNSR.
+        censored: the one level that means that nothing happened yet; each other level is a competing cause.
+        administrative: of an event: when follow-up ends for everybody, as a time or as an expression over columns. No
+            time lies beyond it, and what reaches it is censored.
+        allocation: of a column with the role treatment: the ratio in which patients get its levels.
+        randomised: whether chance alone decides, or the columns within whose strata it does: drawn by `allocation`
+            alone, after the columns of the roles baseline, stratum and site, and independently of them.
+    """
+
+    time: str | None = None
+    event_when: Level | None = None
+    censored: Level | None = None
+    administrative: Annotated[StrictInt | StrictFloat, Field(gt=0)] | StrictStr | None = None
+    allocation: dict[Level, Annotated[float, Field(gt=0, le=1e6)]] | None = None
+    randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels in order, or None."""
+
+    @model_validator(mode="after")
+    def _an_endpoint_has_one_reading(self) -> Self:
+        words = {word: level for word in ("event_when", "censored") if (level := getattr(self, word)) is not None}
+        for word in (*words, *(word for word in ("time", "administrative") if getattr(self, word) is not None)):
+            if self.role != "event":
+                raise ValueError(f"{word}: only a column with `role: event` has it. Add the role, or remove it.")
+        if len(words) == 2:
+            raise ValueError("censored: `event_when` says it already. Keep one of the two.")
+        for word, level in words.items():
+            if self.levels is not None and not _among(level, self.levels):
+                raise ValueError(f"{word}: is none of the levels. Write one of them.")
+        return self
+
+    @model_validator(mode="after")
+    def _the_end_of_follow_up_has_a_level(self) -> Self:
+        if self.administrative is not None and self.type != "boolean" and self.event_when is None is self.censored:
+            raise ValueError("administrative: which level means that nothing happened? Declare `censored`.")
+        return self
+
+    @model_validator(mode="after")
+    def _an_arm_is_allocated_whole(self) -> Self:
+        if self.allocation is None and self.randomised is None:
+            return self
+        if self.role != "treatment":
+            raise ValueError("allocation: only a column with `role: treatment` has it. Add the role, or remove it.")
+        if self.levels is None or self.allocation is None:
+            raise ValueError("allocation: is not given for each of its `categories`. Declare both.")
+        if len(self.allocation) != len(self.levels) or not all(_among(arm, self.levels) for arm in self.allocation):
+            raise ValueError("allocation: its arms are not the levels of the column. Give each level its part.")
+        if self.randomised is not None and self.may_be_missing:
+            raise ValueError("randomised: a patient who was randomised has an arm. Remove `missing`.")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_are_distinct(self) -> Self:
+        levels = self.levels or ()
+        alike = levels if all(isinstance(level, str) for level in levels) else map(parsing.identity, levels)
+        if len(set(alike)) < len(levels):
+            key = "values" if self.type == "boolean" else "categories"
+            raise ValueError(f"{key}: two of them read the same, as 1, 1.0, '1' and true do. Remove one.")
+        return self
+
+    def _refuse_valid_codes(self) -> None:
+        levels = set(map(parsing.identity, self.levels or ()))
+        if levels & set(map(parsing.identity, self.missing_codes)):
+            raise ValueError("missing_codes: one of them is a level too. Take it out of the levels.")
+
+    @property
+    def dtype(self) -> DType:
+        """A CategoricalDtype, without levels where these are learnt."""
+        return categorical(self.levels, ordered=self.type == "ordinal")
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no level holds, and the remedy."""
+        return (
+            f"a value outside its {len(self.levels or ())} categories",
+            "Add it to `categories`, or recode it.",
+        )
+
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read levels; see `parsing.match` for what meets one.
+
+        Example:
+            >>> typed, unread = Ordinal(categories=(1, 2, 3)).coerce(pd.Series(["1", "3.0", "4"]))
+            >>> typed.tolist(), unread.tolist()
+            ([1, 3, nan], [False, False, True])
+        """
+        places = parsing.match(series, self.levels or ())
+        return self._typed(places, self.dtype, series.index), pd.Series(places == parsing.UNREAD, index=series.index)
+
+    @staticmethod
+    def _typed(places: NDArray[np.intp], dtype: DType, index: pd.Index[Any]) -> pd.Series[Any]:
+        codes = np.where(places == parsing.UNREAD, parsing.MISSING, places)
+        assert isinstance(dtype, pd.CategoricalDtype)
+        return pd.Series(pd.Categorical.from_codes(cast("Any", codes), dtype=dtype), index=index)
+
+
+class Boolean(Levels):
+    """Yes or no. `values` are how a table writes false and true, in that order."""
+
+    type: Literal["boolean"] = "boolean"
+    values: tuple[Level, Level] = (False, True)
+
+    @model_validator(mode="after")
+    def _truth_is_written_straight(self) -> Self:
+        no, yes = self.values
+        if (isinstance(no, bool) or isinstance(yes, bool)) and not (no is False and yes is True):
+            raise ValueError("values: false and true stand only as [false, true]. Use numbers or text otherwise.")
+        return self
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """False and true, as the table writes them."""
+        return self.values
+
+    @property
+    def dtype(self) -> DType:
+        """Boolean for [false, true], Int64 for whole numbers, else a CategoricalDtype."""
+        if isinstance(self.values[0], bool):
+            return pd.BooleanDtype()
+        if all(isinstance(value, int) for value in self.values):
+            return pd.Int64Dtype()
+        return super().dtype
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is neither value holds, and the remedy."""
+        return "a value that is neither of its two `values`", "Declare `values`, such as [0, 1], or recode it."
+
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read the two values; see `parsing.match` for what meets one."""
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            return super()._read(series)
+        places = parsing.match(series, self.values)
+        values = np.array(self.values)[np.maximum(places, 0)]
+        array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
+        typed = pd.Series(array(values, places < 0), index=series.index)
+        return typed, pd.Series(places == parsing.UNREAD, index=series.index)
+
+
+class Category(Levels):
+    """One of a few levels without order; undeclared `categories` are learnt from the table."""
+
+    type: Literal["category"] = "category"
+    categories: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels, or None."""
+        return self.categories
+
+    @property
+    def unreadable(self) -> tuple[str, str]:
+        """What a cell that is no level holds, and the remedy."""
+        if self.categories is not None:
+            return super().unreadable
+        return (
+            "a blank, or a kind of value (text, number, true or false) that most others have not",
+            "Declare `categories`, recode it as missing, or write the column in one way.",
+        )
+
+    def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
+        """Read levels; undeclared ones are the sorted distinct cells of the kind that most cells are of."""
+        if self.categories is not None:
+            return super()._read(series)
+        levels = parsing.learn(series)
+        places = parsing.match(series, levels)
+        typed = self._typed(places, categorical(levels), series.index)
+        return typed, pd.Series(places == parsing.UNREAD, index=series.index)
+
+    def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
+        """Yield a warning for learnt levels with blanks around them."""
+        if self.categories is None:
+            yield padded(typed)
+
+
+class Ordinal(Levels):
+    """One of a few levels in rising order."""
+
+    type: Literal["ordinal"] = "ordinal"
+    categories: Annotated[tuple[Level, ...], Field(min_length=2)]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels, lowest first."""
+        return self.categories
+
+
+def _among(level: object, levels: Sequence[object]) -> bool:
+    """Whether a level is one of them; 1 and true are two."""
+    return any(level == one and isinstance(level, bool) is isinstance(one, bool) for one in levels)
+
+
+def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
+    """Return the dtype of `levels`; levels of several types stay the objects they are (0 does not become 0.0)."""
+    if levels is None:
+        return pd.CategoricalDtype(ordered=ordered)
+    alike = len({type(level) for level in levels}) == 1
+    return pd.CategoricalDtype(pd.Index(levels) if alike else pd.Index(levels, dtype=object), ordered=ordered)
+
+
+def padded(typed: pd.Series[Any]) -> Problem:
+    """Return the warning for levels with blanks around them."""
+    blank = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
+    return Problem(typed.isin(blank), "text with blanks around it", "Remove them, if they mean nothing.", "warning")

@@ -1,0 +1,145 @@
+"""The rules between columns that a schema states, and those that follow from what one column says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_serializer, model_validator
+
+from synthclin.expressions import parse, quote_level
+from synthclin.schema.columns import Boolean, Column, Text
+from synthclin.schema.columns.levels import Levels
+from synthclin.schema.combinations import Combinations, OnViolation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["AnyRule", "Rule", "ended", "implied"]
+
+_USUAL = ("on_violation", "error")
+
+
+class Rule(BaseModel):
+    """A predicate that holds in every row; with `when`, only in rows where `when` is true.
+
+    A rule whose outcome is unknown because a value is missing counts as held. `on_violation` says what becomes of
+    real rows that break it: ``error`` refuses the table, ``drop`` leaves them out, ``keep`` learns from them all the
+    same. No synthetic row breaks it, whatever is said.
+
+    Example:
+        >>> Rule.model_validate("dbp < sbp").text
+        'dbp < sbp'
+        >>> Rule(when="sex == 'M'", then="not pregnant").text
+        "if sex == 'M' then not pregnant"
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    when: str | None = None
+    then: str
+    on_violation: OnViolation = "error"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text_is_then(cls, data: object) -> object:
+        return {"then": data} if isinstance(data, str) else data
+
+    @model_serializer
+    def _plain_text_if_nothing_else_is_said(self) -> str | dict[str, str]:
+        said = {"when": self.when, "then": self.then, "on_violation": self.on_violation}
+        words = {word: text for word, text in said.items() if text is not None and (word, text) != _USUAL}
+        return self.then if len(words) == 1 else words
+
+    @property
+    def text(self) -> str:
+        """The rule as one line."""
+        return self.then if self.when is None else f"if {self.when} then {self.then}"
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The predicates that the rule is made of."""
+        return (self.then,) if self.when is None else (self.when, self.then)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that the rule is about."""
+        return frozenset().union(*(parse(text).columns for text in self.expressions))
+
+    def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
+        """Return (rows,) which rows of a typed table break the rule.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = pd.DataFrame({"age": [9, 9, 70], "weight": [40, 95, 95]})
+            >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
+            [False, True, False]
+        """
+        held = parse(self.then).evaluate(table)
+        if self.when is not None:
+            held |= ~parse(self.when).evaluate(table)
+        return ~held.fillna(True).astype(bool)
+
+
+def _kind(data: object) -> str:
+    """Return which kind of rule a document, or a rule itself, is."""
+    listed = isinstance(data, Combinations) or (isinstance(data, Mapping) and "columns" in data)
+    return "Combinations" if listed else "Rule"
+
+
+AnyRule = Annotated[Annotated[Rule, Tag("Rule")] | Annotated[Combinations, Tag("Combinations")], Discriminator(_kind)]
+
+
+def implied(name: str, column: Column) -> Iterator[Rule]:
+    """Yield the rules that follow from what one column says of itself.
+
+    Real rows that break one are told of and learnt from: nobody wrote it as a rule.
+
+    Arguments:
+        name: of the column, as an expression writes it.
+        column: what the schema says of it.
+
+    Example:
+        >>> from synthclin.schema.columns import Number
+        >>> [rule.text for rule in implied("bmi", Number(derive="weight / height ** 2", decimals=1))]
+        ['abs(bmi - (weight / height ** 2)) <= 0.051']
+    """
+    if isinstance(column, Text):
+        return
+    if (empty := column.missing_when) is not None:
+        yield Rule(when=empty, then=f"{name} is missing", on_violation="keep")
+        if column.missing == "never" and column.derive is None and not column.missing_codes:
+            yield Rule(when=f"not ({empty})", then=f"{name} is not missing", on_violation="keep")
+    if (formula := column.derive) is not None:
+        if isinstance(column, Boolean):
+            no, yes = map(quote_level, column.values)
+            yield Rule(when=formula, then=f"{name} == {yes}", on_violation="keep")
+            yield Rule(when=f"not ({formula})", then=f"{name} == {no}", on_violation="keep")
+        else:
+            # A little over half of the last decimal, because halves are rounded up here and down there.
+            decimals = getattr(column, "decimals", 0)
+            bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
+            yield Rule(then=f"abs({name} - ({formula})) <= {bound}", on_violation="keep")
+
+
+def ended(name: str, column: Column, time: str) -> Iterator[Rule]:
+    """Yield the rules of an event's administrative end: no time beyond it, and no event there.
+
+    Arguments:
+        name: of the event, as an expression writes it.
+        column: what the schema says of it.
+        time: the column that says when, as an expression writes it.
+
+    Example:
+        >>> [rule.text for rule in ended("died", Boolean(role="event", administrative=1825), "days")]
+        ['days <= (1825)', 'if days >= (1825) then died == false']
+    """
+    if isinstance(column, Levels) and (end := column.administrative) is not None:
+        yield Rule(then=f"{time} <= ({end})")
+        if column.event_when is not None:
+            then = f"{name} != {quote_level(column.event_when)}"
+        else:
+            then = (
+                f"{name} == {quote_level((column.levels or ('',))[0] if column.censored is None else column.censored)}"
+            )
+        yield Rule(when=f"{time} >= ({end})", then=then)

@@ -1,0 +1,232 @@
+"""Read a configuration strictly, from YAML and the command line, and write it out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from pydantic import BaseModel, create_model
+
+from synthclin import datasets
+from synthclin.errors import ConfigError
+from synthclin.io.documents import dump_yaml, parse_yaml, read_yaml, validate
+from synthclin.models import MODELS
+from synthclin.models.parameters import parameter_fields
+from synthclin.schema import Schema
+from synthclin.schema.columns import Id
+from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging
+from synthclin.study.config.references import check_columns, check_judging, check_references, hint
+
+__all__ = ["load", "load_judging", "parse_value", "resolved_yaml"]
+
+_LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
+# Promised by the design but not built: refused by name, so that nobody takes silence for protection.
+_LATER_KEYS = (("protect", "dp"), ("outputs", "min_cell"))
+_SET_ELSEWHERE = {
+    "schema": "schema",
+    "random_state": "seed",
+    "rare_category": "protect.rare_category",
+    "trim_extremes": "protect.trim_extremes",
+}
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration.
+
+    Arguments:
+        path: a YAML file.
+        overrides: ``KEY=VALUE`` texts such as ``model.effort=quick``; the value is YAML, lists are counted from 0.
+
+    Returns:
+        The configuration with schema and defaults filled in. Relative paths in it are relative to the current folder.
+
+    Raises:
+        ConfigError: for the first problem found, naming file and key path.
+
+    Example:
+        >>> load("no-such-study.yaml")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: no-such-study.yaml: cannot be read ...
+    """
+    where = str(path)
+    raw = read_yaml(path)
+    for override in overrides:
+        raw = _override(raw, override)
+    _refuse_later(raw, where)
+    raw = _with_schema(raw, where)
+    raw = _with_model(raw, where)
+    config = _with_entity(validate(Config, raw, where), where)
+    check_references(config, where)
+    return config
+
+
+def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] = ()) -> Judging:
+    """Read only `evaluation` and `gates`: of a study, or of a file that holds nothing else; defaults without a file.
+
+    Arguments:
+        path: the file.
+        schema: what the columns mean.
+        gates: those of a command line, instead of the file's.
+
+    Raises:
+        ConfigError: the file has neither, or a key that no study has, or names a column that `schema` does not have; a
+            gate cannot be read, or names a score that no run has.
+    """
+    asked = {"gates": tuple(gates)} if gates else {}
+    if path is None:
+        judging = Judging.model_validate({"schema": schema} | asked)
+        check_judging(judging, "--gates")
+        return judging
+    where = str(path)
+    raw = read_yaml(path)
+    known = [field.alias or name for name, field in Config.model_fields.items()]
+    for key in raw:
+        if key not in known:
+            raise ConfigError(f"{where}: {key}", "no study has such a key", hint(str(key), known))
+    wanted: dict[str, Any] = {key: raw[key] for key in ("evaluation", "gates") if key in raw}
+    if not wanted:
+        raise ConfigError(where, "it has no `evaluation` and no `gates`", "Write one of the two blocks.")
+    judging = validate(Judging, wanted | asked | {"schema": schema}, where)
+    check_judging(judging, where)
+    return judging
+
+
+def parse_value(text: str, where: str) -> object:
+    """Return the one YAML value that stands on a command line, such as ``5``, ``quick`` or ``{A: 0.5, B: 0.5}``.
+
+    Example:
+        >>> parse_value("{0: 0.5, 1: 0.5}", "--mix arm")
+        {0: 0.5, 1: 0.5}
+    """
+    parsed = parse_yaml(f"value: {text.strip()}", where)
+    if set(parsed) != {"value"}:
+        raise ConfigError(where, "holds more than one value", "Give each an option of its own.")
+    return parsed["value"]
+
+
+def resolved_yaml(config: Config) -> str:
+    """Return `config` as YAML that stands alone: schema inline, defaults written out.
+
+    Absolute paths are cut to their last part, because they tell of the machine and its user.
+    """
+    mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
+    mapping["data"]["source"] = _unrooted(config.data.source)
+    mapping["outputs"]["folder"] = _unrooted(config.outputs.folder)
+    schema = parse_yaml(config.table_schema.to_yaml(), "schema")
+    ordered: dict[str, Any] = {}
+    for key, value in mapping.items():
+        ordered[key] = value
+        if key == "data":
+            ordered["schema"] = schema
+    return dump_yaml(ordered)
+
+
+def _unrooted(path: str) -> str:
+    return PurePath(path).name if PurePath(path).is_absolute() else path
+
+
+def _override(raw: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return `raw` with the value at the dotted key of ``KEY=VALUE`` replaced."""
+    key, equals, value = text.partition("=")
+    where = f"--set {key.strip() or text}"
+    if not equals or not key.strip():
+        raise ConfigError(where, "is not KEY=VALUE", "Write it as `--set model.effort=quick`.")
+    changed = _replaced(raw, key.strip(), parse_value(value, where), where)
+    assert isinstance(changed, dict)
+    return changed
+
+
+def _replaced(node: object, key: str, value: object, where: str) -> object:
+    """Return a copy of `node` in which the dotted `key` holds `value`; missing blocks are made."""
+    if not key:
+        return value
+    if isinstance(node, list):
+        head, _, rest = key.partition(".")
+        if not head.isdecimal() or int(head) >= len(node):
+            raise ConfigError(where, f"'{head}' is no place in a list of {len(node)}", "Lists are counted from 0.")
+        return [_replaced(item, rest, value, where) if i == int(head) else item for i, item in enumerate(node)]
+    if node is not None and not isinstance(node, dict):
+        raise ConfigError(where, f"there is nothing below which '{key}' could stand", "Shorten the key.")
+    block: dict[str, object] = dict(node or {})
+    # a column may be called `d.time`: the longest key that is there wins over the dot
+    heads = [name for name in block if key == name or key.startswith(f"{name}.")]
+    head = max(heads, key=len) if heads else key.partition(".")[0]
+    block[head] = _replaced(block.get(head), key[len(head) + 1 :], value, where)
+    return block
+
+
+def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
+    """Refuse what the design promises and this version does not do."""
+
+    def refuse(key: str, what: str, remedy: str = "Remove it.") -> None:
+        raise ConfigError(f"{where}: {key}", f"{what} not available in this version", remedy)
+
+    for block, key in _LATER_KEYS:
+        if isinstance(raw.get(block), dict) and key in raw[block]:
+            refuse(f"{block}.{key}", "this is")
+    if raw.get("engine") == "ray":
+        refuse("engine", "'ray' is")
+    source = raw["data"].get("source") if isinstance(raw.get("data"), dict) else None
+    # An address may hold a password, so it is refused before anything could repeat it.
+    address = isinstance(source, str) and "://" in source
+    if isinstance(source, str) and (address or source.startswith(_LATER_SOURCES) or source.endswith(_LATER_SOURCES)):
+        refuse("data.source", "this kind of source is", "Export the table to Parquet or CSV.")
+
+
+def _with_schema(raw: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return `raw` with `schema` present: inline as written, read from a file, or that of the shipped table."""
+    schema = raw.get("schema")
+    source = raw["data"].get("source") if isinstance(raw.get("data"), dict) else None
+    if isinstance(source, str) and source.startswith(DATASET):
+        name = source.removeprefix(DATASET)
+        if name not in datasets.names():
+            what = f"no table called {name!r} ships with the package"
+            raise ConfigError(f"{where}: data.source", what, hint(name, datasets.names()))
+        if schema is None:
+            return {**raw, "schema": datasets.load(name)[1]}
+    if isinstance(schema, str):
+        return {**raw, "schema": Schema.read(schema)}
+    if schema is None and isinstance(source, str):
+        remedy = "Run `synthclin schema infer DATA -o schema.yaml`, look it over, and name that file here."
+        raise ConfigError(f"{where}: schema", "a table from a file needs a schema", remedy)
+    return raw
+
+
+def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return `raw` with the parameters of the model's class checked against its signature and written out."""
+    block = {} if raw.get("model") is None else raw["model"]
+    if not isinstance(block, dict):
+        raise ConfigError(f"{where}: model", "this is no mapping", "Write it as `model: {type: gan}`.")
+    family = block.get("type", "gan")
+    if family not in MODELS:
+        raise ConfigError(f"{where}: model.type", f"there is no family {family!r}", hint(str(family), MODELS))
+    for key, home in _SET_ELSEWHERE.items():
+        if key in block:
+            raise ConfigError(f"{where}: model.{key}", "this is set elsewhere", f"Set `{home}`.")
+    checked = validate(_model_block(str(family)), {"model": block}, where)
+    return {**raw, "model": checked.model_dump()["model"]}
+
+
+def _model_block(family: str) -> type[BaseModel]:
+    """Return a pydantic model of the `model` block: the constructor's arguments, with their types and defaults."""
+    taken = {name: field for name, field in parameter_fields(MODELS[family]).items() if name not in _SET_ELSEWHERE}
+    fields: dict[str, Any] = {"type": (str, family), **taken}
+    block = create_model("Model", __base__=ConfigBlock, **fields)
+    return create_model("Config", __base__=ConfigBlock, model=(block, ...))
+
+
+def _with_entity(config: Config, where: str) -> Config:
+    """Return `config` with the role of `data.entity` written into the schema, where everything else looks for it."""
+    entity, schema, at = config.data.entity, config.table_schema, f"{where}: data.entity"
+    if entity is None:
+        return config
+    check_columns([entity], schema.columns, at)
+    if not isinstance(schema.columns[entity], Id):
+        what = f"{entity!r} is `type: {schema.columns[entity].type}`, which names no patients"
+        raise ConfigError(at, what, "Declare it `type: id`, or name another column.")
+    if schema.entity not in {None, entity}:
+        what = f"the schema gives the role entity to {schema.entity!r}"
+        raise ConfigError(at, what, "Remove `data.entity`, or the role from that column.")
+    return config.model_copy(update={"table_schema": schema.with_column(entity, role="entity")})

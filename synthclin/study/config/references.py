@@ -1,0 +1,140 @@
+"""Whether a configuration speaks of columns and scores that there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from itertools import product
+
+import pandas as pd
+
+from synthclin.errors import ConfigError
+from synthclin.evaluation.gates import parse_gate
+from synthclin.evaluation.score_names import (
+    MODEL_SCORES,
+    RULED_NAMES,
+    SCORE_NAMES,
+    SHADOW_SCORES,
+    TRIAL_NAMES,
+    outcome_name,
+    representation_name,
+    subgroup_names,
+    within,
+)
+from synthclin.evaluation.tasks import PredictTask
+from synthclin.expressions import parse
+from synthclin.models.synthesizer import MOST_ROWS
+from synthclin.sampling.cohorts import Cohort
+from synthclin.schema import Schema
+from synthclin.schema.columns import Level
+from synthclin.study.config.blocks import Config, Judging
+
+__all__ = ["check_columns", "check_judging", "check_references", "hint"]
+
+
+def check_references(config: Config, where: str) -> None:
+    """Refuse names of columns that the schema does not have, and gates that cannot be read."""
+    schema = config.table_schema
+    check_judging(config, where)
+    names: set[str] = {"synthetic"}
+    for i, cohort in enumerate(config.sampling.cohorts):
+        at = f"{where}: sampling.cohorts[{i}]"
+        if cohort.name in names:
+            raise ConfigError(f"{at}.name", f"another table is called {cohort.name!r}", "Give each its own name.")
+        names.add(cohort.name)
+        if cohort.rows > MOST_ROWS:
+            raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or draw several times.")
+        _check_cohort(cohort, schema, at)
+
+
+def check_judging(config: Config | Judging, where: str) -> None:
+    """Refuse tasks, groups and gates that this schema and these tasks do not allow."""
+    _check_evaluation(config, where)
+    for i, text in enumerate(config.gates or ()):
+        try:
+            gate = parse_gate(text)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: gates[{i}]", error.what, error.remedy) from None
+        _check_gate(gate.score, config, f"{where}: gates[{i}]")
+
+
+def _check_evaluation(config: Config | Judging, where: str) -> None:
+    """Refuse tasks and groups on columns that the model does not learn."""
+    schema = config.table_schema
+    for i, task in enumerate(config.evaluation.utility):
+        at = f"{where}: evaluation.utility[{i}]"
+        for key, value in task.model_dump(exclude={"task", "horizon", "cause"}, exclude_none=True).items():
+            check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
+        if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
+            raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
+    for i, name in enumerate(config.evaluation.by):
+        at = f"{where}: evaluation.by[{i}]"
+        check_columns([name], schema.modelled, at)
+        if schema.columns[name].quantity or schema.columns[name].type in {"date", "datetime"}:
+            raise ConfigError(at, f"{name!r} has no levels to form groups", "Name a column of levels.")
+
+
+def _check_gate(score: str, config: Config | Judging, where: str) -> None:
+    """Refuse a gate on a score that this run does not compute."""
+    fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    # Whoever judges tables alone has no model to ask.
+    fixed += MODEL_SCORES if isinstance(config, Config) else ()
+    fixed += [representation_name(by) for by in config.evaluation.by]
+    fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
+    fixed += RULED_NAMES if config.table_schema.imposed else ()
+    if score in fixed:
+        return
+    if isinstance(config, Config) and score in SHADOW_SCORES:
+        if config.privacy.audit == "quick":
+            raise ConfigError(where, f"{score!r} takes shadow models", "Set `privacy.audit: standard`.")
+        return
+    # Imported where it is needed: it brings the learners along.
+    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
+
+    wanted = config.evaluation.utility or default_tasks(config.table_schema)
+    tasks = [name for task in wanted for name in task.names]
+    for task, by in product(wanted, config.evaluation.by):
+        if isinstance(task, PredictTask):
+            tasks += [outcome_name(by, measure, task.target) for measure in ("prevalence", "utility")]
+        else:
+            tasks += [within(by, name) for name in task.headlines]
+    if score in tasks:
+        return
+    target = score.removeprefix("utility.")
+    if target != score and target in config.table_schema.modelled:
+        remedy = f"Add `{{task: predict, target: {target}}}` to `evaluation.utility`, or remove the gate."
+        raise ConfigError(where, f"no task of this run computes {score!r}", remedy)
+    raise ConfigError(where, f"no score is called {score!r}", hint(score, [*fixed, *tasks]))
+
+
+def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
+    if cohort.where is not None:
+        predicate = parse(cohort.where)
+        drawn = [name for name, column in schema.columns.items() if column.modelled or column.derive is not None]
+        check_columns(sorted(predicate.columns), drawn, f"{where}.where")
+        try:
+            # On no rows at all it tells whether it compares like with like.
+            predicate.evaluate(pd.DataFrame({n: pd.Series(dtype=schema.columns[n].dtype) for n in predicate.columns}))
+        except ConfigError as error:
+            raise ConfigError(f"{where}.where", error.what, error.remedy) from None
+    for name, shares in (cohort.mix or {}).items():
+        check_columns([name], schema.modelled, f"{where}.mix")
+        levels: tuple[Level, ...] | None = getattr(schema.columns[name], "levels", None)
+        unknown = [level for level in shares if levels is not None and level not in levels]
+        if unknown:
+            what = f"{unknown[0]!r} is no level of this column"
+            raise ConfigError(f"{where}.mix.{name}", what, f"There are: {', '.join(map(str, levels or ()))}.")
+
+
+def check_columns(wanted: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse a wanted column that is none of the known ones."""
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(where, f"{name!r} is no column that can stand here", hint(name, known))
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return a remedy that names the closest known word, or all of them."""
+    words = [str(name) for name in known]
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(words[:20])}."

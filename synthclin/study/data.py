@@ -1,0 +1,85 @@
+"""The real table of a run: read, checked against its schema, and split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from synthclin import datasets
+from synthclin.errors import ConditionError, DataError
+from synthclin.rules.validation import Finding, check, conform, refuse_contradiction, without_violations
+from synthclin.schema.patients import patients
+from synthclin.study import manifest
+from synthclin.tables import read_table, split, spreadsheet_warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from synthclin.sampling.cohorts import Cohort
+    from synthclin.schema import Schema
+    from synthclin.study.config import Config
+
+__all__ = ["SMALL_CELL", "Real", "held_by", "prepare"]
+
+SMALL_CELL = 11
+"""Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
+
+
+class Real(NamedTuple):
+    """The typed real rows, and how many of them each rule left out."""
+
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+    dropped: dict[str, int]
+
+
+def prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], None]) -> Real:
+    """Read, check and split the real table."""
+    schema = config.table_schema
+    refuse_contradiction(schema)
+    with clock.stage("read"):
+        name = config.data.dataset
+        table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
+    with clock.stage("check"):
+        _refuse_constants(table, schema)
+        kept, dropped = without_violations(table, schema)
+        for finding in check(table, schema):
+            tell(finding)
+        if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
+            for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
+                tell(finding)
+    with clock.stage("split"):
+        train, holdout = split(kept, schema, config.data.holdout, config.seed)
+    for cohort in config.sampling.cohorts:
+        _check_support(cohort, train, config, tell)
+    return Real(train, holdout, dropped)
+
+
+def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
+    """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
+    where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
+    held = held_by(train, cohort.holds(train), config.table_schema)
+    if held < least:
+        what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
+        remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
+        raise ConditionError(where, what, remedy)
+    if held < SMALL_CELL:
+        what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
+        tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
+
+
+def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
+    """Refuse a column of one single value unless its declaration shows that this is meant."""
+    for name in schema.modelled:
+        column = schema.columns[name]
+        declared = any(getattr(column, word, None) is not None for word in ("levels", "range"))
+        if not declared and len(table[name].unique()) == 1:
+            remedy = "Declare its `categories` or `range` to keep it, or `type: text` to leave it out."
+            raise DataError(f"column {name!r}", "every value is the same", remedy)
+
+
+def held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
+    """Return how many patients some rows are of."""
+    return len(np.unique(patients(train, schema)[rows.to_numpy()]))

@@ -1,0 +1,183 @@
+"""A model folder to hand out: attacked before, stripped of what nobody needs to draw rows, and with a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import synthclin
+from synthclin.errors import ConfigError, GateError, ModelFormatError
+from synthclin.evaluation.gates import MODEL_GATE, judge
+from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
+from synthclin.evaluation.score import Interval
+from synthclin.io.files import inside, sha256, staged_folder, write_atomic
+from synthclin.models import load
+from synthclin.models.artifact import write
+from synthclin.report.words import interval, number, plain, share
+from synthclin.study import manifest
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Verdict
+    from synthclin.models import Synthesizer
+
+__all__ = ["CARD", "Shared", "export"]
+
+CARD = "MODEL_CARD.md"
+_MODEL = "model"
+_LONGEST_REASON = 2_000
+_UNKNOWN = "not assessable"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A folder that was made for sharing, what became of its gate, and whether somebody overrode it."""
+
+    folder: Path
+    verdict: Verdict
+    overridden: bool
+
+
+def export(source: str | Path, output: str | Path, *, reason: str | None = None, overwrite: bool = False) -> Shared:
+    """Write a copy of a run's model folder that may be shared, with a card that says what it is.
+
+    The copy holds what drawing takes and no more: the seed of the training goes, because who knows all patients but one
+    could repeat it to learn of that one, and so do facts about the course of the training.
+
+    Arguments:
+        source: a run folder, or the model folder inside one: the run holds the attack on the model.
+        output: the folder to make.
+        reason: why the model is shared although the attack misses its limit; it is written into the card.
+        overwrite: whether a model folder at `output` may be replaced.
+
+    Raises:
+        ConfigError: no run stands around the model, so that it was never attacked, or the reason is empty.
+        ModelFormatError: the model is not the one that was attacked, or cannot be read.
+        GateError: the attack misses its limit or could not be judged, and there is no `reason`.
+        OutputError: the folder cannot be written.
+
+    Example:
+        >>> export("runs/heart-7", "heart_to_share").verdict.status  # doctest: +SKIP
+        'PASS'
+        >>> export(".", "nowhere")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: .: no run stands around this model, so nobody knows what it tells of patients. ...
+    """
+    run = _run_of(Path(source))
+    if reason is not None and not 1 <= len(reason.strip()) <= _LONGEST_REASON:
+        raise ConfigError("--override", "the reason is empty or too long", "Say in a sentence why it may be shared.")
+    record = manifest.read(run)
+    _refuse_another_model(run, record)
+    attack = next((attack for attack in record.attacks if attack.name == MODEL_GATE.score), None)
+    if attack is None:
+        remedy = "Make the run again with this version: it attacks every model that it trains."
+        raise ConfigError(str(run), "the model of this run was never attacked", remedy)
+    verdict = _judged(attack)
+    if verdict.status != "PASS" and reason is None:
+        what = f"the attack on the model is {verdict.status}: {_found(attack)}, limit {MODEL_GATE.limit:.2f}"
+        remedy = "Share the synthetic table instead, or add --override with the reason why the model may be shared."
+        raise GateError(MODEL_GATE.score, what, remedy)
+    model = load(run / _MODEL)
+    model.random_state, model.training_ = 0, {}
+    overridden = verdict.status != "PASS"
+    with staged_folder(output, overwrite=overwrite) as folder:
+        write(model.parts(), folder)
+        write_atomic(folder / CARD, _card(model, record, verdict, reason if overridden else None))
+    return Shared(Path(output), verdict, overridden)
+
+
+def _run_of(source: Path) -> Path:
+    """Return the run folder that `source` is, or is the model of."""
+    if (source / manifest.FILE).is_file():
+        return source
+    around = source.resolve().parent
+    if (source / "model.json").is_file() and source.name == _MODEL and (around / manifest.FILE).is_file():
+        return around
+    remedy = "Give the folder that `synthclin run` made: a run holds rows back and attacks its model with them."
+    raise ConfigError(str(source), "no run stands around this model, so nobody knows what it tells of patients", remedy)
+
+
+def _refuse_another_model(run: Path, record: manifest.Manifest) -> None:
+    """Refuse a model folder that is not, byte for byte, the one that the run attacked."""
+    files = {name: digest for name, digest in record.files.items() if name.startswith(f"{_MODEL}/")}
+    for name, digest in files.items():
+        path = inside(run, name, error=ModelFormatError)
+        if not path.is_file() or sha256(path) != digest:
+            what = f"{name} is not the file that was attacked"
+            raise ModelFormatError(str(run), what, "Share a model as its run wrote it.")
+    if not files:
+        raise ModelFormatError(str(run), "the run lists no model", "Make the run again.")
+
+
+def _judged(attack: manifest.ModelAttack) -> Verdict:
+    ends = (nan if end is None else end for end in (attack.value, attack.low, attack.high))
+    value, low, high = ends
+    return judge([MODEL_GATE], [MODEL_MEMBERSHIP.score(value, Interval(low, high), n=attack.n, notes=[attack.note])])[0]
+
+
+def _found(attack: manifest.ModelAttack) -> str:
+    if attack.value is None:
+        return _UNKNOWN
+    return f"AUC {number(attack.value)} ({interval(attack.low, attack.high)})"
+
+
+def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reason: str | None) -> str:
+    rows = [
+        ["Attack", "AUC (95 % interval)", "recognised at 1 % false alarms", "at 10 %", "AUC of the vulnerable tenth"],
+        ["---"] * 5,
+        *(
+            [
+                f"`{attack.name}`",
+                _found(attack),
+                _rate(attack.tpr_at_1_percent),
+                _rate(attack.tpr_at_10_percent),
+                _UNKNOWN if attack.vulnerable is None else number(attack.vulnerable),
+            ]
+            for attack in record.attacks
+        ),
+    ]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    override = (
+        ""
+        if reason is None
+        else "\nIt is shared all the same. The reason given:\n\n" + f"    {plain(reason, _LONGEST_REASON)}\n"
+    )
+    return f"""# Model card: {record.name}
+
+A generator of synthetic patients, exported by synthclin {synthclin.__version__}.
+
+**This model derives from personal data. Treat it as personal data** unless somebody who is entitled to has decided
+otherwise for the people and the place that it goes to. That its output is synthetic does not settle it.
+
+| | |
+| --- | --- |
+| Family | `{model.family}` |
+| Learnt from | {record.rows.get("train", 0):,} rows; {record.rows.get("holdout", 0):,} others stood against them |
+| Protected | levels of fewer than {model.rare_category} patients are merged, {model.trim_extremes} extremes too |
+| Differential privacy | none |
+
+## What attacks on it found
+
+{table}
+
+0.5 is a coin toss. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} at the upper end of its interval
+({MODEL_GATE.source}). Verdict: **{verdict.status}**. {verdict.reason}
+{override}
+## Limits
+
+- The attacks above are those that were run. Stronger ones exist; passing them is evidence against these alone.
+- The model tells more of the patients behind it than a table drawn from it. Where a table is enough, share the table.
+- Every further release about the same patients adds to what can be learnt.
+- It knows column names, declared categories and ranges: they stand in `schema.yaml` and `encoder.json`.
+- Removed from this copy: the seed, the course of the training, and every score of real rows. Rows, row numbers, critic
+  and optimiser were never in it.
+- It is for drawing and completing rows for research, teaching and software tests, and not for decisions about patients.
+
+`synthclin sample FOLDER -n ROWS -o TABLE` draws from it. Reading it runs no code.
+"""
+
+
+def _rate(rate: float | None) -> str:
+    return _UNKNOWN if rate is None else share(rate, 1)

@@ -1,0 +1,70 @@
+"""The plan of a run: what it would learn, draw, judge and write, told without training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.study import manifest
+from synthclin.study.data import SMALL_CELL, held_by, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from synthclin.rules.validation import Finding
+    from synthclin.study.config import Config
+
+__all__ = ["dry_run", "editions"]
+
+
+def dry_run(config: Config, *, tell: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
+    """Return the plan of a run as plain data, without training and without writing.
+
+    Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
+    difference of two plans shall not tell of one patient.
+    """
+    train, holdout, _ = prepare(config, manifest.Clock(), tell)
+    schema = config.table_schema
+    cohorts = [
+        {
+            "name": cohort.name,
+            "rows": cohort.rows,
+            "where": cohort.where,
+            "mix": cohort.mix,
+            "support": f"{round(count, -1):,}"
+            if (count := held_by(train, cohort.holds(train), schema)) >= SMALL_CELL
+            else f"< {SMALL_CELL}",
+        }
+        for cohort in config.sampling.cohorts
+    ]
+    return {
+        "name": config.name,
+        "seed": config.seed,
+        "rows": {"train": len(train), "holdout": len(holdout), "synthetic": config.sampling.rows or len(train)},
+        "columns": [
+            {"name": name, "type": column.type, "modelled": column.modelled, "missing": column.may_be_missing}
+            for name, column in schema.columns.items()
+        ],
+        "constraints": [rule.text for rule in schema.constraints],
+        "model": {"type": config.model.type, **config.model.parameters},
+        "cohorts": cohorts,
+        "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
+        "gates": [gate.text for gate in DEFAULT_GATES] if config.gates is None else list(config.gates),
+        "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
+    }
+
+
+def editions(config: Config) -> list[tuple[str, str]]:
+    """Return the files of the report, each with its edition."""
+    stems = {"internal": "report", "shareable": "report-shareable"}
+    return [
+        (f"{stems[edition]}.{kind}", edition) for edition in config.outputs.editions for kind in config.outputs.report
+    ]
+
+
+def _outputs(config: Config) -> list[str]:
+    table = config.outputs.table
+    cohorts = [f"cohorts/{cohort.name}.{table}" for cohort in config.sampling.cohorts]
+    reports = [name for name, _ in editions(config)]
+    cards = ["datacard.md", "croissant.json"]
+    return [f"synthetic.{table}", *cohorts, *reports, *cards, "config.yaml", manifest.FILE, "metrics.jsonl", "model/"]

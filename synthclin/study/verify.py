@@ -1,0 +1,95 @@
+"""Whether a run folder is still what the run wrote, and whether its parts fit each other; no real row is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from synthclin.errors import ConfigError, SynthclinError
+from synthclin.evaluation.gates import judge
+from synthclin.io.documents import read_json
+from synthclin.report import Report
+from synthclin.rules.rules import violations
+from synthclin.schema import Schema
+from synthclin.study import manifest
+from synthclin.study.reports import REPORTS
+from synthclin.tables import read_table
+
+__all__ = ["Verification", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found.
+
+    Arguments:
+        files: how many files the manifest lists.
+        problems: a line each; none where the folder is intact and its tables are valid.
+        report: the run's report, its gates judged again.
+    """
+
+    files: int
+    problems: tuple[str, ...]
+    report: Report
+
+
+def verify(folder: str | Path) -> Verification:
+    """Check a run folder against its own manifest, schema, rules and gates, and its files against each other.
+
+    Raises:
+        ConfigError: the folder holds no manifest or no report, or the report is damaged or was edited.
+    """
+    folder = Path(folder)
+    record = manifest.read(folder)
+    problems = manifest.altered(folder, record.files)
+    report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)
+    if report is None:
+        raise ConfigError(str(folder), "the report is absent", "Run with `outputs.report: [html, json]`.")
+    schema_file = folder / "model" / "schema.yaml"
+    if schema_file.is_file():
+        problems += _table_problems(folder, Schema.read(schema_file))
+    read = Report.read(report)
+    judged = replace(read, verdicts=judge([verdict.gate for verdict in read.verdicts], read.scores))
+    changed = [
+        new.gate.text for new, old in zip(judged.verdicts, read.verdicts, strict=True) if new.status != old.status
+    ]
+    if read.edition == "internal":
+        problems += [f"report.json: the verdict on {gate!r} does not follow from its score" for gate in changed]
+        problems += _other_edition(folder, read)
+    problems += _shipped(folder, record.files)
+    # The scores of the shareable edition are rounded, so its verdicts stand as they were made.
+    return Verification(len(record.files), tuple(problems), judged if read.edition == "internal" else read)
+
+
+def _other_edition(folder: Path, report: Report) -> Iterator[str]:
+    """Yield a line where the shareable edition is not that of the internal report."""
+    other = folder / "report-shareable.json"
+    if other.is_file() and report.shareable().to_json() != Report.read(other).to_json():
+        yield f"{other.name}: it does not follow from report.json"
+
+
+def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line where the metadata of the table are those of another file."""
+    card = folder / "croissant.json"
+    if not card.is_file():
+        return
+    document = read_json(card, error=ConfigError)
+    listed = document.get("distribution", []) if isinstance(document, dict) else []
+    for one in listed:
+        if files.get(str(one.get("@id"))) != one.get("sha256"):
+            yield f"{card.name}: it speaks of another table than the manifest"
+
+
+def _table_problems(folder: Path, schema: Schema) -> list[str]:
+    problems = []
+    for path in sorted([*folder.glob("synthetic.*"), *folder.glob("cohorts/*")]):
+        name = path.relative_to(folder).as_posix()
+        try:
+            broken = violations(read_table(path, schema), schema)
+        except SynthclinError as error:
+            problems.append(f"{name}: {error.where}: {error.what}")
+            continue
+        counts = {rule: int(mask.sum()) for rule, mask in broken.items()}
+        problems += [f"{name}: {count:,} rows break the rule {rule!r}" for rule, count in counts.items() if count]
+    return problems
