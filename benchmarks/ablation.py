@@ -16,14 +16,14 @@ import quality
 from synthclin.models import gan
 from synthclin.models.training import plan_for
 
-OFF = {"decay": 1e-4, "ridges": 0, "calibrated": False, "adversarial": 0}
+OFF = {"decay": 1e-4, "potentials": 0, "calibrated": False, "adversarial": 0}
 
 # Each line adds one part to the line before; the last one is the default.
 STEPS = {
     "warm-up alone": set(),
     "+ weight decay": {"decay"},
-    "+ ridges": {"decay", "ridges"},
-    "+ calibration": {"decay", "ridges", "calibrated"},
+    "+ ridges": {"decay", "potentials"},
+    "+ calibration": {"decay", "potentials", "calibrated"},
     "+ adversarial": set(OFF),
 }
 

@@ -74,15 +74,15 @@ def alone(attack: Callable[..., Score], c: Comparison, scene: AttackData) -> Sco
     found = attack.find(scene, c.synthetic)
     if isnan(found.value):
         return attack.definition.unassessable(" ".join(found.notes))
-    floor = None if isnan(found.unused) else found.unused
-    score = attack.definition.score(found.value, found.interval, n=found.n, floor=floor)
+    baseline = None if isnan(found.unused) else found.unused
+    score = attack.definition.score(found.value, found.interval, n=found.n, baseline=baseline)
     fails = any(verdict.status == "FAIL" for verdict in judge(default_gates([score]), [score]))
     return attack(c, scene=scene) if fails else score
 
 
 def numbers(score: Score) -> list[float | None]:
     """Return value, both ends of the interval, floor and ceiling."""
-    found = (score.value, score.low, score.high, score.floor, score.ceiling)
+    found = (score.value, score.low, score.high, score.baseline, score.reference)
     return [None if number is None or isnan(number) else round(number, 4) for number in found]
 
 
@@ -121,7 +121,7 @@ def main() -> None:
         return
     table, schema = tables.read(given.table)
     name, start = Path(given.table).name, time.monotonic()
-    for seed in range(given.first, given.first + given.draws):
+    for seed in range(given.first, given.first + given.replicates):
         if time.monotonic() - start > given.seconds:
             break
         line = one(table, schema, given.train, given.holdout, seed, copy=given.copy, whole=given.whole)

@@ -38,11 +38,11 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict:
     model = sc.ConditionalGAN(schema, random_state=seed, **settings).fit(train)
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
-    draws = [model.sample(len(train), random_state=draw)[columns] for draw in range(options.draws)]
-    rate = len(train) * options.draws / (time.perf_counter() - start)
+    replicates = [model.sample(len(train), random_state=draw)[columns] for draw in range(options.replicates)]
+    rate = len(train) * options.replicates / (time.perf_counter() - start)
     likelihood = [model.log_likelihood(part) for part in (train, holdout)]
     found: dict[str, list[float]] = {}
-    for drawn in draws:
+    for drawn in replicates:
         real, held, fake = measures.numbers([train[columns], holdout[columns], drawn])
         found.setdefault("c2st_holdout", []).append(_c2st(held, fake))
         found.setdefault("c2st_train", []).append(measures.c2st(real, fake))
@@ -67,7 +67,7 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict:
         "fit_seconds": round(fit_seconds, 1),
         "rows_per_second": round(rate),
         "kept": model.training_["kept"],
-        "train_nats": round(float(-likelihood[0].mean()), 3),
+        "train_nll": round(float(-likelihood[0].mean()), 3),
         "holdout_nats": round(float(-likelihood[1].mean()), 3),
         "white_box_attack": round(measures.white_box(*likelihood), 4),
         "neighbour_attack_shuffled": round(measures.neighbour_attack(real, held, mixed), 4),
@@ -97,7 +97,7 @@ def summary(path: str) -> None:
     """Print a table: the median over seeds, with the lowest and the highest."""
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
     shown = ("c2st_holdout", "c2st_train", "tstr_less_trtr", "neighbour_attack", "neighbour_attack_shuffled")
-    shown += ("white_box_attack", "train_nats", "holdout_nats", "unseen_pairs", "unseen_pairs_holdout", "missing_error")
+    shown += ("white_box_attack", "train_nll", "holdout_nats", "unseen_pairs", "unseen_pairs_holdout", "missing_error")
     shown += ("fit_seconds", "rows_per_second")
     groups: dict[tuple, list[dict]] = {}
     for line in lines:
@@ -109,7 +109,7 @@ def summary(path: str) -> None:
         for name in shown:
             values = [line[name] for line in found if name in line]
             digits = (
-                0 if name == "rows_per_second" else 1 if name in ("fit_seconds", "train_nats", "holdout_nats") else 3
+                0 if name == "rows_per_second" else 1 if name in ("fit_seconds", "train_nll", "holdout_nats") else 3
             )
             low, mid, high = (f"{f(values):.{digits}f}" for f in (min, statistics.median, max)) if values else "---"
             cells.append(f"{mid} ({low} to {high})")

@@ -44,9 +44,9 @@ def one(study: Path, options: argparse.Namespace) -> dict:
         synthetic = model.sample(len(train), random_state=options.seed)
         clock.append(time.process_time())
         c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=options.seed)
-        scene, scores = AttackData.of(c), []
+        data, scores = AttackData.of(c), []
         for attack in privacy.ATTACKS:
-            scores.append(attack(c, scene=scene))
+            scores.append(attack(c, data=data))
             clock.append(time.process_time())
         (on_model,) = audit(model, synthetic, train=train, holdout=holdout, random_state=options.seed)
     return {

@@ -30,12 +30,12 @@ LEAST = 3_000
 def rate(model: sc.ConditionalGAN, rows: int = 20_000) -> dict[str, int]:
     """Return rows per processor second: of whole draws, rules and decoding included, and of the networks alone."""
     generator = torch.Generator().manual_seed(0)
-    draws: dict[str, Callable[[], object]] = {
+    replicates: dict[str, Callable[[], object]] = {
         "sampled_per_second": lambda: model.sample(rows, random_state=0),
         "drawn_per_second": lambda: model._sample(rows, generator, log_allowed={}, closed={}),  # noqa: SLF001
     }
     found = {}
-    for name, draw in draws.items():
+    for name, draw in replicates.items():
         start = time.process_time()
         draw()
         found[name] = round(rows / (time.process_time() - start))
@@ -73,7 +73,7 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict[str, ob
     seconds = time.process_time() - start
     phases = model.training_["seconds"]
     target = options.target or quality.TARGETS[source]
-    draws = [judge(model, train, holdout, target, 10 * k) for k in (1, 2)]
+    replicates = [judge(model, train, holdout, target, 10 * k) for k in (1, 2)]
     rates = {}
     for name, at_once in (("teacher", False), ("student", True)):
         model.one_pass = at_once
@@ -88,7 +88,7 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict[str, ob
         "fit_cpu_seconds": round(seconds, 1),
         "share_of_teaching": round(phases["teaching"] / sum(phases.values()), 2),
         **rates,
-        **{name: round(statistics.fmean(each[name] for each in draws), 4) for name in draws[0]},
+        **{name: round(statistics.fmean(each[name] for each in replicates), 4) for name in replicates[0]},
     }
 
 

@@ -48,7 +48,7 @@ def _of(columns: Columns, *kinds: str) -> list[str]:
 
 
 @st.composite
-def atoms(draw: st.DrawFn, columns: Columns) -> str:
+def point_masses(draw: st.DrawFn, columns: Columns) -> str:
     """A condition on one column."""
     name = draw(st.sampled_from(sorted(columns)))
     words = columns[name]
@@ -72,7 +72,7 @@ def atoms(draw: st.DrawFn, columns: Columns) -> str:
 @st.composite
 def conditions(draw: st.DrawFn, columns: Columns, most: int = 4) -> str:
     """A condition on one to four columns, some between two of them."""
-    terms = draw(st.lists(atoms(columns) | orders(columns), min_size=1, max_size=most))
+    terms = draw(st.lists(point_masses(columns) | orders(columns), min_size=1, max_size=most))
     whole = terms[0]
     for term in terms[1:]:
         whole = f"({whole}) {draw(st.sampled_from(['and', 'and', 'or', 'and not']))} ({term})"
@@ -85,7 +85,7 @@ def orders(draw: st.DrawFn, columns: Columns) -> str:
     pairs = [(a, b) for kinds in (QUANTITIES, ("date",)) for a in _of(columns, *kinds) for b in _of(columns, *kinds)]
     pairs = [(a, b) for a, b in pairs if a != b]
     if not pairs:
-        return draw(atoms(columns))
+        return draw(point_masses(columns))
     first, second = draw(st.sampled_from(pairs))
     return f"{first} {draw(st.sampled_from(['<', '<=', '!=']))} {second}"
 

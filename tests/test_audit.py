@@ -60,7 +60,7 @@ def test_an_over_trained_model_is_caught_and_copies_and_distances_let_it_pass(si
     falling = itertools.count()
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
     # No stopping: every epoch looks better than the one before.
-    monkeypatch.setattr("synthclin.models.likelihood.validation_nats", lambda *_: -float(next(falling)))
+    monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
     drawn = model.sample(ROWS, random_state=1)
     (by_model,) = audit(model, drawn, train=train, holdout=holdout)

@@ -217,7 +217,7 @@ class TestFitAndSample:
     def test_impute_writes_several_draws_as_mice_does(self, model, study, quiet, tmp_path):
         study.table().iloc[:4].assign(age=None).to_csv("holes.csv", index=False)
         out = tmp_path / "out.csv"
-        quiet("impute", model, "holes.csv", "-o", out, "--draws", 3, "--column", "age", "--seed", 5)
+        quiet("impute", model, "holes.csv", "-o", out, "--imputations", 3, "--column", "age", "--seed", 5)
         done = pd.read_csv(out)
         assert list(done)[:3] == [".imp", ".id", "patient"]
         assert done[".imp"].tolist() == [1] * 4 + [2] * 4 + [3] * 4
@@ -286,7 +286,7 @@ class TestEvaluateReportVerify:
         given = [tables[0], tables[1], second, *tables[2:], "--holdout", "holdout.csv", "--config", "judging.yaml"]
         quiet(*given, "-o", "report.json")
         report = json.loads(Path("report.json").read_text(encoding="utf-8"))
-        assert report["provenance"]["draws"] == 2
+        assert report["provenance"]["replicates"] == 2
         assert [gate["score"] for gate in report["gates"]] == ["inference.compare.age"]
         assert "subgroups.sex.marginals" in [score["name"] for score in report["scores"]]
 
@@ -327,7 +327,7 @@ class TestGuard:
         def fail():
             raise GateError("gates", "one of two is missed", "Read the report.")
 
-        assert error_boundary.guarded(fail) == 3
+        assert error_boundary.run_command(fail) == 3
         assert capsys.readouterr().err == "error: gates: one of two is missed. Read the report.\n"
 
     def test_errors_as_json(self, quiet):
@@ -357,19 +357,19 @@ class TestGuard:
     def test_debug_shows_the_traceback(self, monkeypatch):
         monkeypatch.setenv(error_boundary.DEBUG, "1")
         with pytest.raises(ZeroDivisionError):
-            error_boundary.guarded(lambda: 1 / 0)
+            error_boundary.run_command(lambda: 1 / 0)
 
     def test_warnings_of_other_packages_are_silent(self, capsys):
         def warn():
             pd.Series([1, 2]).iloc[0] = CANARY
 
-        assert error_boundary.guarded(warn) == 0
+        assert error_boundary.run_command(warn) == 0
         assert CANARY not in capsys.readouterr().err
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signals_are_exit_code_130(self, capsys, number):
         before = signal.getsignal(number)
-        assert error_boundary.guarded(lambda: signal.raise_signal(number)) == 130
+        assert error_boundary.run_command(lambda: signal.raise_signal(number)) == 130
         assert capsys.readouterr().err == "error: interrupted; nothing half-written is left\n"
         assert signal.getsignal(number) is before
 
@@ -377,7 +377,7 @@ class TestGuard:
         def stop():
             raise KeyboardInterrupt
 
-        assert error_boundary.guarded(stop) == 130
+        assert error_boundary.run_command(stop) == 130
         assert "interrupted" in capsys.readouterr().err
 
 
@@ -420,7 +420,7 @@ def test_version(quiet):
 
 
 def test_a_reader_that_goes_away():
-    code = "from synthclin.cli.error_boundary import guarded; guarded(lambda: [print('x' * 999) for _ in range(999)])"
+    code = "from synthclin.cli.error_boundary import run_command; run_command(lambda: [print('x' * 999) for _ in range(999)])"
     pipe = ["bash", "-c", f'{sys.executable} -c "{code}" | head -n 1']
     done = subprocess.run(pipe, capture_output=True, text=True, check=True)
     assert len(done.stdout) == 1000

@@ -16,7 +16,7 @@ from synthclin.models import Checkpoint, likelihood
 from synthclin.report import Report
 from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
-from synthclin.sampling.sampler import CohortDraw
+from synthclin.sampling.sampler import SampleFacts
 from synthclin.schema import Schema
 from synthclin.study import data, manifest, run
 from synthclin.study.config import load
@@ -89,7 +89,7 @@ class TestRunFolder:
     def test_the_training_curve_is_json_lines(self, finished):
         lines = (finished.out / "metrics.jsonl").read_text().splitlines()
         assert lines
-        assert all("validation_nats" in json.loads(line) for line in lines if "warm-up" in line)
+        assert all("validation_nll" in json.loads(line) for line in lines if "warm-up" in line)
 
     def test_the_resolved_config_is_the_config(self, finished, monkeypatch):
         monkeypatch.chdir(finished.folder)
@@ -124,7 +124,7 @@ class TestCohorts:
         inside = pd.DataFrame({"who": [f"p{i % patients}" for i in range(rows)], "x": 1, "y": 0})
         outside = pd.DataFrame({"who": [f"q{i}" for i in range(60 - patients)], "x": 0, "y": 0})
         table = pd.concat([inside, outside], ignore_index=True)
-        facts = run._facts(Cohort(name="c", rows=5, where="x == 1"), CohortDraw(5, 9, 1.0 + 1e-9, 4.0), table, schema)
+        facts = run._facts(Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema)
         assert (facts.data is not None) == told
         assert facts.model == 1
 

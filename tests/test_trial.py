@@ -111,7 +111,7 @@ def test_conditions_on_the_arm_leave_the_baseline_alone(model):
     arms = [model.sample(2_000, where=f"arm == '{arm}'", random_state=2) for arm in "AB"]
     assert arms[0]["arm"].eq("A").all()
     assert arms[0]["age"].mean() == pytest.approx(arms[1]["age"].mean(), abs=2.5)
-    assert model.draw_.probability == pytest.approx(1 / 3, abs=0.02)
+    assert model.sample_facts_.probability == pytest.approx(1 / 3, abs=0.02)
     late = model.sample(200, where="arm == 'B' and end == 'cancer' and months > 12", random_state=2)
     assert late["months"].min() > 12
     holes = trial(40, 9).assign(arm=None)
@@ -127,7 +127,7 @@ def test_balance_of_a_fair_trial_and_of_a_biased_one():
     assert good.value < 0.1 < bad.value
     assert good.high < bad.low
     assert bad.details["terms"][0]["term"] == "age"
-    assert bad.ceiling == good.ceiling < 0.1
+    assert bad.reference == good.reference < 0.1
     # Austin's standardised difference of one term, by hand, in standard deviations of the training rows.
     means = biased.groupby(biased["arm"].astype(str))["age"].mean()
     apart = abs(means["A"] - means["B"]) / train["age"].astype(float).std(ddof=0)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import synthclin
-from synthclin.cli.conduct import assists, manners, teller, warn_of_formulas, write_drawn
-from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED, WRONG_USE, guarded
+from synthclin.cli.conduct import assists, manners, warn_of, warn_of_formulas, write_sample
+from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED, WRONG_USE, run_command
 from synthclin.cli.options import (
     AsJson,
     ConfigFile,
@@ -30,8 +30,8 @@ from synthclin.cli.options import (
 )
 from synthclin.cli.output import (
     show_cohort,
-    show_draw,
     show_plan,
+    show_sample_facts,
     show_survey,
     show_verdict,
     survey_record,
@@ -94,10 +94,10 @@ def run(
         return DONE
     with manners(quiet):
         if dry:
-            planned = plan.dry_run(study, tell=teller(quiet))
+            planned = plan.dry_run(study, tell=warn_of(quiet))
             (show_json if as_json else show_plan)(planned)
             return DONE
-        done = study_run.run(study, overwrite=overwrite, resume=resume, tell=teller(quiet))
+        done = study_run.run(study, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -174,7 +174,7 @@ def fit(
     if assists(study, resume):
         return DONE
     with manners(quiet):
-        study_run.fit(study, output, overwrite=overwrite, resume=resume, tell=teller(quiet))
+        study_run.fit(study, output, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
     show_text(f"written to {output}/")
     return DONE
 
@@ -210,12 +210,12 @@ def sample(
     with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
-    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
+    write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
-        show_json({"output": str(output), **asdict(synthesizer.draw_)})
+        show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})
     else:
         if not quiet and (where is not None or mix):
-            show_draw(synthesizer.draw_)
+            show_sample_facts(synthesizer.sample_facts_)
         show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
@@ -225,7 +225,7 @@ def impute(
     model: ModelFolder,
     data: TableFile,
     output: Output,
-    draws: Annotated[
+    imputations: Annotated[
         int | None,
         typer.Option(min=1, help="How many completed copies, below each other; `.imp` and `.id` tell them apart."),
     ] = None,
@@ -246,10 +246,13 @@ def impute(
     with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
-            read_table(data, synthesizer.schema, partial=True), draws or 1, columns=columns or None, random_state=seed
+            read_table(data, synthesizer.schema, partial=True),
+            imputations or 1,
+            columns=columns or None,
+            random_state=seed,
         )
-    table = tables[0] if draws is None else stacked(tables)
-    write_drawn(table, output, synthesizer.schema, escape=escape, quiet=quiet)
+    table = tables[0] if imputations is None else stacked(tables)
+    write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
@@ -387,7 +390,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    return guarded(
+    return run_command(
         lambda: app(args=arguments, prog_name="synthclin", standalone_mode=False), as_json="--json" in arguments
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Imported where it is needed: `synthclin --help` does not wait for pandas.
 # ruff: noqa: PLC0415
 
-__all__ = ["assists", "manners", "teller", "warn_of_formulas", "write_drawn"]
+__all__ = ["assists", "manners", "warn_of", "warn_of_formulas", "write_sample"]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def manners(quiet: bool) -> Iterator[None]:
         yield
 
 
-def teller(quiet: bool) -> Callable[[Finding], None]:
+def warn_of(quiet: bool) -> Callable[[Finding], None]:
     """Return what tells a finding on stderr, or nobody."""
 
     def tell(finding: Finding) -> None:
@@ -50,7 +50,7 @@ def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs
         warn(str(finding))
 
 
-def write_drawn(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
+def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
     """Write drawn rows; warn of text that a spreadsheet may run, or `escape` it."""
     from synthclin.tables import write_table
 

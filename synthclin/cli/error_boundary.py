@@ -17,7 +17,7 @@ import typer
 from synthclin.cli.terminal import complain
 from synthclin.errors import SynthclinError
 
-__all__ = ["DEBUG", "DONE", "FAILED", "GATES_MISSED", "INTERRUPTED", "WRONG_USE", "guarded"]
+__all__ = ["DEBUG", "DONE", "FAILED", "GATES_MISSED", "INTERRUPTED", "WRONG_USE", "run_command"]
 
 DONE, FAILED, WRONG_USE, GATES_MISSED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -29,7 +29,7 @@ class _Stopped(BaseException):
     """SIGINT or SIGTERM; no `except Exception` on the way swallows it."""
 
 
-def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
+def run_command(command: Callable[[], object], *, as_json: bool = False) -> int:
     """Run `command` and return the exit code of the process.
 
     Arguments:
@@ -37,7 +37,7 @@ def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
         as_json: whether errors are printed as JSON on stdout rather than as a line on stderr.
 
     Example:
-        >>> guarded(lambda: 3)
+        >>> run_command(lambda: 3)
         3
     """
     debug = os.environ.get(DEBUG) == "1"

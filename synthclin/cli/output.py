@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from synthclin.report.record.parts import CohortFacts
     from synthclin.rules.survey import Survey
     from synthclin.rules.validation import Finding
-    from synthclin.sampling.sampler import CohortDraw
+    from synthclin.sampling.sampler import SampleFacts
 
 __all__ = [
     "show_cohort",
-    "show_draw",
     "show_plan",
+    "show_sample_facts",
     "show_survey",
     "show_verdict",
     "survey_record",
@@ -153,7 +153,7 @@ def show_cohort(cohort: CohortFacts) -> None:
     )
 
 
-def show_draw(draw: CohortDraw) -> None:
+def show_sample_facts(draw: SampleFacts) -> None:
     """Print on stderr how probable the rows of a draw are to the model, and what they were taken from."""
     sys.stderr.write(
         f"the model's probability of such a row: {draw.probability:.3g}; "

@@ -49,10 +49,10 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     wanted = int(np.clip(len(rows) // 12, 4, 100))
     target = max(len(rows) / wanted, limits.value)
     few = len(np.unique(rows.position)) <= min(40, max(wanted, 8))
-    atoms = _atoms(rows, column, axis, limits.value, limits.value if few else target)
-    rest = rows[~np.isin(rows.position, atoms)]
+    point_masses = _point_masses(rows, column, axis, limits.value, limits.value if few else target)
+    rest = rows[~np.isin(rows.position, point_masses)]
     found: dict[str, Any] = {
-        "atoms": tuple(atoms.tolist()),
+        "point_masses": tuple(point_masses.tolist()),
         "logarithmic": getattr(column, "scale", "linear") == "log" and bool((rest.position > 0).all()),
         "step": axis.step,
         "missing": column.may_be_missing or len(rows) < len(position),
@@ -61,8 +61,8 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     if binned:
         edges = _edges(rest, axis, limits.statistic, limits.statistic if few else target)
         held, _ = rest.held(limits.statistic)
-        found |= tails(rows, rest, edges, axis, atoms, held, logarithmic=found["logarithmic"])
-    elif len(rest) and not len(atoms) and column.range is not None:
+        found |= tails(rows, rest, edges, axis, point_masses, held, logarithmic=found["logarithmic"])
+    elif len(rest) and not len(point_masses) and column.range is not None:
         # Too few patients to learn from: the declared range is all that may be said.
         found |= declared_law(axis) | {"logarithmic": False}
     codec = LineCodec(column, LineState(**found))
@@ -80,7 +80,7 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     return LineCodec(column, codec.state.model_copy(update={"commonest": commonest}))
 
 
-def _atoms(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
+def _point_masses(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
     """Return the positions with a code of their own: those of many rows, and declared spikes."""
     spikes = np.array(getattr(column, "spikes", ()), dtype=np.float64)
     spikes = np.rint(spikes * axis.per_unit) if axis.lattice else spikes

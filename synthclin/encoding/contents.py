@@ -84,10 +84,10 @@ def contents_of(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> Con
     heaps = np.array([heap.at for heap in state.heaps], dtype=np.float64)
     if len(heaps) and not (len(bins) and pieces.low[0] <= heaps[0] and heaps[-1] <= pieces.high[-1]):
         raise ValueError("a heap lies outside all bins")
-    if np.isin(heaps, state.atoms).any():
+    if np.isin(heaps, state.point_masses).any():
         raise ValueError("a heap is an atom")
     narrow = (pieces.high - pieces.low <= _MOST_POINTS) & axis.lattice
-    taken = np.union1d(state.atoms, heaps)
+    taken = np.union1d(state.point_masses, heaps)
     piece, value, weight = _points(axis, state, pieces, narrow, taken)
 
     home = np.searchsorted(pieces.high[:-1], heaps, side="right") if len(heaps) else np.empty(0, dtype=np.int64)

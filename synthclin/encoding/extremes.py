@@ -23,7 +23,7 @@ _DOMINANCE = 5
 
 
 def tails(
-    rows: Rows, rest: Rows, edges: Floats, axis: Axis, atoms: Floats, held: Floats, *, logarithmic: bool
+    rows: Rows, rest: Rows, edges: Floats, axis: Axis, point_masses: Floats, held: Floats, *, logarithmic: bool
 ) -> dict[str, Any]:
     """Return the edges and tails of a `LineState`.
 
@@ -32,11 +32,11 @@ def tails(
         rest: those that are in bins.
         edges: inner edges between bins.
         axis: the column's line.
-        atoms: positions of codes of their own.
+        point_masses: positions of codes of their own.
         held: values in bins that enough patients hold for them to be kept.
         logarithmic: whether laws are laws of the logarithm.
     """
-    law = _Law(rows, axis, atoms, held, logarithmic=logarithmic)
+    law = _Law(rows, axis, point_masses, held, logarithmic=logarithmic)
     values = rest.position
     if len(edges):
         return {
@@ -45,10 +45,10 @@ def tails(
             "upper": law.tail(edges[-1], values[values >= edges[-1]], 1),
         }
     # A single bin: beside the atoms if they all lie on one side of it, else on both sides of its mean.
-    for side, anchors in ((1, atoms[-1:]), (-1, atoms[:1])):
-        for atom in anchors:
-            edge = float(atom + side * (0.5 if axis.lattice else 0.0))
-            if (side * (values - atom) > 0).all() and (edge > 0 or not logarithmic):
+    for side, anchors in ((1, point_masses[-1:]), (-1, point_masses[:1])):
+        for point_mass in anchors:
+            edge = float(point_mass + side * (0.5 if axis.lattice else 0.0))
+            if (side * (values - point_mass) > 0).all() and (edge > 0 or not logarithmic):
                 return {"edges": (edge,), ("upper" if side > 0 else "lower"): law.tail(edge, values, side)}
     centre = float(np.exp(np.log(values).mean()) if logarithmic else (values / len(values)).sum())
     centre = float(np.floor(centre) + 0.5 if axis.lattice else rounded(np.array([centre]), values)[0])
@@ -60,7 +60,9 @@ def declared_law(axis: Axis) -> dict[str, Any]:
     """Return the edges and tails of a `LineState` that is uniform on the declared range."""
     half = 0.5 if axis.lattice else 0.0
     low, high = axis.low - half, axis.high + half
-    return {"edges": (low,), "upper": Tail(mean=(high - low) / 2, limit=high)} if low < high else {"atoms": (low,)}
+    return (
+        {"edges": (low,), "upper": Tail(mean=(high - low) / 2, limit=high)} if low < high else {"point_masses": (low,)}
+    )
 
 
 def rounded(edges: Floats, values: Floats) -> Floats:
@@ -74,9 +76,9 @@ def rounded(edges: Floats, values: Floats) -> Floats:
 class _Law:
     """Fits the exponential law beyond an edge, `side` 1 above it and -1 below."""
 
-    def __init__(self, rows: Rows, axis: Axis, atoms: Floats, held: Floats, *, logarithmic: bool) -> None:
+    def __init__(self, rows: Rows, axis: Axis, point_masses: Floats, held: Floats, *, logarithmic: bool) -> None:
         self.ends, self.axis, self.logarithmic = rows.position[[0, -1]], axis, logarithmic
-        self.atoms, self.held = atoms, held
+        self.point_masses, self.held = point_masses, held
 
     def tail(self, edge: float, values: Floats, side: int) -> Tail:
         """Return the law for rows at `values`."""
@@ -108,6 +110,6 @@ class _Law:
         end = float(self.ends[-1 if side > 0 else 0])
         if side * end <= 0 and side * edge < 0:
             bounds.append(-whole if end else 0.0)
-        if end in self.atoms:
+        if end in self.point_masses:
             bounds.append(side * end - whole)
         return bounds

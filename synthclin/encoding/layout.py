@@ -40,9 +40,9 @@ class ColumnLayout:
     Arguments:
         name: the column.
         cardinality: how many codes it has, missing included.
-        kind: ``ordered`` (bins and atoms of a line, levels of an ordinal) or ``levels`` (no order).
+        kind: ``ordered`` (bins and point_masses of a line, levels of an ordinal) or ``levels`` (no order).
         missing: the code that stands for an empty cell, or None.
-        atoms: (cardinality,) bool: the code is one single value (a spike or a level), not a bin.
+        point_masses: (cardinality,) bool: the code is one single value (a spike or a level), not a bin.
         never: (cardinality,) bool: the code is met in training but never drawn (pooled rare levels).
     """
 
@@ -50,7 +50,7 @@ class ColumnLayout:
     cardinality: int
     kind: Literal["ordered", "levels"]
     missing: int | None
-    atoms: NDArray[np.bool_]
+    point_masses: NDArray[np.bool_]
     never: NDArray[np.bool_]
 
 

@@ -75,16 +75,16 @@ class LevelsCodec:
         missing = self.cardinality - 1 if self.state.missing else None
         if missing is not None:
             never[missing] = not self.column.may_be_missing
-        atoms = np.bincount(self.cells.code, minlength=self.cardinality) == 1
+        point_masses = np.bincount(self.cells.code, minlength=self.cardinality) == 1
         kind: Literal["ordered", "levels"] = "ordered" if isinstance(self.column, Ordinal) else "levels"
-        return ColumnLayout(name, self.cardinality, kind, missing, atoms, never)
+        return ColumnLayout(name, self.cardinality, kind, missing, point_masses, never)
 
     def encode(self, column: pd.Series) -> tuple[Ints, NDArray[np.float32]]:
         """Return (rows,) codes and offsets; an unknown level goes to the unnamed code, else to the commonest."""
         index, found = pd.factorize(column)
         unknown = len(self.state.groups) if self.state.unnamed else self.state.commonest
         missing = self.cardinality - 1 if self.state.missing else self.state.commonest
-        shared = self.layout("").atoms
+        shared = self.layout("").point_masses
         code = np.empty(len(found) + 1, dtype=np.int64)
         offset = np.zeros(len(found) + 1, dtype=np.float32)
         for i, level in enumerate(found):

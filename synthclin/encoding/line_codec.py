@@ -40,8 +40,8 @@ class LineCodec:
     def __init__(self, column: OnALine, state: LineState) -> None:
         self.column, self.state = column, state
         self.axis = Axis.of(column, state.step)
-        self.atoms = np.array(state.atoms, dtype=np.float64)
-        kept = np.concatenate([self.atoms, [heap.at for heap in state.heaps]])
+        self.point_masses = np.array(state.point_masses, dtype=np.float64)
+        kept = np.concatenate([self.point_masses, [heap.at for heap in state.heaps]])
         if ((kept < self.axis.low) | (kept > self.axis.high)).any():
             raise ValueError("a value lies outside the declared range")
         if self.axis.lattice and (kept % 1).any():
@@ -58,25 +58,25 @@ class LineCodec:
         """Sort the codes along the line, bins by their median, and cut the unit interval of each."""
         inside, bins = self.contents, self.bins[self.contents.piece]
         medians = [self._median(bin_) for bin_ in range(len(np.unique(self.bins)))]
-        order = np.argsort(np.concatenate([self.atoms, medians]), kind="stable")
+        order = np.argsort(np.concatenate([self.point_masses, medians]), kind="stable")
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        self._atom_code, self.bin_code = rank[: len(self.atoms)], rank[len(self.atoms) :]
+        self._point_mass_code, self.bin_code = rank[: len(self.point_masses)], rank[len(self.point_masses) :]
         self.cardinality = len(order) + self.state.missing
 
         last = [self.cardinality - 1] * self.state.missing
-        code = np.concatenate([self._atom_code, self.bin_code[bins], last]).astype(np.int64)
-        value = np.concatenate([self.atoms, inside.value, [np.nan] * len(last)])
+        code = np.concatenate([self._point_mass_code, self.bin_code[bins], last]).astype(np.int64)
+        value = np.concatenate([self.point_masses, inside.value, [np.nan] * len(last)])
         smooth = np.where(np.isnan(inside.value), inside.piece, -1)
-        piece = np.concatenate([np.full(len(self.atoms), -1), smooth, [-1] * len(last)]).astype(np.int64)
-        weight = np.concatenate([np.ones(len(self.atoms)), inside.weight, np.ones(len(last))])
+        piece = np.concatenate([np.full(len(self.point_masses), -1), smooth, [-1] * len(last)]).astype(np.int64)
+        weight = np.concatenate([np.ones(len(self.point_masses)), inside.weight, np.ones(len(last))])
         order = np.argsort(code, kind="stable")
         self._value, self._piece = value[order], piece[order]
         self.cells = Intervals.from_weights(code[order], weight[order])
 
         position = np.empty(len(order), dtype=np.int64)
         position[order] = np.arange(len(order))
-        self.content_cell = position[len(self.atoms) : len(self.atoms) + len(inside.value)]
+        self.content_cell = position[len(self.point_masses) : len(self.point_masses) + len(inside.value)]
         self._smooth_cell = np.full(len(self.bins), -1, dtype=np.int64)
         self._smooth_cell[smooth[smooth >= 0]] = self.content_cell[smooth >= 0]
         point = np.flatnonzero(smooth < 0)
@@ -97,13 +97,13 @@ class LineCodec:
         missing = self.cardinality - 1 if self.state.missing else None
         if missing is not None:
             never[missing] = not self.column.may_be_missing
-        atoms = ~np.isin(np.arange(self.cardinality), self.bin_code)
-        return ColumnLayout(name, self.cardinality, "ordered", missing, atoms, never)
+        point_masses = ~np.isin(np.arange(self.cardinality), self.bin_code)
+        return ColumnLayout(name, self.cardinality, "ordered", missing, point_masses, never)
 
     def ends(self) -> tuple[pd.Series, pd.Series]:
         """Return the lowest and the highest cell that each (codes,) code decodes to; both missing for *missing*."""
         low, high = np.full((2, self.cardinality), np.nan)
-        low[self._atom_code] = high[self._atom_code] = self.atoms
+        low[self._point_mass_code] = high[self._point_mass_code] = self.point_masses
         code = self.bin_code[self.bins]
         np.fmin.at(low, code, self.pieces.low)
         np.fmax.at(high, code, self.pieces.high)
@@ -139,10 +139,10 @@ class LineCodec:
             codes[~known] = self.cardinality - 1
         values, binned = position[known], len(self.bins) > 0
         code, offset = self._encode_binned(values) if binned else (codes[known], offsets[known])
-        if len(self.atoms):
-            nearest = _nearest(self.atoms, values)
-            at = (self.atoms[nearest] == values) | (not binned)
-            code, offset = np.where(at, self._atom_code[nearest], code), np.where(at, np.float32(0), offset)
+        if len(self.point_masses):
+            nearest = _nearest(self.point_masses, values)
+            at = (self.point_masses[nearest] == values) | (not binned)
+            code, offset = np.where(at, self._point_mass_code[nearest], code), np.where(at, np.float32(0), offset)
         codes[known], offsets[known] = code, offset
         return codes, offsets
 
@@ -187,11 +187,11 @@ class LineCodec:
         """Round to the lattice, inside the piece, and step off atoms: their mass is their own code's."""
         low, high = self.pieces.low[piece], self.pieces.high[piece]
         if not self.axis.lattice:
-            return np.where(np.isin(value, self.atoms), np.nextafter(value, (low + high) / 2), value)
+            return np.where(np.isin(value, self.point_masses), np.nextafter(value, (low + high) / 2), value)
         value = np.clip(np.rint(value), np.ceil(low), np.floor(high))
         # Up to the middle of the bin atoms push upwards, beyond it downwards: nothing leaves the bin.
         away = np.where(value < (low + high) / 2, 1.0, -1.0)
-        while (taken := np.isin(value, self.atoms)).any():
+        while (taken := np.isin(value, self.point_masses)).any():
             value = np.where(taken, value + away, value)
         return value
 

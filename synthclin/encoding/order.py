@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from synthclin.encoding.layout import ColumnLayout
     from synthclin.schema import Schema
 
-__all__ = ["drawing_order"]
+__all__ = ["column_order"]
 
 
-def drawing_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
+def column_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
     """Return the places of the columns, those with few codes first.
 
     Where an arm is randomised, it comes after all that is known before, and everything else after it. A column that

@@ -100,7 +100,7 @@ def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...
 def _steps(codec: LineCodec) -> set[int]:
     """Return the steps that a grid may have."""
     steps = {10**power * by for power in range(1, 13) for by in (1, 5)}
-    at = np.abs([heap.at for heap in codec.state.heaps] + [*codec.state.atoms])
+    at = np.abs([heap.at for heap in codec.state.heaps] + [*codec.state.point_masses])
     at = at[(at > 0) & (at < 2**53)].astype(np.int64)
     common, counts = np.unique(np.gcd.outer(at, at)[np.triu_indices(len(at), 1)], return_counts=True)
     if len(common):

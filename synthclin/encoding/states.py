@@ -59,7 +59,7 @@ class LineState(_Kept):
     """All that is kept of a column on a line; positions as in `Axis`.
 
     Arguments:
-        atoms: positions with a code of their own, each held by enough patients.
+        point_masses: positions with a code of their own, each held by enough patients.
         edges: where one bin ends and the next begins, each an average over enough patients.
         lower: the law below the first edge; None if no bin lies there.
         upper: the law above the last edge; None if no bin lies there.
@@ -74,7 +74,7 @@ class LineState(_Kept):
     """
 
     kind: Literal["line"] = "line"
-    atoms: Annotated[tuple[Position, ...], Field(max_length=100_000, strict=False)] = ()
+    point_masses: Annotated[tuple[Position, ...], Field(max_length=100_000, strict=False)] = ()
     edges: Annotated[tuple[Position, ...], Field(max_length=128, strict=False)] = ()
     lower: Tail | None = None
     upper: Tail | None = None
@@ -89,7 +89,9 @@ class LineState(_Kept):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if any((np.diff(rising) <= 0).any() for rising in (self.atoms, self.edges, [heap.at for heap in self.heaps])):
+        if any(
+            (np.diff(rising) <= 0).any() for rising in (self.point_masses, self.edges, [heap.at for heap in self.heaps])
+        ):
             raise ValueError("atoms, edges and heaps must rise")
         if sum(grid.share for grid in self.grids) > 1:
             raise ValueError("the shares of grids must not exceed 1")

@@ -13,7 +13,7 @@ from synthclin.encoding.anchors import anchored, distance_column, distances, fit
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
-from synthclin.encoding.order import drawing_order
+from synthclin.encoding.order import column_order
 from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
@@ -49,7 +49,7 @@ class TableEncoder:
         self.schema, self.codecs, self.ties = schema, codecs, ties
         self.anchors = anchored(schema)
         columns = (*(codec.layout(name) for name, codec in codecs.items()), *(tie.layout for tie in ties))
-        self.layout = Layout(columns, drawing_order(schema, columns))
+        self.layout = Layout(columns, column_order(schema, columns))
 
     @classmethod
     def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
@@ -78,14 +78,14 @@ class TableEncoder:
         return cls(schema, codecs, find_ties(table, free, schema.ends, patient, limits))
 
     @property
-    def laws(self) -> dict[int, NDArray[np.float64]]:
+    def allocations(self) -> dict[int, NDArray[np.float64]]:
         """Return by place the (codes,) law of each column that chance alone decides, whatever came before."""
         if (arm := self.schema.randomised) is None:
             return {}
         codec, shares = self.codecs[arm], getattr(self.schema.columns[arm], "allocation", {})
         codes, _ = codec.encode(pd.Series(list(shares), dtype=object))
-        law = np.bincount(codes, list(shares.values()), codec.cardinality)
-        return {self.layout.names.index(arm): law / law.sum()}
+        probabilities = np.bincount(codes, list(shares.values()), codec.cardinality)
+        return {self.layout.names.index(arm): probabilities / probabilities.sum()}
 
     def encode(self, table: pd.DataFrame) -> Encoded:
         """Return the codes and offsets of a typed table; values without a code of their own go to the nearest."""

@@ -108,7 +108,7 @@ def _frequent(
     Two values that have a code each are equal whenever the codes say so; only equality with a bin in it counts.
     """
     lines = {name: codec for name, codec in codecs.items() if isinstance(codec, LineCodec)}
-    inside = {name: ~codec.layout(name).atoms[codec.encode(table[name])[0]] for name, codec in lines.items()}
+    inside = {name: ~codec.layout(name).point_masses[codec.encode(table[name])[0]] for name, codec in lines.items()}
     positions = {name: codec.axis.positions(table[name]) for name, codec in lines.items()}
     step = max(1, len(table) // _LOOK)
     best: dict[str, tuple[float, str]] = {}

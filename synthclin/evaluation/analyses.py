@@ -13,7 +13,7 @@ from scipy import stats
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.cells import MIN_CELL
-from synthclin.evaluation.survival import Followed, curves, restricted_mean
+from synthclin.evaluation.survival import Followed, curves, rmst
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
     labels, horizon = found.labels, found.horizon
 
     def run(rows: NDArray[np.float64]) -> Estimates:
-        means, errors = np.array([restricted_mean(part, horizon) for part in found.split(rows)]).reshape(-1, 2).T
+        means, errors = np.array([rmst(part, horizon) for part in found.split(rows)]).reshape(-1, 2).T
         return (
             np.concatenate([means, means[1:] - means[:1]]),
             np.concatenate([errors, np.hypot(errors[1:], errors[:1])]),

@@ -27,7 +27,7 @@ BALANCE = Definition(
     "Are the arms of the trial as alike at baseline as randomisation makes them?",
     "lower",
     "mean absolute standardised difference between arms over the numbers and levels known before randomisation "
-    "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic tables; the ceiling is that of the "
+    "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic tables; the real-data reference is that of the "
     "training rows; interval from 200 bootstrap samples of the rows of each table",
 )
 
@@ -64,19 +64,19 @@ def balance(c: Comparison) -> Score:
 
     if not terms:
         return BALANCE.unassessable("No column known before the randomisation varies.")
-    each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.draws])
+    each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.replicates])
     parts = np.nanmean(each, axis=0)
     real = differences(c.train, np.ones((1, len(c.train))))[0]
     value = float(np.nanmean(parts))
-    samples = [bootstrap(rows, table) for table, rows in enumerate(c.draws)]
+    samples = [bootstrap(rows, table) for table, rows in enumerate(c.replicates)]
     replicates = np.mean(samples, axis=0) if all(map(len, samples)) else np.empty(0)
     worst = np.argsort(-np.nan_to_num(parts), kind="stable")[:_MOST_LISTED]
     return BALANCE.score(
         value,
         recentred(value, replicates, high=max(1.0, value)),
         n=len(c.synthetic),
-        ceiling=float(np.nanmean(real)),
-        notes=["Shuffling columns balances the arms, so there is no floor."],
+        reference=float(np.nanmean(real)),
+        notes=["Shuffling columns balances the arms, so there is no independence baseline."],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
         tables=np.nanmean(each, axis=1).tolist(),
     )

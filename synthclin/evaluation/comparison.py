@@ -49,10 +49,10 @@ class Comparison:
         schema: what the columns mean.
         features: the columns that are judged.
         tables: the typed tables.
-        draws: (rows, columns) of each synthetic table of one model, as `Features.values`; the first is released.
+        replicates: (rows, columns) of each synthetic table of one model, as `Features.values`; the first is released.
         train: (rows, columns) the rows that the model learnt from.
         holdout: (rows, columns) real rows that the model never saw, or None.
-        shuffled: (rows, columns) the training rows, each column shuffled on its own: the floor.
+        shuffled: (rows, columns) the training rows, each column shuffled on its own: the independence baseline.
         train_patients: (rows,) numbers 0, 1, ... of the patients; rows of one patient share it.
         holdout_patients: (rows,) the same for the holdout.
         seed: the seed that all streams of `rng` come from.
@@ -61,7 +61,7 @@ class Comparison:
     schema: Schema
     features: Features
     tables: Tables
-    draws: tuple[NDArray[np.float64], ...]
+    replicates: tuple[NDArray[np.float64], ...]
     train: NDArray[np.float64]
     holdout: NDArray[np.float64] | None
     shuffled: NDArray[np.float64]
@@ -85,12 +85,12 @@ class Comparison:
             DataError: there is no synthetic table, a table has no rows or lacks a column that is judged, a column of
                 numbers or dates holds something else, or the holdout has patients or rows of the training table.
         """
-        draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
-        if not draws:
+        replicates = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
+        if not replicates:
             raise DataError("synthetic tables", "there are none", "Give one or more.")
         if holdout is not None and holdout.empty:
             holdout = None
-        given = [("training table", train), *(("synthetic table", draw) for draw in draws)]
+        given = [("training table", train), *(("synthetic table", draw) for draw in replicates)]
         given += [] if holdout is None else [("holdout table", holdout)]
         judged = schema.modelled
         for where, table in given:
@@ -112,8 +112,8 @@ class Comparison:
         return cls(
             schema=schema,
             features=features,
-            tables=Tables(draws[0], train, holdout, shuffled),
-            draws=tuple(features.values(draw) for draw in draws),
+            tables=Tables(replicates[0], train, holdout, shuffled),
+            replicates=tuple(features.values(draw) for draw in replicates),
             train=learnt,
             holdout=held,
             shuffled=features.values(shuffled),
@@ -124,7 +124,7 @@ class Comparison:
 
     def where(self, column: int, place: float) -> Comparison:
         """Return the comparison of those rows whose column has the level at `place`."""
-        here, drawn = self.train[:, column] == place, [rows[:, column] == place for rows in self.draws]
+        here, drawn = self.train[:, column] == place, [rows[:, column] == place for rows in self.replicates]
         train, held, holdout, holdout_patients = self.tables.train[here], None, None, None
         if self.holdout is not None and self.holdout_patients is not None and self.tables.holdout is not None:
             unseen = self.holdout[:, column] == place
@@ -135,7 +135,7 @@ class Comparison:
         return replace(
             self,
             tables=Tables(self.tables.synthetic[drawn[0]], train, held, shuffled),
-            draws=tuple(rows[mask] for rows, mask in zip(self.draws, drawn, strict=True)),
+            replicates=tuple(rows[mask] for rows, mask in zip(self.replicates, drawn, strict=True)),
             train=self.train[here],
             holdout=holdout,
             shuffled=self.features.values(shuffled),
@@ -146,7 +146,7 @@ class Comparison:
     @property
     def synthetic(self) -> NDArray[np.float64]:
         """(rows, columns) the synthetic table that is released."""
-        return self.draws[0]
+        return self.replicates[0]
 
     @property
     def real(self) -> NDArray[np.float64]:
@@ -164,8 +164,8 @@ class Comparison:
 
     def two_tables(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
         """Return `n` random rows of each of two synthetic tables, or two parts of the only one."""
-        if len(self.draws) > 1:
-            return [subsample(self.draws[k], n, rng) for k in rng.choice(len(self.draws), 2, replace=False)]
+        if len(self.replicates) > 1:
+            return [subsample(self.replicates[k], n, rng) for k in rng.choice(len(self.replicates), 2, replace=False)]
         order = rng.permutation(len(self.synthetic))
         return [self.synthetic[order[:n]], self.synthetic[order[n : 2 * n]]]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.intervals import Z, deal
+from synthclin.evaluation.intervals import Z, partition
 from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
 from synthclin.evaluation.score import Definition, Interval, Score
@@ -80,18 +80,18 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
             details={"auc_against_train": by_memory},
         )
     holdout, patients = c.holdout, c.holdout_patients
-    runs = _runs(c, holdout, patients, c.draws, "synthetic", draws=_DRAWS, explain=not brief)
+    runs = _runs(c, holdout, patients, c.replicates, "synthetic", draws=_DRAWS, explain=not brief)
     rows = int(runs[0].synthetic.sum())
-    value, interval = _averaged(runs, c.draws, int(patients.max()) + 1)
+    value, interval = _averaged(runs, c.replicates, int(patients.max()) + 1)
     order = np.argsort(-runs[0].drops, kind="stable")
     return DETECTION.score(
         value,
         interval,
         n=rows,
-        floor=_mean_area(_runs(c, holdout, patients, [c.shuffled], "shuffled")),
-        ceiling=_mean_area(_runs(c, holdout, patients, [c.train], "real", draws=_DRAWS)),
+        baseline=_mean_area(_runs(c, holdout, patients, [c.shuffled], "shuffled")),
+        reference=_mean_area(_runs(c, holdout, patients, [c.train], "real", draws=_DRAWS)),
         notes=[
-            "The ceiling is that of real training rows against the holdout.",
+            "The real-data reference is that of real training rows against the holdout.",
             f"A random {rows} of {len(holdout)} holdout rows were used." if rows < len(holdout) else "",
         ],
         details={
@@ -102,7 +102,7 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
             ],
             "roc": roc_points(runs[0].scores, runs[0].synthetic),
         },
-        tables=_by_table(runs, len(c.draws)),
+        tables=_by_table(runs, len(c.replicates)),
     )
 
 
@@ -115,8 +115,8 @@ def logistic_detection(c: Comparison) -> Score:
     def areas(tables: Sequence[NDArray[np.float64]], stream: str) -> list[_Run]:
         return _runs(c, real, patients, tables, stream, draws=_DRAWS, learner=separator)
 
-    runs = areas(c.draws, "logistic")
-    value, interval = _averaged(runs, c.draws, int(patients.max()) + 1)
+    runs = areas(c.replicates, "logistic")
+    value, interval = _averaged(runs, c.replicates, int(patients.max()) + 1)
 
     def familiar(area: float) -> float:
         return 2 * (1 - max(0.5, area))
@@ -125,13 +125,13 @@ def logistic_detection(c: Comparison) -> Score:
         familiar(value),
         Interval(familiar(interval.high), familiar(interval.low)),
         n=int(runs[0].synthetic.sum()),
-        floor=familiar(_mean_area(areas([c.shuffled], "logistic shuffled"))),
-        ceiling=familiar(_mean_area(areas([c.train], "logistic real"))),
+        baseline=familiar(_mean_area(areas([c.shuffled], "logistic shuffled"))),
+        reference=familiar(_mean_area(areas([c.train], "logistic real"))),
         notes=[
             "Shuffled columns score well on it, so it says nothing of how columns go together: no verdict rests on it."
         ],
         details={"auc": value},
-        tables=[familiar(area) for area in _by_table(runs, len(c.draws))],
+        tables=[familiar(area) for area in _by_table(runs, len(c.replicates))],
     )
 
 
@@ -191,8 +191,8 @@ def _folds(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.
     """(rows,) the fold of each row; rows of one patient share it."""
     numbers = np.unique(patients, return_inverse=True)[1]
     fold_of = np.empty(int(numbers.max()) + 1, dtype=np.int64)
-    for fold, hand in enumerate(deal(len(fold_of), _FOLDS, rng)):
-        fold_of[hand] = fold
+    for fold, split in enumerate(partition(len(fold_of), _FOLDS, rng)):
+        fold_of[split] = fold
     return fold_of[numbers]
 
 

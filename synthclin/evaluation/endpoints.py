@@ -13,7 +13,7 @@ from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
 from synthclin.evaluation.score_names import SURVIVAL_MEASURES, survival_names
-from synthclin.evaluation.survival import restricted_mean
+from synthclin.evaluation.survival import rmst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,7 +130,7 @@ def _curve(c: Comparison, found: Endpoint, definition: Definition) -> Score:
 
     alike = likeness(c, _per_part(curves, far), definition.name)
     parts = zip(found.labels, alike.parts, alike.fresh, strict=True)
-    groups = [{"group": label, "value": value, "ceiling": fresh} for label, value, fresh in parts]
+    groups = [{"group": label, "value": value, "reference": fresh} for label, value, fresh in parts]
     return alike.score(definition, details={"horizon": found.horizon, "groups": groups})
 
 
@@ -145,11 +145,11 @@ def _optimism(c: Comparison, found: Endpoint, definition: Definition) -> Score:
 
     alike = likeness(c, _per_part(lambda rows: [survival(*_pooled(found, rows))], above), definition.name)
     real = survival(*_pooled(found, c.train))
-    signed = [gap(real, survival(*_pooled(found, rows)), found.horizon, signed=True) for rows in c.draws]
+    signed = [gap(real, survival(*_pooled(found, rows)), found.horizon, signed=True) for rows in c.replicates]
     return alike.score(definition, details={"optimism": np.mean(signed)})
 
 
-def _short_sight(c: Comparison, found: Endpoint, definition: Definition) -> Score:
+def _premature_end(c: Comparison, found: Endpoint, definition: Definition) -> Score:
     def lasts(rows: NDArray[np.float64]) -> list[float]:
         times = _pooled(found, rows)[0]
         return [float(np.quantile(times, _LATE)) if len(times) else np.nan]
@@ -158,13 +158,13 @@ def _short_sight(c: Comparison, found: Endpoint, definition: Definition) -> Scor
     return likeness(c, measure, definition.name, low=-np.inf, high=1.0).score(definition)
 
 
-def _restricted_means(c: Comparison, found: Endpoint, definition: Definition) -> Score:
+def _rmsts(c: Comparison, found: Endpoint, definition: Definition) -> Score:
     def means(rows: NDArray[np.float64]) -> list[float]:
-        return [restricted_mean(part, found.horizon)[0] for part in found.split(rows)]
+        return [rmst(part, found.horizon)[0] for part in found.split(rows)]
 
     alike = likeness(c, _per_part(means, lambda a, b: abs(b - a)), definition.name, high=found.horizon)
-    real = [restricted_mean(part, found.horizon) for part in found.split(c.train)]
-    drawn = np.array([[restricted_mean(part, found.horizon) for part in found.split(rows)] for rows in c.draws])
+    real = [rmst(part, found.horizon) for part in found.split(c.train)]
+    drawn = np.array([[rmst(part, found.horizon) for part in found.split(rows)] for rows in c.replicates])
     groups = []
     for label, (mean, error), tables in zip(found.labels, real, np.moveaxis(drawn, 1, 0), strict=True):
         # Of several tables each has its own chance; the training rows are the same for all.
@@ -203,14 +203,14 @@ def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: D
 
     alike = likeness(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
     parts = zip(causes, alike.parts, alike.fresh, strict=True)
-    told = [{"cause": str(levels[k]), "value": value, "ceiling": fresh} for k, value, fresh in parts]
+    told = [{"cause": str(levels[k]), "value": value, "reference": fresh} for k, value, fresh in parts]
     return alike.score(definition, details={"causes": told})
 
 
 _COMPUTED: dict[str, Callable[[Comparison, Endpoint, Definition], Score]] = {
     "curve": _curve,
     "optimism": _optimism,
-    "short_sight": _short_sight,
-    "restricted_mean": _restricted_means,
+    "short_sight": _premature_end,
+    "restricted_mean": _rmsts,
     "censoring": _censoring,
 }

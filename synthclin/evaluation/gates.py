@@ -141,7 +141,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
         for gate in DEFAULT_GATES
         for score in known
         if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
-        if not gate.alarm or score.low > _leak_free(gate, score)
+        if not gate.alarm or score.low > _null_reached(gate, score)
     )
 
 
@@ -188,18 +188,18 @@ def _turned(score: Score) -> bool:
     return agree is not None and agree < 1
 
 
-def _leak_free(gate: Gate, score: Score) -> float:
+def _null_reached(gate: Gate, score: Score) -> float:
     """Return what rows without a leak reach on the same table; NaN where that is not known.
 
     Attacks: the worst of chance, shuffled rows and fresh real rows. Other scores: fresh real rows.
     """
-    known = [score.ceiling] if gate.null is None else [gate.null, score.floor, score.ceiling]
+    known = [score.reference] if gate.null is None else [gate.null, score.baseline, score.reference]
     return max((value for value in known if value is not None), default=math.nan)
 
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
     """Return status and reason of a gate whose limit is what rows without a leak reach."""
-    better, null = ends[1], _leak_free(gate, score)
+    better, null = ends[1], _null_reached(gate, score)
     if better <= null:
         return "PASS", f"No more than rows without a leak reach, {null:.3f}, for all that can be told."
     if better > review + null - gate.limit:
@@ -212,7 +212,7 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    fresh = _leak_free(gate, score)
+    fresh = _null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     # The limit may ask more than real rows give; then the table is held against them, with the same room for review.

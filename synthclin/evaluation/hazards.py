@@ -70,7 +70,7 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     # One stream for all that is known of the same fits.
     alike = likeness(c, log_ratios, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
     parts = zip(found.terms, alike.parts, alike.fresh, strict=True)
-    terms = [{"term": term, "value": value, "ceiling": fresh} for term, value, fresh in parts]
+    terms = [{"term": term, "value": value, "reference": fresh} for term, value, fresh in parts]
     moving = likeness(c, drifts, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
     whole = [drift(subsample(rows, _MOST_ROWS, c.rng(names[1]))) for rows in (c.train, c.synthetic)]
     tested = [
@@ -128,7 +128,7 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     clusters = np.unique(c.holdout_patients[places], return_inverse=True)[1]
     samples = resamples(len(test), _BOOTSTRAP, c.rng(names[2], "bootstrap"), clusters)
     weights = np.vstack([np.ones((1, len(test))), samples])
-    size = min(_MOST_ROWS, len(c.train), *map(len, c.draws))
+    size = min(_MOST_ROWS, len(c.train), *map(len, c.replicates))
     grid = np.linspace(0.0, end.horizon, _GRID + 1)[1:]
 
     def tried(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
@@ -138,8 +138,8 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     def of(some: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         slopes = np.nan_to_num(found.run(some)[0])
         some = some[_usable(found, end, some)]
-        baseline = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
-        alive = np.exp(-np.exp(x @ slopes)[:, None] * baseline(grid)[None, :])
+        base_hazard = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
+        alive = np.exp(-np.exp(x @ slopes)[:, None] * base_hazard(grid)[None, :])
         return np.stack(
             [
                 concordance(x @ slopes, times, events, weights, end.horizon),
@@ -148,8 +148,8 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         )
 
     real = tried(c.train, "real")
-    gaps = np.array([tried(rows, f"synthetic {i}") for i, rows in enumerate(c.draws)]) - real
-    floor = (tried(c.shuffled, "shuffled") - real)[:, 0]
+    gaps = np.array([tried(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
+    baseline = (tried(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
         """(2 figures, splits, 2 halves, samples)."""
@@ -163,7 +163,7 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     learnt = halves(c.train, "halves")
     drawn = halves(c.synthetic, "drawn halves") if len(gaps) == 1 else np.empty((2, 0))
     first_score, when_score = (
-        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(floor[k]), len(test), size, learnt[k], drawn[k])
+        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(baseline[k]), len(test), size, learnt[k], drawn[k])
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
@@ -185,7 +185,7 @@ def _minus_real(
     definition: Definition,
     gaps: NDArray[np.float64],
     real: float,
-    floor: float,
+    baseline: float,
     n: int,
     size: int,
     learnt: NDArray[np.float64],
@@ -197,9 +197,9 @@ def _minus_real(
         value,
         learners_gap(gaps, list(learnt), list(drawn), most=1.0),
         n=n,
-        floor=floor,
-        ceiling=0.0,
-        notes=["The ceiling is 0 by definition: what real training rows reach is subtracted."],
+        baseline=baseline,
+        reference=0.0,
+        notes=["The real-data reference is 0 by definition: what real training rows reach is subtracted."],
         details={"real": real, "synthetic": real + value, "rows": size},
         tables=gaps[:, 0].tolist(),
     )

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Z",
-    "deal",
     "jackknife",
     "learners_gap",
+    "partition",
     "random_groups",
     "recentred",
     "resamples",
@@ -149,7 +149,7 @@ def _beyond_tests(figures: NDArray[np.float64]) -> float:
     return float(figures[:, 0].var(ddof=1) - by_tests)
 
 
-def deal(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+def partition(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
     """Return the numbers 0 .. n-1, dealt at random into `groups` hands of nearly equal size (fewer if n is smaller)."""
     return [np.sort(hand) for hand in np.array_split(rng.permutation(n), max(1, min(groups, n)))]
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from synthclin.evaluation.cells import MIN_CELL, share_told
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import NO_FLOOR, Definition, Score
+from synthclin.evaluation.score import NO_BASELINE, Definition, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def marginals(c: Comparison) -> Score:
         {
             "column": name,
             "value": found.parts[j],
-            "ceiling": found.fresh[j],
+            "reference": found.fresh[j],
             "measure": "1 - KS" if lines[j] else "1 - TVD",
             "missing_real": share_told(missing[0][j], len(c.train)),
             "missing_synthetic": missing[1][j],
@@ -88,8 +88,8 @@ def marginals(c: Comparison) -> Score:
     ]
     return found.score(
         MARGINALS,
-        floor=False,
-        notes=[NO_FLOOR],
+        baseline=False,
+        notes=[NO_BASELINE],
         details={"columns": sorted(columns, key=lambda row: row["value"])},
     )
 
@@ -153,11 +153,11 @@ def tails(c: Comparison) -> Score:
     found = likeness(c, lambda real: partial(errors, real), "tails")
     shifts = {j: _tail_errors(_seen(c.train, j), _seen(c.synthetic, j), signed=True) for j in lines}
     columns = [
-        {"column": c.features.names[j], "value": part, "ceiling": fresh, "shifts": shifts[j]}
+        {"column": c.features.names[j], "value": part, "reference": fresh, "shifts": shifts[j]}
         for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
     ]
     few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
-    return found.score(TAILS, floor=False, notes=[NO_FLOOR, few], details={"columns": _worst_first(columns)})
+    return found.score(TAILS, baseline=False, notes=[NO_BASELINE, few], details={"columns": _worst_first(columns)})
 
 
 def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:
@@ -186,10 +186,10 @@ def wasserstein(c: Comparison) -> Score:
 
     found = likeness(c, lambda real: partial(distances, real), "wasserstein")
     columns = [
-        {"column": c.features.names[j], "value": part, "ceiling": fresh}
+        {"column": c.features.names[j], "value": part, "reference": fresh}
         for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
     ]
-    return found.score(WASSERSTEIN, floor=False, notes=[NO_FLOOR], details={"columns": _worst_first(columns)})
+    return found.score(WASSERSTEIN, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(columns)})
 
 
 def heaping(c: Comparison) -> Score:
@@ -206,10 +206,10 @@ def heaping(c: Comparison) -> Score:
 
     found = likeness(c, measure, "heaping")
     details = [
-        {"column": c.features.names[j], "value": part, "ceiling": fresh}
+        {"column": c.features.names[j], "value": part, "reference": fresh}
         for j, part, fresh in zip(numbers, found.parts, found.fresh, strict=True)
     ]
-    return found.score(HEAPING, floor=False, notes=[NO_FLOOR], details={"columns": _worst_first(details)})
+    return found.score(HEAPING, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(details)})
 
 
 def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
@@ -260,9 +260,9 @@ def rare_levels(c: Comparison) -> Score:
         return ratios
 
     found = likeness(c, measure, "rare levels")
-    synthetic = np.mean([shares(rows) for rows in c.draws], axis=0)
+    synthetic = np.mean([shares(rows) for rows in c.replicates], axis=0)
     # Half a row each, so that a level that is gone has a ratio (Agresti, Categorical Data Analysis, 2002, section 3.1).
-    n_real, n_synthetic = len(c.train), sum(map(len, c.draws))
+    n_real, n_synthetic = len(c.train), sum(map(len, c.replicates))
     log_ratio = np.log((synthetic * n_synthetic + 0.5) / (n_synthetic + 1)) - np.log(
         (shares(c.train) * n_real + 0.5) / (n_real + 1)
     )
@@ -272,8 +272,8 @@ def rare_levels(c: Comparison) -> Score:
     ]
     return found.score(
         RARE_LEVELS,
-        floor=False,
-        notes=[NO_FLOOR],
+        baseline=False,
+        notes=[NO_BASELINE],
         details={
             "coverage": float((synthetic > 0).mean()),
             "levels": sorted(details, key=lambda row: row["log_ratio"])[:20],

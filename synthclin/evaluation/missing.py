@@ -47,7 +47,7 @@ DEPENDENCE = Definition(
 def missingness(c: Comparison) -> Score:
     """Score which cells are missing together."""
     holes, synthetic = _holes(c.features, c.train), _holes(c.features, c.synthetic)
-    if not holes.any() and not any(_holes(c.features, rows).any() for rows in c.draws):
+    if not holes.any() and not any(_holes(c.features, rows).any() for rows in c.replicates):
         return MISSINGNESS.unassessable("No cell is missing.")
     patterns, counts = np.unique(holes, axis=0, return_counts=True)
     frequent = patterns[counts >= MIN_CELL]

@@ -84,7 +84,7 @@ def pairs(c: Comparison) -> Score:
         PAIRS,
         details={
             "worst": [
-                {"columns": [names[first[i]], names[second[i]]], "value": found.parts[i], "ceiling": found.fresh[i]}
+                {"columns": [names[first[i]], names[second[i]]], "value": found.parts[i], "reference": found.fresh[i]}
                 for i in worst
             ]
         },
@@ -146,7 +146,7 @@ def triples(c: Comparison) -> Score:
                 {
                     "columns": [c.features.names[j] for j in chosen[i]],
                     "value": found.parts[i],
-                    "ceiling": found.fresh[i],
+                    "reference": found.fresh[i],
                 }
                 for i in worst
             ]
@@ -180,7 +180,7 @@ def association_changes(c: Comparison) -> Score:
     real = associations(c.features, codebook, train)
     drawn = [
         np.nan_to_num(associations(c.features, codebook, subsample(rows, _MOST_ROWS, c.rng("associations", "draw", i))))
-        for i, rows in enumerate(c.draws)
+        for i, rows in enumerate(c.replicates)
     ]
     synthetic = np.mean(drawn, axis=0)
     known = ~np.isnan(found.parts)
@@ -189,7 +189,7 @@ def association_changes(c: Comparison) -> Score:
         "real": real.round(4),
         "synthetic": synthetic.round(4),
         "mean_change_synthetic": found.value,
-        "mean_change_holdout": found.ceiling,
+        "mean_change_holdout": found.reference,
         "largest_change_synthetic": found.parts[known].max() if known.any() else None,
         "largest_change_holdout": np.nan if np.isnan(found.fresh).all() else np.nanmax(found.fresh),
     }

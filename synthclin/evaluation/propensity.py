@@ -56,7 +56,7 @@ def propensity(c: Comparison) -> Score:
             "S_pMSE divides it by what a correct model would give: below 3 is good, below 10 acceptable (synthpop).",
             "" if crossed else "Rows are too few for products of columns, so it does not see how columns go together.",
         ],
-        details={"s_pmse": found.value / expected, "s_pmse_fresh": found.ceiling / expected, "expected": expected},
+        details={"s_pmse": found.value / expected, "s_pmse_fresh": found.reference / expected, "expected": expected},
     )
 
 

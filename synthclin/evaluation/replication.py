@@ -72,7 +72,7 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
         notes=[_NARROW, f"The sign of {len(turned)} clear effects turned round." if turned else ""],
         details={
             "terms": rows,
-            "tables": len(c.draws),
+            "tables": len(c.replicates),
             "horizon": found.horizon,
             "curves": None if found.curves is None else found.curves(c.train, c.synthetic),
             "signs_agree": _share(rows, "sign_agrees"),
@@ -130,7 +130,7 @@ def combined(tables: list[Estimates], rows: float) -> Estimates:
 
 def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]:
     """Return what the training rows and all synthetic tables together say of each term."""
-    tables = [found.run(rows) for rows in c.draws]
+    tables = [found.run(rows) for rows in c.replicates]
     together = combined(tables, len(c.synthetic) / len(c.train))
     shares = overlap(real, together)
     spread = np.std([estimates for estimates, _ in tables], axis=0, ddof=1) if len(tables) > 1 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import NO_FLOOR, Definition
+from synthclin.evaluation.score import NO_BASELINE, Definition
 from synthclin.evaluation.score_names import outcome_name, representation_name
 
 if TYPE_CHECKING:
@@ -46,16 +46,16 @@ def representation(c: Comparison, by: str) -> Score:
         return lambda other: np.abs(logs(other) - of_real)
 
     alike = likeness(c, measure, definition.name, high=np.inf)
-    ratios = np.mean([logs(rows) for rows in c.draws], axis=0) - logs(c.train)
+    ratios = np.mean([logs(rows) for rows in c.replicates], axis=0) - logs(c.train)
     told = [
-        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "ceiling": fresh}
+        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "reference": fresh}
         for k, ratio, value, fresh in zip(places, ratios, alike.parts, alike.fresh, strict=True)
     ]
     worst = max(told, key=lambda row: abs(row["log_ratio"]))
     return alike.score(
         definition,
-        floor=False,
-        notes=[NO_FLOOR, f"The group furthest from its share is {worst['group']}."],
+        baseline=False,
+        notes=[NO_BASELINE, f"The group furthest from its share is {worst['group']}."],
         details={"column": by, "worst": worst["group"], "groups": told},
     )
 
@@ -92,7 +92,7 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
 
     alike = likeness(c, measure, definition.name, high=np.inf if feature.kind == "line" else 1.0)
     told = [
-        {"group": str(levels[k]), "value": value, "ceiling": fresh}
+        {"group": str(levels[k]), "value": value, "reference": fresh}
         for k, value, fresh in zip(places, alike.parts, alike.fresh, strict=True)
     ]
     worst = max(told, key=lambda row: row["value"])["group"]

@@ -1,4 +1,4 @@
-"""Synthetic and real rows in equal numbers against the same training rows, so that a score and its ceiling compare."""
+"""Synthetic and real rows in equal numbers against the same training rows, so that a score and its real-data reference compare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.score import Definition, Direction, Interval, Score
-from synthclin.evaluation.spread import Measure, Spread, ceiling_error, mean_known
+from synthclin.evaluation.spread import Measure, Spread, mean_known, reference_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Likeness:
         parts: (parts,) of synthetic rows, mean over rounds.
         fresh: (parts,) of fresh real rows; all NaN where there are too few real rows to set some apart.
         shuffled: (parts,) of shuffled rows.
-        fresh_error: standard error of the ceiling.
+        fresh_error: standard error of the real-data reference.
         tables: (tables,) the value of each synthetic table.
     """
 
@@ -59,7 +59,7 @@ class Likeness:
     tables: tuple[float, ...]
 
     @property
-    def ceiling(self) -> float:
+    def reference(self) -> float:
         """What fresh real rows reach."""
         return mean_known(self.fresh)
 
@@ -73,29 +73,29 @@ class Likeness:
         definition: Definition,
         *,
         interval: Interval | None = None,
-        floor: bool = True,
+        baseline: bool = True,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
     ) -> Score:
-        """Return the score; a note says so where it beats its ceiling by more than chance explains."""
+        """Return the score; a note says so where it beats its real-data reference by more than chance explains."""
         if np.isnan(self.value):
             return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
         interval = interval or self.interval(definition.better)
         better = definition.better == "higher"
         ahead, behind = (
-            (self.value - self.ceiling, self.value - interval.low)
+            (self.value - self.reference, self.value - interval.low)
             if better
-            else (self.ceiling - self.value, interval.high - self.value)
+            else (self.reference - self.value, interval.high - self.value)
         )
         beyond = ahead > hypot(behind, Z * self.fresh_error)
         return definition.score(
             self.value,
             interval,
             n=self.n,
-            floor=mean_known(self.shuffled) if floor else None,
-            ceiling=self.ceiling,
+            baseline=mean_known(self.shuffled) if baseline else None,
+            reference=self.reference,
             notes=[*notes, f"The synthetic rows are {_ALIKE}." if beyond else ""],
-            details=(details or {}) | {"beyond_ceiling": bool(beyond), "ceiling_error": self.fresh_error},
+            details=(details or {}) | {"beyond_reference": bool(beyond), "reference_error": self.fresh_error},
             tables=self.tables,
         )
 
@@ -114,7 +114,7 @@ def likeness(
     """Compare synthetic, fresh real and shuffled rows in equal numbers with the same real rows.
 
     A measure of few rows is worse by chance alone, so a holdout that is smaller than the
-    synthetic table is no ceiling for it. Here each round takes a random half of all
+    synthetic table is no real-data reference for it. Here each round takes a random half of all
     real rows, training rows, and compares them with as many rows of one synthetic table, with as
     many real rows outside of the half (those that the model never saw first), and with these,
     each column shuffled: all three differ from the half by the same chance. Rows of one patient
@@ -148,7 +148,7 @@ def likeness(
         if len(rest):
             fresh.append(against(rest))
     values = np.array([mean_known(parts) for parts in own])
-    ceilings = np.array([mean_known(parts) for parts in fresh])
+    references = np.array([mean_known(parts) for parts in fresh])
     value = mean_known(values)
     spread, wide = Spread.of(c, measure, n, splits, stream), float(stats.t.ppf(0.975, 2 * splits))
     error = spread.error(c, n, rounds)
@@ -163,15 +163,15 @@ def likeness(
         parts,
         _means(fresh) if fresh else np.full(parts.shape, np.nan),
         _means(shuffled),
-        ceiling_error(c, n, ceilings, error) if len(ceilings) > 1 else 0.0,
-        tuple(mean_known(values[table :: len(c.draws)]) for table in range(min(len(c.draws), rounds))),
+        reference_error(c, n, references, error) if len(references) > 1 else 0.0,
+        tuple(mean_known(values[table :: len(c.replicates)]) for table in range(min(len(c.replicates), rounds))),
     )
 
 
 def _in_turn(c: Comparison, n: int, number: int, stream: str) -> NDArray[np.float64]:
     """Return `n` rows for one round, of the tables in turn: those of a table are dealt out, then dealt anew."""
-    turn, table = divmod(number, len(c.draws))
-    rows = c.draws[table]
+    turn, table = divmod(number, len(c.replicates))
+    rows = c.replicates[table]
     deal, hand = divmod(turn, len(rows) // n)
     order = c.rng(stream, "order", table, deal).permutation(len(rows))
     return rows[np.sort(order[hand * n : (hand + 1) * n])]
@@ -184,7 +184,7 @@ def fair_size(c: Comparison, most: int) -> int:
     comparison varies is then seen, not extrapolated from fewer rows.
     """
     real = len(c.train) + (0 if c.holdout is None else len(c.holdout))
-    drawn = [len(rows) for rows in c.draws]
+    drawn = [len(rows) for rows in c.replicates]
     if len(drawn) == 1 and drawn[0] >= _FEW_REAL:
         drawn = [drawn[0] // 2]
     return min(len(c.train), real // 2 if real >= _FEW_REAL else real, most, *drawn)

@@ -1,4 +1,4 @@
-"""One number that can be trusted: with its interval, its floor and ceiling from real data, and its direction."""
+"""One number that can be trusted: with its interval, its independence baseline and real-data reference from real data, and its direction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["NO_FLOOR", "Definition", "Direction", "Interval", "Score", "plain"]
+__all__ = ["NO_BASELINE", "Definition", "Direction", "Interval", "Score", "plain"]
 
-NO_FLOOR = "Shuffling columns changes none of them, so there is no floor."
+NO_BASELINE = "Shuffling columns changes none of them, so there is no independence baseline."
 """The note of a score that looks at columns one by one."""
 
 Direction = Literal["higher", "lower"]
@@ -36,8 +36,8 @@ class Score:
         low: lower end of the 95 % interval.
         high: upper end of the 95 % interval.
         better: whether ``higher`` or ``lower`` is better.
-        floor: the same score for real rows whose columns were shuffled independently; None where it has no meaning.
-        ceiling: the same score for held-out real rows posing as synthetic; None without a holdout.
+        baseline: the same score for real rows whose columns were shuffled independently; None where it has no meaning.
+        reference: the same score for held-out real rows posing as synthetic; None without a holdout.
         n: how many rows the score rests on.
         method: how it was computed, in one line, with its source.
         note: what the reader must know: subsampling, a reason for NaN.
@@ -51,13 +51,23 @@ class Score:
     low: float
     high: float
     better: Direction
-    floor: float | None
-    ceiling: float | None
+    baseline: float | None
+    reference: float | None
     n: int
     method: str
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     tables: tuple[float, ...] = ()
+
+    @property
+    def floor(self) -> float | None:
+        """The short name of `baseline` in scripts."""
+        return self.baseline
+
+    @property
+    def ceiling(self) -> float | None:
+        """The short name of `reference` in scripts."""
+        return self.reference
 
     @property
     def spread(self) -> float | None:
@@ -93,15 +103,15 @@ class Definition:
         interval: Interval,
         *,
         n: int,
-        floor: float | None = None,
-        ceiling: float | None = None,
+        baseline: float | None = None,
+        reference: float | None = None,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
         tables: Sequence[float] = (),
     ) -> Score:
         """Return the score of a table, or of several of one model.
 
-        A floor or ceiling that is NaN becomes None; empty notes, and tables that cannot all be scored, are left out.
+        A independence baseline or real-data reference that is NaN becomes None; empty notes, and tables that cannot all be scored, are left out.
         """
         return Score(
             name=self.name,
@@ -110,8 +120,8 @@ class Definition:
             low=float(interval.low),
             high=float(interval.high),
             better=self.better,
-            floor=_number_or_none(floor),
-            ceiling=_number_or_none(ceiling),
+            baseline=_number_or_none(baseline),
+            reference=_number_or_none(reference),
             n=int(n),
             method=self.method,
             note=" ".join(note for note in notes if note),

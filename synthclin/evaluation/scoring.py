@@ -145,8 +145,8 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     Raises:
         ConfigError: a task or `by` names a column that it cannot use.
     """
-    scene = None if why_not(c) else AttackData.of(c, by)
-    attacks = {attack: partial(attack, by=by, scene=scene) for attack in privacy.ATTACKS}
+    data = None if why_not(c) else AttackData.of(c, by)
+    attacks = {attack: partial(attack, by=by, data=data) for attack in privacy.ATTACKS}
     jobs: list[Job] = [partial(attacks.get(job, job), c) for job in SCORES]
     grouped = [Groups.of(c, name) for name in by]
     for task in tasks:

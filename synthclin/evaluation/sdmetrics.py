@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Features
-from synthclin.evaluation.intervals import deal, random_groups
+from synthclin.evaluation.intervals import partition, random_groups
 from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Definition, Interval, Score
 
@@ -77,21 +77,21 @@ def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -
     def figure(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
         return _generate(report, c.features, few, real, other)[0]
 
-    floor, ceiling = _references(c, definition.name, figure)
+    baseline, reference = _references(c, definition.name, figure)
     rng = c.rng(definition.name, "groups")
     return definition.score(
         value,
         _interval(figure, value, train, synthetic, rng),
         n=len(synthetic),
-        floor=np.clip(value + floor, 0, 1),
-        ceiling=np.clip(value + ceiling, 0, 1),
+        baseline=np.clip(value + baseline, 0, 1),
+        reference=np.clip(value + reference, 0, 1),
         notes=[
             note,
             f"A random {len(synthetic)} rows were used." if len(synthetic) < len(c.synthetic) else "",
             f"A random {len(columns)} of {len(c.features)} columns were used."
             if len(columns) < len(c.features)
             else "",
-            "Floor and ceiling: the figure and what shuffled and fresh rows score more than as many synthetic ones.",
+            "Independence baseline and real-data reference: the figure and what shuffled and fresh rows score more than as many synthetic ones.",
         ],
         details={"properties": properties},
     )
@@ -105,10 +105,10 @@ def _references(c: Comparison, stream: str, figure: _Figure) -> tuple[float, flo
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
         apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
-        own, floor = (figure(half, rows) for rows in (subsample(c.synthetic, n, rng), apart))
-        gaps.append((floor - own, figure(half, rest) - own if len(rest) else np.nan))
-    floor, ceiling = np.mean(gaps, axis=0)
-    return float(floor), float(ceiling)
+        own, baseline = (figure(half, rows) for rows in (subsample(c.synthetic, n, rng), apart))
+        gaps.append((baseline - own, figure(half, rest) - own if len(rest) else np.nan))
+    baseline, reference = np.mean(gaps, axis=0)
+    return float(baseline), float(reference)
 
 
 def _interval(
@@ -122,16 +122,17 @@ def _interval(
 
     Large groups are cut short, for SDMetrics takes its time.
     """
-    hands = [
-        [subsample(rows[hand], _FEW_ROWS, rng) for hand in deal(len(rows), _GROUPS, rng)] for rows in (real, synthetic)
+    splits = [
+        [subsample(rows[hand], _FEW_ROWS, rng) for hand in partition(len(rows), _GROUPS, rng)]
+        for rows in (real, synthetic)
     ]
-    pairs = [(one, other) for one, other in zip(*hands, strict=False) if min(len(one), len(other)) > 1]
+    pairs = [(one, other) for one, other in zip(*splits, strict=False) if min(len(one), len(other)) > 1]
     scores = [figure(one, other) for one, other in pairs]
     known = np.array([score for score in scores if not np.isnan(score)])
     if len(known) < 2:
         return Interval(0.0, 1.0)
     # Groups that were cut short vary more than all their rows would.
-    kept = sum(1 / sum(map(len, kind)) for kind in hands)
+    kept = sum(1 / sum(map(len, kind)) for kind in splits)
     shrink = np.sqrt((1 / len(real) + 1 / len(synthetic)) / kept)
     return random_groups(value, (value + shrink * (known - known.mean())).tolist())
 

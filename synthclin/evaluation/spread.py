@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["Against", "Measure", "Spread", "ceiling_error", "mean_known"]
+__all__ = ["Against", "Measure", "Spread", "mean_known", "reference_error"]
 
 Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
 """From (rows, columns) to the parts (one per column, pair, ...) whose mean is the score."""
@@ -54,8 +54,8 @@ class Spread:
     @classmethod
     def of(cls, c: Comparison, measure: Measure, n: int, splits: int, stream: str) -> Spread:
         """Return the variances of a comparison of `n` rows; infinite where rows are too few to tell."""
-        least = min(map(len, c.draws))
-        size = min(n, len(c.real) // 2, least if len(c.draws) > 1 else least // 2)
+        least = min(map(len, c.replicates))
+        size = min(n, len(c.real) // 2, least if len(c.replicates) > 1 else least // 2)
         if size < MIN_CELL:
             return cls(np.inf, np.inf, np.inf)
         contrasts = []
@@ -98,7 +98,7 @@ class Spread:
 
 def _pairs_of_rounds(c: Comparison, n: int, rounds: int) -> list[tuple[float, float, float]]:
     """Return which share of all pairs of rounds has which shares of real and of synthetic rows in common."""
-    itself, real, tables = (1 / rounds, 1.0, 1.0), n / len(c.train), len(c.draws)
+    itself, real, tables = (1 / rounds, 1.0, 1.0), n / len(c.train), len(c.replicates)
     if tables > 1:
         # Rounds of one table share what it has of its own.
         turns = 1 / min(tables, rounds)
@@ -115,7 +115,7 @@ def _folded(correlation: float) -> float:
     return (correlation * asin(correlation) + sqrt(1 - correlation**2) - 1) / (pi / 2 - 1)
 
 
-def ceiling_error(c: Comparison, n: int, ceilings: NDArray[np.float64], unknown: float) -> float:
+def reference_error(c: Comparison, n: int, references: NDArray[np.float64], unknown: float) -> float:
     """Return the standard error of a mean over rounds of fresh rows, or `unknown` where all rounds have the same rows.
 
     Nothing but chance sets fresh rows apart, so their distance varies as a fold does.
@@ -125,10 +125,10 @@ def ceiling_error(c: Comparison, n: int, ceilings: NDArray[np.float64], unknown:
     real, fresh = n / len(c.train), (unseen * unseen / max(held, 1) + (n - unseen) ** 2 / len(c.train)) / n
     # Training rows that are fresh in one round are in the half of another, and move the two apart.
     crossed = real * (n - unseen) / n
-    alike, rounds = _folded((real + fresh) / 2 - crossed), len(ceilings)
+    alike, rounds = _folded((real + fresh) / 2 - crossed), len(references)
     if alike > _SAME:
         return unknown
-    return sqrt(float(ceilings.var(ddof=1)) / (1 - alike) * (1 / rounds + (1 - 1 / rounds) * alike))
+    return sqrt(float(references.var(ddof=1)) / (1 - alike) * (1 / rounds + (1 - 1 / rounds) * alike))
 
 
 def mean_known(parts: NDArray[np.float64]) -> float:

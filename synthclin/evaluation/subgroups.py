@@ -19,7 +19,7 @@ from synthclin.evaluation.missing import MISSINGNESS, missingness
 from synthclin.evaluation.pairs import ASSOCIATIONS, PAIRS, association_changes, pairs
 from synthclin.evaluation.propensity import PMSE, propensity
 from synthclin.evaluation.replication import overlap_of, replicate
-from synthclin.evaluation.score import NO_FLOOR, Definition, Interval, Score
+from synthclin.evaluation.score import NO_BASELINE, Definition, Interval, Score
 from synthclin.evaluation.score_names import HEADLINES, SURVIVAL_HEADLINES, within
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
@@ -103,9 +103,9 @@ class Groups:
         for place, level in enumerate(feature.levels):
             here = c.train[:, j] == place
             enough = here.sum() >= _MIN_ROWS and len(np.unique(c.train_patients[here])) >= MIN_CELL
-            if enough and min((rows[:, j] == place).sum() for rows in c.draws) >= _MIN_ROWS:
+            if enough and min((rows[:, j] == place).sum() for rows in c.replicates) >= _MIN_ROWS:
                 parts[str(level)] = c.where(j, float(place))
-        unknown = any(np.isnan(rows[:, j]).any() for rows in (c.train, *c.draws))
+        unknown = any(np.isnan(rows[:, j]).any() for rows in (c.train, *c.replicates))
         return cls(by, parts, len(feature.levels) - len(parts), unknown)
 
     def again(self, headline: Headline) -> Score:
@@ -120,7 +120,7 @@ class Groups:
             f"{of.question.removesuffix('?')}, in each group of '{self.by}'?",
             of.better,
             f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_CELL} and more "
-            "patients and as many synthetic rows; value, interval, floor and ceiling are those of the group furthest "
+            "patients and as many synthetic rows; value, interval, independence baseline and real-data reference are those of the group furthest "
             "behind what fresh real rows of it reach (project convention)",
         )
         told = {"score": of.name, "column": self.by, "not_judged": self.small}
@@ -140,16 +140,16 @@ class Groups:
         level = max(known, key=lambda one: _behind(known[one]))
         worst = known[level]
         alone = "is the only group that is judged" if len(known) == 1 else "is the worst group"
-        fresh = "" if worst.ceiling is None else f", where fresh real rows of it reach {worst.ceiling:.3f}"
+        fresh = "" if worst.reference is None else f", where fresh real rows of it reach {worst.reference:.3f}"
         return definition.score(
             worst.value,
             Interval(worst.low, worst.high),
             n=worst.n,
-            floor=worst.floor,
-            ceiling=worst.ceiling,
+            baseline=worst.baseline,
+            reference=worst.reference,
             notes=[
                 f"{level} {alone}: {worst.value:.3f}{fresh}.",
-                NO_FLOOR if NO_FLOOR in worst.note else "",
+                NO_BASELINE if NO_BASELINE in worst.note else "",
                 *left_out,
             ],
             details=told
@@ -157,7 +157,7 @@ class Groups:
                 "worst": level,
                 "groups": [
                     {"group": one}
-                    | {key: getattr(score, key) for key in ("value", "low", "high", "floor", "ceiling", "n")}
+                    | {key: getattr(score, key) for key in ("value", "low", "high", "baseline", "reference", "n")}
                     for one, score in known.items()
                 ],
             },
@@ -178,5 +178,5 @@ def _behind(score: Score) -> float:
     Where there are none it is held against the best there is.
     """
     higher = score.better == "higher"
-    best = score.ceiling if score.ceiling is not None else float(higher)
+    best = score.reference if score.reference is not None else float(higher)
     return best - score.value if higher else score.value - best

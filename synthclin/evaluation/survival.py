@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Followed", "curves", "restricted_mean"]
+__all__ = ["Followed", "curves", "rmst"]
 
 _STEPS = 40
 
@@ -47,7 +47,7 @@ def _steps(followed: Followed, until: float) -> _Steps:
     return _Steps(at, risk, deaths, np.cumprod(1 - deaths / risk).astype(np.float64))
 
 
-def restricted_mean(followed: Followed, horizon: float) -> tuple[float, float]:
+def rmst(followed: Followed, horizon: float) -> tuple[float, float]:
     """Return the mean survival time up to a horizon, the area under the Kaplan-Meier curve, and its standard error.
 
     Greenwood's variance (Royston and Parmar, BMC Med Res Methodol 13:152, 2013).
@@ -57,7 +57,7 @@ def restricted_mean(followed: Followed, horizon: float) -> tuple[float, float]:
         horizon: in the unit of the times.
 
     Example:
-        >>> restricted_mean((np.array([1.0, 2.0, 3.0]), np.array([True, True, False])), 3.0)[0]
+        >>> rmst((np.array([1.0, 2.0, 3.0]), np.array([True, True, False])), 3.0)[0]
         2.0
     """
     times, _ = followed

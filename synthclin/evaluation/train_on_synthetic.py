@@ -34,14 +34,14 @@ class LearnerTrials:
     """Learners by name, fitted to each kind of rows and tried on weightings of the same holdout.
 
     Arguments:
-        draws: learnt from each synthetic table.
+        replicates: learnt from each synthetic table.
         real: learnt from as many training rows.
         shuffled: learnt from training rows, each column shuffled.
         halves: learnt from disjoint halves of the training rows.
         drawn_halves: the same of the synthetic rows; none where there are several tables.
     """
 
-    draws: list[Fits]
+    replicates: list[Fits]
     real: Fits
     shuffled: Fits
     halves: list[tuple[Fits, Fits]]
@@ -57,7 +57,7 @@ class LearnerTrials:
         """
         some, few = (slice(place * size, (place + 1) * size) for size in (samples, of_halves))
         return LearnerTrials(
-            [_part(fits, some) for fits in self.draws],
+            [_part(fits, some) for fits in self.replicates],
             _part(self.real, some),
             _part(self.shuffled, some),
             [(_part(one, few), _part(other, few)) for one, other in self.halves],
@@ -78,14 +78,14 @@ class LearnerTrials:
         def both(halves: list[tuple[Fits, Fits]]) -> list[NDArray[np.float64]]:
             return [np.stack([mean(one), mean(other)]) for one, other in halves]
 
-        gaps = np.array([mean(fits) - real for fits in self.draws])
+        gaps = np.array([mean(fits) - real for fits in self.replicates])
         return definition.score(
             gaps[:, 0].mean(),
             learners_gap(gaps, both(self.halves), both(self.drawn_halves)),
             n=n,
-            floor=float((mean(self.shuffled) - real)[0]),
-            ceiling=0.0,
-            notes=["The ceiling is 0 by definition: what real training rows reach is subtracted.", *notes],
+            baseline=float((mean(self.shuffled) - real)[0]),
+            reference=0.0,
+            notes=["The real-data reference is 0 by definition: what real training rows reach is subtracted.", *notes],
             details=details,
             tables=gaps[:, 0].tolist(),
         )
@@ -149,7 +149,7 @@ def in_groups(
     worst = scores[level]
     figures: tuple[Figure, ...] = ("brier", "sensitivity", "false_alarms")
     told = [
-        {"group": one, "value": score.value, "low": score.low, "high": score.high, "ceiling": 0.0, "n": score.n}
+        {"group": one, "value": score.value, "low": score.low, "high": score.high, "reference": 0.0, "n": score.n}
         | {
             each: [found.value, found.low, found.high]
             for each in figures
@@ -162,8 +162,8 @@ def in_groups(
         worst.value,
         Interval(worst.low, worst.high),
         n=worst.n,
-        floor=worst.floor,
-        ceiling=0.0,
+        baseline=worst.baseline,
+        reference=0.0,
         notes=[f"The group that loses most is {level}.", worst.note],
         details={"score": task.name, "column": by, "worst": level, "groups": told},
         tables=worst.tables,

@@ -88,7 +88,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     known = np.flatnonzero(problem.known(c.holdout))
     tested = known[_chosen(len(known), min(len(known), _MOST_TESTED), c.rng(task.name, "tested"))]
     test = problem.rows(c.holdout[tested])
-    size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.draws)), _MOST_ROWS)
+    size = min(*(int(problem.known(rows).sum()) for rows in (c.train, *c.replicates)), _MOST_ROWS)
     # The first sample is the holdout itself.
     clusters = np.unique(c.holdout_patients[tested], return_inverse=True)[1]
     weights = np.vstack(
@@ -117,15 +117,15 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         return one, other
 
     trials = LearnerTrials(
-        [learnt(rows, "synthetic", i) for i, rows in enumerate(c.draws)],
+        [learnt(rows, "synthetic", i) for i, rows in enumerate(c.replicates)],
         learnt(c.train, "real"),
         learnt(c.shuffled, "shuffled"),
         [halves(c.train, "halves", i) for i in range(_SPLITS)],
         # Several tables show by themselves how much they differ.
-        [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.draws) == 1 else 0)],
+        [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.replicates) == 1 else 0)],
     )
     whole_holdout = trials.of_group(0, samples, of_halves)
-    draws, real, shuffled = whole_holdout.draws, whole_holdout.real, whole_holdout.shuffled
+    replicates, real, shuffled = whole_holdout.replicates, whole_holdout.real, whole_holdout.shuffled
     notes = [
         f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
         f"It was tried on {len(tested)} of {len(known)} held-out rows." if len(tested) < len(known) else "",
@@ -136,7 +136,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     details = {
         "measure": measure(problem),
         "learners": [
-            {"learner": name, "synthetic": np.mean([fits[name].performance[0] for fits in draws])}
+            {"learner": name, "synthetic": np.mean([fits[name].performance[0] for fits in replicates])}
             | {source: fits[name].performance[0] for source, fits in {"real": real, "shuffled": shuffled}.items()}
             for name in real
         ],
@@ -146,7 +146,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     n = len(test[1])
     discrimination = whole_holdout.difference(definitions[0], "performance", n, notes, details)
     calibration = (
-        whole_holdout.difference(definitions[1], "brier", n, notes, _calibrations(draws, real))
+        whole_holdout.difference(definitions[1], "brier", n, notes, _calibrations(replicates, real))
         if problem.classes is not None
         else definitions[1].unassessable("Calibration is of chances, and the target is a number.")
     )
@@ -157,7 +157,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         parts = {level: trials.of_group(at + i, samples, of_halves) for i, level in enumerate(members)}
         by_group.append(in_groups(name, task, problem, parts, sizes))
         at += len(members)
-    importance = _importance(definitions[2], problem, draws, real, shuffled, trials.halves[0])
+    importance = _importance(definitions[2], problem, replicates, real, shuffled, trials.halves[0])
     return discrimination, calibration, importance, *by_group
 
 
@@ -197,8 +197,8 @@ def _definitions(task: PredictTask, problem: PredictionProblem) -> tuple[Definit
     )
 
 
-def _calibrations(draws: list[dict[str, Fit]], real: dict[str, Fit]) -> dict[str, Any]:
-    sources = {"synthetic": draws, "real": [real]}
+def _calibrations(replicates: list[dict[str, Fit]], real: dict[str, Fit]) -> dict[str, Any]:
+    sources = {"synthetic": replicates, "real": [real]}
     return {
         "learners": [
             {"learner": name}
@@ -218,7 +218,7 @@ def _calibrations(draws: list[dict[str, Fit]], real: dict[str, Fit]) -> dict[str
 def _importance(
     definition: Definition,
     problem: PredictionProblem,
-    draws: list[dict[str, Fit]],
+    replicates: list[dict[str, Fit]],
     real: dict[str, Fit],
     shuffled: dict[str, Fit],
     halves: tuple[dict[str, Fit], dict[str, Fit]],
@@ -231,23 +231,23 @@ def _importance(
     def agreement(first: dict[str, Fit], second: dict[str, Fit]) -> float:
         return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
 
-    agreements = [agreement(fits, real) for fits in draws]
+    agreements = [agreement(fits, real) for fits in replicates]
     value = float(np.mean(agreements))
     error = sqrt((1 + min(value**2, 1) / 2) / (columns - 3))
     middle = np.arctanh(np.clip(value, -0.999, 0.999))
     low, high = np.tanh([middle - Z * error, middle + Z * error])
     means = {
         source: np.mean([fits[name].importance for fits in tables for name in real], axis=0)
-        for source, tables in {"synthetic": draws, "real": [real]}.items()
+        for source, tables in {"synthetic": replicates, "real": [real]}.items()
     }
     top = {source: set(np.argsort(-mean, kind="stable")[:_TOP].tolist()) for source, mean in means.items()}
     return definition.score(
         value,
         Interval(min(low, value), max(high, value)),
         n=columns,
-        floor=agreement(shuffled, real),
-        ceiling=agreement(*halves),
-        notes=["The ceiling is the agreement of models that learnt from two halves of the real rows."],
+        baseline=agreement(shuffled, real),
+        reference=agreement(*halves),
+        notes=["The real-data reference is the agreement of models that learnt from two halves of the real rows."],
         details={
             "shared_top": len(top["synthetic"] & top["real"]) / min(_TOP, columns),
             "columns": [
@@ -291,7 +291,7 @@ def _why_not(c: Comparison, problem: PredictionProblem) -> str:
         return "No column is left to predict from."
     if problem.classes is not None and len(problem.classes) < 2:
         return f"Fewer than two classes are held by {MIN_CLASS} training and {MIN_CLASS} holdout rows."
-    tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.draws)]
+    tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.replicates)]
     for name, rows in tables:
         y = problem.rows(rows)[1]
         if len(y) < _MIN_ROWS:

@@ -73,8 +73,8 @@ def rules(c: Comparison) -> Score:
         valid.mean(),
         wilson(int(valid.sum()), len(valid)),
         n=len(valid),
-        floor=_share(c, c.tables.shuffled),
-        ceiling=None if c.tables.holdout is None else _share(c, c.tables.holdout),
+        baseline=_share(c, c.tables.shuffled),
+        reference=None if c.tables.holdout is None else _share(c, c.tables.holdout),
         details={
             "rules": sorted(broken, key=lambda row: -row["synthetic"]),
             "declared": len(synthetic),

@@ -13,7 +13,7 @@ from synthclin.expressions import evaluation, grammar, outcomes
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthclin.expressions.outcomes import Scene
+    from synthclin.expressions.outcomes import Domains
     from synthclin.expressions.sets import Outcomes, Span
 
 __all__ = ["Expression", "parse"]
@@ -68,11 +68,11 @@ class Expression:
         """
         return evaluation.number(self.tree, table, self.where)
 
-    def outcomes(self, scene: Scene) -> Outcomes:
+    def outcomes(self, domains: Domains) -> Outcomes:
         """Return what a predicate may come out as where each column is known to hold one value of a set.
 
         Arguments:
-            scene: the set of values of each column, by its name; their arrays broadcast to one shape.
+            domains: the set of values of each column, by its name; their arrays broadcast to one shape.
 
         Returns:
             where it may be true, false and unknown. What is denied never happens; what is allowed may not happen.
@@ -85,11 +85,11 @@ class Expression:
             >>> parse("age >= 40").outcomes({"age": age}.__getitem__).true.tolist()
             [False, True, True]
         """
-        return outcomes.truth(self.tree, scene)
+        return outcomes.truth(self.tree, domains)
 
-    def span(self, scene: Scene) -> Span:
+    def span(self, domains: Domains) -> Span:
         """Return the numbers that the expression may have; see `outcomes`."""
-        return outcomes.number(self.tree, scene)
+        return outcomes.number(self.tree, domains)
 
     @property
     def name(self) -> str | None:

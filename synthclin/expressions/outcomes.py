@@ -14,9 +14,9 @@ import numpy as np
 from synthclin.expressions.arithmetic import FUNCTIONS, OPERATORS, negative
 from synthclin.expressions.sets import Choice, Outcomes, Span, Test, Values, compare
 
-__all__ = ["Scene", "number", "truth"]
+__all__ = ["Domains", "number", "truth"]
 
-Scene = Callable[[str], Values]
+Domains = Callable[[str], Values]
 """The set of values that each column may hold, by its name."""
 
 _TESTS: dict[type[ast.cmpop], Test] = {
@@ -36,60 +36,60 @@ _TURNED: dict[Test, Test] = {
 _DAY = 86_400
 
 
-def truth(tree: ast.expr, scene: Scene) -> Outcomes:
+def truth(tree: ast.expr, domains: Domains) -> Outcomes:
     """Return what a predicate may come out as; the shape is that of the scene's sets, broadcast."""
     with np.errstate(all="ignore"):
-        return _truth(tree, scene)
+        return _truth(tree, domains)
 
 
-def number(tree: ast.expr, scene: Scene) -> Span:
+def number(tree: ast.expr, domains: Domains) -> Span:
     """Return the numbers that an expression may have."""
     with np.errstate(all="ignore"):
-        return _number(tree, scene)
+        return _number(tree, domains)
 
 
-def _truth(node: ast.expr, scene: Scene) -> Outcomes:
+def _truth(node: ast.expr, domains: Domains) -> Outcomes:
     match node:
         case ast.BoolOp(op=op, values=parts):
             join = operator.and_ if isinstance(op, ast.And) else operator.or_
-            return reduce(join, (_truth(part, scene) for part in parts))
+            return reduce(join, (_truth(part, domains) for part in parts))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return ~_truth(operand, scene)
+            return ~_truth(operand, domains)
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             steps = zip(ops, pairwise([left, *comparators]), strict=True)
-            return reduce(operator.and_, (_comparison(op, *sides, scene) for op, sides in steps))
+            return reduce(operator.and_, (_comparison(op, *sides, domains) for op, sides in steps))
         case ast.Constant(value=bool() as value):
             return Outcomes.certain(value=value)
         case ast.Name(id=name):
-            return _constant(operator.eq, scene(name), True)
+            return _constant(operator.eq, domains(name), True)
     return Outcomes.open()
 
 
-def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, scene: Scene) -> Outcomes:
+def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains) -> Outcomes:
     match op, left, right:
         case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
-            values = scene(name)
+            values = domains(name)
             missing = values.missing if isinstance(values, Span) else values.missing[values.at]
             empty = Outcomes(missing, values.present, np.array(False))
             return empty if isinstance(op, ast.Is) else ~empty
         case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
-            found = _among(left, items, scene)
+            found = _among(left, items, domains)
             return found if isinstance(op, ast.In) else ~found
     test = _TESTS[type(op)]
     if isinstance(left, ast.Constant):
-        return _constant(_TURNED.get(test, test), _values(right, scene), left.value)
+        return _constant(_TURNED.get(test, test), _values(right, domains), left.value)
     if isinstance(right, ast.Constant):
-        return _constant(test, _values(left, scene), right.value)
-    return compare(test, _values(left, scene), _values(right, scene))
+        return _constant(test, _values(left, domains), right.value)
+    return compare(test, _values(left, domains), _values(right, domains))
 
 
-def _among(left: ast.expr, items: list[ast.expr], scene: Scene) -> Outcomes:
-    values = _values(left, scene)
+def _among(left: ast.expr, items: list[ast.expr], domains: Domains) -> Outcomes:
+    values = _values(left, domains)
     if isinstance(values, Choice) and all(isinstance(item, ast.Constant) for item in items):
         # All at once: a set of two levels that are both listed is certainly among them.
         listed = [item.value for item in items if isinstance(item, ast.Constant)]
         return values.outcomes(np.array([level in listed for level in values.levels], dtype=np.bool_))
-    each = (_comparison(ast.Eq(), left, item, scene) for item in items)
+    each = (_comparison(ast.Eq(), left, item, domains) for item in items)
     return reduce(operator.or_, each)
 
 
@@ -106,26 +106,26 @@ def _constant(test: Test, values: Values, value: object) -> Outcomes:
     return compare(test, values, Span.point(float(value)))  # type: ignore[arg-type]
 
 
-def _values(node: ast.expr, scene: Scene) -> Values:
-    return scene(node.id) if isinstance(node, ast.Name) else _number(node, scene)
+def _values(node: ast.expr, domains: Domains) -> Values:
+    return domains(node.id) if isinstance(node, ast.Name) else _number(node, domains)
 
 
-def _number(node: ast.expr, scene: Scene) -> Span:
+def _number(node: ast.expr, domains: Domains) -> Span:
     match node:
         case ast.Constant(value=int() | float() as value):
             return Span.point(float(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return negative(_number(operand, scene))
+            return negative(_number(operand, domains))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return FUNCTIONS[name](*(_number(argument, scene) for argument in arguments))
+            return FUNCTIONS[name](*(_number(argument, domains) for argument in arguments))
         case ast.Name(id=name):
-            values = scene(name)
+            values = domains(name)
             return values if isinstance(values, Span) and not values.dated else Span.anything()
         case ast.BinOp(left=left, op=op, right=right):
             days = None
             if isinstance(op, ast.Sub) and isinstance(left, ast.Name) and isinstance(right, ast.Name):
-                days = _days(scene(left.id), scene(right.id))
-            return OPERATORS[type(op)](_number(left, scene), _number(right, scene)) if days is None else days
+                days = _days(domains(left.id), domains(right.id))
+            return OPERATORS[type(op)](_number(left, domains), _number(right, domains)) if days is None else days
     return Span.anything()
 
 

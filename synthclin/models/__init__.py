@@ -1,9 +1,9 @@
 """Model families behind one contract: learn a table, sample rows."""
 
-from synthclin.models.callbacks import Moment
+from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.families import MODELS, load
 from synthclin.models.gan import ConditionalGAN
 from synthclin.models.synthesizer import Synthesizer
 
-__all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Moment", "Synthesizer", "load"]
+__all__ = ["MODELS", "Checkpoint", "ConditionalGAN", "Synthesizer", "TrainingEvent", "load"]

@@ -18,15 +18,15 @@ from synthclin.models.distributed import share
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
 from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, averaged, descend, rate_share
-from synthclin.models.validation_metrics import Standing, quick_detection, standing, validation_nats
+from synthclin.models.validation_metrics import ValidationMetrics, quick_detection, validation_metrics, validation_nll
 from synthclin.progress import Step
 from synthclin.seeds import stream_seed
 
-__all__ = ["Contending", "Refinement", "Refining", "cell_critic", "leads"]
+__all__ = ["AdversarialFineTuning", "AdversarialTraining", "FineTuning", "cell_critic", "leads"]
 
 RATE = 2e-3
 """Of critics and of a generator that starts untrained; twice as much is there sooner and remembers more of the rows."""
-REFINING_RATE = 3e-4
+FINE_TUNING_RATE = 3e-4
 """Of a generator that likelihood has brought near."""
 PENALTY = 4.0
 """Gamma of R1 and R2. With a tenth of it the critic remembers the rows, and the generator after it."""
@@ -51,7 +51,7 @@ def cell_critic(network: MaskedGenerator, codes: Tensor) -> MaskedGenerator:
     ]
     width, blocks = network.enter.out_features, len(network.blocks)
     critic = MaskedGenerator(
-        network.columns, frequencies, views=network.views, width=width, blocks=blocks, dropout=0.2
+        network.columns, frequencies, fields=network.fields, width=width, blocks=blocks, dropout=0.2
     ).to(codes.device)
     for table in critic.groups:
         # A critic that began at the marginals would reward what is frequent, not what is lacking.
@@ -67,9 +67,9 @@ def leads(critic: MaskedGenerator, codes: Tensor) -> Iterator[tuple[Tensor, Tens
 
     **Shape:** codes (rows, columns) -> (members, rows, codes), (members, rows, width).
     """
-    for table, tilt in zip(critic.groups, critic.tilts(codes), strict=True):
-        scores = table.logits(tilt)
-        yield scores.gather(2, codes[:, table.index].T.unsqueeze(2)) - scores, tilt
+    for table, context_logits in zip(critic.groups, critic.context_logits_all(codes), strict=True):
+        scores = table.logits(context_logits)
+        yield scores.gather(2, codes[:, table.index].T.unsqueeze(2)) - scores, context_logits
 
 
 class _Game(Phase):
@@ -116,22 +116,22 @@ class _Game(Phase):
         self.done += steps
         accuracy = self._critic_accuracy()
         tick(0, note=f"critic right on {accuracy:.1%} of cells")
-        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
-        return {"critic_accuracy": round(accuracy, 4), "validation_nats": round(nats, 5)}
+        nats = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
+        return {"critic_accuracy": round(accuracy, 4), "validation_nll": round(nats, 5)}
 
     def _contend(self) -> None:
         """Take one step of all networks on the same pairs; one after the other they took longer and were no better."""
         self.game.train()
         rows, parts = self._rows()
         codes = self.codes[rows]
-        laws = [logits.softmax(dim=2) for logits in self.network(codes)]
+        conditionals = [logits.softmax(dim=2) for logits in self.network(codes)]
         losses = []
         for critic, learnt, judged in zip(self.critics, parts, reversed(parts), strict=True):
-            for law, (lead, tilt) in zip(laws, leads(critic, codes), strict=True):
+            for probabilities, (lead, context_logits) in zip(conditionals, leads(critic, codes), strict=True):
                 # Each loss holds the other network fast, so their sum has each one's own gradient.
-                losses.append(expected_relativistic_loss(lead[:, learnt], law[:, learnt].detach()))
-                losses.append(expected_relativistic_loss(-lead[:, judged].detach(), law[:, judged]))
-                losses.append(PENALTY * tilt[:, learnt].square().sum(dim=2).mean(dim=1).sum())
+                losses.append(expected_relativistic_loss(lead[:, learnt], probabilities[:, learnt].detach()))
+                losses.append(expected_relativistic_loss(-lead[:, judged].detach(), probabilities[:, judged]))
+                losses.append(PENALTY * context_logits[:, learnt].square().sum(dim=2).mean(dim=1).sum())
         descend(self.optimizer, self.game, torch.stack(losses).sum())
         self.schedule.step()
         self.average.update_parameters(self.network)
@@ -153,15 +153,15 @@ class _Game(Phase):
         network.eval()
         right = []
         with torch.no_grad():
-            laws = [logits.softmax(dim=2) for logits in network(self.held)]
+            conditionals = [logits.softmax(dim=2) for logits in network(self.validation)]
             for critic in self.critics:
-                for law, (lead, _) in zip(laws, leads(critic, self.held), strict=True):
+                for probabilities, (lead, _) in zip(conditionals, leads(critic, self.validation), strict=True):
                     ahead = (lead > 0).float() + (lead == 0).float() / 2
-                    right.append((law * ahead).sum(dim=2).mean(dim=1).sum())
-        return float(torch.stack(right).sum()) / self.held.shape[1] / len(self.critics)
+                    right.append((probabilities * ahead).sum(dim=2).mean(dim=1).sum())
+        return float(torch.stack(right).sum()) / self.validation.shape[1] / len(self.critics)
 
 
-class Contending(_Game):
+class AdversarialTraining(_Game):
     """The game from untrained weights on. What is kept is what a fresh classifier tells least from rows set aside."""
 
     name, stream, label = "adversarial", "adversarial", "contending"
@@ -180,7 +180,7 @@ class Contending(_Game):
         """Let both networks learn, and look whether the draws are harder to tell from real rows than before."""
         figures = super().advance(tick)
         network = cast("MaskedGenerator", self.average.module)
-        self.told.append(self._told(network) if len(self.held) >= DETECTABLE else figures["critic_accuracy"])
+        self.told.append(self._told(network) if len(self.validation) >= DETECTABLE else figures["critic_accuracy"])
         lately = fmean(self.told[-LOOKS:])
         if len(self.told) <= LOOKS or lately < self.best:
             self.best, self.best_weights = lately, copy.deepcopy(network.state_dict())
@@ -188,59 +188,59 @@ class Contending(_Game):
 
     def _told(self, network: MaskedGenerator) -> float:
         """Return a fresh classifier's AUC on rows set aside: the critic at hand has seen too much of the game."""
-        return fmean(quick_detection(network, self.held, stream_seed(self.seed, "look", k)) for k in range(3))
+        return fmean(quick_detection(network, self.validation, stream_seed(self.seed, "look", k)) for k in range(3))
 
     def conclude(self) -> PhaseOutcome:
         """Leave the averaged weights whose draws were hardest to tell from rows set aside."""
         self.network.load_state_dict(self.best_weights)
-        return PhaseOutcome(self.name, self._closing(validation_nats(self.network, self.held)))
+        return PhaseOutcome(self.name, self._closing(validation_nll(self.network, self.validation)))
 
 
 @dataclass(frozen=True, slots=True)
-class Refinement:
+class FineTuning:
     """What the game did, after a warm-up, on rows that no network was trained on.
 
     Arguments:
         passed: whether the refined weights were kept.
-        nats_before: validation nats of the weights of the warm-up.
-        nats_after: validation nats of the refined weights.
+        nll_before: validation nats of the weights of the warm-up.
+        nll_after: validation nats of the refined weights.
         auc_before: a fresh classifier's AUC, drawn against validation rows, mean over three draws.
         auc_after: the same for the refined weights.
         auc_error: standard error of one such AUC; both share their real rows, so the difference has about the same.
     """
 
     passed: bool
-    nats_before: float
-    nats_after: float
+    nll_before: float
+    nll_after: float
     auc_before: float
     auc_after: float
     auc_error: float
 
 
-class Refining(_Game):
+class AdversarialFineTuning(_Game):
     """The game after a warm-up, against cross-fitted critics, kept only where it does no harm."""
 
-    name, stream, label = "refinement", "refinement", "refining"
+    name, stream, label = "fine_tuning", "fine_tuning", "refining"
     facts: ClassVar = ("done", "before", "before_weights")
 
     def __init__(self, setting: Setting, steps: int) -> None:
-        super().__init__(setting, steps, critics=2, rate=REFINING_RATE, alone=ALONE, memory=0.98)
+        super().__init__(setting, steps, critics=2, rate=FINE_TUNING_RATE, alone=ALONE, memory=0.98)
 
     def begin(self) -> None:
         """Note how the weights stand that may have to come back."""
-        self.before = dataclasses.asdict(standing(self.network, self.held, self.seed))
+        self.before = dataclasses.asdict(validation_metrics(self.network, self.validation, self.seed))
         self.before_weights = copy.deepcopy(self.network.state_dict())
 
     def conclude(self) -> PhaseOutcome:
         """Leave the refined weights where rows that no network learnt from say that they do no harm."""
-        before = Standing(**self.before)
+        before = ValidationMetrics(**self.before)
         self.network.load_state_dict(self.average.module.state_dict())
-        after = standing(self.network, self.held, self.seed)
+        after = validation_metrics(self.network, self.validation, self.seed)
         error = math.sqrt((before.variance + after.variance) / 2)
         passed = after.nats <= before.nats + LIKELIHOOD_SLACK and after.auc <= before.auc + error
         passed = passed and self.done > ALONE
         if not passed:
             self.network.load_state_dict(self.before_weights)
-        judged = Refinement(passed, before.nats, after.nats, before.auc, after.auc, error)
+        judged = FineTuning(passed, before.nats, after.nats, before.auc, after.auc, error)
         figures = self._closing(after.nats if passed else before.nats)
         return PhaseOutcome("adversarial" if passed else None, figures, dataclasses.asdict(judged))

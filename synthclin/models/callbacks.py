@@ -8,24 +8,24 @@ from typing import Any
 
 from synthclin.models.checkpoints import Checkpoint
 
-__all__ = ["Callback", "Moment", "Watch"]
+__all__ = ["Callback", "TrainingEvent", "TrainingMonitor"]
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TrainingEvent:
     """Where a training stands, after each epoch of the warm-up, every few steps later, and at the end of each phase.
 
     Arguments:
-        phase: ``"warm-up"``, ``"refinement"``, ``"calibration"`` or ``"adversarial"``.
+        phase: ``"warm-up"``, ``"fine_tuning"``, ``"calibration"`` or ``"adversarial"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
-        figures: what was measured just now, on rows set aside: `validation_nats` (mean negative log-likelihood, in
+        figures: what was measured just now, on rows set aside: `validation_nll` (mean negative log-likelihood, in
             nats per row), `critic_accuracy` (share of pairs of a real and a drawn row that the critic orders rightly;
             0.5 is a coin toss) and, at the end of a phase, `detection` (AUC of a quick classifier, drawn against real
-            rows; 0.5 is a coin toss). `train_nats` is of the rows learnt from, with dropout.
+            rows; 0.5 is a coin toss). `train_nll` is of the rows learnt from, with dropout.
 
     Example:
-        >>> Moment("refinement", 60, 200, {"validation_nats": 21.5}).figures["validation_nats"]
+        >>> TrainingEvent("fine_tuning", 60, 200, {"validation_nll": 21.5}).figures["validation_nll"]
         21.5
     """
 
@@ -35,11 +35,11 @@ class Moment:
     figures: Mapping[str, float]
 
 
-Callback = Callable[[Moment], bool | None]
+Callback = Callable[[TrainingEvent], bool | None]
 """Returns True to end the training here, with the best weights so far; what it raises ends the fit."""
 
 
-class Watch:
+class TrainingMonitor:
     """What a family's `_fit` is given to report to; it may leave it alone.
 
     Arguments:
@@ -48,8 +48,8 @@ class Watch:
         saved: the state to go on from, as it was given to `keep`, or None to begin.
 
     Example:
-        >>> watch = Watch(callback=lambda moment: moment.step == 3)
-        >>> [watch.stops(Moment("warm-up", step, 5, {})) for step in (1, 2, 3)]
+        >>> monitor = TrainingMonitor(callback=lambda event: event.step == 3)
+        >>> [monitor.stops(TrainingEvent("warm-up", step, 5, {})) for step in (1, 2, 3)]
         [False, False, True]
     """
 
@@ -61,9 +61,9 @@ class Watch:
     ) -> None:
         self._callback, self._checkpoint, self.saved = callback, checkpoint, saved
 
-    def stops(self, moment: Moment) -> bool:
+    def stops(self, event: TrainingEvent) -> bool:
         """Tell the moment and return whether the training shall end here."""
-        return self._callback is not None and self._callback(moment) is True
+        return self._callback is not None and self._callback(event) is True
 
     def keep(self, state: Callable[[], object], *, last: bool = False) -> None:
         """Give the checkpoint the chance to save `state()`: nested mappings and lists of tensors and plain facts."""

@@ -35,7 +35,7 @@ def _ramps(positions: Tensor, knots: int) -> Tensor:
     return ((positions[:, None] - starts) * knots).clamp(0, 1)
 
 
-def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, atoms_above: float) -> list[Tensor]:
+def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, point_masses_above: float) -> list[Tensor]:
     """Return z-score, ramps and flags of an ordered column's codes; *missing* has only its flag."""
     positions = code_positions(column, frequency)
     scores = torch.from_numpy(norm.ppf(positions.numpy())).float()
@@ -44,8 +44,12 @@ def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, atoms_ab
     if column.missing is not None:
         present[column.missing] = 0.0
         flags.append(1 - present)
-    atoms = torch.from_numpy(column.atoms) & (frequency / frequency.sum() >= atoms_above) & (present[:, 0] > 0)
-    flags.append(torch.eye(column.cardinality)[:, atoms])
+    point_masses = (
+        torch.from_numpy(column.point_masses)
+        & (frequency / frequency.sum() >= point_masses_above)
+        & (present[:, 0] > 0)
+    )
+    flags.append(torch.eye(column.cardinality)[:, point_masses])
     return [scores[:, None] * present, _ramps(positions, knots) * present, *flags]
 
 
@@ -56,7 +60,7 @@ def is_smooth(column: ColumnLayout) -> bool:
 
 def code_features(column: ColumnLayout, frequency: Tensor, knots: int = 8) -> Tensor:
     """Return the fixed features of each code of a smooth column, (codes, features): what is known before learning."""
-    return torch.cat(_line_features(column, frequency, knots, atoms_above=0.01), dim=1)
+    return torch.cat(_line_features(column, frequency, knots, point_masses_above=0.01), dim=1)
 
 
 def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
@@ -65,5 +69,5 @@ def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
     A smooth basis of the code's cumulative position (score, its square, twelve ramps, heavy atoms, missing) lets
     neighbouring bins share strength.
     """
-    score, *rest = _line_features(column, frequency, knots=12, atoms_above=0.03)
+    score, *rest = _line_features(column, frequency, knots=12, point_masses_above=0.03)
     return torch.cat([score, score**2 / 2, *rest], dim=1)

@@ -17,17 +17,17 @@ from synthclin.encoding import Encoded, Layout
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
-from synthclin.models.callbacks import Watch
+from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.distributed import local_rank, together
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.one_pass import OnePass, draw_at_once
-from synthclin.models.pairwise import MOST, Ridge, find_ridges, may_have_band
-from synthclin.models.receptive_fields import find_views, views_of
+from synthclin.models.one_pass import OnePass, sample_in_one_pass
+from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
+from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
 from synthclin.models.sequential import draw
 from synthclin.models.synthesizer import Synthesizer
 from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.rules.validation import conform
-from synthclin.sampling.sampler import Steer
+from synthclin.sampling.sampler import CodeMask
 from synthclin.schema import Schema
 from synthclin.seeds import seeded_modules
 
@@ -124,17 +124,17 @@ class ConditionalGAN(Synthesizer):
         self.network_ = MaskedGenerator(
             columns,
             frequencies,
-            self.ridges_,
-            self.views_,
+            self.potentials_,
+            self.receptive_fields_,
             width=self.width,
             blocks=self.blocks,
             dropout=self.dropout,
         )
         if self.one_pass:
-            self.network_.shortcut = OnePass(columns, frequencies, self.views_, self.blocks)
+            self.network_.shortcut = OnePass(columns, frequencies, self.receptive_fields_, self.blocks)
         self.network_.to(self._device())
 
-    def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
+    def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
         device = self._device()
         self.order_ = list(layout.order)
@@ -145,20 +145,20 @@ class ConditionalGAN(Synthesizer):
         ]
         columns, frequencies = self._ordered(layout)
         protected = max(self.rare_category, self.trim_extremes)
-        self.ridges_ = find_ridges(
-            columns, frequencies, encoded.codes[:, self.order_], most=plan.ridges, enough=protected
+        self.potentials_ = find_potentials(
+            columns, frequencies, encoded.codes[:, self.order_], most=plan.potentials, enough=protected
         )
         with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
             # Sums in a fixed order: two columns that tell as much must stand alike wherever the fit runs.
-            self.views_ = find_views(columns, frequencies, encoded.codes[:, self.order_])
+            self.receptive_fields_ = find_receptive_fields(columns, frequencies, encoded.codes[:, self.order_])
             self._build(layout)
-            record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, watch)
+            record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor)
         self.network_.eval()
         return {
             "kept": record.kept,
-            "train_nats": record.train_nats,
-            "validation_nats": record.validation_nats,
-            "refinement": record.refinement,
+            "train_nll": record.train_nll,
+            "validation_nll": record.validation_nll,
+            "fine_tuning": record.fine_tuning,
             "plan": dataclasses.asdict(plan),
             "parameters": sum(weights.numel() for weights in self.network_.parameters()),
             "device": device.type,
@@ -172,16 +172,16 @@ class ConditionalGAN(Synthesizer):
         generator: torch.Generator,
         *,
         log_allowed: Mapping[int, Tensor],
-        closed: Mapping[int, Tensor],
-        steer: Steer | None = None,
+        forbidden: Mapping[int, Tensor],
+        code_mask: CodeMask | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         device = self._device()
         allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
-        shut = {self.order_.index(j): codes.to(device) for j, codes in closed.items()}
-        laws = {
-            self.order_.index(j): torch.from_numpy(law).float().log().to(device)
-            for j, law in self.encoder_.laws.items()
+        masked = {self.order_.index(j): codes.to(device) for j, codes in forbidden.items()}
+        allocations = {
+            self.order_.index(j): torch.from_numpy(probabilities).float().log().to(device)
+            for j, probabilities in self.encoder_.allocations.items()
         }
         told = None if known is None else known[:, self.order_].to(device)
         codes = torch.empty(rows, len(self.order_), dtype=torch.long)
@@ -190,41 +190,45 @@ class ConditionalGAN(Synthesizer):
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
         most = 2_048 if device.type == "cpu" else 65_536
-        at_once = self.one_pass and not allowed and not laws and known is None
+        at_once = self.one_pass and not allowed and not allocations and known is None
         with torch.no_grad(), one_thread():
             for start in range(0, rows, most):
                 part = slice(start, min(start + most, rows))
                 given = {} if known is None else dict(enumerate(known[part].unbind(dim=1)))
-                steered = None if steer is None else partial(self._shut, steer, given)
+                code_mask_of = None if code_mask is None else partial(self._masked_codes, code_mask, given)
                 if at_once:
-                    drawn = draw_at_once(self.network_, part.stop - part.start, local, closed=shut, steer=steered)
+                    drawn = sample_in_one_pass(
+                        self.network_, part.stop - part.start, local, forbidden=masked, code_mask=code_mask_of
+                    )
                 else:
                     drawn = draw(
                         self.network_,
                         part.stop - part.start,
                         local,
                         log_allowed=allowed,
-                        closed=shut,
-                        steer=steered,
+                        forbidden=masked,
+                        code_mask=code_mask_of,
                         known=None if told is None else told[part],
-                        laws=laws,
+                        fixed_log_probabilities=allocations,
                     )
                 codes[part, self.order_] = drawn.codes.cpu()
                 weights[part] = drawn.log_weight.cpu()
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
 
-    def _shut(self, steer: Steer, given: Mapping[int, Tensor], t: int, drawn: list[Tensor]) -> Tensor | None:
+    def _masked_codes(
+        self, code_mask: CodeMask, given: Mapping[int, Tensor], t: int, drawn: list[Tensor]
+    ) -> Tensor | None:
         """Return the codes that are ruled out of the t-th column drawn, after those before it and what is given."""
-        shut = steer(self.order_[t], {**given, **dict(zip(self.order_, drawn, strict=False))})
-        return None if shut is None else shut.to(self._device())
+        masked = code_mask(self.order_[t], {**given, **dict(zip(self.order_, drawn, strict=False))})
+        return None if masked is None else masked.to(self._device())
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
-        tensors |= {f"ridge.{i}": ridge.centres for i, ridge in enumerate(self.ridges_)}
+        tensors |= {f"ridge.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
         return tensors, {
-            "ridges": [[ridge.first, ridge.second] for ridge in self.ridges_],
-            "views": [[t for t in view.sees if t < view.members[0]] for view in self.views_],
+            "potentials": [[potential.first, potential.second] for potential in self.potentials_],
+            "receptive_fields": [[t for t in field.sees if t < field.members[0]] for field in self.receptive_fields_],
         }
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
@@ -238,14 +242,14 @@ class ConditionalGAN(Synthesizer):
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
         self.order_ = list(layout.order)
         try:
-            self.ridges_ = self._ridges(tensors, facts["ridges"], layout)
-            self.views_ = views_of(len(layout), facts["views"])
+            self.potentials_ = self._potentials(tensors, facts["potentials"], layout)
+            self.receptive_fields_ = receptive_fields_of(len(layout), facts["receptive_fields"])
         except (LookupError, TypeError, ValueError):
             raise misfit from None
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        if len(weights) + len(layout) + len(self.ridges_) != len(tensors):
+        if len(weights) + len(layout) + len(self.potentials_) != len(tensors):
             raise misfit
         try:
             self.network_.load_state_dict(weights)
@@ -253,19 +257,23 @@ class ConditionalGAN(Synthesizer):
             raise misfit from None
         self.network_.eval()
 
-    def _ridges(self, tensors: Mapping[str, Tensor], pairs: list[Any], layout: Layout) -> tuple[Ridge, ...]:
+    def _potentials(
+        self, tensors: Mapping[str, Tensor], pairs: list[Any], layout: Layout
+    ) -> tuple[PairwisePotential, ...]:
         """Return the bands of a model folder; raises LookupError, TypeError or ValueError where they do not fit."""
         if len(pairs) > MOST:
             raise ValueError("too many pairs")
-        ridges = tuple(Ridge(first, second, tensors[f"ridge.{i}"]) for i, (first, second) in enumerate(pairs))
+        potentials = tuple(
+            PairwisePotential(first, second, tensors[f"ridge.{i}"]) for i, (first, second) in enumerate(pairs)
+        )
         columns, _ = self._ordered(layout)
-        for ridge in ridges:
-            pair = [columns[t] for t in (ridge.first, ridge.second)]
-            if not (0 <= ridge.first < ridge.second and all(may_have_band(column) for column in pair)):
+        for potential in potentials:
+            pair = [columns[t] for t in (potential.first, potential.second)]
+            if not (0 <= potential.first < potential.second and all(may_have_potential(column) for column in pair)):
                 raise ValueError("no pair of ordered columns")
-            if ridge.centres.shape != (pair[1].cardinality,):
+            if potential.centres.shape != (pair[1].cardinality,):
                 raise ValueError("not as many centres as codes")
-        return ridges
+        return potentials
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:
         """Whether the weights are as large as the parameters say: a forged size is never built."""

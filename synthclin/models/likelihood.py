@@ -13,13 +13,13 @@ from synthclin.models.distributed import share
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
-from synthclin.models.validation_metrics import validation_nats
+from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import Step
 
-__all__ = ["WarmingUp"]
+__all__ = ["MaximumLikelihood"]
 
 
-class WarmingUp(Phase):
+class MaximumLikelihood(Phase):
     """Maximum likelihood with dropout, until rows set aside gain no more."""
 
     name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
@@ -69,7 +69,7 @@ class WarmingUp(Phase):
             self.schedule.step()
             self.average.update_parameters(self.network)
             losses.append(loss.detach())
-        nats = validation_nats(cast("MaskedGenerator", self.average.module), self.held)
+        nats = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
         self.done += 1
         if nats < self.best - 1e-3:
             self.best, self.waited = nats, 0
@@ -77,7 +77,7 @@ class WarmingUp(Phase):
         else:
             self.waited += 1
         tick(1, note=f"{nats:.3f} nats on validation rows")
-        return {"validation_nats": round(nats, 5), "train_nats": round(float(torch.stack(losses).mean()), 5)}
+        return {"validation_nll": round(nats, 5), "train_nll": round(float(torch.stack(losses).mean()), 5)}
 
     def conclude(self) -> PhaseOutcome:
         """Leave the best averaged weights."""

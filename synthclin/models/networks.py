@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_basis, code_features, is_smooth
-from synthclin.models.pairwise import WIDTHS, Ridge, RidgeTables
-from synthclin.models.receptive_fields import View, whole_view
+from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
+from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
 
 __all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
 
@@ -40,7 +40,7 @@ class CodeTables(nn.Module):
     **Shape**
 
     - `embeddings()`: (columns, codes, EMBEDDING)
-    - `logits(tilt)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
+    - `logits(context_logits)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
 
     The tilt of a smooth column weighs its fixed basis (`width` functions of the code's position). The tilt of a column
     of many levels weighs a learnt one (low-rank factors: levels that go with the same things share what is learnt of
@@ -85,10 +85,10 @@ class CodeTables(nn.Module):
         """Return the embedding of every code."""
         return self.features @ self.mix + self.free if self.smooth else self.free
 
-    def logits(self, tilt: Tensor) -> Tensor:
+    def logits(self, context_logits: Tensor) -> Tensor:
         """Return each column's marginal logits, tilted."""
-        tilted = tilt if self.basis is None else tilt @ self.basis.transpose(1, 2)
-        return tilted + (self.bias + self.padding)[:, None, :]
+        in_context = context_logits if self.basis is None else context_logits @ self.basis.transpose(1, 2)
+        return in_context + (self.bias + self.padding)[:, None, :]
 
 
 def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
@@ -147,7 +147,7 @@ class Head(MaskedLinear):
     """What hidden units and the cells in a view say of the columns that share it: weights of their basis, of bands.
 
     Arguments:
-        view: whose columns it speaks of.
+        field: whose columns it speaks of.
         speaks_of: the column of each of its lines.
         degrees: of the hidden units.
 
@@ -157,8 +157,8 @@ class Head(MaskedLinear):
     sees: Tensor
     speaks_of: Tensor
 
-    def __init__(self, view: View, speaks_of: Tensor, degrees: Tensor) -> None:
-        sees = torch.tensor(view.sees)
+    def __init__(self, field: ReceptiveField, speaks_of: Tensor, degrees: Tensor) -> None:
+        sees = torch.tensor(field.sees)
         super().__init__(speaks_of[:, None] > torch.cat([degrees, sees.repeat_interleave(EMBEDDING)]), zero=True)
         self.register_buffer("sees", sees, persistent=False)
         self.register_buffer("speaks_of", speaks_of, persistent=False)
@@ -178,8 +178,8 @@ class MaskedGenerator(nn.Module):
     Arguments:
         columns: the columns in the order in which they are drawn.
         frequencies: how often each code of each column occurs, (codes,) each.
-        ridges: narrow bands between pairs of columns, see `find_ridges`.
-        views: which cells each column's law sees themselves, see `find_views`; by default all before it.
+        potentials: narrow bands between pairs of columns, see `find_potentials`.
+        fields: which cells each column's law sees themselves, see `find_receptive_fields`; by default all before it.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -191,8 +191,8 @@ class MaskedGenerator(nn.Module):
         self,
         columns: Sequence[ColumnLayout],
         frequencies: Sequence[Tensor],
-        ridges: Sequence[Ridge] = (),
-        views: Sequence[View] = (),
+        potentials: Sequence[PairwisePotential] = (),
+        fields: Sequence[ReceptiveField] = (),
         *,
         width: int = 256,
         blocks: int = 2,
@@ -202,8 +202,8 @@ class MaskedGenerator(nn.Module):
         # A student that gives whole rows in one pass, where one is taught; see `synthclin.models.one_pass`.
         self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
-        self.views = tuple(views) or whole_view(len(columns))
-        grouped = [_groups(columns, view.members) for view in self.views]
+        self.fields = tuple(fields) or whole_receptive_field(len(columns))
+        grouped = [_groups(columns, field.members) for field in self.fields]
         self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for groups in grouped for group in groups)
         self.home = {j: (g, i) for g, table in enumerate(self.groups) for i, j in enumerate(table.members)}
         count = len(columns)
@@ -212,24 +212,24 @@ class MaskedGenerator(nn.Module):
         self.ends = [int((degrees <= t).sum()) for t in range(count)]
         self.enter = MaskedLinear(degrees[:, None] >= torch.arange(count).repeat_interleave(EMBEDDING))
         self.blocks = nn.ModuleList(MaskedBlock(degrees[:, None] >= degrees, dropout) for _ in range(blocks))
-        self.ridges = RidgeTables(ridges, columns, frequencies)
+        self.potentials = PairwiseTables(potentials, columns, frequencies)
         # Where the tilt of a column and the heights of a band stand: a head, and lines of it.
-        self.tilt_at: dict[int, tuple[int, slice]] = {}
+        self.context_at: dict[int, tuple[int, slice]] = {}
         self.heights_at: dict[int, tuple[int, slice]] = {}
         self.heads = nn.ModuleList()
         self.spans: list[list[int]] = []
         ends = torch.tensor([len(groups) for groups in grouped]).cumsum(0).tolist()
-        for v, (view, end) in enumerate(zip(self.views, ends, strict=True)):
+        for v, (field, end) in enumerate(zip(self.fields, ends, strict=True)):
             tables = self.groups[end - len(grouped[v]) : end]
             speaks_of: list[int] = []
             for t, j in ((table, j) for table in tables for j in table.members):
-                self.tilt_at[j] = v, slice(len(speaks_of), len(speaks_of) + t.width)
+                self.context_at[j] = v, slice(len(speaks_of), len(speaks_of) + t.width)
                 speaks_of += [j] * t.width
-            for r, (_, second) in enumerate(self.ridges.pairs):
-                if second in view.members:
+            for r, (_, second) in enumerate(self.potentials.pairs):
+                if second in field.members:
                     self.heights_at[r] = v, slice(len(speaks_of), len(speaks_of) + len(WIDTHS))
                     speaks_of += [second] * len(WIDTHS)
-            self.heads.append(Head(view, torch.tensor(speaks_of), degrees))
+            self.heads.append(Head(field, torch.tensor(speaks_of), degrees))
             self.spans.append([len(table.members) * table.width for table in tables])
         starts, total = {}, 0
         for table in self.groups:
@@ -248,15 +248,18 @@ class MaskedGenerator(nn.Module):
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
         lines = self._lines(codes)
-        logits = [table.logits(tilt) for table, tilt in zip(self.groups, self._grouped(lines), strict=True)]
-        for r, (first, second) in enumerate(self.ridges.pairs):
+        logits = [
+            table.logits(context_logits)
+            for table, context_logits in zip(self.groups, self._grouped(lines), strict=True)
+        ]
+        for r, (first, second) in enumerate(self.potentials.pairs):
             group, slot = self.home[second]
             head, rows = self.heights_at[r]
-            band = self.ridges.band(r, codes[:, first], lines[head][:, rows])
+            band = self.potentials.band(r, codes[:, first], lines[head][:, rows])
             logits[group][slot, :, : band.shape[1]] += band
         return logits
 
-    def tilts(self, codes: Tensor) -> list[Tensor]:
+    def context_logits_all(self, codes: Tensor) -> list[Tensor]:
         """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
         return self._grouped(self._lines(codes))
 

@@ -15,11 +15,11 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
 from synthclin.models.networks import EMBEDDING, MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
-from synthclin.models.receptive_fields import View
-from synthclin.models.sequential import Drawn, RowState, draw
+from synthclin.models.receptive_fields import ReceptiveField
+from synthclin.models.sequential import RowState, SampledCodes, draw
 from synthclin.progress import Step
 
-__all__ = ["OnePass", "Teaching", "draw_at_once", "taught"]
+__all__ = ["Distillation", "OnePass", "sample_in_one_pass", "taught"]
 
 WIDTH = 128
 """Hidden units; its teacher has twice as many, and reads codes, which say less than the noise behind them."""
@@ -27,7 +27,7 @@ WIDTH = 128
 KNOTS = 16
 """Ramps over the noise of a column: where in its law a draw falls moves with the columns before."""
 
-POOL, BATCH, TIMES = 4_096, 256, 2
+LESSON_ROWS, BATCH, TIMES = 4_096, 256, 2
 """Rows that the teacher draws at a time, rows per step, and how often each is used: a law is dearer than a step."""
 
 RATE = 3e-3
@@ -44,9 +44,13 @@ class OnePass(MaskedGenerator):
     """
 
     def __init__(
-        self, columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], views: Sequence[View], blocks: int
+        self,
+        columns: Sequence[ColumnLayout],
+        frequencies: Sequence[Tensor],
+        fields: Sequence[ReceptiveField],
+        blocks: int,
     ) -> None:
-        super().__init__(columns, frequencies, views=views, width=WIDTH, blocks=blocks, dropout=0.0)
+        super().__init__(columns, frequencies, fields=fields, width=WIDTH, blocks=blocks, dropout=0.0)
         inputs = 1 + KNOTS
         self.mix = nn.Parameter(torch.randn(len(columns), inputs, EMBEDDING) / math.sqrt(inputs))
         longest = max(column.cardinality for column in columns)
@@ -54,10 +58,10 @@ class OnePass(MaskedGenerator):
         ends = torch.stack(shares).cumsum(1)
         self.register_buffer("ends_of_codes", ends / ends[:, -1:], persistent=False)
         never = [functional.pad(torch.from_numpy(c.never), (0, longest - c.cardinality), value=True) for c in columns]
-        self.register_buffer("closed", torch.stack(never), persistent=False)
+        self.register_buffer("forbidden", torch.stack(never), persistent=False)
 
     ends_of_codes: Tensor
-    closed: Tensor
+    forbidden: Tensor
 
     def cells(self, noise: Tensor) -> Tensor:  # noqa: D102 - of MaskedGenerator
         score = torch.special.ndtri(noise.clamp(1e-4, 1 - 1e-4))[:, :, None]
@@ -71,70 +75,72 @@ class OnePass(MaskedGenerator):
         """Return the codes at some noise, (rows, columns)."""
         codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
         for table, logits in zip(self.groups, self.forward(noise), strict=True):
-            open_ = logits.masked_fill(self.closed[table.index, None, : logits.shape[2]], -torch.inf)
+            open_ = logits.masked_fill(self.forbidden[table.index, None, : logits.shape[2]], -torch.inf)
             codes[:, table.index] = inverse(open_.softmax(2), noise[:, table.index].T).T
         return codes
 
 
-def draw_at_once(
+def sample_in_one_pass(
     network: MaskedGenerator,
     rows: int,
     generator: torch.Generator,
     *,
-    closed: Mapping[int, Tensor],
-    steer: Callable[[int, list[Tensor]], Tensor | None] | None = None,
-) -> Drawn:
+    forbidden: Mapping[int, Tensor],
+    code_mask: Callable[[int, list[Tensor]], Tensor | None] | None = None,
+) -> SampledCodes:
     """Draw rows in one pass of the network's student, and column by column those that took a code ruled out.
 
     Arguments:
         network: has a taught student.
         rows: how many.
         generator: on the network's device.
-        closed: column -> (codes,) bool, codes that are never drawn.
-        steer: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row.
+        forbidden: column -> (codes,) bool, codes that are never drawn.
+        code_mask: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row.
     """
     noise = torch.rand(rows, len(network.columns), generator=generator, device=generator.device)
     codes = cast("OnePass", network.shortcut).draw(noise)
     log_weight = torch.zeros(rows, device=generator.device)
-    if steer is None:
-        return Drawn(codes, log_weight)
+    if code_mask is None:
+        return SampledCodes(codes, log_weight)
     broken = torch.zeros(rows, dtype=torch.bool, device=generator.device)
     cells = list(codes.T.contiguous())
     for t, taken in enumerate(cells):
-        shut = steer(t, cells[:t])
-        if shut is not None:
-            broken |= shut.gather(1, taken[:, None])[:, 0]
+        masked = code_mask(t, cells[:t])
+        if masked is not None:
+            broken |= masked.gather(1, taken[:, None])[:, 0]
     if bool(broken.any()):
-        again = draw(network, int(broken.sum()), generator, closed=closed, steer=steer)
+        again = draw(network, int(broken.sum()), generator, forbidden=forbidden, code_mask=code_mask)
         codes[broken], log_weight[broken] = again.codes, again.log_weight
-    return Drawn(codes, log_weight)
+    return SampledCodes(codes, log_weight)
 
 
-def inverse(law: Tensor, noise: Tensor) -> Tensor:
+def inverse(probabilities: Tensor, noise: Tensor) -> Tensor:
     """Return the code at which a cumulative law passes the noise: (..., codes), (...) in [0, 1) -> (...)."""
-    ends = law.cumsum(-1)
+    ends = probabilities.cumsum(-1)
     return (ends <= noise[..., None] * ends[..., -1:]).sum(-1)
 
 
-def taught(network: MaskedGenerator, noise: Tensor, closed: Tensor) -> list[Tensor]:
+def taught(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[Tensor]:
     """Return the laws of the column-by-column generator at some noise, a (members, rows, codes) tensor per group.
 
     Arguments:
         network: the generator.
         noise: (rows, columns) in [0, 1).
-        closed: (columns, codes) bool, codes that are never drawn.
+        forbidden: (columns, codes) bool, codes that are never drawn.
     """
     state = RowState(network)
-    laws = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
+    conditionals = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
     for t, column in enumerate(network.columns):
         group, slot = network.home[t]
-        law = state.logits(t, len(noise)).masked_fill(closed[t, : column.cardinality], -torch.inf).softmax(1)
-        laws[group][slot, :, : column.cardinality] = law
-        state.push(t, inverse(law, noise[:, t]))
-    return laws
+        probabilities = (
+            state.logits(t, len(noise)).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
+        )
+        conditionals[group][slot, :, : column.cardinality] = probabilities
+        state.push(t, inverse(probabilities, noise[:, t]))
+    return conditionals
 
 
-class Teaching(Phase):
+class Distillation(Phase):
     """The student learns the laws of its teacher at noise that is always new, by cross-entropy."""
 
     name, stream, label = "teaching", "teaching", "teaching one pass"
@@ -158,12 +164,14 @@ class Teaching(Phase):
     def advance(self, tick: Step) -> dict[str, float]:
         """Let the student learn from one pool of rows."""
         with torch.no_grad():
-            noise, laws = self._lesson(POOL)
-        order = [torch.randperm(POOL, generator=self.generator, device=noise.device) for _ in range(TIMES)]
+            noise, conditionals = self._lesson(LESSON_ROWS)
+        order = [torch.randperm(LESSON_ROWS, generator=self.generator, device=noise.device) for _ in range(TIMES)]
         for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
             part = share(rows)
             descend(
-                self.optimizer, self.student, _cross_entropy(self.student(noise[part]), [law[:, part] for law in laws])
+                self.optimizer,
+                self.student,
+                _cross_entropy(self.student(noise[part]), [probabilities[:, part] for probabilities in conditionals]),
             )
             self.schedule.step()
             self.average.update_parameters(self.student)
@@ -182,17 +190,19 @@ class Teaching(Phase):
         """Return fresh noise and the teacher's laws at it."""
         shape = rows, len(self.network.columns)
         noise = torch.rand(shape, generator=self.generator, device=self.codes.device)
-        return noise, taught(self.network, noise, self.student.closed)
+        return noise, taught(self.network, noise, self.student.forbidden)
 
     def _lost(self) -> float:
         """Return the mean Kullback-Leibler divergence of the student's laws from its teacher's, in nats per row."""
         with torch.no_grad():
-            noise, laws = self._lesson(512)
-            entropy = sum(float(torch.special.entr(law).sum()) for law in laws) / len(noise)
-            return float(_cross_entropy(cast("OnePass", self.average.module)(noise), laws)) - entropy
+            noise, conditionals = self._lesson(512)
+            entropy = sum(float(torch.special.entr(probabilities).sum()) for probabilities in conditionals) / len(noise)
+            return float(_cross_entropy(cast("OnePass", self.average.module)(noise), conditionals)) - entropy
 
 
-def _cross_entropy(logits: list[Tensor], laws: list[Tensor]) -> Tensor:
+def _cross_entropy(logits: list[Tensor], conditionals: list[Tensor]) -> Tensor:
     """Return nats per row, of (members, rows, codes) logits and laws per group."""
-    parts = [-(law * said.log_softmax(2)).sum() for said, law in zip(logits, laws, strict=True)]
-    return torch.stack(parts).sum() / laws[0].shape[1]
+    parts = [
+        -(probabilities * said.log_softmax(2)).sum() for said, probabilities in zip(logits, conditionals, strict=True)
+    ]
+    return torch.stack(parts).sum() / conditionals[0].shape[1]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_positions, is_smooth
 
-__all__ = ["MOST", "WIDTHS", "Ridge", "RidgeTables", "find_ridges", "may_have_band"]
+__all__ = ["MOST", "WIDTHS", "PairwisePotential", "PairwiseTables", "find_potentials", "may_have_potential"]
 
 WIDTHS = (0.04, 0.12, 0.35)
 """Widths of a band in standard deviations of the first column's normal score: a bin, a few bins, a loose relation."""
@@ -35,7 +35,7 @@ ENOUGH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Ridge:
+class PairwisePotential:
     """Where the band of one pair lies.
 
     Arguments:
@@ -49,27 +49,27 @@ class Ridge:
     centres: Tensor
 
 
-def may_have_band(column: ColumnLayout) -> bool:
+def may_have_potential(column: ColumnLayout) -> bool:
     """Whether a column is ordered finely enough for a band and not so finely that its table would fill the memory."""
     return is_smooth(column) and column.cardinality <= MOST_CODES
 
 
-def find_ridges(
+def find_potentials(
     columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor, *, most: int, enough: int
-) -> tuple[Ridge, ...]:
+) -> tuple[PairwisePotential, ...]:
     """Return the bands of the most closely related pairs among (rows, columns) codes in the order of drawing.
 
     There are at most `most`. A centre is the median, over at least `enough` rows, of a score that is itself that of a
     whole bin.
     """
-    smooth = [t for t, column in enumerate(columns) if may_have_band(column)]
+    smooth = [t for t, column in enumerate(columns) if may_have_potential(column)]
     if len(smooth) < 2 or not most:
         return ()
     scores = torch.stack([_scores(columns[t], frequencies[t])[codes[:, t]] for t in smooth])
     related = _correlations(scores).abs().triu(1)
     strength, place = related.flatten().sort(descending=True, stable=True)
     chosen = place[:most][strength[:most] >= RELATED].tolist()
-    ridges = []
+    potentials = []
     for a, b in (divmod(pair, len(smooth)) for pair in chosen):
         second = smooth[b]
         centres = torch.full((columns[second].cardinality,), NOWHERE)
@@ -78,8 +78,8 @@ def find_ridges(
             rows = both & (codes[:, second] == code)
             if int(rows.sum()) >= enough:
                 centres[code] = scores[a][rows].median()
-        ridges.append(Ridge(smooth[a], second, centres))
-    return tuple(ridges)
+        potentials.append(PairwisePotential(smooth[a], second, centres))
+    return tuple(potentials)
 
 
 def _scores(column: ColumnLayout, frequency: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def _correlations(scores: Tensor) -> Tensor:
     return torch.where(count >= ENOUGH, correlation, torch.zeros_like(correlation))
 
 
-class RidgeTables(nn.Module):
+class PairwiseTables(nn.Module):
     """What the code of each pair's first column adds to the logits of its second: three bumps around the band.
 
     **Shape**
@@ -110,13 +110,15 @@ class RidgeTables(nn.Module):
     - `band(r, codes, heights)`: codes (rows,), heights (rows, bumps) -> (rows, codes of second)
     """
 
-    def __init__(self, ridges: Sequence[Ridge], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
+    def __init__(
+        self, potentials: Sequence[PairwisePotential], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]
+    ) -> None:
         super().__init__()
-        self.pairs = tuple((ridge.first, ridge.second) for ridge in ridges)
+        self.pairs = tuple((potential.first, potential.second) for potential in potentials)
         widths = torch.tensor(WIDTHS)
-        for r, ridge in enumerate(ridges):
-            scores = _scores(columns[ridge.first], frequencies[ridge.first])
-            gap = scores[:, None, None] - ridge.centres[None, :, None]
+        for r, potential in enumerate(potentials):
+            scores = _scores(columns[potential.first], frequencies[potential.first])
+            gap = scores[:, None, None] - potential.centres[None, :, None]
             self.register_buffer(f"table{r}", torch.exp(-0.5 * (gap / widths).square()).nan_to_num(0.0), False)
 
     def of(self, second: int) -> list[int]:

@@ -30,14 +30,14 @@ class Setting:
     Arguments:
         network: is trained in place.
         codes: (rows, columns) of the rows to learn from.
-        held: (rows, columns) of the rows set aside.
+        validation: (rows, columns) of the rows set aside.
         batch: rows per step of an optimiser.
         seed: of everything random.
     """
 
     network: MaskedGenerator
     codes: Tensor
-    held: Tensor
+    validation: Tensor
     batch: int
     seed: int
 
@@ -73,7 +73,7 @@ class Phase(ABC):
     facts: ClassVar[tuple[str, ...]] = ("done",)
 
     def __init__(self, setting: Setting, total: int) -> None:
-        self.network, self.codes, self.held = setting.network, setting.codes, setting.held
+        self.network, self.codes, self.validation = setting.network, setting.codes, setting.validation
         self.batch, self.seed = setting.batch, setting.seed
         self.total, self.done = total, 0
         self.generator = torch_generator(setting.seed, self.stream, device=setting.codes.device)
@@ -113,9 +113,9 @@ class Phase(ABC):
 
     def _closing(self, nats: float) -> dict[str, float]:
         """Return the figures at the end of a phase, for weights of `nats` on rows set aside."""
-        figures = {"validation_nats": round(nats, 5)}
-        if len(self.held) >= DETECTABLE:
-            figures["detection"] = round(quick_detection(self.network, self.held, self.seed), 4)
+        figures = {"validation_nll": round(nats, 5)}
+        if len(self.validation) >= DETECTABLE:
+            figures["detection"] = round(quick_detection(self.network, self.validation, self.seed), 4)
         return figures
 
 

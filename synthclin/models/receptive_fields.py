@@ -16,7 +16,7 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_positions
 
-__all__ = ["View", "find_views", "views_of", "whole_view"]
+__all__ = ["ReceptiveField", "find_receptive_fields", "receptive_fields_of", "whole_receptive_field"]
 
 MOST_SEEN = 64
 """Columns that one view shows; a table of no more has one view of everything."""
@@ -32,7 +32,7 @@ ENOUGH = 8_192
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ReceptiveField:
     """What some columns are shown.
 
     Arguments:
@@ -44,37 +44,39 @@ class View:
     sees: tuple[int, ...]
 
 
-def whole_view(columns: int) -> tuple[View, ...]:
+def whole_receptive_field(columns: int) -> tuple[ReceptiveField, ...]:
     """Return the single view in which every column is shown all columns before it."""
-    return (View(tuple(range(columns)), tuple(range(columns))),)
+    return (ReceptiveField(tuple(range(columns)), tuple(range(columns))),)
 
 
-def views_of(columns: int, before: Sequence[Sequence[int]]) -> tuple[View, ...]:
+def receptive_fields_of(columns: int, before: Sequence[Sequence[int]]) -> tuple[ReceptiveField, ...]:
     """Return the views of a table in which view i shows its members, and the columns `before[i]` ahead of them.
 
     Raises:
         ValueError: they are not views of so many columns.
     """
     if columns <= MOST_SEEN:
-        return whole_view(columns)
-    views = []
+        return whole_receptive_field(columns)
+    fields = []
     for start, shown in zip(range(0, columns, SHARING), before, strict=True):
         known = len(shown) <= MOST_SEEN - SHARING and all(isinstance(t, int) and 0 <= t < start for t in shown)
         if not known or sorted(set(shown)) != list(shown):
             raise ValueError("not columns ahead of the view, in order")
         members = tuple(range(start, min(start + SHARING, columns)))
-        views.append(View(members, (*shown, *members)))
-    return tuple(views)
+        fields.append(ReceptiveField(members, (*shown, *members)))
+    return tuple(fields)
 
 
-def find_views(columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor) -> tuple[View, ...]:
+def find_receptive_fields(
+    columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor
+) -> tuple[ReceptiveField, ...]:
     """Return the views of a table of (rows, columns) codes, both in the order of drawing.
 
     Those ahead of its members that a view shows are the ones with the highest mutual information with one of them, by
     the plug-in estimate over at most 9 classes of each column.
     """
     if len(columns) <= MOST_SEEN:
-        return whole_view(len(columns))
+        return whole_receptive_field(len(columns))
     # Every so many rows: a table may be sorted.
     rows = codes[:: -(-len(codes) // ENOUGH)].cpu()
     classes = [
@@ -88,7 +90,7 @@ def find_views(columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], c
         ]
         most = torch.cat([torch.zeros(0), *told]).argsort(descending=True, stable=True)[: MOST_SEEN - SHARING]
         before.append(sorted(most.tolist()))
-    return views_of(len(columns), before)
+    return receptive_fields_of(len(columns), before)
 
 
 def _classes(column: ColumnLayout, frequency: Tensor) -> Tensor:

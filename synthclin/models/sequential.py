@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator
 
-__all__ = ["Drawn", "RowState", "draw"]
+__all__ = ["RowState", "SampledCodes", "draw"]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledCodes:
     """Rows as they were drawn.
 
     Arguments:
@@ -33,21 +33,21 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()
 
 
-def _law(state: RowState, t: int, rows: int, laws: Mapping[int, Tensor]) -> Tensor:
+def _log_probabilities(state: RowState, t: int, rows: int, fixed_log_probabilities: Mapping[int, Tensor]) -> Tensor:
     """Return the log-weights of column t's codes, (rows, codes): its own law where it has one, else the network's."""
-    return laws[t].expand(rows, -1) if t in laws else state.logits(t, rows)
+    return fixed_log_probabilities[t].expand(rows, -1) if t in fixed_log_probabilities else state.logits(t, rows)
 
 
-def _told(logits: Tensor, codes: Tensor) -> Tensor:
+def _log_probability_of(logits: Tensor, codes: Tensor) -> Tensor:
     """Return the log-probability of each row's code, (rows,)."""
     return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
 
 
-def _restricted(logits: Tensor, log_allowed: Tensor | None, shut: Tensor | None) -> Tensor:
+def _restricted(logits: Tensor, log_allowed: Tensor | None, masked: Tensor | None) -> Tensor:
     """Return logits with what a condition and a guide impose on them; the very same where that is nothing."""
     if log_allowed is not None:
         logits = logits + log_allowed
-    return logits if shut is None else logits.masked_fill(shut, -torch.inf)
+    return logits if masked is None else logits.masked_fill(masked, -torch.inf)
 
 
 def draw(
@@ -56,11 +56,11 @@ def draw(
     generator: torch.Generator,
     *,
     log_allowed: Mapping[int, Tensor] | None = None,
-    closed: Mapping[int, Tensor] | None = None,
-    steer: Callable[[int, list[Tensor]], Tensor | None] | None = None,
+    forbidden: Mapping[int, Tensor] | None = None,
+    code_mask: Callable[[int, list[Tensor]], Tensor | None] | None = None,
     known: Tensor | None = None,
-    laws: Mapping[int, Tensor] | None = None,
-) -> Drawn:
+    fixed_log_probabilities: Mapping[int, Tensor] | None = None,
+) -> SampledCodes:
     """Draw rows column by column, each column from its law given the columns before.
 
     Arguments:
@@ -69,14 +69,15 @@ def draw(
         generator: on the network's device.
         log_allowed: column -> (codes,) log of the fraction of each code's mass that a condition allows; the rows'
             `log_weight` then makes them representative of the condition (sequential importance sampling).
-        closed: column -> (codes,) bool, codes that are never drawn; the others share their mass, which says nothing
+        forbidden: column -> (codes,) bool, codes that are never drawn; the others share their mass, which says nothing
             of the other columns.
-        steer: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row; `log_weight` then
+        code_mask: (column, codes of the columns before) -> (rows, codes) bool, codes masked in a row; `log_weight` then
             makes rows representative of what it allows. Rows of which nothing is ruled out are drawn as without it.
         known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; `log_weight` then makes rows
             that agree in what is known representative of it. What every such row has in common, the cells before its
             first unknown one, is left out of the weight.
-        laws: column -> (codes,) log-probabilities that hold instead of the network's, whatever came before.
+        fixed_log_probabilities: column -> (codes,) log-probabilities that hold instead of the
+            network's, whatever came before.
     """
     state = RowState(network)
     log_weight = torch.zeros(rows, device=generator.device)
@@ -86,26 +87,28 @@ def draw(
         if known is not None and bool((known[:, t] >= 0).all()):
             chosen = known[:, t]
             if bool(begun.any()):
-                log_weight = log_weight + _told(_law(state, t, rows, laws or {}), chosen).where(begun, 0)
+                log_weight = log_weight + _log_probability_of(
+                    _log_probabilities(state, t, rows, fixed_log_probabilities or {}), chosen
+                ).where(begun, 0)
         else:
-            whole = logits = _law(state, t, rows, laws or {})
-            if closed is not None and t in closed:
-                logits = logits.masked_fill(closed[t], -torch.inf)
-            shut = None if steer is None else steer(t, codes)
-            restricted = _restricted(logits, (log_allowed or {}).get(t), shut)
+            whole = logits = _log_probabilities(state, t, rows, fixed_log_probabilities or {})
+            if forbidden is not None and t in forbidden:
+                logits = logits.masked_fill(forbidden[t], -torch.inf)
+            masked = None if code_mask is None else code_mask(t, codes)
+            restricted = _restricted(logits, (log_allowed or {}).get(t), masked)
             if restricted is not logits:
                 imposed = restricted.logsumexp(1) - logits.logsumexp(1)
                 log_weight = log_weight + (imposed if known is None else imposed.where(known[:, t] < 0, 0))
                 logits = restricted
             chosen = (logits + _gumbel(logits.shape, generator)).argmax(dim=1)
             if known is not None:
-                told = known[:, t] >= 0
-                chosen = known[:, t].where(told, chosen)
-                log_weight = log_weight + _told(whole, chosen).where(told & begun, 0)
-                begun = begun | ~told
+                known_here = known[:, t] >= 0
+                chosen = known[:, t].where(known_here, chosen)
+                log_weight = log_weight + _log_probability_of(whole, chosen).where(known_here & begun, 0)
+                begun = begun | ~known_here
         codes.append(chosen)
         state.push(t, chosen)
-    return Drawn(torch.stack(codes, dim=1), log_weight)
+    return SampledCodes(torch.stack(codes, dim=1), log_weight)
 
 
 class RowState:
@@ -126,8 +129,8 @@ class RowState:
         self.leave = [head.weight * head.mask for head in self.heads]
         self.cells = _Growing(len(network.columns) * EMBEDDING)
         self.seen = [
-            self.cells if len(view.sees) == len(network.columns) else _Growing(len(view.sees) * EMBEDDING)
-            for view in network.views
+            self.cells if len(field.sees) == len(network.columns) else _Growing(len(field.sees) * EMBEDDING)
+            for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
         self.codes: list[Tensor] = []
@@ -137,12 +140,12 @@ class RowState:
         network = self.network
         group, slot = network.home[t]
         table, codes = network.groups[group], network.columns[t].cardinality
-        tilt = self._said(t, rows, *network.tilt_at[t])
-        tilted = tilt[:, :codes] if table.basis is None else tilt @ table.basis[slot, :codes].T
-        logits = tilted + table.bias[slot, :codes]
-        for r in network.ridges.of(t):
+        context_logits = self._said(t, rows, *network.context_at[t])
+        in_context = context_logits[:, :codes] if table.basis is None else context_logits @ table.basis[slot, :codes].T
+        logits = in_context + table.bias[slot, :codes]
+        for r in network.potentials.of(t):
             heights = self._said(t, rows, *network.heights_at[r])
-            logits = logits + network.ridges.band(r, self.codes[network.ridges.pairs[r][0]], heights)
+            logits = logits + network.potentials.band(r, self.codes[network.potentials.pairs[r][0]], heights)
         return logits
 
     def _said(self, t: int, rows: int, head: int, lines: slice) -> Tensor:
@@ -161,8 +164,8 @@ class RowState:
         group, slot = network.home[t]
         cells = functional.embedding(codes, self.embeddings[group][slot])
         self.cells.append(cells)
-        for view, seen in zip(network.views, self.seen, strict=True):
-            if seen is not self.cells and t in view.sees:
+        for field, seen in zip(network.fields, self.seen, strict=True):
+            if seen is not self.cells and t in field.sees:
                 seen.append(cells)
         self.codes.append(codes)
         start, end = network.ends[t - 1] if t else 0, network.ends[t]

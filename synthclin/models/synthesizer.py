@@ -23,12 +23,12 @@ from synthclin.errors import ConfigError
 from synthclin.io.documents import dump_json
 from synthclin.io.files import staged_folder
 from synthclin.models import artifact
-from synthclin.models.callbacks import Callback, Watch
+from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.sampling.imputation import Imputer
-from synthclin.sampling.sampler import CohortDraw, CohortSampler, Steer
+from synthclin.sampling.sampler import CodeMask, CohortSampler, SampleFacts
 from synthclin.schema import Schema
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
@@ -45,7 +45,7 @@ MOST_ROWS = 10_000_000
 
 _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
 
-MOST_DRAWS = 100
+MOST_IMPUTATIONS = 100
 """Completed tables that one request may ask for."""
 
 
@@ -58,7 +58,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     Attributes after `fit`:
         encoder_: how cells become codes and offsets, and back.
         training_: plain facts about the training, for the manifest.
-        draw_: facts about the last draw: probability of its condition, effective sample size.
+        sample_facts_: facts about the last draw: probability of its condition, effective sample size.
     """
 
     family: ClassVar[str]
@@ -69,7 +69,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     trim_extremes: int
     encoder_: TableEncoder
     training_: dict[str, Any]
-    draw_: CohortDraw
+    sample_facts_: SampleFacts
 
     def fit(
         self, table: pd.DataFrame, *, checkpoint: Checkpoint | None = None, callback: Callback | None = None
@@ -80,8 +80,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             table: rows that satisfy the schema.
             checkpoint: where the state is kept now and then; where one is kept already, the fit goes on from it, and on
                 a CPU ends with the same weights as if it had never stopped.
-            callback: is told each `synthclin.models.Moment` of the training and returns True to end it there, with
-                the best weights so far. What it raises ends the fit.
+            callback: gets each `synthclin.models.TrainingEvent` and returns True to end the training there, with the best
+                weights so far. What it raises ends the fit.
 
         Raises:
             DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
@@ -92,9 +92,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> import synthclin as sc
             >>> table, schema = sc.datasets.load("heart_disease")
             >>> nats = []
-            >>> def enough(moment):
-            ...     nats.append(moment.figures["validation_nats"])
-            ...     return moment.step == 3
+            >>> def enough(event):
+            ...     nats.append(event.figures["validation_nll"])
+            ...     return event.step == 3
             >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=enough)
             >>> len(nats), nats[2] < nats[0]  # the last one tells how the phase ended
             (4, True)
@@ -107,10 +107,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
-        self.draws_ = 0
+        self.calls_ = 0
         encoded = self.encoder_.encode(table)
         saved = None if checkpoint is None else checkpoint.open(self.identity(encoded))
-        self.training_ = self._fit(encoded, self.encoder_.layout, Watch(callback, checkpoint, saved))
+        self.training_ = self._fit(encoded, self.encoder_.layout, TrainingMonitor(callback, checkpoint, saved))
         return self
 
     def sample(
@@ -139,7 +139,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
                 total = f"{sum(shares.values()):g}"
                 raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
         seed = self._seed("sample") if random_state is None else random_state
-        table, self.draw_ = self._sampler(seed).sample(n, where, mix)
+        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix)
         return table
 
     def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
@@ -158,7 +158,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def impute(
         self,
         table: pd.DataFrame,
-        draws: None = None,
+        imputations: None = None,
         *,
         columns: Collection[str] | None = None,
         random_state: int | None = None,
@@ -168,7 +168,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def impute(
         self,
         table: pd.DataFrame,
-        draws: int,
+        imputations: int,
         *,
         columns: Collection[str] | None = None,
         random_state: int | None = None,
@@ -177,7 +177,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def impute(
         self,
         table: pd.DataFrame,
-        draws: int | None = None,
+        imputations: int | None = None,
         *,
         columns: Collection[str] | None = None,
         random_state: int | None = None,
@@ -191,19 +191,20 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         missing, identifiers and free text pass through, and every rule of the schema holds. Rows whose given cells
         break one by themselves are refused, left out or completed all the same, as its `on_violation` says.
 
-        Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for several
-        `draws`, analyse each table and pool the results by Rubin's rules, as after mice's ``complete(imp, "all")``.
+        Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for
+        several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's
+        ``complete(imp, "all")``.
 
         Arguments:
             table: any columns of the schema, at least one of them learnt.
-            draws: how many completed tables; None for one, not in a list.
+            imputations: how many completed tables; None for one, not in a list.
             columns: learnt columns to complete, all by default. Cells that are missing in other columns stay so, and
                 that they are missing counts as known: name the columns where an empty cell is a hole, and leave out
                 those where it is a fact, such as a test that was never ordered.
             random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
 
         Returns:
-            the completed table, or with `draws` a list of so many.
+            the completed table, or with `imputations` a list of so many.
 
         Raises:
             DataError: a given cell is not valid, given cells break a rule, or no completion of a row keeps all.
@@ -214,16 +215,20 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> table, schema = sc.datasets.load("heart_disease")
             >>> model = sc.ConditionalGAN(schema, effort="quick", random_state=7).fit(table)  # doctest: +SKIP
             >>> one = model.impute(table)  # doctest: +SKIP
-            >>> five = model.impute(table, draws=5)  # doctest: +SKIP
+            >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
         """
         self._check_fitted()
-        if draws is not None and not (isinstance(draws, int | np.integer) and 1 <= draws <= MOST_DRAWS):
-            raise ConfigError("impute", f"`draws` is no whole number from 1 to {MOST_DRAWS:,}", "Ask for as many.")
+        if imputations is not None and not (
+            isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
+        ):
+            raise ConfigError(
+                "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Ask for as many."
+            )
         seed = self._seed("impute") if random_state is None else random_state
         completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
-            table, draws or 1, columns
+            table, imputations or 1, columns
         )
-        return completed[0] if draws is None else completed
+        return completed[0] if imputations is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder, whole or not at all: safetensors and JSON, no rows.
@@ -248,7 +253,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         # The device is where it was trained; a machine without a GPU must still be able to sample.
         device = {"device": "auto"} if "device" in parts.parameters else {}
         model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
-        model.encoder_, model.draws_, model.training_ = parts.encoder, 0, parts.training
+        model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 
@@ -276,16 +281,16 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
 
     def _seed(self, purpose: str) -> int:
         """Return the seed of the next call that names none."""
-        self.draws_ += 1
-        return stream_seed(self.random_state, purpose, self.draws_ - 1)
+        self.calls_ += 1
+        return stream_seed(self.random_state, purpose, self.calls_ - 1)
 
     @abstractmethod
     def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log-probability of each row under the model, (rows,), in nats."""
 
     @abstractmethod
-    def _fit(self, encoded: Encoded, layout: Layout, watch: Watch) -> dict[str, Any]:
-        """Learn an encoded table and return plain facts about the training; a long one reports to `watch`."""
+    def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
+        """Learn an encoded table and return plain facts about the training; a long one reports to `monitor`."""
 
     @abstractmethod
     def _sample(
@@ -294,8 +299,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         generator: torch.Generator,
         *,
         log_allowed: Mapping[int, Tensor],
-        closed: Mapping[int, Tensor],
-        steer: Steer | None = None,
+        forbidden: Mapping[int, Tensor],
+        code_mask: CodeMask | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         """Draw rows, and (rows,) log-weights that make them representative of what was imposed.
@@ -304,9 +309,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             rows: how many.
             generator: of everything random.
             log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
-            closed: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
-            steer: is asked before each column which codes are ruled out, given those known and drawn so far; None rules
-                out none.
+            forbidden: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
+            code_mask: tells before each column which codes are masked, given those known and sampled so far; None masks
+                none.
                 Rows without a code left get the log-weight -inf.
             known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
                 are compared among rows that agree in these alone: a factor that such rows share may be left out.

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from synthclin.errors import ModelFormatError
-from synthclin.models.adversarial import Contending, Refining
-from synthclin.models.calibration import Calibrating
-from synthclin.models.callbacks import Moment, Watch
-from synthclin.models.likelihood import WarmingUp
+from synthclin.models.adversarial import AdversarialFineTuning, AdversarialTraining
+from synthclin.models.calibration import Calibration
+from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
+from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.one_pass import Teaching
+from synthclin.models.one_pass import Distillation
 from synthclin.models.phases import Phase, Setting
-from synthclin.models.validation_metrics import validation_nats
+from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
@@ -50,7 +50,7 @@ class Plan:
         rate: peak learning rate of the warm-up.
         decay: weight decay of the warm-up; the fewer rows speak, the more it holds weights back.
         adversarial: steps of the generator against critics; 0 leaves the phase out.
-        ridges: at most so many narrow bands between pairs of columns.
+        potentials: at most so many narrow bands between pairs of columns.
         calibrated: whether each column keeps only the share of its tilt that rows set aside confirm.
         teaching: steps of a student that gives a row in one pass, where the network has one.
     """
@@ -62,7 +62,7 @@ class Plan:
     rate: float
     decay: float
     adversarial: int
-    ridges: int
+    potentials: int
     calibrated: bool
     teaching: int
 
@@ -86,7 +86,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         decay=min(4.0, 10_000 / rows),
         # On fewer validation rows the guard could not tell good from harm.
         adversarial={"quick": 0, "standard": 100, "thorough": 300}[effort] if rows >= 90 else 0,
-        ridges=0 if small else 12,
+        potentials=0 if small else 12,
         calibrated=small,
         teaching={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
     )
@@ -94,7 +94,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(plan, epochs=0, adversarial=steps, ridges=0, calibrated=False)
+    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False)
 
 
 @dataclass(slots=True)
@@ -104,9 +104,9 @@ class Training:
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     kept: str = "warm-up"
-    train_nats: float = math.nan
-    validation_nats: float = math.nan
-    refinement: dict[str, Any] | None = None
+    train_nll: float = math.nan
+    validation_nll: float = math.nan
+    fine_tuning: dict[str, Any] | None = None
 
 
 @contextmanager
@@ -124,7 +124,9 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch: Watch | None = None) -> Training:
+def train(
+    network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, monitor: TrainingMonitor | None = None
+) -> Training:
     """Train `network` in place on (rows, columns) codes and return the record.
 
     The weights left in the network are the best averaged ones by validation likelihood, or those of the adversarial
@@ -134,12 +136,12 @@ def train(network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, watch:
     Raises:
         ModelFormatError: the state does not fit the network.
     """
-    watch = Watch() if watch is None else watch
+    monitor = TrainingMonitor() if monitor is None else monitor
     shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
-    held, learnt = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
-    record = _Course(_phases(plan, Setting(network, learnt, held, plan.batch, seed)), network, watch).run()
-    record.train_nats = validation_nats(network, learnt)
-    record.validation_nats = validation_nats(network, held)
+    validation, learnt = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
+    record = _Course(_phases(plan, Setting(network, learnt, validation, plan.batch, seed)), network, monitor).run()
+    record.train_nll = validation_nll(network, learnt)
+    record.validation_nll = validation_nll(network, validation)
     return record
 
 
@@ -147,36 +149,38 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     """Return what makes each phase, in order: a phase is made only when the one before has ended."""
     phases: dict[str, Callable[[], Phase]] = {}
     if plan.epochs:
-        phases[WarmingUp.name] = partial(
-            WarmingUp, setting, plan.epochs, patience=plan.patience, rate=plan.rate, decay=plan.decay
+        phases[MaximumLikelihood.name] = partial(
+            MaximumLikelihood, setting, plan.epochs, patience=plan.patience, rate=plan.rate, decay=plan.decay
         )
     if plan.adversarial:
-        game = Refining if plan.epochs else Contending
+        game = AdversarialFineTuning if plan.epochs else AdversarialTraining
         phases[game.name] = partial(game, setting, plan.adversarial)
     if plan.calibrated:
-        phases[Calibrating.name] = partial(Calibrating, setting)
+        phases[Calibration.name] = partial(Calibration, setting)
     if setting.network.shortcut is not None:
-        phases[Teaching.name] = partial(Teaching, setting, plan.teaching)
+        phases[Distillation.name] = partial(Distillation, setting, plan.teaching)
     return phases
 
 
 class _Course:
     """The phases of one training, one after the other, from the start or from a saved state."""
 
-    def __init__(self, phases: dict[str, Callable[[], Phase]], network: MaskedGenerator, watch: Watch) -> None:
-        self.phases, self.network, self.watch = phases, network, watch
+    def __init__(
+        self, phases: dict[str, Callable[[], Phase]], network: MaskedGenerator, monitor: TrainingMonitor
+    ) -> None:
+        self.phases, self.network, self.monitor = phases, network, monitor
         self.device = next(network.parameters()).device
         self.record = Training()
 
     def run(self) -> Training:
         """Run what is left to run and return the record of all."""
         names = list(self.phases)
-        phase = self._saved() if self.watch.saved is not None else self._begun(names[0])
+        phase = self._saved() if self.monitor.saved is not None else self._begun(names[0])
         while phase is not None:
             stopped = self._run(phase)
             left = names[names.index(phase.name) + 1 :]
             phase = self._begun(left[0]) if left and not stopped else None
-        self.watch.keep(partial(self._state, None), last=True)
+        self.monitor.keep(partial(self._state, None), last=True)
         return self.record
 
     def _begun(self, name: str) -> Phase:
@@ -195,16 +199,16 @@ class _Course:
                 figures = phase.advance(tick)
                 self.record.history.append({"phase": name, phase.counts: phase.done} | figures)
                 self.record.seconds[name] = time.perf_counter() - start
-                self.watch.keep(partial(self._state, phase))
-                stopped = self.watch.stops(Moment(name, phase.done, phase.total, figures))
+                self.monitor.keep(partial(self._state, phase))
+                stopped = self.monitor.stops(TrainingEvent(name, phase.done, phase.total, figures))
             outcome = phase.conclude()
             tick(0, note=", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in outcome.figures.items()))
         self.record.history.append({"phase": name} | outcome.figures)
         self.record.kept = outcome.kept or self.record.kept
         if outcome.judged is not None:
-            self.record.refinement = outcome.judged
+            self.record.fine_tuning = outcome.judged
         self.record.seconds[name] = round(time.perf_counter() - start, 3)
-        return self.watch.stops(Moment(name, phase.done, phase.total, outcome.figures)) or stopped
+        return self.monitor.stops(TrainingEvent(name, phase.done, phase.total, outcome.figures)) or stopped
 
     def _state(self, phase: Phase | None) -> dict[str, Any]:
         """Return all that decides how the training goes on; no phase stands for the end of it."""
@@ -218,7 +222,7 @@ class _Course:
     def _saved(self) -> Phase | None:
         """Return the phase that was saved, as it stood."""
         try:
-            saved = self.watch.saved
+            saved = self.monitor.saved
             self.record = Training(**saved["record"])
             phase = None if saved["phase"] is None else self.phases[saved["phase"]]()
             if phase is None:

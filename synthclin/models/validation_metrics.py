@@ -16,14 +16,14 @@ from synthclin.models.networks import MaskedGenerator
 from synthclin.models.sequential import draw
 from synthclin.seeds import stream_seed, torch_generator
 
-__all__ = ["Standing", "quick_detection", "standing", "validation_nats"]
+__all__ = ["ValidationMetrics", "quick_detection", "validation_metrics", "validation_nll"]
 
 QUICK_ROWS = 500
 """More would cost seconds; the error of an AUC from as many rows is about 0.02."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ValidationMetrics:
     """How a network does on rows it has not seen.
 
     Arguments:
@@ -37,7 +37,7 @@ class Standing:
     variance: float
 
 
-def validation_nats(network: MaskedGenerator, codes: Tensor) -> float:
+def validation_nll(network: MaskedGenerator, codes: Tensor) -> float:
     """Return the mean negative log-likelihood of rows, in nats per row, without dropout."""
     network.eval()
     with torch.no_grad():
@@ -45,23 +45,23 @@ def validation_nats(network: MaskedGenerator, codes: Tensor) -> float:
     return float(-torch.cat(parts).mean())
 
 
-def standing(network: MaskedGenerator, held: Tensor, seed: int) -> Standing:
-    """Return how `network` stands on (rows, columns) codes of `held` rows; takes seconds."""
-    real = held[:2_000]
-    nats = validation_nats(network, held)
-    rng = torch_generator(seed, "guard", device=held.device)
+def validation_metrics(network: MaskedGenerator, validation: Tensor, seed: int) -> ValidationMetrics:
+    """Return how `network` stands on (rows, columns) codes of `validation` rows; takes seconds."""
+    real = validation[:2_000]
+    nats = validation_nll(network, validation)
+    rng = torch_generator(seed, "guard", device=validation.device)
     aucs = [_told_apart(real, _drawn(network, len(real), rng), stream_seed(seed, "guard")) for _ in range(3)]
     n = len(real)
     # Hanley & McNeil's error of one AUC near one half, besides the spread between draws.
     variance = (2 * n + 1) / (12 * n * n) + float(np.var(aucs, ddof=1)) / len(aucs)
-    return Standing(nats, float(np.mean(aucs)), variance)
+    return ValidationMetrics(nats, float(np.mean(aucs)), variance)
 
 
-def quick_detection(network: MaskedGenerator, held: Tensor, seed: int) -> float:
-    """Return the AUC of a small classifier on one draw against (rows, columns) codes of some `held` rows."""
+def quick_detection(network: MaskedGenerator, validation: Tensor, seed: int) -> float:
+    """Return the AUC of a small classifier on one draw against (rows, columns) codes of some `validation` rows."""
     network.eval()
-    real = held[:QUICK_ROWS]
-    rng = torch_generator(seed, "quick detection", device=held.device)
+    real = validation[:QUICK_ROWS]
+    rng = torch_generator(seed, "quick detection", device=validation.device)
     return _told_apart(real, _drawn(network, len(real), rng), stream_seed(seed, "quick detection"), trees=20)
 
 

@@ -78,12 +78,12 @@ def evaluate(
     wanted = None if gates is None else [parse_gate(gate) for gate in gates]
     asked = validate(Tasks, {"tasks": tasks}, "evaluate").tasks
     facts = validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)
-    draws = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
+    replicates = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
     evaluation = score_table(
-        draws, train=train, holdout=holdout, schema=schema, tasks=asked, by=by, random_state=random_state
+        replicates, train=train, holdout=holdout, schema=schema, tasks=asked, by=by, random_state=random_state
     )
     scores = (*evaluation.scores, *further)
-    rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(draws[0])}
+    rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(replicates[0])}
     told: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     if rules is not None:
         told["rules"] = rules.model_dump(mode="json")
@@ -93,7 +93,7 @@ def evaluate(
         verdicts=judge(default_gates(scores) if wanted is None else wanted, scores),
         sections=evaluation.sections | told,
         provenance=facts
-        | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state, "draws": len(draws)},
+        | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state, "replicates": len(replicates)},
     )
     # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))

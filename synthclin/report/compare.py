@@ -204,7 +204,7 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
                 plain(run.name, 60),
                 (
                     _told(score),
-                    "\u2013" if score.ceiling is None else asked(name).write(score.ceiling),
+                    "\u2013" if score.reference is None else asked(name).write(score.reference),
                     ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
                     else "within noise of the worst"

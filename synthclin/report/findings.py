@@ -111,7 +111,7 @@ class Findings:
             raise GateError("report", what, "See the report.")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per score, by its name: value, interval, floor, ceiling, gate, status; NaN where unknown.
+        """Return one row per score, by its name: value, interval, independence baseline, real-data reference, gate, status; NaN where unknown.
 
         ``spread`` is the standard deviation across synthetic tables, where there were several.
         """
@@ -126,8 +126,8 @@ class Findings:
                     "low": score.low,
                     "high": score.high,
                     "better": score.better,
-                    "floor": nan if score.floor is None else score.floor,
-                    "ceiling": nan if score.ceiling is None else score.ceiling,
+                    "baseline": nan if score.baseline is None else score.baseline,
+                    "reference": nan if score.reference is None else score.reference,
                     "n": score.n,
                     "spread": nan if score.spread is None else score.spread,
                     "gate": None if verdict is None else verdict.gate.text,
@@ -135,7 +135,7 @@ class Findings:
                     "note": score.note,
                 }
             )
-        told = ["value", "low", "high", "better", "floor", "ceiling", "n", "spread", "gate", "status", "note"]
+        told = ["value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"]
         return pd.DataFrame(rows, columns=["score", *told]).set_index("score")
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
-from synthclin.expressions.outcomes import Scene
+from synthclin.expressions.outcomes import Domains
 from synthclin.expressions.sets import Choice, Span, Values, spans_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import Boolean, Category, Column, Ordinal
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 __all__ = [
+    "Constraint",
     "Contradiction",
-    "Guard",
+    "constraint_of",
+    "constraints_of",
     "contradiction",
-    "guard_of",
-    "guards_of",
-    "narrowed",
-    "ruled_out",
-    "settling_columns",
+    "filtered_domains",
+    "forbidden_codes",
+    "source_columns",
 ]
 
 _SWEEPS = 100
@@ -43,7 +43,7 @@ _PIECES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class Constraint:
     """A rule, ready to be asked about sets of cells.
 
     Arguments:
@@ -54,7 +54,7 @@ class Guard:
 
     text: str
     columns: tuple[str, ...]
-    broken: Callable[[Scene], Bools]
+    broken: Callable[[Domains], Bools]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +65,34 @@ class Contradiction:
     rules: tuple[str, ...]
 
 
-def guards_of(schema: Schema) -> list[Guard]:
+def constraints_of(schema: Schema) -> list[Constraint]:
     """Return a guard for every rule that drawn cells must meet, and for orders that follow from several rules."""
-    guards = [_guard(rule, schema) for rule in schema.imposed]
+    constraints = [_constraint(rule, schema) for rule in schema.imposed]
     for name, column in schema.columns.items():
         bounds = getattr(column, "range", None)
         if column.derive is not None and bounds is not None and column.quantity:
             within = f"{bounds[0]!r} <= {quote_name(name)} <= {bounds[1]!r}"
-            guards.append(_guard(Rule(then=within), schema))
-    guards += [replace(_guard(Rule(then=text), schema), text=rules) for text, rules in _chained(schema).items()]
-    return [guard for guard in guards if guard.columns]
+            constraints.append(_constraint(Rule(then=within), schema))
+    constraints += [
+        replace(_constraint(Rule(then=text), schema), text=rules) for text, rules in _chained(schema).items()
+    ]
+    return [constraint for constraint in constraints if constraint.columns]
 
 
-def guard_of(expression: Expression, schema: Schema) -> Guard:
+def constraint_of(expression: Expression, schema: Schema) -> Constraint:
     """Return the guard of a condition, which is broken where it is unknown too."""
-    return Guard(
-        expression.text, settling_columns(expression.columns, schema), lambda scene: ~expression.outcomes(scene).true
+    return Constraint(
+        expression.text, source_columns(expression.columns, schema), lambda domains: ~expression.outcomes(domains).true
     )
 
 
-def ruled_out(guard: Guard, schema: Schema, cells: Mapping[str, Values]) -> Bools:
+def forbidden_codes(constraint: Constraint, schema: Schema, cells: Mapping[str, Values]) -> Bools:
     """Return where a rule is certainly broken, in the shape that the sets of its columns broadcast to."""
-    return guard.broken(_scene(schema, cells))
+    return constraint.broken(_domains(schema, cells))
 
 
-def narrowed(
-    schema: Schema, guards: Sequence[Guard], domains: Mapping[str, Values], kept: Mapping[str, Bools]
+def filtered_domains(
+    schema: Schema, constraints: Sequence[Constraint], domains: Mapping[str, Values], kept: Mapping[str, Bools]
 ) -> tuple[dict[str, Bools], dict[str, set[str]]]:
     """Return which cells of each column no rule rules out, and the rules that took some away.
 
@@ -99,7 +101,7 @@ def narrowed(
 
     Arguments:
         schema: gives the formulas of derived columns.
-        guards: rules over columns that all have a domain.
+        constraints: rules over columns that all have a domain.
         domains: by name of a column, its (cells,) sets of values.
         kept: by name, the (cells,) that may be held to begin with.
     """
@@ -107,14 +109,16 @@ def narrowed(
     blamed: dict[str, set[str]] = {name: set() for name in left}
     for _ in range(_SWEEPS):
         before = {name: mask.sum() for name, mask in left.items()}
-        for guard in guards:
-            hulls = {name: domains[name].hull(left[name]) for name in guard.columns}
-            for name in guard.columns:
+        for constraint in constraints:
+            hulls = {name: domains[name].hull(left[name]) for name in constraint.columns}
+            for name in constraint.columns:
                 cells = hulls | {name: domains[name].take(np.arange(len(domains[name]))[None])}
-                broken = np.broadcast_to(ruled_out(guard, schema, cells), (1, len(left[name])))[0] & left[name]
+                broken = (
+                    np.broadcast_to(forbidden_codes(constraint, schema, cells), (1, len(left[name])))[0] & left[name]
+                )
                 if broken.any():
                     left[name] &= ~broken
-                    blamed[name] |= {guard.text}.union(*(blamed[other] for other in guard.columns))
+                    blamed[name] |= {constraint.text}.union(*(blamed[other] for other in constraint.columns))
                     hulls[name] = domains[name].hull(left[name])
                     if not left[name].any():
                         return left, blamed
@@ -144,27 +148,29 @@ def contradiction(schema: Schema) -> Contradiction | None:
         for name, column in schema.columns.items()
         if column.modelled and (values := _declared(column, named[name])) is not None
     }
-    guards = [guard for guard in guards_of(schema) if set(guard.columns) <= set(domains)]
+    constraints = [constraint for constraint in constraints_of(schema) if set(constraint.columns) <= set(domains)]
     full = {name: np.ones(len(values), dtype=np.bool_) for name, values in domains.items()}
-    left, blamed = narrowed(schema, guards, domains, full)
+    left, blamed = filtered_domains(schema, constraints, domains, full)
     for name, values in domains.items():
         if blamed[name] and not (left[name] & values.present).any():
             return Contradiction(name, tuple(sorted(blamed[name])))
     return None
 
 
-def _guard(rule: Rule | Combinations, schema: Schema) -> Guard:
+def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
     if isinstance(rule, Combinations):
-        return Guard(rule.text, rule.columns, lambda scene: _uncombined(rule, [scene(name) for name in rule.columns]))
+        return Constraint(
+            rule.text, rule.columns, lambda domains: _uncombined(rule, [domains(name) for name in rule.columns])
+        )
     then, when = parse(rule.then), None if rule.when is None else parse(rule.when)
 
-    def broken(scene: Scene) -> Bools:
-        held = then.outcomes(scene)
+    def broken(domains: Domains) -> Bools:
+        satisfied = then.outcomes(domains)
         if when is not None:
-            held |= ~when.outcomes(scene)
-        return ~held.true & ~held.unknown
+            satisfied |= ~when.outcomes(domains)
+        return ~satisfied.true & ~satisfied.unknown
 
-    return Guard(rule.text, settling_columns(rule.columns, schema), broken)
+    return Constraint(rule.text, source_columns(rule.columns, schema), broken)
 
 
 def _uncombined(rule: Combinations, cells: Sequence[Values]) -> Bools:
@@ -195,19 +201,19 @@ def _may_hold(values: Values, wanted: Sequence[object]) -> Bools:
     return within | values.missing.ravel()[:, None]
 
 
-def settling_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
+def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
     """Return the learnt columns behind some columns: themselves, or what they are derived from."""
     found: set[str] = set()
     for name in names:
         formula = schema.columns[name].derive
-        found |= {name} if formula is None else set(settling_columns(parse(formula).columns, schema))
+        found |= {name} if formula is None else set(source_columns(parse(formula).columns, schema))
     return tuple(name for name in schema.columns if name in found)
 
 
-def _scene(schema: Schema, cells: Mapping[str, Values]) -> Scene:
+def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
     """Return the sets of values of all columns, those of derived ones computed."""
 
-    def scene(name: str) -> Values:
+    def domains(name: str) -> Values:
         if name in cells:
             return cells[name]
         column = schema.columns[name]
@@ -215,17 +221,17 @@ def _scene(schema: Schema, cells: Mapping[str, Values]) -> Scene:
             return Span.anything()
         formula = parse(column.derive)
         if isinstance(column, Boolean):
-            return _derived_boolean(column, formula, scene)
-        span, decimals = formula.span(scene), getattr(column, "decimals", 0)
+            return _derived_boolean(column, formula, domains)
+        span, decimals = formula.span(domains), getattr(column, "decimals", 0)
         low, high = (span.low, span.high) if decimals is None else (span.low.round(decimals), span.high.round(decimals))
         emptied = column.missing_when is not None
         return Span(low, high, span.present, span.missing | emptied)
 
-    return scene
+    return domains
 
 
-def _derived_boolean(column: Boolean, formula: Expression, scene: Scene) -> Values:
-    found = formula.outcomes(scene)
+def _derived_boolean(column: Boolean, formula: Expression, domains: Domains) -> Values:
+    found = formula.outcomes(domains)
     missing = found.unknown | (column.missing_when is not None)
     if not isinstance(column.dtype, pd.CategoricalDtype):
         no, yes = (float(value) for value in column.values)
@@ -336,8 +342,8 @@ def _declared(column: Column, named: set[float]) -> Values | None:
     low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
     if column.type == "integer":
         low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
-    held = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
-    low_ends, high_ends = low_ends[held], high_ends[held]
+    reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
+    low_ends, high_ends = low_ends[reachable], high_ends[reachable]
     yes = np.ones(len(low_ends), dtype=np.bool_)
     return _with_missing(Span(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
 

@@ -154,9 +154,9 @@ def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]
         return _range(column, cells, patient)
     codes, levels = pd.factorize(cells)
     declared = getattr(column, "levels", None)
-    held = _held(codes, patient, len(levels))
+    satisfied = _held(codes, patient, len(levels))
     total = len(levels) if declared is None else len(declared)
-    rare = total - int(np.sum(held >= FEW))
+    rare = total - int(np.sum(satisfied >= FEW))
     notes = [f"levels of fewer than {FEW} patients: {rare}"] if rare else []
     return ("" if declared is None else _levels(total)), f"{total - rare} of {_levels(total)}", notes
 
@@ -179,8 +179,8 @@ def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64])
     numbers = cells.astype("int64").astype(float).where(cells.notna()).to_numpy() if calendar else values
     parts = np.floor(np.clip((numbers - low) / (high - low), 0, 1 - 1e-12) * PARTS)
     inside = ~np.isnan(numbers) & (numbers >= low) & (numbers <= high)
-    held = _held(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
-    used = int(np.sum(held >= FEW))
+    satisfied = _held(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
+    used = int(np.sum(satisfied >= FEW))
     return declared, f"{used} of {PARTS} parts", notes
 
 

@@ -79,12 +79,12 @@ class Cohort(BaseModel):
             >>> cohort.holds(pd.DataFrame({"age": [80, 80, 60], "sex": ["F", "M", "F"]})).tolist()
             [True, False, False]
         """
-        held = pd.Series(data=True, index=table.index)
+        satisfied = pd.Series(data=True, index=table.index)
         if self.where is not None:
-            held &= parse(self.where).evaluate(table).fillna(value=False).astype(bool)
+            satisfied &= parse(self.where).evaluate(table).fillna(value=False).astype(bool)
         for name, shares in (self.mix or {}).items():
-            held &= table[name].isin(list(shares))
-        return held
+            satisfied &= table[name].isin(list(shares))
+        return satisfied
 
 
 @dataclass(frozen=True, slots=True)

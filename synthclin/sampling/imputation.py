@@ -15,12 +15,12 @@ from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
 from synthclin.progress import track
-from synthclin.rules.propagation import guards_of, settling_columns
+from synthclin.rules.propagation import constraints_of, source_columns
 from synthclin.rules.rules import finish, violations
 from synthclin.rules.validation import judge
-from synthclin.sampling.masks import Guide
+from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.observed import Partial
-from synthclin.sampling.sampler import Source, Steer
+from synthclin.sampling.sampler import CodeMask, Source
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingKind
 from synthclin.seeds import numpy_generator, torch_generator
@@ -43,10 +43,10 @@ START = 16
 MOST = 1_024
 """Candidates in the last helping of a row whose known cells the first ones hardly explain."""
 
-PICKS = (1, 8, 64, 512)
+PROPOSALS_PER_ROUND = (1, 8, 64, 512)
 """How many completions are picked for a row at a time, until one keeps the rules."""
 
-HELPINGS = 3
+RETRIES = 3
 """How often a row gets more candidates because all that were picked break rules."""
 
 NEGLIGIBLE = 20.0
@@ -63,15 +63,15 @@ class _Candidates:
     Arguments:
         draw: a family's `_sample`.
         known: (rows, columns) codes, -1 where one is to be drawn.
-        closed: column -> (codes,) bool, codes that are never drawn.
-        guide: rules codes out that no completion can hold.
+        forbidden: column -> (codes,) bool, codes that are never drawn.
+        mask: rules codes out that no completion can hold.
         generator: of the candidates.
     """
 
     draw: Source
     known: Tensor
-    closed: dict[int, Tensor]
-    guide: Guide
+    forbidden: dict[int, Tensor]
+    mask: ConstraintMask
     generator: torch.Generator
     owner: Ints = field(init=False)
     codes: Ints = field(init=False)
@@ -86,7 +86,7 @@ class _Candidates:
         """Draw so many more candidates for each of `rows`, and forget those of no weight to keep hard rows small."""
         for some in _pieces(rows, amount):
             owner = np.repeat(some, amount)
-            codes, log_weight = self._drawn(owner, self.guide)
+            codes, log_weight = self._drawn(owner, self.mask)
             # What is given may lie beyond all that its code stands for, and keep a rule that no code does.
             lost = np.flatnonzero(~np.isin(owner, owner[np.isfinite(log_weight)]))
             if len(lost):
@@ -98,10 +98,15 @@ class _Candidates:
             kept = self._weight() > np.exp(-NEGLIGIBLE)
             self.owner, self.codes, self.log_weight = self.owner[kept], self.codes[kept], self.log_weight[kept]
 
-    def _drawn(self, owner: Ints, steer: Steer | None) -> tuple[Ints, Floats]:
+    def _drawn(self, owner: Ints, code_mask: CodeMask | None) -> tuple[Ints, Floats]:
         """Return a candidate for each of `owner`: its codes and its log-weight."""
         encoded, log_weight = self.draw(
-            len(owner), self.generator, log_allowed={}, closed=self.closed, steer=steer, known=self.known[owner]
+            len(owner),
+            self.generator,
+            log_allowed={},
+            forbidden=self.forbidden,
+            code_mask=code_mask,
+            known=self.known[owner],
         )
         return encoded.codes.numpy(), log_weight.double().numpy()
 
@@ -144,8 +149,8 @@ class Imputer:
     schema: Schema
     seed: int
 
-    def complete(self, table: pd.DataFrame, draws: int, columns: Collection[str] | None) -> list[pd.DataFrame]:
-        """Return `draws` completed copies of `table`; see `Synthesizer.impute`.
+    def complete(self, table: pd.DataFrame, imputations: int, columns: Collection[str] | None) -> list[pd.DataFrame]:
+        """Return `imputations` completed copies of `table`; see `Synthesizer.impute`.
 
         Each row gets candidates that are drawn column by column with its known cells clamped, and weighed by how
         likely these are given the cells drawn before them (sequential importance sampling). One candidate is picked
@@ -162,20 +167,22 @@ class Imputer:
         broken = self._broken(partial)
         left_out = [broken[rule.text] for rule in self.schema.rules if rule.on_violation == "drop"]
         if np.any(left_out):
-            return self.complete(table[~np.any(left_out, axis=0)], draws, columns)
+            return self.complete(table[~np.any(left_out, axis=0)], imputations, columns)
         # A rule that given cells break by themselves says nothing of the others.
         idle = {text for text, mask in broken.items() if mask.any()}
-        guards = [guard for guard in guards_of(self.schema) if idle.isdisjoint(guard.text.split("; "))]
-        guide = Guide(self.encoder, guards)
-        closed, rows = self._closed(asked, partial), partial.rows
-        codes = np.empty((draws, len(rows), len(self.encoder.layout)), dtype=np.int32)
+        constraints = [
+            constraint for constraint in constraints_of(self.schema) if idle.isdisjoint(constraint.text.split("; "))
+        ]
+        mask = ConstraintMask(self.encoder, constraints)
+        forbidden, rows = self._forbidden(asked, partial), partial.rows
+        codes = np.empty((imputations, len(rows), len(self.encoder.layout)), dtype=np.int32)
         offsets = np.empty(codes.shape, dtype=np.float32)
         stuck = np.zeros(len(rows), dtype=np.bool_)
         with track("imputing", total=len(rows), unit="rows") as step:
             for start in range(0, len(rows), ROWS):
                 part = slice(start, min(start + ROWS, len(rows)))
                 codes[:, part], offsets[:, part], stuck[part] = self._part(
-                    partial, rows[part], closed, guide, broken, draws
+                    partial, rows[part], forbidden, mask, broken, imputations
                 )
                 step(part.stop - part.start)
         if stuck.any():
@@ -185,51 +192,51 @@ class Imputer:
             for code, offset in zip(codes, offsets, strict=True)
         ]
 
-    def _closed(self, asked: set[str], partial: Partial) -> dict[int, Tensor]:
+    def _forbidden(self, asked: set[str], partial: Partial) -> dict[int, Tensor]:
         """Return per column which codes are never drawn: pooled rare levels, and *missing* where a value is asked."""
-        closed = {}
+        forbidden = {}
         for j, column in enumerate(self.encoder.layout.columns):
-            shut = column.never.copy()
+            masked = column.never.copy()
             # Where a rule may empty the cell, an empty cell can be the answer; the rules tell it from a hole.
             if column.missing is not None and column.name in asked and self.schema.empty_when(column.name) is None:
-                shut[column.missing] = True
-            if shut.all() and partial.holes[:, j].any():
+                masked[column.missing] = True
+            if masked.all() and partial.holes[:, j].any():
                 what = "every level is too rare to be named, so that none can be drawn"
                 raise ConfigError(f"column {column.name!r}", what, "Leave it out of `columns`.")
-            if shut.any() and not shut.all():
-                closed[j] = torch.from_numpy(shut)
-        return closed
+            if masked.any() and not masked.all():
+                forbidden[j] = torch.from_numpy(masked)
+        return forbidden
 
     def _part(
         self,
         partial: Partial,
         rows: Ints,
-        closed: dict[int, Tensor],
-        guide: Guide,
+        forbidden: dict[int, Tensor],
+        mask: ConstraintMask,
         broken: dict[str, Bools],
-        draws: int,
+        imputations: int,
     ) -> tuple[Ints, NDArray[np.float32], Bools]:
         """Return codes and offsets, (draws, rows, columns), of a few rows, and the (rows,) that found no completion."""
         rng = numpy_generator(self.seed, "pick", int(rows[0]))
         generator = torch_generator(self.seed, "impute", int(rows[0]))
-        pool = _Candidates(self.draw, partial.codes[torch.from_numpy(rows)], closed, guide, generator)
-        start = max(START, 4 * draws)
+        candidates = _Candidates(self.draw, partial.codes[torch.from_numpy(rows)], forbidden, mask, generator)
+        start = max(START, 4 * imputations)
         wanting, amount = np.arange(len(rows)), start
         while len(wanting) and amount <= max(MOST, start):
-            pool.add(wanting, amount)
-            wanting, amount = np.flatnonzero(pool.effective() < start / 2), 4 * amount
+            candidates.add(wanting, amount)
+            wanting, amount = np.flatnonzero(candidates.effective() < start / 2), 4 * amount
 
-        codes = np.empty((draws, *pool.known.shape), dtype=np.int32)
+        codes = np.empty((imputations, *candidates.known.shape), dtype=np.int32)
         offsets = np.empty(codes.shape, dtype=np.float32)
-        copy, row = (index.ravel() for index in np.indices((draws, len(rows))))
-        for helping in range(HELPINGS + 1):
-            if helping:
-                pool.add(np.unique(row), MOST)
-            for picks in PICKS:
+        copy, row = (index.ravel() for index in np.indices((imputations, len(rows))))
+        for retry in range(RETRIES + 1):
+            if retry:
+                candidates.add(np.unique(row), MOST)
+            for proposals in PROPOSALS_PER_ROUND:
                 done = []
-                for some in _pieces(np.arange(len(row)), picks):
-                    wanted = np.repeat(some, picks)
-                    code = pool.pick(row[wanted], rng)
+                for some in _pieces(np.arange(len(row)), proposals):
+                    wanted = np.repeat(some, proposals)
+                    code = candidates.pick(row[wanted], rng)
                     offset = rng.random(code.shape, dtype=np.float32)
                     picked = Encoded(torch.from_numpy(code), torch.from_numpy(offset))
                     good = np.flatnonzero(self._keeps_rules(partial, rows[row[wanted]], picked, broken))
@@ -252,7 +259,7 @@ class Imputer:
         table = self._finished(partial.cells, partial.cells[names])
         broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema, ()).items()}
         for rule in self.schema.rules:
-            holes = partial.holes[:, [names.index(name) for name in settling_columns(rule.columns, self.schema)]]
+            holes = partial.holes[:, [names.index(name) for name in source_columns(rule.columns, self.schema)]]
             broken[rule.text] &= ~holes.any(axis=1)
             found = judge(rule, table, broken[rule.text])
             if found is not None and rule.on_violation == "error":
@@ -263,17 +270,17 @@ class Imputer:
         """Return which completed rows keep every rule that is not settled by given cells alone."""
         cells = partial.cells.iloc[rows].reset_index(drop=True)
         table = self._finished(cells, self._filled(cells, picked))
-        held = np.ones(len(rows), dtype=np.bool_)
+        satisfied = np.ones(len(rows), dtype=np.bool_)
         broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema).items()}
         for rule in self.schema.rules:
-            held &= ~broken[rule.text] | settled[rule.text][rows]
+            satisfied &= ~broken[rule.text] | settled[rule.text][rows]
         for j, name in enumerate(self.encoder.codecs):
             hole = partial.holes[rows, j]
-            held &= ~(hole & broken[f"{name} is valid"])
+            satisfied &= ~(hole & broken[f"{name} is valid"])
             if (text := self.schema.empty_when(name)) is not None:
                 empty = parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
-                held &= ~hole | empty | table[name].notna().to_numpy()
-        return held
+                satisfied &= ~hole | empty | table[name].notna().to_numpy()
+        return satisfied
 
     def _filled(self, cells: pd.DataFrame, picked: Encoded) -> pd.DataFrame:
         """Return the learnt columns of some rows: given cells as they are, the others as they were drawn."""

@@ -11,7 +11,7 @@ import torch
 
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.expressions.sets import Choice, Span, Values, spans_of
-from synthclin.rules.propagation import Contradiction, Guard, narrowed, ruled_out
+from synthclin.rules.propagation import Constraint, Contradiction, filtered_domains, forbidden_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
-__all__ = ["Guide", "values_of"]
+__all__ = ["ConstraintMask", "values_of"]
 
 _REMEMBERED = 1 << 18
 """Cells of a table of what is ruled out, for all codes of some columns, up to which it is made once and kept."""
 
 
-class Guide:
+class ConstraintMask:
     """Rules the codes of the next column out, given those drawn so far.
 
     A code goes where some rule is certainly broken, whatever the cell holds inside its bin and whatever the columns
@@ -38,7 +38,7 @@ class Guide:
 
     Arguments:
         encoder: gives what the codes of each column stand for.
-        guards: rules, and conditions between columns.
+        constraints: rules, and conditions between columns.
         allowed: by index of a column, the (codes,) that a condition on that column alone allows.
 
     Attributes:
@@ -47,35 +47,35 @@ class Guide:
     Example:
         >>> import pandas as pd
         >>> from synthclin.encoding import TableEncoder
-        >>> from synthclin.rules.propagation import guards_of
+        >>> from synthclin.rules.propagation import constraints_of
         >>> from synthclin.schema import Schema
         >>> whole = {"type": "integer", "range": [0, 9]}
         >>> schema = Schema.model_validate({"columns": {"low": whole, "high": whole}, "constraints": ["low < high"]})
         >>> table = pd.DataFrame({"low": [1, 2, 5] * 20, "high": [2, 5, 9] * 20}, dtype="Int64")
-        >>> guide = Guide(TableEncoder.fit(table, schema), guards_of(schema))
+        >>> guide = ConstraintMask(TableEncoder.fit(table, schema), constraints_of(schema))
         >>> guide(1, {0: torch.tensor([0, 2])}).tolist()  # above 1 stand 2, 5 and 9, above 5 only 9
         [[False, False, False], [True, True, False]]
     """
 
     def __init__(
-        self, encoder: TableEncoder, guards: Sequence[Guard], allowed: Mapping[int, Bools] | None = None
+        self, encoder: TableEncoder, constraints: Sequence[Constraint], allowed: Mapping[int, Bools] | None = None
     ) -> None:
         columns = encoder.layout.columns[: len(encoder.codecs)]
         self.schema, self.place = encoder.schema, {column.name: j for j, column in enumerate(columns)}
         self.domains = {column.name: values_of(encoder, column) for column in columns}
         kept = {c.name: ~c.never & (allowed or {}).get(j, ~c.never) for j, c in enumerate(columns)}
-        self.kept, blamed = narrowed(self.schema, guards, self.domains, kept)
+        self.kept, blamed = filtered_domains(self.schema, constraints, self.domains, kept)
         empty = next((name for name, mask in self.kept.items() if not mask.any()), None)
         self.impossible = None if empty is None else Contradiction(empty, tuple(sorted(blamed[empty])))
-        self.shut = {self.place[name]: kept[name] & ~self.kept[name] for name in kept}
-        self.asked, self.guards = guards, dict[int, list[Guard]]()
-        for guard in guards:
-            for name in guard.columns if len(guard.columns) > 1 else ():
-                self.guards.setdefault(self.place[name], []).append(guard)
+        self.masked = {self.place[name]: kept[name] & ~self.kept[name] for name in kept}
+        self.asked, self.constraints = constraints, dict[int, list[Constraint]]()
+        for constraint in constraints:
+            for name in constraint.columns if len(constraint.columns) > 1 else ():
+                self.constraints.setdefault(self.place[name], []).append(constraint)
         self._hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
         # The last of these stands for a cell that is not known yet.
         self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
-        self._known: dict[tuple[Guard, int, tuple[int, ...]], Bools | None] = {}
+        self._known: dict[tuple[Constraint, int, tuple[int, ...]], Bools | None] = {}
 
     def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
         """Return (rows, codes) which codes of a column are ruled out, or None where none is in any row.
@@ -84,11 +84,11 @@ class Guide:
             column: its index in the layout.
             drawn: by index of a column, the (rows,) codes that are known of it, -1 where none is.
         """
-        shut = self.shut.get(column)
-        found: Bools | None = None if shut is None or not shut.any() else shut[None]
-        for guard in self.guards.get(column, ()):
-            given = tuple(j for name in guard.columns if (j := self.place[name]) in drawn and j != column)
-            broken = self._broken(guard, column, given, drawn)
+        masked = self.masked.get(column)
+        found: Bools | None = None if masked is None or not masked.any() else masked[None]
+        for constraint in self.constraints.get(column, ()):
+            given = tuple(j for name in constraint.columns if (j := self.place[name]) in drawn and j != column)
+            broken = self._broken(constraint, column, given, drawn)
             if broken is not None:
                 found = broken if found is None else found | broken
         return None if found is None or not found.any() else torch.from_numpy(np.array(found))
@@ -100,19 +100,21 @@ class Guide:
         """
         given = {name: self.domains[name].take(codes[:, [j]].numpy()) for name, j in self.place.items()}
         return {
-            guard.text: np.broadcast_to(ruled_out(guard, self.schema, given), (len(codes), 1))[:, 0]
-            for guard in self.asked
+            constraint.text: np.broadcast_to(forbidden_codes(constraint, self.schema, given), (len(codes), 1))[:, 0]
+            for constraint in self.asked
         }
 
-    def _broken(self, guard: Guard, column: int, given: tuple[int, ...], drawn: Mapping[int, Tensor]) -> Bools | None:
+    def _broken(
+        self, constraint: Constraint, column: int, given: tuple[int, ...], drawn: Mapping[int, Tensor]
+    ) -> Bools | None:
         """Return (rows or 1, codes) where one rule is certainly broken; None for nowhere."""
         names = list(self.place)
         sizes = tuple(len(self._given[names[j]]) for j in given)
-        key = (guard, column, given)
+        key = (constraint, column, given)
         if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) <= _REMEMBERED:
             if key not in self._known:
                 every = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.empty((0, 1), dtype=np.int64)
-                table = self._asked(guard, column, dict(zip(given, every, strict=True)))
+                table = self._asked(constraint, column, dict(zip(given, every, strict=True)))
                 self._known[key] = table if table.any() else None
             table_or_none = self._known[key]
             if table_or_none is None or not given:
@@ -122,17 +124,17 @@ class Guide:
             return table_or_none[rows]
         codes = np.stack([drawn[j].cpu().numpy() for j in given])
         distinct, which = np.unique(codes, axis=1, return_inverse=True)
-        return self._asked(guard, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
+        return self._asked(constraint, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
 
-    def _asked(self, guard: Guard, column: int, given: Mapping[int, Ints]) -> Bools:
+    def _asked(self, constraint: Constraint, column: int, given: Mapping[int, Ints]) -> Bools:
         """Return (combinations, codes) where a rule is certainly broken for (combinations,) codes of given columns."""
         names = list(self.place)
-        cells: dict[str, Values] = {name: self._hulls[name] for name in guard.columns}
+        cells: dict[str, Values] = {name: self._hulls[name] for name in constraint.columns}
         cells |= {names[j]: self._given[names[j]].take(codes[:, None]) for j, codes in given.items()}
         mine = self.domains[names[column]]
         cells[names[column]] = mine.take(np.arange(len(mine))[None])
         rows = max((len(codes) for codes in given.values()), default=1)
-        return np.broadcast_to(ruled_out(guard, self.schema, cells), (rows, len(mine)))
+        return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(mine)))
 
 
 def values_of(encoder: TableEncoder, column: ColumnLayout) -> Values:
@@ -153,9 +155,9 @@ def values_of(encoder: TableEncoder, column: ColumnLayout) -> Values:
     code = codec.cells.code[drawn]
     cells = codec.decode(code, codec.cells.centre[drawn])
     if not isinstance(cells.dtype, pd.CategoricalDtype):
-        held = pd.DataFrame({"code": code, "value": cells.astype("Float64").astype(float)}).groupby("code")["value"]
+        by_code = pd.DataFrame({"code": code, "value": cells.astype("Float64").astype(float)}).groupby("code")["value"]
         every = pd.RangeIndex(column.cardinality)
-        return spans_of(held.min().reindex(every), held.max().reindex(every), missing)
+        return spans_of(by_code.min().reindex(every), by_code.max().reindex(every), missing)
     level = np.array(cells.cat.codes, dtype=np.int64)
     possible = np.zeros((column.cardinality, len(cells.dtype.categories)), dtype=np.bool_)
     possible[code[level >= 0], level[level >= 0]] = True

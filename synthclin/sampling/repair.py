@@ -11,7 +11,7 @@ import torch
 
 from synthclin.encoding import Encoded
 from synthclin.expressions import Expression, parse
-from synthclin.rules.propagation import settling_columns
+from synthclin.rules.propagation import source_columns
 from synthclin.rules.rules import finish, violations
 from synthclin.schema.columns import Date, Datetime, Duration, Integer, Number
 from synthclin.schema.constraints import Rule
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     Bools = NDArray[np.bool_]
 
-__all__ = ["Settler"]
+__all__ = ["Repair"]
 
-COPIES = (1, 2, 4, 8)
+PROPOSALS = (1, 2, 4, 8)
 """How many times the offsets of a row are drawn again, until one of them keeps the rules."""
 
 
@@ -43,7 +43,7 @@ class _Equality:
 
 
 @dataclass(slots=True)
-class Settler:
+class Repair:
     """Decodes rows so that they keep the rules of the schema wherever their codes allow it.
 
     Rows that keep every rule as they were drawn stay so. In the others the offsets of the columns that a broken rule
@@ -64,12 +64,12 @@ class Settler:
     def __post_init__(self) -> None:
         names = self.encoder.layout.names
         self._places = {
-            rule.text: [names.index(name) for name in settling_columns(rule.columns, self.schema)]
+            rule.text: [names.index(name) for name in source_columns(rule.columns, self.schema)]
             for rule in self.schema.rules
         }
         for name, column in self.schema.columns.items():
             if column.derive is not None or name in self.encoder.anchors:
-                of = settling_columns([name], self.schema)
+                of = source_columns([name], self.schema)
                 self._places[f"{name} is valid"] = [names.index(source) for source in of]
         self._equalities = self._found()
         # What is decoded is valid; what is computed need not be.
@@ -87,19 +87,19 @@ class Settler:
             generator: of these offsets.
         """
         table, loose = self._decoded(encoded, judged=None)
-        held: Bools = ~loose[:, -1]
-        parts, waiting = [table], np.flatnonzero(~held)
+        satisfied: Bools = ~loose[:, -1]
+        parts, waiting = [table], np.flatnonzero(~satisfied)
         free = self._free(encoded.codes[waiting].numpy())
         loose, ties = loose[waiting, :-1] & free, len(self.encoder.ties)
-        for copies in COPIES:
+        for proposals in PROPOSALS:
             tied = encoded.codes[waiting, len(self.encoder.codecs) :].any(dim=1).numpy()
             movable = np.asarray(loose.any(axis=1)) | tied
             waiting, loose, free = waiting[movable], loose[movable], free[movable]
             if not len(waiting):
                 break
-            which = np.repeat(np.arange(len(waiting)), copies)
+            which = np.repeat(np.arange(len(waiting)), proposals)
             codes, mine = encoded.codes[waiting[which]], loose[which]
-            if copies > 1 and ties:
+            if proposals > 1 and ties:
                 # A tie says that two cells are equal, and some rule may know better.
                 codes[:, -ties:] = 0
             drawn = generator.random(mine.shape, dtype=np.float32)
@@ -109,20 +109,20 @@ class Settler:
             served, first = np.unique(which[~found[:, -1]], return_index=True)
             chosen = np.flatnonzero(~found[:, -1])[first]
             parts.append(table.iloc[chosen].set_axis(waiting[served]))
-            held[waiting[served]] = True
+            satisfied[waiting[served]] = True
             np.logical_or.at(loose, which, found[:, :-1] & free[which])
             waiting, loose, free = (np.delete(part, served, axis=0) for part in (waiting, loose, free))
         if len(parts) == 1:
-            return table, held
+            return table, satisfied
         again = pd.concat(parts[1:])
         for mask in violations(again, self.schema).values():
-            held[again.index[mask.to_numpy()]] = False
-        return pd.concat([parts[0].drop(again.index), again]).sort_index(), held
+            satisfied[again.index[mask.to_numpy()]] = False
+        return pd.concat([parts[0].drop(again.index), again]).sort_index(), satisfied
 
     def _free(self, codes: NDArray[np.int64]) -> Bools:
         """Return (rows, columns) which codes hold several values, so that another offset is another cell."""
-        atoms = [column.atoms[codes[:, j]] for j, column in enumerate(self.encoder.layout.columns)]
-        return ~np.stack(atoms, axis=1)
+        point_masses = [column.point_masses[codes[:, j]] for j, column in enumerate(self.encoder.layout.columns)]
+        return ~np.stack(point_masses, axis=1)
 
     def _decoded(self, encoded: Encoded, judged: Collection[str] | None) -> tuple[pd.DataFrame, Bools]:
         """Return whole rows, and (rows, columns + 1) which cells a rule reads that the row breaks.

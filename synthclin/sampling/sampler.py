@@ -18,30 +18,30 @@ from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import quote_level, quote_name
 from synthclin.progress import track
-from synthclin.rules.propagation import guard_of, guards_of
+from synthclin.rules.propagation import constraint_of, constraints_of
 from synthclin.rules.rules import finish
 from synthclin.sampling.cohorts import Condition, allocate, rake, split_where
-from synthclin.sampling.masks import Guide
-from synthclin.sampling.repair import Settler
+from synthclin.sampling.masks import ConstraintMask
+from synthclin.sampling.repair import Repair
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
     from synthclin.schema.columns import Level
 
-__all__ = ["CohortDraw", "CohortSampler", "Source", "Steer"]
+__all__ = ["CodeMask", "CohortSampler", "SampleFacts", "Source"]
 
 Floats = NDArray[np.float64]
 CHUNK = 4_096
 """Rows wanted at a time: bounds the memory of any request."""
 
-POOL = 8
+PROPOSALS_PER_ROW = 8
 """Rows drawn per conditioned row kept; importance resampling is exact as this grows."""
 
-TRIES = 200
+REJECTION_BUDGET = 200
 """Rows drawn per row wanted after which a condition counts as out of reach."""
 
-LEAST_TRIES = 50_000
+LEAST_BUDGET = 50_000
 """Rows drawn before any condition does."""
 
 PILOT = 512
@@ -57,8 +57,8 @@ MOST_COMBINATIONS = 1_000
 """Combinations of mixed levels in one request: each is drawn on its own."""
 
 
-class Steer(Protocol):
-    """What a family asks before it draws a column; see `synthclin.sampling.masks.Guide`."""
+class CodeMask(Protocol):
+    """What a family asks before it draws a column; see `synthclin.sampling.masks.ConstraintMask`."""
 
     def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
         """Return (rows, codes) which codes are ruled out given the (rows,) codes of others (-1: not known)."""
@@ -73,15 +73,15 @@ class Source(Protocol):
         generator: torch.Generator,
         *,
         log_allowed: Mapping[int, Tensor],
-        closed: Mapping[int, Tensor],
-        steer: Steer | None = None,
+        forbidden: Mapping[int, Tensor],
+        code_mask: CodeMask | None = None,
         known: Tensor | None = None,
     ) -> tuple[Encoded, Tensor]:
         """Return rows and their log-weights; see `Synthesizer._sample`."""
 
 
 @dataclass(frozen=True, slots=True)
-class CohortDraw:
+class SampleFacts:
     """Facts about a draw.
 
     Arguments:
@@ -99,7 +99,7 @@ class CohortDraw:
 
 
 @dataclass(slots=True)
-class _Accepted:
+class _Proposals:
     """Candidate rows that satisfy everything, with their log-weights.
 
     Arguments:
@@ -109,12 +109,12 @@ class _Accepted:
     weighted: bool
     tables: list[pd.DataFrame] = field(default_factory=list)
     weights: list[Floats] = field(default_factory=list)
-    drawn: int = 0
+    proposed: int = 0
     mass: float = 0.0
 
-    def add(self, drawn: int, table: pd.DataFrame, weights: Floats) -> None:
-        """Take in the accepted ones of `drawn` rows."""
-        self.drawn += drawn
+    def add(self, proposed: int, table: pd.DataFrame, weights: Floats) -> None:
+        """Take in the accepted ones of `proposed` rows."""
+        self.proposed += proposed
         self.mass += float(np.exp(weights).sum())
         self.tables.append(table)
         self.weights.append(weights if self.weighted else np.zeros(len(weights)))
@@ -129,7 +129,7 @@ class _Accepted:
     @property
     def probability(self) -> float:
         """The mean weight of a row drawn: the model's probability of a row that satisfies everything."""
-        return self.mass / self.drawn
+        return self.mass / self.proposed
 
     def effective(self) -> float:
         weights = np.exp(self.log_weights())
@@ -141,7 +141,7 @@ class _Request:
     """A condition, and the guide that draws towards it and the rules."""
 
     condition: Condition
-    guide: Guide
+    mask: ConstraintMask
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class CohortSampler:
 
     def sample(
         self, rows: int, where: str | None = None, mix: Mapping[str, Mapping[Level, float]] | None = None
-    ) -> tuple[pd.DataFrame, CohortDraw]:
+    ) -> tuple[pd.DataFrame, SampleFacts]:
         """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
 
         Conditions and rules are imposed code by code while a row is drawn; what that costs in probability is the
@@ -179,7 +179,7 @@ class CohortSampler:
         """
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
         tables: list[pd.DataFrame] = []
-        draws: list[list[CohortDraw]] = [[] for _ in cells]
+        draws: list[list[SampleFacts]] = [[] for _ in cells]
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
                 request = self._request(predicate)
@@ -193,7 +193,7 @@ class CohortSampler:
             order = numpy_generator(self.seed, "shuffle").permutation(len(table))
             table = table.iloc[order].reset_index(drop=True)
         # Combinations of mixed levels exclude each other: their probabilities add up.
-        total = CohortDraw(
+        total = SampleFacts(
             rows=rows,
             drawn=sum(draw.drawn for draw in chain(*draws)),
             probability=sum(
@@ -206,82 +206,90 @@ class CohortSampler:
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return the share of rows drawn unguided whose codes break each rule; see `Synthesizer.raw_violations`."""
-        encoded, _ = self.draw(rows, torch_generator(self.seed, "raw"), log_allowed={}, closed=self._closed())
+        encoded, _ = self.draw(rows, torch_generator(self.seed, "raw"), log_allowed={}, forbidden=self._forbidden())
         written = {rule.text for rule in self.schema.imposed}
-        broken = Guide(self.encoder, guards_of(self.schema)).broken(encoded.codes)
+        broken = ConstraintMask(self.encoder, constraints_of(self.schema)).broken(encoded.codes)
         return {text: float(rows.mean()) for text, rows in broken.items() if text in written}
 
     def _request(self, predicate: str | None) -> _Request:
         """Return what is asked for, and the guide towards it."""
         condition = split_where(predicate, self.encoder)
-        guards = guards_of(self.schema)
+        constraints = constraints_of(self.schema)
         for part in () if condition.residual is None else condition.residual.conjuncts():
             if len(part.columns) > 1 or not part.columns <= set(self.encoder.codecs):
-                guards.append(guard_of(part, self.schema))
-        guide = Guide(self.encoder, guards, {j: share > 0 for j, share in condition.weights.items()})
-        if guide.impossible is not None:
+                constraints.append(constraint_of(part, self.schema))
+        mask = ConstraintMask(self.encoder, constraints, {j: share > 0 for j, share in condition.weights.items()})
+        if mask.impossible is not None:
             where = "constraints" if condition.residual is None else f"where `{condition.residual.text}`"
-            said = ", ".join(f"`{rule}`" for rule in guide.impossible.rules)
-            what = f"no value that column {guide.impossible.column!r} can be drawn with satisfies {said} together"
+            said = ", ".join(f"`{rule}`" for rule in mask.impossible.rules)
+            what = f"no value that column {mask.impossible.column!r} can be drawn with satisfies {said} together"
             raise ConditionError(where, what, "Widen it, or correct the rules.")
-        return _Request(condition, guide)
+        return _Request(condition, mask)
 
-    def _closed(self) -> dict[int, Tensor]:
+    def _forbidden(self) -> dict[int, Tensor]:
         """Return by column the codes that are never drawn."""
         columns = enumerate(self.encoder.layout.columns)
         return {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
 
-    def _take(self, request: _Request, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, CohortDraw]:
+    def _take(self, request: _Request, wanted: int, part: tuple[int, int]) -> tuple[pd.DataFrame, SampleFacts]:
         """Return `wanted` rows of one condition."""
         condition = request.condition
         generator = torch_generator(self.seed, "draw", *part)
         rng = numpy_generator(self.seed, "take", *part)
         conditioned = condition.residual is not None
-        pool, amount = _Accepted(conditioned), wanted * (POOL if conditioned else 1)
-        while pool.drawn < max(LEAST_TRIES, TRIES * wanted):
-            amount = int(min(max(amount, 64), POOL * CHUNK))
-            self._draw_into(pool, request, amount, generator, rng)
+        proposals, amount = _Proposals(conditioned), wanted * (PROPOSALS_PER_ROW if conditioned else 1)
+        while proposals.proposed < max(LEAST_BUDGET, REJECTION_BUDGET * wanted):
+            amount = int(min(max(amount, 64), PROPOSALS_PER_ROW * CHUNK))
+            self._propose(proposals, request, amount, generator, rng)
             # A pool whose weight rests on few rows would be kept row by row, whatever the weights say.
-            rich = not conditioned or pool.effective() >= 2 * wanted or pool.drawn >= TRIES // 2 * wanted
-            if pool.accepted >= wanted and rich:
+            rich = (
+                not conditioned
+                or proposals.effective() >= 2 * wanted
+                or proposals.proposed >= REJECTION_BUDGET // 2 * wanted
+            )
+            if proposals.accepted >= wanted and rich:
                 break
             # Rows accepted and the effective size grow with the rows drawn; a tenth more, and seldom a third helping.
-            short = wanted / max(pool.accepted, 0.5)
-            poor = 0.0 if rich else 2 * wanted / max(pool.effective(), 0.5)
-            amount = math.ceil(pool.drawn * (1.1 * max(short, poor) - 1))
-        if pool.accepted < wanted:
-            raise self._out_of_reach(condition, wanted, pool)
+            short = wanted / max(proposals.accepted, 0.5)
+            poor = 0.0 if rich else 2 * wanted / max(proposals.effective(), 0.5)
+            amount = math.ceil(proposals.proposed * (1.1 * max(short, poor) - 1))
+        if proposals.accepted < wanted:
+            raise self._out_of_reach(condition, wanted, proposals)
         # Gumbel top-k: a sample without replacement by weight (Kool et al. 2019, arXiv 1903.06059).
-        keys = pool.log_weights() + rng.gumbel(size=pool.accepted) if conditioned else -np.arange(pool.accepted)
+        keys = (
+            proposals.log_weights() + rng.gumbel(size=proposals.accepted)
+            if conditioned
+            else -np.arange(proposals.accepted)
+        )
         chosen = np.argsort(-keys, kind="stable")[:wanted]
-        table = pd.concat(pool.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
-        return table, CohortDraw(wanted, pool.drawn, pool.probability, pool.effective())
+        table = pd.concat(proposals.tables, ignore_index=True).iloc[chosen].reset_index(drop=True)
+        return table, SampleFacts(wanted, proposals.proposed, proposals.probability, proposals.effective())
 
-    def _draw_into(
-        self, pool: _Accepted, request: _Request, rows: int, generator: torch.Generator, rng: np.random.Generator
+    def _propose(
+        self, proposals: _Proposals, request: _Request, rows: int, generator: torch.Generator, rng: np.random.Generator
     ) -> None:
         """Draw rows with condition and rules imposed, and take in those that satisfy everything."""
         log_allowed = {j: torch.from_numpy(share).float().log() for j, share in request.condition.weights.items()}
         encoded, log_weight = self.draw(
-            rows, generator, log_allowed=log_allowed, closed=self._closed(), steer=request.guide
+            rows, generator, log_allowed=log_allowed, forbidden=self._forbidden(), code_mask=request.mask
         )
         # A row without a code left is none.
         whole = log_weight.isfinite()
         weights = log_weight[whole].double().numpy()
-        pool.add(rows, *self._accepted(request.condition, encoded[whole], weights, rng))
+        proposals.add(rows, *self._accepted(request.condition, encoded[whole], weights, rng))
 
     def _accepted(
         self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
     ) -> tuple[pd.DataFrame, Floats]:
         """Decode rows, inside the condition where a bin straddles it, and return those that satisfy everything."""
         encoded = condition.restrict(encoded, self.encoder, rng)
-        table, holds = Settler(self.encoder, self.schema).rows(encoded, condition, rng)
+        table, holds = Repair(self.encoder, self.schema).rows(encoded, condition, rng)
         if condition.residual is not None:
             holds &= condition.residual.evaluate(table).fillna(value=False).to_numpy(dtype=bool)
         return table[holds], log_weight[holds]
 
-    def _out_of_reach(self, condition: Condition, wanted: int, pool: _Accepted) -> ConditionError:
-        found = f"only {pool.accepted:,} of {pool.drawn:,} drawn rows satisfy"
+    def _out_of_reach(self, condition: Condition, wanted: int, proposals: _Proposals) -> ConditionError:
+        found = f"only {proposals.accepted:,} of {proposals.proposed:,} drawn rows satisfy"
         if condition.residual is None:
             return ConditionError(
                 "constraints",
@@ -326,10 +334,10 @@ class CohortSampler:
         except ConditionError:
             return 0.0
         generator, rng = torch_generator(self.seed, "pilot", part), numpy_generator(self.seed, "pilot", part)
-        pool = _Accepted(weighted=True)
-        while pool.drawn < LONGEST_PILOT and pool.effective() < PRECISE:
-            self._draw_into(pool, request, PILOT, generator, rng)
-        return pool.probability
+        proposals = _Proposals(weighted=True)
+        while proposals.proposed < LONGEST_PILOT and proposals.effective() < PRECISE:
+            self._propose(proposals, request, PILOT, generator, rng)
+        return proposals.probability
 
 
 def _terms(where: str | None, cell: Mapping[str, Level]) -> Iterator[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["SMALL_CELL", "Real", "held_by", "prepare"]
+__all__ = ["SMALL_CELL", "Real", "patients_in", "prepare"]
 
 SMALL_CELL = 11
 """Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
@@ -60,7 +60,7 @@ def prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], Non
 def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
     """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
     where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
-    held = held_by(train, cohort.holds(train), config.table_schema)
+    held = patients_in(train, cohort.holds(train), config.table_schema)
     if held < least:
         what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
         remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
@@ -80,6 +80,6 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
             raise DataError(f"column {name!r}", "every value is the same", remedy)
 
 
-def held_by(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
+def patients_in(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
     """Return how many patients some rows are of."""
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))

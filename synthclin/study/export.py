@@ -133,7 +133,7 @@ def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reaso
                 _found(attack),
                 _rate(attack.tpr_at_1_percent),
                 _rate(attack.tpr_at_10_percent),
-                _UNKNOWN if attack.vulnerable is None else number(attack.vulnerable),
+                _UNKNOWN if attack.outliers is None else number(attack.outliers),
             ]
             for attack in record.attacks
         ),

@@ -36,7 +36,7 @@ class ModelAttack(BaseModel):
         n: how many unused patients it rests on.
         tpr_at_1_percent: share of training patients recognised at 1 % false alarms.
         tpr_at_10_percent: the same at 10 %.
-        vulnerable: the AUC among the tenth of patients that are most alone.
+        outliers: the AUC among the tenth of patients that are most alone.
         note: what the reader must know.
     """
 
@@ -49,7 +49,7 @@ class ModelAttack(BaseModel):
     n: Annotated[int, Field(ge=0)]
     tpr_at_1_percent: Share | None = None
     tpr_at_10_percent: Share | None = None
-    vulnerable: Share | None = None
+    outliers: Share | None = None
     note: str = ""
 
     @classmethod
@@ -65,7 +65,7 @@ class ModelAttack(BaseModel):
             n=score.n,
             tpr_at_1_percent=details.get("tpr_at_1_percent"),
             tpr_at_10_percent=details.get("tpr_at_10_percent"),
-            vulnerable=(details.get("vulnerable") or {}).get("value"),
+            outliers=(details.get("outliers") or {}).get("value"),
             note=score.note,
         )
 

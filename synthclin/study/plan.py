@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.study import manifest
-from synthclin.study.data import SMALL_CELL, held_by, prepare
+from synthclin.study.data import SMALL_CELL, patients_in, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = lambda _: None)
             "where": cohort.where,
             "mix": cohort.mix,
             "support": f"{round(count, -1):,}"
-            if (count := held_by(train, cohort.holds(train), schema)) >= SMALL_CELL
+            if (count := patients_in(train, cohort.holds(train), schema)) >= SMALL_CELL
             else f"< {SMALL_CELL}",
         }
         for cohort in config.sampling.cohorts

@@ -21,7 +21,7 @@ from synthclin.seeds import stream_seed
 from synthclin.study import manifest
 from synthclin.study.audit import audit, release_check
 from synthclin.study.config import resolved_yaml
-from synthclin.study.data import SMALL_CELL, Real, held_by, prepare
+from synthclin.study.data import SMALL_CELL, Real, patients_in, prepare
 from synthclin.study.plan import editions
 from synthclin.tables import write_table
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from synthclin.models import Synthesizer
     from synthclin.sampling.cohorts import Cohort
-    from synthclin.sampling.sampler import CohortDraw
+    from synthclin.sampling.sampler import SampleFacts
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
@@ -196,13 +196,13 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
         # Drawn for the scores alone and not kept: what one table shows by chance, five do not.
         others = [
             fitted.model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
-            for number in range(1, config.evaluation.draws)
+            for number in range(1, config.evaluation.replicates)
         ]
         cohorts, facts = {}, []
         for cohort in config.sampling.cohorts:
             seed = stream_seed(config.seed, "cohort", cohort.name)
             cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
-            facts.append(_facts(cohort, fitted.model.draw_, fitted.train, schema))
+            facts.append(_facts(cohort, fitted.model.sample_facts_, fitted.train, schema))
         raw = fitted.model.raw_violations(RAW_ROWS, random_state=config.seed)
         rules = RuleFacts(dropped=fitted.dropped, raw=raw, raw_rows=RAW_ROWS)
     checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
@@ -256,10 +256,10 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
     return _Made(report, tuple(facts), rules, same)
 
 
-def _facts(cohort: Cohort, draw: CohortDraw, train: pd.DataFrame, schema: Schema) -> CohortFacts:
+def _facts(cohort: Cohort, draw: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:
     """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
     held = cohort.holds(train)
-    within, without = (held_by(train, rows, schema) for rows in (held, ~held))
+    within, without = (patients_in(train, rows, schema) for rows in (held, ~held))
     told = within >= SMALL_CELL and (without >= SMALL_CELL or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(

@@ -118,9 +118,11 @@ def test_whatever_a_line_decodes_to_is_lawful(line, limit, seed):
     if getattr(column, "decimals", None) is not None:
         assert (seen == seen.round(column.decimals)).all()
     # An atom's value comes from the atom's code alone.
-    atoms = codec.decode(np.flatnonzero(layout.atoms), np.zeros(layout.atoms.sum(), dtype=np.float32)).dropna()
-    from_bins = decoded[~layout.atoms[codes]]
-    assert not from_bins.isin(atoms).any()
+    point_masses = codec.decode(
+        np.flatnonzero(layout.point_masses), np.zeros(layout.point_masses.sum(), dtype=np.float32)
+    ).dropna()
+    from_bins = decoded[~layout.point_masses[codes]]
+    assert not from_bins.isin(point_masses).any()
 
 
 @settings(deadline=None, max_examples=120)
@@ -133,7 +135,7 @@ def test_a_line_decodes_what_was_encoded(line, limit):
     codes, offsets = codec.encode(cells)
     assert (codes.dtype, offsets.dtype) == (np.int64, np.float32)
     assert ((offsets >= 0) & (offsets < 1)).all()
-    assert not offsets[codec.layout("x").atoms[codes]].any()
+    assert not offsets[codec.layout("x").point_masses[codes]].any()
     again = codec.decode(codes, offsets)
     assert (again.isna() == cells.isna()).all()
     position, back = codec.axis.positions(cells), codec.axis.positions(again)
@@ -142,7 +144,7 @@ def test_a_line_decodes_what_was_encoded(line, limit):
     if len(codec.bins):
         inside &= (position >= codec.pieces.low[0]) & (position <= codec.pieces.high[-1])
     position, back = position[inside], back[inside]
-    if codec.contents.narrow.all() and (codec.state.edges or cells.nunique() <= len(codec.state.atoms)):
+    if codec.contents.narrow.all() and (codec.state.edges or cells.nunique() <= len(codec.state.point_masses)):
         assert (position == back).all()
     elif codec.state.edges:
         width = 1e-5 * (position.max() - position.min()) + codec.axis.lattice
@@ -160,7 +162,7 @@ def test_codes_of_a_line_rise_with_the_value(line):
     codes = np.repeat(np.arange(values), 401)
     offsets = np.tile(np.linspace(0, LARGEST_OFFSET, 401, dtype=np.float32), values)
     at = pd.Series(codec.axis.positions(codec.decode(codes, offsets)))
-    single = codec.layout("x").atoms[codes]
+    single = codec.layout("x").point_masses[codes]
     for part in (at[single].groupby(codes[single]), at[~single].groupby(codes[~single])):
         low, high = part.min().to_numpy(), part.max().to_numpy()
         assert (high[:-1] <= low[1:]).all()
@@ -226,14 +228,14 @@ def test_bins_edges_and_heaps_stand_on_enough_patients():
     assert codec.state.heaps
     held = dict(zip(*np.unique(values, return_counts=True), strict=True))
     assert all(held[heap.at] >= 11 for heap in codec.state.heaps)
-    assert all(held[atom] >= 20 for atom in codec.state.atoms)
+    assert all(held[atom] >= 20 for atom in codec.state.point_masses)
 
 
 def test_visits_of_one_patient_count_once():
     values = pd.Series([5] * 50 + [*range(100, 400)]).astype("Int64")
     patient = np.r_[np.zeros(50, dtype=int), np.arange(1, 301)]
-    assert 5.0 not in fit(Integer(), values, patient=patient).state.atoms
-    assert 5.0 in fit(Integer(), values).state.atoms
+    assert 5.0 not in fit(Integer(), values, patient=patient).state.point_masses
+    assert 5.0 in fit(Integer(), values).state.point_masses
     levels = pd.Series(["rare"] * 50 + ["a", "b"] * 150, dtype=pd.CategoricalDtype(["a", "b", "rare"]))
     assert "rare" not in json.dumps(fit(Category(), levels, patient=patient).state.model_dump(mode="json"))
     assert "rare" in json.dumps(fit(Category(), levels).state.model_dump(mode="json"))
@@ -242,7 +244,7 @@ def test_visits_of_one_patient_count_once():
 def test_a_single_bin_beside_an_atom_is_a_tail():
     values = pd.Series([0] * 500 + [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9, 12]).astype("Int64")
     codec = fit(Integer(range=(0, 100)), values)
-    assert codec.state.atoms == (0.0,)
+    assert codec.state.point_masses == (0.0,)
     assert not codec.state.joined
     drawn = codec.decode(np.full(5000, 1), np.random.default_rng(0).random(5000))
     assert drawn.min() == 1
@@ -443,7 +445,7 @@ def test_rare_declared_levels_share_a_code():
     cells = pd.Series(["a"] * 60 + ["c"] * 8 + ["d"] * 6, dtype=column.dtype)
     codec = fit(column, cells)
     assert codec.cardinality == 2
-    assert codec.layout("x").atoms.tolist() == [True, False]
+    assert codec.layout("x").point_masses.tolist() == [True, False]
     drawn = codec.decode(np.ones(3_000, dtype=int), np.random.default_rng(0).random(3_000))
     assert drawn.value_counts().drop("a").between(900, 1_100).all()
     # Without a row in the pool there is no pool.
@@ -478,7 +480,7 @@ def test_a_rare_ordinal_level_does_not_take_half_of_its_neighbour():
     codec = fit(column, cells)
     layout = codec.layout("x")
     assert layout.kind == "ordered"
-    assert layout.atoms.tolist() == [True, True, False]
+    assert layout.point_masses.tolist() == [True, True, False]
     codes, offsets = codec.encode(cells)
     assert codec.decode(codes, offsets).equals(cells)
     drawn = codec.decode(codes, np.random.default_rng(0).random(len(codes)))

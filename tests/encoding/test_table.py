@@ -106,7 +106,7 @@ def test_only_modelled_columns_are_encoded(encoder, table):
     for j, column in enumerate(encoder.layout.columns):
         codes, offsets = encoded.codes[:, j].numpy(), encoded.offsets[:, j].numpy()
         assert codes.max() < column.cardinality
-        assert not offsets[column.atoms[codes]].any()
+        assert not offsets[column.point_masses[codes]].any()
         assert (table[column.name].isna().to_numpy() == (codes == column.missing)).all()
         assert column.missing in (None, column.cardinality - 1)
 
@@ -300,7 +300,7 @@ def test_kept_as_json_it_decodes_the_same(encoder, table):
     assert again.to_dict() == encoder.to_dict()
     for one, two in zip(again.layout.columns, encoder.layout.columns, strict=True):
         assert (one.name, one.cardinality, one.kind, one.missing) == (two.name, two.cardinality, two.kind, two.missing)
-        assert (one.atoms == two.atoms).all()
+        assert (one.point_masses == two.point_masses).all()
 
 
 SCRAP = st.one_of(

@@ -15,8 +15,8 @@ def is_whole(score: Score) -> bool:
     assert -inf < score.low <= score.value <= score.high < inf, score.name
     told = score.note + score.method
     # The score that is computed again in each group says of itself why it has no floor.
-    assert score.floor is not None or "floor" in told or "score" in score.details, score.name
-    assert score.ceiling is not None or "ceiling" in told, score.name
+    assert score.baseline is not None or "baseline" in told or "score" in score.details, score.name
+    assert score.reference is not None or "reference" in told, score.name
     assert score.n > 0, score.name
     assert score.better in {"higher", "lower"}
     assert _SOURCE.search(score.method), score.name

@@ -97,7 +97,7 @@ def test_visits_of_few_patients_give_a_wide_interval():
 
 def test_the_familiar_figure_is_that_of_sdmetrics_and_blind_for_what_columns_share(compare, fresh, train):
     lost = logistic_detection(compare(shuffled(train)))
-    assert lost.floor > 0.8
+    assert lost.baseline > 0.8
     assert lost.value > 0.75
     assert "no verdict" in lost.note
     damaged = fresh.assign(age=(fresh["age"] + 20).astype("Int64"), bmi=fresh["bmi"] + 3)

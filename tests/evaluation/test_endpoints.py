@@ -12,7 +12,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.curves import StepCurve, breslow, brier, concordance, gap, incidence, survival
 from synthclin.evaluation.endpoints import followed
 from synthclin.evaluation.hazards import hazards, learnt
-from synthclin.evaluation.survival import restricted_mean
+from synthclin.evaluation.survival import rmst
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -260,4 +260,4 @@ class TestAgainstLifelines:
         times, events = TRAIN["time"].to_numpy(), (TRAIN["end"] != "alive").to_numpy()
         fitter = lifelines.KaplanMeierFitter().fit(times, events)
         theirs = lifelines.utils.restricted_mean_survival_time(fitter, t=8)
-        assert restricted_mean((times, events), 8)[0] == pytest.approx(theirs)
+        assert rmst((times, events), 8)[0] == pytest.approx(theirs)

@@ -12,8 +12,10 @@ from synthclin.evaluation.gates import DEFAULT_GATES, Gate, default_gates, judge
 from synthclin.evaluation.score import Definition, Interval
 
 
-def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", ceiling=None, floor=None):
-    return Definition(name, "?", better, "toy").score(value, Interval(low, high), n=100, ceiling=ceiling, floor=floor)
+def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", reference=None, baseline=None):
+    return Definition(name, "?", better, "toy").score(
+        value, Interval(low, high), n=100, reference=reference, baseline=baseline
+    )
 
 
 def status(gate, **of):
@@ -88,7 +90,7 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "ceiling", "expected"),
+    ("low", "high", "reference", "expected"),
     [
         (0.45, 0.54, 0.5, "PASS"),
         (0.45, 0.58, 0.5, "REVIEW"),  # holds the limit
@@ -103,9 +105,9 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
         (0.90, 0.95, None, "FAIL"),
     ],
 )
-def test_a_default_gate_fails_only_what_is_surely_worse(low, high, ceiling, expected):
+def test_a_default_gate_fails_only_what_is_surely_worse(low, high, reference, expected):
     of = {"name": "privacy.membership", "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
-    verdict = judge([MEMBERSHIP], [score(**of, ceiling=ceiling)])[0]
+    verdict = judge([MEMBERSHIP], [score(**of, reference=reference)])[0]
     assert verdict.status == expected
     assert verdict.bound == high
     assert verdict.reason.endswith(".")
@@ -117,7 +119,7 @@ def test_a_default_gate_fails_only_what_is_surely_worse(low, high, ceiling, expe
     [(0.50, 0.60, "4.0"), (0.53, 0.62, "20.2"), (0.52, 0.58, "4.0"), (0.56, 0.63, None), (0.549, 0.65, None)],
 )
 def test_how_many_more_patients_would_settle_it_is_told(value, high, times):
-    verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", ceiling=0.5)])[0]
+    verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", reference=0.5)])[0]
     assert (f"About {times} times as many held-out patients" in verdict.reason) == (times not in (None, "20.2"))
 
 
@@ -138,7 +140,7 @@ def test_default_gates_are_those_of_the_scores_there_are():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "floor", "ceiling", "expected"),
+    ("low", "high", "baseline", "reference", "expected"),
     [
         (0.0, 0.005, 0.0, 0.0, "PASS"),
         (0.0, 0.3, 0.0, 0.0, "PASS"),  # none was found, however few there are
@@ -150,14 +152,14 @@ def test_default_gates_are_those_of_the_scores_there_are():
         (0.013, 0.03, None, None, "FAIL"),
     ],
 )
-def test_a_copy_beyond_those_of_unused_patients_never_passes(low, high, floor, ceiling, expected):
+def test_a_copy_beyond_those_of_unused_patients_never_passes(low, high, baseline, reference, expected):
     gate = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.copies")
     of = {"name": gate.score, "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
-    assert judge([gate], [score(**of, floor=floor, ceiling=ceiling)])[0].status == expected
+    assert judge([gate], [score(**of, baseline=baseline, reference=reference)])[0].status == expected
 
 
 def test_a_distance_only_raises_the_alarm():
-    of = {"name": "privacy.near_copies", "better": "lower", "ceiling": 0.0}
+    of = {"name": "privacy.near_copies", "better": "lower", "reference": 0.0}
     assert default_gates([score(**of, value=0.0, low=-0.01, high=0.02)]) == ()
     ringing = score(**of, value=0.9, low=0.8, high=1.0)
     assert [verdict.status for verdict in judge(default_gates([ringing]), [ringing])] == ["REVIEW"]
@@ -166,8 +168,8 @@ def test_a_distance_only_raises_the_alarm():
 def test_rows_that_know_no_patient_excuse_what_they_reach_themselves():
     of = {"name": "privacy.singling_out", "value": 0.15, "low": 0.12, "high": 0.18, "better": "lower"}
     gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
-    assert judge([gate], [score(**of, floor=0.0)])[0].status == "FAIL"
-    excused = judge([gate], [score(**of, floor=0.13)])[0]
+    assert judge([gate], [score(**of, baseline=0.0)])[0].status == "FAIL"
+    excused = judge([gate], [score(**of, baseline=0.13)])[0]
     assert excused.status == "REVIEW"
     assert "Rows without a leak reach 0.130" in excused.reason
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from synthclin.evaluation.intervals import deal, jackknife, random_groups, recentred, resamples, wilson
+from synthclin.evaluation.intervals import jackknife, partition, random_groups, recentred, resamples, wilson
 
 
 @given(st.integers(8, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -38,7 +38,7 @@ def test_wilson_of_nothing_is_unknown():
 
 @given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
 def test_dealing_gives_every_row_to_one_hand(n, groups, seed):
-    hands = deal(n, groups, np.random.default_rng(seed))
+    hands = partition(n, groups, np.random.default_rng(seed))
     assert sorted(np.concatenate(hands).tolist()) == list(range(n))
     assert max(map(len, hands)) - min(map(len, hands)) <= 1
     assert len(hands) == min(n, groups)
@@ -71,7 +71,7 @@ def test_group_intervals_cover_a_mean(method):
     held = 0
     for _ in range(300):
         x = rng.normal(0.5, 0.1, 100)
-        hands = deal(100, 10, rng)
+        hands = partition(100, 10, rng)
         scores = [np.delete(x, hand).mean() if method is jackknife else x[hand].mean() for hand in hands]
         low, high = method(x.mean(), scores)
         held += low <= 0.5 <= high

@@ -334,8 +334,8 @@ def test_no_score_sees_decimals_beyond_the_schema():
 
 def _behind_by_chance(fresh: Score) -> float:
     """Return how far off the ceiling is, in 95 % intervals: other fresh patients have a chance of their own."""
-    own = (fresh.low if fresh.ceiling < fresh.value else fresh.high) - fresh.value
-    gap, beside = abs(fresh.ceiling - fresh.value), Z * fresh.details.get("ceiling_error", abs(own) / Z)
+    own = (fresh.low if fresh.reference < fresh.value else fresh.high) - fresh.value
+    gap, beside = abs(fresh.reference - fresh.value), Z * fresh.details.get("reference_error", abs(own) / Z)
     return gap / np.hypot(own, beside) if gap else 0.0
 
 
@@ -348,7 +348,7 @@ def test_fresh_patients_reach_the_ceiling(name):
 
 def test_fresh_patients_are_off_the_ceiling_by_chance_alone():
     assert sum(_behind_by_chance(score("fresh", name)) > 1 for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
-    assert sum(score("fresh", name).details.get("beyond_ceiling", False) for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
+    assert sum(score("fresh", name).details.get("beyond_reference", False) for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
 
 
 @pytest.mark.parametrize(("made", "name"), MOVED)
@@ -369,7 +369,7 @@ def test_what_looks_elsewhere_stays_where_it_was(made, name):
 @pytest.mark.parametrize("name", ["marginals", "pairs", "triples", "associations", "propensity", "recall"])
 def test_a_copy_is_closer_to_the_training_rows_than_fresh_patients_are(name):
     copy = score("copy", f"fidelity.{name}")
-    assert copy.details["beyond_ceiling"]
+    assert copy.details["beyond_reference"]
     assert "no merit" in copy.note
 
 

@@ -33,7 +33,7 @@ def test_one_damaged_column_is_named_first(compare, fresh):
     before, after = marginals(compare(fresh)), marginals(compare(damaged))
     assert after.high < before.low
     assert after.details["columns"][0]["column"] == "age"
-    assert before.floor is None
+    assert before.baseline is None
 
 
 def test_a_column_without_synthetic_values_agrees_in_nothing(compare, fresh):
@@ -52,7 +52,7 @@ def test_cut_tails_show_as_tails_and_keep_the_middle(compare, fresh):
 
 def test_a_shifted_column_is_as_far_away_as_it_was_shifted(compare, fresh):
     good, bad = wasserstein(compare(fresh)), wasserstein(compare(fresh.assign(weight=fresh["weight"] + 5)))
-    assert good.low <= good.ceiling <= good.high
+    assert good.low <= good.reference <= good.high
     assert bad.low > good.high
     worst = bad.details["columns"][0]
     assert worst["column"] == "weight"

@@ -20,7 +20,7 @@ def test_a_lost_association_is_named_first(compare, fresh):
     assert abs(score.details["lost"][0]["synthetic"]) < 0.2
     assert score.low > association_changes(compare(fresh)).high
     assert score.details["largest_change_synthetic"] > 0.7 > score.details["largest_change_holdout"]
-    assert pairs(compare(shuffled(fresh, "bmi"))).high < pairs(compare(fresh)).ceiling
+    assert pairs(compare(shuffled(fresh, "bmi"))).high < pairs(compare(fresh)).reference
 
 
 def test_an_invented_association_is_named_first(compare, fresh):
@@ -71,7 +71,7 @@ def test_rows_with_a_pair_that_no_patient_has_are_counted():
     good, bad = (
         unseen_pairs(Comparison.of(exclusive(400, 3, n), train=train, holdout=holdout, schema=CODED)) for n in (0, 40)
     )
-    assert good.value == good.ceiling == 0.0
+    assert good.value == good.reference == 0.0
     assert bad.value == pytest.approx(0.1, abs=0.02)
     assert bad.low > good.high
     assert bad.details["pairs"] == [{"columns": ["a", "b"], "levels": ["y", "y"], "rows": 40}]

@@ -21,7 +21,7 @@ def test_fresh_rows_lie_at_the_ceiling_and_moved_rows_above_it():
         propensity(compared(cloud(800, 3))),
         propensity(compared(cloud(800, 3).assign(x=lambda t: t["x"] + 0.5))),
     )
-    assert good.low <= good.ceiling <= good.high
+    assert good.low <= good.reference <= good.high
     assert bad.low > good.high
     assert bad.details["s_pmse"] > 10 > good.details["s_pmse"]
 

@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.replication import combined, overlap, replicate
-from synthclin.evaluation.survival import restricted_mean
+from synthclin.evaluation.survival import rmst
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -69,14 +69,14 @@ def compared(*tables):
 def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
     good = replicate(compared(*(trial(400, 10 + i) for i in range(3))), task)
     bad = replicate(compared(*(trial(400, 10 + i, effect=0.8) for i in range(3))), task)
-    chance = 2 * good.details["ceiling_error"]
-    assert good.low - chance <= good.ceiling <= good.high + chance
+    chance = 2 * good.details["reference_error"]
+    assert good.low - chance <= good.reference <= good.high + chance
     assert bad.high < good.low
     assert good.details["signs_agree"] == 1.0
     assert bad.details["signs_agree"] < 1.0
     assert "turned round" in bad.note
     # Half the tasks lean on age as well, which still agrees.
-    assert good.floor < good.ceiling
+    assert good.baseline < good.reference
 
 
 def test_a_lost_effect_changes_the_decision_and_keeps_no_estimate():
@@ -118,13 +118,12 @@ def test_the_restricted_mean_is_the_area_under_the_curve_of_statsmodels():
     curve = SurvfuncRight(times, events)
     steps = np.concatenate([[0], curve.surv_times[curve.surv_times <= 10], [10]])
     heights = np.concatenate([[1], curve.surv_prob[curve.surv_times <= 10]])
-    assert restricted_mean((times, events), 10.0)[0] == pytest.approx((heights * np.diff(steps)).sum())
+    assert rmst((times, events), 10.0)[0] == pytest.approx((heights * np.diff(steps)).sum())
 
 
 def test_the_standard_error_of_the_restricted_mean_is_the_spread_of_many_studies():
     found = [
-        restricted_mean((t["time"].to_numpy(), t["died"].to_numpy(bool)), 10.0)
-        for t in (trial(200, 100 + i) for i in range(150))
+        rmst((t["time"].to_numpy(), t["died"].to_numpy(bool)), 10.0) for t in (trial(200, 100 + i) for i in range(150))
     ]
     means, errors = np.array(found).T
     assert errors.mean() == pytest.approx(means.std(ddof=1), rel=0.15)

@@ -60,7 +60,7 @@ def compared(synthetic):
 
 def test_a_group_that_lost_half_its_share_is_named():
     good, bad = (representation(compared(ward(500, 3, women=women)), "sex") for women in (0.5, 0.25))
-    assert good.low <= good.ceiling <= good.high
+    assert good.low <= good.reference <= good.high
     assert bad.low > good.high
     assert bad.details["worst"] == "F"
     ratio = next(group["log_ratio"] for group in bad.details["groups"] if group["group"] == "F")
@@ -69,7 +69,7 @@ def test_a_group_that_lost_half_its_share_is_named():
 
 def test_an_outcome_that_is_too_frequent_in_one_group_is_named():
     good, bad = (prevalence(compared(ward(500, 3, risk=risk)), "sex", TASK) for risk in (0.0, 2.0))
-    assert good.low <= good.ceiling <= good.high
+    assert good.low <= good.reference <= good.high
     assert bad.low > good.high
     assert bad.details["worst"] == "F"
     assert [group["group"] for group in bad.details["groups"]] == ["F", "M"]  # X has too few rows

@@ -35,10 +35,10 @@ def perfect(request) -> list[Score]:
 
 
 def test_a_perfect_generator_beats_its_ceiling_no_more_often_than_chance(perfect):
-    gaps = np.array([one.value - one.ceiling for one in perfect])
+    gaps = np.array([one.value - one.reference for one in perfect])
     # On average it reaches what fresh real rows reach, neither more nor less.
     assert abs(gaps.mean()) < 3 * gaps.std(ddof=1) / np.sqrt(len(gaps)) + 1e-3
-    assert sum(one.details["beyond_ceiling"] for one in perfect) <= 3
+    assert sum(one.details["beyond_reference"] for one in perfect) <= 3
 
 
 def test_the_interval_covers_the_mean_of_all_studies(perfect):
@@ -49,10 +49,10 @@ def test_the_interval_covers_the_mean_of_all_studies(perfect):
 @pytest.mark.parametrize("score", [marginals, pairs])
 def test_a_copy_is_no_better_than_real(compare, train, fresh, score):
     copy, good = score(compare(train)), score(compare(fresh))
-    assert copy.details["beyond_ceiling"] is True
+    assert copy.details["beyond_reference"] is True
     assert "no merit" in copy.note
-    assert good.details["beyond_ceiling"] is False
-    assert good.low <= good.ceiling <= good.high
+    assert good.details["beyond_reference"] is False
+    assert good.low <= good.reference <= good.high
 
 
 def test_more_tables_narrow_the_interval_and_their_differences_widen_it(train, holdout):
@@ -102,5 +102,5 @@ def test_all_kinds_of_rows_are_as_many_and_patients_stay_on_one_side():
 def test_few_real_rows_are_not_divided(train):
     c = Comparison.of(train.iloc[:30], train=train.iloc[:12], holdout=None, schema=SCHEMA)
     assert fair_size(c, 100) == 12
-    assert marginals(c).ceiling is None
+    assert marginals(c).reference is None
     assert marginals(c).low >= 0

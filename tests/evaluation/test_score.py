@@ -17,10 +17,10 @@ def test_the_worse_end_follows_the_direction():
 
 def test_an_unknown_floor_is_none_and_empty_notes_are_left_out():
     score = Definition("a.b", "?", "higher", "toy").score(
-        0.5, Interval(0.4, 0.6), n=np.int64(3), floor=math.nan, ceiling=np.float64(0.9), notes=["One.", "", "Two."]
+        0.5, Interval(0.4, 0.6), n=np.int64(3), baseline=math.nan, reference=np.float64(0.9), notes=["One.", "", "Two."]
     )
-    assert score.floor is None
-    assert type(score.ceiling) is float
+    assert score.baseline is None
+    assert type(score.reference) is float
     assert type(score.n) is int
     assert score.note == "One. Two."
 

@@ -75,7 +75,7 @@ def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
     assert [score.name for score in whole.scores] == NAMES
     unknown = {score.name for score in whole.scores if np.isnan(score.value)}
     assert unknown == {"fidelity.rare_levels"}  # the clinic has none
-    without_ceiling = {score.name for score in whole.scores if score.ceiling is None}
+    without_ceiling = {score.name for score in whole.scores if score.reference is None}
     assert without_ceiling == unknown | {"privacy.smallest_leak"}
     assert all(is_whole(score) for score in whole.scores if score.name not in unknown)
     verdicts = judge(default_gates(whole.scores), whole.scores)
@@ -112,8 +112,8 @@ def test_without_a_holdout_what_needs_one_is_not_assessable(train, fresh):
     unseen |= {f"{of}.died" for of in ("utility", "calibration", "importance")}
     unseen |= {name for name in NAMES if name.startswith("privacy.")}
     assert unknown == unseen | {"fidelity.rare_levels"}
-    assert all(evaluation[name].ceiling is None for name in unseen)
-    assert evaluation["fidelity.pairs"].ceiling is not None  # that of training rows set apart
+    assert all(evaluation[name].reference is None for name in unseen)
+    assert evaluation["fidelity.pairs"].reference is not None  # that of training rows set apart
     assert "detection" not in evaluation.sections
 
 
@@ -203,7 +203,7 @@ def test_another_seed_changes_draws_but_not_what_is_found(whole, train, holdout,
     c = Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=8)
     for score in (marginals.marginals(c), pairs.pairs(c), privacy.membership(c)):
         other = whole[score.name]
-        assert (score.low, score.floor) != (other.low, other.floor)
+        assert (score.low, score.baseline) != (other.low, other.baseline)
         assert score.value == pytest.approx(other.value, abs=0.05)
 
 

@@ -53,7 +53,7 @@ def test_intervals_are_as_wide_as_studies_differ(studies):
 
 def test_a_ceiling_is_as_sure_as_studies_differ(studies):
     error = np.sqrt(np.mean([found.fresh_error**2 for found in studies]))
-    assert 0.75 < error / np.std([found.ceiling for found in studies], ddof=1) < 1.35
+    assert 0.75 < error / np.std([found.reference for found in studies], ddof=1) < 1.35
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7, 1.0])

@@ -94,13 +94,14 @@ def test_the_group_that_is_worst_off_is_named_beside_what_its_real_rows_reach(co
     groups = apart(score)
     assert score.details["worst"] == "F"
     assert (
-        f"F is the worst group: {score.value:.3f}, where fresh real rows of it reach {score.ceiling:.3f}." in score.note
+        f"F is the worst group: {score.value:.3f}, where fresh real rows of it reach {score.reference:.3f}."
+        in score.note
     )
     assert groups["F"]["high"] < groups["M"]["value"]
-    assert (score.value, score.ceiling) == (groups["F"]["value"], groups["F"]["ceiling"])
-    assert score.high < score.ceiling
+    assert (score.value, score.reference) == (groups["F"]["value"], groups["F"]["reference"])
+    assert score.high < score.reference
     good = scored(compare(fresh), "sex", "fidelity.marginals")
-    assert good.low <= good.ceiling <= good.high
+    assert good.low <= good.reference <= good.high
 
 
 def test_associations_lost_in_one_group_are_seen_there(train, holdout, fresh):
@@ -111,7 +112,7 @@ def test_associations_lost_in_one_group_are_seen_there(train, holdout, fresh):
     groups = apart(score)
     assert score.details["worst"] == "F"
     assert groups["F"]["low"] > groups["M"]["high"]
-    assert groups["F"]["low"] > groups["F"]["ceiling"]
+    assert groups["F"]["low"] > groups["F"]["reference"]
     assert whole.value < groups["F"]["low"]  # the whole table hides it
 
 
@@ -120,8 +121,8 @@ def test_cells_missing_in_one_group_are_seen_there(compare, fresh):
     score, whole = scored(compare(bad), "sex", "fidelity.missingness"), missingness(compare(bad))
     groups = apart(score)
     assert score.details["worst"] == "F"
-    assert groups["F"]["high"] < groups["F"]["ceiling"]
-    assert groups["M"]["high"] >= groups["M"]["ceiling"]
+    assert groups["F"]["high"] < groups["F"]["reference"]
+    assert groups["M"]["high"] >= groups["M"]["reference"]
     assert groups["F"]["value"] < whole.value
 
 
@@ -138,8 +139,8 @@ def test_women_who_are_too_old_are_told_from_real_ones_by_propensity(compare, fr
     score = scored(compare(within_women(fresh, lambda part: {"age": part["age"] + 10})), "sex", "fidelity.propensity")
     groups = apart(score)
     assert score.details["worst"] == "F"
-    assert groups["F"]["low"] > groups["F"]["ceiling"]
-    assert groups["M"]["low"] <= groups["M"]["ceiling"] <= groups["M"]["high"]
+    assert groups["F"]["low"] > groups["F"]["reference"]
+    assert groups["M"]["low"] <= groups["M"]["reference"] <= groups["M"]["high"]
 
 
 def test_the_group_whose_patients_die_faster_is_named():
@@ -147,11 +148,11 @@ def test_the_group_whose_patients_die_faster_is_named():
     names = ["subgroups.sex.survival.died", "subgroups.sex.curve.died", "subgroups.sex.restricted_mean.died"]
     assert [score.name for score in bad] == names
     for one, other in zip(good, bad, strict=True):
-        assert abs(one.value - one.ceiling) < abs(other.value - other.ceiling) / 3
+        assert abs(one.value - one.reference) < abs(other.value - other.reference) / 3
         assert other.details["worst"] == "F"
-        assert not other.low <= other.ceiling <= other.high
+        assert not other.low <= other.reference <= other.high
         women, men = (apart(other)[sex] for sex in "FM")
-        assert abs(men["value"] - men["ceiling"]) < abs(women["value"] - women["ceiling"]) / 3
+        assert abs(men["value"] - men["reference"]) < abs(women["value"] - women["reference"]) / 3
         assert women["n"] < men["n"]
     # On average a woman lives 40 days less of the first 60 than she should, as exponential laws have it.
     expected = 40 * (1 - math.exp(-1.5)) - 10 * (1 - math.exp(-6))
@@ -200,7 +201,12 @@ def test_detection_in_short_finds_the_same(monkeypatch):
     monkeypatch.setattr(module, "_DRAWS", 1)
     c = Comparison.of(clinic(60, 3), train=clinic(60, 1), holdout=clinic(40, 2), schema=SCHEMA)
     whole, brief = (module.detection(c, brief=short) for short in (False, True))
-    assert (whole.value, whole.low, whole.high, whole.ceiling) == (brief.value, brief.low, brief.high, brief.ceiling)
+    assert (whole.value, whole.low, whole.high, whole.reference) == (
+        brief.value,
+        brief.low,
+        brief.high,
+        brief.reference,
+    )
     assert (brief.details["columns"], brief.details["auc_against_train"]) == ([], None)
 
 

@@ -31,7 +31,7 @@ def good():
 
 def test_fresh_rows_lie_at_the_ceiling(good):
     for score in good:
-        assert score.low <= score.ceiling <= score.high
+        assert score.low <= score.reference <= score.high
 
 
 def test_rows_crowded_at_the_centre_lose_recall(good):

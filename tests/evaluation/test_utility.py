@@ -50,7 +50,7 @@ def lost(compare, fresh):
 
 def test_a_copy_loses_nothing_and_fresh_rows_little(compare, good, train):
     copy, good = predict(compare(train), DIED), good[0]
-    assert copy.value == copy.low == copy.high == copy.ceiling == 0.0
+    assert copy.value == copy.low == copy.high == copy.reference == 0.0
     assert abs(good.value) < 0.06
 
 
@@ -162,7 +162,7 @@ def test_columns_that_predict_show_as_importance(good):
     fresh = good[2]
     assert fresh.name == "importance.died"
     assert fresh.details["columns"][0]["column"] in {"age", "nyha"}
-    assert fresh.ceiling > fresh.floor
+    assert fresh.reference > fresh.baseline
 
 
 def test_several_tables_share_one_holdout_and_their_differences_count(train, holdout, fresh, good, lost):
@@ -216,7 +216,7 @@ def test_columns_that_predict_in_the_opposite_order_cost_importance(monkeypatch)
         )[2]
         for weights in (rising, rising[::-1])
     )
-    assert kept.low <= kept.ceiling <= kept.high
+    assert kept.low <= kept.reference <= kept.high
     assert turned.high < kept.low
 
 

@@ -18,7 +18,7 @@ from .clinic import SCHEMA
 
 def test_fresh_rows_break_no_rule(compare, fresh):
     score = rules(compare(fresh))
-    assert score.value == score.ceiling == score.high == 1.0
+    assert score.value == score.reference == score.high == 1.0
     assert score.details["rules"] == []
     assert score.details["declared"] >= 8
 
@@ -42,8 +42,8 @@ def test_shuffling_breaks_rules_between_columns():
     table = pd.DataFrame({"a": range(100), "b": range(100)}).astype("Int64")
     score = rules(Comparison.of(table, train=table, holdout=None, schema=schema))
     assert score.value == 1.0
-    assert score.floor < 0.8
-    assert score.ceiling is None
+    assert score.baseline < 0.8
+    assert score.reference is None
 
 
 def test_counts_of_few_real_rows_are_not_told(compare, fresh, train):

@@ -17,22 +17,22 @@ class Marginal(Synthesizer):
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
 
-    def _fit(self, encoded, layout, watch):  # noqa: ARG002 - the contract's
+    def _fit(self, encoded, layout, monitor):  # noqa: ARG002 - the contract's
         self.logits_ = [
             torch.bincount(encoded.codes[:, j], minlength=column.cardinality).float().log()
             for j, column in enumerate(layout.columns)
         ]
         return {}
 
-    def _sample(self, rows, generator, *, log_allowed, closed, steer=None, known=None):
+    def _sample(self, rows, generator, *, log_allowed, forbidden, code_mask=None, known=None):
         codes, weight = {}, torch.zeros(rows)
         for j, law in enumerate(self.logits_):
             logits = law.expand(rows, -1)
-            if j in closed:
-                logits = logits.masked_fill(closed[j], -torch.inf)
+            if j in forbidden:
+                logits = logits.masked_fill(forbidden[j], -torch.inf)
             imposed = logits + log_allowed[j] if j in log_allowed else logits
             given = {} if known is None else dict(enumerate(known.unbind(dim=1)))
-            shut = None if steer is None else steer(j, {**given, **codes})
+            shut = None if code_mask is None else code_mask(j, {**given, **codes})
             if shut is not None:
                 imposed = imposed.masked_fill(shut, -torch.inf)
             noise = -torch.empty(logits.shape).exponential_(generator=generator).log()

@@ -41,9 +41,9 @@ class TestLeads:
 
     def test_an_untrained_critic_knows_nothing(self, game):
         _, critic, codes = game
-        for table, (lead, tilt) in zip(critic.tables, leads(critic, codes), strict=True):
+        for table, (lead, context_logits) in zip(critic.tables, leads(critic, codes), strict=True):
             assert lead[(table.padding == 0)[:, None, :].expand(lead.shape)].abs().max() == 0
-            assert tilt.abs().max() == 0
+            assert context_logits.abs().max() == 0
 
     def test_no_cell_leads_itself(self, game):
         _, critic, codes = game
@@ -62,13 +62,15 @@ class TestLeads:
     def test_the_squared_slope_by_the_judged_cell_is_the_squared_tilt(self, game):
         _, critic, codes = game
         torch.nn.init.normal_(critic.heads[0].weight)
-        for table, tilt in zip(critic.tables, critic.tilts(codes), strict=True):
+        for table, context_logits in zip(critic.tables, critic.context_logits_all(codes), strict=True):
             assert isinstance(table, CodeTables)
             cells = table.basis if table.smooth else torch.eye(table.width).expand(len(table.members), -1, -1)
             cell = cells[0, 1].clone().requires_grad_()
-            (slope,) = torch.autograd.grad(tilt[0, 7] @ cell, cell)
-            assert (tilt[0, 7] @ cell).item() == pytest.approx(table.logits(tilt)[0, 7, 1].item(), abs=1e-4)
-            assert slope.square().sum().item() == pytest.approx(tilt[0, 7].square().sum().item(), rel=1e-5)
+            (slope,) = torch.autograd.grad(context_logits[0, 7] @ cell, cell)
+            assert (context_logits[0, 7] @ cell).item() == pytest.approx(
+                table.logits(context_logits)[0, 7, 1].item(), abs=1e-4
+            )
+            assert slope.square().sum().item() == pytest.approx(context_logits[0, 7].square().sum().item(), rel=1e-5)
 
 
 class TestTraining:
@@ -83,9 +85,9 @@ class TestTraining:
         record = model.training_
         assert record["kept"] == "adversarial"
         assert set(record["seconds"]) == {"adversarial"}
-        assert record["refinement"] is None
-        assert {"critic_accuracy", "validation_nats"} < set(record["history"][0])
-        assert record["history"][-1]["validation_nats"] == pytest.approx(record["validation_nats"], abs=1e-4)
+        assert record["fine_tuning"] is None
+        assert {"critic_accuracy", "validation_nll"} < set(record["history"][0])
+        assert record["history"][-1]["validation_nll"] == pytest.approx(record["validation_nll"], abs=1e-4)
 
     def test_no_loss_holds_the_likelihood(self, rows, monkeypatch):
         likelihood = MaskedGenerator.log_likelihood
@@ -120,7 +122,7 @@ class TestResume:
     @staticmethod
     def content(model, folder):
         model.save(folder)
-        facts = {key: model.training_[key] for key in ("history", "kept", "train_nats", "validation_nats")}
+        facts = {key: model.training_[key] for key in ("history", "kept", "train_nll", "validation_nll")}
         return {path.name: path.read_bytes() for path in folder.iterdir()} | {"training": json.dumps(facts)}
 
     @pytest.mark.parametrize("at", [1, 2, 4])

@@ -4,7 +4,7 @@ import torch
 
 from synthclin.models.calibration import calibrate
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.validation_metrics import validation_nats
+from synthclin.models.validation_metrics import validation_nll
 from tests.models.test_networks import column, network
 
 
@@ -38,9 +38,9 @@ def test_noise_loses_its_tilt_and_a_copied_column_is_still_told_by_its_twin():
 
 def test_rows_set_aside_gain_and_memory_fades():
     net, learnt, held = overfitted()
-    before = [validation_nats(net, rows) for rows in (learnt, held)]
+    before = [validation_nll(net, rows) for rows in (learnt, held)]
     calibrate(net, held)
-    after = [validation_nats(net, rows) for rows in (learnt, held)]
+    after = [validation_nll(net, rows) for rows in (learnt, held)]
     assert after[1] < before[1]
     assert after[1] - after[0] < (before[1] - before[0]) / 2
 
@@ -49,6 +49,6 @@ def test_rows_set_aside_never_lose():
     for seed in range(5):
         net = network([3, 25, 2, 40], seed, kind="ordered")
         held = torch.stack([torch.randint(0, k, (50,)) for k in (3, 25, 2, 40)], dim=1)
-        before = validation_nats(net, held)
+        before = validation_nll(net, held)
         calibrate(net, held)
-        assert validation_nats(net, held) <= before + 1e-4
+        assert validation_nll(net, held) <= before + 1e-4

@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 
 from synthclin.errors import ModelFormatError, OutputError
-from synthclin.models import Checkpoint, ConditionalGAN, Moment, adversarial, gan, likelihood, validation_metrics
-from synthclin.models.callbacks import Watch
+from synthclin.models import Checkpoint, ConditionalGAN, TrainingEvent, adversarial, gan, likelihood, validation_metrics
+from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.checkpoints import FILE
 from synthclin.models.training import plan_for
 
@@ -21,7 +21,7 @@ from .conftest import SCHEMA, ward
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, adversarial=8)
 MOMENTS = [
     *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
-    *(("refinement", step) for step in (2, 4, 6, 8, 10, 12, 12)),
+    *(("fine_tuning", step) for step in (2, 4, 6, 8, 10, 12, 12)),
     *(("calibration", step) for step in (1, 1)),
 ]
 
@@ -73,7 +73,7 @@ def content(model, folder):
     """Every byte that a run writes because of the model."""
     model.save(folder)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    facts = {key: model.training_[key] for key in ("history", "refinement", "kept", "train_nats", "validation_nats")}
+    facts = {key: model.training_[key] for key in ("history", "fine_tuning", "kept", "train_nll", "validation_nll")}
     return files | {"rows": model.sample(50).to_csv(), "training": json.dumps(facts)}
 
 
@@ -125,7 +125,7 @@ class TestResume:
         killed(rows, tmp_path / "kept", 3)
         assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {
             "warm-up",
-            "refinement",
+            "fine_tuning",
             "calibration",
         }
 
@@ -257,12 +257,12 @@ class TestCallback:
         assert [(moment.phase, moment.step) for moment in told] == MOMENTS
         assert {moment.phase: moment.total for moment in told} == {
             "warm-up": 4,
-            "refinement": 12,
+            "fine_tuning": 12,
             "calibration": 1,
         }
         closing = [moment.figures for moment in told if "detection" in moment.figures]
-        assert [set(figures) for figures in closing] == [{"validation_nats", "detection"}] * 3
-        assert closing[-1]["validation_nats"] == pytest.approx(model.training_["validation_nats"], abs=1e-4)
+        assert [set(figures) for figures in closing] == [{"validation_nll", "detection"}] * 3
+        assert closing[-1]["validation_nll"] == pytest.approx(model.training_["validation_nll"], abs=1e-4)
         assert all(0 <= moment.figures.get("critic_accuracy", 0.5) <= 1 for moment in told)
         assert [line["phase"] for line in model.training_["history"]] == [moment.phase for moment in told]
 
@@ -280,36 +280,36 @@ class TestCallback:
         assert "detection" in told[-1].figures
         assert len(model.sample(5)) == 5
         if at == 7:  # the generator has learnt nothing from the critic yet
-            assert model.training_["refinement"]["passed"] is False
+            assert model.training_["fine_tuning"]["passed"] is False
 
     def test_only_true_ends_it(self, rows):
         assert len(fit(rows, callback=lambda moment: moment.step).training_["history"]) == len(MOMENTS)
 
     def test_a_moment_is_frozen(self):
         with pytest.raises(AttributeError):
-            Moment("refinement", 1, 2, {}).step = 2
+            TrainingEvent("fine_tuning", 1, 2, {}).step = 2
 
 
 class TestCriticAccuracy:
     @pytest.fixture
     def phase(self, rows):
         found = []
-        original = adversarial.Refining.begin
+        original = adversarial.AdversarialFineTuning.begin
 
         def note(phase):
             original(phase)
             found.append(phase)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(adversarial.Refining, "begin", note)
+            patch.setattr(adversarial.AdversarialFineTuning, "begin", note)
             fit(rows)
         return found[0]
 
     @pytest.mark.parametrize(("lead", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
     def test_known_answers(self, phase, lead, accuracy, monkeypatch):
         def leads(critic, codes):
-            for table, tilt in zip(critic.tables, critic.tilts(codes), strict=True):
-                yield torch.full(table.logits(tilt).shape, lead), tilt
+            for table, context_logits in zip(critic.tables, critic.context_logits_all(codes), strict=True):
+                yield torch.full(table.logits(context_logits).shape, lead), context_logits
 
         monkeypatch.setattr(adversarial, "leads", leads)
         assert phase._critic_accuracy() == pytest.approx(accuracy, abs=1e-6)
@@ -322,6 +322,6 @@ class TestCriticAccuracy:
 
 
 def test_a_family_may_leave_the_watch_alone():
-    watch = Watch()
-    watch.keep(lambda: pytest.fail("nobody keeps it"))
-    assert watch.stops(Moment("any", 1, 1, {})) is False
+    monitor = TrainingMonitor()
+    monitor.keep(lambda: pytest.fail("nobody keeps it"))
+    assert monitor.stops(TrainingEvent("any", 1, 1, {})) is False

@@ -32,18 +32,18 @@ def test_rows_of_the_kind_are_likelier_than_shuffled_ones(model):
 def test_the_record_says_what_happened(model):
     record = model.training_
     assert record["kept"] == "warm-up"
-    assert record["history"][0]["validation_nats"] > record["validation_nats"]
+    assert record["history"][0]["validation_nll"] > record["validation_nll"]
     assert set(record["seconds"]) == {"warm-up", "calibration"}
     assert record["device"] == "cpu"
 
 
 def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
-    assert set(model.training_["seconds"]) == {"warm-up", "refinement", "calibration"}
-    judged = model.training_["refinement"]
+    assert set(model.training_["seconds"]) == {"warm-up", "fine_tuning", "calibration"}
+    judged = model.training_["fine_tuning"]
     assert judged["passed"] == (model.training_["kept"] == "adversarial")
     if judged["passed"]:
-        assert judged["nats_after"] <= judged["nats_before"] + 0.1
+        assert judged["nll_after"] <= judged["nll_before"] + 0.1
         assert judged["auc_after"] <= judged["auc_before"] + judged["auc_error"]
 
 
@@ -53,9 +53,9 @@ def test_a_harmful_refinement_is_thrown_away(table, monkeypatch):
             weights.data.zero_()
         phase.average.update_parameters(phase.network)
 
-    monkeypatch.setattr(adversarial.Refining, "_contend", harm)
+    monkeypatch.setattr(adversarial.AdversarialFineTuning, "_contend", harm)
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
-    assert model.training_["refinement"]["passed"] is False
+    assert model.training_["fine_tuning"]["passed"] is False
     assert model.training_["kept"] == "warm-up"
     assert any(weights.abs().sum() > 0 for weights in model.network_.parameters())
 

@@ -87,12 +87,12 @@ def test_a_table_without_holes_costs_nothing(model, monkeypatch):
 def test_several_draws_are_a_list_of_tables_that_differ_in_holes_only(model):
     holed, mask = hidden(ward(80, seed=2), 0.3, 2)
     holed["pulse_pressure"] = np.nan
-    tables = model.impute(holed, draws=3, random_state=1)
+    tables = model.impute(holed, imputations=3, random_state=1)
     assert len(tables) == 3
     assert not tables[0]["age"].equals(tables[1]["age"])
     for table in tables:
         pd.testing.assert_series_equal(table["age"][~mask["age"]], holed["age"][~mask["age"]])
-    assert len(model.impute(holed, draws=1)) == 1
+    assert len(model.impute(holed, imputations=1)) == 1
 
 
 def test_the_same_seed_completes_alike_and_calls_differ(model):
@@ -190,7 +190,7 @@ def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
     ],
 )
 def test_tables_that_cannot_be_completed(model, monkeypatch, change, match):
-    monkeypatch.setattr("synthclin.sampling.imputation.PICKS", (1, 4))
+    monkeypatch.setattr("synthclin.sampling.imputation.PROPOSALS_PER_ROUND", (1, 4))
     with pytest.raises(DataError, match=match) as error:
         model.impute(change(ward(20, seed=0)), random_state=0)
     assert "SECRET" not in str(error.value)
@@ -198,9 +198,9 @@ def test_tables_that_cannot_be_completed(model, monkeypatch, change, match):
 
 def test_wrong_arguments(model):
     rows = ward(5)
-    for draws in (0, -1, 1.5, 101):
-        with pytest.raises(ConfigError, match="draws"):
-            model.impute(rows, draws=draws)
+    for imputations in (0, -1, 1.5, 101):
+        with pytest.raises(ConfigError, match="imputations"):
+            model.impute(rows, imputations=imputations)
     with pytest.raises(ConfigError, match="'height' is not a learnt column"):
         model.impute(rows, columns=["height"])
     with pytest.raises(ConfigError, match="not fitted"):
@@ -249,7 +249,7 @@ def test_hidden_cells_of_a_real_table_are_found_better_than_by_mean_or_mode():
     model = ConditionalGAN(schema, effort="quick", random_state=3).fit(train)
     columns = [name for name in schema.modelled if name != "site"]
     holed, mask = hidden(holdout, 0.2, 3, columns)
-    tables = model.impute(holed, draws=12, random_state=0)
+    tables = model.impute(holed, imputations=12, random_state=0)
     gains = {}
     for name in columns:
         at = mask[name] & holdout[name].notna()

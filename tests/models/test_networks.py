@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_basis, code_features, code_positions, is_smooth
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.pairwise import Ridge
+from synthclin.models.pairwise import PairwisePotential
 from synthclin.models.sequential import RowState, draw
 
 
-def column(cardinality, kind="levels", missing=False, atoms=()):
+def column(cardinality, kind="levels", missing=False, point_masses=()):
     flags = np.zeros(cardinality, dtype=bool)
-    flags[list(atoms)] = True
+    flags[list(point_masses)] = True
     return ColumnLayout(
         name=f"c{cardinality}",
         cardinality=cardinality,
         kind=kind,
         missing=cardinality - 1 if missing else None,
-        atoms=flags,
+        point_masses=flags,
         never=np.zeros(cardinality, dtype=bool),
     )
 
@@ -30,10 +30,10 @@ def network(cardinalities, seed=0, width=32, kind="levels"):
     """A network with weights away from their start, so that every path matters; each smooth pair has a ridge."""
     columns = [column(k, kind, missing=k > 4) for k in cardinalities]
     smooth = [t for t, about in enumerate(columns) if is_smooth(about)]
-    ridges = [Ridge(a, b, torch.linspace(-2, 2, cardinalities[b])) for a, b in combinations(smooth, 2)]
+    potentials = [PairwisePotential(a, b, torch.linspace(-2, 2, cardinalities[b])) for a, b in combinations(smooth, 2)]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = MaskedGenerator(columns, [torch.ones(k) for k in cardinalities], ridges, width=width)
+        net = MaskedGenerator(columns, [torch.ones(k) for k in cardinalities], potentials, width=width)
         for weights in net.parameters():
             weights.data += 0.3 * torch.randn_like(weights)
     return net.eval()
@@ -112,7 +112,7 @@ def test_log_weights_estimate_the_probability_of_a_condition():
 
 
 def test_positions_rise_with_the_value_and_missing_stands_apart():
-    bins = column(30, "ordered", missing=True, atoms=[3, 29])
+    bins = column(30, "ordered", missing=True, point_masses=[3, 29])
     frequency = torch.rand(30, generator=torch.Generator().manual_seed(0)) + 0.1
     positions = code_positions(bins, frequency)
     assert (positions[:-1].diff() > 0).all()
@@ -147,8 +147,8 @@ def test_many_levels_share_a_few_directions():
     codes = torch.stack([torch.randint(3, (50,)), torch.randint(65, (50,))], dim=1)
     torch.nn.init.normal_(many.heads[0].weight)
     laws = many.eval().forward(codes)[many.home[1][0]][0]
-    tilt = laws - many.tables[many.home[1][0]].bias[0]
-    assert torch.linalg.matrix_rank(tilt.detach()) <= 16
+    context_logits = laws - many.tables[many.home[1][0]].bias[0]
+    assert torch.linalg.matrix_rank(context_logits.detach()) <= 16
     state = RowState(many)
     with torch.no_grad():
         state.push(0, codes[:, 0])

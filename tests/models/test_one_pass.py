@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
-from synthclin.models.one_pass import OnePass, Teaching, draw_at_once, inverse, taught
+from synthclin.models.one_pass import Distillation, OnePass, inverse, sample_in_one_pass, taught
 from synthclin.models.phases import Setting
 from synthclin.models.sequential import draw
 from synthclin.models.training import plan_for
@@ -30,7 +30,7 @@ def with_student(cardinalities, seed=0, kind="levels"):
     frequencies = [torch.ones(k) for k in cardinalities]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net.shortcut = OnePass([column(k, kind, missing=k > 4) for k in cardinalities], frequencies, net.views, 1)
+        net.shortcut = OnePass([column(k, kind, missing=k > 4) for k in cardinalities], frequencies, net.fields, 1)
     return net.eval()
 
 
@@ -58,7 +58,7 @@ def test_lessons_are_the_laws_of_the_teacher(kind):
     net = with_student([3, 20, 4], kind=kind)
     noise = torch.rand(4_000, 3, generator=generator())
     with torch.no_grad():
-        laws = taught(net, noise, net.shortcut.closed)
+        laws = taught(net, noise, net.shortcut.forbidden)
         codes = torch.stack([inverse(laws[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
         told = torch.stack(
             [laws[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
@@ -72,17 +72,17 @@ def test_lessons_are_the_laws_of_the_teacher(kind):
 
 
 def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
-    monkeypatch.setattr(one_pass, "POOL", 1_024)
+    monkeypatch.setattr(one_pass, "LESSON_ROWS", 1_024)
     net = with_student([2, 3, 4], seed=1)
     codes = torch.zeros(40, 3, dtype=torch.long)
-    phase = Teaching(Setting(net, codes, codes, 32, 0), 400)
+    phase = Distillation(Setting(net, codes, codes, 32, 0), 400)
     before = phase.advance(lambda *_, **__: None)["nats_behind"]
     while not phase.over:
         phase.advance(lambda *_, **__: None)
     assert phase.conclude().figures["nats_behind"] < 0.02 < before
     rows = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
     with torch.no_grad():
-        drawn = draw_at_once(net, 20_000, generator(), closed={}).codes
+        drawn = sample_in_one_pass(net, 20_000, generator(), forbidden={}).codes
         expected = net.log_likelihood(rows).sum(1).exp()
     seen = torch.bincount(drawn @ torch.tensor([12, 4, 1]), minlength=24) / 20_000
     assert seen == pytest.approx(expected, abs=0.03)
@@ -90,10 +90,10 @@ def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
 
 def test_codes_that_are_never_drawn_and_codes_ruled_out():
     net = with_student([3, 4])
-    net.shortcut.closed[1, 2] = True
+    net.shortcut.forbidden[1, 2] = True
     asked = []
 
-    def steer(t, before):
+    def code_mask(t, before):
         asked.append((t, len(before)))
         return (
             torch.zeros(500, 3, dtype=torch.bool).index_fill(1, torch.tensor([0]), True)[: _rows(before)]
@@ -107,8 +107,8 @@ def test_codes_that_are_never_drawn_and_codes_ruled_out():
     with torch.no_grad():
         first = int((net.shortcut.draw(torch.rand(500, 2, generator=generator()))[:, 0] == 0).sum())
         counts = [500, first]
-        closed = {1: torch.tensor([False, False, True, False])}
-        drawn = draw_at_once(net, 500, generator(), closed=closed, steer=steer)
+        forbidden = {1: torch.tensor([False, False, True, False])}
+        drawn = sample_in_one_pass(net, 500, generator(), forbidden=forbidden, code_mask=code_mask)
     assert first
     assert not counts
     assert (drawn.codes[:, 0] != 0).all()
@@ -119,7 +119,7 @@ def test_codes_that_are_never_drawn_and_codes_ruled_out():
 @pytest.fixture(scope="module")
 def model():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_pass, "POOL", 512)
+        patch.setattr(one_pass, "LESSON_ROWS", 512)
         patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, teaching=80))
         return ConditionalGAN(SCHEMA, effort="quick", random_state=3, width=64, one_pass=True).fit(ward(200))
 
@@ -136,7 +136,7 @@ def test_rows_keep_schema_and_rules_and_conditions_hold(model):
 
 
 def test_only_rows_for_which_nothing_is_asked_are_drawn_at_once(model, monkeypatch):
-    monkeypatch.setattr(gan, "draw_at_once", lambda *_, **__: pytest.fail("drawn at once"))
+    monkeypatch.setattr(gan, "sample_in_one_pass", lambda *_, **__: pytest.fail("drawn at once"))
     model.sample(50, where="age > 50", random_state=1)
     model.impute(ward(10).assign(bmi=np.nan), random_state=1)
     with pytest.raises(BaseException, match="drawn at once"):
@@ -152,7 +152,7 @@ def test_the_folder_holds_the_student(model, tmp_path):
 
 @pytest.mark.parametrize("at", [5, 7])
 def test_a_killed_teaching_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
-    monkeypatch.setattr(one_pass, "POOL", 128)
+    monkeypatch.setattr(one_pass, "LESSON_ROWS", 128)
     monkeypatch.setattr(one_pass, "BATCH", 64)
     plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, teaching=12)
     monkeypatch.setattr(gan, "plan_for", lambda *_: plan)

@@ -29,7 +29,7 @@ def kept(rows: pd.DataFrame, schema: Schema, where: str | None) -> pd.Series[boo
 
 
 def test_random_schemas_rules_and_conditions(monkeypatch):
-    monkeypatch.setattr(sampler, "LEAST_TRIES", 4_000)  # to give up sooner
+    monkeypatch.setattr(sampler, "LEAST_BUDGET", 4_000)  # to give up sooner
     drawn: list[bool] = []
 
     @settings(max_examples=16, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))

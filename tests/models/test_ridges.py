@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN, load
-from synthclin.models.pairwise import MOST_CODES, NOWHERE, RidgeTables, find_ridges
+from synthclin.models.pairwise import MOST_CODES, NOWHERE, PairwiseTables, find_potentials
 from synthclin.schema import Schema
 from tests.models.test_networks import column
 
@@ -32,14 +32,14 @@ def table(noise, seed=0, columns=2):
 def found(codes, **settings):
     columns = [column(CODES, "ordered")] * codes.shape[1]
     frequencies = [torch.ones(CODES)] * codes.shape[1]
-    return find_ridges(columns, frequencies, codes, **({"most": 12, "enough": 11} | settings)), columns, frequencies
+    return find_potentials(columns, frequencies, codes, **({"most": 12, "enough": 11} | settings)), columns, frequencies
 
 
 def test_a_band_stands_where_the_first_column_is_known_to_be():
-    (ridge,), _, _ = found(table(noise=0.05))
-    assert (ridge.first, ridge.second) == (0, 1)
+    (potential,), _, _ = found(table(noise=0.05))
+    assert (potential.first, potential.second) == (0, 1)
     expected = norm.ppf((np.arange(CODES) + 0.5) / CODES)
-    assert ridge.centres.numpy() == pytest.approx(expected, abs=0.1)
+    assert potential.centres.numpy() == pytest.approx(expected, abs=0.1)
 
 
 def test_weakly_related_columns_have_none():
@@ -57,9 +57,9 @@ def test_only_the_closest_pairs_have_one():
 
 
 def test_too_few_rows_leave_no_centre():
-    ridges, columns, frequencies = found(table(noise=0.05), enough=ROWS // CODES + 1)
-    assert (ridges[0].centres == NOWHERE).all()
-    tables = RidgeTables(ridges, columns, frequencies)
+    potentials, columns, frequencies = found(table(noise=0.05), enough=ROWS // CODES + 1)
+    assert (potentials[0].centres == NOWHERE).all()
+    tables = PairwiseTables(potentials, columns, frequencies)
     assert tables.band(0, torch.arange(CODES), torch.ones(CODES, 3)).abs().max() == 0
 
 
@@ -72,16 +72,16 @@ def test_missing_cells_say_nothing():
     codes[: ROWS // 2, 0] = CODES - 1
     columns = [column(CODES, "ordered", missing=True), column(CODES, "ordered")]
     frequencies = [torch.ones(CODES)] * 2
-    ridges = find_ridges(columns, frequencies, codes, most=12, enough=11)
-    assert len(ridges) == 1
-    tables = RidgeTables(ridges, columns, frequencies)
+    potentials = find_potentials(columns, frequencies, codes, most=12, enough=11)
+    assert len(potentials) == 1
+    tables = PairwiseTables(potentials, columns, frequencies)
     assert tables.band(0, torch.tensor([CODES - 1]), torch.ones(1, 3)).abs().max() == 0
 
 
 def test_columns_of_too_many_codes_have_none():
     codes = table(noise=0.05)
     columns = [column(CODES, "ordered"), column(MOST_CODES + 1, "ordered")]
-    assert find_ridges(columns, [torch.ones(CODES), torch.ones(MOST_CODES + 1)], codes, most=12, enough=11) == ()
+    assert find_potentials(columns, [torch.ones(CODES), torch.ones(MOST_CODES + 1)], codes, most=12, enough=11) == ()
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +92,14 @@ def folder(tmp_path_factory):
     rows = pd.DataFrame({"level": level, "again": (level + rng.normal(0, 0.5, 4_200)).round(1)})
     schema = Schema.model_validate({"columns": {name: {"type": "number", "decimals": 1} for name in rows}})
     model = ConditionalGAN(schema, effort="quick", width=8).fit(rows, callback=lambda _: True)
-    assert len(model.ridges_) == 1
+    assert len(model.potentials_) == 1
     folder = tmp_path_factory.mktemp("model") / "banded"
     model.save(folder)
     return folder
 
 
 def test_a_band_is_written_and_read(folder):
-    assert len(load(folder).ridges_) == 1
+    assert len(load(folder).potentials_) == 1
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_forged_bands_are_refused(folder, tmp_path, pairs):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     document = json.loads((tmp_path / "model.json").read_text())
-    document["facts"]["ridges"] = pairs
+    document["facts"]["potentials"] = pairs
     (tmp_path / "model.json").write_text(json.dumps(document))
     with pytest.raises(ModelFormatError):
         load(tmp_path)

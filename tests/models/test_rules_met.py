@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from synthclin.encoding import Encoded
 from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
-from synthclin.rules.propagation import guards_of
+from synthclin.rules.propagation import constraints_of
 from synthclin.rules.rules import violations
-from synthclin.sampling.masks import Guide, values_of
+from synthclin.sampling.masks import ConstraintMask, values_of
 from synthclin.sampling.sampler import CohortSampler
 from synthclin.schema import Schema
 
@@ -150,11 +150,13 @@ def test_a_draw_without_rules_is_not_touched():
 def test_rows_of_which_nothing_is_ruled_out_are_drawn_as_before():
     columns = {name: COLUMNS[name] for name in ("low", "mid")}
     model = Marginal(Schema.model_validate({"columns": columns, "constraints": ["low < mid"]})).fit(ward()[[*columns]])
-    sampler, guide = model._sampler(0), Guide(model.encoder_, guards_of(model.encoder_.schema))
+    sampler, guide = model._sampler(0), ConstraintMask(model.encoder_, constraints_of(model.encoder_.schema))
     draws = []
-    for steer in (None, guide):
+    for code_mask in (None, guide):
         generator = torch.Generator().manual_seed(5)
-        codes, weight = model._sample(4_000, generator, log_allowed={}, closed=sampler._closed(), steer=steer)
+        codes, weight = model._sample(
+            4_000, generator, log_allowed={}, forbidden=sampler._forbidden(), code_mask=code_mask
+        )
         draws.append((codes.codes, weight))
     (raw, _), (guided, weight) = draws
     # A row that lost nothing has weight 1, and the very same codes.
@@ -174,7 +176,7 @@ def test_look_ahead_through_a_chain():
     rows = model.sample(1_000, random_state=0)
     assert broken(rows, schema) == {}
     # `last` is drawn before `middle`, and yet leaves room for it: few rows are lost.
-    assert model.draw_.drawn < 1_600
+    assert model.sample_facts_.drawn < 1_600
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +225,7 @@ def test_a_kind_of_missing_is_imposed_and_not_left_to_chance(clinic):
     model = Marginal(Schema.model_validate({"columns": columns})).fit(table)
     rows = model.sample(4_000, random_state=0)
     # A family that draws the two columns apart would lose the rows in which they disagree, and with them the shares.
-    assert model.draw_.drawn == 4_000
+    assert model.sample_facts_.drawn == 4_000
     for code, kind in ((-1, "refused"), (-2, "lost")):
         assert (rows["lab_missing"] == kind).mean() == pytest.approx((table["lab"] == code).mean(), abs=0.02)
 
@@ -297,7 +299,7 @@ def test_rules_without_guide_are_met_by_trying_alone(model):
     schema = model.encoder_.schema
     sampler = CohortSampler(model._sample, model.encoder_, schema, 0)
     request = sampler._request(None)
-    request.guide.guards.clear()
+    request.mask.constraints.clear()
     table, draw = sampler._take(request, 20, part=(0, 0))
     assert broken(table, schema) == {}
     assert draw.drawn > 200

@@ -51,7 +51,7 @@ def test_every_cohort_has_its_size_and_satisfies_its_condition(model, where, row
     assert len(cohort) == rows
     assert parse(where).evaluate(cohort).fillna(False).all()
     assert not any(broken.any() for broken in violations(cohort, SCHEMA).values())
-    assert 0 < model.draw_.probability <= 1.0001
+    assert 0 < model.sample_facts_.probability <= 1.0001
 
 
 @st.composite
@@ -80,8 +80,8 @@ def predicates(draw):
 def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(model, where, rows, seed):
     with pytest.MonkeyPatch.context() as patch:
         # Far fewer tries than a user gets: what is shown is how it ends, not how rare a row can be found.
-        patch.setattr("synthclin.sampling.sampler.LEAST_TRIES", 4_000)
-        patch.setattr("synthclin.sampling.sampler.TRIES", 20)
+        patch.setattr("synthclin.sampling.sampler.LEAST_BUDGET", 4_000)
+        patch.setattr("synthclin.sampling.sampler.REJECTION_BUDGET", 20)
         try:
             cohort = model.sample(rows, where=where, random_state=seed)
         except ConditionError as error:
@@ -93,8 +93,8 @@ def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(m
     assert len(cohort) == rows
     assert parse(where).evaluate(cohort).fillna(False).all()
     assert not any(broken.any() for broken in violations(cohort, SCHEMA).values())
-    assert 0 < model.draw_.probability <= 1.0001
-    assert 0 < model.draw_.effective <= model.draw_.drawn
+    assert 0 < model.sample_facts_.probability <= 1.0001
+    assert 0 < model.sample_facts_.effective <= model.sample_facts_.drawn
 
 
 def test_a_condition_on_every_column_at_once(model):
@@ -123,7 +123,7 @@ def test_a_condition_that_always_holds_has_probability_one_and_changes_no_law():
     model = ConditionalGAN(schema, effort="quick", width=32).fit(pd.DataFrame({"group": group, "icd": icd}))
     free = model.sample(3_000, random_state=0)
     bound = model.sample(3_000, where="icd is not missing", random_state=0)
-    assert model.draw_.probability == pytest.approx(1, abs=1e-4)
+    assert model.sample_facts_.probability == pytest.approx(1, abs=1e-4)
     assert (bound["group"] == "b").mean() == pytest.approx((free["group"] == "b").mean(), abs=0.04)
 
 
@@ -133,7 +133,7 @@ def test_a_cohort_resembles_the_same_rows_of_the_data(model):
     real = real[real["age"] >= 65]
     assert cohort["sbp"].mean() == pytest.approx(real["sbp"].mean(), abs=3)
     assert (cohort["stage"] == "III").mean() == pytest.approx((real["stage"] == "III").mean(), abs=0.12)
-    assert model.draw_.probability == pytest.approx(len(real) / 20_000, abs=0.08)
+    assert model.sample_facts_.probability == pytest.approx(len(real) / 20_000, abs=0.08)
 
 
 def test_mixed_shares_are_met_to_the_row(model):
@@ -197,9 +197,9 @@ def test_a_rare_level_is_mixed_though_a_small_draw_would_not_show_it():
     assert (rows["arm"] == "rare").sum() == 50
     assert (rows["sex"] == "F").sum() in {49, 50, 51}
     # Combinations exclude each other: together they are as probable as one arm or the other.
-    either = model.draw_.probability
+    either = model.sample_facts_.probability
     model.sample(100, where="arm in ['rare', 'a']", random_state=0)
-    assert either == pytest.approx(model.draw_.probability, rel=0.15)
+    assert either == pytest.approx(model.sample_facts_.probability, rel=0.15)
 
 
 def test_too_many_combinations_are_refused(model):

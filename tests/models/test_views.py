@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.receptive_fields import MOST_SEEN, SHARING, find_views, views_of, whole_view
+from synthclin.models.receptive_fields import (
+    MOST_SEEN,
+    SHARING,
+    find_receptive_fields,
+    receptive_fields_of,
+    whole_receptive_field,
+)
 from synthclin.models.sequential import RowState
 
 
@@ -26,35 +32,37 @@ def rows_of(count, pairs, rows=600, seed=0):
 
 
 def found(count, codes, kind="levels"):
-    return find_views(layout(count, kind=kind), [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
+    return find_receptive_fields(
+        layout(count, kind=kind), [torch.bincount(c, minlength=5).float() for c in codes.T], codes
+    )
 
 
 @pytest.mark.parametrize("count", [1, 15, MOST_SEEN])
 def test_a_table_of_few_columns_is_shown_whole(count):
-    assert found(count, rows_of(count, [])) == whole_view(count)
+    assert found(count, rows_of(count, [])) == whole_receptive_field(count)
 
 
 @pytest.mark.parametrize("kind", ["levels", "ordered"])
 def test_a_view_shows_the_columns_that_tell_most_of_its_own(kind):
     pairs = [(3, 70), (29, 70), (0, 99), (40, 71)]
-    views = found(100, rows_of(100, pairs), kind)
-    assert [t for view in views for t in view.members] == list(range(100))
+    fields = found(100, rows_of(100, pairs), kind)
+    assert [t for field in fields for t in field.members] == list(range(100))
     for a, b in pairs:
-        (view,) = [view for view in views if b in view.members]
-        assert a in view.sees
-    for view in views:
-        assert list(view.sees) == sorted(set(view.sees))
-        assert set(view.members) <= set(view.sees)
-        assert len(view.sees) <= MOST_SEEN
+        (field,) = [field for field in fields if b in field.members]
+        assert a in field.sees
+    for field in fields:
+        assert list(field.sees) == sorted(set(field.sees))
+        assert set(field.members) <= set(field.sees)
+        assert len(field.sees) <= MOST_SEEN
 
 
 def test_missing_cells_tell_too():
     codes = rows_of(100, [])
     about = layout(100)
-    about[2] = ColumnLayout("c2", 5, "ordered", 4, about[2].atoms, about[2].never)
+    about[2] = ColumnLayout("c2", 5, "ordered", 4, about[2].point_masses, about[2].never)
     codes[:, 99] = torch.where(codes[:, 2] == 4, 0, 1)
-    views = find_views(about, [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
-    assert 2 in views[-1].sees
+    fields = find_receptive_fields(about, [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
+    assert 2 in fields[-1].sees
 
 
 @pytest.mark.parametrize(
@@ -72,14 +80,14 @@ def test_missing_cells_tell_too():
 )
 def test_forged_views_are_refused(before):
     with pytest.raises((ValueError, TypeError)):
-        views_of(100, before)
+        receptive_fields_of(100, before)
 
 
 def wide(count, seed):
     codes = rows_of(count, [(1, count - 1)], seed=seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = MaskedGenerator(layout(count), [torch.ones(5)] * count, views=found(count, codes), width=48)
+        net = MaskedGenerator(layout(count), [torch.ones(5)] * count, fields=found(count, codes), width=48)
         for weights in net.parameters():
             weights.data += 0.2 * torch.randn_like(weights)
     return net.eval(), codes[:4]

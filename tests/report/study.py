@@ -40,7 +40,7 @@ def attack(value: float, first: str, **words: Any) -> dict[str, Any]:
         "naive": 0.1,
         "control": rate,
         "train": rate | {"value": 0.24, "low": 0.2, "high": 0.3},
-        "vulnerable": {"value": value + 0.1, "low": value, "high": value + 0.2},
+        "outliers": {"value": value + 0.1, "low": value, "high": value + 0.2},
         "groups": [
             {"column": first, "level": level, "value": value, "low": value - 0.05, "high": value + 0.05}
             for level in ("F", "M")
@@ -52,7 +52,7 @@ def attack(value: float, first: str, **words: Any) -> dict[str, Any]:
 def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
     """Return a score of every kind that `example` lacks."""
     calibration = {"brier": 0.15, "slope": 0.8, "intercept": -0.1}
-    group = {"value": 0.9, "low": 0.88, "high": 0.92, "ceiling": 0.95, "n": 120}
+    group = {"value": 0.9, "low": 0.88, "high": 0.92, "reference": 0.95, "n": 120}
     seen = {"privacy.copies", "privacy.near_copies"}
     return (
         made(
@@ -61,8 +61,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.2,
             0.4,
             better="lower",
-            ceiling=0.1,
-            details={"columns": [{"column": first, "value": 0.3, "ceiling": 0.1, "shifts": [-0.4, None, 0.1, 0.7]}]},
+            reference=0.1,
+            details={"columns": [{"column": first, "value": 0.3, "reference": 0.1, "shifts": [-0.4, None, 0.1, 0.7]}]},
         ),
         made(
             "fidelity.heaping",
@@ -70,15 +70,15 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.05,
             0.15,
             better="lower",
-            ceiling=0.02,
-            details={"columns": [{"column": first, "value": 0.1, "ceiling": 0.02}]},
+            reference=0.02,
+            details={"columns": [{"column": first, "value": 0.1, "reference": 0.02}]},
         ),
         made(
             "fidelity.rare_levels",
             0.7,
             0.6,
             0.8,
-            ceiling=0.9,
+            reference=0.9,
             details={"coverage": 0.5, "levels": [{"column": second, "level": "X", "log_ratio": -1.2}]},
         ),
         made(
@@ -86,9 +86,9 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.9,
             0.88,
             0.92,
-            floor=0.7,
-            ceiling=0.94,
-            details={"worst": [{"columns": [first, second, "age"], "value": 0.8, "ceiling": 0.9}]},
+            baseline=0.7,
+            reference=0.94,
+            details={"worst": [{"columns": [first, second, "age"], "value": 0.8, "reference": 0.9}]},
         ),
         made(
             "fidelity.unseen_pairs",
@@ -96,7 +96,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.01,
             0.03,
             better="lower",
-            ceiling=0.01,
+            reference=0.01,
             details={"pairs": [{"columns": [first, second], "levels": ["a", "b"], "rows": 3}]},
         ),
         made(
@@ -105,8 +105,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.05,
             0.15,
             better="lower",
-            floor=0.3,
-            ceiling=0.04,
+            baseline=0.3,
+            reference=0.04,
             details={
                 "ties": [
                     {"missing": first, "column": second, "level": "F", "real": 0.5, "synthetic": -0.2},
@@ -119,8 +119,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.5,
             0.45,
             0.55,
-            floor=0.1,
-            ceiling=0.7,
+            baseline=0.1,
+            reference=0.7,
             details={
                 "terms": [
                     term(f"{second}: F against M", 0.6, 0.1),
@@ -137,8 +137,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.8,
             0.75,
             0.85,
-            floor=0.2,
-            ceiling=0.8,
+            baseline=0.2,
+            reference=0.8,
             details={
                 "terms": [
                     term(f"mean survival time, {second}: F", 30.0, 31.0),
@@ -155,8 +155,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.01,
             0.03,
             better="lower",
-            floor=0.1,
-            ceiling=0.0,
+            baseline=0.1,
+            reference=0.0,
             details={
                 "learners": [{"learner": "linear", "real": calibration | {"slope": 1.0}, "synthetic": calibration}]
             },
@@ -166,8 +166,8 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.6,
             0.3,
             0.8,
-            floor=0.1,
-            ceiling=0.8,
+            baseline=0.1,
+            reference=0.8,
             details={
                 "columns": [
                     {"column": first, "real": 0.1, "synthetic": 0.02},
@@ -182,7 +182,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
                 0.9,
                 0.88,
                 0.92,
-                ceiling=0.95,
+                reference=0.95,
                 better="lower" if score == "fidelity.detection" else "higher",
                 details={
                     "score": score,
@@ -229,7 +229,7 @@ def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
         0.52,
         0.64,
         better="lower",
-        ceiling=0.5,
+        reference=0.5,
         details=attack(
             0.57, second, members=400, controls=100, roc=roc, tpr_at_10_percent=0.15, control=None, train=None
         ),

@@ -58,7 +58,7 @@ def test_provenance_holds_what_was_given_and_what_was_seen(built: Report) -> Non
         "rows": {"train": 90, "holdout": 60, "synthetic": 90},
         "columns": 3,
         "random_state": 0,
-        "draws": 1,
+        "replicates": 1,
     }
 
 

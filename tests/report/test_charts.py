@@ -29,7 +29,7 @@ PICTURES = {
     "attack": charts.attack_roc(HOSTILE, CURVE, [CURVE, []], 0.05, HOSTILE),
     "sharp attack": charts.attack_roc("roc", CURVE, [], 0.002, "x"),
     "unknown controls": charts.attack_roc("roc", CURVE, [CURVE], None, "x"),
-    "dots": charts.floor_ceiling(HOSTILE, 0.7, 0.6, 1.2, 0.5, 0.9),
+    "dots": charts.reference_dots(HOSTILE, 0.7, 0.6, 1.2, 0.5, 0.9),
 }
 
 

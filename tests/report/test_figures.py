@@ -119,7 +119,7 @@ def test_groups_stand_side_by_side_under_every_score() -> None:
 def grouped(column: str, score: str, values: dict[str, float], **words: Any) -> Score:
     ends = {"low": -0.02, "high": 0.02}
     groups = [
-        {"group": name, "value": value, "ceiling": 0.9, "n": 200} | {end: value + by for end, by in ends.items()}
+        {"group": name, "value": value, "reference": 0.9, "n": 200} | {end: value + by for end, by in ends.items()}
         for name, value in values.items()
     ]
     details = {

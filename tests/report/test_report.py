@@ -80,7 +80,7 @@ def test_one_row_of_the_frame_per_score(report) -> None:
     frame = report.to_frame()
     assert list(frame.index) == [score.name for score in report.scores]
     assert frame.loc["fidelity.detection", "status"] == "FAIL"
-    assert frame["value"].dtype == frame["floor"].dtype == "float64"
+    assert frame["value"].dtype == frame["baseline"].dtype == "float64"
     assert example(scores=(), verdicts=()).to_frame().empty
 
 

@@ -174,12 +174,12 @@ def test_a_count_of_the_internal_edition_that_is_small_is_not_printed() -> None:
 
 def test_details_that_nobody_listed_are_left_out() -> None:
     extra = made("house.own", 0.123456, 0.1, 0.2, details={"patient": "canary"}, note="canary")
-    planted = example(
+    canaries = example(
         scores=(*example().scores, extra), provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}}
     )
-    for score in planted.scores:
+    for score in canaries.scores:
         score.details["rows"] = "canary"
-    text = dump_json(shareable(planted).to_dict())
+    text = dump_json(shareable(canaries).to_dict())
     assert "canary" not in text
     assert "0.123456" not in text
 
@@ -205,19 +205,19 @@ def test_the_edition_is_a_report_like_any_other() -> None:
 
 
 def test_groups_are_told_in_steps_that_eleven_of_their_patients_are_worth() -> None:
-    group = {"group": "F", "value": 0.8765, "low": 0.8123, "high": 0.9234, "ceiling": 0.9753, "n": 120}
+    group = {"group": "F", "value": 0.8765, "low": 0.8123, "high": 0.9234, "reference": 0.9753, "n": 120}
 
     def told(score: str, **words: Any) -> Any:
         details = {"score": score, "column": "sex", "worst": "F", "groups": [group | words], "not_judged": 1}
-        ends = {"ceiling": 0.9753, "floor": 0.1357, "n": 120} | words
+        ends = {"reference": 0.9753, "baseline": 0.1357, "n": 120} | words
         scores = (made(within("sex", score), 0.8765, 0.8123, 0.9234, details=details, **ends),)
         return shareable(example(scores=scores, verdicts=(), sections={})).scores[0]
 
     pairs, detection = (told(name).details["groups"][0] for name in ("fidelity.pairs", "fidelity.detection"))
-    assert (pairs["value"], pairs["ceiling"], pairs["n"]) == (0.9, 1.0, 120)
-    assert (detection["value"], detection["ceiling"]) == (0.88, 0.98)
+    assert (pairs["value"], pairs["reference"], pairs["n"]) == (0.9, 1.0, 120)
+    assert (detection["value"], detection["reference"]) == (0.88, 0.98)
     # Of rules, n counts synthetic rows, however few real ones of the group broke one.
     rules = told("validity.rules", n=5_000)
-    assert (rules.floor, rules.ceiling, rules.details["groups"][0]["ceiling"]) == (None, None, None)
+    assert (rules.baseline, rules.reference, rules.details["groups"][0]["reference"]) == (None, None, None)
     assert told("fidelity.pairs", n=11).details["worst"] == "F"
     assert "not_judged" not in told("fidelity.pairs").details

@@ -10,7 +10,7 @@ from synthclin.evaluation.privacy.copies import copies
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
-from synthclin.evaluation.privacy.membership_tpr import recognition
+from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.model_membership import model_membership
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
@@ -28,7 +28,7 @@ ATTACKS: tuple[Callable[..., Score], ...] = (
     copies,
     near_copies,
     membership,
-    recognition,
+    membership_tpr,
     relative_f1,
     singling_out,
     linkability,

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Attack", "Found", "judged"]
 
 _SHUFFLES = 3
-_FLOOR = "The floor is the mean of the attack on 3 tables of shuffled training columns, which know no patient."
-_NO_FLOOR = "There is no floor: shuffled columns keep values that may point to one patient."
+_FLOOR = "The independence baseline is the mean of the attack on 3 tables of shuffled training columns, which know no patient."
+_NO_BASELINE = "There is no independence baseline: shuffled columns keep values that may point to one patient."
 _CEILING = (
-    "The ceiling is the attack on {} held-out real rows posing as synthetic, the other half of the holdout as control: "
+    "The real-data reference is the attack on {} held-out real rows posing as synthetic, the other half of the holdout as control: "
     "fewer rows tell an attacker less, so it shows false alarms and not power."
 )
 
@@ -66,17 +66,17 @@ class Attack:
         definition: name, question, direction and method of the score.
         run: attacks one table of rows.
         null: what a table that leaks nothing reaches.
-        floored: whether shuffled columns leak nothing; where a single column can give a patient away they do.
+        above_chance: whether shuffled columns leak nothing; where a single column can give a patient away they do.
         more: further details of the synthetic table, which no verdict rests on.
     """
 
     definition: Definition
     run: Callable[[AttackData, NDArray[np.float64]], Found]
     null: float = 0.0
-    floored: bool = True
+    above_chance: bool = True
     more: Callable[[AttackData, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
 
-    def __call__(self, c: Comparison, *, by: Sequence[str] = (), scene: AttackData | None = None) -> Score:
+    def __call__(self, c: Comparison, *, by: Sequence[str] = (), data: AttackData | None = None) -> Score:
         """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`.
 
         A scene of the same comparison and `by` that other attacks have used saves what they found out.
@@ -84,33 +84,33 @@ class Attack:
         reason = why_not(c)
         if reason:
             return self.definition.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
-        scene = AttackData.of(c, by) if scene is None else scene
-        found = self.find(scene, c.synthetic)
+        data = AttackData.of(c, by) if data is None else data
+        found = self.find(data, c.synthetic)
         if isnan(found.value):
             return self.definition.unassessable(" ".join(found.notes), n=found.n, details=found.details)
-        negative = self.negative_control(scene)
+        negative = self.negative_control(data)
         return self.definition.score(
             found.value,
             found.interval,
             n=found.n,
-            floor=max((value for value in (self.floor(scene, c), found.unused) if not isnan(value)), default=nan),
-            ceiling=negative["value"],
+            baseline=max((value for value in (self.baseline(data, c), found.unused) if not isnan(value)), default=nan),
+            reference=negative["value"],
             notes=[
                 *found.notes,
-                scene.drawn(c.synthetic),
-                _FLOOR if self.floored else _NO_FLOOR,
+                data.drawn(c.synthetic),
+                _FLOOR if self.above_chance else _NO_BASELINE,
                 _CEILING.format(negative["rows"]),
             ],
-            details=found.details | self.more(scene, c.synthetic) | {"null": self.null, "negative_control": negative},
+            details=found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative},
         )
 
-    def find(self, scene: AttackData, rows: NDArray[np.float64]) -> Found:
+    def find(self, data: AttackData, rows: NDArray[np.float64]) -> Found:
         """Return what `run` finds in a table; what was found before is known."""
-        return scene.once(self.definition.name, lambda: self.run(scene, rows), rows)
+        return data.once(self.definition.name, lambda: self.run(data, rows), rows)
 
-    def negative_control(self, scene: AttackData) -> dict[str, Any]:
+    def negative_control(self, data: AttackData) -> dict[str, Any]:
         """Return what the attack makes of fresh real rows posing as synthetic: mean of both halves of the control."""
-        halves = [(self.find(left, posing), len(posing)) for posing, left in scene.negative()]
+        halves = [(self.find(left, posing), len(posing)) for posing, left in data.negative()]
         known = [found for found, _ in halves if not isnan(found.value)]
         return {
             "value": _mean([found.value for found in known]),
@@ -119,13 +119,13 @@ class Attack:
             "rows": halves[0][1],
         }
 
-    def floor(self, scene: AttackData, c: Comparison) -> float:
+    def baseline(self, data: AttackData, c: Comparison) -> float:
         """Return what the attack makes of training rows whose columns were shuffled; NaN where these may leak."""
-        tables = _shuffled(c) if self.floored else ()
-        return _mean([value for rows in tables if not isnan(value := self.find(scene, rows).value)])
+        tables = _shuffled(c) if self.above_chance else ()
+        return _mean([value for rows in tables if not isnan(value := self.find(data, rows).value)])
 
 
-def judged(scene: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMeasure, note: str) -> Found:
+def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMeasure, note: str) -> Found:
     """Return the risk of the most harmful of several attacks, with naive, control and train success of each."""
     usable = [outcome for outcome in outcomes if not isnan(measure(outcome.train, outcome.control)[0])]
     if not usable:
@@ -145,7 +145,7 @@ def judged(scene: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMe
             "naive": round(worst.naive, 4),
             "control": worst.control.told(),
             "train": worst.train.told(),
-            **by_group(worst, scene.groups, measure),
+            **by_group(worst, data.groups, measure),
             "attacks": [
                 {
                     "name": outcome.name,

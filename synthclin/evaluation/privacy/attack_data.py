@@ -12,7 +12,7 @@ import numpy as np
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.intervals import deal
+from synthclin.evaluation.intervals import partition
 from synthclin.evaluation.privacy.distances import ReferencePopulation
 from synthclin.evaluation.privacy.knowledge import Knowledge
 from synthclin.seeds import numpy_generator
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
 
-__all__ = ["MOST_ALONE", "AttackData", "AttackedGroup", "PatientSample", "few", "why_not"]
+__all__ = ["TOP_DECILE", "AttackData", "AttackedGroup", "PatientSample", "few", "why_not"]
 
-MOST_ALONE = 9
-"""The last of the tenths 0 to 9 of `PatientSample.tenth`."""
+TOP_DECILE = 9
+"""The last of the tenths 0 to 9 of `PatientSample.decile`."""
 
 _MIN_PATIENTS = 20
 _MIN_GROUP = 30
 _MOST_ATTACKED = 2_000
 _MOST_SYNTHETIC = 5_000
 _MOST_COMPARED = 5_000
-_MOST_HANDS = 5
+_MOST_SPLITS = 5
 
 T = TypeVar("T")
 
@@ -47,27 +47,27 @@ class PatientSample:
     Arguments:
         rows: (patients, columns) as `Features.values`.
         places: (patients,) which row of its table stands for each patient.
-        tenth: (patients,) by how far a patient is from other real patients, from 0 to 9.
+        decile: (patients,) by how far a patient is from other real patients, from 0 to 9.
         half: (patients,) which of two random halves: an attack is chosen on one and judged on the other.
     """
 
     rows: NDArray[np.float64]
     places: NDArray[np.intp]
-    tenth: NDArray[np.intp]
+    decile: NDArray[np.intp]
     half: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def vulnerable(self) -> NDArray[np.bool_]:
+    def outliers(self) -> NDArray[np.bool_]:
         """(patients,) whether a patient lies in the tenth that is furthest from other real patients."""
-        vulnerable: NDArray[np.bool_] = self.tenth == MOST_ALONE
-        return vulnerable
+        outliers: NDArray[np.bool_] = self.decile == TOP_DECILE
+        return outliers
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PatientSample:
         """Return some of the patients."""
-        return PatientSample(self.rows[chosen], self.places[chosen], self.tenth[chosen], self.half[chosen])
+        return PatientSample(self.rows[chosen], self.places[chosen], self.decile[chosen], self.half[chosen])
 
     def and_then(self, other: PatientSample) -> PatientSample:
         """Return the patients of both."""
@@ -75,7 +75,7 @@ class PatientSample:
         return PatientSample(
             rows=np.vstack([side.rows for side in both]),
             places=np.concatenate([side.places for side in both]),
-            tenth=np.concatenate([side.tenth for side in both]),
+            decile=np.concatenate([side.decile for side in both]),
             half=np.concatenate([side.half for side in both]),
         )
 
@@ -106,7 +106,7 @@ class AttackData:
         knowledge: what an attacker knows and wants.
         train: patients whom the model learnt from.
         control: patients whom it never saw; nothing of an attack is fitted to them that is then judged on them.
-        crowd: tells who stands alone.
+        population: tells who stands alone.
         groups: subgroups with enough patients on both sides.
         seed: the seed of all streams.
         kept: what attacks found out of the same rows, so that it is found out once.
@@ -116,7 +116,7 @@ class AttackData:
     knowledge: Knowledge
     train: PatientSample
     control: PatientSample
-    crowd: ReferencePopulation
+    population: ReferencePopulation
     groups: tuple[AttackedGroup, ...]
     seed: int
     kept: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
@@ -135,18 +135,18 @@ class AttackData:
                 raise ConfigError(f"by '{name}'", "it is no column that is modelled", "Name another column.")
         places = _one_each(c.train_patients, c.rng("privacy", "train"))
         rows = c.train[places]
-        crowd, tenth = ReferencePopulation.of(c.features, rows, c.rng("privacy", "crowd"))
-        train = PatientSample(rows, places, tenth, _half(len(rows), c.rng("privacy", "halves", 0)))
+        population, decile = ReferencePopulation.of(c.features, rows, c.rng("privacy", "crowd"))
+        train = PatientSample(rows, places, decile, _half(len(rows), c.rng("privacy", "halves", 0)))
         places = _one_each(c.holdout_patients, c.rng("privacy", "control"))
         rows = c.holdout[places]
-        control = PatientSample(rows, places, crowd.tenth(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
+        control = PatientSample(rows, places, population.decile(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
         groups = tuple(
             group
             for name in by
             for group in _groups(c.features, name, train.rows)
             if min(group.holds(side.rows).sum() for side in (train, control)) >= _MIN_GROUP
         )
-        return cls(c.features, Knowledge.of(c), train, control, crowd, groups, c.seed)
+        return cls(c.features, Knowledge.of(c), train, control, population, groups, c.seed)
 
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the generator of the stream `path`; the same path gives the same numbers."""
@@ -188,21 +188,21 @@ class AttackData:
         parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
         return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
 
-    def hands(self) -> tuple[list[PatientSample], PatientSample]:
+    def splits(self) -> tuple[list[PatientSample], PatientSample]:
         """Return training patients dealt into hands of as many as the control has, and the control.
 
         No hand has more than 5,000, and there are five at most.
         """
         size = min(len(self.train), len(self.control), _MOST_COMPARED)
-        order = self.rng("hands").permutation(len(self.train))[: size * _MOST_HANDS]
-        hands = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
-        return hands, few(self.control, size, self.rng("hands", "control"))
+        order = self.rng("hands").permutation(len(self.train))[: size * _MOST_SPLITS]
+        splits = [self.train.where(np.sort(order[i : i + size])) for i in range(0, len(order) - size + 1, size)]
+        return splits, few(self.control, size, self.rng("hands", "control"))
 
     def negative(self) -> Iterator[tuple[NDArray[np.float64], AttackData]]:
         """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
-        first, second = deal(len(self.control), 2, self.rng("negative"))
-        for posing, left in ((first, second), (second, first)):
-            yield self.control.rows[posing], replace(self, control=self.control.where(left), groups=())
+        first, second = partition(len(self.control), 2, self.rng("negative"))
+        for negative_controls, left in ((first, second), (second, first)):
+            yield self.control.rows[negative_controls], replace(self, control=self.control.where(left), groups=())
 
 
 def why_not(c: Comparison) -> str:
@@ -226,7 +226,7 @@ def _one_each(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
 def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """(n,) a random half of them."""
     half = np.zeros(n, dtype=bool)
-    half[deal(n, 2, rng)[0]] = True
+    half[partition(n, 2, rng)[0]] = True
     return half
 
 

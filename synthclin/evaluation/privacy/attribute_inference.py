@@ -41,75 +41,78 @@ ATTRIBUTE_INFERENCE = Definition(
 )
 
 
-def _infer(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    if len(scene.features) < 2 or not scene.knowledge.secrets:
+def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    if len(data.features) < 2 or not data.knowledge.sensitive_columns:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
-    synthetic = scene.published(synthetic)
-    train, control = scene.attacked()
+    synthetic = data.published(synthetic)
+    train, control = data.attacked()
     sides = train, control
     outcomes = []
-    for secret in scene.knowledge.secrets:
-        public = synthetic[~np.isnan(synthetic[:, secret])]
+    for sensitive in data.knowledge.sensitive_columns:
+        public = synthetic[~np.isnan(synthetic[:, sensitive])]
         if not len(public):
             continue
-        known_sides = [side.where(~np.isnan(side.rows[:, secret])) for side in sides]
-        column = scene.features.names[secret]
+        known_sides = [side.where(~np.isnan(side.rows[:, sensitive])) for side in sides]
+        column = data.features.names[sensitive]
 
         def right(
-            guesses: NDArray[np.float64], side: int, secret: int = secret, known: list[PatientSample] = known_sides
+            guesses: NDArray[np.float64],
+            side: int,
+            sensitive: int = sensitive,
+            known: list[PatientSample] = known_sides,
         ) -> AttackTrials:
-            met = similar(scene.features, secret, train.rows, known[side].rows[:, secret], guesses)
+            met = similar(data.features, sensitive, train.rows, known[side].rows[:, sensitive], guesses)
             return AttackTrials(known[side], met.astype(float))
 
-        blind = _blind_guess(scene, public[:, secret], secret)
+        blind = _blind_guess(data, public[:, sensitive], sensitive)
         naive = right(np.full(len(known_sides[0]), blind), 0).rate
-        for what, known in _known(scene, secret).items():
+        for what, known in _known(data, sensitive).items():
             for how, guess in (("nearest row", _neighbour), ("boosted trees", _learnt)):
-                guesses = guess(scene, public, known, secret, [side.rows for side in known_sides])
+                guesses = guess(data, public, known, sensitive, [side.rows for side in known_sides])
                 if guesses:
                     trials = [right(each, i) for i, each in enumerate(guesses)]
                     outcomes.append(AttackOutcome(f"{column} from {what}, {how}", trials[0], trials[1], naive))
     return judged(
-        scene, outcomes, relative, "Nearly every unused patient's secret is guessed too: nothing is left to lose."
+        data, outcomes, relative, "Nearly every unused patient's secret is guessed too: nothing is left to lose."
     )
 
 
-def _known(scene: AttackData, secret: int) -> dict[str, tuple[int, ...]]:
+def _known(data: AttackData, sensitive: int) -> dict[str, tuple[int, ...]]:
     """Return what the attacker knows: the quasi-identifiers where they are declared, and everything else."""
-    known = {"all other columns": tuple(j for j in range(len(scene.features)) if j != secret)}
-    if scene.knowledge.declared and (keys := tuple(j for j in scene.knowledge.keys[0] if j != secret)):
+    known = {"all other columns": tuple(j for j in range(len(data.features)) if j != sensitive)}
+    if data.knowledge.declared and (keys := tuple(j for j in data.knowledge.keys[0] if j != sensitive)):
         known["quasi-identifiers"] = keys
     return known
 
 
-def _blind_guess(scene: AttackData, cells: NDArray[np.float64], secret: int) -> float:
+def _blind_guess(data: AttackData, cells: NDArray[np.float64], sensitive: int) -> float:
     """Return the most frequent level or the median: what is guessed of anybody."""
-    if scene.features.columns[secret].kind == "line":
+    if data.features.columns[sensitive].kind == "line":
         return float(np.median(cells))
     values, times = np.unique(cells, return_counts=True)
     return float(values[times.argmax()])
 
 
 def _neighbour(
-    scene: AttackData, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
+    data: AttackData, public: NDArray[np.float64], known: Sequence[int], sensitive: int, rows: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
-    return [public[nearest(scene.features, known, public, each, 1)[1][:, 0], secret] for each in rows if len(each)]
+    return [public[nearest(data.features, known, public, each, 1)[1][:, 0], sensitive] for each in rows if len(each)]
 
 
 def _learnt(
-    scene: AttackData, public: NDArray[np.float64], known: Sequence[int], secret: int, rows: list[NDArray[np.float64]]
+    data: AttackData, public: NDArray[np.float64], known: Sequence[int], sensitive: int, rows: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
     """Return what boosted trees guess; nothing where there is too little to learn from."""
-    public = subsample(public, _MOST_LEARNT, scene.rng("learnt"))
-    features = Features(tuple(scene.features.columns[j] for j in known))
-    columns, target = list(known), public[:, secret]
-    if scene.features.columns[secret].kind == "line":
+    public = subsample(public, _MOST_LEARNT, data.rng("learnt"))
+    features = Features(tuple(data.features.columns[j] for j in known))
+    columns, target = list(known), public[:, sensitive]
+    if data.features.columns[sensitive].kind == "line":
         model = regressors(features, public[:, columns], trees=_TREES)["boosted trees"]
     else:
         values, times = np.unique(target, return_counts=True)
         frequent = values[np.argsort(-times, kind="stable")[:_MOST_CLASSES]]
         public = public[np.isin(target, frequent)]
-        target = public[:, secret]
+        target = public[:, sensitive]
         model = classifiers(features, public[:, columns], trees=_TREES)["boosted trees"]
     if len(public) < _MIN_ROWS or len(np.unique(target)) < 2 or not all(map(len, rows)):
         return []

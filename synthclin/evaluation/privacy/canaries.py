@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
-from synthclin.evaluation.privacy.copies import planted
-from synthclin.evaluation.privacy.membership_tpr import recognition
+from synthclin.evaluation.privacy.copies import canary_rows
+from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
@@ -32,9 +32,9 @@ _KINDS = {"exact": "exactly", "jittered": "with small changes"}
 _STEP = 0.02  # how far a jittered number moves at most, in ranks
 _REDRAWN = 0.05  # the chance that a jittered level is drawn anew
 _SEARCHERS: tuple[Attack, ...] = (
-    planted,
+    canary_rows,
     near_copies,
-    recognition,
+    membership_tpr,
     singling_out,
     replicated_uniques,
     disclosive_keys,
@@ -48,7 +48,7 @@ SMALLEST_LEAK = Definition(
     "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
     "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
     "search in turn that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the "
-    "smallest share at which both kinds are seen; it is of the attacks, so it has neither floor nor ceiling (project "
+    "smallest share at which both kinds are seen; it is of the attacks, so it has neither independence baseline nor real-data reference (project "
     "convention)",
 )
 
@@ -57,16 +57,16 @@ def smallest_leak(
     c: Comparison,
     *,
     by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
-    scene: AttackData | None = None,
+    data: AttackData | None = None,
 ) -> Score:
     """Score the smallest share of planted training rows that the attacks notice; NaN where they notice none."""
     reason = why_not(c)
     if reason:
         return SMALLEST_LEAK.unassessable(reason)
-    scene = AttackData.of(c) if scene is None else scene
-    nulls = {attack: _leak_free(attack, scene, c) for attack in _SEARCHERS}
-    silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, scene, c.synthetic)}
-    curve = [row for kind in _KINDS for row in _curve(c, scene, silent, kind)]
+    data = AttackData.of(c) if data is None else data
+    nulls = {attack: _leak_free(attack, data, c) for attack in _SEARCHERS}
+    silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, data, c.synthetic)}
+    curve = [row for kind in _KINDS for row in _curve(c, data, silent, kind)]
     seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
         "spike_in": curve,
@@ -92,13 +92,13 @@ def _blind(curve: Sequence[dict[str, Any]]) -> str:
     return f"This suite could not have seen {' nor '.join(missed)}: a pass says nothing of such a leak."
 
 
-def _leak_free(attack: Attack, scene: AttackData, c: Comparison) -> float:
+def _leak_free(attack: Attack, data: AttackData, c: Comparison) -> float:
     """Return what rows without a leak reach: chance, shuffled rows or fresh real rows, whichever is most."""
-    reached = (attack.null, attack.floor(scene, c), attack.negative_control(scene)["value"])
+    reached = (attack.null, attack.baseline(data, c), attack.negative_control(data)["value"])
     return max(value for value in reached if not isnan(value))
 
 
-def _curve(c: Comparison, scene: AttackData, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
+def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
     """Return for each share the first attack that notices the planted rows in every draw.
 
     An attack that misses a larger leak is not tried on a smaller one, which it would notice by luck, and those after
@@ -106,7 +106,7 @@ def _curve(c: Comparison, scene: AttackData, nulls: Mapping[Attack, float], kind
     """
     left, curve = list(nulls), []
     for share in reversed(_SHARES):
-        draws = [(_spiked(c, scene, share, kind, draw), scene.aside()) for draw in range(_DRAWS)]
+        draws = [(_spiked(c, data, share, kind, draw), data.aside()) for draw in range(_DRAWS)]
         while left and not all(_alarmed(left[0], nulls[left[0]], aside, rows) for rows, aside in draws):
             left.pop(0)
         names = [attack.definition.name for attack in left[:1]]
@@ -114,8 +114,8 @@ def _curve(c: Comparison, scene: AttackData, nulls: Mapping[Attack, float], kind
     return curve[::-1]
 
 
-def _alarmed(attack: Attack, null: float, scene: AttackData, rows: NDArray[np.float64]) -> bool:
-    found = attack.find(scene, rows)
+def _alarmed(attack: Attack, null: float, data: AttackData, rows: NDArray[np.float64]) -> bool:
+    found = attack.find(data, rows)
     return not isnan(found.value) and found.interval.low > null
 
 
@@ -123,13 +123,13 @@ def _rows(c: Comparison, share: float) -> int:
     return max(1, round(share * len(c.synthetic)))
 
 
-def _spiked(c: Comparison, scene: AttackData, share: float, kind: str, draw: int) -> NDArray[np.float64]:
+def _spiked(c: Comparison, data: AttackData, share: float, kind: str, draw: int) -> NDArray[np.float64]:
     """Return the synthetic rows with a share of them replaced by training patients."""
-    rng = scene.rng("spike", kind, str(share), draw)
+    rng = data.rng("spike", kind, str(share), draw)
     rows, n = c.synthetic.copy(), _rows(c, share)
-    patients = scene.train.rows[rng.choice(len(scene.train), min(n, len(scene.train)), replace=False)]
+    patients = data.train.rows[rng.choice(len(data.train), min(n, len(data.train)), replace=False)]
     if kind == "jittered":
-        patients = jittered(patients, scene.train.rows, scene.features.on_line, rng)
+        patients = jittered(patients, data.train.rows, data.features.on_line, rng)
     rows[rng.choice(len(rows), len(patients), replace=False)] = patients
     return rows
 

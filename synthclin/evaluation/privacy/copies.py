@@ -40,7 +40,7 @@ def copies(
     c: Comparison,
     *,
     by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
-    scene: AttackData | None = None,  # noqa: ARG001
+    data: AttackData | None = None,  # noqa: ARG001
 ) -> Score:
     """Score how many synthetic rows repeat one training patient; without a holdout only what is found is told."""
     found = _count(c.train, c.train_patients, c.synthetic)
@@ -64,11 +64,13 @@ def copies(
         found.value,
         found.interval,
         n=found.n,
-        floor=None if excused is None else _count(c.train, c.train_patients, c.shuffled).value,
-        ceiling=None if excused is None else excused.value,
+        baseline=None if excused is None else _count(c.train, c.train_patients, c.shuffled).value,
+        reference=None if excused is None else excused.value,
         notes=[
             *found.notes,
-            "The ceiling is the share of held-out real rows that are such copies." if excused is not None else "",
+            "The real-data reference is the share of held-out real rows that are such copies."
+            if excused is not None
+            else "",
         ],
         details=found.details | {"null": 0.0, "negative_control": negative},
     )
@@ -122,9 +124,9 @@ def _same_proportions(numbers: NDArray[np.int64], real: NDArray[np.int64]) -> bo
     return bool((drawn * len(real) == given * len(numbers)).all())
 
 
-def _run(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    rows = scene.train.rows
+def _run(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    rows = data.train.rows
     return _count(rows, np.arange(len(rows)), synthetic)
 
 
-planted = Attack(COPIES, _run)
+canary_rows = Attack(COPIES, _run)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ReferencePopulation", "nearest"]
 
-_MOST_CROWD = 2_000
+_MOST_POPULATION = 2_000
 _MOST_LEVELS = 20
 _NEIGHBOURS = 5
-_TENTHS = np.arange(1, 10) / 10
+_DECILES = np.arange(1, 10) / 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,24 @@ class ReferencePopulation:
     def of(
         cls, features: Features, train: NDArray[np.float64], rng: np.random.Generator
     ) -> tuple[ReferencePopulation, NDArray[np.intp]]:
-        """Return the crowd, and (rows,) the tenth of each training row; see `tenth`."""
+        """Return the crowd, and (rows,) the tenth of each training row; see `decile`."""
         drawn = np.zeros(len(train), dtype=bool)
-        drawn[rng.permutation(len(train))[:_MOST_CROWD]] = True
-        crowd = cls(features, train[drawn], np.empty(0))
-        near = crowd.near(train, _NEIGHBOURS + 1)
+        drawn[rng.permutation(len(train))[:_MOST_POPULATION]] = True
+        population = cls(features, train[drawn], np.empty(0))
+        near = population.near(train, _NEIGHBOURS + 1)
         # One of the crowd finds itself first.
         distances = np.where(drawn[:, None], near[:, 1:], near[:, :-1]).mean(axis=1)
-        crowd = replace(crowd, limits=np.quantile(distances, _TENTHS))
-        return crowd, np.searchsorted(crowd.limits, distances)
+        population = replace(population, limits=np.quantile(distances, _DECILES))
+        return population, np.searchsorted(population.limits, distances)
 
     def near(self, rows: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """(rows, k) distances to the `k` nearest."""
         return nearest(self.features, range(len(self.features)), self.rows, rows, k)[0]
 
-    def tenth(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
+    def decile(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
         """(rows,) the tenth that other rows fall into, from 0, in the midst of others, to 9, most alone."""
-        tenth: NDArray[np.intp] = np.searchsorted(self.limits, self.near(rows, _NEIGHBOURS).mean(axis=1))
-        return tenth
+        decile: NDArray[np.intp] = np.searchsorted(self.limits, self.near(rows, _NEIGHBOURS).mean(axis=1))
+        return decile
 
 
 def nearest(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Knowledge"]
 
 _KEY_SIZES = (2, 3, 4, 5)
-_MOST_SECRETS = 4
+_MOST_SENSITIVE = 4
 _OUTCOMES = {"event", "outcome"}
 
 
@@ -24,13 +24,13 @@ class Knowledge:
     Arguments:
         keys: sets of columns that an attacker knows: the declared quasi-identifiers, or else one random set of each
             size from 2 to 5, among which the patients are dealt out; none where every column is a secret.
-        secrets: the declared sensitive columns, or else events and outcomes, or else random ones; at most 4.
+        sensitive_columns: the declared sensitive columns, or else events and outcomes, or else random ones; at most 4.
         declared: whether the schema names the quasi-identifiers.
         note: what was taken in place of a missing declaration, as a sentence; empty where nothing was.
     """
 
     keys: tuple[tuple[int, ...], ...]
-    secrets: tuple[int, ...]
+    sensitive_columns: tuple[int, ...]
     declared: bool
     note: str
 
@@ -40,28 +40,28 @@ class Knowledge:
         rng = c.rng("privacy", "knowledge")
         columns = [feature.column for feature in c.features.columns]
         varied = [j for j in range(len(columns)) if len(np.unique(c.train[:, j])) > 1]
-        secrets = [j for j, column in enumerate(columns) if column.disclosure == "sensitive"]
+        sensitive_columns = [j for j, column in enumerate(columns) if column.disclosure == "sensitive"]
         known = tuple(j for j, column in enumerate(columns) if column.disclosure == "quasi_identifier")
         notes = []
         if not known:
             notes.append("No quasi-identifier is declared: random sets of 2 to 5 columns stand for them.")
-        if not secrets:
-            secrets = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
+        if not sensitive_columns:
+            sensitive_columns = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
             notes.append("No column is declared sensitive: events and outcomes are taken for it.")
-        if not secrets:
+        if not sensitive_columns:
             left = [j for j in varied if j not in known]
-            secrets = (
+            sensitive_columns = (
                 sorted(rng.choice(left, min(2, len(left), max(1, len(columns) - 1)), replace=False).tolist())
                 if left
                 else []
             )
             notes[-1] = "No column is declared sensitive: random ones are taken for it."
-        if len(secrets) > _MOST_SECRETS:
-            secrets = sorted(rng.choice(secrets, _MOST_SECRETS, replace=False).tolist())
-            notes.append(f"{_MOST_SECRETS} of the sensitive columns were drawn at random.")
-        open_columns = [j for j in range(len(columns)) if j not in secrets]
+        if len(sensitive_columns) > _MOST_SENSITIVE:
+            sensitive_columns = sorted(rng.choice(sensitive_columns, _MOST_SENSITIVE, replace=False).tolist())
+            notes.append(f"{_MOST_SENSITIVE} of the sensitive columns were drawn at random.")
+        open_columns = [j for j in range(len(columns)) if j not in sensitive_columns]
         keys = (known,) if known else _random_sets(open_columns, rng)
-        return cls(keys, tuple(secrets), bool(known), " ".join(notes))
+        return cls(keys, tuple(sensitive_columns), bool(known), " ".join(notes))
 
 
 def _random_sets(columns: list[int], rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:

@@ -33,32 +33,32 @@ LINKABILITY = Definition(
 )
 
 
-def _link(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    columns = len(scene.features)
+def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    columns = len(data.features)
     if columns < 2:
         return Found.nothing("A single column cannot be split between two data sets.")
-    synthetic = scene.published(synthetic)
+    synthetic = data.published(synthetic)
     k = min(_NEIGHBOURS, len(synthetic))
     naive = 1 - float(hypergeom.pmf(0, len(synthetic), k, k))
-    splits = {"random halves of the columns": _halves(scene)}
-    if scene.knowledge.declared and len(known := scene.knowledge.keys[0]) < columns:
+    splits = {"random halves of the columns": _halves(data)}
+    if data.knowledge.declared and len(known := data.knowledge.keys[0]) < columns:
         splits["quasi-identifiers and the rest"] = [(known, tuple(j for j in range(columns) if j not in known))]
     train, control = (
-        {name: AttackTrials(side, _linked(scene, synthetic, side, parts, k)) for name, parts in splits.items()}
-        for side in scene.attacked()
+        {name: AttackTrials(side, _linked(data, synthetic, side, parts, k)) for name, parts in splits.items()}
+        for side in data.attacked()
     )
     outcomes = [AttackOutcome(name, train[name], control[name], naive) for name in splits]
-    return judged(scene, outcomes, relative, "Nearly every unused patient can be linked too: nothing is left to lose.")
+    return judged(data, outcomes, relative, "Nearly every unused patient can be linked too: nothing is left to lose.")
 
 
-def _halves(scene: AttackData) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    rng = scene.rng("linkability")
-    orders = [rng.permutation(len(scene.features)).tolist() for _ in range(_SPLITS)]
+def _halves(data: AttackData) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    rng = data.rng("linkability")
+    orders = [rng.permutation(len(data.features)).tolist() for _ in range(_SPLITS)]
     return [(tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])) for order in orders]
 
 
 def _linked(
-    scene: AttackData,
+    data: AttackData,
     synthetic: NDArray[np.float64],
     side: PatientSample,
     splits: list[tuple[tuple[int, ...], tuple[int, ...]]],
@@ -66,12 +66,12 @@ def _linked(
 ) -> NDArray[np.float64]:
     """(patients,) whether the neighbours of both parts meet; patients are dealt out among the splits."""
     linked = np.zeros(len(side))
-    dealt = np.arange(len(side)) % len(splits)
+    assigned = np.arange(len(side)) % len(splits)
     for i, (first, second) in enumerate(splits):
-        rows = side.rows[dealt == i]
+        rows = side.rows[assigned == i]
         if len(rows):
-            one, other = (nearest(scene.features, part, synthetic, rows, k)[1] for part in (first, second))
-            linked[dealt == i] = (one[:, :, None] == other[:, None, :]).any(axis=(1, 2))
+            one, other = (nearest(data.features, part, synthetic, rows, k)[1] for part in (first, second))
+            linked[assigned == i] = (one[:, :, None] == other[:, None, :]).any(axis=(1, 2))
     return linked
 
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from synthclin.evaluation.intervals import deal
+from synthclin.evaluation.intervals import partition
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive
@@ -53,30 +53,30 @@ def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
     return value, auc_interval(value, side, side)
 
 
-def ranked(scene: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
+def ranked(data: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
     """Return what each attack says of each patient, on a scale from 0 to 1; an unused patient is judged once.
 
     The attacker knows one half of the unused patients while the others stand against training patients, then the
     other half: nobody is known and judged at once.
     """
-    synthetic = scene.published(synthetic)
-    return scene.once("membership", lambda: _ranked(scene, synthetic), synthetic)
+    synthetic = data.published(synthetic)
+    return data.once("membership", lambda: _ranked(data, synthetic), synthetic)
 
 
-def _ranked(scene: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
-    train, control = scene.attacked()
-    closest = [Neighbourhood.closest(scene, synthetic, side.rows) for side in (train, control)]
-    halves = deal(len(control), ROUNDS, scene.rng("membership", "halves"))
+def _ranked(data: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
+    train, control = data.attacked()
+    closest = [Neighbourhood.closest(data, synthetic, side.rows) for side in (train, control)]
+    halves = partition(len(control), ROUNDS, data.rng("membership", "halves"))
     rounds = []
     for known, judged in ((halves[0], halves[1]), (halves[1], halves[0])):
         sides = (train, closest[0]), (control.where(judged), closest[1][:, judged])
         around = [
-            Neighbourhood.of(scene, synthetic, control.rows[known], side.rows, closest=near) for side, near in sides
+            Neighbourhood.of(data, synthetic, control.rows[known], side.rows, closest=near) for side, near in sides
         ]
         says = {
             "density ratio": [each.density_ratio for each in around],
             "nearest row": [each.nearness for each in around],
-            "ensemble": _ensemble([each.features for each in around], scene.rng("membership", "folds")),
+            "ensemble": _ensemble([each.features for each in around], data.rng("membership", "folds")),
         }
         rounds.append((sides[1][0], {name: _ranks(*scores) for name, scores in says.items()}))
     return [_outcome(name, train, rounds) for name in rounds[0][1]]
@@ -118,8 +118,8 @@ def _curve(outcome: AttackOutcome) -> list[tuple[float, float]]:
     return roc_points(scores, np.arange(len(scores)) < len(outcome.train))
 
 
-def _tell(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    outcomes = ranked(scene, synthetic)
+def _tell(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    outcomes = ranked(data, synthetic)
     worst = decisive(outcomes, area)
     value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])
@@ -132,7 +132,7 @@ def _tell(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
         {
             "attack": worst.name,
             "naive": 0.5,
-            **risks_only(by_group(worst, scene.groups, area)),
+            **risks_only(by_group(worst, data.groups, area)),
             "attacks": [
                 {"name": outcome.name, "value": round(area(outcome.train, outcome.control)[0], 4)}
                 for outcome in outcomes
@@ -153,9 +153,9 @@ def risks_only(told: dict[str, Any]) -> dict[str, Any]:
     def area_only(row: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in row.items() if key not in {"train", "control"}}
 
-    vulnerable = told["vulnerable"]
+    outliers = told["outliers"]
     return {
-        "vulnerable": None if vulnerable is None else area_only(vulnerable),
+        "outliers": None if outliers is None else area_only(outliers),
         "groups": [area_only(row) for row in told["groups"]],
     }
 

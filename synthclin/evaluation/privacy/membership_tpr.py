@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.privacy.attack_data import AttackData
 
-__all__ = ["recognition"]
+__all__ = ["membership_tpr"]
 
 _FALSE_ALARMS = 0.01
 _MIN_CONTROLS = 100
 _ENOUGH_CONTROLS = 300
 
-RECOGNITION = Definition(
+MEMBERSHIP_TPR = Definition(
     "privacy.recognition",
     "How many training patients are recognised with hardly a false alarm?",
     "lower",
@@ -61,10 +61,10 @@ def _clopper_pearson(hits: float, n: int) -> Interval:
     return Interval(low, float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0)
 
 
-def _recognise(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    if min(len(side) for side in scene.attacked()) < _MIN_CONTROLS:
+def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    if min(len(side) for side in data.attacked()) < _MIN_CONTROLS:
         return Found.nothing(f"A false alarm rate of 1 % takes {_MIN_CONTROLS} patients on each side.")
-    worst = decisive(ranked(scene, synthetic), rate)
+    worst = decisive(ranked(data, synthetic), rate)
     value, interval = rate(worst.train, worst.control)
     few = len(worst.control) < _ENOUGH_CONTROLS
     return Found(
@@ -75,9 +75,9 @@ def _recognise(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
         {
             "attack": worst.name,
             "naive": _FALSE_ALARMS,
-            **risks_only(by_group(worst, scene.groups, rate, fewest=_MIN_CONTROLS)),
+            **risks_only(by_group(worst, data.groups, rate, fewest=_MIN_CONTROLS)),
         },
     )
 
 
-recognition = Attack(RECOGNITION, _recognise, null=_FALSE_ALARMS)
+membership_tpr = Attack(MEMBERSHIP_TPR, _true_positives, null=_FALSE_ALARMS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.privacy.attack_data import MOST_ALONE, AttackData, why_not
+from synthclin.evaluation.privacy.attack_data import TOP_DECILE, AttackData, why_not
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.membership import risks_only
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, by_group, decisive, ranks
@@ -54,19 +54,19 @@ def model_membership(
         by: columns in whose groups patients are attacked too.
 
     Returns:
-        The score; ``tenths`` among its details attack patients of one tenth by how much they stand alone, from the
+        The score; ``deciles`` among its details attack patients of one tenth by how much they stand alone, from the
         most common to the rarest, None where a tenth holds too few.
     """
     reason = why_not(c)
     if reason:
         return MODEL_MEMBERSHIP.unassessable(reason, n=len(others))
-    scene = AttackData.of(c, by)
-    train, control = scene.attacked()
+    data = AttackData.of(c, by)
+    train, control = data.attacked()
     told = np.concatenate([members[train.places], others[control.places]])
     rows = np.vstack([train.rows, control.rows])
-    beyond = told - _alone(scene.features, rows)
+    beyond = told - _alone(data.features, rows)
     says = {
-        "excess over similar rows": beyond - _around(scene.features, rows, beyond),
+        "excess over similar rows": beyond - _around(data.features, rows, beyond),
         "excess over single columns": beyond,
         "likelihood": told,
     }
@@ -83,17 +83,17 @@ def model_membership(
         interval,
         n=len(control),
         notes=[
-            f"A random {len(train):,} of {len(scene.train):,} patients are attacked."
-            if len(train) < len(scene.train)
+            f"A random {len(train):,} of {len(data.train):,} patients are attacked."
+            if len(train) < len(data.train)
             else ""
         ],
         details={
             "attack": worst.name,
             "naive": 0.5,
             "null": 0.5,
-            **risks_only(by_group(worst, scene.groups, area)),
+            **risks_only(by_group(worst, data.groups, area)),
             "attacks": [{"name": each.name, "value": round(area(each.train, each.control)[0], 4)} for each in outcomes],
-            "tenths": [_tenth(worst, tenth) for tenth in range(MOST_ALONE + 1)],
+            "deciles": [_decile(worst, decile) for decile in range(TOP_DECILE + 1)],
             "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
             "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
             "roc": roc_points(scores, member),
@@ -121,9 +121,9 @@ def _around(features: Features, rows: NDArray[np.float64], told: NDArray[np.floa
     return around
 
 
-def _tenth(outcome: AttackOutcome, tenth: int) -> dict[str, Any] | None:
+def _decile(outcome: AttackOutcome, decile: int) -> dict[str, Any] | None:
     """Return the area among patients of one tenth, or None where there are too few."""
-    train, control = (side.where(side.side.tenth == tenth) for side in (outcome.train, outcome.control))
+    train, control = (side.where(side.side.decile == decile) for side in (outcome.train, outcome.control))
     if min(len(train), len(control)) < _FEWEST:
         return None
     value, (low, high) = area(train, control)

@@ -36,14 +36,14 @@ NEAR_COPIES = Definition(
 )
 
 
-def _approach(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = scene.published(synthetic)
-    train = subsample(scene.train.rows, _MOST_TRAIN, scene.rng("near copies", "train"))
-    control = subsample(scene.control.rows, _MOST_CONTROL, scene.rng("near copies", "control"))
-    columns = range(len(scene.features))
-    to_train = nearest(scene.features, columns, train, synthetic, 1)[0][:, 0]
-    natural = scene.once(
-        "natural distances", lambda: np.sort(nearest(scene.features, columns, train, control, 1)[0][:, 0])
+def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    synthetic = data.published(synthetic)
+    train = subsample(data.train.rows, _MOST_TRAIN, data.rng("near copies", "train"))
+    control = subsample(data.control.rows, _MOST_CONTROL, data.rng("near copies", "control"))
+    columns = range(len(data.features))
+    to_train = nearest(data.features, columns, train, synthetic, 1)[0][:, 0]
+    natural = data.once(
+        "natural distances", lambda: np.sort(nearest(data.features, columns, train, control, 1)[0][:, 0])
     )
     radius = natural[max(int(_CLOSE * len(natural)), 1) - 1] + 1e-6  # equal distances differ by rounding
     near, unused = int((to_train <= radius).sum()), int((natural <= radius).sum())
@@ -62,22 +62,22 @@ def _approach(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
         interval,
         len(synthetic),
         (f"They are compared with a random {_MOST_TRAIN:,} of the training patients.",)
-        if len(train) < len(scene.train)
+        if len(train) < len(data.train)
         else (),
         {"near": near, "unused_near": round(expected, 4)},
     )
 
 
-def _share_closer(scene: AttackData, synthetic: NDArray[np.float64]) -> dict[str, Any]:
+def _share_closer(data: AttackData, synthetic: NDArray[np.float64]) -> dict[str, Any]:
     """Return the share of synthetic rows closer to training than to as many unused patients; ties count half."""
-    synthetic = scene.published(synthetic)
-    hands, control = scene.hands()
-    columns = range(len(scene.features))
+    synthetic = data.published(synthetic)
+    splits, control = data.splits()
+    columns = range(len(data.features))
     # Ranks among both, so that they favour neither.
-    both = np.vstack([hands[0].rows, control.rows])
+    both = np.vstack([splits[0].rows, control.rows])
     first, second = (
-        nearest(scene.features, columns, rows, synthetic, 1, ranked=both)[0][:, 0]
-        for rows in (hands[0].rows, control.rows)
+        nearest(data.features, columns, rows, synthetic, 1, ranked=both)[0][:, 0]
+        for rows in (splits[0].rows, control.rows)
     )
     share = float(np.mean(first < second - 1e-6) + np.mean(np.abs(first - second) <= 1e-6) / 2)
     low, high = wilson(share * len(synthetic), len(synthetic))

@@ -36,7 +36,7 @@ class Neighbourhood:
     @classmethod
     def of(
         cls,
-        scene: AttackData,
+        data: AttackData,
         synthetic: NDArray[np.float64],
         known: NDArray[np.float64],
         rows: NDArray[np.float64],
@@ -46,25 +46,25 @@ class Neighbourhood:
         """Look around `rows`; ranks are those among synthetic rows, as far from members as from others.
 
         Arguments:
-            scene: the columns and the spaces.
+            data: the columns and the spaces.
             synthetic: the published rows.
             known: the real rows that the attacker knows; none of `rows` is among them.
             rows: (rows, columns) the patients.
             closest: distances to synthetic rows where they are known already.
         """
         if closest is None:
-            closest = cls.closest(scene, synthetic, rows)
+            closest = cls.closest(data, synthetic, rows)
         people = [
-            _logarithm(nearest(scene.features, space, known, rows, _NEIGHBOURS, ranked=synthetic)[0]).mean(axis=1)
-            for space in spaces(scene)
+            _logarithm(nearest(data.features, space, known, rows, _NEIGHBOURS, ranked=synthetic)[0]).mean(axis=1)
+            for space in spaces(data)
         ]
         return cls(closest, np.stack(people))
 
     @staticmethod
-    def closest(scene: AttackData, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def closest(data: AttackData, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(spaces, rows, neighbours) logarithms of the distances to the nearest synthetic rows."""
         return np.stack(
-            [_logarithm(nearest(scene.features, each, synthetic, rows, _NEIGHBOURS)[0]) for each in spaces(scene)]
+            [_logarithm(nearest(data.features, each, synthetic, rows, _NEIGHBOURS)[0]) for each in spaces(data)]
         )
 
     @property
@@ -87,11 +87,11 @@ class Neighbourhood:
         return np.vstack([first, self.people - first, self.people - mean, gap]).T
 
 
-def spaces(scene: AttackData) -> list[tuple[int, ...]]:
+def spaces(data: AttackData) -> list[tuple[int, ...]]:
     """Return sets of columns: all, those with an order, those without, and three random halves."""
-    columns = np.arange(len(scene.features))
-    ordered = scene.features.ordered
-    rng = scene.rng("spaces")
+    columns = np.arange(len(data.features))
+    ordered = data.features.ordered
+    rng = data.rng("spaces")
     halves = [np.sort(rng.permutation(columns)[: max(1, len(columns) // 2)]) for _ in range(_RANDOM_SPACES)]
     parts = [columns, columns[ordered], columns[~ordered], *halves]
     return list(dict.fromkeys(tuple(part.tolist()) for part in parts if len(part)))

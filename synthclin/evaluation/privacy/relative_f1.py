@@ -54,15 +54,15 @@ def _measure(train: AttackTrials, control: AttackTrials, share: float = _SHARE) 
     return spread(partial(beyond_naive, share=share), train, control)
 
 
-def _match(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = scene.published(synthetic)
-    book = Codebook.of(scene.features, synthetic, bins=_BINS, min_rows=1, most=200)
-    published = book.codes(scene.features, synthetic).astype(np.uint8)
+def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    synthetic = data.published(synthetic)
+    book = Codebook.of(data.features, synthetic, bins=_BINS, min_rows=1, most=200)
+    published = book.codes(data.features, synthetic).astype(np.uint8)
     train, control = (
-        (side, _fewest_differences(book.codes(scene.features, side.rows).astype(np.uint8), published))
-        for side in scene.attacked()
+        (side, _fewest_differences(book.codes(data.features, side.rows).astype(np.uint8), published))
+        for side in data.attacked()
     )
-    columns = len(scene.features)
+    columns = len(data.features)
     # Claiming everybody comes first: it stands unless a closer look does clearly better.
     limits = {"everybody is claimed": columns}
     limits |= {f"at most {h} columns differ": h for h in range(min(_MOST_DIFFERENCES + 1, columns))}
@@ -81,7 +81,7 @@ def _match(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
             "train": worst.train.told(),
             "control": worst.control.told(),
             "by_share_of_members": others,
-            **by_group(worst, scene.groups, _measure),
+            **by_group(worst, data.groups, _measure),
             "attacks": [
                 {
                     "name": outcome.name,

@@ -172,16 +172,16 @@ def by_group(
     """Return the risk of the most vulnerable tenth and of each subgroup, with `fewest` patients on both sides.
 
     Returns:
-        ``vulnerable``: the risk, or None where these are fewer. ``groups``: one for each that is large enough.
+        ``outliers``: the risk, or None where these are fewer. ``groups``: one for each that is large enough.
     """
     train, control = outcome.train, outcome.control
-    tenth = train.where(train.side.vulnerable), control.where(control.side.vulnerable)
+    decile = train.where(train.side.outliers), control.where(control.side.outliers)
     parts = (
         (group, train.where(group.holds(train.side.rows)), control.where(group.holds(control.side.rows)))
         for group in groups
     )
     return {
-        "vulnerable": _told(tenth[0], tenth[1], measure) if min(map(len, tenth)) >= fewest else None,
+        "outliers": _told(decile[0], decile[1], measure) if min(map(len, decile)) >= fewest else None,
         "groups": [
             {"column": group.column, "level": group.level} | _told(members, others, measure)
             for group, members, others in parts

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.privacy.attack_data import MOST_ALONE, AttackData, PatientSample, few, why_not
+from synthclin.evaluation.privacy.attack_data import TOP_DECILE, AttackData, PatientSample, few, why_not
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, decisive, ranks
 from synthclin.evaluation.roc import auc, roc_points, true_positive_rate
@@ -64,16 +64,16 @@ class Targets:
     """The patients of both sides who stand most alone, and how an attacker looks at a table around them.
 
     Arguments:
-        scene: where they come from.
+        data: where they come from.
         train: those who were in training.
         control: those who were not.
-        tenth: the most common of the tenths that they are from.
+        decile: the most common of the tenths that they are from.
     """
 
-    scene: AttackData
+    data: AttackData
     train: PatientSample
     control: PatientSample
-    tenth: int
+    decile: int
 
     @classmethod
     def of(cls, c: Comparison) -> Targets | str:
@@ -81,14 +81,14 @@ class Targets:
         reason = why_not(c)
         if reason:
             return reason
-        scene = AttackData.of(c)
-        sides = scene.train, scene.control
-        enough = [t for t in range(MOST_ALONE + 1) if min((side.tenth >= t).sum() for side in sides) >= _ENOUGH]
-        tenth = max(enough, default=0)
+        data = AttackData.of(c)
+        sides = data.train, data.control
+        enough = [t for t in range(TOP_DECILE + 1) if min((side.decile >= t).sum() for side in sides) >= _ENOUGH]
+        decile = max(enough, default=0)
         train, control = (
-            few(side.where(side.tenth >= tenth), _MOST, scene.rng("targets", i)) for i, side in enumerate(sides)
+            few(side.where(side.decile >= decile), _MOST, data.rng("targets", i)) for i, side in enumerate(sides)
         )
-        return cls(scene, train, control, tenth)
+        return cls(data, train, control, decile)
 
     def __len__(self) -> int:
         return len(self.train) + len(self.control)
@@ -96,16 +96,16 @@ class Targets:
     def signals(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
         """(targets, signals) what a table shows around each target, those of training first; large is near."""
         rows = np.vstack([self.train.rows, self.control.rows])
-        synthetic = self.scene.published(synthetic)
-        near = Neighbourhood.closest(self.scene, synthetic, rows)
+        synthetic = self.data.published(synthetic)
+        near = Neighbourhood.closest(self.data, synthetic, rows)
         return np.column_stack([*-near[:, :, 0], *-near.mean(axis=2), *self._matches(synthetic, rows)])
 
     def _matches(self, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(sizes, targets) mean logarithm of how many rows agree with a target in random sets of 2, 3 or 4 columns."""
-        features = self.scene.features
-        book = Codebook.of(features, self.scene.crowd.rows)
+        features = self.data.features
+        book = Codebook.of(features, self.data.population.rows)
         drawn, wanted = (book.codes(features, part) for part in (synthetic, rows))
-        rng = self.scene.rng("queries")
+        rng = self.data.rng("queries")
         sizes = [size for size in (2, 3, 4) if size <= len(features)] or [1]
         told = np.zeros((len(sizes), len(rows)))
         for place, size in enumerate(sizes):
@@ -207,6 +207,6 @@ def _outcome(name: str, says: NDArray[np.float64], targets: Targets) -> AttackOu
 
 
 def _whom(targets: Targets) -> str:
-    tenths = MOST_ALONE + 1 - targets.tenth
-    part = "all patients" if targets.tenth == 0 else f"the rarest {10 * tenths} % of patients"
+    deciles = TOP_DECILE + 1 - targets.decile
+    part = "all patients" if targets.decile == 0 else f"the rarest {10 * deciles} % of patients"
     return f"Attacked are {part}, at most {_MOST} a side."

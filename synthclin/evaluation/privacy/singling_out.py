@@ -63,13 +63,13 @@ class _Guesses:
         return found
 
 
-def _single_out(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = scene.published(synthetic)
-    rng = scene.rng("singling out")
-    attacks = {"one column": _univariate(scene, synthetic)}
-    if len(scene.features) >= _FEWEST_COLUMNS:
-        attacks["several columns"] = _multivariate(scene, synthetic, rng)
-    hands, control = scene.hands()
+def _single_out(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    synthetic = data.published(synthetic)
+    rng = data.rng("singling out")
+    attacks = {"one column": _univariate(data, synthetic)}
+    if len(data.features) >= _FEWEST_COLUMNS:
+        attacks["several columns"] = _multivariate(data, synthetic, rng)
+    splits, control = data.splits()
     weight = 1 / max(len(synthetic), 1)
     naive = len(control) * weight * (1 - weight) ** (len(control) - 1)
     outcomes = []
@@ -77,24 +77,24 @@ def _single_out(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
         if not len(found.column):
             continue
         guesses = found.where(np.sort(rng.permutation(len(found.column))[:_GUESSES]))
-        about = _about(scene, synthetic, guesses, rng)
-        hits = [(guesses.counts(hand.rows) == 1).astype(float) for hand in hands]
-        train = AttackTrials(about.where(np.tile(np.arange(len(about)), len(hands))), np.concatenate(hits))
+        about = _about(data, synthetic, guesses, rng)
+        hits = [(guesses.counts(split.rows) == 1).astype(float) for split in splits]
+        train = AttackTrials(about.where(np.tile(np.arange(len(about)), len(splits))), np.concatenate(hits))
         outcomes.append(
             AttackOutcome(name, train, AttackTrials(about, (guesses.counts(control.rows) == 1).astype(float)), naive)
         )
-    return judged(scene, outcomes, relative, "No guess holds for one synthetic row alone.")
+    return judged(data, outcomes, relative, "No guess holds for one synthetic row alone.")
 
 
 def _about(
-    scene: AttackData, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator
+    data: AttackData, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator
 ) -> PatientSample:
     """Return the synthetic rows behind the guesses in place of patients: an outlying one aims at an outlier."""
     rows = synthetic[guesses.source]
-    return PatientSample(rows, guesses.source, scene.crowd.tenth(rows), rng.random(len(rows)) < 0.5)
+    return PatientSample(rows, guesses.source, data.population.decile(rows), rng.random(len(rows)) < 0.5)
 
 
-def _univariate(scene: AttackData, rows: NDArray[np.float64]) -> _Guesses:
+def _univariate(data: AttackData, rows: NDArray[np.float64]) -> _Guesses:
     """Return what one column has only once: a value, a level, an extreme, a missing cell."""
     column, comparison, value, source = [], [], [], []
     for j, cells in enumerate(rows.T):
@@ -102,7 +102,7 @@ def _univariate(scene: AttackData, rows: NDArray[np.float64]) -> _Guesses:
         values, first, times = np.unique(cells[~np.isnan(cells)], return_index=True, return_counts=True)
         place = np.flatnonzero(~np.isnan(cells))[first]
         once = [(_EQUAL, i) for i in np.flatnonzero(times == 1).tolist()]
-        if scene.features.on_line[j] and len(values):
+        if data.features.on_line[j] and len(values):
             once += [(sign, i) for sign, i in ((_AT_MOST, 0), (_AT_LEAST, len(values) - 1)) if times[i] == 1]
         column += [j] * len(once)
         comparison += [sign for sign, _ in once]
@@ -124,7 +124,7 @@ def _univariate(scene: AttackData, rows: NDArray[np.float64]) -> _Guesses:
     )
 
 
-def _multivariate(scene: AttackData, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
+def _multivariate(data: AttackData, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
     """Return descriptions of random synthetic rows by 3 to 7 random columns, as far as they fit one row only."""
     columns, most = rows.shape[1], min(_MOST_COLUMNS, rows.shape[1])
     tries = _TRIES * _GUESSES
@@ -136,7 +136,7 @@ def _multivariate(scene: AttackData, rows: NDArray[np.float64], rng: np.random.G
     value = rows[source[:, None], column]
     middle = np.array([np.median(seen) if len(seen := cells[~np.isnan(cells)]) else 0.0 for cells in rows.T])
     comparison = np.where(value >= middle[column], _AT_LEAST, _AT_MOST)
-    comparison = np.where(scene.features.ordered[column], comparison, _EQUAL)
+    comparison = np.where(data.features.ordered[column], comparison, _EQUAL)
     comparison = np.where(np.isnan(value), _MISSING, comparison)
     found: list[_Guesses] = []
     all_guesses = _Guesses(column, comparison, value, source)
@@ -153,4 +153,4 @@ def _multivariate(scene: AttackData, rows: NDArray[np.float64], rng: np.random.G
     )
 
 
-singling_out = Attack(SINGLING_OUT, _single_out, floored=False)
+singling_out = Attack(SINGLING_OUT, _single_out, above_chance=False)

@@ -41,44 +41,44 @@ DISCLOSIVE_KEYS = Definition(
 
 
 def _keys(
-    scene: AttackData, synthetic: NDArray[np.float64], side: PatientSample
+    data: AttackData, synthetic: NDArray[np.float64], side: PatientSample
 ) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], list[NDArray[np.int64]]]]:
     """Yield for each set of keys whose patients are dealt to it: their places, the key, numbers of all classes."""
-    dealt = np.arange(len(side)) % len(scene.knowledge.keys)
-    for i, keys in enumerate(scene.knowledge.keys):
-        place, train = np.flatnonzero(dealt == i), scene.train.rows
-        yield place, keys, numbered(*stepped(scene.features, keys, train, side.rows[place], train, synthetic))
+    assigned = np.arange(len(side)) % len(data.knowledge.keys)
+    for i, keys in enumerate(data.knowledge.keys):
+        place, train = np.flatnonzero(assigned == i), data.train.rows
+        yield place, keys, numbered(*stepped(data.features, keys, train, side.rows[place], train, synthetic))
 
 
-def _replicate(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    if not scene.knowledge.keys:
+def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    if not data.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know.")
 
     def unique(side: PatientSample) -> tuple[AttackTrials, AttackTrials]:
         alone, again = np.zeros(len(side)), np.zeros(len(side))
-        for place, _, (own, train, published) in _keys(scene, synthetic, side):
+        for place, _, (own, train, published) in _keys(data, synthetic, side):
             # An unused patient is unique if nobody in training has their key.
-            alone[place] = counted(own, train) == int(side is scene.train)
+            alone[place] = counted(own, train) == int(side is data.train)
             again[place] = alone[place] * (counted(own, published) == 1)
         return AttackTrials(side, alone), AttackTrials(side, again)
 
-    (original, train), (_, control) = unique(scene.train), unique(scene.control)
+    (original, train), (_, control) = unique(data.train), unique(data.control)
     found = judged(
-        scene, [AttackOutcome("replicated uniques", train, control, nan)], difference, "There are no patients."
+        data, [AttackOutcome("replicated uniques", train, control, nan)], difference, "There are no patients."
     )
-    return _with(found, scene, unique_in_training=original.told())
+    return _with(found, data, unique_in_training=original.told())
 
 
-def _disclose(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    if not scene.knowledge.secrets or not scene.knowledge.keys:
+def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+    if not data.knowledge.sensitive_columns or not data.knowledge.keys:
         return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
 
-    def disclosed(side: PatientSample, secret: int) -> AttackTrials:
+    def disclosed(side: PatientSample, sensitive: int) -> AttackTrials:
         hit = np.zeros(len(side))
-        for place, keys, (own, _, published) in _keys(scene, synthetic, side):
-            if secret in keys:
+        for place, keys, (own, _, published) in _keys(data, synthetic, side):
+            if sensitive in keys:
                 continue
-            truth, told = stepped(scene.features, [secret], scene.train.rows, side.rows[place], synthetic)
+            truth, told = stepped(data.features, [sensitive], data.train.rows, side.rows[place], synthetic)
             low, high = _ends(published, np.nan_to_num(told[:, 0], nan=-np.inf), max(own.max(initial=0), 0))
             mine = np.nan_to_num(truth[:, 0], nan=-np.inf)
             hit[place] = (low[own] == mine) & (high[own] == mine) & ~np.isnan(truth[:, 0])
@@ -86,11 +86,11 @@ def _disclose(scene: AttackData, synthetic: NDArray[np.float64]) -> Found:
 
     outcomes = [
         AttackOutcome(
-            scene.features.names[secret], disclosed(scene.train, secret), disclosed(scene.control, secret), nan
+            data.features.names[sensitive], disclosed(data.train, sensitive), disclosed(data.control, sensitive), nan
         )
-        for secret in scene.knowledge.secrets
+        for sensitive in data.knowledge.sensitive_columns
     ]
-    return _with(judged(scene, outcomes, difference, "There are no patients."), scene)
+    return _with(judged(data, outcomes, difference, "There are no patients."), data)
 
 
 def _ends(
@@ -104,9 +104,9 @@ def _ends(
     return low, high
 
 
-def _with(found: Found, scene: AttackData, **details: object) -> Found:
-    return replace(found, notes=(*found.notes, scene.knowledge.note), details=found.details | details)
+def _with(found: Found, data: AttackData, **details: object) -> Found:
+    return replace(found, notes=(*found.notes, data.knowledge.note), details=found.details | details)
 
 
-replicated_uniques = Attack(REPLICATED_UNIQUES, _replicate, floored=False)
+replicated_uniques = Attack(REPLICATED_UNIQUES, _replicate, above_chance=False)
 disclosive_keys = Attack(DISCLOSIVE_KEYS, _disclose)

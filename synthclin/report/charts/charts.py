@@ -15,10 +15,10 @@ __all__ = [
     "GateScale",
     "attack_roc",
     "category_panel",
-    "floor_ceiling",
     "gate_bar",
     "heat_map",
     "numeric_panel",
+    "reference_dots",
     "roc",
     "small_bar",
 ]
@@ -293,20 +293,20 @@ def attack_roc(
     return svg.picture(title, desc, height, *parts)
 
 
-def floor_ceiling(name: str, value: float, low: float, high: float, floor: float, ceiling: float) -> Markup:
-    """Draw a score between the shuffled floor (left) and fresh real rows (right)."""
-    span = ceiling - floor
+def reference_dots(name: str, value: float, low: float, high: float, baseline: float, reference: float) -> Markup:
+    """Draw a score between the shuffled independence baseline (left) and fresh real rows (right)."""
+    span = reference - baseline
 
     def place(x: float) -> float:
-        return min(max((x - floor) / span, -0.03), 1.03)
+        return min(max((x - baseline) / span, -0.03), 1.03)
 
     ends = sorted((place(low), place(high)))
     y = 22.0
     parts = [svg.line(0, y, 1, y, "db"), svg.circle(0, y, 5, "hollow"), svg.circle(1, y, 5, "dreal")]
     parts += [svg.line(ends[0], y, ends[1], y, "cisyn"), svg.circle(place(value), y, 6, "dsyn")]
-    parts += [svg.text(0, 41, number(floor, 2)), svg.text(1, 41, number(ceiling, 2))]
+    parts += [svg.text(0, 41, number(baseline, 2)), svg.text(1, 41, number(reference, 2))]
     parts += [svg.text(place(value), 10, number(value, 2), class_="sm tsyn")]
-    desc = f"Floor {number(floor)}, synthetic {number(value)} ({interval(low, high)}), ceiling {number(ceiling)}."
+    desc = f"Independence baseline {number(baseline)}, synthetic {number(value)} ({interval(low, high)}), real-data reference {number(reference)}."
     return svg.picture(f"{name}: {number(value)}", desc, 43, *parts)
 
 

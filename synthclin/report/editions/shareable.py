@@ -31,7 +31,9 @@ __all__ = ["shareable"]
 F = TypeVar("F", bound="Findings")
 
 _COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
-_OF_SYNTHETIC = "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its ceiling
+_OF_SYNTHETIC = (
+    "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its real-data reference
+)
 _FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
 _TIE = 0.1
 _REASONS = {
@@ -66,7 +68,18 @@ def shareable(report: F) -> F:
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
-    told = ("name", "seed", "random_state", "versions", "rows", "columns", "intended_use", "recipient", "dp", "draws")
+    told = (
+        "name",
+        "seed",
+        "random_state",
+        "versions",
+        "rows",
+        "columns",
+        "intended_use",
+        "recipient",
+        "dp",
+        "replicates",
+    )
     return {key: facts[key] for key in told if key in facts}
 
 
@@ -89,8 +102,8 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         value=value,
         low=low,
         high=high,
-        floor=None if bare else coarse_or_none(score.floor, size),
-        ceiling=None if bare else coarse_or_none(score.ceiling, size),
+        baseline=None if bare else coarse_or_none(score.baseline, size),
+        reference=None if bare else coarse_or_none(score.reference, size),
         n=score.n if score.n >= SMALL_CELL else 0,
         note=score.note if score.name in _SPOKEN else note,
         details=listed(score, pictures, train),
@@ -143,8 +156,8 @@ def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
     if pictures.controls.negative:
         told["controls"] = {
             "negative": {
-                name: {end: coarse_or_none(getattr(posing, end), 0.01) for end in ("value", "low", "high")}
-                for name, posing in pictures.controls.negative.items()
+                name: {end: coarse_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
+                for name, negative_control in pictures.controls.negative.items()
             },
             "spike_in": [one.model_dump() for one in pictures.controls.spike_in],
         }
@@ -218,7 +231,7 @@ def _columns(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
     size = max(step(train), 0.05)
     return {
         "columns": [
-            {"column": one["column"], "value": coarse(one["value"], size), "ceiling": None}
+            {"column": one["column"], "value": coarse(one["value"], size), "reference": None}
             for one in score.details.get("columns", [])
         ]
     }
@@ -228,7 +241,7 @@ def _attack(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
     told: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
     told |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
-    told["vulnerable"] = None if details.vulnerable is None else _risk(details.vulnerable)
+    told["outliers"] = None if details.outliers is None else _risk(details.outliers)
     told["groups"] = [_risk(risk) for risk in details.groups]
     if score.name == "privacy.membership":
         membership = MembershipDetails.model_validate(score.details)
@@ -317,8 +330,8 @@ def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
         if group.n is None:
             continue
         size = 0.01 if details.score in _FITTED else step(group.n)
-        ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "ceiling")}
-        bare = {"ceiling": None} if details.score == _OF_SYNTHETIC else {}
+        ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
+        bare = {"reference": None} if details.score == _OF_SYNTHETIC else {}
         told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | bare)
     return told
 
@@ -352,7 +365,7 @@ def _together(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
             {
                 "columns": one["columns"],
                 "value": coarse(one["value"], size),
-                "ceiling": coarse_or_none(one.get("ceiling"), size),
+                "reference": coarse_or_none(one.get("reference"), size),
             }
             for one in score.details.get("worst", [])
         ]

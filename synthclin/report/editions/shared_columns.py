@@ -30,20 +30,20 @@ def shared_panel(panel: Histogram) -> Histogram:
 
 def shared_block(block: TableOneBlock, panel: Histogram) -> TableOneBlock:
     """Return a column of Table 1 as its shared panel tells it."""
-    secret = None in panel.real or panel.missing.real is None
+    sensitive = None in panel.real or panel.missing.real is None
     told: dict[str, Any] = {"missing": panel.missing, "difference": None}
     if block.kind == "line":
         known = sum(count or 0 for count in panel.real)
-        real = None if block.real is None or known < _ENOUGH else _summary(block.real, secret, len(panel.real))
+        real = None if block.real is None or known < _ENOUGH else _summary(block.real, sensitive, len(panel.real))
         told |= {"real": real, "difference": _line_difference(real, block.synthetic)}
         return block.model_copy(update=told)
-    known = 0 if secret else sum(count or 0 for count in panel.real)
+    known = 0 if sensitive else sum(count or 0 for count in panel.real)
     drawn = sum(panel.synthetic)
     told["levels"] = [
         LevelRow(level=label, real=_cell(a, known), synthetic=_cell(b, drawn))
         for label, a, b in zip(panel.labels, panel.real, panel.synthetic, strict=True)
     ]
-    if not secret:
+    if not sensitive:
         counts = [np.array(side, dtype=np.int64) for side in (panel.real, panel.synthetic)]
         told["difference"] = multinomial_difference(*counts)
     return block.model_copy(update=told)
@@ -53,12 +53,12 @@ def _cell(count: int | None, of: int) -> Cell:
     return Cell(n=count, percent=None if count is None or not of else round(100 * count / of, 1))
 
 
-def _summary(summary: Summary, secret: bool, cells: int) -> Summary:
+def _summary(summary: Summary, sensitive: bool, cells: int) -> Summary:
     """Return quartiles with two digits of their spread, and the mean where no few patients stand behind it."""
     spread = summary.sd or 0.0
     size = 10.0 ** (floor(log10(spread)) - 1) if spread > 0 else 0.0
     quartiles = {key: _quartile(getattr(summary, key), size) for key in ("q1", "median", "q3")}
-    if secret or cells < _FEW_CELLS or not size or summary.mean is None:
+    if sensitive or cells < _FEW_CELLS or not size or summary.mean is None:
         return Summary(mean=None, sd=None, **quartiles)
     return Summary(mean=coarse(summary.mean, 2 * size), sd=coarse(spread, 2 * size), **quartiles)
 
@@ -100,7 +100,7 @@ def agreement(panel: Histogram) -> dict[str, Any]:
     return {
         "column": panel.column,
         "value": round(min(max(1 - distance, 0.0), 1.0), 3),
-        "ceiling": None,
+        "reference": None,
         "measure": "1 - KS" if line else "1 - TVD",
         "missing_real": empty,
         "missing_synthetic": panel.missing.synthetic / max(drawn, 1),

@@ -32,12 +32,12 @@ def hidden(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | N
     # What was hidden before has at least one row, and no more is known of it.
     total += sum(count is None for count in real)
     order = sorted((place for place, count in enumerate(out) if count), key=lambda place: (synthetic[place], place))
-    secret = out.count(None)
+    sensitive = out.count(None)
     for place in order:
-        if total >= _ENOUGH and secret > 1:
+        if total >= _ENOUGH and sensitive > 1:
             break
         total += out[place] or 0
-        secret += 1
+        sensitive += 1
         out[place] = None
     return out
 

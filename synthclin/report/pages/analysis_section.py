@@ -80,8 +80,8 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
         f"{plural(left_out, 'term')} could not be told in both tables." if left_out else "",
         plain(score.note, 300),
         f"Mean overlap {asked(score.name).write(score.value)} ({asked(score.name).write_interval(score)}); fresh real "
-        f"rows reach {number(score.ceiling, 2)}."
-        if score.ceiling is not None
+        f"rows reach {number(score.reference, 2)}."
+        if score.reference is not None
         else "",
     ]
     measure = _MEASURE.get(task, "difference of groups")

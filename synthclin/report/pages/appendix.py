@@ -49,7 +49,7 @@ def _flow(rows: dict[str, int]) -> Figure:
     ]
     return Figure(
         title="Where the rows come from",
-        how="Synthetic rows are held against both kinds of real rows: the ceiling of a measure is what unused real "
+        how="Synthetic rows are held against both kinds of real rows: the real-data reference of a measure is what unused real "
         "rows would reach in their place.",
         flow=tuple(boxes),
     )
@@ -218,8 +218,8 @@ def _scores(report: Findings) -> Figure:
         Row(
             plain(score.name, 40),
             (
-                end(score.floor),
-                end(score.ceiling),
+                end(score.baseline),
+                end(score.reference),
                 number(score.n, 0),
                 *([_EN if score.spread is None else number(score.spread)] if several else []),
                 interval(score.low, score.high) or _EN,
@@ -228,10 +228,10 @@ def _scores(report: Findings) -> Figure:
         )
         for score in report.scores
     )
-    head = ("Score", "Floor", "Fresh real", "Rows", *(["SD of tables"] if several else []), "95 % interval", "Value")
+    head = ("Score", "Baseline", "Fresh real", "Rows", *(["SD of tables"] if several else []), "95 % interval", "Value")
     return Figure(
         title="All scores",
-        how="Floor: real rows with each column shuffled on its own. Fresh real: unused real rows in their place."
+        how="Independence baseline: real rows with each column shuffled on its own. Fresh real: unused real rows in their place."
         + (" SD of tables: by how much tables drawn from the same model differ." if several else ""),
         table=DataTable("All scores", head, rows),
     )
@@ -275,7 +275,10 @@ def _glossary() -> Figure:
         ),
         ("KS distance", "Kolmogorov-Smirnov: the largest gap between two cumulative distributions, 0 to 1."),
         ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
-        ("Floor, ceiling", "The same score for shuffled real columns, and for real rows that the model never saw."),
+        (
+            "Independence baseline, real-data reference",
+            "The same score for shuffled real columns, and for real rows that the model never saw.",
+        ),
         ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
         ("False alarm", "An unused patient whom the attack takes for a training patient."),
         ("Odds and hazard ratio", "How many times the odds, or the rate of events, are multiplied; 1 is no effect."),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synthclin.report.charts.strips import Form
     from synthclin.report.findings import Findings
     from synthclin.report.record.details import Rate, Risk
-    from synthclin.report.record.parts import Pictures, Planted, Posing
+    from synthclin.report.record.parts import Canaries, NegativeControl, Pictures
 
 __all__ = ["attack_figures"]
 
@@ -40,13 +40,13 @@ def attack_figures(report: Findings, pictures: Pictures) -> list[Figure]:
         if score.name.startswith("privacy.") and score.name not in _NOT_ATTACKS and not math.isnan(score.value)
     ]
     leak = report.find("privacy.smallest_leak")
-    planted = [] if leak is None else LeakDetails.model_validate(leak.details).spike_in
+    canaries = [] if leak is None else LeakDetails.model_validate(leak.details).spike_in
     figures = [
         _attacks(attacks) if attacks else None,
         _success(attacks),
         _vulnerable(attacks),
         _negative(report, pictures.controls.negative),
-        _spike_in(planted) if planted else None,
+        _spike_in(canaries) if canaries else None,
     ]
     return [figure for figure in figures if figure is not None]
 
@@ -59,8 +59,8 @@ def _attacks(attacks: Attacks) -> Figure:
                 share(details.naive, 1) if details.naive is not None else _NONE,
                 _rate(details.control),
                 _rate(details.train),
-                _number(details.vulnerable),
-                number(score.ceiling) if score.ceiling is not None else _NONE,
+                _number(details.outliers),
+                number(score.reference) if score.reference is not None else _NONE,
                 interval(score.low, score.high),
                 number(score.value),
             ),
@@ -122,7 +122,7 @@ def _vulnerable(attacks: Attacks) -> Figure | None:
     told = [
         (score, risk, _chance(score))
         for score, details in attacks
-        if (risk := details.vulnerable) is not None and risk.value is not None
+        if (risk := details.outliers) is not None and risk.value is not None
     ]
     if not told:
         return None
@@ -156,13 +156,13 @@ def _vulnerable(attacks: Attacks) -> Figure | None:
 
 
 def _chance(score: Score) -> float:
-    """Return what a table that leaks nothing reaches; luck alone raises identity disclosure to its floor."""
+    """Return what a table that leaks nothing reaches; luck alone raises identity disclosure to its independence baseline."""
     if score.name == "privacy.identity_disclosure":
-        return score.floor or 0.0
+        return score.baseline or 0.0
     return _NULL.get(score.name, 0.0)
 
 
-def _less_chance(form: Form, risk: Score | Risk | Posing, null: float) -> Mark:
+def _less_chance(form: Form, risk: Score | Risk | NegativeControl, null: float) -> Mark:
     low, high = (None if end is None else end - null for end in (risk.low, risk.high))
     return Mark(form, (risk.value or 0.0) - null, low, high)
 
@@ -175,20 +175,24 @@ def _beyond_chance(
     return StripRow(name, "", marks_row(name, words, axis, marks, lines=(0.0,)), value, beside)
 
 
-def _negative(report: Findings, negative: dict[str, Posing]) -> Figure | None:
-    found = [(report.find(name), posing) for name, posing in negative.items()]
+def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure | None:
+    found = [(report.find(name), negative_control) for name, negative_control in negative.items()]
     told = [
-        (score, posing, _chance(score))
-        for score, posing in found
-        if score is not None and posing.value is not None and not math.isnan(score.value)
+        (score, negative_control, _chance(score))
+        for score, negative_control in found
+        if score is not None and negative_control.value is not None and not math.isnan(score.value)
     ]
     if not told:
         return None
-    alarms = [score for score, posing, null in told if posing.low is not None and posing.low > null]
+    alarms = [
+        score
+        for score, negative_control, null in told
+        if negative_control.low is not None and negative_control.low > null
+    ]
     ends = [
         x - null
-        for score, posing, null in told
-        for x in (posing.low, posing.high, score.low, score.high)
+        for score, negative_control, null in told
+        for x in (negative_control.low, negative_control.high, score.low, score.high)
         if x is not None
     ]
     axis = straight_axis([max(x, -0.5) for x in ends], 0.0)
@@ -208,23 +212,23 @@ def _negative(report: Findings, negative: dict[str, Posing]) -> Figure | None:
                 number(fresh.value),
                 "fresh real rows",
             )
-            for score, posing, null in told
-            for fresh in [_less_chance("fresh", posing, null)]
+            for score, negative_control, null in told
+            for fresh in [_less_chance("fresh", negative_control, null)]
         ),
         axis=axis.picture("risk beyond chance"),
     )
 
 
-def _spike_in(planted: list[Planted]) -> Figure:
+def _spike_in(canaries: list[Canaries]) -> Figure:
     rows = tuple(
         Row(
             f"{share(one.share, 1)}, {one.kind}",
             (listed([asked(name).name for name in one.seen_by]) or "none", number(one.rows, 0)),
         )
-        for one in planted
+        for one in canaries
     )
-    seen = [one.share for one in planted if one.kind == "jittered" and one.seen_by]
-    exact = [one.share for one in planted if one.kind == "exact" and one.seen_by]
+    seen = [one.share for one in canaries if one.kind == "jittered" and one.seen_by]
+    exact = [one.share for one in canaries if one.kind == "exact" and one.seen_by]
     if exact and seen:
         title = (
             f"Exact copies are noticed from {share(min(exact), 1)} of rows on, altered ones from {share(min(seen), 1)}"

@@ -121,12 +121,12 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
         >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
         One of two questions passes. One <b>fails</b>: rows are copied.
     """
-    troubles = {word: [trouble for status, trouble in statuses if status == word] for word in _STATUSES}
-    passed, unknown = len(troubles["PASS"]), len(troubles["NOT ASSESSABLE"])
+    fail_texts = {word: [fail_text for status, fail_text in statuses if status == word] for word in _STATUSES}
+    passed, unknown = len(fail_texts["PASS"]), len(fail_texts["NOT ASSESSABLE"])
     verb = "passes" if passed == 1 else "pass"
     parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
     for status, one, many in (("REVIEW", "needs", "need"), ("FAIL", "fails", "fail")):
-        told = troubles[status]
+        told = fail_texts[status]
         if told:
             verb = one if len(told) == 1 else many
             marked = Markup("{} <b>review</b>").format(verb) if status == "REVIEW" else Markup("<b>{}</b>").format(verb)
@@ -141,7 +141,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
     """Return the biggest limits: what fails, what needs review, what was lost, what nobody looked at."""
     asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
     found = [
-        Limit(f"{_sentence_case(_clause(answer))}.", _advice(answer))
+        Limit(f"{_sentence_case(_clause(answer))}.", _action(answer))
         for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
         for answer, known in asked_for
         if answer.verdict.status == status and known
@@ -173,11 +173,11 @@ def not_measured(report: Findings) -> list[str]:
 
 
 def _clause(answer: Answer) -> str:
-    return answer.question.trouble if answer.verdict.status == "FAIL" else answer.question.doubt
+    return answer.question.fail_text if answer.verdict.status == "FAIL" else answer.question.review_text
 
 
-def _advice(answer: Answer) -> str:
-    return answer.question.advice if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
+def _action(answer: Answer) -> str:
+    return answer.question.action if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
 
 
 def _row(report: Findings, answer: Answer) -> DecisionRow:
@@ -254,7 +254,7 @@ def _weakest_column(report: Findings) -> KeyFact:
     if not columns:
         return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
     low = min(columns, key=lambda column: column.value)
-    fresh = "" if low.ceiling is None else f"; fresh real rows reach {number(low.ceiling)}"
+    fresh = "" if low.reference is None else f"; fresh real rows reach {number(low.reference)}"
     return KeyFact(
         "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{fresh}"
     )
@@ -266,7 +266,7 @@ def _weakest_group(report: Findings) -> KeyFact | None:
     if not groups:
         return None
     worst = groups[0].group
-    note = f"agreement of columns in the group; fresh real rows of it reach {number(worst.ceiling)}"
+    note = f"agreement of columns in the group; fresh real rows of it reach {number(worst.reference)}"
     return KeyFact("Weakest group of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
 
 

@@ -48,7 +48,7 @@ def _tails(score: Score) -> Figure | None:
         return None
     shown = told[:_MOST]
     axis = straight_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
-    low = [column for column in told if column.value > max(_FAR, (column.ceiling or 0.0) + 0.02)]
+    low = [column for column in told if column.value > max(_FAR, (column.reference or 0.0) + 0.02)]
     title = (
         "Outer percentiles lie where the real ones do"
         if not low
@@ -68,7 +68,7 @@ def _tails(score: Score) -> Figure | None:
                 tuple(
                     Row(
                         plain(column.column, 40),
-                        (*(signed(x) for x in _four(column)), number(column.ceiling), number(column.value)),
+                        (*(signed(x) for x in _four(column)), number(column.reference), number(column.value)),
                     )
                     for column in told
                 ),
@@ -84,7 +84,7 @@ def _four(column: LevelShift) -> list[float | None]:
 def _tail_row(column: LevelShift, axis: ChartAxis) -> StripRow:
     name = plain(column.column, 40)
     lower, upper = _four(column)[:2], _four(column)[2:]
-    fresh = "" if column.ceiling is None else f"fresh real {number(column.ceiling, 2)}"
+    fresh = "" if column.reference is None else f"fresh real {number(column.reference, 2)}"
     told = ", ".join(
         f"{word} {signed(x)}" for word, x in zip(_PERCENTILES, _four(column), strict=True) if x is not None
     )
@@ -101,13 +101,13 @@ def _heaping(score: Score) -> Figure | None:
     rows = tuple(
         Row(
             plain(column.column, 40),
-            ("none" if column.ceiling is None else share(column.ceiling, 1), share(column.value, 1)),
-            bar=small_bar(column.value, top, None if column.ceiling is None else min(column.ceiling, top)),
-            over=column.value > (column.ceiling or 0.0) + 0.02,
+            ("none" if column.reference is None else share(column.reference, 1), share(column.value, 1)),
+            bar=small_bar(column.value, top, None if column.reference is None else min(column.reference, top)),
+            over=column.value > (column.reference or 0.0) + 0.02,
         )
         for column in columns[:_MOST]
     )
-    far = [column for column in columns if column.value > (column.ceiling or 0.0) + 0.02]
+    far = [column for column in columns if column.value > (column.reference or 0.0) + 0.02]
     return Figure(
         title=f"{plain(far[0].column, 30)} is rounded or repeated differently"
         if far
@@ -163,8 +163,8 @@ def _together(score: Score) -> Figure | None:
     worst = TogetherDetails.model_validate(score.details).worst
     if not worst:
         return None
-    axis = straight_axis([x for one in worst for x in (one.value, one.ceiling) if x is not None])
-    fresh = "" if score.ceiling is None else f"; fresh real rows reach {number(score.ceiling)}"
+    axis = straight_axis([x for one in worst for x in (one.value, one.reference) if x is not None])
+    fresh = "" if score.reference is None else f"; fresh real rows reach {number(score.reference)}"
     return Figure(
         title=f"Three columns at a time agree to {number(score.value)}{fresh}",
         how="The threes that agree least: \u25cf synthetic rows, against \u25cb fresh real rows. 1 is the same joint "
@@ -175,7 +175,7 @@ def _together(score: Score) -> Figure | None:
             DataTable(
                 "Threes of columns that agree least",
                 ("Columns", "Fresh real", "Synthetic"),
-                tuple(Row(_names(one), (number(one.ceiling), number(one.value))) for one in worst),
+                tuple(Row(_names(one), (number(one.reference), number(one.value))) for one in worst),
             ),
         ),
     )
@@ -186,8 +186,8 @@ def _names(one: Agreement) -> str:
 
 
 def _together_row(one: Agreement, axis: ChartAxis) -> StripRow:
-    fresh = "" if one.ceiling is None else f"fresh real {number(one.ceiling)}"
-    marks = [Mark("fresh", one.ceiling), Mark("synthetic", one.value)]
+    fresh = "" if one.reference is None else f"fresh real {number(one.reference)}"
+    marks = [Mark("fresh", one.reference), Mark("synthetic", one.value)]
     picture = marks_row(_names(one), f"{number(one.value)}; {fresh}.", axis, marks, joined=True)
     return StripRow(_names(one), "", picture, number(one.value), fresh)
 
@@ -196,7 +196,7 @@ def _unseen(score: Score) -> Figure | None:
     pairs = UnseenDetails.model_validate(score.details).pairs
     if not pairs:
         return None
-    fresh = "" if score.ceiling is None else f"; of fresh real rows {share(score.ceiling, 1)} do"
+    fresh = "" if score.reference is None else f"; of fresh real rows {share(score.reference, 1)} do"
     return Figure(
         title=f"{share(score.value, 1)} of synthetic rows hold two levels that no training row holds together{fresh}",
         how="Most frequent first. They may be possible all the same: ask somebody who knows the patients.",
@@ -215,7 +215,7 @@ def _meeting(pair: Meeting) -> str:
 
 
 def _mean_note(score: Score) -> str:
-    fresh = "" if score.ceiling is None else f"; fresh real rows {number(score.ceiling)}"
+    fresh = "" if score.reference is None else f"; fresh real rows {number(score.reference)}"
     return (
         f"Mean over columns {number(score.value)}{fresh}."
         if score.name != "fidelity.rare_levels"

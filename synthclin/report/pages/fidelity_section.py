@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.charts import floor_ceiling, roc, small_bar
+from synthclin.report.charts.charts import reference_dots, roc, small_bar
 from synthclin.report.pages.association_figures import associations_figure
 from synthclin.report.pages.column_figures import MEASURES, marginals_figure
 from synthclin.report.pages.detail_figures import detail_figures
@@ -113,10 +113,10 @@ def _between(report: Findings) -> Figure | None:
             continue
         question = asked(score.name)
         way = _way(score)
-        cells = (_ends(score.floor), number(score.value), interval(score.low, score.high), _ends(score.ceiling))
+        cells = (_ends(score.baseline), number(score.value), interval(score.low, score.high), _ends(score.reference))
         if way is None:
             continue
-        picture = floor_ceiling(question.name, score.value, score.low, score.high, *_ladder(score))
+        picture = reference_dots(question.name, score.value, score.low, score.high, *_ladder(score))
         told = f"{number(100 * min(way, 1), 0)}\u00a0%"  # nothing is better than real
         rows.append(
             (way, StripRow(question.name, question.unit, picture, told, "of the way"), Row(question.name, cells))
@@ -126,7 +126,7 @@ def _between(report: Findings) -> Figure | None:
     rows.sort(key=lambda row: row[0])
     low = [row for row in rows if row[0] < 0.5]
     title = (
-        "Measures between floor and ceiling"
+        "Measures between independence baseline and real-data reference"
         if len(rows) < _FEW
         else "Every measure lies nearer to fresh real rows than to shuffled columns"
     )
@@ -134,35 +134,35 @@ def _between(report: Findings) -> Figure | None:
         measures = plural(len(low), "measure lies", "measures lie")
         title = f"{measures[:1].upper()}{measures[1:]} nearer to shuffled columns than to fresh real rows"
     table = DataTable(
-        "Measures between floor and ceiling",
-        ("Measure", "Floor", "Synthetic", "95 % interval", "Ceiling"),
+        "Measures between independence baseline and real-data reference",
+        ("Measure", "Baseline", "Synthetic", "95 % interval", "Real data"),
         tuple(row for _, _, row in rows),
     )
     return Figure(
         title=title,
-        how="Every number between a floor and a ceiling. Hollow dot: real columns, each shuffled on its own. Solid dot "
+        how="Every number between a independence baseline and a real-data reference. Hollow dot: real columns, each shuffled on its own. Solid dot "
         "at the right: fresh real rows that the model never saw. Between them: this synthetic table with its 95 % "
         "interval. Worst first.",
         strip=tuple(row for _, row, _ in rows),
-        ends=("\u25cb shuffled floor", "fresh real ceiling \u25cf"),
-        note="Measures whose floor and ceiling hardly differ are left out: there is no way to go.",
+        ends=("\u25cb shuffled independence baseline", "fresh real real-data reference \u25cf"),
+        note="Measures whose independence baseline and real-data reference hardly differ are left out: there is no way to go.",
         data=(table,),
     )
 
 
 def _ladder(score: Score) -> tuple[float, float]:
-    assert score.floor is not None
-    assert score.ceiling is not None
-    return score.floor, score.ceiling
+    assert score.baseline is not None
+    assert score.reference is not None
+    return score.baseline, score.reference
 
 
 def _way(score: Score) -> float | None:
-    """Return how far a score has come from its floor to its ceiling; None where there is no way to go."""
-    if score.floor is None or score.ceiling is None:
+    """Return how far a score has come from its independence baseline to its real-data reference; None where there is no way to go."""
+    if score.baseline is None or score.reference is None:
         return None
     sign = 1 if score.better == "higher" else -1
-    span = sign * (score.ceiling - score.floor)
-    return sign * (score.value - score.floor) / span if span > 0.01 else None
+    span = sign * (score.reference - score.baseline)
+    return sign * (score.value - score.baseline) / span if span > 0.01 else None
 
 
 def _ends(value: float | None) -> str:
@@ -181,10 +181,10 @@ def _columns(columns: Sequence[ColumnAgreement]) -> Figure | None:
                 MEASURES.get(column.measure, plain(column.measure, 20)),
                 _few(column.missing_real),
                 share(column.missing_synthetic),
-                "none" if column.ceiling is None else number(1 - column.ceiling),
+                "none" if column.reference is None else number(1 - column.reference),
                 number(1 - column.value),
             ),
-            bar=small_bar(1 - column.value, top, None if column.ceiling is None else min(1 - column.ceiling, top)),
+            bar=small_bar(1 - column.value, top, None if column.reference is None else min(1 - column.reference, top)),
             over=_far(column),
         )
         for column in ordered
@@ -206,7 +206,7 @@ def _columns(columns: Sequence[ColumnAgreement]) -> Figure | None:
 
 def _far(column: ColumnAgreement) -> bool:
     """Return whether a column is visibly apart, and further than fresh real rows are by chance."""
-    fresh = 0.0 if column.ceiling is None else 1 - column.ceiling
+    fresh = 0.0 if column.reference is None else 1 - column.reference
     return 1 - column.value > max(_FAR, fresh + _BY_CHANCE)
 
 

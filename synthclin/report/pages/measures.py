@@ -26,9 +26,9 @@ class Question:
         name: the measure in a few words.
         unit: what the number is, below it.
         ideal: the best value there is.
-        trouble: what is wrong where the gate fails, as a clause.
-        doubt: what may be wrong where a person must look, as a clause.
-        advice: what follows for a user where the gate fails.
+        fail_text: what is wrong where the gate fails, as a clause.
+        review_text: what may be wrong where a person must look, as a clause.
+        action: what follows for a user where the gate fails.
         percent: whether the number is a share that reads best in percent.
         answer: one plain sentence from the score, or nothing.
         title: the question on page one, where the score's own is long.
@@ -39,9 +39,9 @@ class Question:
     name: str
     unit: str
     ideal: float
-    trouble: str
-    doubt: str
-    advice: str
+    fail_text: str
+    review_text: str
+    action: str
     percent: bool = False
     answer: Callable[[Score], str] = lambda _: ""
     title: str = ""
@@ -92,12 +92,12 @@ def _marginals(score: Score) -> str:
     if not columns:
         return ""
     low = min(columns, key=lambda column: column.value)
-    fresh = "" if score.ceiling is None else f" On average fresh real rows reach {number(score.ceiling)}."
+    fresh = "" if score.reference is None else f" On average fresh real rows reach {number(score.reference)}."
     return f"Furthest from real: {plain(low.column, 30)}, at {number(low.value)}.{fresh}"
 
 
 def _pairs(score: Score) -> str:
-    return "" if score.ceiling is None else f"Fresh real rows reach {number(score.ceiling)}."
+    return "" if score.reference is None else f"Fresh real rows reach {number(score.reference)}."
 
 
 def _copies(score: Score) -> str:
@@ -105,7 +105,7 @@ def _copies(score: Score) -> str:
     if details.copies is None:
         return ""
     rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal the row of one training patient"
-    return f"{rows}." if score.ceiling is None else f"{rows}; of fresh real rows {share(score.ceiling, 1)} do."
+    return f"{rows}." if score.reference is None else f"{rows}; of fresh real rows {share(score.reference, 1)} do."
 
 
 def _rules(score: Score) -> str:
@@ -135,9 +135,9 @@ def prediction(target: str) -> Question:
         name=f"Prediction of {target}",
         unit="synthetic minus real training",
         ideal=0.0,
-        trouble=f"models of {target} predict real patients worse",
-        doubt=f"models of {target} may predict real patients worse",
-        advice=f"Models of {target} that learn from it lose accuracy on real patients.",
+        fail_text=f"models of {target} predict real patients worse",
+        review_text=f"models of {target} may predict real patients worse",
+        action=f"Models of {target} that learn from it lose accuracy on real patients.",
         answer=answer,
         title="Can models that learn from it predict real patients?",
         kind="targets",
@@ -161,9 +161,9 @@ def analysis_of(analysis: str) -> Question:
         name=f"{named[:1].upper()}{named[1:]}",
         unit="overlap of 95\u00a0% intervals",
         ideal=1.0,
-        trouble=f"the {named} gives other answers",
-        doubt=f"the {named} may give other answers",
-        advice="Do not read effects off this table without checking them on real rows.",
+        fail_text=f"the {named} gives other answers",
+        review_text=f"the {named} may give other answers",
+        action="Do not read effects off this table without checking them on real rows.",
         answer=answer,
         title="Does it give the same clinical answers?",
         kind="analyses",
@@ -198,7 +198,7 @@ SURVIVAL = {
 
 # What several attacks answer together, each with what is wrong and what may be wrong.
 _WHO = ("Can someone tell who was in the training data?", "patients are recognisable", "patients may be recognisable")
-_SECRET = (
+_SENSITIVE = (
     "Can someone learn a secret of a patient?",
     "secrets of patients are told",
     "secrets of patients may be told",
@@ -210,7 +210,7 @@ _SINGLE = (
 )
 
 
-def _attack(name: str, unit: str, question: tuple[str, str, str], advice: str) -> Question:
+def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -> Question:
     def answer(score: Score) -> str:
         details = AttackDetails.model_validate(score.details)
         if details.train is None or details.control is None:
@@ -218,8 +218,8 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], advice: str) -
         hit, unused = share(details.train.value, 1), share(details.control.value, 1)
         return f"{name}: succeeds on {hit} of training patients and on {unused} of unused ones."
 
-    title, trouble, doubt = question
-    return Question("privacy", name, unit, 0.0, trouble, doubt, advice, answer=answer, title=title)
+    title, fail_text, review_text = question
+    return Question("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
 
 
 QUESTIONS = {
@@ -228,9 +228,9 @@ QUESTIONS = {
         name="Membership attack",
         unit="AUC of the attack, 0.5 is a coin toss",
         ideal=0.5,
-        trouble="patients are recognisable",
-        doubt="patients may be recognisable",
-        advice="An attacker who holds a reference sample learns who took part more often than by guessing.",
+        fail_text="patients are recognisable",
+        review_text="patients may be recognisable",
+        action="An attacker who holds a reference sample learns who took part more often than by guessing.",
         answer=lambda score: _chance(
             score, "Of one patient who was in and one who was not, it finds the right one in {}"
         ),
@@ -252,17 +252,20 @@ QUESTIONS = {
     "privacy.attribute_inference": _attack(
         "Attribute inference",
         "risk beyond that of unused patients",
-        _SECRET,
+        _SENSITIVE,
         "An attacker who knows some of a patient's values learns others that only this patient's row can tell.",
     ),
     "privacy.identity_disclosure": _attack(
         "Identity disclosure",
         "mean chance to be found and learnt of",
-        _SECRET,
+        _SENSITIVE,
         "Patients are found by what is known of them, and something new is learnt.",
     ),
     "privacy.disclosive_keys": _attack(
-        "Disclosive keys (DiSCO)", "share beyond unused patients", _SECRET, "All rows that match agree on the secret."
+        "Disclosive keys (DiSCO)",
+        "share beyond unused patients",
+        _SENSITIVE,
+        "All rows that match agree on the secret.",
     ),
     "privacy.singling_out": _attack(
         "Singling out", "risk beyond that of unused patients", _SINGLE, "The table describes single patients."
@@ -278,9 +281,9 @@ QUESTIONS = {
         name="Copied patients",
         unit="share of synthetic rows",
         ideal=0.0,
-        trouble="rows repeat training rows",
-        doubt="rows may repeat training rows",
-        advice="Some synthetic rows equal the row of one training patient in every column.",
+        fail_text="rows repeat training rows",
+        review_text="rows may repeat training rows",
+        action="Some synthetic rows equal the row of one training patient in every column.",
         percent=True,
         answer=_copies,
     ),
@@ -289,9 +292,9 @@ QUESTIONS = {
         name="Near copies",
         unit="share of rows beyond that of unused patients",
         ideal=0.0,
-        trouble="rows come very close to training patients",
-        doubt="rows come very close to training patients",
-        advice="Look at the attacks: distances alone decide nothing.",
+        fail_text="rows come very close to training patients",
+        review_text="rows come very close to training patients",
+        action="Look at the attacks: distances alone decide nothing.",
         title="Are synthetic rows copies of patients?",
     ),
     "privacy.smallest_leak": Question(
@@ -299,9 +302,9 @@ QUESTIONS = {
         name="Smallest leak seen",
         unit="share of planted training rows",
         ideal=0.0,
-        trouble="the attacks miss leaks",
-        doubt="the attacks may miss smaller leaks than this",
-        advice="A pass of these attacks says little.",
+        fail_text="the attacks miss leaks",
+        review_text="the attacks may miss smaller leaks than this",
+        action="A pass of these attacks says little.",
         percent=True,
         answer=lambda score: f"Training rows planted in {share(score.value, 1)} of the table are noticed.",
     ),
@@ -310,9 +313,9 @@ QUESTIONS = {
         name="Single columns",
         unit="mean agreement of columns",
         ideal=1.0,
-        trouble="columns differ from the real ones",
-        doubt="columns may differ from the real ones",
-        advice="Look at the columns below before using them.",
+        fail_text="columns differ from the real ones",
+        review_text="columns may differ from the real ones",
+        action="Look at the columns below before using them.",
         answer=_marginals,
     ),
     "fidelity.pairs": Question(
@@ -320,9 +323,9 @@ QUESTIONS = {
         name="Pairs of columns",
         unit="mean agreement of pairs",
         ideal=1.0,
-        trouble="links between columns differ",
-        doubt="links between columns may differ",
-        advice="Links between columns are weaker or stronger than in real patients.",
+        fail_text="links between columns differ",
+        review_text="links between columns may differ",
+        action="Links between columns are weaker or stronger than in real patients.",
         answer=_pairs,
     ),
     "fidelity.missingness": Question(
@@ -330,9 +333,9 @@ QUESTIONS = {
         name="Missing cells",
         unit="agreement of patterns",
         ideal=1.0,
-        trouble="other cells are missing",
-        doubt="other cells may be missing",
-        advice="What is missing together differs from the real table.",
+        fail_text="other cells are missing",
+        review_text="other cells may be missing",
+        action="What is missing together differs from the real table.",
         answer=_pairs,
     ),
     "fidelity.detection": Question(
@@ -340,9 +343,9 @@ QUESTIONS = {
         name="Telling synthetic from real",
         unit="AUC of a classifier, 0.5 is a coin toss",
         ideal=0.5,
-        trouble="synthetic rows can be told from real ones",
-        doubt="synthetic rows may be told from real ones",
-        advice="A classifier sees a difference that single columns may not show.",
+        fail_text="synthetic rows can be told from real ones",
+        review_text="synthetic rows may be told from real ones",
+        action="A classifier sees a difference that single columns may not show.",
         answer=lambda score: _chance(score, "Of one synthetic and one real row, it picks the synthetic one in {}"),
     ),
     "validity.rules": Question(
@@ -350,9 +353,9 @@ QUESTIONS = {
         name="Rules kept",
         unit="share of rows that break no rule",
         ideal=1.0,
-        trouble="impossible records remain",
-        doubt="impossible records may remain",
-        advice="Remove or repair rows that break a rule before use.",
+        fail_text="impossible records remain",
+        review_text="impossible records may remain",
+        action="Remove or repair rows that break a rule before use.",
         percent=True,
         answer=_rules,
     ),
@@ -361,9 +364,9 @@ QUESTIONS = {
         name="Rules learnt",
         unit="share of rows that break the worst rule, none imposed",
         ideal=0.0,
-        trouble="a rule had to be imposed that the model has not learnt",
-        doubt="a rule had to be imposed that the model may not have learnt",
-        advice="No row breaks it, but its columns may not hang together as in real rows.",
+        fail_text="a rule had to be imposed that the model has not learnt",
+        review_text="a rule had to be imposed that the model may not have learnt",
+        action="No row breaks it, but its columns may not hang together as in real rows.",
         percent=True,
         answer=lambda score: f"Left to itself the model would break one rule in {share(score.value, 1)} of rows.",
     ),
@@ -372,9 +375,9 @@ QUESTIONS = {
         name="SDMetrics quality",
         unit="overall score",
         ideal=1.0,
-        trouble="the SDMetrics quality score misses its limit",
-        doubt="the SDMetrics quality score may miss its limit",
-        advice="See the columns and pairs below.",
+        fail_text="the SDMetrics quality score misses its limit",
+        review_text="the SDMetrics quality score may miss its limit",
+        action="See the columns and pairs below.",
         answer=_pairs,
     ),
     "sdmetrics.diagnostic": Question(
@@ -382,9 +385,9 @@ QUESTIONS = {
         name="SDMetrics diagnostic",
         unit="overall score",
         ideal=1.0,
-        trouble="the SDMetrics diagnostic score misses its limit",
-        doubt="the SDMetrics diagnostic score may miss its limit",
-        advice="Cells are outside of ranges or categories.",
+        fail_text="the SDMetrics diagnostic score misses its limit",
+        review_text="the SDMetrics diagnostic score may miss its limit",
+        action="Cells are outside of ranges or categories.",
         answer=_pairs,
     ),
 }

@@ -39,7 +39,7 @@ def _patterns(report: Findings) -> Figure | None:
     patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
     shown = patterns[:_MOST]
     axis = straight_axis([100 * x for p in shown for x in (p.real, p.synthetic)], 0.0)
-    fresh = "" if score.ceiling is None else f", fresh real rows to {number(score.ceiling)}"
+    fresh = "" if score.reference is None else f", fresh real rows to {number(score.reference)}"
     return Figure(
         title=f"Patterns of missing cells agree to {number(score.value)}{fresh}",
         how="Columns that are missing in the same row, and the share of rows in which exactly these are: \u25a0 real, "
@@ -86,7 +86,7 @@ def _dependence(report: Findings) -> Figure | None:
     axis = straight_axis([x for tie in shown for x in (tie.real, tie.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
     missing = plain(shown[0].missing, 30)
-    fresh = "" if score.ceiling is None else f"; fresh real rows {number(score.ceiling)}"
+    fresh = "" if score.reference is None else f"; fresh real rows {number(score.reference)}"
     return Figure(
         title=f"Who lacks {missing} differs: {_beside(shown[0])} goes with it {_how(shown[0])}"
         if gap >= 0.1

@@ -45,13 +45,13 @@ def model_figures(report: Findings) -> list[Figure]:
 
 def _row(score: Score) -> Row:
     details = MembershipDetails.model_validate(score.details)
-    vulnerable = None if details.vulnerable is None else details.vulnerable.value
+    outliers = None if details.outliers is None else details.outliers.value
     rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
     return Row(
         asked(score.name).name,
         (
             *(_NONE if rate is None else share(rate, 1) for rate in rates),
-            _NONE if vulnerable is None else number(vulnerable),
+            _NONE if outliers is None else number(outliers),
             interval(score.low, score.high),
             number(score.value),
         ),

@@ -107,13 +107,13 @@ def _from(start: float, points: Sequence[tuple[float, float]]) -> list[tuple[flo
 def _copies(score: Score) -> Figure:
     details = CopyDetails.model_validate(score.details)
     rows = [Row("Synthetic rows", (number(details.copies or 0, 0), share(score.value, 2)))]
-    if score.ceiling is not None:
-        rows.append(Row("Unused real rows", ("", share(score.ceiling, 2))))
-    if score.floor is not None:
-        rows.append(Row("Shuffled training rows", ("", share(score.floor, 2))))
+    if score.reference is not None:
+        rows.append(Row("Unused real rows", ("", share(score.reference, 2))))
+    if score.baseline is not None:
+        rows.append(Row("Shuffled training rows", ("", share(score.baseline, 2))))
     if not details.copies:
         title = "No synthetic row equals the row of one training patient"
-    elif score.ceiling is not None and score.low <= score.ceiling:
+    elif score.reference is not None and score.low <= score.reference:
         title = "Synthetic rows equal training rows no more often than unused real rows do"
     else:
         title = f"{share(score.value, 1)} of synthetic rows equal the row of one training patient"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.charts.axes import straight_axis
 from synthclin.report.charts.calibration_lines import calibration_lines
-from synthclin.report.charts.charts import floor_ceiling
+from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.strips import Mark, marks_row
 from synthclin.report.pages.fidelity_section import statuses
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
@@ -89,7 +89,7 @@ def _utility_row(score: Score) -> StripRow:
     real, synthetic, shuffled = means["real"], means["synthetic"], means["shuffled"]
     picture = None
     if real is not None and synthetic is not None and shuffled is not None and real - shuffled > 0.01:
-        picture = floor_ceiling(name, synthetic, real + score.low, real + score.high, shuffled, real)
+        picture = reference_dots(name, synthetic, real + score.low, real + score.high, shuffled, real)
     measure = measure_name(details.measure)
     ends = interval(score.low, score.high)
     return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
@@ -217,7 +217,7 @@ def _importance(score: Score) -> Figure | None:
     shared = (
         "" if details.shared_top is None else f"{share(details.shared_top)} of the ten most important are the same. "
     )
-    fresh = "" if score.ceiling is None else f"; halves of the real rows agree to {number(score.ceiling, 2)}"
+    fresh = "" if score.reference is None else f"; halves of the real rows agree to {number(score.reference, 2)}"
     return Figure(
         title=title,
         how="What a model loses on held-out real patients when one column is shuffled, after learning from "

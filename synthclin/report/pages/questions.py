@@ -55,9 +55,9 @@ def asked(name: str) -> Question:
         name=told,
         unit=unit,
         ideal=1.0,
-        trouble=f"{said} misses its limit",
-        doubt=f"{said} may miss its limit",
-        advice="See its note.",
+        fail_text=f"{said} misses its limit",
+        review_text=f"{said} may miss its limit",
+        action="See its note.",
     )
 
 
@@ -88,9 +88,9 @@ def _of_groups(name: str) -> Question:
         section="subgroups",
         name=told,
         unit=f"{of.unit}, worst group",
-        trouble=f"{said} is served badly",
-        doubt=f"{said} may be served badly",
-        advice="Do not use the table for this group.",
+        fail_text=f"{said} is served badly",
+        review_text=f"{said} may be served badly",
+        action="Do not use the table for this group.",
         answer=_worst_group,
         title="",
     )
@@ -100,7 +100,7 @@ def _worst_group(score: Score) -> str:
     details = SubgroupDetails.model_validate(score.details)
     if details.worst is None:
         return ""
-    fresh = "" if score.ceiling is None else f" Fresh real rows of it reach {number(score.ceiling)}."
+    fresh = "" if score.reference is None else f" Fresh real rows of it reach {number(score.reference)}."
     return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{fresh}"
 
 

@@ -65,7 +65,7 @@ def _everybody(report: Findings) -> Iterator[Served]:
         details = SubgroupDetails.model_validate(score.details)
         sign = 1 if score.better == "higher" else -1
         for group in details.groups if details.score else []:
-            best = group.ceiling if group.ceiling is not None else float(sign == 1)
+            best = group.reference if group.reference is not None else float(sign == 1)
             end = group.high if sign == 1 else group.low
             surely = end is not None and sign * (best - end) > 0
             yield Served(details.score, details.column, group, sign * (best - group.value), surely)
@@ -180,7 +180,7 @@ def _cells(one: Served) -> tuple[str, str, str, str]:
     low, high = ("" if end is None else _value(end) for end in (group.low, group.high))
     return (
         "\u2013" if group.n is None else number(group.n, 0),
-        "none" if group.ceiling is None else _value(group.ceiling),
+        "none" if group.reference is None else _value(group.reference),
         f"{low} to {high}" if low and high else "\u2013",
         _value(group.value),
     )

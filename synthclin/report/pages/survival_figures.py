@@ -33,7 +33,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
     if not arms:
         return None
     least = min(min(*arm.real.low, *arm.synthetic.survival) for arm in arms)
-    floor = max(0.0, math.floor(10 * least - 1e-9) / 10)
+    lowest = max(0.0, math.floor(10 * least - 1e-9) / 10)
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
     gap, where = max((_widest_gap(arm), plain(arm.group, 40)) for arm in arms)
     within = ", ".join(where.split(": ")) if where != "all" else "all patients"
@@ -42,7 +42,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         if gap >= 0.05
         else "Synthetic survival follows the real curves closely"
     )
-    axis = "" if floor == 0 else f" The axis starts at {share(floor)}."
+    axis = "" if lowest == 0 else f" The axis starts at {share(lowest)}."
     return Figure(
         title=title,
         how=f"Share of patients without the event ({target}). Vertical ticks: 11 or more were censored since the tick "
@@ -52,7 +52,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
                 heading=plain(arm.group, 40) if arm.group != "all" else "All patients",
                 label="mean survival time",
                 value=_mean(means.get(arm.group)),
-                picture=kaplan_meier(arm, floor, labelled=place == 0),
+                picture=kaplan_meier(arm, lowest, labelled=place == 0),
                 room="curve",
             )
             for place, arm in enumerate(arms)
@@ -66,18 +66,18 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
     )
 
 
-def kaplan_meier(arm: Arm, floor: float, *, labelled: bool = True) -> Markup:
+def kaplan_meier(arm: Arm, lowest: float, *, labelled: bool = True) -> Markup:
     """Draw one arm: the real curve with its band, the synthetic curve, ticks of the censored, rows of who is left.
 
     Arguments:
         arm: both curves on one grid of times.
-        floor: the share at which the vertical axis starts.
+        lowest: the share at which the vertical axis starts.
         labelled: whether the curves are named in the picture.
     """
     across = ChartAxis(arm.times[0], arm.times[-1])
 
     def y(survival: float) -> float:
-        return _HIGH * (1 - (survival - floor) / (1 - floor))
+        return _HIGH * (1 - (survival - lowest) / (1 - lowest))
 
     def outline(curve: SurvivalCurve, heights: Sequence[float]) -> list[tuple[float, float]]:
         places = [across.place(time) for time in arm.times[: len(curve.survival)]]
@@ -87,7 +87,7 @@ def kaplan_meier(arm: Arm, floor: float, *, labelled: bool = True) -> Markup:
         return drawn
 
     parts: list[Markup] = []
-    for level in _levels(floor):
+    for level in _levels(lowest):
         parts += [
             svg.line(0, y(level), 1, y(level), "gr"),
             svg.text(0, y(level) + 4, share(level), anchor="end", dx=-8),
@@ -146,8 +146,8 @@ def _names(arm: Arm, across: ChartAxis, y: object) -> list[Markup]:
     ]
 
 
-def _levels(floor: float) -> list[float]:
-    return ticks(floor, 1.0)
+def _levels(lowest: float) -> list[float]:
+    return ticks(lowest, 1.0)
 
 
 def _widest_gap(arm: Arm) -> float:

@@ -142,7 +142,7 @@ class GroupScore(Open):
     value: Finite
     low: Finite | None = None
     high: Finite | None = None
-    ceiling: Finite | None = None
+    reference: Finite | None = None
     n: Count | None = None
 
 

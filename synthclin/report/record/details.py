@@ -13,7 +13,7 @@ from synthclin.report.record.clinical_details import (
     SubgroupDetails,
     UtilityDetails,
 )
-from synthclin.report.record.parts import Count, Finite, Open, Pair, Planted, Share, Tie
+from synthclin.report.record.parts import Canaries, Count, Finite, Open, Pair, Share, Tie
 
 __all__ = [
     "DETAILS_BY_GROUP",
@@ -49,11 +49,11 @@ __all__ = [
 
 
 class ColumnAgreement(Open):
-    """How alike one column is: `value` and `ceiling` from 0 to 1; `missing_real` None where few rows have it."""
+    """How alike one column is: `value` and `reference` from 0 to 1; `missing_real` None where few rows have it."""
 
     column: StrictStr
     value: Share
-    ceiling: Share | None = None
+    reference: Share | None = None
     measure: StrictStr
     missing_real: Share | None = None
     missing_synthetic: Share
@@ -140,7 +140,7 @@ class AttackDetails(Open):
         naive: success of a guess without the table.
         control: success on unused patients.
         train: success on training patients.
-        vulnerable: the risk of the most vulnerable tenth.
+        outliers: the risk of the most vulnerable tenth.
         groups: the risk of subgroups.
     """
 
@@ -148,7 +148,7 @@ class AttackDetails(Open):
     naive: Share | None = None
     control: Rate | None = None
     train: Rate | None = None
-    vulnerable: Risk | None = None
+    outliers: Risk | None = None
     groups: list[Risk] = Field(default_factory=list)
 
 
@@ -164,7 +164,7 @@ class MembershipDetails(AttackDetails):
 class LeakDetails(Open):
     """Behind `privacy.smallest_leak`."""
 
-    spike_in: list[Planted] = Field(default_factory=list)
+    spike_in: list[Canaries] = Field(default_factory=list)
 
 
 class CopyDetails(Open):
@@ -195,7 +195,7 @@ class LevelShift(Open):
 
     column: StrictStr
     value: Finite
-    ceiling: Finite | None = None
+    reference: Finite | None = None
     shifts: list[Finite | None] = Field(default_factory=list)
 
 
@@ -225,7 +225,7 @@ class Agreement(Open):
 
     columns: list[StrictStr]
     value: Share
-    ceiling: Share | None = None
+    reference: Share | None = None
 
 
 class TogetherDetails(Open):

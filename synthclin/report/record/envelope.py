@@ -33,8 +33,8 @@ class ScoreRecord(_Closed):
     low: Number
     high: Number
     better: Literal["higher", "lower"]
-    floor: Finite | None
-    ceiling: Finite | None
+    baseline: Finite | None
+    reference: Finite | None
     n: Count
     method: StrictStr
     note: StrictStr

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 __all__ = [
+    "Canaries",
     "CohortFacts",
     "Count",
     "Finite",
@@ -16,7 +17,6 @@ __all__ = [
     "Open",
     "Pair",
     "Pictures",
-    "Planted",
     "RuleFacts",
     "Share",
     "Summary",
@@ -150,7 +150,7 @@ class RocCurve(Open):
     attacks: list[NamedCurve] = Field(default_factory=list)
 
 
-class Planted(Open):
+class Canaries(Open):
     """Training rows planted among the synthetic ones, and the scores that notice them."""
 
     share: Share
@@ -159,7 +159,7 @@ class Planted(Open):
     seen_by: list[StrictStr]
 
 
-class Posing(Open):
+class NegativeControl(Open):
     """What an attack makes of fresh real rows posing as synthetic."""
 
     value: Finite | None
@@ -170,8 +170,8 @@ class Posing(Open):
 class Controls(Open):
     """What the attacks could have seen: `negative` by attack, and rows planted."""
 
-    negative: dict[StrictStr, Posing] = Field(default_factory=dict)
-    spike_in: list[Planted] = Field(default_factory=list)
+    negative: dict[StrictStr, NegativeControl] = Field(default_factory=dict)
+    spike_in: list[Canaries] = Field(default_factory=list)
 
 
 class CohortFacts(Open):

@@ -90,12 +90,12 @@ class Sampling(ConfigBlock):
 class EvaluationBlock(ConfigBlock):
     """Which analyses are done on synthetic and on real rows to compare them.
 
-    `draws` is how many tables of the main table's size are drawn and scored, the main table first: scores are means
-    over them. `by` names columns in whose groups the headline scores are computed again.
+    `replicates` is how many tables of the main table's size are sampled and scored, the main table first: scores are
+    means over them. `by` names columns in whose groups the headline scores are computed again.
     """
 
     utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
-    draws: Annotated[int, Field(ge=1, le=20)] = 5
+    replicates: Annotated[int, Field(ge=1, le=20)] = 5
     by: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 

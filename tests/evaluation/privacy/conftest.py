@@ -39,7 +39,7 @@ def compare(train: pd.DataFrame, holdout: pd.DataFrame) -> Callable[[pd.DataFram
 
 
 @pytest.fixture(scope="session")
-def scene(compare: Callable[[pd.DataFrame], Comparison], fresh: pd.DataFrame) -> AttackData:
+def data(compare: Callable[[pd.DataFrame], Comparison], fresh: pd.DataFrame) -> AttackData:
     return AttackData.of(compare(fresh))
 
 

@@ -13,11 +13,11 @@ from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy import ATTACKS
 from synthclin.evaluation.privacy.attack import Attack
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.copies import copies, planted
+from synthclin.evaluation.privacy.copies import canary_rows, copies
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
-from synthclin.evaluation.privacy.membership_tpr import recognition
+from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
 from synthclin.evaluation.privacy.singling_out import singling_out
@@ -27,19 +27,19 @@ from tests.evaluation.clinic import shuffled
 
 from .ward import SCHEMA, jittered, ward
 
-EVERY = (planted, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
+EVERY = (canary_rows, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
 
 
 def name(attack: Attack) -> str:
     return attack.definition.name
 
 
-LEAST = {recognition: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one secret of three is common
+LEAST = {membership_tpr: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one secret of three is common
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=name)
-def test_a_copy_of_the_training_rows_is_caught(attack, scene, values, train):
-    found = attack.run(scene, values(train.sample(frac=1, random_state=1)))
+def test_a_copy_of_the_training_rows_is_caught(attack, data, values, train):
+    found = attack.run(data, values(train.sample(frac=1, random_state=1)))
     assert found.interval.low > LEAST.get(attack, 0.8)
     assert found.value > 0.9 or attack is identity_disclosure
     if "control" in found.details:
@@ -47,37 +47,37 @@ def test_a_copy_of_the_training_rows_is_caught(attack, scene, values, train):
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=name)
-def test_fresh_rows_are_cleared(attack, scene, values, fresh):
-    found = attack.run(scene, values(fresh))
+def test_fresh_rows_are_cleared(attack, data, values, fresh):
+    found = attack.run(data, values(fresh))
     # Secrets are met by chance, too: only this attack has no control to take it off.
     assert found.interval.low <= attack.null + (0.02 if attack is identity_disclosure else 0) <= found.interval.high
 
 
-@pytest.mark.parametrize("attack", [attack for attack in EVERY if attack.floored], ids=name)
-def test_shuffled_columns_know_no_patient(attack, scene, values, train):
-    found = attack.run(scene, values(shuffled(train)))
+@pytest.mark.parametrize("attack", [attack for attack in EVERY if attack.above_chance], ids=name)
+def test_shuffled_columns_know_no_patient(attack, data, values, train):
+    found = attack.run(data, values(shuffled(train)))
     assert found.value == pytest.approx(attack.null, abs=0.06)
 
 
-def test_a_value_that_one_patient_has_singles_them_out_even_in_shuffled_columns(scene, values, train):
-    assert singling_out.run(scene, values(shuffled(train))).interval.low > 0.9
+def test_a_value_that_one_patient_has_singles_them_out_even_in_shuffled_columns(data, values, train):
+    assert singling_out.run(data, values(shuffled(train))).interval.low > 0.9
 
 
-@pytest.mark.parametrize("attack", [near_copies, membership, recognition, relative_f1, linkability], ids=name)
-def test_nearly_copied_rows_are_found_though_no_row_is_a_copy(attack, scene, values, train):
+@pytest.mark.parametrize("attack", [near_copies, membership, membership_tpr, relative_f1, linkability], ids=name)
+def test_nearly_copied_rows_are_found_though_no_row_is_a_copy(attack, data, values, train):
     near = values(jittered(train))
-    assert planted.run(scene, near).value == 0
-    assert attack.run(scene, near).interval.low > attack.null + 0.1
+    assert canary_rows.run(data, near).value == 0
+    assert attack.run(data, near).interval.low > attack.null + 0.1
 
 
 @pytest.mark.parametrize("attack", [attribute_inference, disclosive_keys, identity_disclosure], ids=name)
-def test_a_secret_that_only_training_rows_tell_is_found(attack, scene, values, train, fresh):
+def test_a_secret_that_only_training_rows_tell_is_found(attack, data, values, train, fresh):
     # What is known of patients and their secret are those of training rows, all else is not.
     told = fresh.assign(**{column: train[column].to_numpy() for column in ("age", "sex", "zip")}, hiv=train["hiv"])
-    found = attack.run(scene, values(told))
+    found = attack.run(data, values(told))
     assert found.interval.low > LEAST.get(attack, 0.5)
     blurred = told.assign(hiv=told["hiv"].sample(frac=1, random_state=1).to_numpy())
-    assert attack.run(scene, values(blurred)).value < 0.6 * found.value  # a third of the secrets is met by chance
+    assert attack.run(data, values(blurred)).value < 0.6 * found.value  # a third of the secrets is met by chance
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
@@ -95,14 +95,14 @@ def test_without_enough_unseen_patients_nothing_passes(attack, rows, train, hold
 
 def test_a_score_stands_between_shuffled_and_fresh_rows_and_tells_its_null(compare, fresh):
     score = linkability(compare(fresh), by=["sex", "age"])
-    assert score.floor == pytest.approx(0, abs=0.1)
-    assert score.ceiling == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
+    assert score.baseline == pytest.approx(0, abs=0.1)
+    assert score.reference == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
     assert score.details["negative_control"]["rows"] == 150
     assert score.details["null"] == 0
     assert score.details["naive"] == pytest.approx(25 / 300, abs=0.02)
     groups = [(group["column"], group["level"]) for group in score.details["groups"]]
     assert groups == [("sex", "F"), ("sex", "M"), *(("age", f"part {i} of 4 by rank") for i in range(1, 5))]
-    assert score.details["vulnerable"]["train"]["n"] == 30
+    assert score.details["outliers"]["train"]["n"] == 30
 
 
 def test_groups_of_few_patients_are_not_told(compare, fresh, train, holdout):
@@ -112,8 +112,8 @@ def test_groups_of_few_patients_are_not_told(compare, fresh, train, holdout):
         linkability(compare(fresh), by=["ward"])
 
 
-def test_the_order_of_rows_changes_nothing(scene, values, train):
-    one, other = (membership.run(scene, values(table)) for table in (train, train.iloc[::-1]))
+def test_the_order_of_rows_changes_nothing(data, values, train):
+    one, other = (membership.run(data, values(table)) for table in (train, train.iloc[::-1]))
     assert one.value == pytest.approx(other.value)
 
 

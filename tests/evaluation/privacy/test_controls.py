@@ -8,14 +8,14 @@ import pytest
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy import canaries
 from synthclin.evaluation.privacy.canaries import jittered, smallest_leak
-from synthclin.evaluation.privacy.copies import planted
+from synthclin.evaluation.privacy.copies import canary_rows
 from synthclin.evaluation.privacy.near_copies import near_copies
 
 
 @pytest.fixture(autouse=True)
 def _two_attacks(monkeypatch):
     # What the others see is shown attack by attack; here it is shown how a leak is planted and reported.
-    monkeypatch.setattr(canaries, "_SEARCHERS", (planted, near_copies))
+    monkeypatch.setattr(canaries, "_SEARCHERS", (canary_rows, near_copies))
 
 
 def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
@@ -34,7 +34,7 @@ def test_the_smallest_leak_is_that_of_both_kinds(compare, fresh):
 
 
 def test_what_goes_unseen_is_no_pass(compare, fresh, monkeypatch):
-    monkeypatch.setattr(canaries, "_SEARCHERS", (planted,))
+    monkeypatch.setattr(canaries, "_SEARCHERS", (canary_rows,))
     score = smallest_leak(compare(fresh))
     assert math.isnan(score.value)
     assert "could not have seen 5 % of the rows copied with small changes" in score.note
@@ -48,10 +48,10 @@ def test_among_copies_nothing_can_be_planted(compare, train):
     assert "the table itself" in score.note
 
 
-def test_jitter_leaves_no_copy_and_stays_near(scene):
+def test_jitter_leaves_no_copy_and_stays_near(data):
     rng = np.random.default_rng(1)
-    rows = scene.train.rows
-    near = jittered(rows, rows, scene.features.on_line, rng)
+    rows = data.train.rows
+    near = jittered(rows, rows, data.features.on_line, rng)
     assert not (near == rows).all(axis=1).any()
     assert (np.isnan(near) == np.isnan(rows)).all()
     ranks = np.argsort(np.argsort(rows[:, 3])) - np.searchsorted(np.sort(rows[:, 3]), near[:, 3])

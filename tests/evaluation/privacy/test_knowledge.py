@@ -15,13 +15,13 @@ def knowledge(schema, draw, **changes):
 
 def test_what_the_schema_declares_is_taken():
     known = knowledge(SCHEMA, ward)
-    assert (known.keys, known.secrets, known.declared, known.note) == (((0, 1, 2),), (5,), True, "")
+    assert (known.keys, known.sensitive_columns, known.declared, known.note) == (((0, 1, 2),), (5,), True, "")
 
 
 def test_random_sets_of_columns_stand_for_undeclared_ones():
     known = knowledge(clinic.SCHEMA, clinic.clinic)
     assert [len(keys) for keys in known.keys] == [2, 3, 4, 5]
-    assert known.secrets == (7,)  # the outcome
+    assert known.sensitive_columns == (7,)  # the outcome
     assert all(7 not in keys for keys in known.keys)
     assert not known.declared
     assert "random sets" in known.note
@@ -35,7 +35,7 @@ def test_a_constant_column_is_no_secret():
     def draw(rows: int, seed: int):
         return ward(rows, seed).assign(crp=np.nan)
 
-    assert knowledge(schema, draw).secrets == (5,)
+    assert knowledge(schema, draw).sensitive_columns == (5,)
 
 
 def test_no_more_than_four_secrets_are_tried():
@@ -43,5 +43,5 @@ def test_no_more_than_four_secrets_are_tried():
     for name in ("age", "sex", "zip", "weight", "crp"):
         schema = schema.with_column(name, disclosure="sensitive")
     known = knowledge(schema, ward)
-    assert len(known.secrets) == 4
+    assert len(known.sensitive_columns) == 4
     assert "4 of the sensitive columns" in known.note

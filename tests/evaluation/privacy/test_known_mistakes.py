@@ -41,34 +41,34 @@ def drawn(seed: int, rows: int = 200) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scene() -> AttackData:
+def data() -> AttackData:
     return AttackData.of(Comparison.of(drawn(1), train=drawn(2), holdout=drawn(3), schema=COARSE))
 
 
-def values(scene: AttackData, table: pd.DataFrame):
-    return scene.features.values(table)
+def values(data: AttackData, table: pd.DataFrame):
+    return data.features.values(table)
 
 
-def test_a_negative_guess_is_not_always_right(scene):
-    j = scene.features.names.index("base_excess")
+def test_a_negative_guess_is_not_always_right(data):
+    j = data.features.names.index("base_excess")
     true = np.array([-20.0, -20.0, -20.0])
-    met = similar(scene.features, j, scene.train.rows, true, np.array([-20.0, -90.0, -2_000.0]))
+    met = similar(data.features, j, data.train.rows, true, np.array([-20.0, -90.0, -2_000.0]))
     assert met.astype(bool).tolist() == [True, False, False]
 
 
-def test_a_common_outcome_is_no_secret_learnt(scene):
-    found = attribute_inference.run(scene, values(scene, drawn(4)))
+def test_a_common_outcome_is_no_secret_learnt(data):
+    found = attribute_inference.run(data, values(data, drawn(4)))
     assert found.interval.low <= 0 <= found.interval.high
     naive = [row["naive"] for row in found.details["attacks"] if row["name"].startswith("died")]
     assert naive
     assert min(naive) > 0.9  # not a half, as if all levels were as frequent
 
 
-def test_a_copy_in_the_order_of_the_training_rows_is_a_copy(scene):
+def test_a_copy_in_the_order_of_the_training_rows_is_a_copy(data):
     train = drawn(2)
     c = Comparison.of(train, train=train, holdout=drawn(3), schema=COARSE)
     assert copies(c).value > 0
-    assert near_copies.run(scene, values(scene, train)).details["near"] == len(train)
+    assert near_copies.run(data, values(data, train)).details["near"] == len(train)
 
 
 def test_tied_distances_count_half():

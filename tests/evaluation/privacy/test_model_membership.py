@@ -57,15 +57,15 @@ def test_what_is_rare_is_not_taken_for_what_was_not_learnt(tables):
 
 def test_every_tenth_is_attacked(tables):
     common = model_membership(tables, *NOISE).details
-    assert len(common["tenths"]) == 10
-    assert all(0.2 < tenth["value"] < 0.8 for tenth in common["tenths"] if tenth)
+    assert len(common["deciles"]) == 10
+    assert all(0.2 < decile["value"] < 0.8 for decile in common["deciles"] if decile)
 
 
 def test_only_the_most_vulnerable_are_remembered(tables):
-    remembered = AttackData.of(tables).train.vulnerable
+    remembered = AttackData.of(tables).train.outliers
     found = model_membership(tables, NOISE[0] + 10 * remembered, NOISE[1]).details
-    assert found["tenths"][9]["value"] == found["vulnerable"]["value"] > 0.95
-    assert all(tenth["value"] < 0.85 for tenth in found["tenths"][:9] if tenth)
+    assert found["deciles"][9]["value"] == found["outliers"]["value"] > 0.95
+    assert all(decile["value"] < 0.85 for decile in found["deciles"][:9] if decile)
 
 
 def test_groups_are_attacked_too(tables):

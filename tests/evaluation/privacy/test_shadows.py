@@ -76,8 +76,8 @@ def test_a_shift_common_to_all_targets_changes_nothing(targets, pool):
 
 def test_the_targets_are_the_rarest_patients(targets, train, holdout, fresh):
     assert min(len(targets.train), len(targets.control)) >= 30
-    assert (targets.train.tenth >= targets.tenth).all()
-    assert (targets.control.tenth >= targets.tenth).all()
+    assert (targets.train.decile >= targets.decile).all()
+    assert (targets.control.decile >= targets.decile).all()
     assert len(Targets.of(Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA))) == len(targets)
 
 
