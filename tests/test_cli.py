@@ -420,7 +420,8 @@ def test_version(quiet):
 
 
 def test_a_reader_that_goes_away():
-    code = "from synthclin.cli.error_boundary import run_command; run_command(lambda: [print('x' * 999) for _ in range(999)])"
+    module = "synthclin.cli.error_boundary"
+    code = f"from {module} import run_command; run_command(lambda: [print('x' * 999) for _ in range(999)])"
     pipe = ["bash", "-c", f'{sys.executable} -c "{code}" | head -n 1']
     done = subprocess.run(pipe, capture_output=True, text=True, check=True)
     assert len(done.stdout) == 1000

@@ -18,7 +18,7 @@ from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
 from synthclin.schema.columns import MissingKind
-from synthclin.schema.patients import patients
+from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,14 @@ class TableEncoder:
         self.layout = Layout(columns, column_order(schema, columns))
 
     @classmethod
-    def fit(cls, table: pd.DataFrame, schema: Schema, *, rare_category: int = 11, trim_extremes: int = 11) -> Self:
+    def fit(
+        cls,
+        table: pd.DataFrame,
+        schema: Schema,
+        *,
+        rare_category: int = MIN_PATIENTS,
+        trim_extremes: int = MIN_PATIENTS,
+    ) -> Self:
         """Learn how to encode a typed table.
 
         Arguments:

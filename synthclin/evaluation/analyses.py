@@ -12,9 +12,9 @@ import numpy as np
 from scipy import stats
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.survival import Followed, curves, rmst
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,7 +174,7 @@ def _line(c: Comparison, name: str, task: Analysis) -> int:
 def _groups(feature: Feature, train: NDArray[np.float64]) -> list[float]:
     """Return the levels that 11 training rows have, the most frequent first, then in their order."""
     counts = np.bincount(train[~np.isnan(train)].astype(int), minlength=len(feature.levels))
-    frequent = np.flatnonzero(counts >= MIN_CELL)
+    frequent = np.flatnonzero(counts >= MIN_PATIENTS)
     if not len(frequent):
         return []
     first = frequent[np.argmax(counts[frequent])]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from synthclin.evaluation.cells import MIN_CELL
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,7 +118,7 @@ def _correlation_ratio(
 def _cramers_v(table: NDArray[np.float64]) -> float:
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     n, (r, k) = table.sum(), table.shape
-    if n < MIN_CELL or min(r, k) < 2:
+    if n < MIN_PATIENTS or min(r, k) < 2:
         return float("nan")
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     phi = max(0.0, float(((table - expected) ** 2 / expected).sum() / n) - (r - 1) * (k - 1) / (n - 1))
@@ -135,6 +135,6 @@ def _levels(codes: NDArray[np.int64], cardinality: int) -> NDArray[np.float64]:
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide where there are enough rows and something varies; NaN elsewhere."""
     ratio: NDArray[np.float64] = np.divide(
-        above, below, out=np.full(above.shape, np.nan), where=(n >= MIN_CELL) & (below > 1e-9)
+        above, below, out=np.full(above.shape, np.nan), where=(n >= MIN_PATIENTS) & (below > 1e-9)
     )
     return ratio

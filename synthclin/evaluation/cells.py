@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from synthclin.schema.patients import MIN_PATIENTS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MIN_CELL", "merged", "share_told", "small", "told"]
-
-MIN_CELL = 11  # 1/11 is about 0.09, the re-identification limit of EMA policy 0070 and Health Canada
+__all__ = ["merged", "share_told", "small", "told"]
 
 
 def small(count: int) -> bool:
     """Whether a count is that of so few patients that it is not told; none is no secret."""
-    return 0 < count < MIN_CELL
+    return 0 < count < MIN_PATIENTS
 
 
 def told(count: int) -> int | None:

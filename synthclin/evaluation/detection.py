@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.intervals import Z, partition
+from synthclin.evaluation.intervals import partition
 from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
-from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.score import Definition, Interval, Score, Z
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

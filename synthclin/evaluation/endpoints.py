@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.analyses import endpoint
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.curves import gap, incidence, survival
-from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import SURVIVAL_MEASURES, survival_names
 from synthclin.evaluation.survival import rmst
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,7 +191,7 @@ def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: D
         return definition.unassessable("There is one cause only, which survival.curve shows.")
     nothing = float(levels.index(censored))
     held = c.train[:, place]
-    causes = [k for k in range(len(levels)) if k != nothing and (held == k).sum() >= MIN_CELL]
+    causes = [k for k in range(len(levels)) if k != nothing and (held == k).sum() >= MIN_PATIENTS]
     if not causes:
         return definition.unassessable("No cause is held by 11 training rows.")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.schema.columns import Code
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Fea
     levels: dict[Level, None] = dict.fromkeys(getattr(column, "levels", None) or ())
     if isinstance(column, Code) and column.hierarchy is not None:
         # No synthetic row has a rare term, by design; what is judged is the one above it.
-        kept = column.held(series[0], np.arange(len(series[0])), MIN_CELL)
+        kept = column.held(series[0], np.arange(len(series[0])), MIN_PATIENTS)
         met = {column.nearest(term, kept) or term for each in series for term in each.cat.categories}
         return Feature(name, "levels", column, tuple(sorted(kept | met)), kept)
     for each in series:
@@ -151,7 +151,13 @@ class Codebook:
 
     @classmethod
     def of(
-        cls, features: Features, values: NDArray[np.float64], *, bins: int = 10, min_rows: int = 11, most: int = 30
+        cls,
+        features: Features,
+        values: NDArray[np.float64],
+        *,
+        bins: int = 10,
+        min_rows: int = MIN_PATIENTS,
+        most: int = 30,
     ) -> Codebook:
         """Learn at most `bins` quantile bins, or the `most` frequent levels that `min_rows` rows have."""
         edges, kept, cardinalities = [], [], []

@@ -13,7 +13,7 @@ from synthclin.evaluation.curves import breslow, brier, concordance
 from synthclin.evaluation.intervals import learners_gap, resamples
 from synthclin.evaluation.replication import COX_EFFORT
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import hazard_names
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _MIN_EVENTS = 10
 _BOOTSTRAP = 200
 _SPLITS = 2
 _GRID = 30
-_SURE = 1.959963984540054  # a z statistic beyond it is significant at 5 %
 
 
 def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
@@ -74,7 +73,7 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     moving = likeness(c, drifts, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
     whole = [drift(subsample(rows, _MOST_ROWS, c.rng(names[1]))) for rows in (c.train, c.synthetic)]
     tested = [
-        {"term": term, "real": real, "synthetic": drawn, "verdict_agrees": (abs(real) > _SURE) == (abs(drawn) > _SURE)}
+        {"term": term, "real": real, "synthetic": drawn, "verdict_agrees": (abs(real) > Z) == (abs(drawn) > Z)}
         for term, real, drawn in zip(found.terms, *whole, strict=True)
         if not np.isnan([real, drawn]).any()
     ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from synthclin.evaluation.score import Interval
+from synthclin.evaluation.score import Interval, Z
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Z",
     "jackknife",
     "learners_gap",
     "partition",
@@ -27,8 +27,7 @@ __all__ = [
     "wilson",
 ]
 
-Z = 1.959963984540054  # two-sided 95 %
-_FEW = 11
+_FEW = MIN_PATIENTS
 _FEW_TRIALS = 50
 
 

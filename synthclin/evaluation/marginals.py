@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from synthclin.evaluation.cells import MIN_CELL, share_told
+from synthclin.evaluation.cells import share_told
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import NO_BASELINE, Definition, Score
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +163,7 @@ def tails(c: Comparison) -> Score:
 
 def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:
     """(percentiles,) distances in real interquartile ranges; NaN where there are few values or half are the same."""
-    if min(len(a), len(b)) < MIN_CELL:
+    if min(len(a), len(b)) < MIN_PATIENTS:
         return np.full(len(_TAILS), np.nan)
     low, high = np.quantile(a, [0.25, 0.75])
     if low == high:
@@ -178,7 +179,7 @@ def wasserstein(c: Comparison) -> Score:
         return WASSERSTEIN.unassessable("No column is a number or a date.")
 
     def distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-        spread = float(np.subtract(*np.quantile(a, [0.75, 0.25]))) if min(len(a), len(b)) >= MIN_CELL else 0.0
+        spread = float(np.subtract(*np.quantile(a, [0.75, 0.25]))) if min(len(a), len(b)) >= MIN_PATIENTS else 0.0
         return min(1.0, float(stats.wasserstein_distance(a, b)) / spread) if spread > 0 else np.nan
 
     def distances(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -215,16 +216,16 @@ def heaping(c: Comparison) -> Score:
 def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
     """Return what gives the largest difference of a share, NaN for few values."""
     values, counts = np.unique(real, return_counts=True)
-    spikes = values[counts >= max(MIN_CELL, _SPIKE * len(real))]
+    spikes = values[counts >= max(MIN_PATIENTS, _SPIKE * len(real))]
 
     def shares(cells: NDArray[np.float64]) -> list[float]:
         found = [float(np.mean(cells == spike)) for spike in spikes]
         return found if decimals is None else [*found, float(np.mean(np.round(cells * 10**decimals) % 5 == 0))]
 
-    of_real = shares(real) if len(real) >= MIN_CELL else []
+    of_real = shares(real) if len(real) >= MIN_PATIENTS else []
 
     def heap(cells: NDArray[np.float64]) -> float:
-        if min(len(real), len(cells)) < MIN_CELL:
+        if min(len(real), len(cells)) < MIN_PATIENTS:
             return np.nan
         return max((abs(a - b) for a, b in zip(of_real, shares(cells), strict=True)), default=np.nan)
 
@@ -237,7 +238,7 @@ def rare_levels(c: Comparison) -> Score:
     for j, feature in enumerate(c.features.columns):
         if feature.kind != "line":
             counts = np.bincount(_seen(c.train, j).astype(int), minlength=len(feature.levels))
-            rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_CELL) & (counts < _RARE * len(c.train)))]
+            rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_PATIENTS) & (counts < _RARE * len(c.train)))]
     if not rare:
         return RARE_LEVELS.unassessable("No level is held by 11 training rows and by less than a tenth of them.")
     columns, levels = np.array(rare).T

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.association import rank_correlations
-from synthclin.evaluation.cells import MIN_CELL, share_told
+from synthclin.evaluation.cells import share_told
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
 from synthclin.schema.columns import MissingKind
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def missingness(c: Comparison) -> Score:
     if not holes.any() and not any(_holes(c.features, rows).any() for rows in c.replicates):
         return MISSINGNESS.unassessable("No cell is missing.")
     patterns, counts = np.unique(holes, axis=0, return_counts=True)
-    frequent = patterns[counts >= MIN_CELL]
+    frequent = patterns[counts >= MIN_PATIENTS]
     if not len(frequent):
         return MISSINGNESS.unassessable("No pattern of missing cells is shared by 11 training rows.")
 
@@ -122,10 +123,10 @@ def missing_dependence(c: Comparison) -> Score:
     """Score whether what is observed tells as much of what is missing."""
     holes = _holes(c.features, c.train).sum(axis=0)
     # Both kinds of rows need a few in each half.
-    enough = np.flatnonzero(np.minimum(holes, len(c.train) - holes) >= 2 * MIN_CELL)
+    enough = np.flatnonzero(np.minimum(holes, len(c.train) - holes) >= 2 * MIN_PATIENTS)
     flags = enough[np.argsort(-holes[enough], kind="stable")][:_MOST_COLUMNS]
     if not len(flags):
-        return DEPENDENCE.unassessable(f"No column has {2 * MIN_CELL} missing and as many observed training cells.")
+        return DEPENDENCE.unassessable(f"No column has {2 * MIN_PATIENTS} missing and as many observed training cells.")
     codebook = Codebook.of(c.features, c.train)
     beside = [
         (j, place)

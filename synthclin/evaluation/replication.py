@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.analyses import study
-from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.samples import likeness
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.score import Definition, Score, Z
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

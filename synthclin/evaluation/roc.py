@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from synthclin.evaluation.score import Interval
+from synthclin.evaluation.score import Interval, Z
 
 __all__ = ["auc", "auc_interval", "roc_points", "true_positive_rate"]
-
-_Z = 1.959963984540054  # two-sided 95 %
 
 
 def auc(
@@ -62,7 +60,7 @@ def auc_interval(area: float, positives: int, negatives: int) -> Interval:
     def excess(theta: float) -> float:
         spread = (1 - theta) / (2 - theta) + theta / (1 + theta)
         variance = theta * (1 - theta) * (1 + ((positives + negatives) / 2 - 1) * spread) / (positives * negatives)
-        return abs(area - theta) - _Z * sqrt(variance)
+        return abs(area - theta) - Z * sqrt(variance)
 
     low = brentq(excess, 0.0, min(area, 1 - tiny)) if area > tiny else 0.0
     high = brentq(excess, max(area, tiny), 1.0) if area < 1 - tiny else 1.0

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.intervals import Z
-from synthclin.evaluation.score import Definition, Direction, Interval, Score
+from synthclin.evaluation.score import Definition, Direction, Interval, Score, Z
 from synthclin.evaluation.spread import Measure, Spread, mean_known, reference_error
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +25,7 @@ ROUNDS = 10
 _MOST_ROWS = 5_000
 _SPLITS = 10
 _DOUBTED = 0.5  # of what seems to fold, on the side of worse values
-_FEW_REAL = 2 * MIN_CELL
+_FEW_REAL = 2 * MIN_PATIENTS
 _ALIKE = "fitted to the training rows more closely than fresh real rows are, which is no merit"
 
 

@@ -10,12 +10,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["NO_BASELINE", "Definition", "Direction", "Interval", "Score", "plain"]
+__all__ = ["NO_BASELINE", "Definition", "Direction", "Interval", "Score", "Z", "plain"]
 
 NO_BASELINE = "Shuffling columns changes none of them, so there is no independence baseline."
 """The note of a score that looks at columns one by one."""
 
 Direction = Literal["higher", "lower"]
+
+
+Z = 1.959963984540054
+"""The normal quantile of a two-sided 95 % interval."""
 
 
 class Interval(NamedTuple):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from synthclin.evaluation.cells import MIN_CELL, merged, small, told
+from synthclin.evaluation.cells import merged, small, told
 from synthclin.evaluation.score import plain
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,7 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
 
 def _edges(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round numbers between the 1st and 99th percentile, about twenty of them."""
-    if len(seen) < MIN_CELL:
+    if len(seen) < MIN_PATIENTS:
         return np.empty(0)
     low, high = np.quantile(seen, [0.01, 0.99])
     if low == high:
@@ -132,7 +133,7 @@ def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.i
     if feature.kind == "ordinal":
         return np.arange(len(real)), merged(real.tolist())
     order = np.argsort(-real, kind="stable")
-    alone = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_CELL))
+    alone = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
     if alone and small(int(real[order][alone:].sum())):
         alone -= 1
     if len(real) - alone <= 1 and not small(int(real[order][-1])):
@@ -154,7 +155,7 @@ def table_one(c: Comparison) -> list[dict[str, Any]]:
         seen = [x[~np.isnan(x)] for x in (c.train[:, j], c.synthetic[:, j])]
         if feature.kind == "line":
             real, synthetic = (_summary(feature, x) for x in seen)
-            told_real = real if len(seen[0]) >= MIN_CELL else dict.fromkeys(real)
+            told_real = real if len(seen[0]) >= MIN_PATIENTS else dict.fromkeys(real)
             blocks.append(block | {"real": told_real, "synthetic": synthetic, "difference": _difference(*seen)})
             continue
         # Where few cells are missing, a percentage of the known values would tell how many.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.cells import MIN_CELL
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Spread:
         """Return the variances of a comparison of `n` rows; infinite where rows are too few to tell."""
         least = min(map(len, c.replicates))
         size = min(n, len(c.real) // 2, least if len(c.replicates) > 1 else least // 2)
-        if size < MIN_CELL:
+        if size < MIN_PATIENTS:
             return cls(np.inf, np.inf, np.inf)
         contrasts = []
         for split in range(splits):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.detection import DETECTION, detection
 from synthclin.evaluation.endpoints import definitions, measured
@@ -23,6 +22,7 @@ from synthclin.evaluation.score import NO_BASELINE, Definition, Interval, Score
 from synthclin.evaluation.score_names import HEADLINES, SURVIVAL_HEADLINES, within
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from synthclin.evaluation.features import Feature
@@ -102,7 +102,7 @@ class Groups:
         parts = {}
         for place, level in enumerate(feature.levels):
             here = c.train[:, j] == place
-            enough = here.sum() >= _MIN_ROWS and len(np.unique(c.train_patients[here])) >= MIN_CELL
+            enough = here.sum() >= _MIN_ROWS and len(np.unique(c.train_patients[here])) >= MIN_PATIENTS
             if enough and min((rows[:, j] == place).sum() for rows in c.replicates) >= _MIN_ROWS:
                 parts[str(level)] = c.where(j, float(place))
         unknown = any(np.isnan(rows[:, j]).any() for rows in (c.train, *c.replicates))
@@ -119,7 +119,7 @@ class Groups:
             within(self.by, of.name),
             f"{of.question.removesuffix('?')}, in each group of '{self.by}'?",
             of.better,
-            f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_CELL} and more "
+            f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_PATIENTS} and more "
             "patients and as many synthetic rows; value, interval, independence baseline and real-data reference are those of the group furthest "
             "behind what fresh real rows of it reach (project convention)",
         )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.evaluation.cells import MIN_CELL
 from synthclin.evaluation.curves import at_risk, event_times
-from synthclin.evaluation.intervals import Z
+from synthclin.evaluation.score import Z
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> li
 def _curve(followed: Followed, grid: NDArray[np.float64]) -> dict[str, Any]:
     times, events = followed
     risk = at_risk(times, grid)
-    told = grid[: int((risk >= MIN_CELL).sum())]
+    told = grid[: int((risk >= MIN_PATIENTS).sum())]
     steps = _steps(followed, float(told[-1]) if len(told) else -np.inf)
     place = np.searchsorted(steps.at, told, "right")
     survival = np.concatenate([[1.0], steps.survival])[place]
@@ -118,7 +118,7 @@ def _curve(followed: Followed, grid: NDArray[np.float64]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "at_risk": risk[: len(told)],
-        "censored": leaving >= MIN_CELL,
+        "censored": leaving >= MIN_PATIENTS,
     }
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
-from synthclin.evaluation.intervals import Z, resamples
+from synthclin.evaluation.intervals import resamples
 from synthclin.evaluation.performance import importance_agreement
 from synthclin.evaluation.prediction_problem import Fit, PredictionProblem, Rows, fitted
-from synthclin.evaluation.score import Definition, Interval, Score
+from synthclin.evaluation.score import Definition, Interval, Score, Z
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.train_on_synthetic import (
     MIN_CLASS,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.evidence import RARE, Proposal
+from synthclin.inference.evidence import Proposal
 from synthclin.schema.constraints import Rule
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,8 +92,8 @@ def _crossed(one: LevelColumn, other: LevelColumn) -> NDArray[np.int64]:
 def _determines(table: NDArray[np.int64]) -> bool:
     """Whether each row of a table of counts has its counts in one place, and that is no chance."""
     rows, columns, total = table.sum(axis=1), table.sum(axis=0), int(table.sum())
-    often = int(np.sum(rows >= RARE))
-    if often < 3 or np.sum(columns >= RARE) < 2 or (np.count_nonzero(table, axis=1) > 1).any():
+    often = int(np.sum(rows >= MIN_PATIENTS))
+    if often < 3 or np.sum(columns >= MIN_PATIENTS) < 2 or (np.count_nonzero(table, axis=1) > 1).any():
         return False
     return float(np.sum(rows * (1 - columns[table.argmax(axis=1)] / total))) >= STRONG
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.expressions import parse, quote_name
-from synthclin.inference.evidence import RARE
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -208,7 +208,7 @@ def _whole(name: str, text: str, sources: tuple[str, str], table: pd.DataFrame, 
     both = ~np.isnan(computed) & ~np.isnan(cells)
     agree = _agree(cells[both], computed[both], step)
     alone = [np.sum(~_agree(cells[both], as_numbers(table[source])[both], step)) for source in sources]
-    if int(both.sum()) < LEAST_ROWS or agree.mean() < NEARLY or min(alone) < RARE:
+    if int(both.sum()) < LEAST_ROWS or agree.mean() < NEARLY or min(alone) < MIN_PATIENTS:
         return None
     complete = bool(np.array_equal(np.isnan(computed), np.isnan(cells)))
     return Formula(name, text, sources, int(both.sum()), int(agree.sum()), complete)

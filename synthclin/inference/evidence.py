@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.schema.columns import Text
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import AnyColumn
     from synthclin.schema.constraints import Rule
 
-__all__ = ["RARE", "Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
+__all__ = ["Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
 
 _LEFT_OUT = "left out: "
-RARE = 11  # a value held by fewer rows is not spoken of
 
 
 class Guess(NamedTuple):
@@ -61,8 +61,8 @@ class Refusal(NamedTuple):
 
 def rare(counts: NDArray[np.intp]) -> list[str]:
     """Return what to say of levels that few rows hold, given the rows of each level: one sentence or none."""
-    few = int(np.sum(counts < RARE))
-    return [f"fewer than {RARE} rows each hold {few} of these levels, which are listed as well"] if few else []
+    few = int(np.sum(counts < MIN_PATIENTS))
+    return [f"fewer than {MIN_PATIENTS} rows each hold {few} of these levels, which are listed as well"] if few else []
 
 
 def count(some: int, total: int, noun: str = "cells") -> str:

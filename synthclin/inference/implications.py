@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_name
-from synthclin.inference.evidence import RARE, Proposal
+from synthclin.inference.evidence import Proposal
 from synthclin.schema.constraints import Rule
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,9 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
         >>> [proposal.rules[0].text for proposal in implications(facts)]
         ['if died_here == 1 then died == 1']
     """
-    often = [fact for fact in facts if fact.true.sum() >= RARE and (fact.known & ~fact.true).sum() >= RARE]
+    often = [
+        fact for fact in facts if fact.true.sum() >= MIN_PATIENTS and (fact.known & ~fact.true).sum() >= MIN_PATIENTS
+    ]
     # The time grows with their square. Of columns with many levels a single one says least.
     siblings = Counter(fact.columns for fact in often)
     often = sorted(often, key=lambda fact: siblings[fact.columns])[:MOST_FACTS] if len(often) > MOST_FACTS else often
@@ -105,7 +108,7 @@ def _links(facts: Sequence[Fact]) -> dict[tuple[int, int], _Link]:
     broken, held = true @ false.T, true @ true.T
     rate = false.sum(axis=1) / (true.sum(axis=1) + false.sum(axis=1))
     links = {}
-    for cause, effect in zip(*np.nonzero((broken == 0) & (held >= RARE)), strict=True):
+    for cause, effect in zip(*np.nonzero((broken == 0) & (held >= MIN_PATIENTS)), strict=True):
         one, other = facts[cause], facts[effect]
         expected = float(held[cause, effect] * rate[effect])
         if one.cause and not one.columns & other.columns and expected >= EXPECTED:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.inference import name_hints
-from synthclin.inference.evidence import RARE, Guess, Refusal, count, rare
+from synthclin.inference.evidence import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
 from synthclin.schema.columns.column import MissingCode
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
         codes = [value for value in _sentinels(values) if value <= -9 or value >= 99]
         shown += [f"{code:g} is often a code for missing" for code in codes]
         return Guess(Category(categories=_levels(values)), shown, _missing_codes(codes))
-    if numbered and whole and few <= 50 and cells >= RARE * few:
+    if numbered and whole and few <= 50 and cells >= MIN_PATIENTS * few:
         return Guess(Category(categories=_levels(values)), [*shown, "the name is one of numbered levels"])
     return None
 
@@ -133,7 +134,7 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], known: list
     decimals = 0 if whole else _decimals(values[rest])
     low, high = _outward(values[rest], counts[rest], 10.0 ** -(MANY_DECIMALS if decimals is None else decimals))
     # What many cells hold, all of it outside the range, was written on purpose; a few cells may be slips of the pen.
-    sure = all(counts[values == code][0] >= RARE for code in codes)
+    sure = all(counts[values == code][0] >= MIN_PATIENTS for code in codes)
     odd = [] if sure else codes
     missing = _kinds(codes) if sure else {}
     low, high = _clear(low, high, values[rest], [*known, *(codes if sure else [])], decimals)
@@ -149,7 +150,7 @@ def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], known: list
         f"{spike:g} stands in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
         for spike in masses
     ]
-    shared = counts[rest][0] >= RARE <= counts[rest][-1]
+    shared = counts[rest][0] >= MIN_PATIENTS <= counts[rest][-1]
     evidence.append(f"range: the extremes, {'which many cells share' if shared else 'rounded outward'}")
     hints = _missing_codes(odd)
     if whole and max(map(abs, bounds)) < EXACT:
@@ -211,7 +212,7 @@ def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float
 
     One or two at most: three heavy numbers are the shape of the column.
     """
-    heavy = (counts >= SPIKE * counts.sum()) & (counts >= RARE)
+    heavy = (counts >= SPIKE * counts.sum()) & (counts >= MIN_PATIENTS)
     # Digit preference makes 120, 130 and 140 heavy too, but not apart from 110.
     usual = counts[~heavy].max(initial=0)
     spikes = values[heavy & (counts >= 3 * usual)].tolist() if usual else []
@@ -238,10 +239,10 @@ def _outward(values: NDArray[np.float64], counts: NDArray[np.intp], last: float)
     least = max(Decimal(high - low) / 20, 5 * Decimal(str(last)))
     power = Decimal(10) ** least.adjusted()
     step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
-    if counts[0] < RARE:
+    if counts[0] < MIN_PATIENTS:
         below = float(((Decimal(low) / step).to_integral_value(ROUND_FLOOR) - 1) * step)
         low = max(min(below, low), 0.0 if low >= 0 else -LIMIT)
-    if counts[-1] < RARE:
+    if counts[-1] < MIN_PATIENTS:
         above = float(((Decimal(high) / step).to_integral_value(ROUND_CEILING) + 1) * step)
         high = min(max(above, high), 0.0 if high <= 0 else LIMIT)
     return low, high

@@ -15,7 +15,7 @@ from synthclin.expressions import quote_level, quote_name
 from synthclin.inference.anchoring import anchors
 from synthclin.inference.dependencies import LevelColumn, determined, ranks
 from synthclin.inference.derivations import as_numbers, formulas
-from synthclin.inference.evidence import RARE, Proposal
+from synthclin.inference.evidence import Proposal
 from synthclin.inference.implications import Fact, implications
 from synthclin.inference.orders import LEAST, order_rules
 from synthclin.io.documents import dump_yaml
@@ -31,7 +31,7 @@ from synthclin.schema.columns import (
     Number,
     Ordinal,
 )
-from synthclin.schema.patients import patients
+from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -117,7 +117,7 @@ def _constants(table: pd.DataFrame, schema: Schema, found: Relations) -> None:
     """Note which columns are the same in all rows of each patient."""
     patient = patients(table, schema)
     count = int(patient.max(initial=-1)) + 1
-    if np.sum(np.bincount(patient) > 1) < RARE:
+    if np.sum(np.bincount(patient) > 1) < MIN_PATIENTS:
         return
     for name in schema.modelled:
         codes = pd.factorize(table[name], use_na_sentinel=False)[0]

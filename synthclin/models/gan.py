@@ -29,6 +29,7 @@ from synthclin.models.training import Effort, one_thread, plan_for, train
 from synthclin.rules.validation import conform
 from synthclin.sampling.sampler import CodeMask
 from synthclin.schema import Schema
+from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import seeded_modules
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class ConditionalGAN(Synthesizer):
         one_pass: bool = False,
         random_state: Annotated[int, Field(ge=0)] = 0,
         device: Literal["auto", "cpu", "cuda"] = "auto",
-        rare_category: Annotated[int, Field(ge=0)] = 11,
-        trim_extremes: Annotated[int, Field(ge=0)] = 11,
+        rare_category: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
+        trim_extremes: Annotated[int, Field(ge=0)] = MIN_PATIENTS,
     ) -> None:
         self.schema = schema
         self.effort = effort

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from synthclin.schema.patients import MIN_PATIENTS
+
 __all__ = [
     "alike",
     "count",
@@ -25,7 +27,6 @@ __all__ = [
 ]
 
 NOT_ASSESSABLE = "not assessable"
-SMALL_CELL = 11
 _UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "min": "minutes", "/min": "per minute", "1": ""}
 
 _MINUS = "\u2212"
@@ -112,7 +113,7 @@ def count(value: int | None) -> str:
     """
     if value is None:
         return "suppressed"
-    return f"<{_FIXED}{SMALL_CELL}" if 0 < value < SMALL_CELL else number(value, 0)
+    return f"<{_FIXED}{MIN_PATIENTS}" if 0 < value < MIN_PATIENTS else number(value, 0)
 
 
 def sensible(value: float | None) -> str:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from synthclin.rules.validation import Finding, contradictions, examine, judge
 from synthclin.schema import Schema
 from synthclin.schema.columns import AnyColumn, Date, Datetime, Text
-from synthclin.schema.patients import patients
+from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.schema.units import mixed_units
 
 __all__ = ["ColumnView", "RuleView", "Survey", "survey"]
 
-FEW = 11  # what fewer patients hold is counted, not shown
 PARTS = 10  # of a declared range, to show how much of it is used
 
 
@@ -156,8 +155,8 @@ def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]
     declared = getattr(column, "levels", None)
     satisfied = _held(codes, patient, len(levels))
     total = len(levels) if declared is None else len(declared)
-    rare = total - int(np.sum(satisfied >= FEW))
-    notes = [f"levels of fewer than {FEW} patients: {rare}"] if rare else []
+    rare = total - int(np.sum(satisfied >= MIN_PATIENTS))
+    notes = [f"levels of fewer than {MIN_PATIENTS} patients: {rare}"] if rare else []
     return ("" if declared is None else _levels(total)), f"{total - rare} of {_levels(total)}", notes
 
 
@@ -180,7 +179,7 @@ def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64])
     parts = np.floor(np.clip((numbers - low) / (high - low), 0, 1 - 1e-12) * PARTS)
     inside = ~np.isnan(numbers) & (numbers >= low) & (numbers <= high)
     satisfied = _held(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
-    used = int(np.sum(satisfied >= FEW))
+    used = int(np.sum(satisfied >= MIN_PATIENTS))
     return declared, f"{used} of {PARTS} parts", notes
 
 

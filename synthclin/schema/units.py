@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from synthclin.schema.patients import MIN_PATIENTS
+
 __all__ = ["UnitMix", "mixed_units"]
 
 Floats = NDArray[np.float64]
 
 LEAST_CELLS = 40
-LEAST_GROUP = 11
 LEAST_SHARE = 0.02
 APART = 3.0  # in robust standard deviations of a group; halves of one normal group are 2.3 apart
 ALIKE = 0.12  # how far two groups may differ in shape, beyond chance
@@ -75,7 +76,7 @@ def mixed_units(values: Floats) -> UnitMix | None:
     place = _parting(logs)
     groups = logs[:place], logs[place:]
     smaller = min(groups, key=len)
-    if len(smaller) < max(LEAST_GROUP, LEAST_SHARE * len(logs)):
+    if len(smaller) < max(MIN_PATIENTS, LEAST_SHARE * len(logs)):
         return None
     low, high = (float(np.median(group)) for group in groups)
     spread = max(math.sqrt(np.mean([_spread(group) ** 2 for group in groups])), 1e-6)

@@ -10,7 +10,7 @@ import pandas as pd
 from synthclin import datasets
 from synthclin.errors import ConditionError, DataError
 from synthclin.rules.validation import Finding, check, conform, refuse_contradiction, without_violations
-from synthclin.schema.patients import patients
+from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
 from synthclin.tables import read_table, split, spreadsheet_warnings
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["SMALL_CELL", "Real", "patients_in", "prepare"]
-
-SMALL_CELL = 11
-"""Counts of real patients below this are not told: a plan leaves the hospital like any other output."""
+__all__ = ["Real", "patients_in", "prepare"]
 
 
 class Real(NamedTuple):
@@ -65,8 +62,8 @@ def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Ca
         what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
         remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
         raise ConditionError(where, what, remedy)
-    if held < SMALL_CELL:
-        what = f"fewer than {SMALL_CELL} patients to learn from satisfy its condition"
+    if held < MIN_PATIENTS:
+        what = f"fewer than {MIN_PATIENTS} patients to learn from satisfy its condition"
         tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
 
 

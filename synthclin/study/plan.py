@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
-from synthclin.study.data import SMALL_CELL, patients_in, prepare
+from synthclin.study.data import patients_in, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,8 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = lambda _: None)
             "where": cohort.where,
             "mix": cohort.mix,
             "support": f"{round(count, -1):,}"
-            if (count := patients_in(train, cohort.holds(train), schema)) >= SMALL_CELL
-            else f"< {SMALL_CELL}",
+            if (count := patients_in(train, cohort.holds(train), schema)) >= MIN_PATIENTS
+            else f"< {MIN_PATIENTS}",
         }
         for cohort in config.sampling.cohorts
     ]

@@ -17,11 +17,12 @@ from synthclin.report import Report, evaluate
 from synthclin.report.datacard import Shipped, croissant, data_card
 from synthclin.report.record.parts import CohortFacts, RuleFacts
 from synthclin.rules.validation import Finding
+from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import stream_seed
 from synthclin.study import manifest
 from synthclin.study.audit import audit, release_check
 from synthclin.study.config import resolved_yaml
-from synthclin.study.data import SMALL_CELL, Real, patients_in, prepare
+from synthclin.study.data import Real, patients_in, prepare
 from synthclin.study.plan import editions
 from synthclin.tables import write_table
 
@@ -260,7 +261,7 @@ def _facts(cohort: Cohort, draw: SampleFacts, train: pd.DataFrame, schema: Schem
     """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
     held = cohort.holds(train)
     within, without = (patients_in(train, rows, schema) for rows in (held, ~held))
-    told = within >= SMALL_CELL and (without >= SMALL_CELL or not without)
+    told = within >= MIN_PATIENTS and (without >= MIN_PATIENTS or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(
         name=cohort.name,

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.evaluation.cells import MIN_CELL, merged, small, told
+from synthclin.evaluation.cells import merged, small, told
+from synthclin.schema.patients import MIN_PATIENTS
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30))
@@ -15,5 +16,5 @@ def test_merged_cells_hold_no_small_count_and_lose_none(counts):
 
 def test_only_counts_of_few_patients_are_kept_back():
     assert told(0) == 0
-    assert [told(n) for n in (1, MIN_CELL - 1)] == [None, None]
-    assert told(MIN_CELL) == MIN_CELL
+    assert [told(n) for n in (1, MIN_PATIENTS - 1)] == [None, None]
+    assert told(MIN_PATIENTS) == MIN_PATIENTS

@@ -29,9 +29,8 @@ from synthclin.evaluation import (
     validity,
 )
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.intervals import Z
 from synthclin.evaluation.learners import classifiers
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.score_names import (
     SCORE_NAMES,
     TRIAL_NAMES,

@@ -17,7 +17,7 @@ from synthclin.report.editions.suppression import coarse, coarse_or_none, down, 
 from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
 from synthclin.report.record.details import AssociationDetails, AttackDetails, MembershipDetails
 from synthclin.report.record.parts import Pictures
-from synthclin.report.words import SMALL_CELL
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
@@ -43,7 +43,7 @@ _REASONS = {
     "NOT ASSESSABLE": "These rows cannot answer.",
 }
 _LOG_SCALE = ("inference.cox.", "inference.logistic.")
-_SURE = 1 / sqrt(SMALL_CELL)  # a log ratio with a smaller standard error rests on no cell below 11
+_SURE = 1 / sqrt(MIN_PATIENTS)  # a log ratio with a smaller standard error rests on no cell below 11
 
 
 def shareable(report: F) -> F:
@@ -104,7 +104,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         high=high,
         baseline=None if bare else coarse_or_none(score.baseline, size),
         reference=None if bare else coarse_or_none(score.reference, size),
-        n=score.n if score.n >= SMALL_CELL else 0,
+        n=score.n if score.n >= MIN_PATIENTS else 0,
         note=score.note if score.name in _SPOKEN else note,
         details=listed(score, pictures, train),
         tables=(),
@@ -128,7 +128,7 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
 def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
     panels = {panel.column: shared_panel(panel) for panel in pictures.marginals}
     told: dict[str, Any] = {
-        "rows": {key: n if key == "synthetic" or n >= SMALL_CELL else 0 for key, n in pictures.rows.items()},
+        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in pictures.rows.items()},
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
             shared_block(block, panels[block.column]).model_dump()
@@ -148,7 +148,7 @@ def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
     for key, curve, n in (("detection", pictures.detection, holdout), ("membership", pictures.membership, holdout)):
         if curve.roc and n:
             size = step(n) if key == "detection" else 0.005
-            least = SMALL_CELL / n
+            least = MIN_PATIENTS / n
             told[key] = {
                 "roc": _rounded(curve.roc, size, least),
                 "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
@@ -251,7 +251,7 @@ def _attack(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
 
 
 def _rate(rate: Rate | None) -> dict[str, Any] | None:
-    if rate is None or rate.n < SMALL_CELL:
+    if rate is None or rate.n < MIN_PATIENTS:
         return None
     return {end: coarse(getattr(rate, end), step(rate.n)) for end in ("value", "low", "high")} | {"n": rate.n}
 
@@ -319,7 +319,7 @@ def _curve(curve: SurvivalCurve) -> dict[str, Any]:
     told: dict[str, Any] = {
         key: [min(coarse(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
     }
-    told["at_risk"] = [max(round(n, -1), SMALL_CELL) for n in curve.at_risk]
+    told["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
     return told | {"censored": curve.censored}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from synthclin.report.words import SMALL_CELL
+from synthclin.schema.patients import MIN_PATIENTS
 
 __all__ = ["coarse", "coarse_or_none", "down", "hidden", "step", "up"]
 
-_ENOUGH = 2 * SMALL_CELL - 1  # a hidden sum of which every small count can be a part beside one that is not small
+_ENOUGH = 2 * MIN_PATIENTS - 1  # a hidden sum of which every small count can be a part beside one that is not small
 
 
 def hidden(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | None]:
@@ -25,7 +25,7 @@ def hidden(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | N
         >>> hidden([300, 80, 0], [310, 60, 2])
         [300, 80, 0]
     """
-    out = [None if count is None or 0 < count < SMALL_CELL else count for count in real]
+    out = [None if count is None or 0 < count < MIN_PATIENTS else count for count in real]
     if None not in out:
         return out
     total = sum(count or 0 for count, told in zip(real, out, strict=True) if told is None)
@@ -49,7 +49,7 @@ def step(n: int | None) -> float:
         >>> step(2000), step(400), step(None)
         (0.01, 0.05, 0.01)
     """
-    worth = SMALL_CELL / n if n else 0.0
+    worth = MIN_PATIENTS / n if n else 0.0
     return next((size for size in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if size >= worth), 1.0)
 
 

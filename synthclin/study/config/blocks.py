@@ -12,6 +12,7 @@ from synthclin.evaluation.tasks import Task
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
+from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.tables.spreadsheet_formulas import CsvSafe
 
 __all__ = [
@@ -58,8 +59,8 @@ class Data(ConfigBlock):
 class Protect(ConfigBlock):
     """What never enters the model: levels and extremes held by fewer patients than these."""
 
-    rare_category: Annotated[int, Field(ge=1)] = 11
-    trim_extremes: Annotated[int, Field(ge=1)] = 11
+    rare_category: Annotated[int, Field(ge=1)] = MIN_PATIENTS
+    trim_extremes: Annotated[int, Field(ge=1)] = MIN_PATIENTS
 
 
 class Model(ConfigBlock):
@@ -84,7 +85,7 @@ class Sampling(ConfigBlock):
 
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
     cohorts: Annotated[tuple[Cohort, ...], Field(strict=False)] = ()
-    least_patients: Annotated[int, Field(ge=0)] = 11
+    least_patients: Annotated[int, Field(ge=0)] = MIN_PATIENTS
 
 
 class EvaluationBlock(ConfigBlock):
