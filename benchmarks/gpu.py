@@ -18,9 +18,9 @@ from scale import ward
 
 import synthclin as sc
 from synthclin.encoding import TableEncoder
+from synthclin.models.network_rows import sample_network
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
-from synthclin.models.sequential import draw
 from synthclin.rules.validation import conform
 
 
@@ -72,10 +72,10 @@ def measure(rows: int, columns: int, batch: int, device: torch.device) -> dict:
     network.eval()
     generator = torch.Generator(device=device).manual_seed(0)
     with torch.no_grad():
-        draw(network, batch, generator)
+        sample_network(network, batch, generator)
         start = _clock(device)
         for _ in range(5):
-            draw(network, batch, generator)
+            sample_network(network, batch, generator)
     sampling = 5 * batch / (_clock(device) - start)
     best = limit(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"

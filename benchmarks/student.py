@@ -22,6 +22,7 @@ import tables
 import torch
 
 import synthclin as sc
+from synthclin.sampling.sequential import Imposed
 
 LEAST = 3_000
 """Rows of each that are told apart at least: fewer would leave an error above .02."""
@@ -32,7 +33,7 @@ def rate(model: sc.ConditionalGAN, rows: int = 20_000) -> dict[str, int]:
     generator = torch.Generator().manual_seed(0)
     replicates: dict[str, Callable[[], object]] = {
         "sampled_per_second": lambda: model.sample(rows, random_state=0),
-        "drawn_per_second": lambda: model._sample(rows, generator, log_allowed={}, closed={}),  # noqa: SLF001
+        "drawn_per_second": lambda: model._sample(rows, generator, Imposed()),  # noqa: SLF001
     }
     found = {}
     for name, draw in replicates.items():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["agree", "first", "local_rank", "processes", "share", "together"]
+__all__ = ["agree", "first", "local_rank", "one_thread", "processes", "share", "together"]
 
 
 def processes() -> int:
@@ -29,6 +29,21 @@ def first() -> bool:
 def local_rank() -> int:
     """Return the number of this process on its machine, which is that of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one processor inside the block.
+
+    The networks are small enough for one, and sums in a fixed order make the same seed give the same bytes on
+    machines with different numbers of processors.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,16 +17,16 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.callbacks import TrainingMonitor
-from synthclin.models.distributed import local_rank, together
+from synthclin.models.distributed import local_rank, one_thread, together
+from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.one_pass import OnePass, sample_in_one_pass
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
-from synthclin.models.sequential import draw
 from synthclin.models.synthesizer import Synthesizer
-from synthclin.models.training import Effort, one_thread, plan_for, train
+from synthclin.models.training import Effort, plan_for, train
 from synthclin.rules.validation import conform
-from synthclin.sampling.sampler import CodeMask
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import seeded_modules
@@ -167,61 +166,19 @@ class ConditionalGAN(Synthesizer):
             "seconds": record.seconds,
         }
 
-    def _sample(
-        self,
-        rows: int,
-        generator: torch.Generator,
-        *,
-        log_allowed: Mapping[int, Tensor],
-        forbidden: Mapping[int, Tensor],
-        code_mask: CodeMask | None = None,
-        known: Tensor | None = None,
-    ) -> tuple[Encoded, Tensor]:
-        device = self._device()
-        allowed = {self.order_.index(j): log.to(device) for j, log in log_allowed.items()}
-        masked = {self.order_.index(j): codes.to(device) for j, codes in forbidden.items()}
-        allocations = {
-            self.order_.index(j): torch.from_numpy(probabilities).float().log().to(device)
-            for j, probabilities in self.encoder_.allocations.items()
-        }
-        told = None if known is None else known[:, self.order_].to(device)
-        codes = torch.empty(rows, len(self.order_), dtype=torch.long)
-        weights = torch.empty(rows)
-        local = torch.Generator(device=device)
-        local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-        # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
-        most = 2_048 if device.type == "cpu" else 65_536
-        at_once = self.one_pass and not allowed and not allocations and known is None
-        with torch.no_grad(), one_thread():
-            for start in range(0, rows, most):
-                part = slice(start, min(start + most, rows))
-                given = {} if known is None else dict(enumerate(known[part].unbind(dim=1)))
-                code_mask_of = None if code_mask is None else partial(self._masked_codes, code_mask, given)
-                if at_once:
-                    drawn = sample_in_one_pass(
-                        self.network_, part.stop - part.start, local, forbidden=masked, code_mask=code_mask_of
-                    )
-                else:
-                    drawn = draw(
-                        self.network_,
-                        part.stop - part.start,
-                        local,
-                        log_allowed=allowed,
-                        forbidden=masked,
-                        code_mask=code_mask_of,
-                        known=None if told is None else told[part],
-                        fixed_log_probabilities=allocations,
-                    )
-                codes[part, self.order_] = drawn.codes.cpu()
-                weights[part] = drawn.log_weight.cpu()
-        return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
+    def _row_state(self, rows: int) -> RowState:
+        return NetworkRows(self.network_, rows, self.order_)
 
-    def _masked_codes(
-        self, code_mask: CodeMask, given: Mapping[int, Tensor], t: int, drawn: list[Tensor]
-    ) -> Tensor | None:
-        """Return the codes that are ruled out of the t-th column drawn, after those before it and what is given."""
-        masked = code_mask(self.order_[t], {**given, **dict(zip(self.order_, drawn, strict=False))})
-        return None if masked is None else masked.to(self._device())
+    @property
+    def _rows_at_once(self) -> int:
+        # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
+        return 2_048 if self._device().type == "cpu" else 65_536
+
+    def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
+        conditioned = imposed.log_allowed or imposed.allocations or imposed.known is not None
+        if self.one_pass and not conditioned:
+            return sample_in_one_pass(self.network_, self.order_, rows, generator, imposed)
+        return super()._sample_part(rows, generator, imposed)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, cast
 
@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
+from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import EMBEDDING, MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
 from synthclin.models.receptive_fields import ReceptiveField
-from synthclin.models.sequential import RowState, SampledCodes, draw
 from synthclin.progress import Step
+from synthclin.sampling.sequential import Imposed, SampledCodes, sample_codes
 
 __all__ = ["Distillation", "OnePass", "sample_in_one_pass", "taught"]
 
@@ -71,7 +72,7 @@ class OnePass(MaskedGenerator):
         usual = torch.searchsorted(self.ends_of_codes, noise.T.contiguous(), right=True).T
         return place + super().cells(usual.clamp_max(self.ends_of_codes.shape[1] - 1))
 
-    def draw(self, noise: Tensor) -> Tensor:
+    def codes_at(self, noise: Tensor) -> Tensor:
         """Return the codes at some noise, (rows, columns)."""
         codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
         for table, logits in zip(self.groups, self.forward(noise), strict=True):
@@ -81,35 +82,33 @@ class OnePass(MaskedGenerator):
 
 
 def sample_in_one_pass(
-    network: MaskedGenerator,
-    rows: int,
-    generator: torch.Generator,
-    *,
-    forbidden: Mapping[int, Tensor],
-    code_mask: Callable[[int, list[Tensor]], Tensor | None] | None = None,
+    network: MaskedGenerator, order: Sequence[int], rows: int, generator: torch.Generator, imposed: Imposed
 ) -> SampledCodes:
-    """Draw rows in one pass of the network's student, and column by column those that took a code ruled out.
+    """Sample rows in one pass of the network's student, and column by column those that took a masked code.
 
     Arguments:
-        network: has a taught student.
+        network: has a trained student.
+        order: index in the layout of each column of the network.
         rows: how many.
         generator: on the network's device.
-        forbidden: column -> (codes,) bool, codes that are never drawn.
-        code_mask: (column, codes of the columns before) -> (rows, codes) bool, codes ruled out in a row.
+        imposed: forbidden codes and a mask, no condition and no known cell.
     """
     noise = torch.rand(rows, len(network.columns), generator=generator, device=generator.device)
-    codes = cast("OnePass", network.shortcut).draw(noise)
+    codes = cast("OnePass", network.shortcut).codes_at(noise)
+    codes = codes[:, torch.tensor(order, device=codes.device).argsort()]
     log_weight = torch.zeros(rows, device=generator.device)
-    if code_mask is None:
+    if imposed.code_mask is None:
         return SampledCodes(codes, log_weight)
     broken = torch.zeros(rows, dtype=torch.bool, device=generator.device)
-    cells = list(codes.T.contiguous())
-    for t, taken in enumerate(cells):
-        masked = code_mask(t, cells[:t])
+    sampled: dict[int, Tensor] = {}
+    for column in order:
+        masked = imposed.code_mask(column, sampled)
         if masked is not None:
-            broken |= masked.gather(1, taken[:, None])[:, 0]
+            broken |= masked.to(codes.device).expand(rows, -1).gather(1, codes[:, [column]])[:, 0]
+        sampled[column] = codes[:, column].contiguous()
     if bool(broken.any()):
-        again = draw(network, int(broken.sum()), generator, forbidden=forbidden, code_mask=code_mask)
+        count = int(broken.sum())
+        again = sample_codes(NetworkRows(network, count, order), order, count, generator, imposed)
         codes[broken], log_weight[broken] = again.codes, again.log_weight
     return SampledCodes(codes, log_weight)
 
@@ -128,13 +127,11 @@ def taught(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[T
         noise: (rows, columns) in [0, 1).
         forbidden: (columns, codes) bool, codes that are never drawn.
     """
-    state = RowState(network)
+    state = NetworkRows(network, len(noise))
     conditionals = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
     for t, column in enumerate(network.columns):
         group, slot = network.home[t]
-        probabilities = (
-            state.logits(t, len(noise)).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
-        )
+        probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
         conditionals[group][slot, :, : column.cardinality] = probabilities
         state.push(t, inverse(probabilities, noise[:, t]))
     return conditionals

@@ -25,10 +25,12 @@ from synthclin.io.files import staged_folder
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.distributed import one_thread
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.sampling.imputation import Imputer
-from synthclin.sampling.sampler import CodeMask, CohortSampler, SampleFacts
+from synthclin.sampling.sampler import CohortSampler, SampleFacts
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, sample_codes
 from synthclin.schema import Schema
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
@@ -80,8 +82,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             table: rows that satisfy the schema.
             checkpoint: where the state is kept now and then; where one is kept already, the fit goes on from it, and on
                 a CPU ends with the same weights as if it had never stopped.
-            callback: gets each `synthclin.models.TrainingEvent` and returns True to end the training there, with the best
-                weights so far. What it raises ends the fit.
+            callback: gets each `synthclin.models.TrainingEvent` and returns True to end the training there, with the
+                best weights so far. What it raises ends the fit.
 
         Raises:
             DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
@@ -292,30 +294,41 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
         """Learn an encoded table and return plain facts about the training; a long one reports to `monitor`."""
 
-    @abstractmethod
-    def _sample(
-        self,
-        rows: int,
-        generator: torch.Generator,
-        *,
-        log_allowed: Mapping[int, Tensor],
-        forbidden: Mapping[int, Tensor],
-        code_mask: CodeMask | None = None,
-        known: Tensor | None = None,
-    ) -> tuple[Encoded, Tensor]:
-        """Draw rows, and (rows,) log-weights that make them representative of what was imposed.
+    def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
+        """Return sampled rows, and (rows,) log-weights that make them representative of what is imposed.
 
         Arguments:
             rows: how many.
             generator: of everything random.
-            log_allowed: column -> (codes,) log of the share of each code's mass that a condition allows.
-            forbidden: column -> (codes,) bool, codes that are never drawn; this has no part in the weights.
-            code_mask: tells before each column which codes are masked, given those known and sampled so far; None masks
-                none.
-                Rows without a code left get the log-weight -inf.
-            known: (rows, columns) codes of cells that are known, -1 where one is to be drawn; None if none is. Weights
-                are compared among rows that agree in these alone: a factor that such rows share may be left out.
+            imposed: conditions, masks and known cells; see `synthclin.sampling.sequential.Imposed`.
         """
+        device, columns = self._device(), len(self.encoder_.layout)
+        imposed = imposed.to(device)
+        codes, weights = torch.empty(rows, columns, dtype=torch.long), torch.empty(rows)
+        local = torch.Generator(device=device)
+        local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        with torch.no_grad(), one_thread():
+            for start in range(0, rows, self._rows_at_once):
+                part = slice(start, min(start + self._rows_at_once, rows))
+                sampled = self._sample_part(part.stop - part.start, local, imposed.rows(part))
+                codes[part], weights[part] = sampled.codes.cpu(), sampled.log_weight.cpu()
+        return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
+
+    def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
+        """Return a part of the rows on the model's device: column by column, unless a family has another way."""
+        return sample_codes(self._row_state(rows), self.encoder_.layout.order, rows, generator, imposed)
+
+    @property
+    def _rows_at_once(self) -> int:
+        """How many rows are sampled at a time; it decides which random numbers a row gets."""
+        return 65_536
+
+    def _device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def _row_state(self, rows: int) -> RowState:
+        """Return the state of `rows` rows with no column sampled yet: what a sequential family writes."""
+        raise NotImplementedError
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

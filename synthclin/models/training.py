@@ -8,8 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -29,7 +28,7 @@ from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
-__all__ = ["Effort", "Plan", "Training", "one_thread", "plan_for", "train"]
+__all__ = ["Effort", "Plan", "Training", "plan_for", "train"]
 
 Effort = Literal["quick", "standard", "thorough"]
 
@@ -107,21 +106,6 @@ class Training:
     train_nll: float = math.nan
     validation_nll: float = math.nan
     fine_tuning: dict[str, Any] | None = None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one processor inside the block.
-
-    The networks are small enough for one, and sums in a fixed order make the same seed give the same bytes on
-    machines with different numbers of processors.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def train(

@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import Tensor
 
+from synthclin.models.network_rows import sample_network
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.sequential import draw
 from synthclin.seeds import stream_seed, torch_generator
 
 __all__ = ["ValidationMetrics", "quick_detection", "validation_metrics", "validation_nll"]
@@ -67,7 +67,7 @@ def quick_detection(network: MaskedGenerator, validation: Tensor, seed: int) -> 
 
 def _drawn(network: MaskedGenerator, rows: int, rng: torch.Generator) -> Tensor:
     with torch.no_grad():
-        return draw(network, rows, rng).codes
+        return sample_network(network, rows, rng).codes
 
 
 def _told_apart(real: Tensor, drawn: Tensor, seed: int, trees: int = 50) -> float:

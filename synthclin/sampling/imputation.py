@@ -20,7 +20,8 @@ from synthclin.rules.rules import finish, violations
 from synthclin.rules.validation import judge
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.observed import Partial
-from synthclin.sampling.sampler import CodeMask, Source
+from synthclin.sampling.sampler import Source
+from synthclin.sampling.sequential import Imposed, allocations_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingKind
 from synthclin.seeds import numpy_generator, torch_generator
@@ -61,16 +62,18 @@ class _Candidates:
     """Completions of some rows, weighed by how likely what is known of a row is given the cells drawn before it.
 
     Arguments:
-        draw: a family's `_sample`.
-        known: (rows, columns) codes, -1 where one is to be drawn.
-        forbidden: column -> (codes,) bool, codes that are never drawn.
+        source: a family's `_sample`.
+        known: (rows, columns) codes, -1 where one is to be sampled.
+        forbidden: column -> (codes,) bool, codes that are never sampled.
+        allocations: column -> (codes,) allocation probabilities of randomised arms.
         mask: rules codes out that no completion can hold.
         generator: of the candidates.
     """
 
-    draw: Source
+    source: Source
     known: Tensor
     forbidden: dict[int, Tensor]
+    allocations: dict[int, Tensor]
     mask: ConstraintMask
     generator: torch.Generator
     owner: Ints = field(init=False)
@@ -86,11 +89,11 @@ class _Candidates:
         """Draw so many more candidates for each of `rows`, and forget those of no weight to keep hard rows small."""
         for some in _pieces(rows, amount):
             owner = np.repeat(some, amount)
-            codes, log_weight = self._drawn(owner, self.mask)
+            codes, log_weight = self._sampled(owner, self.mask)
             # What is given may lie beyond all that its code stands for, and keep a rule that no code does.
             lost = np.flatnonzero(~np.isin(owner, owner[np.isfinite(log_weight)]))
             if len(lost):
-                codes[lost], log_weight[lost] = self._drawn(owner[lost], None)
+                codes[lost], log_weight[lost] = self._sampled(owner[lost], None)
             order = np.argsort(np.concatenate([self.owner, owner]), kind="stable")
             self.owner = np.concatenate([self.owner, owner])[order]
             self.codes = np.concatenate([self.codes, codes])[order]
@@ -98,16 +101,11 @@ class _Candidates:
             kept = self._weight() > np.exp(-NEGLIGIBLE)
             self.owner, self.codes, self.log_weight = self.owner[kept], self.codes[kept], self.log_weight[kept]
 
-    def _drawn(self, owner: Ints, code_mask: CodeMask | None) -> tuple[Ints, Floats]:
+    def _sampled(self, owner: Ints, mask: ConstraintMask | None) -> tuple[Ints, Floats]:
         """Return a candidate for each of `owner`: its codes and its log-weight."""
-        encoded, log_weight = self.draw(
-            len(owner),
-            self.generator,
-            log_allowed={},
-            forbidden=self.forbidden,
-            code_mask=code_mask,
-            known=self.known[owner],
-        )
+        known = self.known[torch.from_numpy(owner)]
+        imposed = Imposed(forbidden=self.forbidden, allocations=self.allocations, code_mask=mask, known=known)
+        encoded, log_weight = self.source(len(owner), self.generator, imposed)
         return encoded.codes.numpy(), log_weight.double().numpy()
 
     def effective(self) -> Floats:
@@ -138,13 +136,13 @@ class Imputer:
     """Completes tables from any model that draws codes.
 
     Arguments:
-        draw: a family's `_sample`.
+        source: a family's `_sample`.
         encoder: how codes become cells.
         schema: whose rules every completed row keeps.
         seed: of everything random in the completion.
     """
 
-    draw: Source
+    source: Source
     encoder: TableEncoder
     schema: Schema
     seed: int
@@ -219,7 +217,9 @@ class Imputer:
         """Return codes and offsets, (draws, rows, columns), of a few rows, and the (rows,) that found no completion."""
         rng = numpy_generator(self.seed, "pick", int(rows[0]))
         generator = torch_generator(self.seed, "impute", int(rows[0]))
-        candidates = _Candidates(self.draw, partial.codes[torch.from_numpy(rows)], forbidden, mask, generator)
+        candidates = _Candidates(
+            self.source, partial.codes[torch.from_numpy(rows)], forbidden, allocations_of(self.encoder), mask, generator
+        )
         start = max(START, 4 * imputations)
         wanting, amount = np.arange(len(rows)), start
         while len(wanting) and amount <= max(MOST, start):

@@ -77,18 +77,18 @@ class ConstraintMask:
         self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
         self._known: dict[tuple[Constraint, int, tuple[int, ...]], Bools | None] = {}
 
-    def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
+    def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
         """Return (rows, codes) which codes of a column are ruled out, or None where none is in any row.
 
         Arguments:
             column: its index in the layout.
-            drawn: by index of a column, the (rows,) codes that are known of it, -1 where none is.
+            sampled: by index of a column, the (rows,) codes that are known of it, -1 where none is.
         """
         masked = self.masked.get(column)
         found: Bools | None = None if masked is None or not masked.any() else masked[None]
         for constraint in self.constraints.get(column, ()):
-            given = tuple(j for name in constraint.columns if (j := self.place[name]) in drawn and j != column)
-            broken = self._broken(constraint, column, given, drawn)
+            given = tuple(j for name in constraint.columns if (j := self.place[name]) in sampled and j != column)
+            broken = self._broken(constraint, column, given, sampled)
             if broken is not None:
                 found = broken if found is None else found | broken
         return None if found is None or not found.any() else torch.from_numpy(np.array(found))
@@ -105,7 +105,7 @@ class ConstraintMask:
         }
 
     def _broken(
-        self, constraint: Constraint, column: int, given: tuple[int, ...], drawn: Mapping[int, Tensor]
+        self, constraint: Constraint, column: int, given: tuple[int, ...], sampled: Mapping[int, Tensor]
     ) -> Bools | None:
         """Return (rows or 1, codes) where one rule is certainly broken; None for nowhere."""
         names = list(self.place)
@@ -119,10 +119,10 @@ class ConstraintMask:
             table_or_none = self._known[key]
             if table_or_none is None or not given:
                 return table_or_none
-            places = [drawn[j].cpu().numpy() % size for j, size in zip(given, sizes, strict=True)]
+            places = [sampled[j].cpu().numpy() % size for j, size in zip(given, sizes, strict=True)]
             rows = np.ravel_multi_index(places, sizes)
             return table_or_none[rows]
-        codes = np.stack([drawn[j].cpu().numpy() for j in given])
+        codes = np.stack([sampled[j].cpu().numpy() for j in given])
         distinct, which = np.unique(codes, axis=1, return_inverse=True)
         return self._asked(constraint, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
 

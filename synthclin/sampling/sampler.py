@@ -23,13 +23,14 @@ from synthclin.rules.rules import finish
 from synthclin.sampling.cohorts import Condition, allocate, rake, split_where
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.repair import Repair
+from synthclin.sampling.sequential import Imposed, allocations_of
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
     from synthclin.schema.columns import Level
 
-__all__ = ["CodeMask", "CohortSampler", "SampleFacts", "Source"]
+__all__ = ["CohortSampler", "SampleFacts", "Source"]
 
 Floats = NDArray[np.float64]
 CHUNK = 4_096
@@ -57,27 +58,11 @@ MOST_COMBINATIONS = 1_000
 """Combinations of mixed levels in one request: each is drawn on its own."""
 
 
-class CodeMask(Protocol):
-    """What a family asks before it draws a column; see `synthclin.sampling.masks.ConstraintMask`."""
-
-    def __call__(self, column: int, drawn: Mapping[int, Tensor]) -> Tensor | None:
-        """Return (rows, codes) which codes are ruled out given the (rows,) codes of others (-1: not known)."""
-
-
 class Source(Protocol):
-    """How a family draws rows: its `_sample`."""
+    """How a family samples rows of codes: its `_sample`."""
 
-    def __call__(
-        self,
-        rows: int,
-        generator: torch.Generator,
-        *,
-        log_allowed: Mapping[int, Tensor],
-        forbidden: Mapping[int, Tensor],
-        code_mask: CodeMask | None = None,
-        known: Tensor | None = None,
-    ) -> tuple[Encoded, Tensor]:
-        """Return rows and their log-weights; see `Synthesizer._sample`."""
+    def __call__(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
+        """Return rows and their (rows,) log-weights; see `synthclin.models.Synthesizer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +134,13 @@ class CohortSampler:
     """Draws cohorts from any model that draws codes.
 
     Arguments:
-        draw: (rows, log_allowed, generator) -> encoded rows and their log-weights; a family's `_sample`.
+        source: a family's `_sample`.
         encoder: how codes become cells.
         schema: whose rules every row keeps.
         seed: of everything random in the draw.
     """
 
-    draw: Source
+    source: Source
     encoder: TableEncoder
     schema: Schema
     seed: int
@@ -206,7 +191,8 @@ class CohortSampler:
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return the share of rows drawn unguided whose codes break each rule; see `Synthesizer.raw_violations`."""
-        encoded, _ = self.draw(rows, torch_generator(self.seed, "raw"), log_allowed={}, forbidden=self._forbidden())
+        imposed = Imposed(forbidden=self._forbidden(), allocations=allocations_of(self.encoder))
+        encoded, _ = self.source(rows, torch_generator(self.seed, "raw"), imposed)
         written = {rule.text for rule in self.schema.imposed}
         broken = ConstraintMask(self.encoder, constraints_of(self.schema)).broken(encoded.codes)
         return {text: float(rows.mean()) for text, rows in broken.items() if text in written}
@@ -270,9 +256,8 @@ class CohortSampler:
     ) -> None:
         """Draw rows with condition and rules imposed, and take in those that satisfy everything."""
         log_allowed = {j: torch.from_numpy(share).float().log() for j, share in request.condition.weights.items()}
-        encoded, log_weight = self.draw(
-            rows, generator, log_allowed=log_allowed, forbidden=self._forbidden(), code_mask=request.mask
-        )
+        imposed = Imposed(log_allowed, self._forbidden(), allocations_of(self.encoder), request.mask)
+        encoded, log_weight = self.source(rows, generator, imposed)
         # A row without a code left is none.
         whole = log_weight.isfinite()
         weights = log_weight[whole].double().numpy()

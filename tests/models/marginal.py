@@ -1,11 +1,23 @@
-"""The smallest family: every column drawn on its own, from its frequencies; it knows nothing of rules."""
+"""The smallest sequential family: every column sampled on its own, from its frequencies; it is no network."""
 
 from __future__ import annotations
 
 import torch
 
-from synthclin.encoding import Encoded
 from synthclin.models.synthesizer import Synthesizer
+
+
+class MarginalRows:
+    """Row state whose conditional distributions are the marginal ones."""
+
+    def __init__(self, logits, rows):
+        self._logits, self._rows = logits, rows
+
+    def logits(self, column):
+        return self._logits[column].expand(self._rows, -1)
+
+    def push(self, column, codes):
+        """Nothing depends on what came before."""
 
 
 class Marginal(Synthesizer):
@@ -24,24 +36,8 @@ class Marginal(Synthesizer):
         ]
         return {}
 
-    def _sample(self, rows, generator, *, log_allowed, forbidden, code_mask=None, known=None):
-        codes, weight = {}, torch.zeros(rows)
-        for j, law in enumerate(self.logits_):
-            logits = law.expand(rows, -1)
-            if j in forbidden:
-                logits = logits.masked_fill(forbidden[j], -torch.inf)
-            imposed = logits + log_allowed[j] if j in log_allowed else logits
-            given = {} if known is None else dict(enumerate(known.unbind(dim=1)))
-            shut = None if code_mask is None else code_mask(j, {**given, **codes})
-            if shut is not None:
-                imposed = imposed.masked_fill(shut, -torch.inf)
-            noise = -torch.empty(logits.shape).exponential_(generator=generator).log()
-            told = torch.zeros(rows, dtype=torch.bool) if known is None else known[:, j] >= 0
-            drawn = (imposed + noise).argmax(1)
-            codes[j] = drawn if known is None else known[:, j].where(told, drawn)
-            weight += (imposed.logsumexp(1) - logits.logsumexp(1)).where(~told, 0)
-        drawn = torch.stack(list(codes.values()), dim=1)
-        return Encoded(drawn, torch.rand(drawn.shape, generator=generator)), weight
+    def _row_state(self, rows):
+        return MarginalRows(self.logits_, rows)
 
     def _state(self):
         return {}, {}

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_basis, code_features, code_positions, is_smooth
+from synthclin.models.network_rows import NetworkRows, sample_network
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.pairwise import PairwisePotential
-from synthclin.models.sequential import RowState, draw
+from synthclin.sampling.sequential import Imposed, sample_codes
 
 
 def column(cardinality, kind="levels", missing=False, point_masses=()):
@@ -64,10 +65,10 @@ def test_drawing_step_by_step_gives_the_laws_of_the_dense_pass(cardinalities, se
     rng = np.random.default_rng(seed)
     codes = torch.tensor([[int(rng.integers(k)) for k in cardinalities] for _ in range(5)])
     with torch.set_grad_enabled(gradients):
-        state = RowState(net)
+        state = NetworkRows(net, len(codes))
         cells = []
         for t in range(len(cardinalities)):
-            law = state.logits(t, len(codes)).log_softmax(1)
+            law = state.logits(t).log_softmax(1)
             assert law.shape == (5, cardinalities[t])
             cells.append(law.gather(1, codes[:, t : t + 1])[:, 0])
             state.push(t, codes[:, t])
@@ -85,7 +86,7 @@ def test_an_untrained_network_draws_the_marginals():
     columns = [column(3), column(4)]
     net = MaskedGenerator(columns, [torch.tensor([60.0, 30.0, 10.0]), torch.tensor([1.0, 1.0, 1.0, 97.0])]).eval()
     with torch.no_grad():
-        codes = draw(net, 20_000, torch.Generator().manual_seed(0)).codes
+        codes = sample_network(net, 20_000, torch.Generator().manual_seed(0)).codes
     assert torch.bincount(codes[:, 0]) / 20_000 == pytest.approx(torch.tensor([0.6, 0.3, 0.1]), abs=0.015)
     assert torch.bincount(codes[:, 1])[3].item() / 20_000 == pytest.approx(0.97, abs=0.01)
 
@@ -93,7 +94,7 @@ def test_an_untrained_network_draws_the_marginals():
 def test_draws_follow_the_likelihood():
     net = network([3, 4])
     with torch.no_grad():
-        codes = draw(net, 40_000, torch.Generator().manual_seed(1)).codes
+        codes = sample_network(net, 40_000, torch.Generator().manual_seed(1)).codes
         rows = torch.cartesian_prod(torch.arange(3), torch.arange(4))
         expected = net.log_likelihood(rows).sum(1).exp()
     seen = torch.bincount(codes[:, 0] * 4 + codes[:, 1], minlength=12) / 40_000
@@ -104,7 +105,9 @@ def test_log_weights_estimate_the_probability_of_a_condition():
     net = network([3, 4, 6])
     allowed = torch.tensor([0.0, 0.0, 1.0, 0.5, 0.0, 0.0])
     with torch.no_grad():
-        drawn = draw(net, 40_000, torch.Generator().manual_seed(2), log_allowed={2: allowed.log()})
+        imposed = Imposed({2: allowed.log()})
+        state, generator = NetworkRows(net, 40_000), torch.Generator().manual_seed(2)
+        drawn = sample_codes(state, range(3), 40_000, generator, imposed)
         rows = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(6))
         truth = (net.log_likelihood(rows).sum(1).exp() * allowed[rows[:, 2]]).sum()
     assert set(drawn.codes[:, 2].tolist()) <= {2, 3}
@@ -149,7 +152,7 @@ def test_many_levels_share_a_few_directions():
     laws = many.eval().forward(codes)[many.home[1][0]][0]
     context_logits = laws - many.tables[many.home[1][0]].bias[0]
     assert torch.linalg.matrix_rank(context_logits.detach()) <= 16
-    state = RowState(many)
+    state = NetworkRows(many, 50)
     with torch.no_grad():
         state.push(0, codes[:, 0])
-        assert torch.allclose(state.logits(1, 50), laws, atol=1e-3)
+        assert torch.allclose(state.logits(1), laws, atol=1e-3)

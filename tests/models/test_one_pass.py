@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
+from synthclin.models.network_rows import sample_network
 from synthclin.models.one_pass import Distillation, OnePass, inverse, sample_in_one_pass, taught
 from synthclin.models.phases import Setting
-from synthclin.models.sequential import draw
 from synthclin.models.training import plan_for
+from synthclin.sampling.sequential import Imposed
 
 from .conftest import SCHEMA, ward
 from .test_networks import column, network
@@ -64,7 +65,7 @@ def test_lessons_are_the_laws_of_the_teacher(kind):
             [laws[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
         )
         assert torch.allclose(told, net.log_likelihood(codes), atol=1e-4)
-        drawn = draw(net, 4_000, generator(1)).codes
+        drawn = sample_network(net, 4_000, generator(1)).codes
     for one, other in zip(codes.T, drawn.T, strict=True):
         assert torch.bincount(one, minlength=20) / 4_000 == pytest.approx(
             torch.bincount(other, minlength=20) / 4_000, abs=0.04
@@ -82,7 +83,7 @@ def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
     assert phase.conclude().figures["nats_behind"] < 0.02 < before
     rows = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
     with torch.no_grad():
-        drawn = sample_in_one_pass(net, 20_000, generator(), forbidden={}).codes
+        drawn = sample_in_one_pass(net, range(3), 20_000, generator(), Imposed()).codes
         expected = net.log_likelihood(rows).sum(1).exp()
     seen = torch.bincount(drawn @ torch.tensor([12, 4, 1]), minlength=24) / 20_000
     assert seen == pytest.approx(expected, abs=0.03)
@@ -105,10 +106,10 @@ def test_codes_that_are_never_drawn_and_codes_ruled_out():
         return len(before[0]) if before else counts.pop(0)
 
     with torch.no_grad():
-        first = int((net.shortcut.draw(torch.rand(500, 2, generator=generator()))[:, 0] == 0).sum())
+        first = int((net.shortcut.codes_at(torch.rand(500, 2, generator=generator()))[:, 0] == 0).sum())
         counts = [500, first]
         forbidden = {1: torch.tensor([False, False, True, False])}
-        drawn = sample_in_one_pass(net, 500, generator(), forbidden=forbidden, code_mask=code_mask)
+        drawn = sample_in_one_pass(net, range(2), 500, generator(), Imposed(forbidden=forbidden, code_mask=code_mask))
     assert first
     assert not counts
     assert (drawn.codes[:, 0] != 0).all()

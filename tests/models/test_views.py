@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.encoding.layout import ColumnLayout
+from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.receptive_fields import (
     MOST_SEEN,
@@ -13,7 +14,6 @@ from synthclin.models.receptive_fields import (
     receptive_fields_of,
     whole_receptive_field,
 )
-from synthclin.models.sequential import RowState
 
 
 def layout(count, codes=5, kind="levels"):
@@ -103,9 +103,9 @@ def test_wide_networks_see_only_columns_before_and_draw_as_they_judge(count, see
         changed = codes.clone()
         changed[:, at] = (changed[:, at] + 1) % 5
         assert torch.allclose(before[:, :at], net.log_likelihood(changed)[:, :at], atol=1e-5)
-        state, cells = RowState(net), []
+        state, cells = NetworkRows(net, len(codes)), []
         for t in range(count):
-            cells.append(state.logits(t, len(codes)).log_softmax(1).gather(1, codes[:, t : t + 1])[:, 0])
+            cells.append(state.logits(t).log_softmax(1).gather(1, codes[:, t : t + 1])[:, 0])
             state.push(t, codes[:, t])
     assert torch.allclose(torch.stack(cells, 1), before, atol=1e-4)
 
