@@ -87,7 +87,7 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict[str, ob
         "device": f"cpu, torch {torch.__version__}",
         "nats_behind": model.training_["history"][-1]["nats_behind"],
         "fit_cpu_seconds": round(seconds, 1),
-        "share_of_teaching": round(phases["teaching"] / sum(phases.values()), 2),
+        "share_of_distillation": round(phases["distillation"] / sum(phases.values()), 2),
         **rates,
         **{name: round(statistics.fmean(each[name] for each in replicates), 4) for name in replicates[0]},
     }

@@ -1,5 +1,7 @@
 """What can go wrong, said the same way everywhere: where, what, remedy. Never a patient's value."""
 
+from __future__ import annotations
+
 __all__ = [
     "ConditionError",
     "ConfigError",
@@ -29,6 +31,10 @@ class SynthclinError(Exception):
     def __init__(self, where: str, what: str, remedy: str) -> None:
         self.where, self.what, self.remedy = where, what, remedy
         super().__init__(f"{where}: {what}. {remedy}")
+
+    def __reduce__(self) -> tuple[type[SynthclinError], tuple[str, str, str]]:
+        """Return how the error comes back whole from a worker process."""
+        return type(self), (self.where, self.what, self.remedy)
 
 
 class ConfigError(SynthclinError):

@@ -1,5 +1,95 @@
-"""Jobs in parallel processes."""
+"""Jobs in parallel processes: the same results in the same order as one after the other."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from synthclin.errors import SynthclinError
+
+__all__ = ["processors", "run_all"]
+
+T = TypeVar("T")
+Job = Callable[[], T]
+
+_jobs: Sequence[Callable[[], object]] = ()  # of the pool that is being started; forked processes inherit them
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    jobs: Sequence[Job[T]], workers: int = 1, *, first: Sequence[int] = (), done: Callable[[int, T], None] | None = None
+) -> list[T]:
+    """Return the results of all jobs, in their order, computed in up to `workers` processes.
+
+    Processes are forked, so that jobs need not be sent to them; results are. A job depends on its own inputs alone, so
+    that the results are the same whatever the number of workers. One worker, or a system that cannot fork safely
+    (Windows, macOS), means one job after the other in this process. A job that uses CUDA cannot run in a fork: ask for
+    one worker then.
+
+    Arguments:
+        jobs: functions without arguments.
+        workers: how many processes at most.
+        first: numbers of jobs to start before the others, such as the longest.
+        done: is called in this process with the number and the result of each job that is finished.
+
+    Raises:
+        SynthclinError: a process was killed, for instance because memory ran out. An error of a job is raised as it is.
+
+    Example:
+        >>> run_all([lambda: 1, lambda: 2], workers=2)
+        [1, 2]
+    """
+    order = list(dict.fromkeys([*first, *range(len(jobs))]))
+    results: dict[int, T] = {}
+    for number, result in _finished(jobs, order, min(workers, len(jobs))):
+        results[number] = result
+        if done is not None:
+            done(number, result)
+    return [results[number] for number in range(len(jobs))]
+
+
+def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Iterator[tuple[int, T]]:
+    """Yield the number and the result of each job as it is finished."""
+    if workers <= 1 or not _may_fork():
+        for number in order if workers > 1 else range(len(jobs)):
+            yield number, jobs[number]()
+        return
+    global _jobs  # noqa: PLW0603 - what forked processes inherit must stand where they look
+    _jobs = jobs
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_leave_signals_to_parent)
+    try:
+        left: dict[Future[Any], int] = {pool.submit(_run, number): number for number in order}
+        while left:
+            for future in wait(left, return_when=FIRST_COMPLETED).done:
+                yield left.pop(future), future.result()
+    except BrokenProcessPool:
+        what = "a worker process was killed, perhaps because memory ran out"
+        raise SynthclinError("parallel jobs", what, "Use one worker: `workers: 1`.") from None
+    finally:
+        _jobs = ()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(number: int) -> object:
+    return _jobs[number]()
+
+
+def _leave_signals_to_parent() -> None:
+    """Ignore Ctrl-C in a worker: the parent stops the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _may_fork() -> bool:
+    # macOS aborts forked processes that use system libraries; a worker starts no workers of its own.
+    return sys.platform == "linux" and multiprocessing.parent_process() is None

@@ -122,7 +122,7 @@ def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, m
     kept = Checkpoint(tmp_path / "kept", every=0.0)
     monkeypatch.setattr("synthclin.models.checkpoints._COST", 0)
     with pytest.raises(KeyboardInterrupt), kept:
-        audit(model, drawn, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+        audit(model, drawn, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
     assert set(fits) == {ROWS}  # half of all patients
     (state,) = (tmp_path / "kept").iterdir()
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
@@ -134,7 +134,7 @@ def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, m
         ConditionalGAN, "fit", lambda self, rows, **words: (fits.append(1), real(self, rows, **words))[1]
     )
     with kept:
-        again = audit(model, drawn, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+        again = audit(model, drawn, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
     assert len(fits) == SHADOWS["standard"] - 3
     assert [score.value for score in again] == [score.value for score in standard]
     assert not (tmp_path / "kept").exists()
@@ -147,7 +147,7 @@ def test_the_checkpoint_of_another_audit_is_refused(sides, model, tmp_path, monk
     kept.offer(lambda: [np.zeros(0).tolist()])
     monkeypatch.setattr(ConditionalGAN, "fit", None)
     with pytest.raises(ModelFormatError, match="another training"):
-        audit(model, train, train=train, holdout=holdout, tier="standard", checkpoint=kept)
+        audit(model, train, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
 
 
 def test_too_few_patients_cost_no_shadow_model(sides, model, monkeypatch):

@@ -343,12 +343,12 @@ class TestGuard:
         assert json.loads(out)["error"]["where"] == "command line"
 
     def test_what_nobody_foresaw_tells_no_value(self, study, quiet, monkeypatch):
-        from synthclin.study import run  # noqa: PLC0415
+        from synthclin.study import stages  # noqa: PLC0415
 
         def fail(*_: object, **__: object) -> None:
             raise ValueError(f"could not convert {CANARY}")
 
-        monkeypatch.setattr(run, "_learn", fail)
+        monkeypatch.setattr(stages, "fit", fail)
         out, err = quiet("run", "study.yaml", code=1)
         assert err.startswith("error: internal error in synthclin.study.run: ValueError. Set SYNTHCLIN_DEBUG=1")
         assert CANARY not in out + err

@@ -18,7 +18,7 @@ from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
 from synthclin.sampling.sampler import SampleFacts
 from synthclin.schema import Schema
-from synthclin.study import data, manifest, run
+from synthclin.study import data, manifest, run, stages
 from synthclin.study.config import load
 from synthclin.study.plan import dry_run
 from synthclin.study.verify import verify
@@ -75,7 +75,7 @@ class TestRunFolder:
         assert set(record.files) == FILES - {"manifest.json"}
         assert all(sha256(finished.out / name) == digest for name, digest in record.files.items())
         assert record.rows == {"train": 120, "holdout": 40, "synthetic": 90, "cohorts/women": 20}
-        assert set(record.seconds) == {"read", "check", "split", "fit", "sample", "attack", "score", "report", "write"}
+        assert set(record.seconds) == set(manifest.STAGES)
         assert record.device == "cpu"
         assert {"python", "synthclin", "torch", "numpy", "pandas", "scikit-learn"} <= set(record.versions)
         text = (finished.out / "manifest.json").read_text()
@@ -124,7 +124,9 @@ class TestCohorts:
         inside = pd.DataFrame({"who": [f"p{i % patients}" for i in range(rows)], "x": 1, "y": 0})
         outside = pd.DataFrame({"who": [f"q{i}" for i in range(60 - patients)], "x": 0, "y": 0})
         table = pd.concat([inside, outside], ignore_index=True)
-        facts = run._facts(Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema)
+        facts = stages.cohort_facts(
+            Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema
+        )
         assert (facts.data is not None) == told
         assert facts.model == 1
 
@@ -135,8 +137,8 @@ class TestRules:
         study.config["schema"]["constraints"] = [{"then": "age < 80", "on_violation": "drop"}]
         study.write()
         fitted = run.fit(load(study.path), study.folder / "model")
-        assert fitted.dropped == {"age < 80": 160 - young}
-        assert len(fitted.train) + len(fitted.holdout) == young
+        assert fitted.real.dropped == {"age < 80": 160 - young}
+        assert len(fitted.real.train) + len(fitted.real.holdout) == young
         assert fitted.model.sample(200)["age"].max() < 80
 
     @pytest.mark.parametrize(
@@ -291,7 +293,7 @@ def some_rows(name, folder):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
-    monkeypatch.setattr(run, "evaluate", lambda *_, **__: Report((), (), {}, {}))
+    monkeypatch.setattr(stages, "report_on", lambda *_, **__: Report((), (), {}, {}))
     overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]
@@ -303,7 +305,7 @@ def test_existing_runs_stay_unless_overwrite_is_said(study, monkeypatch):
     """The second run is refused before it trains."""
     study.out.mkdir(parents=True)
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
-    monkeypatch.setattr(run, "_learn", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(stages, "fit", lambda *_: pytest.fail("it trained"))
     with pytest.raises(OutputError, match="--overwrite"):
         run.run(load(study.path))
 
@@ -364,7 +366,7 @@ class TestResume:
 
         told = []
         with monkeypatch.context() as patch:
-            patch.setattr(run, "evaluate", stop)
+            patch.setattr(stages, "report_on", stop)
             with pytest.raises(KeyboardInterrupt):
                 run.run(load(study.path), tell=told.append)
         assert [finding.what for finding in told] == ["the training so far is kept here"]

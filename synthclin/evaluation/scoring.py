@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -29,10 +29,14 @@ from synthclin.evaluation import (
 )
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
+from synthclin.evaluation.privacy.canaries import smallest_leak
+from synthclin.evaluation.privacy.membership import membership
+from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
 from synthclin.evaluation.subgroups import Groups, headlines
 from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
+from synthclin.parallel import processors, run_all
 from synthclin.progress import track
 
 if TYPE_CHECKING:
@@ -40,9 +44,28 @@ if TYPE_CHECKING:
 
     from synthclin.schema import Schema
 
-__all__ = ["SCORES", "Evaluation", "score_table"]
+__all__ = ["SCORES", "Evaluation", "score_comparison", "score_table"]
 
-Job = Callable[[], Score | tuple[Score, ...]]
+_PARALLEL_FROM = 10_000
+"""Cells of the synthetic table from which several processes are worth their start."""
+
+_SHARING_DISTANCES = (membership, membership_tpr, smallest_leak)
+_LONG = (*_SHARING_DISTANCES, detection.detection)
+
+
+class Job(NamedTuple):
+    """The work of one score, or of a few.
+
+    Arguments:
+        work: computes it.
+        chain: jobs of one name run in one process, in their order: they share what they compute.
+        long: whether it is started before the others.
+    """
+
+    work: Callable[[], Score | tuple[Score, ...]]
+    chain: str = ""
+    long: bool = False
+
 
 # In the order of the report: the first question is whether a row can be real at all.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
@@ -95,6 +118,7 @@ def score_table(
     tasks: Sequence[PredictTask | Analysis] = (),
     by: Sequence[str] = (),
     random_state: int = 0,
+    workers: int | None = None,
 ) -> Evaluation:
     """Judge a synthetic table against the rows that its model learnt from and rows that it never saw.
 
@@ -109,6 +133,7 @@ def score_table(
             the role event or outcome is predicted.
         by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         random_state: the same number gives the same scores, whatever the number of cores.
+        workers: processes to score in; None for one per processor, and a single one for small tables.
 
     Raises:
         DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
@@ -125,54 +150,96 @@ def score_table(
         >>> evaluation["privacy.copies"].value
         0.0
     """
-    # One thread: sums are formed in one order, and small tables are no slower for it.
+    comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
+    return score_comparison(comparison, tasks=tasks, by=by, workers=workers)
+
+
+def score_comparison(
+    c: Comparison,
+    *,
+    tasks: Sequence[PredictTask | Analysis] = (),
+    by: Sequence[str] = (),
+    workers: int | None = None,
+) -> Evaluation:
+    """Score tables that are compared already; see `score_table`."""
+    # One thread in each process: sums are formed in one order, and small tables are no slower for it.
     with threadpool_limits(limits=1):
-        comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
         # What is misspelt is refused before the work starts.
-        jobs = _jobs(comparison, tuple(dict.fromkeys(tasks or utility.default_tasks(schema))), by)
-        scores: list[Score] = []
-        with track("scoring", total=len(jobs), unit="scores") as step:
-            for job in jobs:
-                told = job()
-                scores += (told,) if isinstance(told, Score) else told
-                step(1, note=scores[-1].name)
-        return Evaluation(tuple(scores), sections(comparison, scores))
+        jobs = _jobs(c, tuple(dict.fromkeys(tasks or utility.default_tasks(c.schema))), by)
+        if workers is None:
+            workers = processors() if c.synthetic.size >= _PARALLEL_FROM else 1
+        scores = _scored(jobs, workers)
+        return Evaluation(tuple(scores), sections(c, scores))
+
+
+def _scored(jobs: Sequence[Job], workers: int) -> list[Score]:
+    """Return the scores of all jobs, in their order."""
+    chains: dict[str, list[int]] = {}
+    for number, job in enumerate(jobs):
+        chains.setdefault(job.chain or f"job {number}", []).append(number)
+    places = list(chains.values())
+    with track("scoring", total=len(jobs), unit="scores") as step:
+        found = run_all(
+            [partial(_chained, [jobs[number] for number in chain]) for chain in places],
+            workers,
+            first=[place for place, chain in enumerate(places) if jobs[chain[0]].long],
+            done=lambda place, scores: step(len(places[place]), note=scores[-1][-1].name),
+        )
+    by_job = {
+        number: scores
+        for chain, each in zip(places, found, strict=True)
+        for number, scores in zip(chain, each, strict=True)
+    }
+    return [score for number in range(len(jobs)) for score in by_job[number]]
+
+
+def _chained(chain: Sequence[Job]) -> list[tuple[Score, ...]]:
+    """Return the scores of each job of a chain, done one after the other."""
+    with threadpool_limits(limits=1):
+        found = [job.work() for job in chain]
+    return [(each,) if isinstance(each, Score) else each for each in found]
 
 
 def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[str]) -> list[Job]:
-    """Return what computes each score, in the order of the report.
+    """Return the work of each score, in the order of the report.
 
     Raises:
         ConfigError: a task or `by` names a column that it cannot use.
     """
     data = None if why_not(c) else AttackData.of(c, by)
     attacks = {attack: partial(attack, by=by, data=data) for attack in privacy.ATTACKS}
-    jobs: list[Job] = [partial(attacks.get(job, job), c) for job in SCORES]
+    jobs = [
+        Job(partial(attacks.get(score, score), c), "distances" if score in _SHARING_DISTANCES else "", score in _LONG)
+        for score in SCORES
+    ]
     grouped = [Groups.of(c, name) for name in by]
     for task in tasks:
         jobs += _of_task(c, task, by)
     if c.schema.randomised is not None:
-        jobs.append(partial(balance.balance, c))
+        jobs.append(Job(partial(balance.balance, c)))
     for groups in grouped:
-        jobs += [partial(groups.again, headline) for headline in headlines()]
-        jobs.append(partial(representation.representation, c, groups.by))
+        jobs += [Job(partial(groups.again, headline)) for headline in headlines()]
+        jobs.append(Job(partial(representation.representation, c, groups.by)))
         for task in tasks:
             if isinstance(task, PredictTask):
-                jobs.append(partial(representation.prevalence, c, groups.by, task))
+                jobs.append(Job(partial(representation.prevalence, c, groups.by, task)))
             else:
-                jobs += [partial(groups.again, headline) for headline in headlines(task)]
+                jobs += [Job(partial(groups.again, headline)) for headline in headlines(task)]
     return jobs
 
 
 def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> list[Job]:
     if isinstance(task, PredictTask):
         utility.target(c, task)
-        return [partial(utility.predict, c, task, by=by)]
+        return [Job(partial(utility.predict, c, task, by=by), long=True)]
     # Several scores look at the fits to the same rows.
-    found = analyses.study(c, task)
-    jobs: list[Job] = [partial(replication.replicate, c, task, found)]
+    found, chain = analyses.study(c, task), f"task {task!r}"
+    jobs = [Job(partial(replication.replicate, c, task, found), chain)]
     if isinstance(task, SurvivalTask):
-        jobs.append(partial(endpoints.followed, c, task))
+        jobs.append(Job(partial(endpoints.followed, c, task), chain))
     elif isinstance(task, CoxTask):
-        jobs += [partial(hazards.hazards, c, task, found), partial(hazards.learnt, c, task, found)]
+        jobs += [
+            Job(partial(hazards.hazards, c, task, found), chain),
+            Job(partial(hazards.learnt, c, task, found), chain),
+        ]
     return jobs

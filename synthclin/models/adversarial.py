@@ -164,7 +164,7 @@ class _Game(Phase):
 class AdversarialTraining(_Game):
     """The game from untrained weights on. What is kept is what a fresh classifier tells least from rows set aside."""
 
-    name, stream, label = "adversarial", "adversarial", "contending"
+    name, stream, label = "adversarial", "adversarial", "training against critics"
     facts: ClassVar = ("done", "best", "best_weights", "told")
 
     def __init__(self, setting: Setting, steps: int) -> None:
@@ -220,7 +220,7 @@ class FineTuning:
 class AdversarialFineTuning(_Game):
     """The game after a warm-up, against cross-fitted critics, kept only where it does no harm."""
 
-    name, stream, label = "fine_tuning", "fine_tuning", "refining"
+    name, stream, label = "fine-tuning", "refinement", "fine-tuning"
     facts: ClassVar = ("done", "before", "before_weights")
 
     def __init__(self, setting: Setting, steps: int) -> None:

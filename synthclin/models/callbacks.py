@@ -16,7 +16,7 @@ class TrainingEvent:
     """Where a training stands, after each epoch of the warm-up, every few steps later, and at the end of each phase.
 
     Arguments:
-        phase: ``"warm-up"``, ``"fine_tuning"``, ``"calibration"`` or ``"adversarial"``.
+        phase: ``"warm-up"``, ``"fine-tuning"``, ``"calibration"`` or ``"adversarial"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
         figures: what was measured just now, on rows set aside: `validation_nll` (mean negative log-likelihood, in
@@ -25,7 +25,7 @@ class TrainingEvent:
             rows; 0.5 is a coin toss). `train_nll` is of the rows learnt from, with dropout.
 
     Example:
-        >>> TrainingEvent("fine_tuning", 60, 200, {"validation_nll": 21.5}).figures["validation_nll"]
+        >>> TrainingEvent("fine-tuning", 60, 200, {"validation_nll": 21.5}).figures["validation_nll"]
         21.5
     """
 

@@ -73,6 +73,7 @@ class ConditionalGAN(Synthesizer):
     """
 
     family: ClassVar[str] = "gan"
+    has_likelihood: ClassVar[bool] = True
 
     def __init__(
         self,

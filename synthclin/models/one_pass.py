@@ -140,7 +140,7 @@ def taught(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[T
 class Distillation(Phase):
     """The student learns the laws of its teacher at noise that is always new, by cross-entropy."""
 
-    name, stream, label = "teaching", "teaching", "teaching one pass"
+    name, stream, label = "distillation", "teaching", "distilling one pass"
     learners: ClassVar = ("network", "student", "optimizer", "schedule", "average")
     facts: ClassVar = ("done",)
 

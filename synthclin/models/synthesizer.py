@@ -64,6 +64,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     """
 
     family: ClassVar[str]
+    has_likelihood: ClassVar[bool] = False
 
     schema: Schema
     random_state: int
@@ -74,7 +75,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     sample_facts_: SampleFacts
 
     def fit(
-        self, table: pd.DataFrame, *, checkpoint: Checkpoint | None = None, callback: Callback | None = None
+        self,
+        table: pd.DataFrame,
+        *,
+        checkpoint: Checkpoint | None = None,
+        callback: Callback | None = None,
+        checked: bool = False,
     ) -> Self:
         """Learn `table`.
 
@@ -84,6 +90,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
                 a CPU ends with the same weights as if it had never stopped.
             callback: gets each `synthclin.models.TrainingEvent` and returns True to end the training there, with the
                 best weights so far. What it raises ends the fit.
+
+            checked: whether the table is typed by this schema and breaks no rule of it, so that neither is checked
+                again; a study has done so.
 
         Raises:
             DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
@@ -102,9 +111,14 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             (4, True)
         """
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
-        refuse_contradiction(self.schema)
-        table = shifted(conform(table, self.schema), self.schema, numpy_generator(self.random_state, "shift"))
-        table, _ = without_violations(table, self.schema)
+        if not checked:
+            refuse_contradiction(self.schema)
+            table = conform(table, self.schema)
+        moved = shifted(table, self.schema, numpy_generator(self.random_state, "shift"))
+        # Moved dates may break a rule that real ones keep.
+        if not checked or not moved.equals(table):
+            moved, _ = without_violations(moved, self.schema)
+        table = moved
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
@@ -286,9 +300,18 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         self.calls_ += 1
         return stream_seed(self.random_state, purpose, self.calls_ - 1)
 
-    @abstractmethod
-    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-probability of each row under the model, (rows,), in nats."""
+    def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:  # noqa: ARG002 - the contract's
+        """Return the log-likelihood of each row under the model, (rows,), in nats.
+
+        Raises:
+            ConfigError: the family has no tractable likelihood; `has_likelihood` is False.
+            DataError: the table breaks the schema.
+        """
+        what, remedy = (
+            f"the family {self.family!r} has no tractable likelihood",
+            "Choose another family, such as `gan`.",
+        )
+        raise ConfigError(type(self).__name__, what, remedy)
 
     @abstractmethod
     def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from synthclin.evaluation import score_table
-from synthclin.evaluation.gates import default_gates, judge, parse_gate
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import Gate, default_gates, judge, parse_gate
+from synthclin.evaluation.scoring import score_comparison
 from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
 from synthclin.io.documents import dump_json, validate
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.report.record.parts import CohortFacts, RuleFacts
     from synthclin.schema import Schema
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "report_on"]
 
 
 def evaluate(
@@ -38,6 +39,7 @@ def evaluate(
     cohorts: Sequence[CohortFacts] = (),
     rules: RuleFacts | None = None,
     random_state: int = 0,
+    workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
     """Judge a synthetic table, whoever made it, and return the report.
@@ -58,6 +60,7 @@ def evaluate(
         cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
         rules: what the rules of the schema did to the rows learnt and to the model that drew the table.
         random_state: the same number gives the same report.
+        workers: processes to score in, with the same result; None for one per processor, a single one for small tables.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
 
     Raises:
@@ -75,25 +78,61 @@ def evaluate(
         True
     """
     # Read before the work starts, so that a typing error does not cost minutes.
-    wanted = None if gates is None else [parse_gate(gate) for gate in gates]
-    asked = validate(Tasks, {"tasks": tasks}, "evaluate").tasks
-    facts = validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)
-    replicates = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
-    evaluation = score_table(
-        replicates, train=train, holdout=holdout, schema=schema, tasks=asked, by=by, random_state=random_state
+    _read(tasks, gates, provenance)
+    comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
+    return report_on(
+        comparison,
+        tasks=tasks,
+        by=by,
+        gates=gates,
+        further=further,
+        cohorts=cohorts,
+        rules=rules,
+        workers=workers,
+        provenance=provenance,
     )
+
+
+def report_on(
+    comparison: Comparison,
+    *,
+    tasks: Sequence[PredictTask | Analysis | Mapping[str, Any]] = (),
+    by: Sequence[str] = (),
+    gates: Sequence[str] | None = None,
+    further: Sequence[Score] = (),
+    cohorts: Sequence[CohortFacts] = (),
+    rules: RuleFacts | None = None,
+    workers: int | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Report:
+    """Return the report on tables that are compared already; see `evaluate`."""
+    wanted, asked, facts = _read(tasks, gates, provenance)
+    tables, schema = comparison.tables, comparison.schema
+    evaluation = score_comparison(comparison, tasks=asked, by=by, workers=workers)
     scores = (*evaluation.scores, *further)
-    rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(replicates[0])}
-    told: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
+    holdout = 0 if tables.holdout is None else len(tables.holdout)
+    rows = {"train": len(tables.train), "holdout": holdout, "synthetic": len(tables.synthetic)}
+    sections: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     if rules is not None:
-        told["rules"] = rules.model_dump(mode="json")
+        sections["rules"] = rules.model_dump(mode="json")
         scores += (raw_rules(rules.raw, rules.raw_rows),) if rules.raw else ()
+    shape = {"rows": rows, "columns": len(schema.modelled)}
     report = Report(
         scores=scores,
         verdicts=judge(default_gates(scores) if wanted is None else wanted, scores),
-        sections=evaluation.sections | told,
-        provenance=facts
-        | {"rows": rows, "columns": len(schema.modelled), "random_state": random_state, "replicates": len(replicates)},
+        sections=evaluation.sections | sections,
+        provenance=facts | shape | {"random_state": comparison.seed, "replicates": len(comparison.replicates)},
     )
     # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))
+
+
+def _read(
+    tasks: Sequence[PredictTask | Analysis | Mapping[str, Any]],
+    gates: Sequence[str] | None,
+    provenance: Mapping[str, Any] | None,
+) -> tuple[list[Gate] | None, tuple[PredictTask | Analysis, ...], dict[str, Any]]:
+    """Return gates, tasks and provenance as types; raises ConfigError where one cannot be read."""
+    wanted = None if gates is None else [parse_gate(gate) for gate in gates]
+    asked = validate(Tasks, {"tasks": tasks}, "evaluate").tasks
+    return wanted, asked, validate(Provenance, dict(provenance or {}), "provenance").model_dump(exclude_unset=True)

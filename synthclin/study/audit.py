@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from synthclin import progress
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.copies import repeated
-from synthclin.evaluation.privacy.model_membership import model_membership
+from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP, model_membership
+from synthclin.evaluation.privacy.shadows import MODEL as SHADOW_MODEL
 from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
+from synthclin.parallel import processors, run_all
 from synthclin.rules.validation import Finding
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
     from synthclin.models import Checkpoint, Synthesizer
     from synthclin.schema import Schema
 
-__all__ = ["SHADOWS", "audit", "release_check"]
+__all__ = ["SHADOWS", "audit", "audit_model", "release_check"]
 
 SHADOWS: dict[Tier, int] = {"quick": 0, "standard": 8, "full": 32}
-"""How many models of its own the attacker trains; an even number, because they come in pairs."""
+"""Shadow models that an attacker trains; an even number, because they come in pairs."""
 
-_MOST_DRAWN = 5_000
+_MOST_SAMPLED = 5_000
+_NO_LIKELIHOOD = "The model family gives no likelihood, so its file cannot be attacked this way."
 
 
 def audit(
@@ -47,21 +51,25 @@ def audit(
     tier: Tier = "quick",
     by: Sequence[str] = (),
     random_state: int = 0,
+    workers: int | None = None,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[Finding], None] = lambda _: None,
 ) -> tuple[Score, ...]:
-    """Attack a model.
+    """Attack a model: membership inference from its file, and by shadow models.
+
+    Without a likelihood (`Synthesizer.has_likelihood`) attacks on the model file are not assessable.
 
     Arguments:
         model: fitted on `train`.
-        synthetic: the table that is released, drawn from it.
-        train: the typed rows that it learnt from.
-        holdout: typed rows that it never saw.
-        tier: ``quick`` asks the model itself; ``standard`` and ``full`` train 8 and 32 shadow models besides.
+        synthetic: the table that is released, sampled from it.
+        train: its typed training rows.
+        holdout: typed holdout rows.
+        tier: ``quick`` attacks the model file alone; ``standard`` and ``full`` train 8 and 32 shadow models besides.
         by: columns in whose groups patients are attacked too.
-        random_state: the same number gives the same scores.
-        checkpoint: keeps what each shadow model showed, no rows and no weights, so that an audit can go on.
-        tell: is told before they start how long the shadow models may take, and again once the first is there.
+        random_state: the same number gives the same scores, whatever the number of workers.
+        workers: processes that train shadow models; None for one per processor. A model on a GPU is trained in one.
+        checkpoint: keeps the signals of each shadow model, no rows and no weights, so that an audit can go on.
+        tell: gets a finding with the time that the shadow models may take, and another once the first is trained.
 
     Returns:
         The scores that `MODEL_SCORES` of `synthclin.evaluation.score_names` names, with shadow models also those of
@@ -80,19 +88,38 @@ def audit(
         >>> [score.name for score in found]
         ['privacy.model_membership']
     """
+    comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=model.schema, random_state=random_state)
+    return audit_model(model, comparison, tier=tier, by=by, workers=workers, checkpoint=checkpoint, tell=tell)
+
+
+def audit_model(
+    model: Synthesizer,
+    comparison: Comparison,
+    *,
+    tier: Tier = "quick",
+    by: Sequence[str] = (),
+    workers: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    tell: Callable[[Finding], None] = lambda _: None,
+) -> tuple[Score, ...]:
+    """Attack a model whose tables are compared already; see `audit`."""
+    train, holdout = comparison.tables.train, comparison.tables.holdout
     with threadpool_limits(limits=1):
-        tables = Comparison.of(synthetic, train=train, holdout=holdout, schema=model.schema, random_state=random_state)
-        scores = (model_membership(tables, model.log_likelihood(train), model.log_likelihood(holdout), by=by),)
+        scores: tuple[Score, ...] = (MODEL_MEMBERSHIP.unassessable(_NO_LIKELIHOOD),)
+        if model.has_likelihood and holdout is not None:
+            likelihoods = model.log_likelihood(train), model.log_likelihood(holdout)
+            scores = (model_membership(comparison, *likelihoods, by=by),)
         if not SHADOWS[tier]:
             return scores
-        targets = Targets.of(tables)
+        targets = Targets.of(comparison)
         if isinstance(targets, str):
             return (*scores, *unattacked(targets))
-        pool = _ShadowTables(model, tables, targets, random_state)
-        shown = pool.shown(SHADOWS[tier], checkpoint, tell)
-        released = np.column_stack([targets.signals(tables.synthetic), model.log_likelihood(pool.wanted)])
-        held = np.stack([pool.held(number) for number in range(SHADOWS[tier])])
-        return (*scores, *shadow_scores(targets, released, shown, held))
+        shadows = _Shadows(model, comparison, targets)
+        signals = shadows.signals(SHADOWS[tier], processors() if workers is None else workers, checkpoint, tell)
+        released = shadows.signals_of(model, comparison.synthetic)
+        members = np.stack([shadows.members(number) for number in range(SHADOWS[tier])])
+        by_table, by_model = shadow_scores(targets, released, signals, members)
+        return (*scores, by_table, by_model if model.has_likelihood else SHADOW_MODEL.unassessable(_NO_LIKELIHOOD))
 
 
 def release_check(
@@ -108,66 +135,81 @@ def release_check(
     return counts
 
 
-class _ShadowTables:
-    """Shadow models, trained one by one on half of all patients; of each pair the second has the other half."""
+class _Shadows:
+    """Shadow models, each trained on half of all patients; of each pair the second has the other half."""
 
-    def __init__(self, model: Synthesizer, tables: Comparison, targets: Targets, seed: int) -> None:
+    def __init__(self, model: Synthesizer, tables: Comparison, targets: Targets) -> None:
         assert tables.tables.holdout is not None
-        self.model, self.tables, self.targets, self.seed = model, tables, targets, seed
+        self.model, self.tables, self.targets, self.seed = model, tables, targets, tables.seed
         self.rows = pd.concat([tables.tables.train, tables.tables.holdout], ignore_index=True)
         self.patients = patients(self.rows, model.schema)
         self.places = np.concatenate([targets.train.places, targets.control.places + len(tables.tables.train)])
 
-    @property
-    def wanted(self) -> pd.DataFrame:
-        """The typed rows of the targets, those of training first."""
-        return self.rows.iloc[self.places].reset_index(drop=True)
-
-    def learnt(self, number: int) -> NDArray[np.bool_]:
-        """(rows,) which rows shadow model `number` learns."""
+    def training_rows(self, number: int) -> NDArray[np.bool_]:
+        """(rows,) the training rows of shadow model `number`."""
         count = int(self.patients.max()) + 1
         order = numpy_generator(self.seed, "audit", "half", number // 2).permutation(count)
         half = np.zeros(count, dtype=bool)
         half[order[: count // 2]] = True
-        learnt: NDArray[np.bool_] = half[self.patients] ^ bool(number % 2)
-        return learnt
+        chosen: NDArray[np.bool_] = half[self.patients] ^ bool(number % 2)
+        return chosen
 
-    def held(self, number: int) -> NDArray[np.bool_]:
-        """(targets,) whom shadow model `number` learns."""
-        held: NDArray[np.bool_] = self.learnt(number)[self.places]
-        return held
+    def members(self, number: int) -> NDArray[np.bool_]:
+        """(targets,) whether each target is a member of shadow model `number`."""
+        members: NDArray[np.bool_] = self.training_rows(number)[self.places]
+        return members
 
-    def shown(self, models: int, checkpoint: Checkpoint | None, tell: Callable[[Finding], None]) -> NDArray[np.float64]:
-        """(models, targets, signals) what each shadow model shows of each target."""
-        done: list[Tensor] = []
+    def signals_of(self, model: Synthesizer, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(targets, signals) of a table and the model behind it; the last is the likelihood, 0 where there is none."""
+        wanted = self.rows.iloc[self.places].reset_index(drop=True)
+        likelihood = model.log_likelihood(wanted) if model.has_likelihood else np.zeros(len(wanted))
+        return np.column_stack([self.targets.signals(synthetic), likelihood])
+
+    def signals(
+        self, models: int, workers: int, checkpoint: Checkpoint | None, tell: Callable[[Finding], None]
+    ) -> NDArray[np.float64]:
+        """(models, targets, signals) of each shadow model, trained in up to `workers` processes."""
+        found: list[Tensor] = []
         if checkpoint is not None:
-            done = list(checkpoint.open(self._identity(models)) or [])
-        before, spent = len(done), self.model.training_.get("seconds", {})
-        if before < models and spent:
+            found = list(checkpoint.open(self._identity(models)) or [])
+        before, spent = len(found), self.model.training_.get("seconds", {})
+        left = range(before, models)
+        # CUDA cannot be used after a fork, nor can torch differentiate there once it has used a GPU.
+        workers = 1 if torch.cuda.is_available() else workers
+        if left and spent:
             # A shadow model is trained on fewer rows and with less effort than the model that is attacked.
-            tell(_cost(f"{models - before} shadow models will take at most", (models - before) * sum(spent.values())))
+            seconds = len(left) * sum(spent.values()) / min(workers, len(left))
+            tell(_cost(f"{len(left)} shadow models will take at most", seconds))
+        waiting: dict[int, Tensor] = {}
+        start = time.monotonic()
         with progress.track("auditing", total=models, unit="models", done=before) as step:
-            for number in range(before, models):
-                start = time.monotonic()
-                # The bar counts models; each model's own would stand in its way.
-                with progress.quiet():
-                    done.append(torch.from_numpy(self._shown_by(number)))
+
+            def keep(place: int, signals: NDArray[np.float64]) -> None:
+                first = not waiting and len(found) == before
+                waiting[before + place] = torch.from_numpy(signals)
+                # In the order of the models, so that an audit that goes on knows which ones are left.
+                while len(found) in waiting:
+                    found.append(waiting.pop(len(found)))
                 step(1)
                 if checkpoint is not None:
-                    checkpoint.offer(lambda: done)
-                if number == before and len(done) < models:
-                    left = models - len(done)
-                    tell(_cost(f"{left} more shadow models will take", left * (time.monotonic() - start)))
-        return np.stack([each.numpy() for each in done])
+                    checkpoint.offer(lambda: found)
+                if first and len(left) > 1:
+                    seconds = (len(left) - 1) * (time.monotonic() - start) / min(workers, len(left))
+                    tell(_cost(f"{len(left) - 1} more shadow models will take", seconds))
 
-    def _shown_by(self, number: int) -> NDArray[np.float64]:
+            run_all([partial(self._trained, number) for number in left], workers, done=keep)
+        return np.stack([each.numpy() for each in found])
+
+    def _trained(self, number: int) -> NDArray[np.float64]:
+        """Train a shadow model and return its signals."""
         parameters = self.model.get_params(deep=False) | {"random_state": stream_seed(self.seed, "audit", number)}
         if "effort" in parameters:
             parameters["effort"] = "quick"
-        shadow = type(self.model)(**parameters).fit(self.rows[self.learnt(number)])
-        drawn = shadow.sample(min(len(self.tables.synthetic), _MOST_DRAWN), random_state=self.seed)
-        likelihood = shadow.log_likelihood(self.wanted)
-        return np.column_stack([self.targets.signals(self.tables.features.values(drawn)), likelihood])
+        # The bar counts models; each model's own would stand in its way.
+        with progress.quiet():
+            shadow = type(self.model)(**parameters).fit(self.rows[self.training_rows(number)])
+            table = shadow.sample(min(len(self.tables.synthetic), _MOST_SAMPLED), random_state=self.seed)
+        return self.signals_of(shadow, self.tables.features.values(table))
 
     def _identity(self, models: int) -> dict[str, bytes]:
         """Return what the audit depends on, by name."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,10 +20,13 @@ from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
 from synthclin.report.record.parts import CohortFacts, RuleFacts
 
-__all__ = ["FILE", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
+__all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
 
 FILE = "manifest.json"
 Share = Annotated[float, Field(ge=0, le=1)]
+Stage = Literal["read", "check", "split", "fit", "sample", "compare", "audit", "score", "report", "write"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""The stages of a run, in their order: the manifest times them and a dry run lists them."""
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "sdmetrics")
 
 
@@ -118,7 +121,7 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: Stage) -> Iterator[None]:
         """Time the block as stage `name`."""
         start = time.perf_counter()
         yield

@@ -41,6 +41,7 @@ def dry_run(config: Config, *, tell: Callable[[Finding], None] = lambda _: None)
     return {
         "name": config.name,
         "seed": config.seed,
+        "stages": list(manifest.STAGES),
         "rows": {"train": len(train), "holdout": len(holdout), "synthetic": config.sampling.rows or len(train)},
         "columns": [
             {"name": name, "type": column.type, "modelled": column.modelled, "missing": column.may_be_missing}

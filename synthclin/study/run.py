@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.io.documents import dump_json
-from synthclin.io.files import sha256, staged_folder, write_atomic
-from synthclin.models import MODELS, Checkpoint
+from synthclin.io.files import staged_folder, write_atomic
+from synthclin.models import Checkpoint
 from synthclin.models.artifact import write
-from synthclin.report import Report, evaluate
-from synthclin.report.datacard import Shipped, croissant, data_card
-from synthclin.report.record.parts import CohortFacts, RuleFacts
+from synthclin.report import Report
 from synthclin.rules.validation import Finding
-from synthclin.schema.patients import MIN_PATIENTS
-from synthclin.seeds import stream_seed
-from synthclin.study import manifest
-from synthclin.study.audit import audit, release_check
-from synthclin.study.config import resolved_yaml
-from synthclin.study.data import Real, patients_in, prepare
-from synthclin.study.plan import editions
-from synthclin.tables import write_table
+from synthclin.study import manifest, stages
+from synthclin.study.audit import release_check
+from synthclin.study.data import Real, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
     from synthclin.models import Synthesizer
-    from synthclin.sampling.cohorts import Cohort
-    from synthclin.sampling.sampler import SampleFacts
-    from synthclin.schema import Schema
     from synthclin.study.config import Config
 
 __all__ = ["Fitted", "Run", "fit", "run"]
 
-RAW_ROWS = 2_000
-"""Rows drawn without imposing any rule, to see how often the model alone would break each."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model, the typed real tables beside it, and how long each stage took.
-
-    Arguments:
-        model: fitted on `train`.
-        train: the rows it learnt from.
-        holdout: the rows it never saw.
-        dropped: how many real rows each rule left out of both.
-        clock: seconds per stage so far.
-    """
+    """A fitted model, the typed real tables, and the seconds of each stage so far."""
 
     model: Synthesizer
-    train: pd.DataFrame
-    holdout: pd.DataFrame
-    dropped: dict[str, int]
+    real: Real
     clock: manifest.Clock
 
 
@@ -69,15 +43,6 @@ class Run:
     folder: Path
     report: Report
     manifest: manifest.Manifest
-
-
-class _Made(NamedTuple):
-    """What a run drew and found, beside its files."""
-
-    report: Report
-    cohorts: tuple[CohortFacts, ...]
-    rules: RuleFacts
-    repeated: dict[str, int]
 
 
 def _silent(finding: Finding) -> None:
@@ -115,14 +80,44 @@ def run(
         _resumable(auditing, "audit", tell),
         staged_folder(config.folder, overwrite=overwrite) as folder,
     ):
-        _settle(training, resume, tell)
+        _resume_or_discard(training, resume, tell)
         if auditing.stands and not resume:
             auditing.discard()
-        fitted = _learn(config, real, clock, training)
-        made = _fill(folder, config, fitted, auditing, tell)
-        record = _record(folder, config, fitted, made)
+        with clock.stage("fit"):
+            model = stages.fit(config, real, training)
+        with clock.stage("sample"):
+            samples = stages.sample(config, model, real)
+        with clock.stage("compare"):
+            comparison = stages.compare(config, real, samples)
+        checked = {"synthetic": samples.released, **samples.cohorts} if config.privacy.release_check else {}
+        repeated = release_check(checked, real.train, config.table_schema, tell)
+        with clock.stage("audit"):
+            attacks = stages.audit(config, model, comparison, auditing, tell)
+        with clock.stage("score"):
+            report = stages.score(config, samples, comparison, attacks)
+        with clock.stage("report"):
+            stages.report(config, folder, report)
+        with clock.stage("write"):
+            stages.write(config, folder, model, samples, report)
+        record = manifest.Manifest(
+            name=config.name,
+            seed=config.seed,
+            versions=manifest.versions(),
+            device=str(model.training_.get("device", "cpu")),
+            seconds=clock.seconds,
+            rows=_rows(config, real),
+            cohorts=samples.facts,
+            attacks=tuple(
+                manifest.ModelAttack.of(score)
+                for score in report.scores
+                if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
+            ),
+            repeated=repeated,
+            rules=samples.rules,
+            files=manifest.hashes(folder),
+        )
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))
-    return Run(config.folder, made.report, record)
+    return Run(config.folder, report, record)
 
 
 def fit(
@@ -138,16 +133,19 @@ def fit(
     real = prepare(config, clock, tell)
     checkpoint = Checkpoint.beside(output)
     with _resumable(checkpoint, "training", tell), staged_folder(output, overwrite=overwrite) as folder:
-        _settle(checkpoint, resume, tell)
-        fitted = _learn(config, real, clock, checkpoint)
-        write(fitted.model.parts(), folder)
-    return fitted
+        _resume_or_discard(checkpoint, resume, tell)
+        with clock.stage("fit"):
+            model = stages.fit(config, real, checkpoint)
+        write(model.parts(), folder)
+    return Fitted(model, real, clock)
 
 
 def assist(config: Config) -> None:
-    """Train the model of `config` beside the process that runs it, and write nothing (see `models.parallel`)."""
-    clock = manifest.Clock()
-    _learn(config, prepare(config, clock, _silent), clock)
+    """Train the model of `config` beside the process that runs it and write nothing.
+
+    See `synthclin.models.distributed`.
+    """
+    stages.fit(config, prepare(config, manifest.Clock(), _silent))
 
 
 @contextmanager
@@ -163,7 +161,7 @@ def _resumable(checkpoint: Checkpoint, kind: str, tell: Callable[[Finding], None
         raise
 
 
-def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None]) -> None:
+def _resume_or_discard(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None]) -> None:
     """Discard an old checkpoint unless the training shall go on from it."""
     if checkpoint.stands and not resume:
         checkpoint.discard()
@@ -174,127 +172,8 @@ def _settle(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None
         tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
 
 
-def _learn(config: Config, real: Real, clock: manifest.Clock, checkpoint: Checkpoint | None = None) -> Fitted:
-    family = MODELS[config.model.type]
-    model = family(
-        config.table_schema,
-        random_state=config.seed,
-        rare_category=config.protect.rare_category,
-        trim_extremes=config.protect.trim_extremes,
-        **config.model.parameters,
-    )
-    with clock.stage("fit"):
-        model.fit(real.train, checkpoint=checkpoint)
-    return Fitted(model, *real, clock)
-
-
-def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, tell: Callable[[Finding], None]) -> _Made:
-    """Draw, score and write all files of a run but the manifest."""
-    schema, clock = config.table_schema, fitted.clock
-    with clock.stage("sample"):
-        rows = config.sampling.rows or len(fitted.train)
-        synthetic = fitted.model.sample(rows, random_state=config.seed)
-        # Drawn for the scores alone and not kept: what one table shows by chance, five do not.
-        others = [
-            fitted.model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
-            for number in range(1, config.evaluation.replicates)
-        ]
-        cohorts, facts = {}, []
-        for cohort in config.sampling.cohorts:
-            seed = stream_seed(config.seed, "cohort", cohort.name)
-            cohorts[cohort.name] = fitted.model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
-            facts.append(_facts(cohort, fitted.model.sample_facts_, fitted.train, schema))
-        raw = fitted.model.raw_violations(RAW_ROWS, random_state=config.seed)
-        rules = RuleFacts(dropped=fitted.dropped, raw=raw, raw_rows=RAW_ROWS)
-    checked = {"synthetic": synthetic, **cohorts} if config.privacy.release_check else {}
-    same = release_check(checked, fitted.train, schema, tell)
-    with clock.stage("attack"):
-        attacks = audit(
-            fitted.model,
-            synthetic,
-            train=fitted.train,
-            holdout=fitted.holdout,
-            tier=config.privacy.audit,
-            by=config.evaluation.by,
-            random_state=config.seed,
-            checkpoint=auditing,
-            tell=tell,
-        )
-    with clock.stage("score"):
-        report = evaluate(
-            [synthetic, *others],
-            train=fitted.train,
-            holdout=fitted.holdout,
-            schema=schema,
-            tasks=config.evaluation.utility,
-            by=config.evaluation.by,
-            gates=config.gates,
-            further=attacks,
-            cohorts=facts,
-            rules=rules,
-            random_state=config.seed,
-            provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
-        )
-    with clock.stage("report"):
-        for name, edition in editions(config):
-            (report if edition == "internal" else report.shareable()).save(folder / name)
-    with clock.stage("write"):
-        suffix = config.outputs.table
-        released = folder / f"synthetic.{suffix}"
-        write_table(synthetic, released, schema, csv_safe=config.outputs.csv_safe)
-        shipped = Shipped(released.name, sha256(released), len(synthetic))
-        write_atomic(folder / "datacard.md", data_card(report, schema, shipped))
-        write_atomic(folder / "croissant.json", dump_json(croissant(report, schema, shipped)))
-        if cohorts:
-            (folder / "cohorts").mkdir(mode=0o700)
-        for name, table in cohorts.items():
-            path = folder / "cohorts" / f"{name}.{suffix}"
-            write_table(table, path, schema, csv_safe=config.outputs.csv_safe)
-        write_atomic(folder / "config.yaml", resolved_yaml(config))
-        lines = (json.dumps(line, sort_keys=True) for line in fitted.model.training_.get("history", ()))
-        write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
-        fitted.model.save(folder / "model")
-    return _Made(report, tuple(facts), rules, same)
-
-
-def _facts(cohort: Cohort, draw: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:
-    """Return how common a cohort is to the model and in the data, where enough patients stand behind the latter."""
-    held = cohort.holds(train)
-    within, without = (patients_in(train, rows, schema) for rows in (held, ~held))
-    told = within >= MIN_PATIENTS and (without >= MIN_PATIENTS or not without)
-    mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
-    return CohortFacts(
-        name=cohort.name,
-        rows=draw.rows,
-        where=cohort.where,
-        mix=mix or None,
-        # The mean of weights may exceed 1 by a rounding error.
-        model=min(draw.probability, 1.0),
-        data=float(held.mean()) if told else None,
-        patients=within if told else None,
-        effective=draw.effective,
-        drawn=draw.drawn,
-    )
-
-
-def _record(folder: Path, config: Config, fitted: Fitted, made: _Made) -> manifest.Manifest:
-    rows = {"train": len(fitted.train), "holdout": len(fitted.holdout)}
-    rows["synthetic"] = config.sampling.rows or len(fitted.train)
-    rows |= {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
-    return manifest.Manifest(
-        name=config.name,
-        seed=config.seed,
-        versions=manifest.versions(),
-        device=str(fitted.model.training_.get("device", "cpu")),
-        seconds=fitted.clock.seconds,
-        rows=rows,
-        cohorts=made.cohorts,
-        attacks=tuple(
-            manifest.ModelAttack.of(score)
-            for score in made.report.scores
-            if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
-        ),
-        repeated=made.repeated,
-        rules=made.rules,
-        files=manifest.hashes(folder),
-    )
+def _rows(config: Config, real: Real) -> dict[str, int]:
+    """Return the rows of every table of a run."""
+    rows = {"train": len(real.train), "holdout": len(real.holdout)}
+    rows["synthetic"] = config.sampling.rows or len(real.train)
+    return rows | {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}

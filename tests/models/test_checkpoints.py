@@ -21,7 +21,7 @@ from .conftest import SCHEMA, ward
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, adversarial=8)
 MOMENTS = [
     *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
-    *(("fine_tuning", step) for step in (2, 4, 6, 8, 10, 12, 12)),
+    *(("fine-tuning", step) for step in (2, 4, 6, 8, 10, 12, 12)),
     *(("calibration", step) for step in (1, 1)),
 ]
 
@@ -125,7 +125,7 @@ class TestResume:
         killed(rows, tmp_path / "kept", 3)
         assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {
             "warm-up",
-            "fine_tuning",
+            "fine-tuning",
             "calibration",
         }
 
@@ -257,7 +257,7 @@ class TestCallback:
         assert [(moment.phase, moment.step) for moment in told] == MOMENTS
         assert {moment.phase: moment.total for moment in told} == {
             "warm-up": 4,
-            "fine_tuning": 12,
+            "fine-tuning": 12,
             "calibration": 1,
         }
         closing = [moment.figures for moment in told if "detection" in moment.figures]

@@ -170,7 +170,7 @@ def test_a_killed_teaching_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "state", every=0) as checkpoint:
         fit(checkpoint=checkpoint, callback=die)
-    assert seen[-1].phase == "teaching"
+    assert seen[-1].phase == "distillation"
     resumed, whole = fit(checkpoint=Checkpoint(tmp_path / "state")), fit()
     for name, weights in whole.network_.state_dict().items():
         assert torch.equal(weights, resumed.network_.state_dict()[name]), name

@@ -76,7 +76,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return Evaluation(example().scores, example().sections)
 
-    monkeypatch.setattr(build, "score_table", score)
+    monkeypatch.setattr(build, "score_comparison", score)
     return calls
 
 

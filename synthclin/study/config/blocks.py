@@ -92,12 +92,14 @@ class EvaluationBlock(ConfigBlock):
     """Which analyses are done on synthetic and on real rows to compare them.
 
     `replicates` is how many tables of the main table's size are sampled and scored, the main table first: scores are
-    means over them. `by` names columns in whose groups the headline scores are computed again.
+    means over them. `by` names columns in whose groups the headline scores are computed again. `workers` is how many
+    processes score and train shadow models: by default one per processor, and a single one for small tables.
     """
 
     utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
     replicates: Annotated[int, Field(ge=1, le=20)] = 5
     by: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
 class Judging(ConfigBlock):

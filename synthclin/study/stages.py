@@ -1,0 +1,187 @@
+"""The stages of a run after its data are there: fit, sample, compare, audit, score, report, write.
+
+Each stage is a function from what the stages before it made to what it makes; `STAGES` names them for the clock of the
+manifest, for the plan of a dry run and for checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.io.documents import dump_json
+from synthclin.io.files import sha256, write_atomic
+from synthclin.models import MODELS, Checkpoint
+from synthclin.report import Report
+from synthclin.report.build import report_on
+from synthclin.report.datacard import Shipped, croissant, data_card
+from synthclin.report.record.parts import CohortFacts, RuleFacts
+from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.seeds import stream_seed
+from synthclin.study import audit as auditing
+from synthclin.study import manifest
+from synthclin.study.config import resolved_yaml
+from synthclin.study.data import Real, patients_in
+from synthclin.study.plan import editions
+from synthclin.tables import write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+    from synthclin.evaluation import Score
+    from synthclin.models import Synthesizer
+    from synthclin.rules.validation import Finding
+    from synthclin.sampling.cohorts import Cohort
+    from synthclin.sampling.sampler import SampleFacts
+    from synthclin.schema import Schema
+    from synthclin.study.config import Config
+
+__all__ = ["Samples", "audit", "compare", "fit", "report", "sample", "score", "write"]
+
+RAW_ROWS = 2_000
+"""Rows sampled without imposing any rule, to see how often the model alone would break each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a run samples from its model.
+
+    Arguments:
+        released: the synthetic table that is written.
+        replicates: synthetic tables of the same size that are scored besides and not kept.
+        cohorts: the table of each cohort, by its name.
+        facts: about each cohort.
+        rules: what the rules of the schema did to real rows, and how often the model alone would have broken each.
+    """
+
+    released: pd.DataFrame
+    replicates: tuple[pd.DataFrame, ...]
+    cohorts: dict[str, pd.DataFrame]
+    facts: tuple[CohortFacts, ...]
+    rules: RuleFacts
+
+
+def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Synthesizer:
+    """Return the model of a study, fitted on its training rows, which are typed and checked already."""
+    model = MODELS[config.model.type](
+        config.table_schema,
+        random_state=config.seed,
+        rare_category=config.protect.rare_category,
+        trim_extremes=config.protect.trim_extremes,
+        **config.model.parameters,
+    )
+    return model.fit(real.train, checkpoint=checkpoint, checked=True)
+
+
+def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
+    """Return the synthetic table, its replicates and the cohorts."""
+    rows = config.sampling.rows or len(real.train)
+    released = model.sample(rows, random_state=config.seed)
+    # Sampled for the scores alone and not kept: five tables show less by chance than one.
+    replicates = tuple(
+        model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
+        for number in range(1, config.evaluation.replicates)
+    )
+    cohorts, facts = {}, []
+    for cohort in config.sampling.cohorts:
+        seed = stream_seed(config.seed, "cohort", cohort.name)
+        cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
+        facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema))
+    raw = model.raw_violations(RAW_ROWS, random_state=config.seed)
+    return Samples(
+        released, replicates, cohorts, tuple(facts), RuleFacts(dropped=real.dropped, raw=raw, raw_rows=RAW_ROWS)
+    )
+
+
+def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:
+    """Return how common a cohort is in the model and, where enough patients support it, in the training rows."""
+    inside = cohort.holds(train)
+    within, without = (patients_in(train, rows, schema) for rows in (inside, ~inside))
+    shown = within >= MIN_PATIENTS and (without >= MIN_PATIENTS or not without)
+    mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
+    return CohortFacts(
+        name=cohort.name,
+        rows=sampled.rows,
+        where=cohort.where,
+        mix=mix or None,
+        # The mean of weights may exceed 1 by a rounding error.
+        model=min(sampled.probability, 1.0),
+        data=float(inside.mean()) if shown else None,
+        patients=within if shown else None,
+        effective=sampled.effective,
+        drawn=sampled.drawn,
+    )
+
+
+def compare(config: Config, real: Real, samples: Samples) -> Comparison:
+    """Return real and synthetic tables on one footing: what the audit and every score compare."""
+    return Comparison.of(
+        [samples.released, *samples.replicates],
+        train=real.train,
+        holdout=real.holdout,
+        schema=config.table_schema,
+        random_state=config.seed,
+    )
+
+
+def audit(
+    config: Config,
+    model: Synthesizer,
+    comparison: Comparison,
+    checkpoint: Checkpoint,
+    tell: Callable[[Finding], None],
+) -> tuple[Score, ...]:
+    """Return the scores of attacks on the model."""
+    return auditing.audit_model(
+        model,
+        comparison,
+        tier=config.privacy.audit,
+        by=config.evaluation.by,
+        workers=config.evaluation.workers,
+        checkpoint=checkpoint,
+        tell=tell,
+    )
+
+
+def score(config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score]) -> Report:
+    """Return the report: every score, and the verdicts of the gates."""
+    return report_on(
+        comparison,
+        tasks=config.evaluation.utility,
+        by=config.evaluation.by,
+        gates=config.gates,
+        further=attacks,
+        cohorts=samples.facts,
+        rules=samples.rules,
+        workers=config.evaluation.workers,
+        provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
+    )
+
+
+def report(config: Config, folder: Path, found: Report) -> None:
+    """Write every edition of the report that is asked for."""
+    for name, edition in editions(config):
+        (found if edition == "internal" else found.shareable()).save(folder / name)
+
+
+def write(config: Config, folder: Path, model: Synthesizer, samples: Samples, found: Report) -> None:
+    """Write the tables, what goes with them, the configuration, the course of the training and the model."""
+    schema, suffix = config.table_schema, config.outputs.table
+    released = folder / f"synthetic.{suffix}"
+    write_table(samples.released, released, schema, csv_safe=config.outputs.csv_safe)
+    shipped = Shipped(released.name, sha256(released), len(samples.released))
+    write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
+    write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
+    if samples.cohorts:
+        (folder / "cohorts").mkdir(mode=0o700)
+    for name, table in samples.cohorts.items():
+        write_table(table, folder / "cohorts" / f"{name}.{suffix}", schema, csv_safe=config.outputs.csv_safe)
+    write_atomic(folder / "config.yaml", resolved_yaml(config))
+    lines = (json.dumps(line, sort_keys=True) for line in model.training_.get("history", ()))
+    write_atomic(folder / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
+    model.save(folder / "model")

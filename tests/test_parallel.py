@@ -1,0 +1,80 @@
+"""Jobs in parallel processes give what they give one after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from synthclin.errors import DataError, SynthclinError
+from synthclin.parallel import processors, run_all
+
+forks = pytest.mark.skipif(sys.platform != "linux", reason="jobs run one after the other where processes cannot fork")
+
+
+def refused():
+    raise DataError("column 'age'", "3 of 9 rows are no numbers", "Correct them.")
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_results_stand_in_the_order_of_the_jobs(workers):
+    seen = {}
+    jobs = [partial(pow, number, 2) for number in range(7)]
+    assert run_all(jobs, workers, first=[5, 2], done=seen.__setitem__) == [0, 1, 4, 9, 16, 25, 36]
+    assert seen == dict(enumerate([0, 1, 4, 9, 16, 25, 36]))
+    assert run_all([], workers) == []
+
+
+@forks
+def test_two_workers_are_two_processes_and_one_is_this_one():
+    assert set(run_all([os.getpid] * 3, 1)) == {os.getpid()}
+    assert os.getpid() not in run_all([os.getpid] * 4, 2)
+    # A worker starts no workers of its own.
+    (inner,) = set(run_all([lambda: len(set(run_all([os.getpid] * 3, 2)))] * 2, 2))
+    assert inner == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_a_job_is_raised_whole(workers):
+    with pytest.raises(DataError) as caught:
+        run_all([refused, os.getpid], workers)
+    assert (caught.value.where, caught.value.remedy) == ("column 'age'", "Correct them.")
+    assert str(caught.value) == "column 'age': 3 of 9 rows are no numbers. Correct them."
+
+
+@forks
+def test_a_killed_worker_is_one_clear_error():
+    with pytest.raises(SynthclinError, match=r"a worker process was killed.*`workers: 1`"):
+        run_all([killed, os.getpid], 2)
+
+
+@forks
+def test_libraries_with_threads_of_their_own_survive_the_fork():
+    """Boosted trees (OpenMP) and gradients of torch, used here before and in the workers afterwards."""
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(400, 3)), rng.integers(0, 2, 400)
+
+    def trees():
+        return HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(rows, labels).predict_proba(rows).tolist()
+
+    def gradients():
+        torch.set_num_threads(1)
+        weights = torch.ones(3, requires_grad=True)
+        (torch.from_numpy(rows).float() @ weights).square().mean().backward()
+        return weights.grad.tolist()
+
+    assert run_all([trees, gradients, trees, gradients], 2) == [trees(), gradients(), trees(), gradients()]
+
+
+def test_processors():
+    assert 1 <= processors() <= (os.cpu_count() or 1)
