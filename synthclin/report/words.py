@@ -1,4 +1,4 @@
-"""How the report writes numbers, names and statuses: plain, the same everywhere, and harmless as text."""
+"""Formatting of numbers, intervals, counts and names in the report; names from outside are made safe as text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return `value` with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
+    """Return a number with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
 
     Example:
         >>> number(0.02345), number(-0.5, 1).replace(chr(0x2212), "-"), number(float("nan"))
@@ -91,7 +91,7 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def alike(first: float | None, second: float | None) -> tuple[str, str]:
-    """Return two quantities of one kind, such as mean and SD, with the same decimals: three digits of the larger.
+    """Return two quantities of one kind, such as mean and SD, with equal decimals: three significant digits of the larger.
 
     Example:
         >>> alike(53.512, 9.0), alike(0.0, 0.5)
@@ -105,7 +105,7 @@ def alike(first: float | None, second: float | None) -> tuple[str, str]:
 
 
 def count(value: int | None) -> str:
-    """Return a number of patients; fewer than 11 are never told apart, and None was left out by the evaluation.
+    """Return a count of patients as text; 1 to 10 are shown as "< 11", and None as suppressed.
 
     Example:
         >>> count(7).replace(chr(160), " "), count(11), count(None)
@@ -117,7 +117,7 @@ def count(value: int | None) -> str:
 
 
 def sensible(value: float | None) -> str:
-    """Return a measured quantity with three digits that matter.
+    """Return a measured quantity with three significant digits.
 
     Example:
         >>> sensible(54.434), sensible(0.0123456), sensible(7.0), sensible(2.5)
@@ -156,8 +156,8 @@ def listed(items: Sequence[str]) -> str:
 def plain(name: object, limit: int = 80) -> str:
     """Return a name from the outside as one line of visible text, at most `limit` characters long.
 
-    Control, direction, zero-width and unknown characters become U+FFFD, so that no name
-    can reorder or hide the words around it. Escaping is left to the template.
+    Control, direction, zero-width and unknown characters become U+FFFD, so that no name reorders or hides the text
+    around it. The template escapes the result.
 
     Example:
         >>> plain("a" + chr(0x202E) + "b" + chr(10) + "c")
@@ -188,7 +188,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def unit_name(unit: str) -> str:
-    """Return a UCUM unit as people write it.
+    """Return a UCUM unit in its usual spelling.
 
     Example:
         >>> unit_name("mm[Hg]"), unit_name("a"), unit_name("mg/dL")

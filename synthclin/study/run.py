@@ -14,8 +14,8 @@ from synthclin.io.files import sha256, staged_folder, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.models.artifact import write
 from synthclin.report import Report, evaluate
-from synthclin.report.datacard import Shipped, croissant, data_card
-from synthclin.report.record.parts import CohortFacts, RuleFacts
+from synthclin.report.datacard import TableFile, croissant, data_card
+from synthclin.report.record.section_data import CohortFacts, RuleFacts
 from synthclin.rules.validation import Finding
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import stream_seed
@@ -242,7 +242,7 @@ def _fill(folder: Path, config: Config, fitted: Fitted, auditing: Checkpoint, te
         suffix = config.outputs.table
         released = folder / f"synthetic.{suffix}"
         write_table(synthetic, released, schema, csv_safe=config.outputs.csv_safe)
-        shipped = Shipped(released.name, sha256(released), len(synthetic))
+        shipped = TableFile(released.name, sha256(released), len(synthetic))
         write_atomic(folder / "datacard.md", data_card(report, schema, shipped))
         write_atomic(folder / "croissant.json", dump_json(croissant(report, schema, shipped)))
         if cohorts:

@@ -13,7 +13,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.scoring import Evaluation
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, build, evaluate
-from synthclin.report.record.parts import RuleFacts
+from synthclin.report.record.section_data import RuleFacts
 from synthclin.schema import Schema
 from tests.report.conftest import example
 

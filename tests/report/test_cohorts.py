@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthclin.report.pages.cohort_section import cohorts_section
-from synthclin.report.record.parts import CohortFacts
+from synthclin.report.record.section_data import CohortFacts
 from tests.report.conftest import example
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from synthclin.io.documents import dump_json
-from synthclin.report.datacard import Shipped, croissant, data_card
+from synthclin.report.datacard import TableFile, croissant, data_card
 from synthclin.report.summary import summary
 from synthclin.schema import Schema
 from tests.report.conftest import example
@@ -22,7 +22,7 @@ SCHEMA = Schema.model_validate(
         }
     }
 )
-SHIPPED = Shipped("synthetic.parquet", "ab" * 32, 400)
+TABLE_FILE = TableFile("synthetic.parquet", "ab" * 32, 400)
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), example(scores=(), verdicts=())])
@@ -41,19 +41,19 @@ def test_markup_in_names_is_text() -> None:
 
 
 def test_the_card_tells_columns_limits_and_what_it_is_not_for() -> None:
-    card = data_card(study(), SCHEMA, SHIPPED)
+    card = data_card(study(), SCHEMA, TABLE_FILE)
     assert "| sbp | integer | mmHg | no | systolic \\| blood \\<b\\>pressure\\</b\\> |" in card
     assert "| seen | date |  | yes |  |" in card
-    assert SHIPPED.sha256 in card
+    assert TABLE_FILE.sha256 in card
     assert "## Not for" in card
     assert "may still be personal data" in card
 
 
 def test_croissant_names_the_file_and_each_column() -> None:
-    document = croissant(study(), SCHEMA, SHIPPED)
+    document = croissant(study(), SCHEMA, TABLE_FILE)
     assert json.loads(dump_json(document)) == document
     (file,) = document["distribution"]
-    assert (file["sha256"], file["encodingFormat"]) == (SHIPPED.sha256, "application/vnd.apache.parquet")
+    assert (file["sha256"], file["encodingFormat"]) == (TABLE_FILE.sha256, "application/vnd.apache.parquet")
     fields = document["recordSet"][0]["field"]
     assert [field["dataType"] for field in fields] == ["sc:Integer", "sc:Text", "sc:Date"]
     assert all(field["source"]["fileObject"]["@id"] == file["@id"] for field in fields)
@@ -62,4 +62,4 @@ def test_croissant_names_the_file_and_each_column() -> None:
 
 def test_both_tell_the_shareable_edition_only() -> None:
     report = study(provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}})
-    assert "canary" not in data_card(report, SCHEMA, SHIPPED) + dump_json(croissant(report, SCHEMA, SHIPPED))
+    assert "canary" not in data_card(report, SCHEMA, TABLE_FILE) + dump_json(croissant(report, SCHEMA, TABLE_FILE))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
 from synthclin.report import Report
-from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
-from synthclin.report.charts.calibration_lines import calibration_lines
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import ChartAxis, log_axis, linear_axis
+from synthclin.report.charts.calibration_plot import calibration_plot
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.analysis_section import clinical_section
 from synthclin.report.pages.subgroup_section import served, subgroups_section
 from synthclin.report.pages.survival_figures import kaplan_meier
@@ -190,8 +190,8 @@ def test_curves_are_cut_where_they_end_and_few_at_risk_are_not_told() -> None:
     st.booleans(),
 )
 def test_marks_stay_within_their_row(values: list[float], joined: bool) -> None:
-    axis = straight_axis(values, 0.0)
-    row = marks_row("x", "y", axis, [Mark("real", v, v - 1, v + 1) for v in values], lines=(0.0,), joined=joined)
+    axis = linear_axis(values, 0.0)
+    row = dot_row("x", "y", axis, [Mark("real", v, v - 1, v + 1) for v in values], lines=(0.0,), joined=joined)
     root = ET.fromstring(row)
     for element in root.iter():
         for key in ("x", "x1", "x2", "cx"):
@@ -209,12 +209,12 @@ def test_a_log_axis_has_ticks_around_one(values: list[float]) -> None:
 
 @given(st.floats(-1e5, 1e5), st.floats(1e-6, 1e5))
 def test_a_straight_axis_has_a_few_ticks(low: float, width: float) -> None:
-    assert 2 <= len(straight_axis([low, low + width]).ticks) <= 10
+    assert 2 <= len(linear_axis([low, low + width]).ticks) <= 10
 
 
 def test_curves_say_their_values_in_words() -> None:
     line = [(k / 24, (k / 24) ** 2) for k in range(25)]
-    root = ET.fromstring(calibration_lines("<b>", line, [], labelled=True))
+    root = ET.fromstring(calibration_plot("<b>", line, [], labelled=True))
     assert root[1].text is not None
     assert "real 25" in root[1].text
 

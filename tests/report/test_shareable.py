@@ -19,9 +19,9 @@ from synthclin.evaluation.sections import marginal_panels
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
-from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
 from synthclin.report.editions.suppression import coarse, hidden, step
-from synthclin.report.record.parts import Histogram, Missing, TableOneBlock
+from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.report.conftest import example, made
 from tests.report.study import study

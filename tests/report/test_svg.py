@@ -1,4 +1,4 @@
-"""Pictures are well-formed, whatever their text."""
+"""SectionData are well-formed, whatever their text."""
 
 from __future__ import annotations
 

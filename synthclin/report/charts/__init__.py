@@ -1,3 +1,3 @@
-"""Pictures as SVG text: axes, marks and panels. Know numbers and words, nothing of scores."""
+"""SectionData as SVG text: axes, marks and panels. Know numbers and words, nothing of scores."""
 
 __all__: list[str] = []

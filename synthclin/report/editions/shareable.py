@@ -12,11 +12,11 @@ from dataclasses import replace
 from math import ceil, isnan, log10, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
 from synthclin.report.editions.suppression import coarse, coarse_or_none, down, step, up
 from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
-from synthclin.report.record.details import AssociationDetails, AttackDetails, MembershipDetails
-from synthclin.report.record.parts import Pictures
+from synthclin.report.record.score_details import AssociationDetails, AttackDetails, MembershipDetails
+from synthclin.report.record.section_data import SectionData
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
     from synthclin.report.record.clinical_details import SurvivalCurve, Term
-    from synthclin.report.record.details import Rate, Risk
+    from synthclin.report.record.score_details import Rate, Risk
 
 __all__ = ["shareable"]
 
@@ -50,10 +50,10 @@ def shareable(report: F) -> F:
     """Return the shareable edition of a report; one that is shareable already is returned as it is."""
     if report.edition == "shareable":
         return report
-    pictures = Pictures.model_validate(report.sections)
-    facts = report.provenance.get("rows") or pictures.rows
+    data = SectionData.model_validate(report.sections)
+    facts = report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
-    scores = tuple(_score(score, pictures, train, holdout) for score in report.scores)
+    scores = tuple(_score(score, data, train, holdout) for score in report.scores)
     return replace(
         report,
         edition="shareable",
@@ -62,7 +62,7 @@ def shareable(report: F) -> F:
             _verdict(verdict, next(score for score in scores if score.name == verdict.gate.score))
             for verdict in report.verdicts
         ),
-        sections=_sections(pictures, holdout),
+        sections=_sections(data, holdout),
         provenance=_provenance(report.provenance),
     )
 
@@ -83,7 +83,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
     return {key: facts[key] for key in told if key in facts}
 
 
-def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
+def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
     counted = score.name.startswith(_COUNTED)
     fewest = min(train, holdout or train)
     if score.name.startswith("subgroups."):
@@ -106,7 +106,7 @@ def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
         reference=None if bare else coarse_or_none(score.reference, size),
         n=score.n if score.n >= MIN_PATIENTS else 0,
         note=score.note if score.name in _SPOKEN else note,
-        details=listed(score, pictures, train),
+        details=listed(score, data, train),
         tables=(),
     )
 
@@ -125,27 +125,27 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
     return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status])
 
 
-def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
-    panels = {panel.column: shared_panel(panel) for panel in pictures.marginals}
+def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
+    panels = {panel.column: shared_panel(panel) for panel in data.marginals}
     told: dict[str, Any] = {
-        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in pictures.rows.items()},
+        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in data.rows.items()},
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
             shared_block(block, panels[block.column]).model_dump()
-            for block in pictures.table_one
+            for block in data.table_one
             if block.column in panels
         ],
-        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in pictures.cohorts],
+        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in data.cohorts],
         # Of the rows that the model draws; how many real ones a rule left out is not shared.
-        "rules": {"raw": pictures.rules.raw, "raw_rows": pictures.rules.raw_rows} if pictures.rules.raw else {},
+        "rules": {"raw": data.rules.raw, "raw_rows": data.rules.raw_rows} if data.rules.raw else {},
     }
-    if pictures.pairs.columns:
+    if data.pairs.columns:
         told["pairs"] = {
-            "columns": pictures.pairs.columns,
-            "real": [[coarse_or_none(x, _TIE) for x in row] for row in pictures.pairs.real],
-            "synthetic": pictures.pairs.synthetic,
+            "columns": data.pairs.columns,
+            "real": [[coarse_or_none(x, _TIE) for x in row] for row in data.pairs.real],
+            "synthetic": data.pairs.synthetic,
         }
-    for key, curve, n in (("detection", pictures.detection, holdout), ("membership", pictures.membership, holdout)):
+    for key, curve, n in (("detection", data.detection, holdout), ("membership", data.membership, holdout)):
         if curve.roc and n:
             size = step(n) if key == "detection" else 0.005
             least = MIN_PATIENTS / n
@@ -153,13 +153,13 @@ def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
                 "roc": _rounded(curve.roc, size, least),
                 "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
             }
-    if pictures.controls.negative:
+    if data.controls.negative:
         told["controls"] = {
             "negative": {
                 name: {end: coarse_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
-                for name, negative_control in pictures.controls.negative.items()
+                for name, negative_control in data.controls.negative.items()
             },
-            "spike_in": [one.model_dump() for one in pictures.controls.spike_in],
+            "spike_in": [one.model_dump() for one in data.controls.spike_in],
         }
     return {key: value for key, value in told.items() if value}
 
@@ -176,18 +176,18 @@ def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[
 _SPOKEN = {"privacy.smallest_leak"}  # whose note is of planted rows and of no patient
 
 # What each score may show of its details; named by score or by group of scores.
-Listed = Callable[["Score", Pictures, int], dict[str, Any]]
+Listed = Callable[["Score", SectionData, int], dict[str, Any]]
 
 
-def _nothing(_score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _nothing(_score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return {}
 
 
-def _marginals(_score: Score, pictures: Pictures, _train: int) -> dict[str, Any]:
-    return {"columns": [agreement(shared_panel(panel)) for panel in pictures.marginals]}
+def _marginals(_score: Score, data: SectionData, _train: int) -> dict[str, Any]:
+    return {"columns": [agreement(shared_panel(panel)) for panel in data.marginals]}
 
 
-def _associations(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AssociationDetails.model_validate(score.details)
     told: dict[str, Any] = {
         key: coarse_or_none(getattr(details, key), 0.01)
@@ -212,7 +212,7 @@ def _associations(score: Score, _pictures: Pictures, _train: int) -> dict[str, A
     return told
 
 
-def _ties(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _ties(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     """Return links with missing cells without the levels that they are of."""
     found = {}
     for tie in score.details.get("ties", []):
@@ -226,7 +226,7 @@ def _ties(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     return {"ties": list(found.values())}
 
 
-def _columns(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
+def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
     """Return how far each column is, without the places of its percentiles."""
     size = max(step(train), 0.05)
     return {
@@ -237,7 +237,7 @@ def _columns(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
     }
 
 
-def _attack(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
     told: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
     told |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
@@ -261,7 +261,7 @@ def _risk(risk: Risk) -> dict[str, Any]:
     return ends | {"column": risk.column, "level": risk.level}
 
 
-def _learners(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _learners(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     def told(value: object) -> object:
         if isinstance(value, dict):
             return {key: told(item) for key, item in value.items()}
@@ -272,7 +272,7 @@ def _learners(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     return {"learners": rows} | measure
 
 
-def _importance(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _importance(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     columns = score.details.get("columns", [])
     return {
         "columns": [
@@ -282,7 +282,7 @@ def _importance(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any
     }
 
 
-def _analysis(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _analysis(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AnalysisDetails.model_validate(score.details)
     logarithmic = score.name.startswith(_LOG_SCALE)
     levels = score.name.startswith("inference.compare.") and any(", " in term.term for term in details.terms)
@@ -323,7 +323,7 @@ def _curve(curve: SurvivalCurve) -> dict[str, Any]:
     return told | {"censored": curve.censored}
 
 
-def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _groups(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = SubgroupDetails.model_validate(score.details)
     told: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
     for group in details.groups:
@@ -336,16 +336,16 @@ def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     return told
 
 
-def _leak(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _leak(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return {"spike_in": score.details.get("spike_in", [])}
 
 
-def _copies(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _copies(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     copies = score.details.get("copies")
     return {"copies": copies if copies == 0 else None, "whole_table": bool(score.details.get("whole_table"))}
 
 
-def _rules(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _rules(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     rules = [
         {"rule": one["rule"], "synthetic": one["synthetic"], "real": 0 if one["real"] == 0 else None}
         for one in score.details.get("rules", [])
@@ -353,12 +353,12 @@ def _rules(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     return {"rules": rules, "declared": score.details.get("declared")}
 
 
-def _detection(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _detection(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     drops = [one | {"auc_drop": coarse(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
     return {"columns": [one for one in drops if one["auc_drop"]]}
 
 
-def _together(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
+def _together(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
     size = max(step(train), 0.02)
     return {
         "worst": [

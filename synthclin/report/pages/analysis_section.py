@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import ChartAxis, log_axis, linear_axis
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.fidelity_section import statuses
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import asked
@@ -74,7 +74,7 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     logarithmic = task in {"cox", "logistic"}
     scale: Callable[[float], float] = _exp if logarithmic else float
     ends = [scale(end) for term in known for end in (*term.real, *term.synthetic) if end is not None]
-    axis = log_axis(ends) if logarithmic else straight_axis(ends, 0.0)
+    axis = log_axis(ends) if logarithmic else linear_axis(ends, 0.0)
     left_out = len(terms) - len(known)
     notes = [
         f"{plural(left_out, 'term')} could not be told in both tables." if left_out else "",
@@ -121,7 +121,7 @@ def _row(term: Term, axis: ChartAxis, scale: Callable[[float], float], *, logari
     return StripRow(
         label=name,
         under="",
-        picture=marks_row(
+        picture=dot_row(
             name,
             f"Real {real}; synthetic {synthetic}.",
             axis,

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import small_bar
-from synthclin.report.pages.context import NOT_FOR, crosswalk_figure
+from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import asked
@@ -15,7 +15,7 @@ from synthclin.report.words import alike, count, interval, listed, number, plain
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
-    from synthclin.report.record.parts import LevelRow, Missing, Pictures, Summary, TableOneBlock
+    from synthclin.report.record.section_data import LevelRow, Missing, SectionData, Summary, TableOneBlock
 
 __all__ = ["limits_section", "methods_section", "source_section"]
 
@@ -26,15 +26,15 @@ _FEW_LEVELS = 3
 _EN = "\u2013"
 
 
-def source_section(report: Findings, pictures: Pictures) -> Section:
+def source_section(report: Findings, data: SectionData) -> Section:
     """Return where the rows come from, and Table 1."""
     facts = Provenance.model_validate(report.provenance)
-    rows = pictures.rows | {str(table): n for table, n in facts.rows.items()}
+    rows = data.rows | {str(table): n for table, n in facts.rows.items()}
     figures = []
     if rows:
         figures.append(_flow(rows))
-    if pictures.table_one:
-        figures.append(_table_one(pictures.table_one, rows))
+    if data.table_one:
+        figures.append(_table_one(data.table_one, rows))
     return Section("source", "Source data", "Source data", figures=tuple(figures))
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import heat_map
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.details import AssociationDetails
+from synthclin.report.record.score_details import AssociationDetails
 from synthclin.report.words import number, plain, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import Change
-    from synthclin.report.record.parts import Pictures
+    from synthclin.report.record.score_details import Change
+    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["associations_figure"]
 
@@ -22,10 +22,10 @@ _MOST_MAPPED = 12
 _CHANGED = 0.10  # a change of an association worth a word
 
 
-def associations_figure(report: Findings, pictures: Pictures) -> Figure | None:
+def associations_figure(report: Findings, data: SectionData) -> Figure | None:
     """Return heat maps of the associations and their difference, with the links that changed most."""
     score = report.find("fidelity.associations")
-    names, real, synthetic = pictures.pairs.columns, pictures.pairs.real, pictures.pairs.synthetic
+    names, real, synthetic = data.pairs.columns, data.pairs.real, data.pairs.synthetic
     if score is None or len(names) < 2:
         return None
     details = AssociationDetails.model_validate(score.details)

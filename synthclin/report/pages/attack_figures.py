@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
-from synthclin.report.charts.axes import straight_axis
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
 from synthclin.report.pages.questions import asked
-from synthclin.report.record.details import AttackDetails, LeakDetails
+from synthclin.report.record.score_details import AttackDetails, LeakDetails
 from synthclin.report.words import interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.score import Score
     from synthclin.report.charts.axes import ChartAxis
-    from synthclin.report.charts.strips import Form
+    from synthclin.report.charts.dot_plot import Form
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import Rate, Risk
-    from synthclin.report.record.parts import Canaries, NegativeControl, Pictures
+    from synthclin.report.record.score_details import Rate, Risk
+    from synthclin.report.record.section_data import Canaries, NegativeControl, SectionData
 
 __all__ = ["attack_figures"]
 
@@ -32,7 +32,7 @@ _NULL = {"privacy.membership": 0.5, "privacy.recognition": 0.01}  # what guessin
 Attacks = list[tuple["Score", AttackDetails]]
 
 
-def attack_figures(report: Findings, pictures: Pictures) -> list[Figure]:
+def attack_figures(report: Findings, data: SectionData) -> list[Figure]:
     """Return the attacks, the most vulnerable tenth, and both controls, as far as there is something to show."""
     attacks = [
         (score, AttackDetails.model_validate(score.details))
@@ -45,7 +45,7 @@ def attack_figures(report: Findings, pictures: Pictures) -> list[Figure]:
         _attacks(attacks) if attacks else None,
         _success(attacks),
         _vulnerable(attacks),
-        _negative(report, pictures.controls.negative),
+        _negative(report, data.controls.negative),
         _spike_in(canaries) if canaries else None,
     ]
     return [figure for figure in figures if figure is not None]
@@ -86,7 +86,7 @@ def _success(attacks: Attacks) -> Figure | None:
     told = [pair for pair in attacks if pair[1].train is not None and pair[1].control is not None]
     if not told:
         return None
-    axis = straight_axis([0.0, 100.0])
+    axis = linear_axis([0.0, 100.0])
     told.sort(key=lambda one: -one[0].value)
     return Figure(
         title="Success on training patients, beside unused ones",
@@ -97,7 +97,7 @@ def _success(attacks: Attacks) -> Figure | None:
             StripRow(
                 asked(score.name).name,
                 plain(details.attack, 60),
-                marks_row(
+                dot_row(
                     asked(score.name).name,
                     f"Training {_rate(details.train)}, unused {_rate(details.control)}.",
                     axis,
@@ -129,7 +129,7 @@ def _vulnerable(attacks: Attacks) -> Figure | None:
     ends = [
         x - null for score, risk, null in told for x in (score.low, score.high, risk.low, risk.high) if x is not None
     ]
-    axis = straight_axis([max(x, -0.5) for x in ends], 0.0)
+    axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     clear = [score for score, risk, null in told if risk.low is not None and risk.low > max(null, score.high)]
     names = listed([asked(score.name).name for score in clear])
     told.sort(key=lambda one: -((one[1].low or 0.0) - one[2]))
@@ -172,7 +172,7 @@ def _beyond_chance(
 ) -> StripRow:
     """Return a row of risks beyond chance, which is the dotted line."""
     name = asked(score.name).name
-    return StripRow(name, "", marks_row(name, words, axis, marks, lines=(0.0,)), value, beside)
+    return StripRow(name, "", dot_row(name, words, axis, marks, lines=(0.0,)), value, beside)
 
 
 def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure | None:
@@ -195,7 +195,7 @@ def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure 
         for x in (negative_control.low, negative_control.high, score.low, score.high)
         if x is not None
     ]
-    axis = straight_axis([max(x, -0.5) for x in ends], 0.0)
+    axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     told.sort(key=lambda one: -(one[0].value - one[2]))
     return Figure(
         title=f"The negative control rings a false alarm: {listed([asked(s.name).name for s in alarms])}"

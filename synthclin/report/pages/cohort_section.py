@@ -8,7 +8,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.words import number, plain, sensible, share
 
 if TYPE_CHECKING:
-    from synthclin.report.record.parts import CohortFacts
+    from synthclin.report.record.section_data import CohortFacts
 
 __all__ = ["cohorts_section"]
 

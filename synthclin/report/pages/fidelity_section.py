@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import reference_dots, roc, small_bar
 from synthclin.report.pages.association_figures import associations_figure
-from synthclin.report.pages.column_figures import MEASURES, marginals_figure
-from synthclin.report.pages.detail_figures import detail_figures
+from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
+from synthclin.report.pages.distribution_figures import distribution_figures
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.missing_figures import missing_figures
+from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import asked, worst
-from synthclin.report.record.details import DetectionDetails, MarginalDetails
+from synthclin.report.record.score_details import DetectionDetails, MarginalDetails
 from synthclin.report.words import count, interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import ColumnAgreement
-    from synthclin.report.record.parts import Pictures
+    from synthclin.report.record.score_details import ColumnAgreement
+    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["curve_table", "detection_section", "fidelity_section", "statuses"]
 
@@ -36,17 +36,17 @@ def statuses(report: Findings, section: str) -> str | None:
     return worst([v.status for v in report.verdicts if asked(v.gate.score).section == section])
 
 
-def fidelity_section(report: Findings, pictures: Pictures) -> Section:
+def fidelity_section(report: Findings, data: SectionData) -> Section:
     """Return how close columns, pairs of columns and missing cells are."""
     score = report.find("fidelity.marginals")
     columns = [] if score is None else MarginalDetails.model_validate(score.details).columns
     figures = [
         _between(report),
         _columns(columns),
-        marginals_figure(pictures.marginals, columns, pictures.rows),
-        associations_figure(report, pictures),
-        *missing_figures(report),
-        *detail_figures(report),
+        marginals_figure(data.marginals, columns, data.rows),
+        associations_figure(report, data),
+        *missingness_figures(report),
+        *distribution_figures(report),
     ]
     return Section(
         key="fidelity",
@@ -57,7 +57,7 @@ def fidelity_section(report: Findings, pictures: Pictures) -> Section:
     )
 
 
-def detection_section(report: Findings, pictures: Pictures) -> Section:
+def detection_section(report: Findings, data: SectionData) -> Section:
     """Return whether a classifier tells synthetic from real rows, and by what."""
     score = report.find("fidelity.detection")
     section = Section("detection", "Can synthetic rows be told from real ones?", "Detection")
@@ -66,7 +66,7 @@ def detection_section(report: Findings, pictures: Pictures) -> Section:
         return Section(section.key, section.title, section.contents, statuses(report, "detection"), (lead,))
     details = DetectionDetails.model_validate(score.details)
     figures = []
-    if pictures.detection.roc:
+    if data.detection.roc:
         found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
         figures.append(
             Figure(
@@ -75,11 +75,11 @@ def detection_section(report: Findings, pictures: Pictures) -> Section:
                 "(horizontal). The closer to the dashed diagonal, the less there is to see.",
                 plot=roc(
                     "ROC curve of the classifier",
-                    [("classifier", "lsyn2", pictures.detection.roc)],
+                    [("classifier", "lsyn2", data.detection.roc)],
                     f"{found}; 0.5 is a coin toss.",
                 ),
                 note=plain(f"{found} against real rows that the model never saw. {score.note}", 400),
-                data=(curve_table("Points of the ROC curve", pictures.detection.roc),),
+                data=(curve_table("Points of the ROC curve", data.detection.roc),),
             )
         )
     drops = sorted((d for d in details.columns if d.auc_drop > 0), key=lambda d: -d.auc_drop)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import straight_axis
-from synthclin.report.charts.calibration_lines import calibration_lines
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.fidelity_section import statuses
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
-from synthclin.report.pages.measures import measure_name
+from synthclin.report.pages.score_texts import measure_name
 from synthclin.report.pages.questions import asked
 from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
 from synthclin.report.words import interval, number, plain, share, signed
@@ -168,7 +168,7 @@ def _calibration(score: Score) -> Figure | None:
         panels=tuple(
             Panel(
                 plain(one.learner, 30),
-                calibration_lines(
+                calibration_plot(
                     plain(one.learner, 30),
                     _line(one.real.slope, one.real.intercept),
                     _line(one.synthetic.slope, one.synthetic.intercept),
@@ -206,7 +206,7 @@ def _importance(score: Score) -> Figure | None:
         return None
     target = plain(score.name.removeprefix("importance."), 30)
     ordered = sorted(details.columns, key=lambda one: -max(one.real, one.synthetic))[:_MOST_COLUMNS]
-    axis = straight_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
+    axis = linear_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
     first = (max(details.columns, key=lambda one: getattr(one, kind)).column for kind in ("real", "synthetic"))
     real, synthetic = (plain(name, 30) for name in first)
     title = (
@@ -226,7 +226,7 @@ def _importance(score: Score) -> Figure | None:
             StripRow(
                 plain(one.column, 40),
                 "",
-                marks_row(
+                dot_row(
                     plain(one.column, 40),
                     f"Real {number(one.real)}, synthetic {number(one.synthetic)}.",
                     axis,

@@ -8,7 +8,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import HEADLINES
-from synthclin.report.pages.measures import NAMES, QUESTIONS, SURVIVAL, Question, analysis_of, prediction
+from synthclin.report.pages.score_texts import NAMES, QUESTIONS, SURVIVAL, Question, analysis_of, prediction
 from synthclin.report.record.clinical_details import SubgroupDetails
 from synthclin.report.words import number, plain
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import straight_axis
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.fidelity_section import statuses
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import asked
 from synthclin.report.record.clinical_details import GroupScore, SubgroupDetails
-from synthclin.report.record.details import AttackDetails, Risk
+from synthclin.report.record.score_details import AttackDetails, Risk
 from synthclin.report.words import interval, listed, number, plain, plural, sensible
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _value(value: float) -> str:
 
 def _membership(risks: list[Risk]) -> Figure:
     ordered = sorted(risks, key=lambda risk: -(risk.low if risk.low is not None else -math.inf))
-    axis = straight_axis([x for risk in ordered for x in (risk.value, risk.low, risk.high) if x is not None], 0.5)
+    axis = linear_axis([x for risk in ordered for x in (risk.value, risk.low, risk.high) if x is not None], 0.5)
     beyond = [risk for risk in ordered if risk.low is not None and risk.low > 0.5]
     named = f"{plain(ordered[0].column, 30)}: {plain(ordered[0].level, 30)}"
     title = (
@@ -209,7 +209,7 @@ def _membership(risks: list[Risk]) -> Figure:
             StripRow(
                 f"{plain(risk.column, 30)}: {plain(risk.level, 30)}",
                 "",
-                marks_row(
+                dot_row(
                     plain(risk.level, 30),
                     f"AUC {number(risk.value)} ({interval(risk.low, risk.high)}).",
                     axis,

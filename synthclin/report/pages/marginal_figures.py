@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.parts import edge_place
+from synthclin.report.record.section_data import edge_place
 from synthclin.report.words import count, number, plain, sensible, share, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.report.record.details import ColumnAgreement
-    from synthclin.report.record.parts import Histogram
+    from synthclin.report.record.score_details import ColumnAgreement
+    from synthclin.report.record.section_data import Histogram
 
 __all__ = ["MEASURES", "marginals_figure"]
 

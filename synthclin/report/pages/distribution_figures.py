@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
+from synthclin.report.charts.axes import ChartAxis, log_axis, linear_axis
 from synthclin.report.charts.charts import small_bar
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.record.details import ColumnDetails, RareDetails, TogetherDetails, UnseenDetails
+from synthclin.report.record.score_details import ColumnDetails, RareDetails, TogetherDetails, UnseenDetails
 from synthclin.report.words import number, plain, plural, share, signed
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import Agreement, LevelShift, Meeting, RareLevel
+    from synthclin.report.record.score_details import Agreement, LevelShift, Meeting, RareLevel
 
-__all__ = ["detail_figures"]
+__all__ = ["distribution_figures"]
 
 _MOST = 10
 _FAR = 0.25  # real quartile ranges by which an outer percentile may move without a word
 _PERCENTILES = ("1st", "5th", "95th", "99th")
 
 
-def detail_figures(report: Findings) -> list[Figure]:
+def distribution_figures(report: Findings) -> list[Figure]:
     """Return a figure for each of these scores that has something to show."""
     makers = {
         "fidelity.tails": _tails,
@@ -47,7 +47,7 @@ def _tails(score: Score) -> Figure | None:
     if not told:
         return None
     shown = told[:_MOST]
-    axis = straight_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
+    axis = linear_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
     low = [column for column in told if column.value > max(_FAR, (column.reference or 0.0) + 0.02)]
     title = (
         "Outer percentiles lie where the real ones do"
@@ -89,7 +89,7 @@ def _tail_row(column: LevelShift, axis: ChartAxis) -> StripRow:
         f"{word} {signed(x)}" for word, x in zip(_PERCENTILES, _four(column), strict=True) if x is not None
     )
     marks = [Mark("fresh", x) for x in lower] + [Mark("synthetic", x) for x in upper]
-    picture = marks_row(name, f"Shifts: {told}.", axis, marks, lines=(0.0,), joined=True)
+    picture = dot_row(name, f"Shifts: {told}.", axis, marks, lines=(0.0,), joined=True)
     return StripRow(name, "", picture, number(column.value, 2), fresh)
 
 
@@ -153,7 +153,7 @@ def _rare(score: Score) -> Figure | None:
 def _rare_row(level: RareLevel, axis: ChartAxis) -> StripRow:
     ratio = math.exp(level.log_ratio)
     name = f"{plain(level.column, 30)}: {plain(level.level, 30)}"
-    picture = marks_row(
+    picture = dot_row(
         name, f"{number(ratio, 2)} times the real share.", axis, [Mark("synthetic", ratio)], lines=(1.0,)
     )
     return StripRow(name, "", picture, number(ratio, 2), "of the real share")
@@ -163,7 +163,7 @@ def _together(score: Score) -> Figure | None:
     worst = TogetherDetails.model_validate(score.details).worst
     if not worst:
         return None
-    axis = straight_axis([x for one in worst for x in (one.value, one.reference) if x is not None])
+    axis = linear_axis([x for one in worst for x in (one.value, one.reference) if x is not None])
     fresh = "" if score.reference is None else f"; fresh real rows reach {number(score.reference)}"
     return Figure(
         title=f"Three columns at a time agree to {number(score.value)}{fresh}",
@@ -188,7 +188,7 @@ def _names(one: Agreement) -> str:
 def _together_row(one: Agreement, axis: ChartAxis) -> StripRow:
     fresh = "" if one.reference is None else f"fresh real {number(one.reference)}"
     marks = [Mark("fresh", one.reference), Mark("synthetic", one.value)]
-    picture = marks_row(_names(one), f"{number(one.value)}; {fresh}.", axis, marks, joined=True)
+    picture = dot_row(_names(one), f"{number(one.value)}; {fresh}.", axis, marks, joined=True)
     return StripRow(_names(one), "", picture, number(one.value), fresh)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from synthclin.evaluation.sections import multinomial_difference
 from synthclin.report.editions.suppression import coarse, hidden
-from synthclin.report.record.parts import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
+from synthclin.report.record.section_data import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

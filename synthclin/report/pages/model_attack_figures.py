@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.pages.figures import DataTable, Figure, Row
 from synthclin.report.pages.questions import asked
-from synthclin.report.record.details import MembershipDetails
+from synthclin.report.record.score_details import MembershipDetails
 from synthclin.report.words import interval, number, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["model_figures"]
+__all__ = ["model_attack_figures"]
 
 _NONE = "\u2013"
 
 
-def model_figures(report: Findings) -> list[Figure]:
+def model_attack_figures(report: Findings) -> list[Figure]:
     """Return the table of attacks on the model, or nothing where none was run."""
     scores = [
         score

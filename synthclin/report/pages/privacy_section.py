@@ -9,10 +9,10 @@ from synthclin.report.charts.charts import attack_roc
 from synthclin.report.pages.attack_figures import attack_figures
 from synthclin.report.pages.fidelity_section import curve_table, statuses
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.model_file import model_figures
+from synthclin.report.pages.model_attack_figures import model_attack_figures
 from synthclin.report.pages.questions import asked
-from synthclin.report.record.details import CopyDetails, MembershipDetails, RuleDetails
-from synthclin.report.record.parts import RuleFacts
+from synthclin.report.record.score_details import CopyDetails, MembershipDetails, RuleDetails
+from synthclin.report.record.section_data import RuleFacts
 from synthclin.report.words import count, interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.parts import Pictures
+    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["privacy_section", "rules_section"]
 
@@ -28,7 +28,7 @@ _FEW_CONTROLS = 6  # a false alarm rate that rests on fewer is not read
 _MOST_RULES = 20
 
 
-def privacy_section(report: Findings, pictures: Pictures) -> Section:
+def privacy_section(report: Findings, data: SectionData) -> Section:
     """Return what an attacker learns, and whether rows are copied."""
     lead: list[str] = []
     figures = []
@@ -36,10 +36,10 @@ def privacy_section(report: Findings, pictures: Pictures) -> Section:
     if attack is None or math.isnan(attack.value):
         why = "No attack was run." if attack is None else f"Not assessable. {plain(attack.note, 400)}"
         lead.append(why)
-    elif pictures.membership.roc:
-        figures.append(_attack(attack, pictures))
-    figures += attack_figures(report, pictures)
-    figures += model_figures(report)
+    elif data.membership.roc:
+        figures.append(_attack(attack, data))
+    figures += attack_figures(report, data)
+    figures += model_attack_figures(report)
     copied = report.find("privacy.copies")
     if copied is not None and not math.isnan(copied.value):
         figures.append(_copies(copied))
@@ -53,12 +53,12 @@ def privacy_section(report: Findings, pictures: Pictures) -> Section:
     )
 
 
-def _attack(score: Score, pictures: Pictures) -> Figure:
+def _attack(score: Score, data: SectionData) -> Figure:
     details = MembershipDetails.model_validate(score.details)
     few = None if not details.controls else min(_FEW_CONTROLS / details.controls, 1.0)
     # A rate of false alarms that rests on fewer patients is neither drawn nor listed.
-    points = _from(few or 0.0, pictures.membership.roc)
-    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in pictures.membership.attacks]
+    points = _from(few or 0.0, data.membership.roc)
+    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in data.membership.attacks]
     found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
     recognised = (
         f"; at 10\u00a0% false alarms it recognises {share(details.tpr_at_10_percent, 1)}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import straight_axis
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.record.details import DependenceDetails, MissingDetails
+from synthclin.report.record.score_details import DependenceDetails, MissingDetails
 from synthclin.report.words import number, plain, share, signed
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from synthclin.report.charts.axes import ChartAxis
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import MissingTie, Pattern
+    from synthclin.report.record.score_details import MissingTie, Pattern
 
-__all__ = ["missing_figures"]
+__all__ = ["missingness_figures"]
 
 _MOST = 8
 
 
-def missing_figures(report: Findings) -> list[Figure]:
+def missingness_figures(report: Findings) -> list[Figure]:
     """Return the patterns of missing cells and what goes with them, as far as there are any."""
     figures = (_patterns(report), _dependence(report))
     return [figure for figure in figures if figure is not None]
@@ -38,7 +38,7 @@ def _patterns(report: Findings) -> Figure | None:
         return None
     patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
     shown = patterns[:_MOST]
-    axis = straight_axis([100 * x for p in shown for x in (p.real, p.synthetic)], 0.0)
+    axis = linear_axis([100 * x for p in shown for x in (p.real, p.synthetic)], 0.0)
     fresh = "" if score.reference is None else f", fresh real rows to {number(score.reference)}"
     return Figure(
         title=f"Patterns of missing cells agree to {number(score.value)}{fresh}",
@@ -66,7 +66,7 @@ def _patterns(report: Findings) -> Figure | None:
 def _pattern_row(p: Pattern, axis: ChartAxis) -> StripRow:
     marks = [Mark("real", 100 * p.real), Mark("synthetic", 100 * p.synthetic)]
     told = f"real {share(p.real, 1)}, synthetic {share(p.synthetic, 1)}"
-    picture = marks_row(_together(p.missing), f"{told.capitalize()}.", axis, marks, joined=True)
+    picture = dot_row(_together(p.missing), f"{told.capitalize()}.", axis, marks, joined=True)
     return StripRow(_together(p.missing), "", picture, signed(100 * (p.synthetic - p.real), 1), "points")
 
 
@@ -83,7 +83,7 @@ def _dependence(report: Findings) -> Figure | None:
     if not ties:
         return None
     shown = sorted(ties, key=lambda tie: -abs(tie.real - tie.synthetic))[:_MOST]
-    axis = straight_axis([x for tie in shown for x in (tie.real, tie.synthetic)], 0.0)
+    axis = linear_axis([x for tie in shown for x in (tie.real, tie.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
     missing = plain(shown[0].missing, 30)
     fresh = "" if score.reference is None else f"; fresh real rows {number(score.reference)}"
@@ -125,7 +125,7 @@ def _how(tie: MissingTie) -> str:
 def _tie_row(tie: MissingTie, axis: ChartAxis) -> StripRow:
     told = f"Real {number(tie.real, 2)}, synthetic {number(tie.synthetic, 2)}."
     marks = [Mark("real", tie.real), Mark("synthetic", tie.synthetic)]
-    picture = marks_row(_beside(tie), told, axis, marks, lines=(0.0,), joined=True)
+    picture = dot_row(_beside(tie), told, axis, marks, lines=(0.0,), joined=True)
     return StripRow(
         f"{plain(tie.missing, 30)} missing", _beside(tie), picture, signed(tie.synthetic - tie.real), "difference"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthclin.report.record.clinical_details import AnalysisDetails, UtilityDetails
-from synthclin.report.record.details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
+from synthclin.report.record.score_details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
 from synthclin.report.words import interval, number, percent, plain, share
 
 if TYPE_CHECKING:
