@@ -85,7 +85,9 @@ def evaluate(
     )
     scores = (*evaluation.scores, *further)
     rows = {"train": len(train), "holdout": 0 if holdout is None else len(holdout), "synthetic": len(replicates[0])}
-    extra_sections: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
+    extra_sections: dict[str, Any] = (
+        {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
+    )
     if rules is not None:
         extra_sections["rules"] = rules.model_dump(mode="json")
         scores += (raw_rules(rules.raw, rules.raw_rows),) if rules.raw else ()

@@ -79,7 +79,10 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
     about = [
         ("File", f"{file.name}, {number(file.rows, 0)} rows, {len(schema.columns)} columns"),
         ("SHA-256", file.sha256),
-        ("Made by", f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not stated')}".replace(" ,", ",")),
+        (
+            "Made by",
+            f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not stated')}".replace(" ,", ","),
+        ),
         (
             "Made from",
             f"{number(facts.get('rows', {}).get('train'), 0)} real training rows; a synthetic row may resemble one of "

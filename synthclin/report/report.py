@@ -36,7 +36,9 @@ class Report(Findings):
         report = cls.from_dict(data, str(path))
         stamp = data.pop("sha256", None)
         if stamp is not None and stamp != checksum(data):
-            raise ConfigError(str(path), "the file was changed after it was written", "Use the file that the run wrote.")
+            raise ConfigError(
+                str(path), "the file was changed after it was written", "Use the file that the run wrote."
+            )
         return report
 
     def shareable(self) -> Report:
@@ -63,7 +65,9 @@ class Report(Findings):
         elif suffix in {".html", ".htm"}:
             write_atomic(path, self.to_html())
         else:
-            raise ConfigError(str(path), "a report is written as .html, .json or .md", "Choose a name with one of these endings.")
+            raise ConfigError(
+                str(path), "a report is written as .html, .json or .md", "Choose a name with one of these endings."
+            )
 
     def to_html(self) -> str:
         """Return the report as one page that needs no script, network or other file."""

@@ -20,7 +20,7 @@ from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import coarse, hidden, step
+from synthclin.report.editions.suppression import coarse, suppress, step
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.report.conftest import example, made
@@ -73,15 +73,15 @@ def test_nobody_solves_a_small_count_who_knows_the_rule_and_all_numbers(total: i
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=8))
 def test_a_small_count_may_be_any_number_from_one_to_ten(cells: list[tuple[int, int]]) -> None:
     real, synthetic = (list(side) for side in zip(*cells, strict=True))
-    told = hidden(real, synthetic)
+    told = suppress(real, synthetic)
     secret = [n for n, shown in zip(real, told, strict=True) if shown is None]
     assert all(shown is None or (shown == n and not 0 < n < 11) for n, shown in zip(real, told, strict=True))
     if secret and any(told):
         assert len(secret) > 1
         assert sum(secret) >= 21
     assert bool(secret) == any(0 < n < 11 for n in real)
-    # What the internal edition hid before stays hidden.
-    again = hidden(told, synthetic)
+    # What the internal edition hid before stays suppress.
+    again = suppress(told, synthetic)
     assert all(b is None or b == a for a, b in zip(told, again, strict=True))
 
 

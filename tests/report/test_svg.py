@@ -1,4 +1,4 @@
-"""SectionData are well-formed, whatever their text."""
+"""Pictures are well-formed, whatever their text."""
 
 from __future__ import annotations
 

@@ -101,9 +101,9 @@ def numeric_panel(
     Arguments:
         name: the column, as plain text.
         edges: bin edges as shares of the plot's width, rising from 0 to 1.
-        real: height of each bin, a density; None where that is not known: the outline has a gap.
+        real: density of each bin; None where suppressed: the outline has a gap.
         synthetic: the same for synthetic rows.
-        missing: share of real and of synthetic values that are missing; None where that is not known.
+        missing: share of missing real and synthetic values; None where suppressed.
         ticks: places on the axis, as shares of the plot's width, and their texts.
         desc: text alternative with the main values.
         labelled: whether the panel labels the two forms.
@@ -145,9 +145,9 @@ def category_panel(
     desc: str,
     labelled: bool = False,
 ) -> Markup:
-    """Draw a pair of bars per category, real above synthetic, and the pair of shares that are missing.
+    """Draw a pair of bars per category, real above synthetic, and a pair of bars for the missing shares.
 
-    A real share that is None is not known, and says so.
+    A real share of None is labelled "suppressed".
     """
     height = max(PANEL, _LEVEL * len(levels))
     known = [share_ or 0.0 for share_ in real]
@@ -239,8 +239,8 @@ def small_bar(value: float, top: float, mark: float | None = None) -> Markup:
 def _missing_pair(real: float | None, synthetic: float, base: float) -> list[Markup]:
     """Draw the two shares of missing values as bars; full height is 100 %."""
     heights = [(PANEL - 16) * min(max(x or 0.0, 0.0), 1.0) for x in (real, synthetic)]
-    known = "?" if real is None else number(100 * real, 0)
-    label = f"{known} \u00b7 {number(100 * synthetic, 0)}\u00a0%"
+    real_text = "?" if real is None else number(100 * real, 0)
+    label = f"{real_text} \u00b7 {number(100 * synthetic, 0)}\u00a0%"
     return [
         svg.line(_MISSING, base, 1, base, "ax"),
         svg.rect(_MISSING + 0.01, base - heights[0], 0.05, heights[0], "breal"),
@@ -265,7 +265,7 @@ def _lower_at_left(edges: Sequence[float], real: Sequence[float], synthetic: Seq
 
 
 def _runs(heights: Sequence[float | None]) -> list[tuple[int, list[float]]]:
-    """Return the stretches of cells that are known, each with its first cell."""
+    """Return the runs of bins that are not suppressed, each with the index of its first bin."""
     runs: list[tuple[int, list[float]]] = []
     for place, height in enumerate(heights):
         if height is None:

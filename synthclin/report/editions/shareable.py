@@ -1,8 +1,8 @@
-"""The shareable edition: the same report without what a few patients could be read from.
+"""The shareable edition: a report under statistical disclosure control.
 
-What may be shared is listed here, score by score; what is not listed is left out. Real counts below 11 are hidden,
-others with them where subtraction would tell; shares of real patients are rounded to steps that 11 of them are worth;
-figures of a column are computed again from what is printed of it; notes, gates' reasons and extremes are left out.
+An allow list per score; anything else is left out. Primary suppression hides real counts below 11, secondary
+suppression hides others against subtraction. Shares of real patients are rounded to steps of at least 11 patients.
+Figures of a column are computed again from its published counts. Notes, reasons of verdicts and extremes are removed.
 """
 
 from __future__ import annotations
@@ -31,23 +31,25 @@ __all__ = ["shareable"]
 F = TypeVar("F", bound="Findings")
 
 _COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
-_OF_SYNTHETIC = (
-    "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its real-data reference
-)
-_FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
+# n counts synthetic rows, so the number of real rows behind the real-data reference of a subgroup is unknown.
+_OF_SYNTHETIC = "validity.rules"
+_FITTED = (
+    "fidelity.detection",
+    "fidelity.propensity",
+)  # from predicted probabilities, which are not shares of patients
 _TIE = 0.1
 _REASONS = {
-    "PASS": "The worse end of its interval meets the limit, or no more is found than without a leak.",
-    "REVIEW": "The limit lies within the interval, or is missed by little: a person must look.",
+    "PASS": "The worse end of its interval meets the limit, or the result is no worse than without a leak.",
+    "REVIEW": "The limit lies within the interval, or is missed narrowly: a person must decide.",
     "FAIL": "The limit is missed.",
-    "NOT ASSESSABLE": "These rows cannot answer.",
+    "NOT ASSESSABLE": "It cannot be computed on these rows.",
 }
 _LOG_SCALE = ("inference.cox.", "inference.logistic.")
-_SURE = 1 / sqrt(MIN_PATIENTS)  # a log ratio with a smaller standard error rests on no cell below 11
+_SURE = 1 / sqrt(MIN_PATIENTS)  # with a smaller standard error of a log ratio, no cell is below 11
 
 
 def shareable(report: F) -> F:
-    """Return the shareable edition of a report; one that is shareable already is returned as it is."""
+    """Return the shareable edition of a report; a shareable report is returned unchanged."""
     if report.edition == "shareable":
         return report
     data = SectionData.model_validate(report.sections)
@@ -68,7 +70,7 @@ def shareable(report: F) -> F:
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
-    told = (
+    shared = (
         "name",
         "seed",
         "random_state",
@@ -80,7 +82,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "dp",
         "replicates",
     )
-    return {key: facts[key] for key in told if key in facts}
+    return {key: facts[key] for key in shared if key in facts}
 
 
 def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
@@ -89,30 +91,30 @@ def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
     if score.name.startswith("subgroups."):
         fewest = min(fewest, score.n)
     size = step(fewest) if counted else 0.01
-    # To the worse side, and the interval outward: rounding may not make a table look better than it is.
+    # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
     worse = down if score.better == "higher" else up
-    bare = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
+    without_reference = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
     value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     note = "It cannot be computed on these rows." if isnan(score.value) else ""
-    listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
+    shareable_details = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
     return replace(
         score,
         value=value,
         low=low,
         high=high,
-        baseline=None if bare else coarse_or_none(score.baseline, size),
-        reference=None if bare else coarse_or_none(score.reference, size),
+        baseline=None if without_reference else coarse_or_none(score.baseline, size),
+        reference=None if without_reference else coarse_or_none(score.reference, size),
         n=score.n if score.n >= MIN_PATIENTS else 0,
-        note=score.note if score.name in _SPOKEN else note,
-        details=listed(score, data, train),
+        note=score.note if score.name in _NOTE_SHARED else note,
+        details=shareable_details(score, data, train),
         tables=(),
     )
 
 
 def _of_synthetic(score: Score) -> tuple[float, float, float]:
-    """Return a share of synthetic rows, rounded to the worse side by a hundredth."""
+    """Return a share of synthetic rows and its interval, rounded to hundredths on the worse side."""
     if score.better == "higher":
         value, low, high = (int(100 * x) / 100 for x in (score.value, score.low, score.high))
     else:
@@ -127,20 +129,18 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
 
 def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
     panels = {panel.column: shared_panel(panel) for panel in data.marginals}
-    told: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in data.rows.items()},
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
-            shared_block(block, panels[block.column]).model_dump()
-            for block in data.table_one
-            if block.column in panels
+            shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
         "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in data.cohorts],
-        # Of the rows that the model draws; how many real ones a rule left out is not shared.
+        # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
         "rules": {"raw": data.rules.raw, "raw_rows": data.rules.raw_rows} if data.rules.raw else {},
     }
     if data.pairs.columns:
-        told["pairs"] = {
+        shared["pairs"] = {
             "columns": data.pairs.columns,
             "real": [[coarse_or_none(x, _TIE) for x in row] for row in data.pairs.real],
             "synthetic": data.pairs.synthetic,
@@ -149,23 +149,23 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
         if curve.roc and n:
             size = step(n) if key == "detection" else 0.005
             least = MIN_PATIENTS / n
-            told[key] = {
+            shared[key] = {
                 "roc": _rounded(curve.roc, size, least),
                 "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
             }
     if data.controls.negative:
-        told["controls"] = {
+        shared["controls"] = {
             "negative": {
                 name: {end: coarse_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
                 for name, negative_control in data.controls.negative.items()
             },
             "spike_in": [one.model_dump() for one in data.controls.spike_in],
         }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in shared.items() if value}
 
 
 def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[list[float]]:
-    """Return a curve without the part that rests on fewer than 11 patients, its points rounded."""
+    """Return a ROC curve with rounded points, without the part that rests on fewer than 11 patients."""
     points = {(coarse(x, size), coarse(y, size)) for x, y in roc if least <= x}
     highest: dict[float, float] = {}
     for x, y in sorted(points):
@@ -173,10 +173,10 @@ def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[
     return [[x, y] for x, y in highest.items()]
 
 
-_SPOKEN = {"privacy.smallest_leak"}  # whose note is of planted rows and of no patient
+_NOTE_SHARED = {"privacy.smallest_leak"}  # its note concerns canaries only
 
-# What each score may show of its details; named by score or by group of scores.
-Listed = Callable[["Score", SectionData, int], dict[str, Any]]
+# The shareable part of the details, by score or by group of scores.
+ShareableDetails = Callable[["Score", SectionData, int], dict[str, Any]]
 
 
 def _nothing(_score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _marginals(_score: Score, data: SectionData, _train: int) -> dict[str, Any]:
 
 def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AssociationDetails.model_validate(score.details)
-    told: dict[str, Any] = {
+    shared: dict[str, Any] = {
         key: coarse_or_none(getattr(details, key), 0.01)
         for key in (
             "mean_change_synthetic",
@@ -199,7 +199,7 @@ def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, An
         )
     }
     for key in ("lost", "invented"):
-        told[key] = [
+        shared[key] = [
             {
                 "columns": change.columns,
                 "real": coarse(change.real, _TIE),
@@ -209,11 +209,11 @@ def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, An
             for change in getattr(details, key)
             if abs(change.change) >= _TIE
         ]
-    return told
+    return shared
 
 
 def _ties(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
-    """Return links with missing cells without the levels that they are of."""
+    """Return rank correlations with missingness for whole columns, without levels."""
     found = {}
     for tie in score.details.get("ties", []):
         if tie.get("level") is None:
@@ -227,7 +227,7 @@ def _ties(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
 
 
 def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
-    """Return how far each column is, without the places of its percentiles."""
+    """Return the distance of each column, without the positions of its percentiles."""
     size = max(step(train), 0.05)
     return {
         "columns": [
@@ -239,15 +239,15 @@ def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
 
 def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
-    told: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
-    told |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
-    told["outliers"] = None if details.outliers is None else _risk(details.outliers)
-    told["groups"] = [_risk(risk) for risk in details.groups]
+    shared: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
+    shared |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
+    shared["outliers"] = None if details.outliers is None else _risk(details.outliers)
+    shared["groups"] = [_risk(risk) for risk in details.groups]
     if score.name == "privacy.membership":
         membership = MembershipDetails.model_validate(score.details)
-        told |= {"members": membership.members, "controls": membership.controls}
-        told["tpr_at_10_percent"] = coarse_or_none(membership.tpr_at_10_percent, 0.05)
-    return told
+        shared |= {"members": membership.members, "controls": membership.controls}
+        shared["tpr_at_10_percent"] = coarse_or_none(membership.tpr_at_10_percent, 0.05)
+    return shared
 
 
 def _rate(rate: Rate | None) -> dict[str, Any] | None:
@@ -262,12 +262,12 @@ def _risk(risk: Risk) -> dict[str, Any]:
 
 
 def _learners(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
-    def told(value: object) -> object:
+    def rounded(value: object) -> object:
         if isinstance(value, dict):
-            return {key: told(item) for key, item in value.items()}
+            return {key: rounded(item) for key, item in value.items()}
         return coarse(value, 0.01) if isinstance(value, float) else value
 
-    rows = [{key: told(value) for key, value in one.items()} for one in score.details.get("learners", [])]
+    rows = [{key: rounded(value) for key, value in one.items()} for one in score.details.get("learners", [])]
     measure = {"measure": score.details["measure"]} if "measure" in score.details else {}
     return {"learners": rows} | measure
 
@@ -299,7 +299,7 @@ def _analysis(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
 
 
 def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
-    """Return an estimate rounded to a part of its standard error; None where fewer than 11 may stand behind it."""
+    """Return an estimate rounded to a part of its standard error; None where it may rest on fewer than 11 patients."""
     if None in term.real:
         return None
     value, low, high = (x or 0.0 for x in term.real)
@@ -308,32 +308,32 @@ def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
         return None
     size = 10.0 ** ceil(log10(error / 4))
     size = next(part * size for part in (0.2, 0.5, 1.0) if part * size >= error / 4)
-    told = term.model_dump()
-    told["real"] = [coarse(x, size) for x in (value, low, high)]
-    return told | {"overlap": coarse_or_none(term.overlap, _TIE)}
+    shared = term.model_dump()
+    shared["real"] = [coarse(x, size) for x in (value, low, high)]
+    return shared | {"overlap": coarse_or_none(term.overlap, _TIE)}
 
 
 def _curve(curve: SurvivalCurve) -> dict[str, Any]:
-    """Return a real curve in steps that 11 patients are worth, and who is left to the nearest ten."""
+    """Return a real curve rounded to steps of 11 patients, with numbers at risk to the nearest ten."""
     size = step(curve.at_risk[0]) if curve.at_risk else 0.01
-    told: dict[str, Any] = {
+    shared: dict[str, Any] = {
         key: [min(coarse(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
     }
-    told["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
-    return told | {"censored": curve.censored}
+    shared["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
+    return shared | {"censored": curve.censored}
 
 
 def _groups(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = SubgroupDetails.model_validate(score.details)
-    told: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
+    shared: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
     for group in details.groups:
         if group.n is None:
             continue
         size = 0.01 if details.score in _FITTED else step(group.n)
         ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
-        bare = {"reference": None} if details.score == _OF_SYNTHETIC else {}
-        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | bare)
-    return told
+        without_reference = {"reference": None} if details.score == _OF_SYNTHETIC else {}
+        shared["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | without_reference)
+    return shared
 
 
 def _leak(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
@@ -358,7 +358,7 @@ def _detection(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return {"columns": [one for one in drops if one["auc_drop"]]}
 
 
-def _together(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
+def _joint(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
     size = max(step(train), 0.02)
     return {
         "worst": [
@@ -372,10 +372,10 @@ def _together(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
     }
 
 
-_DETAILS: dict[str, Listed] = {
+_DETAILS: dict[str, ShareableDetails] = {
     "fidelity.marginals": _marginals,
     "fidelity.heaping": _columns,
-    "fidelity.triples": _together,
+    "fidelity.triples": _joint,
     "fidelity.associations": _associations,
     "fidelity.missing_dependence": _ties,
     "fidelity.detection": _detection,

@@ -1,4 +1,4 @@
-"""Which cells are missing together, and what goes with a missing cell."""
+"""Figures of missingness: patterns of missing values, and correlations with missingness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST = 8
 
 
 def missingness_figures(report: Findings) -> list[Figure]:
-    """Return the patterns of missing cells and what goes with them, as far as there are any."""
+    """Return the figures of missingness patterns and of correlations with missingness, without empty ones."""
     figures = (_patterns(report), _dependence(report))
     return [figure for figure in figures if figure is not None]
 
@@ -39,21 +39,21 @@ def _patterns(report: Findings) -> Figure | None:
     patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
     shown = patterns[:_MOST]
     axis = linear_axis([100 * x for p in shown for x in (p.real, p.synthetic)], 0.0)
-    fresh = "" if score.reference is None else f", fresh real rows to {number(score.reference)}"
+    reference = "" if score.reference is None else f"; holdout rows reach {number(score.reference)}"
     return Figure(
-        title=f"Patterns of missing cells agree to {number(score.value)}{fresh}",
-        how="Columns that are missing in the same row, and the share of rows in which exactly these are: \u25a0 real, "
-        "\u25cf synthetic. Largest difference first, in percentage points.",
+        title=f"Agreement of missingness patterns is {number(score.value)}{reference}",
+        how="Sets of columns, and the share of rows in which exactly these are missing: \u25a0 real, \u25cf synthetic. "
+        " Largest difference first, in percentage points.",
         strip=tuple(_pattern_row(p, axis) for p in shown),
         axis=axis.picture("percent of rows"),
         note="Patterns of fewer than 11 real rows are pooled and not listed.",
         data=(
             DataTable(
-                "Patterns of missing cells",
+                "Missingness patterns",
                 ("Missing together", "Real", "Synthetic", "Difference"),
                 tuple(
                     Row(
-                        _together(p.missing),
+                        _column_names(p.missing),
                         (share(p.real, 1), share(p.synthetic, 1), signed(100 * (p.synthetic - p.real), 1)),
                     )
                     for p in patterns
@@ -65,12 +65,12 @@ def _patterns(report: Findings) -> Figure | None:
 
 def _pattern_row(p: Pattern, axis: ChartAxis) -> StripRow:
     marks = [Mark("real", 100 * p.real), Mark("synthetic", 100 * p.synthetic)]
-    told = f"real {share(p.real, 1)}, synthetic {share(p.synthetic, 1)}"
-    picture = dot_row(_together(p.missing), f"{told.capitalize()}.", axis, marks, joined=True)
-    return StripRow(_together(p.missing), "", picture, signed(100 * (p.synthetic - p.real), 1), "points")
+    shares = f"real {share(p.real, 1)}, synthetic {share(p.synthetic, 1)}"
+    picture = dot_row(_column_names(p.missing), f"{shares.capitalize()}.", axis, marks, joined=True)
+    return StripRow(_column_names(p.missing), "", picture, signed(100 * (p.synthetic - p.real), 1), "points")
 
 
-def _together(names: Sequence[str]) -> str:
+def _column_names(names: Sequence[str]) -> str:
     shown = [plain(name, 24) for name in names[:4]]
     return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
@@ -86,23 +86,23 @@ def _dependence(report: Findings) -> Figure | None:
     axis = linear_axis([x for tie in shown for x in (tie.real, tie.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
     missing = plain(shown[0].missing, 30)
-    fresh = "" if score.reference is None else f"; fresh real rows {number(score.reference)}"
+    reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
     return Figure(
-        title=f"Who lacks {missing} differs: {_beside(shown[0])} goes with it {_how(shown[0])}"
+        title=f"Missingness of {missing} and {_level_name(shown[0])}: {_comparison(shown[0])}"
         if gap >= 0.1
-        else "The same patients lack a value",
-        how="Rank correlation of a column, or of one level of it, with another column being empty: \u25a0 real, "
-        "\u25cf synthetic. 0 is no link. Largest difference first.",
+        else "Correlations with missingness agree with real rows",
+        how="Rank correlation of a column, or of one level of it, with the missingness indicator of another column: "
+        "\u25a0 real, \u25cf synthetic. 0 is no association. Largest difference first.",
         strip=tuple(_tie_row(tie, axis) for tie in shown),
-        axis=axis.picture("rank correlation with being empty"),
-        note=f"Mean difference over all pairs {number(score.value)}{fresh}.",
+        axis=axis.picture("rank correlation with missingness"),
+        note=f"Mean difference over all pairs {number(score.value)}{reference}.",
         data=(
             DataTable(
-                "What goes with missing cells",
+                "Correlations with missingness",
                 ("Missing and column", "Real", "Synthetic", "Difference"),
                 tuple(
                     Row(
-                        f"{plain(tie.missing, 30)} missing, {_beside(tie)}",
+                        f"{plain(tie.missing, 30)} missing, {_level_name(tie)}",
                         (number(tie.real, 2), number(tie.synthetic, 2), signed(tie.synthetic - tie.real)),
                     )
                     for tie in ties
@@ -112,20 +112,20 @@ def _dependence(report: Findings) -> Figure | None:
     )
 
 
-def _beside(tie: MissingTie) -> str:
+def _level_name(tie: MissingTie) -> str:
     return plain(tie.column, 30) + ("" if tie.level is None else f": {plain(tie.level, 30)}")
 
 
-def _how(tie: MissingTie) -> str:
+def _comparison(tie: MissingTie) -> str:
     if tie.real * tie.synthetic < 0:
-        return "the other way round"
-    return "less than in real rows" if abs(tie.synthetic) < abs(tie.real) else "more than in real rows"
+        return "the correlation has the opposite sign"
+    return f"the correlation is {'weaker' if abs(tie.synthetic) < abs(tie.real) else 'stronger'} than in real rows"
 
 
 def _tie_row(tie: MissingTie, axis: ChartAxis) -> StripRow:
-    told = f"Real {number(tie.real, 2)}, synthetic {number(tie.synthetic, 2)}."
+    values = f"Real {number(tie.real, 2)}, synthetic {number(tie.synthetic, 2)}."
     marks = [Mark("real", tie.real), Mark("synthetic", tie.synthetic)]
-    picture = dot_row(_beside(tie), told, axis, marks, lines=(0.0,), joined=True)
+    picture = dot_row(_level_name(tie), values, axis, marks, lines=(0.0,), joined=True)
     return StripRow(
-        f"{plain(tie.missing, 30)} missing", _beside(tie), picture, signed(tie.synthetic - tie.real), "difference"
+        f"{plain(tie.missing, 30)} missing", _level_name(tie), picture, signed(tie.synthetic - tie.real), "difference"
     )

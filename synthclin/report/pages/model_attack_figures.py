@@ -1,4 +1,4 @@
-"""What the model file tells of the patients it was learnt from: a row for each attack on it."""
+"""The figure of membership attacks on the model file and of shadow-model attacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONE = "\u2013"
 
 
 def model_attack_figures(report: Findings) -> list[Figure]:
-    """Return the table of attacks on the model, or nothing where none was run."""
+    """Return the table of attacks on the model; empty where none was run."""
     scores = [
         score
         for name in (*MODEL_SCORES, *SHADOW_SCORES)
@@ -30,15 +30,17 @@ def model_attack_figures(report: Findings) -> list[Figure]:
     if not scores:
         return []
     clear = any(score.low > 0.5 for score in scores)
-    head = ("Attack", "At 1 % false alarms", "At 10 %", "Vulnerable tenth", "95 % interval", "AUC")
+    head = ("Attack", "TPR at 1 % FPR", "TPR at 10 % FPR", "Top-decile outliers", "95 % interval", "AUC")
     return [
         Figure(
-            title="The model tells who was in training" if clear else "No attack on the model beats chance for sure",
-            how="Attacks by somebody who holds the model folder, or trains models of their own. AUC: 0.5 is a coin "
-            "toss. Share of training patients recognised at a rate of false alarms among unused ones.",
+            title="Membership can be inferred from the model"
+            if clear
+            else "No attack on the model is clearly above chance",
+            how="Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given FPR: "
+            "share of members recognised where that share of non-members is called members.",
             table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
             note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
-            "export --for-sharing` holds it against a limit of its own. Shadow models are aimed at rare patients.",
+            "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients.",
         )
     ]
 

@@ -1,4 +1,4 @@
-"""How the report speaks of each score: section, unit, ideal, and what is wrong where a gate is missed."""
+"""Texts of the report per score: section, name, unit, ideal value, and clauses for missed gates."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ __all__ = ["NAMES", "QUESTIONS", "SURVIVAL", "Question", "analysis_of", "measure
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How the report speaks of one score, or of all scores of a group.
+    """Texts for one score, or for all scores of a group.
 
     Arguments:
-        section: key of the section that answers it.
-        name: the measure in a few words.
-        unit: what the number is, below it.
-        ideal: the best value there is.
-        fail_text: what is wrong where the gate fails, as a clause.
-        review_text: what may be wrong where a person must look, as a clause.
-        action: what follows for a user where the gate fails.
-        percent: whether the number is a share that reads best in percent.
-        answer: one plain sentence from the score, or nothing.
-        title: the question on page one, where the score's own is long.
-        kind: what several scores of one question are.
+        section: key of its section.
+        name: short name of the score.
+        unit: what the number measures, shown below it.
+        ideal: the best possible value.
+        fail_text: clause for FAIL.
+        review_text: clause for REVIEW.
+        action: consequence for a user where the gate fails.
+        percent: whether the number is shown in percent.
+        answer: one plain sentence from the score, or "".
+        title: the question on page one, where it differs from the question of the score.
+        kind: plural noun for several scores of one question.
     """
 
     section: str
@@ -58,22 +58,22 @@ class Question:
         return interval(score.low, score.high)
 
     def write_limit(self, value: float) -> str:
-        """Return a limit as short as it was set."""
+        """Return a limit with no more decimals than it has."""
         if self.percent:
             return percent(round(100 * value, 6), 0 if round(100 * value, 6).is_integer() else 1)
         digits = len(f"{value:.6f}".rstrip("0").partition(".")[2])
         return number(value, max(digits, 2))
 
     def limit(self, gate: Gate) -> str:
-        """Return what the gate asks for, as a sentence fragment."""
-        # A gate at what rows without a leak reach asks that the table is not surely worse.
+        """Return the condition of the gate as text."""
+        # A gate at the value without a leak fails only where the interval excludes that value.
         end = "Lower" if gate.op.startswith(">") or gate.limit == gate.null else "Upper"
         sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
         return f"{end} bound {sign}\u00a0{self.write_limit(gate.limit)}"
 
 
 def measure_name(measure: str) -> str:
-    """Return the name of a measure of prediction without what stands behind it.
+    """Return the short name of a measure of prediction.
 
     Example:
         >>> measure_name("AUC (mean of each class against the others)")
@@ -84,7 +84,7 @@ def measure_name(measure: str) -> str:
 
 
 def _chance(score: Score, sentence: str) -> str:
-    return sentence.format(share(score.value)) + "; guessing would in 50\u00a0%."
+    return sentence.format(share(score.value)) + "; 50\u00a0% is chance."
 
 
 def _marginals(score: Score) -> str:
@@ -92,12 +92,12 @@ def _marginals(score: Score) -> str:
     if not columns:
         return ""
     low = min(columns, key=lambda column: column.value)
-    fresh = "" if score.reference is None else f" On average fresh real rows reach {number(score.reference)}."
-    return f"Furthest from real: {plain(low.column, 30)}, at {number(low.value)}.{fresh}"
+    reference = "" if score.reference is None else f" Holdout rows reach {number(score.reference)} on average."
+    return f"Furthest from real: {plain(low.column, 30)}, at {number(low.value)}.{reference}"
 
 
-def _pairs(score: Score) -> str:
-    return "" if score.reference is None else f"Fresh real rows reach {number(score.reference)}."
+def _reference(score: Score) -> str:
+    return "" if score.reference is None else f"Holdout rows reach {number(score.reference)}."
 
 
 def _copies(score: Score) -> str:
@@ -105,7 +105,7 @@ def _copies(score: Score) -> str:
     if details.copies is None:
         return ""
     rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal the row of one training patient"
-    return f"{rows}." if score.reference is None else f"{rows}; of fresh real rows {share(score.reference, 1)} do."
+    return f"{rows}." if score.reference is None else f"{rows}; of holdout rows {share(score.reference, 1)} do."
 
 
 def _rules(score: Score) -> str:
@@ -118,7 +118,7 @@ def _rules(score: Score) -> str:
 
 
 def prediction(target: str) -> Question:
-    """Return how the report speaks of the prediction of a column."""
+    """Return the texts for the prediction of a column."""
 
     def answer(score: Score) -> str:
         details = UtilityDetails.model_validate(score.details)
@@ -133,75 +133,79 @@ def prediction(target: str) -> Question:
     return Question(
         section="utility",
         name=f"Prediction of {target}",
-        unit="synthetic minus real training",
+        unit="trained on synthetic minus on real rows",
         ideal=0.0,
         fail_text=f"models of {target} predict real patients worse",
         review_text=f"models of {target} may predict real patients worse",
-        action=f"Models of {target} that learn from it lose accuracy on real patients.",
+        action=f"Models of {target} trained on it lose accuracy on real patients.",
         answer=answer,
-        title="Can models that learn from it predict real patients?",
+        title="Do models trained on it predict real patients?",
         kind="targets",
     )
 
 
 def analysis_of(analysis: str) -> Question:
-    """Return how the report speaks of an analysis run again, named by kind and target, such as ``cox.died``."""
+    """Return the texts for a repeated analysis, named by kind and target, such as ``cox.died``."""
     kind, _, target = analysis.partition(".")
     named = f"{kind} analysis of {target}"
 
     def answer(score: Score) -> str:
         terms = AnalysisDetails.model_validate(score.details).terms
-        turned = sum(term.sign_agrees is False for term in terms)
+        changed = sum(term.sign_agrees is False for term in terms)
         clear = sum(term.sign_agrees is not None for term in terms)
-        signs = f"{number(clear - turned, 0)} of {number(clear, 0)} clear effects keep their sign" if clear else ""
-        return f"Least alike: {named}{f'; {signs}' if signs else ''}."
+        signs = f"{number(clear - changed, 0)} of {number(clear, 0)} clear effects keep their sign" if clear else ""
+        return f"Least agreement: {named}{f'; {signs}' if signs else ''}."
 
     return Question(
         section="clinical",
         name=f"{named[:1].upper()}{named[1:]}",
-        unit="overlap of 95\u00a0% intervals",
+        unit="mean overlap of 95\u00a0% intervals",
         ideal=1.0,
-        fail_text=f"the {named} gives other answers",
-        review_text=f"the {named} may give other answers",
-        action="Do not read effects off this table without checking them on real rows.",
+        fail_text=f"the {named} gives different estimates",
+        review_text=f"the {named} may give different estimates",
+        action="Check every effect estimate on real rows.",
         answer=answer,
         title="Does it give the same clinical answers?",
         kind="analyses",
     )
 
 
-# Scores that no default gate judges: the measure, and what its number is.
+# Scores without a default gate: name and unit.
 NAMES = {
-    "fidelity.wasserstein": ("Distance of numbers", "mean Wasserstein distance, in quartile ranges"),
-    "fidelity.tails": ("Tails of numbers", "mean shift, in quartile ranges"),
-    "fidelity.heaping": ("Rounding of numbers", "mean difference between shares"),
-    "fidelity.rare_levels": ("Rare groups", "mean agreement of shares"),
-    "fidelity.triples": ("Three columns at a time", "mean agreement"),
-    "fidelity.associations": ("Associations", "mean change"),
-    "fidelity.unseen_pairs": ("Unseen pairs of levels", "share of rows"),
-    "fidelity.missing_dependence": ("What goes with missing cells", "mean change of correlations"),
-    "fidelity.propensity": ("Propensity (pMSE)", "mean squared distance from a guess"),
-    "fidelity.precision": ("Precision", "share of synthetic rows among real ones"),
-    "fidelity.recall": ("Recall", "share of real patients represented"),
-    "fidelity.logistic_detection": ("Linear detection", "the familiar figure, 1 is best"),
+    "fidelity.wasserstein": ("Wasserstein distance", "mean over numbers, in interquartile ranges"),
+    "fidelity.tails": ("Tails", "mean shift of outer percentiles, in interquartile ranges"),
+    "fidelity.heaping": ("Heaping", "mean difference between shares"),
+    "fidelity.rare_levels": ("Rare levels", "mean agreement of shares"),
+    "fidelity.triples": ("Triples of columns", "mean agreement"),
+    "fidelity.associations": ("Associations", "mean absolute difference"),
+    "fidelity.unseen_pairs": ("Category pairs unseen in training", "share of rows"),
+    "fidelity.missing_dependence": ("Correlations with missingness", "mean absolute difference"),
+    "fidelity.propensity": ("Propensity (pMSE)", "propensity mean squared error"),
+    "fidelity.precision": ("Precision", "share of synthetic rows within the real support"),
+    "fidelity.recall": ("Recall", "share of real patients within the synthetic support"),
+    "fidelity.logistic_detection": ("Logistic detection", "SDMetrics score, 1 is best"),
 }
 
-# Of the time to an event, whose name follows.
+# Scores of the time to an event; the name of the event is filled in.
 SURVIVAL = {
     "curve": ("Survival to {}", "area between the curves"),
-    "optimism": ("Optimism on {}", "mean distance of the curves, one side"),
-    "short_sight": ("Follow-up for {}", "share that is cut off"),
-    "restricted_mean": ("Mean time to {}", "mean difference, in units of time"),
+    "optimism": ("Survival optimism, {}", "mean signed difference of the curves"),
+    "short_sight": ("Premature follow-up end, {}", "share of follow-up lost"),
+    "restricted_mean": ("RMST of {}", "mean difference, in units of time"),
     "censoring": ("Censoring before {}", "area between the curves"),
-    "incidence": ("Causes in {}", "mean area between the curves"),
+    "incidence": ("Cumulative incidence, {}", "mean area between the curves"),
 }
 
-# What several attacks answer together, each with what is wrong and what may be wrong.
-_WHO = ("Can someone tell who was in the training data?", "patients are recognisable", "patients may be recognisable")
-_SENSITIVE = (
-    "Can someone learn a secret of a patient?",
-    "secrets of patients are told",
-    "secrets of patients may be told",
+# Questions shared by several attacks: title, clause for FAIL, clause for REVIEW.
+_MEMBERSHIP = (
+    "Can someone infer who was in the training data?",
+    "membership of patients can be inferred",
+    "membership of patients may be inferred",
+)
+_ATTRIBUTE = (
+    "Can someone infer a sensitive attribute of a patient?",
+    "sensitive attributes can be inferred",
+    "sensitive attributes may be inferred",
 )
 _SINGLE = (
     "Can a patient be singled out or linked?",
@@ -215,8 +219,8 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -
         details = AttackDetails.model_validate(score.details)
         if details.train is None or details.control is None:
             return f"{name}."
-        hit, unused = share(details.train.value, 1), share(details.control.value, 1)
-        return f"{name}: succeeds on {hit} of training patients and on {unused} of unused ones."
+        members, non_members = share(details.train.value, 1), share(details.control.value, 1)
+        return f"{name}: succeeds on {members} of members (training patients), {non_members} of non-members (holdout)."
 
     title, fail_text, review_text = question
     return Question("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
@@ -225,64 +229,71 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -
 QUESTIONS = {
     "privacy.membership": Question(
         section="privacy",
-        name="Membership attack",
-        unit="AUC of the attack, 0.5 is a coin toss",
+        name="Membership inference",
+        unit="AUC of the attack, 0.5 is chance",
         ideal=0.5,
-        fail_text="patients are recognisable",
-        review_text="patients may be recognisable",
-        action="An attacker who holds a reference sample learns who took part more often than by guessing.",
+        fail_text=_MEMBERSHIP[1],
+        review_text=_MEMBERSHIP[2],
+        action="An attacker with a reference sample infers membership better than chance.",
         answer=lambda score: _chance(
-            score, "Of one patient who was in and one who was not, it finds the right one in {}"
+            score, "Of one member (training patient) and one non-member, the attack picks the member in {}"
         ),
     ),
     "privacy.model_membership": _attack(
-        "Likelihood under the model", "AUC, 0.5 is a coin toss", _WHO, "Who holds the model file learns who took part."
+        "Likelihood under the model", "AUC, 0.5 is chance", _MEMBERSHIP, "The model file reveals membership."
     ),
-    "privacy.shadow_table": _attack("Shadow models, by table", "AUC, 0.5 is a coin toss", _WHO, "Rare patients show."),
-    "privacy.shadow_model": _attack("Shadow models, by model", "AUC, 0.5 is a coin toss", _WHO, "Rare patients show."),
+    "privacy.shadow_table": _attack(
+        "Shadow models, by table", "AUC, 0.5 is chance", _MEMBERSHIP, "Membership of rare patients can be inferred."
+    ),
+    "privacy.shadow_model": _attack(
+        "Shadow models, by model", "AUC, 0.5 is chance", _MEMBERSHIP, "Membership of rare patients can be inferred."
+    ),
     "privacy.recognition": _attack(
-        "Recognition",
-        "share recognised at 1 % false alarms",
-        _WHO,
-        "An attacker can be sure of some patients that they took part.",
+        "TPR at 1 % FPR",
+        "true positive rate of the membership attack",
+        _MEMBERSHIP,
+        "Membership of some patients can be inferred with high confidence.",
     ),
     "privacy.relative_f1": _attack(
-        "Relative F1", "F1 of a matching attacker, 0 is claiming all", _WHO, "Matching tells who took part."
+        "Relative F1", "F1 of a matching attack, 0 is claiming all", _MEMBERSHIP, "Matching rows reveal membership."
     ),
     "privacy.attribute_inference": _attack(
         "Attribute inference",
-        "risk beyond that of unused patients",
-        _SENSITIVE,
-        "An attacker who knows some of a patient's values learns others that only this patient's row can tell.",
+        "risk beyond that of non-members",
+        _ATTRIBUTE,
+        "An attacker with some values of a member infers others better than for non-members.",
     ),
     "privacy.identity_disclosure": _attack(
         "Identity disclosure",
-        "mean chance to be found and learnt of",
-        _SENSITIVE,
-        "Patients are found by what is known of them, and something new is learnt.",
+        "mean probability of identification with new information",
+        _ATTRIBUTE,
+        "Patients can be identified by known values, with new information.",
     ),
     "privacy.disclosive_keys": _attack(
         "Disclosive keys (DiSCO)",
-        "share beyond unused patients",
-        _SENSITIVE,
-        "All rows that match agree on the secret.",
+        "share beyond that of non-members",
+        _ATTRIBUTE,
+        "All synthetic rows that match a patient agree on the sensitive attribute.",
     ),
     "privacy.singling_out": _attack(
-        "Singling out", "risk beyond that of unused patients", _SINGLE, "The table describes single patients."
+        "Singling out", "risk beyond that of non-members", _SINGLE, "The table describes single patients."
     ),
     "privacy.linkability": _attack(
-        "Linkability", "risk beyond that of unused patients", _SINGLE, "Two data sets of a patient can be joined by it."
+        "Linkability", "risk beyond that of non-members", _SINGLE, "Two data sets of a patient can be linked by it."
     ),
     "privacy.replicated_uniques": _attack(
-        "Replicated uniques (RepU)", "share beyond unused patients", _SINGLE, "Unique patients appear as unique rows."
+        "Replicated uniques (RepU)",
+        "share beyond that of non-members",
+        _SINGLE,
+        "Unique patients appear as unique rows.",
     ),
     "privacy.copies": Question(
         section="privacy",
-        name="Copied patients",
+        name="Exact copies",
         unit="share of synthetic rows",
         ideal=0.0,
-        fail_text="rows repeat training rows",
-        review_text="rows may repeat training rows",
+        fail_text="rows are copies of training rows",
+        review_text="rows may be copies of training rows",
         action="Some synthetic rows equal the row of one training patient in every column.",
         percent=True,
         answer=_copies,
@@ -290,32 +301,32 @@ QUESTIONS = {
     "privacy.near_copies": Question(
         section="privacy",
         name="Near copies",
-        unit="share of rows beyond that of unused patients",
+        unit="share of rows beyond that of non-members",
         ideal=0.0,
-        fail_text="rows come very close to training patients",
-        review_text="rows come very close to training patients",
-        action="Look at the attacks: distances alone decide nothing.",
+        fail_text="rows are very close to training rows",
+        review_text="rows may be very close to training rows",
+        action="See the attacks: distances alone decide nothing.",
         title="Are synthetic rows copies of patients?",
     ),
     "privacy.smallest_leak": Question(
         section="privacy",
-        name="Smallest leak seen",
-        unit="share of planted training rows",
+        name="Smallest leak detected",
+        unit="share of canaries among synthetic rows",
         ideal=0.0,
         fail_text="the attacks miss leaks",
         review_text="the attacks may miss smaller leaks than this",
-        action="A pass of these attacks says little.",
+        action="A pass of these attacks is weak evidence.",
         percent=True,
-        answer=lambda score: f"Training rows planted in {share(score.value, 1)} of the table are noticed.",
+        answer=lambda score: f"Canaries are detected at {share(score.value, 1)} of rows.",
     ),
     "fidelity.marginals": Question(
         section="fidelity",
-        name="Single columns",
+        name="Marginals",
         unit="mean agreement of columns",
         ideal=1.0,
         fail_text="columns differ from the real ones",
         review_text="columns may differ from the real ones",
-        action="Look at the columns below before using them.",
+        action="Check these columns before use.",
         answer=_marginals,
     ),
     "fidelity.pairs": Question(
@@ -323,34 +334,36 @@ QUESTIONS = {
         name="Pairs of columns",
         unit="mean agreement of pairs",
         ideal=1.0,
-        fail_text="links between columns differ",
-        review_text="links between columns may differ",
-        action="Links between columns are weaker or stronger than in real patients.",
-        answer=_pairs,
+        fail_text="associations of columns differ",
+        review_text="associations of columns may differ",
+        action="Associations of columns are weaker or stronger than in real patients.",
+        answer=_reference,
     ),
     "fidelity.missingness": Question(
         section="fidelity",
-        name="Missing cells",
+        name="Missingness",
         unit="agreement of patterns",
         ideal=1.0,
-        fail_text="other cells are missing",
-        review_text="other cells may be missing",
-        action="What is missing together differs from the real table.",
-        answer=_pairs,
+        fail_text="missingness patterns differ",
+        review_text="missingness patterns may differ",
+        action="Missingness patterns differ from the real table.",
+        answer=_reference,
     ),
     "fidelity.detection": Question(
         section="detection",
-        name="Telling synthetic from real",
-        unit="AUC of a classifier, 0.5 is a coin toss",
+        name="Detection AUC (C2ST)",
+        unit="synthetic against holdout, 0.5 is chance",
         ideal=0.5,
-        fail_text="synthetic rows can be told from real ones",
-        review_text="synthetic rows may be told from real ones",
-        action="A classifier sees a difference that single columns may not show.",
-        answer=lambda score: _chance(score, "Of one synthetic and one real row, it picks the synthetic one in {}"),
+        fail_text="a classifier separates synthetic from real rows",
+        review_text="a classifier may separate synthetic from real rows",
+        action="The joint distribution differs in ways that marginals may not show.",
+        answer=lambda score: _chance(
+            score, "Of one synthetic and one holdout row, a classifier picks the synthetic one in {}"
+        ),
     ),
     "validity.rules": Question(
         section="rules",
-        name="Rules kept",
+        name="Rules satisfied",
         unit="share of rows that break no rule",
         ideal=1.0,
         fail_text="impossible records remain",
@@ -361,14 +374,14 @@ QUESTIONS = {
     ),
     "validity.raw_rules": Question(
         section="rules",
-        name="Rules learnt",
-        unit="share of rows that break the worst rule, none imposed",
+        name="Rules without constraints",
+        unit="share of unconstrained rows that break the worst rule",
         ideal=0.0,
-        fail_text="a rule had to be imposed that the model has not learnt",
-        review_text="a rule had to be imposed that the model may not have learnt",
-        action="No row breaks it, but its columns may not hang together as in real rows.",
+        fail_text="the unconstrained model breaks a rule",
+        review_text="the unconstrained model may break a rule too often",
+        action="Sampled rows satisfy it by constraint, but the dependence of its columns may differ from real rows.",
         percent=True,
-        answer=lambda score: f"Left to itself the model would break one rule in {share(score.value, 1)} of rows.",
+        answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
     ),
     "sdmetrics.quality": Question(
         section="fidelity",
@@ -378,7 +391,7 @@ QUESTIONS = {
         fail_text="the SDMetrics quality score misses its limit",
         review_text="the SDMetrics quality score may miss its limit",
         action="See the columns and pairs below.",
-        answer=_pairs,
+        answer=_reference,
     ),
     "sdmetrics.diagnostic": Question(
         section="fidelity",
@@ -388,6 +401,6 @@ QUESTIONS = {
         fail_text="the SDMetrics diagnostic score misses its limit",
         review_text="the SDMetrics diagnostic score may miss its limit",
         action="Cells are outside of ranges or categories.",
-        answer=_pairs,
+        answer=_reference,
     ),
 }

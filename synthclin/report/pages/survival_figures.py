@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves: a panel per arm, real and synthetic, with who is left below."""
+"""Kaplan-Meier curves: one panel per arm, real and synthetic, with numbers at risk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEAN = "mean survival time, "
 
 
 def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
-    """Return the curves of each arm, or None where none is told.
+    """Return the Kaplan-Meier curves of each arm, or None without curves.
 
     Arguments:
         target: the event, as text.
@@ -50,7 +50,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         panels=tuple(
             Panel(
                 heading=plain(arm.group, 40) if arm.group != "all" else "All patients",
-                label="mean survival time",
+                label="RMST",
                 value=_mean(means.get(arm.group)),
                 picture=kaplan_meier(arm, lowest, labelled=place == 0),
                 room="curve",
@@ -60,14 +60,14 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         wide=True,
         note=""
         if details.horizon is None
-        else f"Mean survival time up to {sensible(details.horizon)}, the area under "
-        "the curve. The curves are drawn on a grid of times, so no time of a single patient is shown.",
+        else f"RMST: restricted mean survival time up to {sensible(details.horizon)}, the area under the curve. Curves "
+        "are evaluated on a grid of times, so no time of a single patient is shown.",
         data=tuple(_table(arm) for arm in arms),
     )
 
 
 def kaplan_meier(arm: Arm, lowest: float, *, labelled: bool = True) -> Markup:
-    """Draw one arm: the real curve with its band, the synthetic curve, ticks of the censored, rows of who is left.
+    """Draw one arm: the real curve with its 95 % band, the synthetic curve, censoring ticks and numbers at risk.
 
     Arguments:
         arm: both curves on one grid of times.
@@ -134,7 +134,7 @@ def _anchor(x: float) -> str:
 
 
 def _names(arm: Arm, across: ChartAxis, y: object) -> list[Markup]:
-    """Return the names of the curves beside them, the higher above and the lower below."""
+    """Return the labels of the curves, above the higher and below the lower one."""
     assert callable(y)
     place = (2 * min(len(arm.real.survival), len(arm.synthetic.survival))) // 3
     x = across.place(arm.times[place])

@@ -30,7 +30,7 @@ __all__ = [
     "CopyDetails",
     "DependenceDetails",
     "DetectionDetails",
-        "LeakDetails",
+    "LeakDetails",
     "MarginalDetails",
     "MembershipDetails",
     "MissingDetails",
