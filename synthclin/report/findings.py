@@ -13,8 +13,8 @@ from synthclin.errors import ConfigError, GateError
 from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
-from synthclin.report.record.score_details import details_of
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
+from synthclin.report.record.score_details import details_of
 from synthclin.report.record.section_data import SectionData
 from synthclin.report.words import interval, number
 
@@ -111,7 +111,7 @@ class Findings:
             raise GateError("report", what, "See the report.")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a frame with one row per score: value, interval, baseline, reference, gate and status; NaN where unknown.
+        """Return a frame of one row per score: value, interval, baseline, reference, gate, status; NaN where unknown.
 
         ``baseline`` is the independence baseline, ``reference`` the real-data reference, and ``spread`` the standard
         deviation across synthetic replicates.

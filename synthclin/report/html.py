@@ -16,8 +16,8 @@ from synthclin.report.pages.cohort_section import cohorts_section
 from synthclin.report.pages.context_section import context_section
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
-from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.prediction_section import utility_section
+from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.subgroup_section import subgroups_section
 from synthclin.report.record.section_data import SectionData

@@ -91,7 +91,7 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def alike(first: float | None, second: float | None) -> tuple[str, str]:
-    """Return two quantities of one kind, such as mean and SD, with equal decimals: three significant digits of the larger.
+    """Return two quantities, such as mean and SD, with equal decimals: three significant digits of the larger.
 
     Example:
         >>> alike(53.512, 9.0), alike(0.0, 0.5)

@@ -1,4 +1,4 @@
-"""What goes beside the table: a summary, a data card and Croissant metadata, with text that stays text."""
+"""Summary, data card and Croissant metadata: content and escaping."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLE_FILE = TableFile("synthetic.parquet", "ab" * 32, 400)
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), example(scores=(), verdicts=())])
-def test_the_summary_is_one_page_with_every_question(report) -> None:
+def test_summary_is_one_page_with_every_question(report) -> None:
     text = summary(report)
     assert len(text.splitlines()) <= 60
     assert text.count("| ") > 5
@@ -35,12 +35,12 @@ def test_the_summary_is_one_page_with_every_question(report) -> None:
         assert word not in text.lower()
 
 
-def test_markup_in_names_is_text() -> None:
+def test_markup_in_names_is_escaped() -> None:
     text = summary(example(provenance={"name": "<script>|[x](http://y)"}))
     assert "\\<script\\>\\|\\[x\\](http://y)" in text
 
 
-def test_the_card_tells_columns_limits_and_what_it_is_not_for() -> None:
+def test_data_card_lists_columns_limits_and_excluded_uses() -> None:
     card = data_card(study(), SCHEMA, TABLE_FILE)
     assert "| sbp | integer | mmHg | no | systolic \\| blood \\<b\\>pressure\\</b\\> |" in card
     assert "| seen | date |  | yes |  |" in card
@@ -49,7 +49,7 @@ def test_the_card_tells_columns_limits_and_what_it_is_not_for() -> None:
     assert "may still be personal data" in card
 
 
-def test_croissant_names_the_file_and_each_column() -> None:
+def test_croissant_describes_file_and_columns() -> None:
     document = croissant(study(), SCHEMA, TABLE_FILE)
     assert json.loads(dump_json(document)) == document
     (file,) = document["distribution"]
@@ -60,6 +60,6 @@ def test_croissant_names_the_file_and_each_column() -> None:
     assert document["conformsTo"][0] == "http://mlcommons.org/croissant/1.0"
 
 
-def test_both_tell_the_shareable_edition_only() -> None:
+def test_data_card_and_croissant_use_the_shareable_edition() -> None:
     report = study(provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}})
     assert "canary" not in data_card(report, SCHEMA, TABLE_FILE) + dump_json(croissant(report, SCHEMA, TABLE_FILE))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.words import sensible
 
-__all__ = ["ChartAxis", "log_axis", "linear_axis", "ticks"]
+__all__ = ["ChartAxis", "linear_axis", "log_axis", "ticks"]
 
 _ROUND = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0, 1.4, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _BETWEEN = {0.7, 1.4}  # ticked where there is room for more

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from synthclin.schema.patients import MIN_PATIENTS
 
-__all__ = ["coarse", "coarse_or_none", "down", "suppress", "step", "up"]
+__all__ = ["coarse", "coarse_or_none", "down", "step", "suppress", "up"]
 
 _ENOUGH = 2 * MIN_PATIENTS - 1  # a sum of suppressed counts that is compatible with every count from 1 to 10
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import ChartAxis, log_axis, linear_axis
+from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import asked, section_status

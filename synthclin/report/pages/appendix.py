@@ -77,8 +77,8 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
         title=title,
         how="Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance.",
         table=DataTable("Table 1. Training rows and synthetic rows", head, tuple(lines), form="t1"),
-        note="Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a second "
-        "cell is suppressed where the first could be computed by subtraction.",
+        note="Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "
+        "second cell is suppressed where the first could be computed by subtraction.",
     )
 
 
@@ -283,12 +283,11 @@ def _glossary() -> Figure:
         ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
         (
             "C2ST, detection AUC",
-            "Classifier two-sample test: the AUC of a classifier that separates synthetic from holdout rows. Against "
-            "training rows it is a memorisation check.",
+            "Classifier two-sample test: AUC of a classifier of synthetic against holdout rows, 0.5 is ideal.",
         ),
         (
             "Independence baseline, real-data reference",
-            "The same score for real rows with each column shuffled, and for holdout rows in the place of synthetic ones.",
+            "The score of real rows with each column shuffled, and of holdout rows in the place of synthetic ones.",
         ),
         ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
         ("Member, non-member", "A patient in the training data, and a holdout patient. Attacks try to separate them."),
@@ -299,8 +298,7 @@ def _glossary() -> Figure:
         ("Naive baseline", "The success of a guess without the synthetic table."),
         (
             "Negative control, canaries",
-            "Attacks on holdout rows in the place of the synthetic table must find nothing. Canaries, training rows "
-            "inserted into the synthetic table, must be found (positive control).",
+            "Holdout rows in the place of the table, which leak nothing; inserted training rows (positive control).",
         ),
         ("Top-decile outliers", "The tenth of the members with the largest distance to their nearest neighbour."),
         ("Odds and hazard ratio", "The factor by which the odds, or the event rate, are multiplied; 1 is no effect."),

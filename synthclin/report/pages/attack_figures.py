@@ -240,7 +240,8 @@ def _spike_in(canaries: list[Canaries]) -> Figure:
     jittered = [one.share for one in canaries if one.kind == "jittered" and one.seen_by]
     exact = [one.share for one in canaries if one.kind == "exact" and one.seen_by]
     if exact and jittered:
-        title = f"Canaries are detected from {share(min(exact), 1)} of rows on if exact, from {share(min(jittered), 1)} if jittered"
+        shares = f"{share(min(exact), 1)} of rows on, jittered ones from {share(min(jittered), 1)}"
+        title = f"Exact canaries are detected from {shares}"
     elif exact:
         title = f"Exact canaries are detected from {share(min(exact), 1)} of rows on, jittered ones are not"
     else:

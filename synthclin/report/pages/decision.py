@@ -12,8 +12,8 @@ from synthclin.evaluation.score_names import SHADOW_SCORES
 from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.questions import answers, asked
 from synthclin.report.pages.subgroup_section import subgroup_results
-from synthclin.report.record.score_details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.record.envelope import Provenance
+from synthclin.report.record.score_details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
 
 if TYPE_CHECKING:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import ChartAxis, log_axis, linear_axis
+from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.record.score_details import ColumnDetails, RareDetails, JointDetails, UnseenDetails
+from synthclin.report.record.score_details import ColumnDetails, JointDetails, RareDetails, UnseenDetails
 from synthclin.report.words import number, plain, plural, share, signed
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import Agreement, ColumnShift, UnseenPair, RareLevel
+    from synthclin.report.record.score_details import Agreement, ColumnShift, RareLevel, UnseenPair
 
 __all__ = ["distribution_figures"]
 
@@ -110,8 +110,8 @@ def _heaping(score: Score) -> Figure | None:
     far = [column for column in columns if column.value > (column.reference or 0.0) + 0.02]
     return Figure(
         title=f"{plain(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
-        how="Largest difference between shares: of values that end in 0 or 5, or of one frequent value. The mark on the "
-        "bar is the difference for holdout rows. Worst first.",
+        how="Largest difference between shares: of values that end in 0 or 5, or of one frequent value. The mark on "
+        "the bar is the difference for holdout rows. Worst first.",
         table=DataTable("Heaping of numbers", ("Column", "Reference", "Difference"), rows),
         note=_mean_note(score),
     )
@@ -130,8 +130,8 @@ def _rare_levels(score: Score) -> Figure | None:
         title=f"Of rare levels, {worst} is under-represented most"
         if rarest.log_ratio < math.log(0.8)
         else "Rare levels are about as frequent as in real rows",
-        how="Share in synthetic rows over share in real rows, of levels with at least 11 patients and less than a tenth "
-        "of them. 1 is equal, 0.5 half as frequent. Most under-represented first.",
+        how="Share in synthetic rows over share in real rows, of levels with at least 11 patients and less than a "
+        "tenth of them. 1 is equal, 0.5 half as frequent. Most under-represented first.",
         strip=tuple(_rare_level_row(level, axis) for level in levels),
         axis=axis.picture("share in synthetic rows over share in real rows (log)"),
         note=f"{_mean_note(score)}{there}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.charts import reference_dots, roc, small_bar
+from synthclin.report.charts.charts import reference_dots, small_bar
+from synthclin.report.charts.roc_plot import roc_plot
 from synthclin.report.pages.association_figures import associations_figure
-from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
 from synthclin.report.pages.distribution_figures import distribution_figures
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
+from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import asked, section_status
 from synthclin.report.record.score_details import DetectionDetails, MarginalDetails
@@ -74,7 +75,7 @@ def detection_section(report: Findings, data: SectionData) -> Section:
                 how="Classifier two-sample test (C2ST) of synthetic against holdout rows: share of synthetic rows "
                 "detected (true positive rate, vertical) against share of holdout rows called synthetic (false "
                 "positive rate, horizontal). On the dashed diagonal the classifier is at chance.",
-                plot=roc(
+                plot=roc_plot(
                     "ROC curve of the classifier",
                     [("classifier", "lsyn2", data.detection.roc)],
                     f"{found}; 0.5 is chance.",
@@ -147,9 +148,9 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
     )
     return Figure(
         title=title,
-        how="Each score on a scale from its independence baseline to its real-data reference. Hollow dot: real rows with "
-        "each column shuffled independently. Solid dot at the right: holdout rows in the place of the synthetic ones. "
-        "Between them: this synthetic table with its 95 % interval. Worst first.",
+        how="Each score on a scale from its independence baseline to its real-data reference. Hollow dot: real rows "
+        "with each column shuffled independently. Solid dot at the right: holdout rows in the place of the synthetic "
+        "ones. Between them: this synthetic table with its 95 % interval. Worst first.",
         strip=tuple(row for _, row, _ in rows),
         ends=("\u25cb independence baseline", "real-data reference \u25cf"),
         note="Scores whose baseline and reference differ by 0.01 or less are left out.",

@@ -10,8 +10,8 @@ from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
-from synthclin.report.pages.score_texts import measure_name
 from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.score_texts import measure_name
 from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
 from synthclin.report.words import interval, number, plain, share, signed
 
@@ -49,8 +49,8 @@ def utility_section(report: Findings) -> Section:
     notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
-        how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot at "
-        "the right: trained on as many real rows (TRTR). Between them: trained on synthetic rows (TSTR), with the "
+        how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot "
+        "at the right: trained on as many real rows (TRTR). Between them: trained on synthetic rows (TSTR), with the "
         "95 % interval of the difference. Largest loss first.",
         strip=tuple(_utility_row(score) for score in known),
         ends=("\u25cb shuffled", "real \u25cf"),

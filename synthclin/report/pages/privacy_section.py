@@ -117,8 +117,8 @@ def _copies(score: Score) -> Figure:
         title = f"{share(score.value, 1)} of synthetic rows equal the row of one training patient"
     return Figure(
         title=title,
-        how="An exact copy equals, in every modelled column and at schema precision, a training row that occurs for one "
-        "patient only.",
+        how="An exact copy equals, in every modelled column and at schema precision, a training row that occurs for "
+        "one patient only.",
         table=DataTable(
             "Rows that equal the row of one training patient", ("Rows", "Rows found", "Share"), tuple(rows)
         ),

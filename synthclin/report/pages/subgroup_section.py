@@ -243,8 +243,8 @@ def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
     head = ("Attack", "Column", "Subgroup", "95 % interval", "Risk")
     return Figure(
         title="Attacks by subgroup, highest risk first",
-        how="The same attacks on patients of one subgroup; small subgroups are left out. Every risk is 0 without a leak, "
-        "except identity disclosure, which is above 0 by chance.",
+        how="The same attacks on patients of one subgroup; small subgroups are left out. Every risk is 0 without a "
+        "leak, except identity disclosure, which is above 0 by chance.",
         table=DataTable("Attacks by subgroup", head, rows[:_MOST], words=2),
         note=""
         if len(rows) <= _MOST

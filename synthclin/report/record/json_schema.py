@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from synthclin.report.record.score_details import DETAILS_BY_GROUP, DETAILS_BY_NAME
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
+from synthclin.report.record.score_details import DETAILS_BY_GROUP, DETAILS_BY_NAME
 from synthclin.report.record.section_data import SectionData
 
 __all__ = ["SCHEMA_ID", "json_schema"]

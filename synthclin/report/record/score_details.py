@@ -30,6 +30,7 @@ __all__ = [
     "CopyDetails",
     "DependenceDetails",
     "DetectionDetails",
+    "JointDetails",
     "LeakDetails",
     "MarginalDetails",
     "MembershipDetails",
@@ -41,7 +42,6 @@ __all__ = [
     "Rate",
     "Risk",
     "RuleDetails",
-    "JointDetails",
     "UnseenDetails",
     "UnseenPair",
     "details_of",
@@ -191,7 +191,7 @@ class RuleDetails(Open):
 
 
 class ColumnShift(Open):
-    """Distance of one column from the real one; `shifts` of percentiles 1, 5, 95 and 99 in real interquartile ranges."""
+    """Distance of one column from the real one; `shifts` of percentiles 1, 5, 95, 99 in real interquartile ranges."""
 
     column: StrictStr
     value: Finite
