@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.gates import Status
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import answers, asked, worst
+from synthclin.report.pages.questions import answers, texts_of, worst
 from synthclin.report.words import listed, number, plain, plural
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
         scores = [run.report.find(name) for run in runs]
         verdict, clear = _verdict(scores, names)
         apart += clear
-        rows.append(Row(asked(name).name, (*(_value_cell(score) for score in scores), verdict), over=clear))
+        rows.append(Row(texts_of(name).name, (*(_value_cell(score) for score in scores), verdict), over=clear))
     head = ("Score", *names, "Difference")
     table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
     figure = Figure(
@@ -151,7 +151,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
 def _value_cell(score: Score | None) -> str:
     if score is None or isnan(score.value):
         return "\u2013"
-    question = asked(score.name)
+    question = texts_of(score.name)
     ends = question.write_interval(score)
     return f"{question.write(score.value)} ({ends})" if ends else question.write(score.value)
 
@@ -204,7 +204,7 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
                 plain(run.name, 60),
                 (
                     _value_cell(score),
-                    "\u2013" if score.reference is None else asked(name).write(score.reference),
+                    "\u2013" if score.reference is None else texts_of(name).write(score.reference),
                     ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
                     else "within noise of the worst"
@@ -215,9 +215,10 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
             for place, (run, score) in enumerate(found)
         )
         head = ("Run", "Value", "Reference", "Against the worst")
+        texts = texts_of(name)
         yield Figure(
-            title=f"{asked(name).name}, worst first",
-            how=f"{asked(name).unit[:1].upper()}{asked(name).unit[1:]}. Reference: holdout rows in the place of the "
+            title=f"{texts.name}, worst first",
+            how=f"{texts.unit[:1].upper()}{texts.unit[1:]}. Reference: holdout rows in the place of the "
             "synthetic ones.",
-            table=DataTable(f"{asked(name).name}, worst first", head, rows, words=3),
+            table=DataTable(f"{texts.name}, worst first", head, rows, words=3),
         )

@@ -85,7 +85,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         ),
         (
             "Made from",
-            f"{number(facts.get('rows', {}).get('train'), 0)} training rows; synthetic rows may resemble some by chance",
+            f"{number(facts.get('rows', {}).get('train'), 0)} training rows; a synthetic row may equal one by chance",
         ),
         ("Intended use", str(facts.get("intended_use") or "not declared")),
         ("Recipient", str(facts.get("recipient") or "not declared")),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["escaped", "markdown_table", "summary"]
 
-_LAW = (
+_LEGAL = (
     "A summary of evidence, not a legal determination; people decide. The data come from patients and may still be "
     "personal data. Not for care decisions about any person."
 )
@@ -45,7 +45,7 @@ def summary(report: Findings) -> str:
         "\n".join(facts),
         "## Biggest limits",
         "\n".join(limits),
-        _LAW,
+        _LEGAL,
     ]
     return "\n\n".join(parts) + "\n"
 

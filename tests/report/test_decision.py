@@ -6,7 +6,7 @@ import dataclasses
 from math import nan
 
 from synthclin.report.pages.decision import decision, limits, sentence
-from synthclin.report.pages.questions import answers, asked, worst
+from synthclin.report.pages.questions import answers, texts_of, worst
 from tests.report.conftest import example, made, verdict
 
 
@@ -102,4 +102,4 @@ def test_unknown_score_gets_neutral_texts() -> None:
     score = made("house.<b>own</b>", 0.5, 0.4, nan)
     report = example(scores=(score,), verdicts=(verdict(score.name, "REVIEW"),))
     assert decision(report).rows[0].unit == "house.<b>own</b>"
-    assert asked("sdmetrics.quality").section == "fidelity"
+    assert texts_of("sdmetrics.quality").section == "fidelity"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.pages.survival_figures import survival_figure
 from synthclin.report.record.clinical_details import AnalysisDetails
 from synthclin.report.words import number, plain, plural, sensible
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["clinical_section"]
 
 _MEASURE = {"cox": "hazard ratio", "logistic": "odds ratio", "linear": "coefficient", "survival": "difference of RMST"}
-_KIND = {
-    "cox": "Cox regression",
-    "logistic": "Logistic regression",
-    "linear": "Linear regression",
-    "survival": "Survival",
-    "compare": "Comparison of groups",
-}
 _LOW_OVERLAP = 0.5  # overlap below which an estimate is named in the title
 _CONTRAST = "difference, "
 
@@ -60,8 +53,7 @@ def clinical_section(report: Findings) -> Section | None:
 
 
 def _named(name: str) -> str:
-    _, task, target = name.split(".", 2)
-    return f"{_KIND.get(task, plain(task, 20))} of {plain(target, 40)}"
+    return texts_of(name).name
 
 
 def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
@@ -74,11 +66,12 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     scale: Callable[[float], float] = _exp if logarithmic else float
     ends = [scale(end) for term in known for end in (*term.real, *term.synthetic) if end is not None]
     axis = log_axis(ends) if logarithmic else linear_axis(ends, 0.0)
+    texts = texts_of(score.name)
     left_out = len(terms) - len(known)
     notes = [
         f"{plural(left_out, 'term')} could not be estimated in both tables." if left_out else "",
-        plain(score.note, 300),
-        f"Mean overlap {asked(score.name).write(score.value)} ({asked(score.name).write_interval(score)}); holdout "
+        plain(score.note, 300) if score.note else "",
+        f"Mean overlap {texts.write(score.value)} ({texts.write_interval(score)}); holdout "
         f"rows reach {number(score.reference, 2)}."
         if score.reference is not None
         else "",

@@ -9,7 +9,7 @@ from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import asked
+from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.words import alike, count, interval, listed, number, plain, sensible, unit_name
 
@@ -175,7 +175,7 @@ def limits_section(report: Findings) -> Section:
         Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(asked(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
+        Row(texts_of(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
         for score in report.scores
         if math.isnan(score.value)
     ]
@@ -283,7 +283,7 @@ def _glossary() -> Figure:
         ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
         (
             "C2ST, detection AUC",
-            "Classifier two-sample test: AUC of a classifier of synthetic against holdout rows, 0.5 is ideal.",
+            "Classifier two-sample test: AUC of a classifier of synthetic against holdout rows; 0.5 is ideal.",
         ),
         (
             "Independence baseline, real-data reference",

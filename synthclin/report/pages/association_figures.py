@@ -134,7 +134,7 @@ def _change_note(details: AssociationDetails, columns: int) -> str:
     pairs = columns * (columns - 1) // 2
     note = (
         f"Mean absolute difference {number(details.mean_change_synthetic)}, largest "
-        f"{number(details.largest_change_synthetic, 2)} over {number(pairs, 0)} pairs"
+        f"{number(details.largest_change_synthetic, 2)} over {plural(pairs, 'pair')}"
     )
     if details.mean_change_holdout is None:
         return f"{note}."

@@ -9,7 +9,7 @@ from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.pages.questions import asked
+from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.score_details import AttackDetails, LeakDetails
 from synthclin.report.words import interval, listed, number, plain, plural, share
 
@@ -54,7 +54,7 @@ def attack_figures(report: Findings, data: SectionData) -> list[Figure]:
 def _attacks(attacks: Attacks) -> Figure:
     rows = tuple(
         Row(
-            asked(score.name).name,
+            texts_of(score.name).name,
             (
                 share(details.naive, 1) if details.naive is not None else _NONE,
                 _rate(details.control),
@@ -83,7 +83,7 @@ def _attacks(attacks: Attacks) -> Figure:
         if clear
         else "No attack succeeds beyond chance",
         how="Success rates on non-members (holdout patients) and members (training patients), and the risk: the excess "
-        "on members. Top-decile outliers: the outlier of the members with the largest nearest-neighbour distance. "
+        "on members. Top-decile outliers: the tenth of the members with the largest nearest-neighbour distance. "
         "Reference: the risk with holdout rows in the place of the synthetic table.",
         table=DataTable("Attacks on patients", head, rows),
         note="Membership is an AUC, with 0.5 at chance, and TPR at 1 % FPR is 0.01 at chance. Every other risk is 0 "
@@ -104,10 +104,10 @@ def _success_rates(attacks: Attacks) -> Figure | None:
         "non-members is the leak; success on non-members needs no leak.",
         strip=tuple(
             StripRow(
-                asked(score.name).name,
+                texts_of(score.name).name,
                 plain(details.attack, 60),
                 dot_row(
-                    asked(score.name).name,
+                    texts_of(score.name).name,
                     f"Members {_rate(details.train)}, non-members {_rate(details.control)}.",
                     axis,
                     [_rate_mark("real", details.train), _rate_mark("non_member", details.control)]
@@ -140,7 +140,7 @@ def _outliers(attacks: Attacks) -> Figure | None:
     ]
     axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     clear = [score for score, risk, null in shown if risk.low is not None and risk.low > max(null, score.high)]
-    names = listed([asked(score.name).name for score in clear])
+    names = listed([texts_of(score.name).name for score in clear])
     shown.sort(key=lambda one: -((one[1].low or 0.0) - one[2]))
     return Figure(
         title=f"The risk is higher for top-decile outliers: {names}"
@@ -180,7 +180,7 @@ def _beyond_chance(
     score: Score, words: str, axis: ChartAxis, marks: Sequence[Mark], value: str, beside: str
 ) -> StripRow:
     """Return a row of risks beyond chance, with a dotted line at chance."""
-    name = asked(score.name).name
+    name = texts_of(score.name).name
     return StripRow(name, "", dot_row(name, words, axis, marks, lines=(0.0,)), value, beside)
 
 
@@ -207,12 +207,12 @@ def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure 
     axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     shown.sort(key=lambda one: -(one[0].value - one[2]))
     return Figure(
-        title=f"The negative control is positive: {listed([asked(s.name).name for s in alarms])}"
+        title=f"The negative control is positive: {listed([texts_of(s.name).name for s in alarms])}"
         if alarms
         else "Negative control: no attack succeeds on holdout rows in the place of the table",
         how="The same attacks on \u25cb holdout rows in the place of the synthetic table, below the synthetic table "
         "\u25cf. Holdout rows leak no member, so their interval should include the dotted line; otherwise the attack "
-        "is biased.",
+        "gives false positives.",
         strip=tuple(
             _beyond_chance(
                 score,
@@ -233,7 +233,7 @@ def _spike_in(canaries: list[Canaries]) -> Figure:
     rows = tuple(
         Row(
             f"{share(one.share, 1)}, {one.kind}",
-            (listed([asked(name).name for name in one.seen_by]) or "none", number(one.rows, 0)),
+            (listed([texts_of(name).name for name in one.seen_by]) or "none", number(one.rows, 0)),
         )
         for one in canaries
     )

@@ -77,7 +77,7 @@ def context_section(report: Findings) -> Section:
         ("Intended use", facts.intended_use or _NOT_DECLARED),
         ("Recipient and access", facts.recipient or _NOT_DECLARED),
         ("Unit of privacy", "One patient: all rows of a patient count as one where the schema names the patient"),
-        ("What is judged", "The synthetic table; the model file reveals more: protect it like the real table"),
+        ("Object of the report", "The synthetic table; the model file reveals more: protect it like the real table"),
         ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
     )
     attacked = {score.name for score in report.scores if score.name.startswith("privacy.") and not isnan(score.value)}
@@ -87,17 +87,17 @@ def context_section(report: Findings) -> Section:
 
     attackers = (
         (
-            "Sees the table alone",
+            "Has the synthetic table only",
             run("copies", "singling_out"),
             "copies, singling out, replicated uniques, disclosive keys",
         ),
         (
-            "Also knows some values of a patient",
+            "Also has some values of a patient",
             run("attribute_inference", "linkability"),
             "attribute inference, linkability, identity disclosure",
         ),
         (
-            "Also holds a sample of similar people",
+            "Also has a reference sample of similar people",
             run("membership"),
             "membership inference, TPR at 1 % FPR, relative F1",
         ),

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from synthclin.evaluation.score_names import SHADOW_SCORES
 from synthclin.report.charts.charts import GateScale, gate_bar
-from synthclin.report.pages.questions import answers, asked
+from synthclin.report.pages.questions import answers, texts_of
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.record.score_details import AssociationDetails, MarginalDetails, MembershipDetails
@@ -276,8 +276,9 @@ def _smallest_leak(report: Findings) -> KeyFact:
         return KeyFact(name, "not measured", "no canaries were inserted to test the attacks")
     if math.isnan(score.value):
         return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
-    note = f"of rows are canaries from training, exact and jittered; {_phrase(typeset(score.note, 200))}"
-    return KeyFact(name, asked(score.name).write(score.value), note.removesuffix("; "))
+    note = "canaries among synthetic rows, exact and jittered"
+    note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
+    return KeyFact(name, texts_of(score.name).write(score.value), note)
 
 
 def _phrase(sentence: str) -> str:

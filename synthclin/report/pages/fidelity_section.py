@@ -12,7 +12,7 @@ from synthclin.report.pages.distribution_figures import distribution_figures
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
-from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.record.score_details import DetectionDetails, MarginalDetails
 from synthclin.report.words import count, interval, listed, number, plain, plural, share
 
@@ -115,7 +115,7 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
     for score in report.scores:
         if score.name.partition(".")[0] in _ELSEWHERE or math.isnan(score.value):
             continue
-        question = asked(score.name)
+        question = texts_of(score.name)
         position = _position(score)
         cells = (_ends(score.baseline), number(score.value), interval(score.low, score.high), _ends(score.reference))
         if position is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.pages.figures import DataTable, Figure, Row
-from synthclin.report.pages.questions import asked
+from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.score_details import MembershipDetails
 from synthclin.report.words import interval, number, share
 
@@ -50,7 +50,7 @@ def _row(score: Score) -> Row:
     outliers = None if details.outliers is None else details.outliers.value
     rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
     return Row(
-        asked(score.name).name,
+        texts_of(score.name).name,
         (
             *(_NONE if rate is None else share(rate, 1) for rate in rates),
             _NONE if outliers is None else number(outliers),

@@ -10,7 +10,7 @@ from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
-from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.pages.score_texts import measure_name
 from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
 from synthclin.report.words import interval, number, plain, share, signed
@@ -38,7 +38,7 @@ def utility_section(report: Findings) -> Section:
     if not scores:
         return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
     lead = tuple(
-        f"{asked(score.name).name}: not assessable. {plain(score.note, 300)}"
+        f"{texts_of(score.name).name}: not assessable. {plain(score.note, 300)}"
         for score in scores
         if math.isnan(score.value)
     )

@@ -43,7 +43,7 @@ def privacy_section(report: Findings, data: SectionData) -> Section:
         figures.append(_copies(copied))
     return Section(
         "privacy",
-        "Can someone infer who was in the data?",
+        "Can someone infer who was in the training data?",
         "Privacy",
         section_status(report, "privacy"),
         tuple(lead),
@@ -122,5 +122,5 @@ def _copies(score: Score) -> Figure:
         table=DataTable(
             "Rows that equal the row of one training patient", ("Rows", "Rows found", "Share"), tuple(rows)
         ),
-        note=plain(f"Near copies do not count, so no exact copy is no proof of privacy. {score.note}", 500),
+        note=plain(f"Near copies are not counted: a share of 0 does not prove privacy. {score.note}", 500),
     )

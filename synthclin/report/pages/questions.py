@@ -8,7 +8,8 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import HEADLINES
-from synthclin.report.pages.score_texts import NAMES, QUESTIONS, SURVIVAL, Question, analysis_of, prediction
+from synthclin.report.pages.score_labels import NAMES, SURVIVAL
+from synthclin.report.pages.score_texts import QUESTIONS, ScoreTexts, analysis_of, prediction
 from synthclin.report.record.clinical_details import SubgroupDetails
 from synthclin.report.words import number, plain
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["Answer", "answers", "asked", "section_status", "worst"]
+__all__ = ["Answer", "answers", "section_status", "texts_of", "worst"]
 
 _GROUPS = ("inference", "utility")  # groups whose scores answer one question together
 _SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility"}
@@ -34,11 +35,11 @@ _SHARED = {
 _SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
 
 
-def asked(name: str) -> Question:
+def texts_of(name: str) -> ScoreTexts:
     """Return the texts for the score `name`; an unknown score gets neutral texts.
 
     Example:
-        >>> asked("utility.died").section, asked("house.own").unit
+        >>> texts_of("utility.died").section, texts_of("house.own").unit
         ('utility', 'house.own')
     """
     if name.startswith("utility."):
@@ -51,7 +52,7 @@ def asked(name: str) -> Question:
         return _of_groups(name)
     title, unit = NAMES.get(name) or _grouped(name)
     clause = title[:1].lower() + title[1:] if name in NAMES and title[1:2].islower() else title
-    return Question(
+    return ScoreTexts(
         section=_SECTIONS.get(name.partition(".")[0], "fidelity"),
         name=title,
         unit=unit,
@@ -75,15 +76,18 @@ def _grouped(name: str) -> tuple[str, str]:
     return measure.format(plain(rest, 30)), unit
 
 
-def _of_groups(name: str) -> Question:
+def _of_groups(name: str) -> ScoreTexts:
     """Return the texts for a score that is computed per subgroup of a column."""
     rest = name.removeprefix("subgroups.")
     tails = {f".{score.partition('.')[2]}": score for score in HEADLINES}
     tail = next((tail for tail in tails if rest.endswith(tail)), "")
     column, headline = rest.removesuffix(tail), tails.get(tail)
-    title = f"Subgroups of {plain(column, 40)}" if headline is None else f"{asked(headline).name}, {plain(column, 30)}"
+    title = (
+        f"Subgroups of {plain(column, 40)}" if headline is None else f"{texts_of(headline).name}, {plain(column, 30)}"
+    )
     clause = f"fidelity in a subgroup of {plain(column, 30)}"
-    of = Question("", "", "value", 1.0, "", "", "") if headline is None else asked(headline)
+    of = ScoreTexts("", "", "value", 1.0, "", "", "") if headline is None else texts_of(headline)
+    title = f"Subgroups of {plain(column, 40)}" if headline is None else f"{of.name}, {plain(column, 30)}"
     return replace(
         of,
         section="subgroups",
@@ -110,7 +114,7 @@ class Answer:
     """One question of page one and the verdict that decides it, the worst of `many`."""
 
     verdict: Verdict
-    question: Question
+    question: ScoreTexts
     many: int = 1
 
 
@@ -131,7 +135,7 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
     found = []
     for question in sorted(asked_by, key=place):
         decides = min(asked_by[question], key=_badness)
-        found.append(Answer(decides, asked(decides.gate.score), len(asked_by[question])))
+        found.append(Answer(decides, texts_of(decides.gate.score), len(asked_by[question])))
     return found
 
 
@@ -148,4 +152,4 @@ def worst(statuses: list[str]) -> str | None:
 
 def section_status(report: Findings, section: str) -> str | None:
     """Return the worst status of the gates of a section, or None where no gate judges it."""
-    return worst([v.status for v in report.verdicts if asked(v.gate.score).section == section])
+    return worst([v.status for v in report.verdicts if texts_of(v.gate.score).section == section])

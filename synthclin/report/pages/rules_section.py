@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.record.score_details import RuleDetails
 from synthclin.report.record.section_data import RuleFacts
 from synthclin.report.words import count, number, plain, plural, share
@@ -47,8 +47,8 @@ def rules_section(report: Findings) -> Section:
         how="Declared ranges, categories, missing values and rules between columns, most often broken first. A rule "
         "that is undefined because of a missing value counts as satisfied.",
         table=DataTable("Broken rules", ("Rule", "Real rows", "Synthetic rows", "Share"), rows),
-        note=f"Share of rows that satisfy all rules: {asked(score.name).write(score.value)} "
-        f"({asked(score.name).write_interval(score)}).{more}",
+        note=f"Share of rows that satisfy all rules: {texts_of(score.name).write(score.value)} "
+        f"({texts_of(score.name).write_interval(score)}).{more}",
     )
     return Section(*section, (), (figure, *raw))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synthclin.report.pages.score_labels import ANALYSES
 from synthclin.report.record.clinical_details import AnalysisDetails, UtilityDetails
 from synthclin.report.record.score_details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
 from synthclin.report.words import interval, number, percent, plain, share
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from synthclin.evaluation.gates import Gate
     from synthclin.evaluation.score import Score
 
-__all__ = ["NAMES", "QUESTIONS", "SURVIVAL", "Question", "analysis_of", "measure_name", "prediction"]
+__all__ = ["QUESTIONS", "ScoreTexts", "analysis_of", "measure_name", "prediction"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ScoreTexts:
     """Texts for one score, or for all scores of a group.
 
     Arguments:
@@ -114,10 +115,11 @@ def _rules(score: Score) -> str:
     rules = f"{number(details.declared, 0)} declared rules" if details.declared else "ranges and categories"
     if not broken:
         return f"No row breaks any of the {rules}."
-    return f"{number(broken, 0)} of {number(score.n, 0)} rows break one of the {rules}."
+    verb = "breaks" if broken == 1 else "break"
+    return f"{number(broken, 0)} of {number(score.n, 0)} rows {verb} one of the {rules}."
 
 
-def prediction(target: str) -> Question:
+def prediction(target: str) -> ScoreTexts:
     """Return the texts for the prediction of a column."""
 
     def answer(score: Score) -> str:
@@ -130,7 +132,7 @@ def prediction(target: str) -> Question:
         measure = measure_name(details.measure)
         return f"{target}: {measure} {reached[0]} when trained on synthetic rows, {reached[1]} on real rows."
 
-    return Question(
+    return ScoreTexts(
         section="utility",
         name=f"Prediction of {target}",
         unit="trained on synthetic minus on real rows",
@@ -144,57 +146,32 @@ def prediction(target: str) -> Question:
     )
 
 
-def analysis_of(analysis: str) -> Question:
+def analysis_of(analysis: str) -> ScoreTexts:
     """Return the texts for a repeated analysis, named by kind and target, such as ``cox.died``."""
     kind, _, target = analysis.partition(".")
-    named = f"{kind} analysis of {target}"
+    named = f"{ANALYSES.get(kind, kind)} of {target}"
+    clause = named if kind == "cox" else f"{named[:1].lower()}{named[1:]}"
 
     def answer(score: Score) -> str:
         terms = AnalysisDetails.model_validate(score.details).terms
         changed = sum(term.sign_agrees is False for term in terms)
         clear = sum(term.sign_agrees is not None for term in terms)
         signs = f"{number(clear - changed, 0)} of {number(clear, 0)} clear effects keep their sign" if clear else ""
-        return f"Least agreement: {named}{f'; {signs}' if signs else ''}."
+        return f"Least agreement: {clause}{f'; {signs}' if signs else ''}."
 
-    return Question(
+    return ScoreTexts(
         section="clinical",
-        name=f"{named[:1].upper()}{named[1:]}",
+        name=named,
         unit="mean overlap of 95\u00a0% intervals",
         ideal=1.0,
-        fail_text=f"the {named} gives different estimates",
-        review_text=f"the {named} may give different estimates",
+        fail_text=f"{clause} gives different estimates",
+        review_text=f"{clause} may give different estimates",
         action="Check every effect estimate on real rows.",
         answer=answer,
         title="Does it give the same clinical answers?",
         kind="analyses",
     )
 
-
-# Scores without a default gate: name and unit.
-NAMES = {
-    "fidelity.wasserstein": ("Wasserstein distance", "mean over numbers, in interquartile ranges"),
-    "fidelity.tails": ("Tails", "mean shift of outer percentiles, in interquartile ranges"),
-    "fidelity.heaping": ("Heaping", "mean difference between shares"),
-    "fidelity.rare_levels": ("Rare levels", "mean agreement of shares"),
-    "fidelity.triples": ("Triples of columns", "mean agreement"),
-    "fidelity.associations": ("Associations", "mean absolute difference"),
-    "fidelity.unseen_pairs": ("Category pairs unseen in training", "share of rows"),
-    "fidelity.missing_dependence": ("Correlations with missingness", "mean absolute difference"),
-    "fidelity.propensity": ("Propensity (pMSE)", "propensity mean squared error"),
-    "fidelity.precision": ("Precision", "share of synthetic rows within the real support"),
-    "fidelity.recall": ("Recall", "share of real patients within the synthetic support"),
-    "fidelity.logistic_detection": ("Logistic detection", "SDMetrics score, 1 is best"),
-}
-
-# Scores of the time to an event; the name of the event is filled in.
-SURVIVAL = {
-    "curve": ("Survival to {}", "area between the curves"),
-    "optimism": ("Survival optimism, {}", "mean signed difference of the curves"),
-    "short_sight": ("Premature follow-up end, {}", "share of follow-up lost"),
-    "restricted_mean": ("RMST of {}", "mean difference, in units of time"),
-    "censoring": ("Censoring before {}", "area between the curves"),
-    "incidence": ("Cumulative incidence, {}", "mean area between the curves"),
-}
 
 # Questions shared by several attacks: title, clause for FAIL, clause for REVIEW.
 _MEMBERSHIP = (
@@ -214,7 +191,7 @@ _SINGLE = (
 )
 
 
-def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -> Question:
+def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -> ScoreTexts:
     def answer(score: Score) -> str:
         details = AttackDetails.model_validate(score.details)
         if details.train is None or details.control is None:
@@ -223,11 +200,17 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -
         return f"{name}: succeeds on {members} of members (training patients), {non_members} of non-members (holdout)."
 
     title, fail_text, review_text = question
-    return Question("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
+    return ScoreTexts("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
+
+
+def _sdmetrics(kind: str, action: str) -> ScoreTexts:
+    name = f"SDMetrics {kind}"
+    fail_text, review_text = f"the {name} score misses its limit", f"the {name} score may miss its limit"
+    return ScoreTexts("fidelity", name, "overall score", 1.0, fail_text, review_text, action, answer=_reference)
 
 
 QUESTIONS = {
-    "privacy.membership": Question(
+    "privacy.membership": ScoreTexts(
         section="privacy",
         name="Membership inference",
         unit="AUC of the attack, 0.5 is chance",
@@ -238,6 +221,7 @@ QUESTIONS = {
         answer=lambda score: _chance(
             score, "Of one member (training patient) and one non-member, the attack picks the member in {}"
         ),
+        title=_MEMBERSHIP[0],
     ),
     "privacy.model_membership": _attack(
         "Likelihood under the model", "AUC, 0.5 is chance", _MEMBERSHIP, "The model file reveals membership."
@@ -287,7 +271,7 @@ QUESTIONS = {
         _SINGLE,
         "Unique patients appear as unique rows.",
     ),
-    "privacy.copies": Question(
+    "privacy.copies": ScoreTexts(
         section="privacy",
         name="Exact copies",
         unit="share of synthetic rows",
@@ -298,7 +282,7 @@ QUESTIONS = {
         percent=True,
         answer=_copies,
     ),
-    "privacy.near_copies": Question(
+    "privacy.near_copies": ScoreTexts(
         section="privacy",
         name="Near copies",
         unit="share of rows beyond that of non-members",
@@ -308,7 +292,7 @@ QUESTIONS = {
         action="See the attacks: distances alone decide nothing.",
         title="Are synthetic rows copies of patients?",
     ),
-    "privacy.smallest_leak": Question(
+    "privacy.smallest_leak": ScoreTexts(
         section="privacy",
         name="Smallest leak detected",
         unit="share of canaries among synthetic rows",
@@ -319,7 +303,7 @@ QUESTIONS = {
         percent=True,
         answer=lambda score: f"Canaries are detected at {share(score.value, 1)} of rows.",
     ),
-    "fidelity.marginals": Question(
+    "fidelity.marginals": ScoreTexts(
         section="fidelity",
         name="Marginals",
         unit="mean agreement of columns",
@@ -329,7 +313,7 @@ QUESTIONS = {
         action="Check these columns before use.",
         answer=_marginals,
     ),
-    "fidelity.pairs": Question(
+    "fidelity.pairs": ScoreTexts(
         section="fidelity",
         name="Pairs of columns",
         unit="mean agreement of pairs",
@@ -339,7 +323,7 @@ QUESTIONS = {
         action="Associations of columns are weaker or stronger than in real patients.",
         answer=_reference,
     ),
-    "fidelity.missingness": Question(
+    "fidelity.missingness": ScoreTexts(
         section="fidelity",
         name="Missingness",
         unit="agreement of patterns",
@@ -349,7 +333,7 @@ QUESTIONS = {
         action="Missingness patterns differ from the real table.",
         answer=_reference,
     ),
-    "fidelity.detection": Question(
+    "fidelity.detection": ScoreTexts(
         section="detection",
         name="Detection AUC (C2ST)",
         unit="synthetic against holdout, 0.5 is chance",
@@ -360,8 +344,9 @@ QUESTIONS = {
         answer=lambda score: _chance(
             score, "Of one synthetic and one holdout row, a classifier picks the synthetic one in {}"
         ),
+        title="Can a classifier separate synthetic from real rows?",
     ),
-    "validity.rules": Question(
+    "validity.rules": ScoreTexts(
         section="rules",
         name="Rules satisfied",
         unit="share of rows that break no rule",
@@ -372,7 +357,7 @@ QUESTIONS = {
         percent=True,
         answer=_rules,
     ),
-    "validity.raw_rules": Question(
+    "validity.raw_rules": ScoreTexts(
         section="rules",
         name="Rules without constraints",
         unit="share of unconstrained rows that break the worst rule",
@@ -383,24 +368,6 @@ QUESTIONS = {
         percent=True,
         answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
     ),
-    "sdmetrics.quality": Question(
-        section="fidelity",
-        name="SDMetrics quality",
-        unit="overall score",
-        ideal=1.0,
-        fail_text="the SDMetrics quality score misses its limit",
-        review_text="the SDMetrics quality score may miss its limit",
-        action="See the columns and pairs below.",
-        answer=_reference,
-    ),
-    "sdmetrics.diagnostic": Question(
-        section="fidelity",
-        name="SDMetrics diagnostic",
-        unit="overall score",
-        ideal=1.0,
-        fail_text="the SDMetrics diagnostic score misses its limit",
-        review_text="the SDMetrics diagnostic score may miss its limit",
-        action="Cells are outside of ranges or categories.",
-        answer=_reference,
-    ),
+    "sdmetrics.quality": _sdmetrics("quality", "See the columns and pairs below."),
+    "sdmetrics.diagnostic": _sdmetrics("diagnostic", "Cells are outside of ranges or categories."),
 }

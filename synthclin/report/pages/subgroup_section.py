@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.questions import asked, section_status
+from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.record.clinical_details import GroupScore, SubgroupDetails
 from synthclin.report.record.score_details import AttackDetails, Risk
 from synthclin.report.words import interval, listed, number, plain, plural, sensible
@@ -103,7 +103,7 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
         details = SubgroupDetails.model_validate(score.details)
         columns[details.column] = max(columns.get(details.column, 0), details.not_judged or 0)
         if math.isnan(score.value):
-            unknown.setdefault(score.note, []).append(asked(score.name).name)
+            unknown.setdefault(score.note, []).append(texts_of(score.name).name)
     for column, small in columns.items():
         if small:
             verb = plural(small, "subgroup is", "subgroups are")
@@ -121,7 +121,7 @@ def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         name, times = gaps.most_common(1)[0]
         share = "all scores" if times == len(by_score) else f"{times} of {len(by_score)} scores"
         title = f"{name} is clearly worse than its real-data reference in {share}"
-    rows = tuple(Row(f"{_mark(one, one)}{asked(one.score).name}", (one.name, *_cells(one))) for one in worst)
+    rows = tuple(Row(f"{_mark(one, one)}{texts_of(one.score).name}", (one.name, *_cells(one))) for one in worst)
     head = ("Score", "Worst subgroup", "Rows", "Reference", "95 % interval", "Synthetic")
     return Figure(
         title=title,
@@ -147,11 +147,11 @@ def _side_by_side(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         )
         for name in names
     )
-    head = ("Subgroup", *(asked(score).name for score in by_score))
+    head = ("Subgroup", *(texts_of(score).name for score in by_score))
     caption = "All scores by subgroup"
     each = tuple(
         DataTable(
-            f"{asked(score).name} by subgroup",
+            f"{texts_of(score).name} by subgroup",
             ("Subgroup", "Rows", "Reference", "95 % interval", "Synthetic"),
             tuple(Row(one.name, _cells(one)) for one in groups),
         )
@@ -228,7 +228,7 @@ def _risks_by_attack(report: Findings) -> Iterator[tuple[str, Risk]]:
     for score in report.scores:
         if score.name.startswith("privacy.") and score.name != "privacy.membership":
             for risk in AttackDetails.model_validate(score.details).groups:
-                yield asked(score.name).name, risk
+                yield texts_of(score.name).name, risk
 
 
 def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
