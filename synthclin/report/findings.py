@@ -149,7 +149,7 @@ class Findings:
             "sections": self.sections,
             "provenance": self.provenance,
         }
-        written: dict[str, Any] = _known(document)
+        written: dict[str, Any] = _json_value(document)
         return written
 
     def to_json(self) -> str:
@@ -226,10 +226,10 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _known(value: Any) -> Any:  # noqa: ANN401 (JSON is of any type)
+def _json_value(value: Any) -> Any:  # noqa: ANN401 (JSON is of any type)
     """Return `value` with None for numbers that are not finite, and lists for tuples."""
     if isinstance(value, dict):
-        return {key: _known(item) for key, item in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_known(item) for item in value]
+        return [_json_value(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

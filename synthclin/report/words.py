@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from synthclin.schema.patients import MIN_PATIENTS
 
 __all__ = [
-    "alike",
     "count",
     "interval",
     "listed",
@@ -18,10 +17,11 @@ __all__ = [
     "percent",
     "plain",
     "plural",
-    "sensible",
+    "same_decimals",
     "share",
     "shorten",
     "signed",
+    "significant",
     "typeset",
     "unit_name",
 ]
@@ -90,11 +90,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(value, digits)}{_FIXED}%"
 
 
-def alike(first: float | None, second: float | None) -> tuple[str, str]:
+def same_decimals(first: float | None, second: float | None) -> tuple[str, str]:
     """Return two quantities, such as mean and SD, with equal decimals: three significant digits of the larger.
 
     Example:
-        >>> alike(53.512, 9.0), alike(0.0, 0.5)
+        >>> same_decimals(53.512, 9.0), same_decimals(0.0, 0.5)
         (('53.5', '9.0'), ('0.000', '0.500'))
     """
     known = [abs(value) for value in (first, second) if value is not None and math.isfinite(value)]
@@ -116,11 +116,11 @@ def count(value: int | None) -> str:
     return f"<{_FIXED}{MIN_PATIENTS}" if 0 < value < MIN_PATIENTS else number(value, 0)
 
 
-def sensible(value: float | None) -> str:
+def significant(value: float | None) -> str:
     """Return a measured quantity with three significant digits.
 
     Example:
-        >>> sensible(54.434), sensible(0.0123456), sensible(7.0), sensible(2.5)
+        >>> significant(54.434), significant(0.0123456), significant(7.0), significant(2.5)
         ('54.4', '0.0123', '7', '2.5')
     """
     if value is None or math.isnan(value):

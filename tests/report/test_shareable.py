@@ -19,7 +19,7 @@ from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import coarse, step, suppress
+from synthclin.report.editions.suppression import round_to, rounding_step, suppress
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.report.conftest import example, made
@@ -84,9 +84,9 @@ def test_suppression_leaves_every_count_from_one_to_ten_possible(cells: list[tup
 
 def test_rounding_step_is_at_least_eleven_patients() -> None:
     for n in (20, 100, 401, 736, 10_000):
-        assert step(n) * n >= 11
-    assert coarse(-0.04, 0.1) == 0.0
-    assert str(coarse(-0.04, 0.1)) == "0.0"
+        assert rounding_step(n) * n >= 11
+    assert round_to(-0.04, 0.1) == 0.0
+    assert str(round_to(-0.04, 0.1)) == "0.0"
 
 
 CANARY = 987654321.125

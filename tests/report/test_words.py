@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.report.words import count, interval, listed, number, plain, plural, sensible, share, signed, unit_name
+from synthclin.report.words import count, interval, listed, number, plain, plural, share, signed, significant, unit_name
 
 
 @pytest.mark.parametrize("unknown", [None, nan])
@@ -29,7 +29,7 @@ def test_numbers_are_grouped_and_have_a_true_minus() -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_number_has_a_text(value: float) -> None:
     assert "-" not in number(value).replace("e-", "")
-    assert sensible(value)
+    assert significant(value)
 
 
 @given(st.integers(1, 10))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import sensible
+from synthclin.report.words import significant
 
 __all__ = ["ChartAxis", "linear_axis", "log_axis", "ticks"]
 
@@ -61,8 +61,8 @@ class ChartAxis:
         for tick in self.ticks:
             x = self.place(tick)
             anchor = "start" if x < 0.02 else "end" if x > 0.98 else "middle"
-            parts += [svg.line(x, 0, x, 4, "ax"), svg.text(x, 17, sensible(tick), anchor=anchor)]
-        ends = f"{sensible(self.low)} to {sensible(self.high)}{', logarithmic' if self.log else ''}"
+            parts += [svg.line(x, 0, x, 4, "ax"), svg.text(x, 17, significant(tick), anchor=anchor)]
+        ends = f"{significant(self.low)} to {significant(self.high)}{', logarithmic' if self.log else ''}"
         return svg.picture(f"Axis: {label}", ends, 38, *parts)
 
 

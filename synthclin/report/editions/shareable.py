@@ -13,7 +13,7 @@ from math import ceil, isnan, log10, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import coarse, coarse_or_none, down, step, up
+from synthclin.report.editions.suppression import round_down, round_to, round_to_or_none, round_up, rounding_step
 from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
 from synthclin.report.record.score_details import AssociationDetails, AttackDetails, MembershipDetails
 from synthclin.report.record.section_data import SectionData
@@ -37,7 +37,7 @@ _FITTED = (
     "fidelity.detection",
     "fidelity.propensity",
 )  # from predicted probabilities, which are not shares of patients
-_TIE = 0.1
+_CORRELATION_STEP = 0.1
 _REASONS = {
     "PASS": "The worse end of its interval meets the limit, or the result is no worse than without a leak.",
     "REVIEW": "The limit lies within the interval, or is missed narrowly: a person must decide.",
@@ -90,11 +90,11 @@ def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
     fewest = min(train, holdout or train)
     if score.name.startswith("subgroups."):
         fewest = min(fewest, score.n)
-    size = step(fewest) if counted else 0.01
+    size = rounding_step(fewest) if counted else 0.01
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
-    worse = down if score.better == "higher" else up
+    worse = round_down if score.better == "higher" else round_up
     without_reference = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
-    value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
+    value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     note = "It cannot be computed on these rows." if isnan(score.value) else ""
@@ -104,8 +104,8 @@ def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
         value=value,
         low=low,
         high=high,
-        baseline=None if without_reference else coarse_or_none(score.baseline, size),
-        reference=None if without_reference else coarse_or_none(score.reference, size),
+        baseline=None if without_reference else round_to_or_none(score.baseline, size),
+        reference=None if without_reference else round_to_or_none(score.reference, size),
         n=score.n if score.n >= MIN_PATIENTS else 0,
         note=score.note if score.name in _NOTE_SHARED else note,
         details=shareable_details(score, data, train),
@@ -142,12 +142,12 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
     if data.pairs.columns:
         shared["pairs"] = {
             "columns": data.pairs.columns,
-            "real": [[coarse_or_none(x, _TIE) for x in row] for row in data.pairs.real],
+            "real": [[round_to_or_none(x, _CORRELATION_STEP) for x in row] for row in data.pairs.real],
             "synthetic": data.pairs.synthetic,
         }
     for key, curve, n in (("detection", data.detection, holdout), ("membership", data.membership, holdout)):
         if curve.roc and n:
-            size = step(n) if key == "detection" else 0.005
+            size = rounding_step(n) if key == "detection" else 0.005
             least = MIN_PATIENTS / n
             shared[key] = {
                 "roc": _rounded(curve.roc, size, least),
@@ -156,7 +156,7 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
     if data.controls.negative:
         shared["controls"] = {
             "negative": {
-                name: {end: coarse_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
+                name: {end: round_to_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
                 for name, negative_control in data.controls.negative.items()
             },
             "spike_in": [one.model_dump() for one in data.controls.spike_in],
@@ -166,7 +166,7 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
 
 def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[list[float]]:
     """Return a ROC curve with rounded points, without the part that rests on fewer than 11 patients."""
-    points = {(coarse(x, size), coarse(y, size)) for x, y in roc if least <= x}
+    points = {(round_to(x, size), round_to(y, size)) for x, y in roc if least <= x}
     highest: dict[float, float] = {}
     for x, y in sorted(points):
         highest[x] = max(y, highest.get(x, 0.0))
@@ -190,7 +190,7 @@ def _marginals(_score: Score, data: SectionData, _train: int) -> dict[str, Any]:
 def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AssociationDetails.model_validate(score.details)
     shared: dict[str, Any] = {
-        key: coarse_or_none(getattr(details, key), 0.01)
+        key: round_to_or_none(getattr(details, key), 0.01)
         for key in (
             "mean_change_synthetic",
             "mean_change_holdout",
@@ -202,36 +202,36 @@ def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, An
         shared[key] = [
             {
                 "columns": change.columns,
-                "real": coarse(change.real, _TIE),
+                "real": round_to(change.real, _CORRELATION_STEP),
                 "synthetic": change.synthetic,
-                "change": coarse(change.change, _TIE),
+                "change": round_to(change.change, _CORRELATION_STEP),
             }
             for change in getattr(details, key)
-            if abs(change.change) >= _TIE
+            if abs(change.change) >= _CORRELATION_STEP
         ]
     return shared
 
 
-def _ties(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
+def _missingness_correlations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     """Return rank correlations with missingness for whole columns, without levels."""
     found = {}
-    for tie in score.details.get("ties", []):
-        if tie.get("level") is None:
-            found[tie["missing"], tie["column"]] = {
-                "missing": tie["missing"],
-                "column": tie["column"],
-                "real": coarse(tie["real"], _TIE),
-                "synthetic": tie["synthetic"],
+    for correlation in score.details.get("ties", []):
+        if correlation.get("level") is None:
+            found[correlation["missing"], correlation["column"]] = {
+                "missing": correlation["missing"],
+                "column": correlation["column"],
+                "real": round_to(correlation["real"], _CORRELATION_STEP),
+                "synthetic": correlation["synthetic"],
             }
     return {"ties": list(found.values())}
 
 
 def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
     """Return the distance of each column, without the positions of its percentiles."""
-    size = max(step(train), 0.05)
+    size = max(rounding_step(train), 0.05)
     return {
         "columns": [
-            {"column": one["column"], "value": coarse(one["value"], size), "reference": None}
+            {"column": one["column"], "value": round_to(one["value"], size), "reference": None}
             for one in score.details.get("columns", [])
         ]
     }
@@ -239,25 +239,27 @@ def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
 
 def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
-    shared: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
+    shared: dict[str, Any] = {"attack": details.attack, "naive": round_to_or_none(details.naive, 0.01)}
     shared |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
     shared["outliers"] = None if details.outliers is None else _risk(details.outliers)
     shared["groups"] = [_risk(risk) for risk in details.groups]
     if score.name == "privacy.membership":
         membership = MembershipDetails.model_validate(score.details)
         shared |= {"members": membership.members, "controls": membership.controls}
-        shared["tpr_at_10_percent"] = coarse_or_none(membership.tpr_at_10_percent, 0.05)
+        shared["tpr_at_10_percent"] = round_to_or_none(membership.tpr_at_10_percent, 0.05)
     return shared
 
 
 def _rate(rate: Rate | None) -> dict[str, Any] | None:
     if rate is None or rate.n < MIN_PATIENTS:
         return None
-    return {end: coarse(getattr(rate, end), step(rate.n)) for end in ("value", "low", "high")} | {"n": rate.n}
+    return {end: round_to(getattr(rate, end), rounding_step(rate.n)) for end in ("value", "low", "high")} | {
+        "n": rate.n
+    }
 
 
 def _risk(risk: Risk) -> dict[str, Any]:
-    ends = {end: coarse_or_none(getattr(risk, end), 0.05) for end in ("value", "low", "high")}
+    ends = {end: round_to_or_none(getattr(risk, end), 0.05) for end in ("value", "low", "high")}
     return ends | {"column": risk.column, "level": risk.level}
 
 
@@ -265,7 +267,7 @@ def _learners(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     def rounded(value: object) -> object:
         if isinstance(value, dict):
             return {key: rounded(item) for key, item in value.items()}
-        return coarse(value, 0.01) if isinstance(value, float) else value
+        return round_to(value, 0.01) if isinstance(value, float) else value
 
     rows = [{key: rounded(value) for key, value in one.items()} for one in score.details.get("learners", [])]
     measure = {"measure": score.details["measure"]} if "measure" in score.details else {}
@@ -276,7 +278,8 @@ def _importance(score: Score, _data: SectionData, _train: int) -> dict[str, Any]
     columns = score.details.get("columns", [])
     return {
         "columns": [
-            one | {"real": coarse(one["real"], 0.01), "synthetic": coarse(one["synthetic"], 0.01)} for one in columns
+            one | {"real": round_to(one["real"], 0.01), "synthetic": round_to(one["synthetic"], 0.01)}
+            for one in columns
         ],
         "shared_top": score.details.get("shared_top"),
     }
@@ -309,15 +312,15 @@ def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
     size = 10.0 ** ceil(log10(error / 4))
     size = next(part * size for part in (0.2, 0.5, 1.0) if part * size >= error / 4)
     shared = term.model_dump()
-    shared["real"] = [coarse(x, size) for x in (value, low, high)]
-    return shared | {"overlap": coarse_or_none(term.overlap, _TIE)}
+    shared["real"] = [round_to(x, size) for x in (value, low, high)]
+    return shared | {"overlap": round_to_or_none(term.overlap, _CORRELATION_STEP)}
 
 
 def _curve(curve: SurvivalCurve) -> dict[str, Any]:
     """Return a real curve rounded to steps of 11 patients, with numbers at risk to the nearest ten."""
-    size = step(curve.at_risk[0]) if curve.at_risk else 0.01
+    size = rounding_step(curve.at_risk[0]) if curve.at_risk else 0.01
     shared: dict[str, Any] = {
-        key: [min(coarse(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
+        key: [min(round_to(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
     }
     shared["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
     return shared | {"censored": curve.censored}
@@ -329,8 +332,8 @@ def _groups(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     for group in details.groups:
         if group.n is None:
             continue
-        size = 0.01 if details.score in _FITTED else step(group.n)
-        ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
+        size = 0.01 if details.score in _FITTED else rounding_step(group.n)
+        ends = {key: round_to_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
         without_reference = {"reference": None} if details.score == _OF_SYNTHETIC else {}
         shared["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | without_reference)
     return shared
@@ -354,18 +357,18 @@ def _rules(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
 
 
 def _detection(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
-    drops = [one | {"auc_drop": coarse(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
+    drops = [one | {"auc_drop": round_to(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
     return {"columns": [one for one in drops if one["auc_drop"]]}
 
 
 def _joint(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
-    size = max(step(train), 0.02)
+    size = max(rounding_step(train), 0.02)
     return {
         "worst": [
             {
                 "columns": one["columns"],
-                "value": coarse(one["value"], size),
-                "reference": coarse_or_none(one.get("reference"), size),
+                "value": round_to(one["value"], size),
+                "reference": round_to_or_none(one.get("reference"), size),
             }
             for one in score.details.get("worst", [])
         ]
@@ -377,7 +380,7 @@ _DETAILS: dict[str, ShareableDetails] = {
     "fidelity.heaping": _columns,
     "fidelity.triples": _joint,
     "fidelity.associations": _associations,
-    "fidelity.missing_dependence": _ties,
+    "fidelity.missing_dependence": _missingness_correlations,
     "fidelity.detection": _detection,
     "validity.rules": _rules,
     "privacy.copies": _copies,

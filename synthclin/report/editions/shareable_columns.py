@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.sections import multinomial_difference
-from synthclin.report.editions.suppression import coarse, suppress
+from synthclin.report.editions.suppression import round_to, suppress
 from synthclin.report.record.section_data import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def _summary(summary: Summary, suppressed: bool, cells: int) -> Summary:
     quartiles = {key: _quartile(getattr(summary, key), size) for key in ("q1", "median", "q3")}
     if suppressed or cells < _FEW_CELLS or not size or summary.mean is None:
         return Summary(mean=None, sd=None, **quartiles)
-    return Summary(mean=coarse(summary.mean, 2 * size), sd=coarse(spread, 2 * size), **quartiles)
+    return Summary(mean=round_to(summary.mean, 2 * size), sd=round_to(spread, 2 * size), **quartiles)
 
 
 def _quartile(value: float | str | None, size: float) -> float | str | None:
     """Return a rounded quartile; for a date its month."""
     if isinstance(value, str):
         return f"{value[:7]}-01"
-    return None if value is None else coarse(value, size) if size else value
+    return None if value is None else round_to(value, size) if size else value
 
 
 def _line_difference(real: Summary | None, synthetic: Summary | None) -> float | None:

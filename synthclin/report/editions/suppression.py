@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from synthclin.schema.patients import MIN_PATIENTS
 
-__all__ = ["coarse", "coarse_or_none", "down", "step", "suppress", "up"]
+__all__ = ["round_down", "round_to", "round_to_or_none", "round_up", "rounding_step", "suppress"]
 
 _ENOUGH = 2 * MIN_PATIENTS - 1  # a sum of suppressed counts that is compatible with every count from 1 to 10
 
@@ -42,42 +42,42 @@ def suppress(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int |
     return out
 
 
-def step(n: int | None) -> float:
+def rounding_step(n: int | None) -> float:
     """Return the rounding step for a share of `n` patients: a round number of at least 11 / `n`.
 
     Example:
-        >>> step(2000), step(400), step(None)
+        >>> rounding_step(2000), rounding_step(400), rounding_step(None)
         (0.01, 0.05, 0.01)
     """
     worth = MIN_PATIENTS / n if n else 0.0
     return next((size for size in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if size >= worth), 1.0)
 
 
-def coarse(value: float, size: float) -> float:
+def round_to(value: float, size: float) -> float:
     """Return a number rounded to multiples of `size`; NaN stays.
 
     Example:
-        >>> coarse(0.1734, 0.05)
+        >>> round_to(0.1734, 0.05)
         0.15
     """
     return value if math.isnan(value) else round(round(value / size) * size, 6) + 0.0
 
 
-def down(value: float, size: float) -> float:
+def round_down(value: float, size: float) -> float:
     """Return a number rounded down to a multiple of `size`; NaN stays.
 
     Example:
-        >>> down(0.1734, 0.05), up(0.1734, 0.05)
+        >>> round_down(0.1734, 0.05), round_up(0.1734, 0.05)
         (0.15, 0.2)
     """
     return value if math.isnan(value) else round(math.floor(round(value / size, 6)) * size, 6) + 0.0
 
 
-def up(value: float, size: float) -> float:
+def round_up(value: float, size: float) -> float:
     """Return a number rounded up to a multiple of `size`; NaN stays."""
-    return -down(-value, size) + 0.0
+    return -round_down(-value, size) + 0.0
 
 
-def coarse_or_none(value: float | None, size: float) -> float | None:
-    """Return `coarse`, or None for None."""
-    return None if value is None else coarse(value, size)
+def round_to_or_none(value: float | None, size: float) -> float | None:
+    """Return `round_to`, or None for None."""
+    return None if value is None else round_to(value, size)

@@ -12,7 +12,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section, Stri
 from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.pages.survival_figures import survival_figure
 from synthclin.report.record.clinical_details import AnalysisDetails
-from synthclin.report.words import number, plain, plural, sensible
+from synthclin.report.words import number, plain, plural, significant
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -132,7 +132,7 @@ def _estimate(ends: list[float]) -> str:
     largest = max(min(abs(end), 1e4) for end in ends)
     digits = 2 if largest < 20 else 1 if largest < 200 else 0
     digits = 3 if largest < 0.2 else digits
-    value, low, high = (number(end, digits) if abs(end) < 1e4 else sensible(end) for end in ends)
+    value, low, high = (number(end, digits) if abs(end) < 1e4 else significant(end) for end in ends)
     return f"{value} ({low} to {high})"
 
 

@@ -11,7 +11,7 @@ from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.words import alike, count, interval, listed, number, plain, sensible, unit_name
+from synthclin.report.words import count, interval, listed, number, plain, same_decimals, significant, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
@@ -124,7 +124,7 @@ def _summary(summary: Summary | None, *, skewed: bool) -> str:
     if summary is None:
         return "suppressed"
     if not skewed:
-        mean, deviation = alike(summary.mean, summary.sd)
+        mean, deviation = same_decimals(summary.mean, summary.sd)
         return f"{mean} ({deviation})"
     if summary.median is None:
         return "suppressed"
@@ -132,7 +132,7 @@ def _summary(summary: Summary | None, *, skewed: bool) -> str:
 
 
 def _quantile(value: float | str | None) -> str:
-    return plain(value[:10], 10) if isinstance(value, str) else sensible(value)
+    return plain(value[:10], 10) if isinstance(value, str) else significant(value)
 
 
 def _level(level: LevelRow) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.words import number, plain, sensible, share
+from synthclin.report.words import number, plain, share, significant
 
 if TYPE_CHECKING:
     from synthclin.report.record.section_data import CohortFacts
@@ -56,4 +56,4 @@ def _condition(cohort: CohortFacts) -> str:
 
 def _common(probability: float) -> str:
     """Return a probability in percent with three significant digits."""
-    return f"{sensible(100 * probability)}\u00a0%" if probability >= 1e-6 else "<\u00a00.0001\u00a0%"
+    return f"{significant(100 * probability)}\u00a0%" if probability >= 1e-6 else "<\u00a00.0001\u00a0%"

@@ -117,10 +117,15 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
             continue
         question = texts_of(score.name)
         position = _position(score)
-        cells = (_ends(score.baseline), number(score.value), interval(score.low, score.high), _ends(score.reference))
+        cells = (
+            _number_or_none(score.baseline),
+            number(score.value),
+            interval(score.low, score.high),
+            _number_or_none(score.reference),
+        )
         if position is None:
             continue
-        picture = reference_dots(question.name, score.value, score.low, score.high, *_ladder(score))
+        picture = reference_dots(question.name, score.value, score.low, score.high, *_ends_of_scale(score))
         percentage = f"{number(100 * min(position, 1), 0)}\u00a0%"  # capped at the reference
         rows.append(
             (
@@ -158,7 +163,7 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
     )
 
 
-def _ladder(score: Score) -> tuple[float, float]:
+def _ends_of_scale(score: Score) -> tuple[float, float]:
     assert score.baseline is not None
     assert score.reference is not None
     return score.baseline, score.reference
@@ -173,7 +178,7 @@ def _position(score: Score) -> float | None:
     return sign * (score.value - score.baseline) / span if span > 0.01 else None
 
 
-def _ends(value: float | None) -> str:
+def _number_or_none(value: float | None) -> str:
     return "none" if value is None else number(value)
 
 

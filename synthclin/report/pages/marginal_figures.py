@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.section_data import edge_place
-from synthclin.report.words import count, number, plain, sensible, share, unit_name
+from synthclin.report.record.section_data import edge_position
+from synthclin.report.words import count, number, plain, share, significant, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, 
     """Return bin edges on an axis from 0 to 1, and its ticks; open bins have the median width of the others."""
     if not edges:
         return [0.0, 1.0], []
-    values = [edge_place(edge) for edge in edges]
+    values = [edge_position(edge) for edge in edges]
     gaps = sorted(right - left for left, right in pairwise(values))
     outer = gaps[len(gaps) // 2] if gaps else max(abs(values[0]), 1.0)
     low, high = values[0] - outer, values[-1] + outer
@@ -131,7 +131,7 @@ def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, 
         chosen = [0, len(edges) - 1] if len(edges) > 1 else [0]
         return places, [((values[i] - low) / span, _moment(str(edges[i]))) for i in chosen]
     round_ones = ticks(values[0], values[-1])
-    return places, [((x - low) / span, sensible(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
+    return places, [((x - low) / span, significant(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
 
 
 def _moment(text: str) -> str:
@@ -140,7 +140,7 @@ def _moment(text: str) -> str:
 
 def _panel_table(panel: Histogram) -> DataTable:
     if panel.kind == "line":
-        edges = [plain(edge, 19) if isinstance(edge, str) else sensible(edge) for edge in panel.edges]
+        edges = [plain(edge, 19) if isinstance(edge, str) else significant(edge) for edge in panel.edges]
         names = ["all values"] if not edges else [f"below {edges[0]}"]
         names += [f"{a} to below {b}" for a, b in pairwise(edges)]
         names += [f"{edges[-1]} and above"] if edges else []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from synthclin.report.charts.axes import ChartAxis
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import MissingTie, Pattern
+    from synthclin.report.record.score_details import MissingnessCorrelation, Pattern
 
 __all__ = ["missingness_figures"]
 
@@ -82,8 +82,8 @@ def _dependence(report: Findings) -> Figure | None:
     ties = DependenceDetails.model_validate(score.details).ties
     if not ties:
         return None
-    shown = sorted(ties, key=lambda tie: -abs(tie.real - tie.synthetic))[:_MOST]
-    axis = linear_axis([x for tie in shown for x in (tie.real, tie.synthetic)], 0.0)
+    shown = sorted(ties, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]
+    axis = linear_axis([x for one in shown for x in (one.real, one.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
     missing = plain(shown[0].missing, 30)
     reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
@@ -93,7 +93,7 @@ def _dependence(report: Findings) -> Figure | None:
         else "Correlations with missingness agree with real rows",
         how="Rank correlation of a column, or of one level of it, with the missingness indicator of another column: "
         "\u25a0 real, \u25cf synthetic. 0 is no association. Largest difference first.",
-        strip=tuple(_tie_row(tie, axis) for tie in shown),
+        strip=tuple(_correlation_row(one, axis) for one in shown),
         axis=axis.picture("rank correlation with missingness"),
         note=f"Mean difference over all pairs {number(score.value)}{reference}.",
         data=(
@@ -102,30 +102,38 @@ def _dependence(report: Findings) -> Figure | None:
                 ("Missing and column", "Real", "Synthetic", "Difference"),
                 tuple(
                     Row(
-                        f"{plain(tie.missing, 30)} missing, {_level_name(tie)}",
-                        (number(tie.real, 2), number(tie.synthetic, 2), signed(tie.synthetic - tie.real)),
+                        f"{plain(one.missing, 30)} missing, {_level_name(one)}",
+                        (
+                            number(one.real, 2),
+                            number(one.synthetic, 2),
+                            signed(one.synthetic - one.real),
+                        ),
                     )
-                    for tie in ties
+                    for one in ties
                 ),
             ),
         ),
     )
 
 
-def _level_name(tie: MissingTie) -> str:
-    return plain(tie.column, 30) + ("" if tie.level is None else f": {plain(tie.level, 30)}")
+def _level_name(one: MissingnessCorrelation) -> str:
+    return plain(one.column, 30) + ("" if one.level is None else f": {plain(one.level, 30)}")
 
 
-def _comparison(tie: MissingTie) -> str:
-    if tie.real * tie.synthetic < 0:
+def _comparison(one: MissingnessCorrelation) -> str:
+    if one.real * one.synthetic < 0:
         return "the correlation has the opposite sign"
-    return f"the correlation is {'weaker' if abs(tie.synthetic) < abs(tie.real) else 'stronger'} than in real rows"
+    return f"the correlation is {'weaker' if abs(one.synthetic) < abs(one.real) else 'stronger'} than in real rows"
 
 
-def _tie_row(tie: MissingTie, axis: ChartAxis) -> StripRow:
-    values = f"Real {number(tie.real, 2)}, synthetic {number(tie.synthetic, 2)}."
-    marks = [Mark("real", tie.real), Mark("synthetic", tie.synthetic)]
-    picture = dot_row(_level_name(tie), values, axis, marks, lines=(0.0,), joined=True)
+def _correlation_row(one: MissingnessCorrelation, axis: ChartAxis) -> StripRow:
+    values = f"Real {number(one.real, 2)}, synthetic {number(one.synthetic, 2)}."
+    marks = [Mark("real", one.real), Mark("synthetic", one.synthetic)]
+    picture = dot_row(_level_name(one), values, axis, marks, lines=(0.0,), joined=True)
     return StripRow(
-        f"{plain(tie.missing, 30)} missing", _level_name(tie), picture, signed(tie.synthetic - tie.real), "difference"
+        f"{plain(one.missing, 30)} missing",
+        _level_name(one),
+        picture,
+        signed(one.synthetic - one.real),
+        "difference",
     )

@@ -82,9 +82,6 @@ def _of_groups(name: str) -> ScoreTexts:
     tails = {f".{score.partition('.')[2]}": score for score in HEADLINES}
     tail = next((tail for tail in tails if rest.endswith(tail)), "")
     column, headline = rest.removesuffix(tail), tails.get(tail)
-    title = (
-        f"Subgroups of {plain(column, 40)}" if headline is None else f"{texts_of(headline).name}, {plain(column, 30)}"
-    )
     clause = f"fidelity in a subgroup of {plain(column, 30)}"
     of = ScoreTexts("", "", "value", 1.0, "", "", "") if headline is None else texts_of(headline)
     title = f"Subgroups of {plain(column, 40)}" if headline is None else f"{of.name}, {plain(column, 30)}"
@@ -134,12 +131,12 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
 
     found = []
     for question in sorted(asked_by, key=place):
-        decides = min(asked_by[question], key=_badness)
+        decides = min(asked_by[question], key=_severity_key)
         found.append(Answer(decides, texts_of(decides.gate.score), len(asked_by[question])))
     return found
 
 
-def _badness(verdict: Verdict) -> tuple[int, float]:
+def _severity_key(verdict: Verdict) -> tuple[int, float]:
     """Return a sort key, worst first: by status, then, for predictions and analyses, by bound."""
     lost = verdict.gate.score.partition(".")[0] in _GROUPS and isfinite(verdict.bound)
     return _SEVERITY.index(verdict.status), verdict.bound if lost else inf

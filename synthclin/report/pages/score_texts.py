@@ -197,7 +197,7 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -
         if details.train is None or details.control is None:
             return f"{name}."
         members, non_members = share(details.train.value, 1), share(details.control.value, 1)
-        return f"{name}: succeeds on {members} of members (training patients), {non_members} of non-members (holdout)."
+        return f"{name}: succeeds on {members} of members (in training), {non_members} of non-members."
 
     title, fail_text, review_text = question
     return ScoreTexts("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
@@ -249,7 +249,7 @@ QUESTIONS = {
     ),
     "privacy.identity_disclosure": _attack(
         "Identity disclosure",
-        "mean probability of identification with new information",
+        "mean probability of identification",
         _ATTRIBUTE,
         "Patients can be identified by known values, with new information.",
     ),
@@ -364,7 +364,7 @@ QUESTIONS = {
         ideal=0.0,
         fail_text="the unconstrained model breaks a rule",
         review_text="the unconstrained model may break a rule too often",
-        action="Sampled rows satisfy it by constraint, but the dependence of its columns may differ from real rows.",
+        action="Sampled rows satisfy it, but the dependence of its columns may differ.",
         percent=True,
         answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
     ),

@@ -14,7 +14,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section, Stri
 from synthclin.report.pages.questions import section_status, texts_of
 from synthclin.report.record.clinical_details import GroupScore, SubgroupDetails
 from synthclin.report.record.score_details import AttackDetails, Risk
-from synthclin.report.words import interval, listed, number, plain, plural, sensible
+from synthclin.report.words import interval, listed, number, plain, plural, significant
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -186,7 +186,7 @@ def _cells(one: SubgroupResult) -> tuple[str, str, str, str]:
 
 def _value(value: float) -> str:
     """Return a score as text; a score in units of time may be large."""
-    return number(value) if abs(value) < _LARGE else sensible(value)
+    return number(value) if abs(value) < _LARGE else significant(value)
 
 
 def _membership(risks: list[Risk]) -> Figure:

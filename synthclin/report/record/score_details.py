@@ -13,7 +13,7 @@ from synthclin.report.record.clinical_details import (
     SubgroupDetails,
     UtilityDetails,
 )
-from synthclin.report.record.section_data import Canaries, Count, Finite, Open, Pair, Share, Tie
+from synthclin.report.record.section_data import Canaries, Correlation, Count, Finite, Open, Pair, Share
 
 __all__ = [
     "DETAILS_BY_GROUP",
@@ -35,7 +35,7 @@ __all__ = [
     "MarginalDetails",
     "MembershipDetails",
     "MissingDetails",
-    "MissingTie",
+    "MissingnessCorrelation",
     "Pattern",
     "RareDetails",
     "RareLevel",
@@ -69,8 +69,8 @@ class Change(Open):
     """An association, -1 to 1, in real and in synthetic rows; `change` is signed in the direction of the real one."""
 
     columns: Pair
-    real: Tie
-    synthetic: Tie
+    real: Correlation
+    synthetic: Correlation
     change: Annotated[float, Field(ge=-2, le=2)]
 
 
@@ -248,20 +248,20 @@ class UnseenDetails(Open):
     pairs: list[UnseenPair] = Field(default_factory=list)
 
 
-class MissingTie(Open):
+class MissingnessCorrelation(Open):
     """Rank correlation of a column, or one level of it, with the missingness indicator of another column."""
 
     missing: StrictStr
     column: StrictStr
     level: StrictStr | None = None
-    real: Tie
-    synthetic: Tie
+    real: Correlation
+    synthetic: Correlation
 
 
 class DependenceDetails(Open):
     """Details of `fidelity.missing_dependence`."""
 
-    ties: list[MissingTie] = Field(default_factory=list)
+    ties: list[MissingnessCorrelation] = Field(default_factory=list)
 
 
 DETAILS_BY_NAME: dict[str, type[BaseModel]] = {

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_v
 __all__ = [
     "Canaries",
     "CohortFacts",
+    "Correlation",
     "Count",
     "Finite",
     "Histogram",
@@ -21,13 +22,12 @@ __all__ = [
     "Share",
     "Summary",
     "TableOneBlock",
-    "Tie",
-    "edge_place",
+    "edge_position",
 ]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Tie = Annotated[float, Field(ge=-1, le=1)]
+Correlation = Annotated[float, Field(ge=-1, le=1)]
 Count = Annotated[StrictInt, Field(ge=0)]
 Pair = Annotated[list[StrictStr], Field(min_length=2, max_length=2)]
 
@@ -38,11 +38,11 @@ class Open(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-def edge_place(edge: float | str) -> float:
+def edge_position(edge: float | str) -> float:
     """Return a bin edge as a number: the number itself, or the seconds since 1970 of an ISO date.
 
     Example:
-        >>> edge_place("1970-01-02"), edge_place(2.5)
+        >>> edge_position("1970-01-02"), edge_position(2.5)
         (86400.0, 2.5)
     """
     return datetime.fromisoformat(edge).replace(tzinfo=UTC).timestamp() if isinstance(edge, str) else edge
@@ -77,7 +77,7 @@ class Histogram(Open):
         cells = len(self.edges) + 1 if self.kind == "line" else len(self.labels)
         if not len(self.real) == len(self.synthetic) == cells:
             raise ValueError("real, synthetic and edges or labels differ in their number of bins")
-        places = [edge_place(edge) for edge in self.edges]
+        places = [edge_position(edge) for edge in self.edges]
         if any(left >= right for left, right in pairwise(places)):
             raise ValueError("edges do not increase")
         return self
@@ -125,8 +125,8 @@ class Matrices(Open):
     """Matrices of pairwise associations, -1 to 1; None where undefined."""
 
     columns: list[StrictStr] = Field(default_factory=list)
-    real: list[list[Tie | None]] = Field(default_factory=list)
-    synthetic: list[list[Tie | None]] = Field(default_factory=list)
+    real: list[list[Correlation | None]] = Field(default_factory=list)
+    synthetic: list[list[Correlation | None]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _square(self) -> Matrices:
