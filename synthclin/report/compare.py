@@ -46,7 +46,7 @@ class NamedReport:
 
 
 def compare(runs: Sequence[NamedReport]) -> str:
-    """Return a page that sets two to six reports side by side, score by score.
+    """Return a page with two to six reports side by side, score by score.
 
     One run is called best or worst only where the difference exceeds the combined half-widths of both intervals.
     """

@@ -144,7 +144,7 @@ def plural(n: int, one: str, many: str | None = None) -> str:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Join items as a sentence does.
+    """Return items as an enumeration with "and".
 
     Example:
         >>> listed(["age", "sex", "bmi"])
@@ -178,7 +178,7 @@ def typeset(text: str, limit: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut a text to `limit` characters, the last of them an ellipsis.
+    """Return a text of at most `limit` characters, ending in an ellipsis where it is cut.
 
     Example:
         >>> shorten("cholesterol", 8)

@@ -301,7 +301,8 @@ QUESTIONS = {
         review_text="the attacks may miss smaller leaks than this",
         action="A pass of these attacks is weak evidence.",
         percent=True,
-        answer=lambda score: f"Canaries are detected at {share(score.value, 1)} of rows.",
+        answer=lambda score: f"Canaries are detected from {share(score.value, 1)} of rows on.",
+        title="How small a leak do these attacks detect?",
     ),
     "fidelity.marginals": ScoreTexts(
         section="fidelity",
@@ -367,6 +368,7 @@ QUESTIONS = {
         action="Sampled rows satisfy it, but the dependence of its columns may differ.",
         percent=True,
         answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
+        title="Does the unconstrained model satisfy the rules?",
     ),
     "sdmetrics.quality": _sdmetrics("quality", "See the columns and pairs below."),
     "sdmetrics.diagnostic": _sdmetrics("diagnostic", "Cells are outside of ranges or categories."),

@@ -60,7 +60,7 @@ class ColumnAgreement(Open):
 
 
 class MarginalDetails(Open):
-    """Behind `fidelity.marginals`."""
+    """Details of `fidelity.marginals`."""
 
     columns: list[ColumnAgreement] = Field(default_factory=list)
 
@@ -94,7 +94,7 @@ class Pattern(Open):
 
 
 class MissingDetails(Open):
-    """Behind `fidelity.missingness`."""
+    """Details of `fidelity.missingness`."""
 
     patterns: list[Pattern] = Field(default_factory=list)
 
