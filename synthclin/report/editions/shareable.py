@@ -40,7 +40,7 @@ _FITTED = (
 _CORRELATION_STEP = 0.1
 _REASONS = {
     "PASS": "The worse end of its interval meets the limit, or the result is no worse than without a leak.",
-    "REVIEW": "The limit lies within the interval, or is missed narrowly: a person must decide.",
+    "REVIEW": "The interval includes the limit, or the limit is missed narrowly.",
     "FAIL": "The limit is missed.",
     "NOT ASSESSABLE": "It cannot be computed on these rows.",
 }

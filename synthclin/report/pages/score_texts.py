@@ -180,7 +180,7 @@ _MEMBERSHIP = (
     "membership of patients may be inferred",
 )
 _ATTRIBUTE = (
-    "Can someone infer a sensitive attribute of a patient?",
+    "Can a sensitive attribute be inferred?",
     "sensitive attributes can be inferred",
     "sensitive attributes may be inferred",
 )
@@ -243,7 +243,7 @@ QUESTIONS = {
     ),
     "privacy.attribute_inference": _attack(
         "Attribute inference",
-        "risk beyond that of non-members",
+        "risk in excess of non-members",
         _ATTRIBUTE,
         "An attacker with some values of a member infers others better than for non-members.",
     ),
@@ -255,19 +255,19 @@ QUESTIONS = {
     ),
     "privacy.disclosive_keys": _attack(
         "Disclosive keys (DiSCO)",
-        "share beyond that of non-members",
+        "share in excess of non-members",
         _ATTRIBUTE,
         "All synthetic rows that match a patient agree on the sensitive attribute.",
     ),
     "privacy.singling_out": _attack(
-        "Singling out", "risk beyond that of non-members", _SINGLE, "The table describes single patients."
+        "Singling out", "risk in excess of non-members", _SINGLE, "The table describes single patients."
     ),
     "privacy.linkability": _attack(
-        "Linkability", "risk beyond that of non-members", _SINGLE, "Two data sets of a patient can be linked by it."
+        "Linkability", "risk in excess of non-members", _SINGLE, "Two data sets of a patient can be linked by it."
     ),
     "privacy.replicated_uniques": _attack(
         "Replicated uniques (RepU)",
-        "share beyond that of non-members",
+        "share in excess of non-members",
         _SINGLE,
         "Unique patients appear as unique rows.",
     ),
@@ -285,7 +285,7 @@ QUESTIONS = {
     "privacy.near_copies": ScoreTexts(
         section="privacy",
         name="Near copies",
-        unit="share of rows beyond that of non-members",
+        unit="share of rows in excess of non-members",
         ideal=0.0,
         fail_text="rows are very close to training rows",
         review_text="rows may be very close to training rows",
@@ -302,7 +302,7 @@ QUESTIONS = {
         action="A pass of these attacks is weak evidence.",
         percent=True,
         answer=lambda score: f"Canaries are detected from {share(score.value, 1)} of rows on.",
-        title="How small a leak do these attacks detect?",
+        title="How small a leak is detected?",
     ),
     "fidelity.marginals": ScoreTexts(
         section="fidelity",
@@ -361,14 +361,14 @@ QUESTIONS = {
     "validity.raw_rules": ScoreTexts(
         section="rules",
         name="Rules without constraints",
-        unit="share of unconstrained rows that break the worst rule",
+        unit="share of rows that break the worst rule",
         ideal=0.0,
         fail_text="the unconstrained model breaks a rule",
         review_text="the unconstrained model may break a rule too often",
         action="Sampled rows satisfy it, but the dependence of its columns may differ.",
         percent=True,
         answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
-        title="Does the unconstrained model satisfy the rules?",
+        title="Are rules met without constraints?",
     ),
     "sdmetrics.quality": _sdmetrics("quality", "See the columns and pairs below."),
     "sdmetrics.diagnostic": _sdmetrics("diagnostic", "Cells are outside of ranges or categories."),
