@@ -11,7 +11,7 @@ from synthclin.cli.terminal import show_status, show_table, show_text
 
 if TYPE_CHECKING:
     from synthclin.report import Report
-    from synthclin.report.record.parts import CohortFacts
+    from synthclin.report.record.section_data import CohortFacts
     from synthclin.rules.survey import Survey
     from synthclin.rules.validation import Finding
     from synthclin.sampling.sampler import SampleFacts

@@ -1,4 +1,4 @@
-"""From tables to a report: score, judge, write down where the figures come from."""
+"""`evaluate`: score a synthetic table, judge the gates and record the provenance in a report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.record.parts import CohortFacts, RuleFacts
+    from synthclin.report.record.section_data import CohortFacts, RuleFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate", "report_on"]
@@ -42,23 +42,24 @@ def evaluate(
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Judge a synthetic table, whoever made it, and return the report.
+    """Return the validation report of a synthetic table from any synthesizer.
 
     Arguments:
-        synthetic: the table to judge, or several drawn from one model, the released one first: likeness, detection
-            and usefulness are then means over all of them, and their intervals narrower. All tables are typed as
-            `synthclin.read_table` returns them with a schema.
-        train: the real rows that its model learnt from.
-        holdout: real rows that the model never saw; without them attacks, detection and utility are not assessable.
+        synthetic: the table to judge, or several synthetic replicates sampled from one model, the released one first:
+            scores of fidelity, detection and utility are then means over the replicates, and their intervals are
+            narrower. All tables are typed as `synthclin.read_table` returns them with a schema.
+        train: the training rows of the model.
+        holdout: real rows that were not used for training; without them attacks, detection and utility are not
+            assessable.
         schema: what the columns mean.
         tasks: predictions that utility is measured by, and analyses that are run again, as
             ``synthclin.evaluation.tasks`` has them or as a study writes them, such as ``{"task": "predict", "target":
             "died"}``; without any, each column with the role event or outcome is predicted.
         by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
         gates: such as ``"fidelity.marginals >= 0.90"``; None for the default gates, empty for none.
-        further: scores that were computed elsewhere, of the model behind the table; they join the others.
-        cohorts: facts about cohorts that the same model drew; the report tells them and judges none.
-        rules: what the rules of the schema did to the rows learnt and to the model that drew the table.
+        further: scores of the model behind the table that were computed elsewhere; they are added to the others.
+        cohorts: facts about cohorts sampled from the same model; the report lists them, and no gate judges them.
+        rules: how many real rows the rules of the schema excluded, and how often the unconstrained model breaks them.
         random_state: the same number gives the same report.
         workers: processes to score in, with the same result; None for one per processor, a single one for small tables.
         provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
@@ -72,8 +73,8 @@ def evaluate(
         >>> import numpy as np, pandas as pd
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}})
-        >>> draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
-        >>> report = evaluate(draw(1), train=draw(2), schema=schema, gates=["fidelity.pairs >= 0.1"])
+        >>> sample = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
+        >>> report = evaluate(sample(1), train=sample(2), schema=schema, gates=["fidelity.pairs >= 0.1"])
         >>> report.passed
         True
     """
@@ -123,7 +124,7 @@ def report_on(
         sections=evaluation.sections | sections,
         provenance=facts | shape | {"random_state": comparison.seed, "replicates": len(comparison.replicates)},
     )
-    # A report is what its JSON says: a page made now equals one made of the file later, to the last digit.
+    # Read back from its JSON, so that a page rendered now equals a page rendered from the file, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))
 
 

@@ -1,4 +1,4 @@
-"""Several reports side by side: models or versions of one table, or an index of many runs, as static tables."""
+"""Comparison of several reports: models or versions side by side, or an index of many runs, as static pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.gates import Status
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import answers, asked, worst
+from synthclin.report.pages.questions import answers, texts_of, worst
 from synthclin.report.words import listed, number, plain, plural
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _HEADLINES = (
     "validity.rules",
 )
 _BANNER = {
-    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "internal": "Contains figures of real patients, for the custodian of the data.",
     "shareable": "Figures of real patients are coarse, and counts below 11 are suppressed.",
 }
 
@@ -46,13 +46,13 @@ class NamedReport:
 
 
 def compare(runs: Sequence[NamedReport]) -> str:
-    """Return a page that sets two to six reports side by side, score by score.
+    """Return a page with two to six reports side by side, score by score.
 
-    A score is called better only where the difference is larger than the chance in both intervals allows.
+    One run is called best or worst only where the difference exceeds the combined half-widths of both intervals.
     """
     names = [plain(run.name, 40) for run in runs]
-    asked_of = [_statuses(run.report) for run in runs]
-    questions = list(dict.fromkeys(question for each in asked_of for question in each))
+    by_run = [_statuses(run.report) for run in runs]
+    questions = list(dict.fromkeys(question for each in by_run for question in each))
     return page(
         "compare.html",
         title=f"{plural(len(runs), 'run')} side by side".capitalize(),
@@ -60,7 +60,7 @@ def compare(runs: Sequence[NamedReport]) -> str:
         edition=_edition(runs),
         banner=_BANNER[_edition(runs)],
         runs=names,
-        verdicts=[(question, [each.get(question) for each in asked_of]) for question in questions],
+        verdicts=[(question, [each.get(question) for each in by_run]) for question in questions],
         sections=(_side_by_side(runs, names), _facts(runs, names)),
     )
 
@@ -97,10 +97,10 @@ def index(runs: Sequence[NamedReport]) -> str:
 
 
 def within_noise(one: Score, other: Score) -> bool:
-    """Return whether two scores differ by no more than the chance in both intervals allows.
+    """Return whether the difference of two scores lies within their combined 95 % intervals.
 
-    The difference is held against the root of the sum of both squared half-widths, as for independent estimates;
-    scores of one holdout share its chance, so this is on the careful side.
+    The difference is compared with the root of the sum of both squared half-widths, as for independent estimates.
+    Scores on the same holdout share its sampling error, so the comparison is conservative.
     """
     halves = [(score.high - score.low) / 2 for score in (one, other)]
     return abs(one.value - other.value) <= hypot(*halves)
@@ -112,12 +112,12 @@ def _edition(runs: Sequence[NamedReport]) -> str:
 
 def _sentence(runs: Sequence[NamedReport]) -> str:
     failing = [plain(run.name, 40) for run in runs if any(v.status == "FAIL" for v in run.report.verdicts)]
-    told = (
+    verdicts = (
         f"{listed(failing)} {'fails' if len(failing) == 1 else 'fail'} a gate." if failing else "No run fails a gate."
     )
     rows = {run.report.provenance.get("rows", {}).get("train") for run in runs}
-    other = " They learnt from different numbers of real rows, so their scores are not of one table."
-    return told + (other if len(rows) > 1 else "")
+    other = " Their numbers of training rows differ, so their scores are not on the same data."
+    return verdicts + (other if len(rows) > 1 else "")
 
 
 def _severity(run: NamedReport) -> tuple[float, ...]:
@@ -132,32 +132,32 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
         scores = [run.report.find(name) for run in runs]
         verdict, clear = _verdict(scores, names)
         apart += clear
-        rows.append(Row(asked(name).name, (*(_told(score) for score in scores), verdict), over=clear))
+        rows.append(Row(texts_of(name).name, (*(_value_cell(score) for score in scores), verdict), over=clear))
     head = ("Score", *names, "Difference")
     table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
     figure = Figure(
         title=f"{plural(apart, 'score differs', 'scores differ')} by more than chance".capitalize()
         if apart
         else "No score differs by more than chance",
-        how="Value and 95 % interval. Within noise: the difference of best and worst is no larger than the chance in "
-        "both intervals allows.",
+        how="Value and 95 % interval. Within noise: the difference of best and worst is no larger than the combined "
+        "half-widths of both intervals.",
         table=table,
-        note="Intervals show what chance in the rows does, not what another training of the model would do: compare "
-        "several seeds before you call one model better.",
+        note="Intervals cover the sampling of rows, not a new training of the model: compare several seeds before you "
+        "call one model better.",
     )
     return Section("scores", "Scores", "Scores", figures=(figure,))
 
 
-def _told(score: Score | None) -> str:
+def _value_cell(score: Score | None) -> str:
     if score is None or isnan(score.value):
         return "\u2013"
-    question = asked(score.name)
+    question = texts_of(score.name)
     ends = question.write_interval(score)
     return f"{question.write(score.value)} ({ends})" if ends else question.write(score.value)
 
 
 def _verdict(scores: Sequence[Score | None], names: Sequence[str]) -> tuple[str, bool]:
-    """Return what can be said of one score of several runs, and whether it is a clear difference."""
+    """Return the comparison of one score across runs as text, and whether the difference is clear."""
     known = [
         (score, name) for score, name in zip(scores, names, strict=True) if score is not None and not isnan(score.value)
     ]
@@ -179,8 +179,8 @@ def _facts(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
         return Row(what, tuple(plain(run.report.provenance.get(key, "\u2013"), 60) for run in runs))
 
     def rows_of(table: str) -> Row:
-        told = (run.report.provenance.get("rows", {}).get(table) for run in runs)
-        return Row(f"{table.capitalize()} rows", tuple("\u2013" if n is None else number(n, 0) for n in told))
+        counts = (run.report.provenance.get("rows", {}).get(table) for run in runs)
+        return Row(f"{table.capitalize()} rows", tuple("\u2013" if n is None else number(n, 0) for n in counts))
 
     lines = (row("Study", "name"), row("Seed", "seed"), rows_of("train"), rows_of("holdout"), rows_of("synthetic"))
     table = DataTable("What was compared", ("", *names), lines, words=len(names))
@@ -203,8 +203,8 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
             Row(
                 plain(run.name, 60),
                 (
-                    _told(score),
-                    "\u2013" if score.reference is None else asked(name).write(score.reference),
+                    _value_cell(score),
+                    "\u2013" if score.reference is None else texts_of(name).write(score.reference),
                     ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
                     else "within noise of the worst"
@@ -214,9 +214,11 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
             )
             for place, (run, score) in enumerate(found)
         )
-        head = ("Run", "Value", "Fresh real", "Against the worst")
+        head = ("Run", "Value", "Reference", "Against the worst")
+        texts = texts_of(name)
         yield Figure(
-            title=f"{asked(name).name}, worst first",
-            how=asked(name).unit[:1].upper() + asked(name).unit[1:] + ".",
-            table=DataTable(f"{asked(name).name}, worst first", head, rows, words=3),
+            title=f"{texts.name}, worst first",
+            how=f"{texts.unit[:1].upper()}{texts.unit[1:]}. Reference: holdout rows in the place of the "
+            "synthetic ones.",
+            table=DataTable(f"{texts.name}, worst first", head, rows, words=3),
         )

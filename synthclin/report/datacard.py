@@ -1,4 +1,4 @@
-"""What is shipped beside a synthetic table: a data card for people, and Croissant metadata for catalogues."""
+"""Dataset documentation: a data card in Markdown and Croissant metadata, both from the shareable edition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthclin.report.editions.shareable import shareable
-from synthclin.report.pages.context import NOT_FOR
+from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.report.words import number, plain, unit_name
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.schema.columns import AnyColumn
 
-__all__ = ["Shipped", "croissant", "data_card"]
+__all__ = ["TableFile", "croissant", "data_card"]
 
 _FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 _TYPES = {
@@ -45,44 +45,47 @@ _CONTEXT = {
     "source": "cr:source",
 }
 _PERSONAL = (
-    "The rows are drawn from a model of real patients and may still be personal data. They were attacked as the "
-    "validation report tells; passing these attacks is evidence against these attacks alone."
+    "The rows are sampled from a model of real patients and may still be personal data. The validation report lists "
+    "the attacks that were run; passing them is evidence against these attacks alone."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Shipped:
-    """The file that a card goes with: its name, SHA-256 and number of rows."""
+class TableFile:
+    """The file of a synthetic table: name, SHA-256 and number of rows."""
 
-    file: str
+    name: str
     sha256: str
     rows: int
 
     @property
     def media_type(self) -> str:
-        """The media type by the ending of the name."""
-        return _FORMATS.get(self.file.rpartition(".")[2], "application/octet-stream")
+        """The media type by the suffix of the name."""
+        return _FORMATS.get(self.name.rpartition(".")[2], "application/octet-stream")
 
 
-def data_card(report: Findings, schema: Schema, shipped: Shipped) -> str:
-    """Return a data card in Markdown: what the table is, its columns, what it is for and not for, what was found.
+def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
+    """Return a data card in Markdown: provenance, columns, results, limits and excluded uses.
 
     Arguments:
-        report: of the table; the card tells its shareable edition.
+        report: of the table; the card shows its shareable edition.
         schema: what the columns mean.
-        shipped: the file.
+        file: of the synthetic table.
     """
-    told = shareable(report)
-    page = decision(told)
-    facts = told.provenance
+    edition = shareable(report)
+    page = decision(edition)
+    facts = edition.provenance
     made = facts.get("versions", {})
     about = [
-        ("File", f"{shipped.file}, {number(shipped.rows, 0)} rows, {len(schema.columns)} columns"),
-        ("SHA-256", shipped.sha256),
-        ("Made by", f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not told')}".replace(" ,", ",")),
+        ("File", f"{file.name}, {number(file.rows, 0)} rows, {len(schema.columns)} columns"),
+        ("SHA-256", file.sha256),
+        (
+            "Made by",
+            f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not stated')}".replace(" ,", ","),
+        ),
         (
             "Made from",
-            f"{number(facts.get('rows', {}).get('train'), 0)} real rows; a drawn row may be like one of them by chance",
+            f"{number(facts.get('rows', {}).get('train'), 0)} training rows; a synthetic row may equal one by chance",
         ),
         ("Intended use", str(facts.get("intended_use") or "not declared")),
         ("Recipient", str(facts.get("recipient") or "not declared")),
@@ -106,7 +109,7 @@ def data_card(report: Findings, schema: Schema, shipped: Shipped) -> str:
         markdown_table(("", ""), about),
         "## Columns",
         markdown_table(("Column", "Type", "Unit", "May be missing", "Meaning"), columns),
-        "## What was found",
+        "## Results",
         escaped(page.sentence.striptags()),
         markdown_table(("Question", "Status", "Result", "95 % interval"), rows),
         "## Limits",
@@ -121,16 +124,16 @@ def _unit(column: AnyColumn) -> str:
     return unit_name(column.unit) if column.unit else ""
 
 
-def croissant(report: Findings, schema: Schema, shipped: Shipped) -> dict[str, Any]:
+def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, Any]:
     """Return metadata of the table in Croissant 1.0 (mlcommons.org/croissant) with fields of responsible AI.
 
     Arguments:
-        report: of the table; the metadata tell its shareable edition.
+        report: of the table; the metadata show its shareable edition.
         schema: what the columns mean.
-        shipped: the file.
+        file: of the synthetic table.
     """
-    told = shareable(report)
-    page = decision(told)
+    edition = shareable(report)
+    page = decision(edition)
     fields = [
         {
             "@type": "cr:Field",
@@ -138,7 +141,7 @@ def croissant(report: Findings, schema: Schema, shipped: Shipped) -> dict[str, A
             "name": name,
             "description": column.description or f"{column.type} column",
             "dataType": _TYPES.get(column.type, "sc:Text"),
-            "source": {"fileObject": {"@id": shipped.file}, "extract": {"column": name}},
+            "source": {"fileObject": {"@id": file.name}, "extract": {"column": name}},
         }
         for name, column in schema.columns.items()
     ]
@@ -146,23 +149,23 @@ def croissant(report: Findings, schema: Schema, shipped: Shipped) -> dict[str, A
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
-        "name": str(told.provenance.get("name") or "synthetic table"),
-        "description": f"Synthetic rows, drawn from a model of real patients. {page.sentence.striptags()}",
+        "name": str(edition.provenance.get("name") or "synthetic table"),
+        "description": f"Synthetic rows, sampled from a model of real patients. {page.sentence.striptags()}",
         "version": "1.0.0",
         "isAccessibleForFree": False,
         "distribution": [
             {
                 "@type": "cr:FileObject",
-                "@id": shipped.file,
-                "name": shipped.file,
-                "contentUrl": shipped.file,
-                "encodingFormat": shipped.media_type,
-                "sha256": shipped.sha256,
+                "@id": file.name,
+                "name": file.name,
+                "contentUrl": file.name,
+                "encodingFormat": file.media_type,
+                "sha256": file.sha256,
             }
         ],
         "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}],
-        "rai:dataCollection": "Drawn from a model that learnt real patients' rows; see the validation report.",
-        "rai:dataUseCases": str(told.provenance.get("intended_use") or "not declared"),
+        "rai:dataCollection": "Sampled from a model trained on rows of real patients; see the validation report.",
+        "rai:dataUseCases": str(edition.provenance.get("intended_use") or "not declared"),
         "rai:dataLimitations": [f"{limit.headline} {limit.text}" for limit in page.limits] + list(NOT_FOR),
         "rai:dataBiases": [f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts],
         "rai:personalSensitiveInformation": _PERSONAL,

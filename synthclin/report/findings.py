@@ -1,4 +1,4 @@
-"""The findings of a report, as data: scores, verdicts on gates, and where the figures come from. Pages draw them."""
+"""The report as data: scores, verdicts on gates, data of the figures, and provenance."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from synthclin.errors import ConfigError, GateError
 from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
-from synthclin.report.record.details import details_of
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
-from synthclin.report.record.parts import Pictures
+from synthclin.report.record.score_details import details_of
+from synthclin.report.record.section_data import SectionData
 from synthclin.report.words import interval, number
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ _WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that is said of one synthetic table, as data: scores, verdicts, data of pictures, provenance.
+    """The results for one synthetic table: scores, verdicts, data of the figures, provenance.
 
     Arguments:
         scores: the scores, in the order of the evaluation.
-        verdicts: what became of each gate.
-        sections: plain data for the pictures; see `synthclin.evaluation.sections`.
-        provenance: where the figures come from; see `synthclin.report.record.Provenance`.
+        verdicts: the outcome of each gate.
+        sections: plain data of the figures; see `synthclin.evaluation.sections`.
+        provenance: study, seeds, versions and row counts; see `synthclin.report.record.envelope.Provenance`.
         edition: ``internal``, for the custodian of the data, or ``shareable``; see `synthclin.report.editions`.
 
     Example:
@@ -62,7 +62,7 @@ class Findings:
 
     @property
     def passed(self) -> bool:
-        """Whether no gate was missed."""
+        """Whether every gate was met."""
         return not any(verdict.missed for verdict in self.verdicts)
 
     @property
@@ -89,7 +89,7 @@ class Findings:
         return f"{number(score.value)} ({ends})" if ends else verdict.reason
 
     def require(self, *gates: str) -> None:
-        """Hold the scores against `gates`, or against the report's own where none is given.
+        """Raise unless the scores meet `gates`, or the report's own gates where none is given.
 
         Raises:
             GateError: naming each gate that is missed, also where its score is not assessable.
@@ -111,9 +111,10 @@ class Findings:
             raise GateError("report", what, "See the report.")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per score, by its name: value, interval, independence baseline, real-data reference, gate, status; NaN where unknown.
+        """Return a frame of one row per score: value, interval, baseline, reference, gate, status; NaN where unknown.
 
-        ``spread`` is the standard deviation across synthetic tables, where there were several.
+        ``baseline`` is the independence baseline, ``reference`` the real-data reference, and ``spread`` the standard
+        deviation across synthetic replicates.
         """
         verdicts = {verdict.gate.score: verdict for verdict in self.verdicts}
         rows = []
@@ -135,11 +136,11 @@ class Findings:
                     "note": score.note,
                 }
             )
-        told = ["value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"]
-        return pd.DataFrame(rows, columns=["score", *told]).set_index("score")
+        columns = ["value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"]
+        return pd.DataFrame(rows, columns=["score", *columns]).set_index("score")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report in the words of JSON; a number that is not known is None."""
+        """Return the report as JSON values; an unknown number is None."""
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "edition": self.edition,
@@ -148,43 +149,43 @@ class Findings:
             "sections": self.sections,
             "provenance": self.provenance,
         }
-        written: dict[str, Any] = _known(document)
+        written: dict[str, Any] = _json_value(document)
         return written
 
     def to_json(self) -> str:
         """Return the report as text for machines, with a checksum of its content.
 
-        `synthclin/report/report.schema.json` is its JSON Schema. The checksum shows a change by accident; against
-        forgery the manifest of the run must be kept elsewhere.
+        `synthclin/report/report.schema.json` is its JSON Schema. The checksum detects accidental changes; against
+        forgery, keep the manifest of the run elsewhere.
         """
         document = self.to_dict()
         return dump_json(document | {"sha256": checksum(document)})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str = "report") -> Self:
-        """Return the report that `to_dict` wrote, after checking every part that a page draws.
+        """Return the report that `to_dict` wrote, after validating every part that a page shows.
 
         Arguments:
             data: the document.
             where: its file, for errors.
 
         Raises:
-            ConfigError: a key is unknown, absent or of the wrong type, or a gate speaks of a score that is not there.
+            ConfigError: a key is unknown, absent or of the wrong type, or a gate names a score that is absent.
         """
         record = validate(ReportRecord, data, where)
         scores = tuple(Score(**one.model_dump()) for one in record.scores)
         names = [score.name for score in scores]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ConfigError(f"{where}: scores", f"'{twice}' is there twice", "Write the file anew.")
+            raise ConfigError(f"{where}: scores", f"'{twice}' occurs twice", "Write the file again.")
         for i, score in enumerate(scores):
             model = details_of(score.name)
             if model is not None:
                 validate(model, score.details, f"{where}: scores[{i}].details")
-        validate(Pictures, record.sections, f"{where}: sections")
+        validate(SectionData, record.sections, f"{where}: sections")
         for i, gate in enumerate(record.gates):
             if gate.score not in names:
-                raise ConfigError(f"{where}: gates[{i}].score", "no score is called so", "Write the file anew.")
+                raise ConfigError(f"{where}: gates[{i}].score", "no score has this name", "Write the file again.")
         return cls(
             scores=scores,
             verdicts=tuple(
@@ -204,7 +205,7 @@ class Findings:
 
 
 def checksum(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the document as it is written."""
+    """Return the SHA-256 of the document in its written form."""
     return hashlib.sha256(dump_json(document).encode()).hexdigest()
 
 
@@ -225,10 +226,10 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _known(value: Any) -> Any:  # noqa: ANN401 (JSON is of any type)
+def _json_value(value: Any) -> Any:  # noqa: ANN401 (JSON is of any type)
     """Return `value` with None for numbers that are not finite, and lists for tuples."""
     if isinstance(value, dict):
-        return {key: _known(item) for key, item in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_known(item) for item in value]
+        return [_json_value(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

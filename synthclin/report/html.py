@@ -1,4 +1,4 @@
-"""The report as one page: no script, no network, no other file."""
+"""The report as one HTML page without script, network access or other files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from markupsafe import Markup
 from synthclin.report.pages.analysis_section import clinical_section
 from synthclin.report.pages.appendix import limits_section, methods_section, source_section
 from synthclin.report.pages.cohort_section import cohorts_section
-from synthclin.report.pages.context import context_section
+from synthclin.report.pages.context_section import context_section
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
-from synthclin.report.pages.patients_and_rules import privacy_section, rules_section
 from synthclin.report.pages.prediction_section import utility_section
+from synthclin.report.pages.privacy_section import privacy_section
+from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.subgroup_section import subgroups_section
-from synthclin.report.record.parts import Pictures
+from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def render(report: Findings) -> str:
 
 
 def page(template: str, **context: object) -> str:
-    """Return a page. All text that comes with it is escaped; the style is allowed by its hash alone."""
+    """Return a page from a template. All text is escaped; the content security policy allows the style by its hash."""
     style = _style()
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     shown = Markup(style)  # noqa: S704 (our own style sheet)
@@ -45,18 +46,18 @@ def page(template: str, **context: object) -> str:
 
 
 def _sections(report: Findings) -> Iterator[Section | None]:
-    """Yield the sections in the order of the page, None for one that has nothing to say."""
-    pictures = Pictures.model_validate(report.sections)
+    """Yield the sections in the order of the page, None for an empty one."""
+    data = SectionData.model_validate(report.sections)
     yield context_section(report)
-    yield source_section(report, pictures)
-    yield privacy_section(report, pictures)
-    yield fidelity_section(report, pictures)
-    yield detection_section(report, pictures)
+    yield source_section(report, data)
+    yield privacy_section(report, data)
+    yield fidelity_section(report, data)
+    yield detection_section(report, data)
     yield clinical_section(report)
     yield utility_section(report)
     yield subgroups_section(report)
     yield rules_section(report)
-    yield cohorts_section(pictures.cohorts) if pictures.cohorts else None
+    yield cohorts_section(data.cohorts) if data.cohorts else None
     yield limits_section(report)
     yield methods_section(report)
 
@@ -80,7 +81,7 @@ def _unbroken(value: object) -> object:
 
 @cache
 def _style() -> str:
-    """Return the style sheet without the comments and indents that only its readers need."""
+    """Return the style sheet without comments and indents."""
     source, _, _ = _environment().loader.get_source(_environment(), "report.css")  # type: ignore[union-attr]
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not (line.startswith("/*") and line.endswith("*/"))) + "\n"

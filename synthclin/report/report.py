@@ -1,4 +1,4 @@
-"""The report: findings that are written as a page, as JSON or in short, and handed on as a shareable edition."""
+"""`Report`: the findings with methods that read, render and save them, and that return the shareable edition."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Report"]
 
 @dataclass(frozen=True, slots=True)
 class Report(Findings):
-    """The report on one synthetic table. Frozen; a run writes it, anybody can render it again.
+    """The validation report of one synthetic table: frozen, and rendered again from its JSON at any time.
 
-    What it holds is told by `synthclin.report.findings.Findings`.
+    Its fields are those of `synthclin.report.findings.Findings`.
 
     Example:
         >>> Report((), (), {}, {"name": "toy"}).to_html().startswith("<!doctype html>")
@@ -29,18 +29,20 @@ class Report(Findings):
 
     @classmethod
     def read(cls, path: str | Path) -> Report:
-        """Return the report that a ``report.json`` holds; raises ConfigError where it is damaged or was changed."""
+        """Return the report in a ``report.json``; raises ConfigError where the file is damaged or was changed."""
         data = read_json(path, error=ConfigError)
         if not isinstance(data, dict):
             raise ConfigError(str(path), "not a report", "Give the report.json of a run.")
         report = cls.from_dict(data, str(path))
         stamp = data.pop("sha256", None)
         if stamp is not None and stamp != checksum(data):
-            raise ConfigError(str(path), "it was changed after it was written", "Use the file that the run wrote.")
+            raise ConfigError(
+                str(path), "the file was changed after it was written", "Use the file that the run wrote."
+            )
         return report
 
     def shareable(self) -> Report:
-        """Return the edition that may leave the custodian: see `synthclin.report.editions.shareable`.
+        """Return the edition for release outside the custodian: see `synthclin.report.editions.shareable`.
 
         Example:
             >>> Report((), (), {}, {"name": "toy"}).shareable().edition
@@ -49,11 +51,11 @@ class Report(Findings):
         return shareable(self)
 
     def save(self, path: str | Path) -> None:
-        """Write the report as a page (``.html``), for machines (``.json``) or in short (``.md``), for its owner alone.
+        """Write the report as HTML, JSON or Markdown summary by the suffix of `path`, readable by its owner alone.
 
         Raises:
-            ConfigError: the name ends otherwise.
-            OutputError: the file cannot be written; nothing is left behind.
+            ConfigError: the suffix is none of ``.html``, ``.json`` and ``.md``.
+            OutputError: the file cannot be written; no partial file is left.
         """
         suffix = Path(path).suffix.lower()
         if suffix == ".json":
@@ -63,7 +65,9 @@ class Report(Findings):
         elif suffix in {".html", ".htm"}:
             write_atomic(path, self.to_html())
         else:
-            raise ConfigError(str(path), "a report is written as .html, .json or .md", "Choose a name that ends so.")
+            raise ConfigError(
+                str(path), "a report is written as .html, .json or .md", "Choose a name with one of these endings."
+            )
 
     def to_html(self) -> str:
         """Return the report as one page that needs no script, network or other file."""

@@ -1,4 +1,4 @@
-"""The report in short: one page of Markdown that says what was found and what was not looked at."""
+"""The summary of a report: page one as Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["escaped", "markdown_table", "summary"]
 
-_LAW = (
+_LEGAL = (
     "A summary of evidence, not a legal determination; people decide. The data come from patients and may still be "
     "personal data. Not for care decisions about any person."
 )
@@ -26,7 +26,7 @@ def summary(report: Findings) -> str:
     Example:
         >>> from synthclin.report.findings import Findings
         >>> print(summary(Findings((), (), {}, {"name": "toy"})).splitlines()[0])
-        # Toy, synthetic version: validation report in short
+        # Toy, synthetic version: validation report, summary
     """
     page = decision(report)
     rows = [
@@ -37,7 +37,7 @@ def summary(report: Findings) -> str:
     limits = [f"1. **{escaped(limit.headline)}** {escaped(limit.text)}" for limit in page.limits]
     meta = [f"- **{escaped(name)}:** {escaped('; '.join(lines))}" for name, lines in page.meta]
     parts = [
-        f"# {escaped(page.title)}: validation report in short",
+        f"# {escaped(page.title)}: validation report, summary",
         escaped(page.sentence.striptags()),
         f"**{page.edition.capitalize()} edition.** {page.banner} {page.privacy}",
         "\n".join(meta),
@@ -45,13 +45,13 @@ def summary(report: Findings) -> str:
         "\n".join(facts),
         "## Biggest limits",
         "\n".join(limits),
-        _LAW,
+        _LEGAL,
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    r"""Return a Markdown table whose cells are text and nothing else.
+    r"""Return a Markdown table with escaped cells.
 
     Example:
         >>> print(markdown_table(("a", "b"), [("x|y", "<b>")]))
@@ -66,5 +66,5 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text in which nothing is markup, on one line."""
+    """Return text on one line with Markdown characters escaped."""
     return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""How the report writes numbers, names and statuses: plain, the same everywhere, and harmless as text."""
+"""Formatting of numbers, intervals, counts and names in the report; names from outside are made safe as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from synthclin.schema.patients import MIN_PATIENTS
 
 __all__ = [
-    "alike",
     "count",
     "interval",
     "listed",
@@ -18,10 +17,11 @@ __all__ = [
     "percent",
     "plain",
     "plural",
-    "sensible",
+    "same_decimals",
     "share",
     "shorten",
     "signed",
+    "significant",
     "typeset",
     "unit_name",
 ]
@@ -36,7 +36,7 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return `value` with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
+    """Return a number with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
 
     Example:
         >>> number(0.02345), number(-0.5, 1).replace(chr(0x2212), "-"), number(float("nan"))
@@ -90,11 +90,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(value, digits)}{_FIXED}%"
 
 
-def alike(first: float | None, second: float | None) -> tuple[str, str]:
-    """Return two quantities of one kind, such as mean and SD, with the same decimals: three digits of the larger.
+def same_decimals(first: float | None, second: float | None) -> tuple[str, str]:
+    """Return two quantities, such as mean and SD, with equal decimals: three significant digits of the larger.
 
     Example:
-        >>> alike(53.512, 9.0), alike(0.0, 0.5)
+        >>> same_decimals(53.512, 9.0), same_decimals(0.0, 0.5)
         (('53.5', '9.0'), ('0.000', '0.500'))
     """
     known = [abs(value) for value in (first, second) if value is not None and math.isfinite(value)]
@@ -105,7 +105,7 @@ def alike(first: float | None, second: float | None) -> tuple[str, str]:
 
 
 def count(value: int | None) -> str:
-    """Return a number of patients; fewer than 11 are never told apart, and None was left out by the evaluation.
+    """Return a count of patients as text; 1 to 10 are shown as "< 11", and None as suppressed.
 
     Example:
         >>> count(7).replace(chr(160), " "), count(11), count(None)
@@ -116,11 +116,11 @@ def count(value: int | None) -> str:
     return f"<{_FIXED}{MIN_PATIENTS}" if 0 < value < MIN_PATIENTS else number(value, 0)
 
 
-def sensible(value: float | None) -> str:
-    """Return a measured quantity with three digits that matter.
+def significant(value: float | None) -> str:
+    """Return a measured quantity with three significant digits.
 
     Example:
-        >>> sensible(54.434), sensible(0.0123456), sensible(7.0), sensible(2.5)
+        >>> significant(54.434), significant(0.0123456), significant(7.0), significant(2.5)
         ('54.4', '0.0123', '7', '2.5')
     """
     if value is None or math.isnan(value):
@@ -144,7 +144,7 @@ def plural(n: int, one: str, many: str | None = None) -> str:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Join items as a sentence does.
+    """Return items as an enumeration with "and".
 
     Example:
         >>> listed(["age", "sex", "bmi"])
@@ -156,8 +156,8 @@ def listed(items: Sequence[str]) -> str:
 def plain(name: object, limit: int = 80) -> str:
     """Return a name from the outside as one line of visible text, at most `limit` characters long.
 
-    Control, direction, zero-width and unknown characters become U+FFFD, so that no name
-    can reorder or hide the words around it. Escaping is left to the template.
+    Control, direction, zero-width and unknown characters become U+FFFD, so that no name reorders or hides the text
+    around it. The template escapes the result.
 
     Example:
         >>> plain("a" + chr(0x202E) + "b" + chr(10) + "c")
@@ -178,7 +178,7 @@ def typeset(text: str, limit: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut a text to `limit` characters, the last of them an ellipsis.
+    """Return a text of at most `limit` characters, ending in an ellipsis where it is cut.
 
     Example:
         >>> shorten("cholesterol", 8)
@@ -188,7 +188,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def unit_name(unit: str) -> str:
-    """Return a UCUM unit as people write it.
+    """Return a UCUM unit in its usual spelling.
 
     Example:
         >>> unit_name("mm[Hg]"), unit_name("a"), unit_name("mg/dL")

@@ -18,7 +18,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
-from synthclin.report.record.parts import CohortFacts, RuleFacts
+from synthclin.report.record.section_data import CohortFacts, RuleFacts
 
 __all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
 

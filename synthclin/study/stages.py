@@ -17,8 +17,8 @@ from synthclin.io.files import sha256, write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.report import Report
 from synthclin.report.build import report_on
-from synthclin.report.datacard import Shipped, croissant, data_card
-from synthclin.report.record.parts import CohortFacts, RuleFacts
+from synthclin.report.datacard import TableFile, croissant, data_card
+from synthclin.report.record.section_data import CohortFacts, RuleFacts
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import stream_seed
 from synthclin.study import audit as auditing
@@ -174,7 +174,7 @@ def write(config: Config, folder: Path, model: Synthesizer, samples: Samples, fo
     schema, suffix = config.table_schema, config.outputs.table
     released = folder / f"synthetic.{suffix}"
     write_table(samples.released, released, schema, csv_safe=config.outputs.csv_safe)
-    shipped = Shipped(released.name, sha256(released), len(samples.released))
+    shipped = TableFile(released.name, sha256(released), len(samples.released))
     write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
     write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
     if samples.cohorts:

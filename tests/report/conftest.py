@@ -1,4 +1,4 @@
-"""A report made by hand: every section has something to show, and every status occurs."""
+"""A handmade report in which every section has content and every status occurs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synthclin.report import Report
 
 
 def made(name: str, value: float, low: float, high: float, **words: Any) -> Score:
-    """Return a score with plain words for what a test does not care about."""
+    """Return a score with defaults for the fields that a test does not set."""
     given: dict[str, Any] = {
         "better": "higher",
         "baseline": None,
@@ -28,7 +28,7 @@ def made(name: str, value: float, low: float, high: float, **words: Any) -> Scor
 
 
 def panels(first: str, second: str) -> list[dict[str, Any]]:
-    """Return two histograms: a number with one small real cell, and levels of which one count is not told."""
+    """Return two histograms: a number with one small real count, and levels with one suppressed count."""
     return [
         {
             "column": first,

@@ -1,4 +1,4 @@
-"""A report of a whole study, made by hand: analyses, groups, attacks and controls, each with something to show."""
+"""A handmade report of a whole study: analyses, subgroups, attacks and controls, each with content."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.report.conftest import example, made
 
 def term(name: str, one: float, other: float, **words: Any) -> dict[str, Any]:
     ends = [[x, x - 0.2, x + 0.2] for x in (one, other)]
-    told = {"term": name, "real": ends[0], "synthetic": ends[1], "overlap": 1 - abs(one - other) / 0.4}
-    return told | {"sign_agrees": one * other > 0, "decision_agrees": True} | words
+    estimate = {"term": name, "real": ends[0], "synthetic": ends[1], "overlap": 1 - abs(one - other) / 0.4}
+    return estimate | {"sign_agrees": one * other > 0, "decision_agrees": True} | words
 
 
 def curve(points: int, slope: float) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def attack(value: float, first: str, **words: Any) -> dict[str, Any]:
 
 
 def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
-    """Return a score of every kind that `example` lacks."""
+    """Return a score of every kind that `example` does not contain."""
     calibration = {"brier": 0.15, "slope": 0.8, "intercept": -0.1}
     group = {"value": 0.9, "low": 0.88, "high": 0.92, "reference": 0.95, "n": 120}
     seen = {"privacy.copies", "privacy.near_copies"}
@@ -219,7 +219,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
 
 
 def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
-    """Return the report; `first` and `second` are columns of it, `changes` replace its fields."""
+    """Return the report; `first` and `second` are its columns, `changes` replace its fields."""
     short = example(first, second)
     roc = [[0.0, 0.0], [0.06, 0.1], [0.2, 0.3], [0.5, 0.65], [1.0, 1.0]]
     each = [{"name": first, "roc": roc}, {"name": "nearest row", "roc": [[0.0, 0.0], [0.2, 0.1], [1.0, 1.0]]}]

@@ -1,6 +1,6 @@
-"""The pages in a real browser: offline, silent, as wide as the window, printable, and open to everybody.
+"""The pages in a real browser: offline, without errors, responsive, printable and accessible.
 
-They need Chromium and the extra ``browser``; without them they are skipped.
+The tests need Chromium and the extra ``browser``; without them they are skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.report.test_html import HOSTILE
 sync_api = pytest.importorskip("playwright.sync_api")
 axe_module = pytest.importorskip("axe_playwright_python.sync_playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 LONG = "a_column_name_of_more_than_sixty_letters_as_registries_export_them_now"
 RUNS = [NamedReport("first", study()), NamedReport("second", example()), NamedReport(LONG, study().shareable())]
@@ -54,23 +54,23 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def page(browser: Any, file: Path) -> Iterator[Any]:
     context = browser.new_context(offline=True)
     opened = context.new_page()
-    opened.said, opened.asked = [], []
-    opened.on("console", lambda message: opened.said.append(message.text))
-    opened.on("pageerror", lambda error: opened.said.append(str(error)))
-    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.messages, opened.requests = [], []
+    opened.on("console", lambda message: opened.messages.append(message.text))
+    opened.on("pageerror", lambda error: opened.messages.append(str(error)))
+    opened.on("request", lambda request: opened.requests.append(request.url))
     opened.goto(file.as_uri())
     yield opened
     context.close()
 
 
-def test_it_opens_without_network_and_says_nothing(page: Any, file: Path) -> None:
-    assert page.said == []
-    assert page.asked == [file.as_uri()]
+def test_page_opens_offline_without_console_messages(page: Any, file: Path) -> None:
+    assert page.messages == []
+    assert page.requests == [file.as_uri()]
     assert page.title()
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
-def test_it_is_no_wider_than_the_window(page: Any, width: int) -> None:
+def test_page_has_no_horizontal_scroll(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     for details in (False, True):
         page.evaluate("open => document.querySelectorAll('details').forEach(d => d.open = open)", details)
@@ -79,7 +79,7 @@ def test_it_is_no_wider_than_the_window(page: Any, width: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page: Any, scheme: str) -> None:
+def test_axe_finds_no_serious_violation(page: Any, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     found = axe_module.Axe().run(page).response["violations"]
@@ -87,7 +87,7 @@ def test_axe_finds_nothing_serious(page: Any, scheme: str) -> None:
     assert serious == []
 
 
-def test_no_table_is_cut_on_paper(page: Any) -> None:
+def test_no_table_is_cut_in_print(page: Any) -> None:
     page.emulate_media(media="print")
     page.set_viewport_size(A4)
     cut = page.evaluate(
@@ -107,7 +107,7 @@ def test_no_table_is_cut_on_paper(page: Any) -> None:
 
 
 @pytest.mark.parametrize("report", [study(), study().shareable(), example()])
-def test_page_one_is_one_sheet_of_paper(browser: Any, tmp_path: Path, report: Report) -> None:
+def test_page_one_fits_one_a4_sheet(browser: Any, tmp_path: Path, report: Report) -> None:
     (tmp_path / "report.html").write_text(report.to_html(), encoding="utf-8")
     page = browser.new_page(viewport=A4)
     page.emulate_media(media="print")

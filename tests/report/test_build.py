@@ -1,4 +1,4 @@
-"""From tables to a report in one call."""
+"""`evaluate`: scores, gates and provenance in one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.scoring import Evaluation
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, build, evaluate
-from synthclin.report.record.parts import RuleFacts
+from synthclin.report.record.section_data import RuleFacts
 from synthclin.schema import Schema
 from tests.report.conftest import example
 
@@ -43,7 +43,7 @@ def built() -> Report:
     )
 
 
-def test_a_report_of_real_scores_reads_back_and_renders_the_same(built: Report) -> None:
+def test_report_round_trips_through_json(built: Report) -> None:
     text = dump_json(built.to_dict())
     again = Report.from_dict(json.loads(text))
     assert dump_json(again.to_dict()) == text
@@ -52,7 +52,7 @@ def test_a_report_of_real_scores_reads_back_and_renders_the_same(built: Report) 
     assert any(verdict.gate.null is not None for verdict in built.verdicts)
 
 
-def test_provenance_holds_what_was_given_and_what_was_seen(built: Report) -> None:
+def test_provenance_holds_arguments_and_row_counts(built: Report) -> None:
     assert built.provenance == {
         "seed": 3,
         "rows": {"train": 90, "holdout": 60, "synthetic": 90},
@@ -62,14 +62,14 @@ def test_provenance_holds_what_was_given_and_what_was_seen(built: Report) -> Non
     }
 
 
-def test_default_gates_judge_what_was_scored(built: Report) -> None:
+def test_default_gates_judge_computed_scores(built: Report) -> None:
     assert {verdict.gate.score for verdict in built.verdicts} >= {"fidelity.marginals", "utility.died"}
     assert len(built.verdict) == len(built.verdicts)
 
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Replace scoring by a ready answer; the list counts how often it was asked."""
+    """Replace scoring by a fixed result; the list counts the calls."""
     calls: list[int] = []
 
     def score(*_: object, **__: object) -> Evaluation:
@@ -84,14 +84,14 @@ def judged(**words: object) -> Report:
     return evaluate(patients(5, 1), train=patients(5, 2), schema=SCHEMA, **words)
 
 
-def test_gates_given_replace_the_default_ones(scored: list[int]) -> None:
+def test_given_gates_replace_default_gates(scored: list[int]) -> None:
     assert [v.gate.text for v in judged(gates=["fidelity.pairs >= 0.5"]).verdicts] == ["fidelity.pairs >= 0.5"]
     assert judged(gates=[]).verdicts == ()
     assert len(scored) == 2
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         {"gates": ["fidelity.pairs is good"]},
         {"provenance": {"seed": "seven"}},
@@ -99,43 +99,43 @@ def test_gates_given_replace_the_default_ones(scored: list[int]) -> None:
         {"provenance": {"table": patients(2, 1)}},
     ],
 )
-def test_wrong_words_are_refused_before_the_work_starts(scored: list[int], words: dict[str, object]) -> None:
+def test_invalid_arguments_are_refused_before_scoring(scored: list[int], arguments: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
-        judged(**words)
+        judged(**arguments)
     assert not scored
 
 
-def test_tasks_may_be_written_as_in_a_study(scored: list[int]) -> None:
+def test_tasks_accept_the_yaml_form(scored: list[int]) -> None:
     with pytest.raises(ConfigError, match=r"evaluate: tasks\[0\]"):
         judged(tasks=[{"task": "foretell", "target": "died"}])
     assert not scored
     judged(tasks=[{"task": "predict", "target": "died"}])
 
 
-def test_a_gate_on_a_score_that_was_not_computed_is_an_error(scored: list[int]) -> None:
+def test_gate_on_uncomputed_score_is_an_error(scored: list[int]) -> None:
     with pytest.raises(ConfigError, match=r"fidelity\.pairs"):
         judged(gates=["fidelity.pears >= 0.5"])
     assert scored
 
 
-def test_a_report_cannot_be_changed(built: Report) -> None:
+def test_report_is_frozen(built: Report) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         built.edition = "internal"  # type: ignore[misc]
 
 
-def test_rules_that_a_model_would_have_broken_are_scored_and_told():
+def test_rules_broken_by_the_unconstrained_model_are_scored():
     schema = Schema.model_validate(
         {"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}, "constraints": ["age < 9 or bmi < 9"]}
     )
 
-    def draw(seed):
+    def sample(seed):
         return pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
 
     facts = RuleFacts(dropped={"age < 9 or bmi < 9": 12}, raw={"age < 9 or bmi < 9": 0.2}, raw_rows=2_000)
-    report = evaluate(draw(1), train=draw(2), schema=schema, rules=facts)
+    report = evaluate(sample(1), train=sample(2), schema=schema, rules=facts)
     assert report["validity.raw_rules"].value == 0.2
     (verdict,) = [verdict for verdict in report.verdicts if verdict.gate.score == "validity.raw_rules"]
     assert verdict.status == "FAIL"
     page = report.to_html()
-    assert "Rules that the model alone would have broken" in page
-    assert "Real rows left out because they break a rule: 12 for age &lt; 9 or bmi &lt; 9." in page
+    assert "Rules that the unconstrained model would break" in page
+    assert "Real rows excluded because they break a rule: 12 for age &lt; 9 or bmi &lt; 9." in page

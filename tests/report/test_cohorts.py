@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthclin.report.pages.cohort_section import cohorts_section
-from synthclin.report.record.parts import CohortFacts
+from synthclin.report.record.section_data import CohortFacts
 from tests.report.conftest import example
 
 
@@ -18,31 +18,31 @@ def cells(**words):
     return [cell.replace("\u00a0", " ") for cell in cohorts_section([facts(**words)]).figures[0].table.rows[0].cells]
 
 
-def test_a_cohort_is_a_row_of_the_table():
+def test_each_cohort_is_a_table_row():
     assert cells(where="sex == 'F'") == ["sex == 'F'", "20", "25 %", "24 %", "suppressed", "90"]
 
 
-def test_the_patients_behind_a_cohort_are_counted():
+def test_number_of_real_patients_is_shown():
     assert cells(patients=234)[4] == "234"
 
 
-def test_a_mix_is_told_in_percent():
+def test_mix_is_shown_in_percent():
     assert cells(mix={"arm": {"A": 0.5, "B": 0.5}}, where="age > 60")[0] == "age > 60; arm: A 50 %, B 50 %"
 
 
-def test_what_is_suppressed_or_tiny_is_said():
+def test_suppressed_and_tiny_shares_are_labelled():
     assert cells(data=None)[3] == "suppressed"
     assert cells(model=1e-9)[2] == "< 0.0001 %"
     assert cells(model=0.000123)[2] == "0.0123 %"
 
 
-def test_a_share_is_no_count():
+def test_share_above_one_is_refused():
     with pytest.raises(ValidationError):
         facts(data=3)
 
 
-def test_a_report_without_cohorts_has_no_such_section():
+def test_section_is_absent_without_cohorts():
     assert 'id="cohorts"' not in example().to_html()
-    told = example(sections=example().sections | {"cohorts": [facts(where="x < '<b>'").model_dump(mode="json")]})
-    assert 'id="cohorts"' in told.to_html()
-    assert "<b>&#39;" not in told.to_html()
+    report = example(sections=example().sections | {"cohorts": [facts(where="x < '<b>'").model_dump(mode="json")]})
+    assert 'id="cohorts"' in report.to_html()
+    assert "<b>&#39;" not in report.to_html()

@@ -1,4 +1,4 @@
-"""Runs side by side: what is noise is called noise, what is worse stands first, and names stay text."""
+"""Comparison of runs: differences within noise, order worst first, and names as text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def row(html: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "verdict"),
     [
         ((0.95, 0.951), "within noise"),
         ((0.95, 0.90), "first is best"),
@@ -41,19 +41,19 @@ def row(html: str, name: str) -> list[str]:
         ((0.95, 0.95, 0.80), "third is worst"),
     ],
 )
-def test_differences_are_named_only_beyond_chance(values: tuple[float, ...], said: str) -> None:
+def test_difference_is_named_only_beyond_noise(values: tuple[float, ...], verdict: str) -> None:
     names = ("first", "second", "third")
     runs = [NamedReport(n, with_score("fidelity.marginals", v)) for n, v in zip(names, values, strict=False)]
-    assert row(compare(runs), "Single columns")[-1] == said
+    assert row(compare(runs), "Marginals")[-1] == verdict
 
 
-def test_where_lower_is_better_the_lower_is_best() -> None:
+def test_lower_is_best_where_lower_is_better() -> None:
     runs = [NamedReport(n, with_score("fidelity.detection", v, better="lower")) for n, v in (("a", 0.9), ("b", 0.6))]
-    assert row(compare(runs), "Telling synthetic from real")[-1] == "b is best"
+    assert row(compare(runs), "Detection AUC (C2ST)")[-1] == "b is best"
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.5))
-def test_noise_is_symmetric_and_a_score_never_differs_from_itself(a: float, b: float, x: float, y: float) -> None:
+def test_within_noise_is_symmetric_and_reflexive(a: float, b: float, x: float, y: float) -> None:
     def score(value: float, half: float) -> Score:
         return made("s.t", value, value - half, value + half)
 
@@ -61,13 +61,13 @@ def test_noise_is_symmetric_and_a_score_never_differs_from_itself(a: float, b: f
     assert within_noise(score(a, x), score(a, y))
 
 
-def test_an_unknown_score_is_not_compared() -> None:
+def test_nan_score_is_not_comparable() -> None:
     html = compare([NamedReport("a", example()), NamedReport("b", study())])
-    assert row(html, "Membership attack")[-1] == "not comparable"
-    assert "different numbers of real rows" not in Page(html).text
+    assert row(html, "Membership inference")[-1] == "not comparable"
+    assert "numbers of training rows differ" not in Page(html).text
 
 
-def test_the_index_puts_the_worst_first() -> None:
+def test_index_lists_worst_run_first() -> None:
     runs = [
         NamedReport(n, with_score("fidelity.marginals", v)) for n, v in (("good", 0.97), ("bad", 0.5), ("mid", 0.86))
     ]
@@ -77,7 +77,7 @@ def test_the_index_puts_the_worst_first() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE[:6])
-def test_names_stay_text(name: str) -> None:
+def test_names_are_escaped(name: str) -> None:
     runs = [NamedReport(name, example()), NamedReport("b", study())]
     for html in (compare(runs), index(runs)):
         page = Page(html)
@@ -85,13 +85,13 @@ def test_names_stay_text(name: str) -> None:
         assert "default-src 'none'" in html
 
 
-def test_one_internal_report_makes_the_page_internal() -> None:
+def test_page_is_internal_with_one_internal_report() -> None:
     both = [NamedReport("a", study().shareable()), NamedReport("b", study())]
     assert "Internal edition." in Page(compare(both)).text
     assert "Shareable edition." in Page(compare([both[0], NamedReport("c", study().shareable())])).text
 
 
-def test_the_command_takes_runs_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_command_accepts_runs_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "two"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         study().save(tmp_path / "runs" / name / "report.json")

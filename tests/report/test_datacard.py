@@ -1,4 +1,4 @@
-"""What goes beside the table: a summary, a data card and Croissant metadata, with text that stays text."""
+"""Summary, data card and Croissant metadata: content and escaping."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from synthclin.io.documents import dump_json
-from synthclin.report.datacard import Shipped, croissant, data_card
+from synthclin.report.datacard import TableFile, croissant, data_card
 from synthclin.report.summary import summary
 from synthclin.schema import Schema
 from tests.report.conftest import example
@@ -22,11 +22,11 @@ SCHEMA = Schema.model_validate(
         }
     }
 )
-SHIPPED = Shipped("synthetic.parquet", "ab" * 32, 400)
+TABLE_FILE = TableFile("synthetic.parquet", "ab" * 32, 400)
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), example(scores=(), verdicts=())])
-def test_the_summary_is_one_page_with_every_question(report) -> None:
+def test_summary_is_one_page_with_every_question(report) -> None:
     text = summary(report)
     assert len(text.splitlines()) <= 60
     assert text.count("| ") > 5
@@ -35,31 +35,31 @@ def test_the_summary_is_one_page_with_every_question(report) -> None:
         assert word not in text.lower()
 
 
-def test_markup_in_names_is_text() -> None:
+def test_markup_in_names_is_escaped() -> None:
     text = summary(example(provenance={"name": "<script>|[x](http://y)"}))
     assert "\\<script\\>\\|\\[x\\](http://y)" in text
 
 
-def test_the_card_tells_columns_limits_and_what_it_is_not_for() -> None:
-    card = data_card(study(), SCHEMA, SHIPPED)
+def test_data_card_lists_columns_limits_and_excluded_uses() -> None:
+    card = data_card(study(), SCHEMA, TABLE_FILE)
     assert "| sbp | integer | mmHg | no | systolic \\| blood \\<b\\>pressure\\</b\\> |" in card
     assert "| seen | date |  | yes |  |" in card
-    assert SHIPPED.sha256 in card
+    assert TABLE_FILE.sha256 in card
     assert "## Not for" in card
     assert "may still be personal data" in card
 
 
-def test_croissant_names_the_file_and_each_column() -> None:
-    document = croissant(study(), SCHEMA, SHIPPED)
+def test_croissant_describes_file_and_columns() -> None:
+    document = croissant(study(), SCHEMA, TABLE_FILE)
     assert json.loads(dump_json(document)) == document
     (file,) = document["distribution"]
-    assert (file["sha256"], file["encodingFormat"]) == (SHIPPED.sha256, "application/vnd.apache.parquet")
+    assert (file["sha256"], file["encodingFormat"]) == (TABLE_FILE.sha256, "application/vnd.apache.parquet")
     fields = document["recordSet"][0]["field"]
     assert [field["dataType"] for field in fields] == ["sc:Integer", "sc:Text", "sc:Date"]
     assert all(field["source"]["fileObject"]["@id"] == file["@id"] for field in fields)
     assert document["conformsTo"][0] == "http://mlcommons.org/croissant/1.0"
 
 
-def test_both_tell_the_shareable_edition_only() -> None:
+def test_data_card_and_croissant_use_the_shareable_edition() -> None:
     report = study(provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}})
-    assert "canary" not in data_card(report, SCHEMA, SHIPPED) + dump_json(croissant(report, SCHEMA, SHIPPED))
+    assert "canary" not in data_card(report, SCHEMA, TABLE_FILE) + dump_json(croissant(report, SCHEMA, TABLE_FILE))

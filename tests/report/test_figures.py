@@ -1,4 +1,4 @@
-"""The figures of analyses, groups, attacks and details: what they find, in words and in marks."""
+"""Figures of analyses, subgroups, attacks and distributions: titles, rows and marks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
 from synthclin.report import Report
-from synthclin.report.charts.axes import ChartAxis, log_axis, straight_axis
-from synthclin.report.charts.calibration_lines import calibration_lines
-from synthclin.report.charts.strips import Mark, marks_row
+from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
+from synthclin.report.charts.calibration_plot import calibration_plot
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.analysis_section import clinical_section
-from synthclin.report.pages.subgroup_section import served, subgroups_section
+from synthclin.report.pages.subgroup_section import subgroup_results, subgroups_section
 from synthclin.report.pages.survival_figures import kaplan_meier
 from synthclin.report.record.clinical_details import Arm
 from tests.report.conftest import blocks, example, made, panels
@@ -28,18 +28,18 @@ from tests.report.study import arms, extra, study, term
 from tests.report.test_html import HOSTILE, Page
 
 TITLES = [
-    "Cox regression of died: one clear effect turns round",
+    "Cox regression of died: one clear effect changes sign",
     "Survival differs by up to 9 % (sex, M)",
-    "Chances of died learnt from synthetic rows are more overconfident",
-    "died: sbp matters most in real rows, sex in synthetic ones",
-    "sex: F stays behind fresh real rows of its own in 2 of 3 scores",
-    "Membership: patients of sex: F are recognised beyond chance",
-    "Who lacks sbp differs: sex: F goes with it the other way round",
+    "Predicted probabilities of died are overconfident after training on synthetic rows",
+    "died: the most important feature is sbp in real rows, sex in synthetic rows",
+    "sex: F is clearly worse than its real-data reference in 2 of 3 scores",
+    "Membership inference is above chance for sex: F",
+    "Missingness of sbp and sex: F: the correlation has the opposite sign",
     "One column shifted in the tails, sbp most",
-    "sbp is rounded or repeated differently",
-    "Of rare groups, sex: X is under-represented most",
-    "Exact copies are noticed from 5.0 % of rows on, altered ones from 5.0 %",
-    "Negative control: the attacks find nothing where nothing is to be found",
+    "sbp has different heaping",
+    "Of rare levels, sex: X is under-represented most",
+    "Exact canaries are detected from 5.0 % of rows on, jittered ones from 5.0 %",
+    "Negative control: no attack succeeds on holdout rows in the place of the table",
 ]
 
 
@@ -54,29 +54,29 @@ def test_titles_are_findings(title: str, html: str) -> None:
     assert title in titles
 
 
-def test_a_study_survives_its_own_json() -> None:
+def test_study_round_trips_through_json() -> None:
     report = study()
     assert Report.from_dict(report.to_dict()).to_html() == report.to_html()
 
 
 @pytest.mark.parametrize("name", HOSTILE[:5])
-def test_hostile_names_are_text_in_every_figure(name: str, html: str) -> None:
+def test_hostile_names_are_escaped_in_every_figure(name: str, html: str) -> None:
     page, usual = Page(study(first=name, second=name + " 2").to_html()), Page(html)
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in usual.elements}
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on") or key == "src"]
 
 
-def test_estimates_stand_as_ratios_worst_overlap_first() -> None:
+def test_estimates_are_ratios_with_least_overlap_first() -> None:
     section = clinical_section(study())
     assert section is not None
     cox = next(figure for figure in section.figures if figure.title.startswith("Cox"))
     assert [row.label for row in cox.strip] == ["sbp (per SD)", "sex: F against M"]
     assert cox.strip[0].real == f"{exp(0.3):.2f} ({exp(0.1):.2f} to {exp(0.5):.2f})"
-    assert cox.strip[0].unit == "overlap; sign turned"
-    assert "one term could not be told" in cox.note
+    assert cox.strip[0].unit == "overlap; sign changed"
+    assert "one term could not be estimated" in cox.note
 
 
-def test_a_separated_effect_does_not_stretch_the_axis() -> None:
+def test_separated_effect_does_not_stretch_the_axis() -> None:
     wild = term("wild", 30.0, -30.0, real=[30.0, -900.0, 960.0])
     score = made("inference.logistic.ill", 0.1, 0.05, 0.2, details={"terms": [wild, term("tame", 0.2, 0.1)]})
     html = example(scores=(score,), verdicts=(), sections={}).to_html()
@@ -84,31 +84,31 @@ def test_a_separated_effect_does_not_stretch_the_axis() -> None:
     assert "\u2039" in html
 
 
-def test_the_worst_group_is_named_first() -> None:
-    groups = served(study(), "fidelity.marginals")
+def test_worst_subgroup_is_first() -> None:
+    groups = subgroup_results(study(), "fidelity.marginals")
     assert [one.name for one in groups] == ["sex: F", "sex: M"]
-    assert groups[0].behind == pytest.approx(0.05)
-    assert [one.surely for one in groups] == [True, True]  # the intervals end at 0.92, fresh real rows reach 0.95
+    assert groups[0].gap == pytest.approx(0.05)
+    assert [one.clear for one in groups] == [True, True]  # the intervals end at 0.92, the reference is 0.95
     # Of detection, lower is better.
-    best = served(study(), "fidelity.detection")
-    assert best[0].behind == pytest.approx(0.94 - 0.95)
-    assert not any(one.surely for one in best)
+    best = subgroup_results(study(), "fidelity.detection")
+    assert best[0].gap == pytest.approx(0.94 - 0.95)
+    assert not any(one.clear for one in best)
     assert "sex: F, 0.900" in Page(study().to_html()).text
 
 
-def test_groups_stand_side_by_side_under_every_score() -> None:
+def test_subgroups_by_score_table() -> None:
     section = subgroups_section(study())
     assert section is not None
-    assert section.lead == ("sex: one group is too small to judge and left out.",)
+    assert section.lead == ("sex: one subgroup is too small and left out.",)
     worst, beside = (figure.table for figure in section.figures[:2])
     assert worst is not None
     assert beside is not None
     assert [(row.name, row.cells) for row in worst.rows] == [
-        ("\u25bc Single columns", ("sex: F", "120", "0.950", "0.880 to 0.920", "0.900")),
+        ("\u25bc Marginals", ("sex: F", "120", "0.950", "0.880 to 0.920", "0.900")),
         ("\u25bc Pairs of columns", ("sex: F", "120", "0.950", "0.880 to 0.920", "0.900")),
-        ("Telling synthetic from real", ("sex: M", "120", "0.950", "0.880 to 0.920", "0.940")),
+        ("Detection AUC (C2ST)", ("sex: M", "120", "0.950", "0.880 to 0.920", "0.940")),
     ]
-    assert beside.head == ("Group", "Single columns", "Pairs of columns", "Telling synthetic from real")
+    assert beside.head == ("Subgroup", "Marginals", "Pairs of columns", "Detection AUC (C2ST)")
     assert [(row.name, row.cells) for row in beside.rows] == [
         ("sex: F", ("\u25bc 0.900", "\u25bc 0.900", "0.900")),
         ("sex: M", ("\u25bd 0.940", "\u25bd 0.940", "0.940")),
@@ -132,7 +132,7 @@ def grouped(column: str, score: str, values: dict[str, float], **words: Any) -> 
     return made(within(column, score), min(values.values()), 0.5, 0.95, details=details, **words)
 
 
-def test_many_groups_of_several_columns_fold_away() -> None:
+def test_many_subgroups_are_folded() -> None:
     sites = {f"site {k}": 0.9 for k in range(20)} | {"site 9": 0.5}
     scores = (
         grouped("site", "fidelity.pairs", sites),
@@ -143,9 +143,9 @@ def test_many_groups_of_several_columns_fold_away() -> None:
     section = subgroups_section(example(scores=scores, verdicts=(), sections={}))
     assert section is not None
     assert section.lead == (
-        "Pairs of columns, ward and Telling synthetic from real, ward: not assessable. No group is large enough.",
+        "Pairs of columns, ward and Detection AUC (C2ST), ward: not assessable. No group is large enough.",
     )
-    assert section.figures[0].title == "site: site 9 stays behind fresh real rows of its own in every score"
+    assert section.figures[0].title == "site: site 9 is clearly worse than its real-data reference in all scores"
     beside = section.figures[1]
     assert beside.table is not None
     assert len(beside.table.rows) == 12
@@ -157,41 +157,41 @@ def test_many_groups_of_several_columns_fold_away() -> None:
     ]
 
 
-def test_nobody_behind_is_said_so() -> None:
+def test_no_clear_gap_has_its_own_title() -> None:
     scores = (grouped("sex", "fidelity.pairs", {"F": 0.91, "M": 0.9}),)
     section = subgroups_section(example(scores=scores, verdicts=(), sections={}))
     assert section is not None
-    assert section.figures[0].title == "No group stays behind fresh real rows of its own by more than chance"
+    assert section.figures[0].title == "No subgroup is clearly worse than its real-data reference"
 
 
-def test_without_groups_and_analyses_the_limits_say_so() -> None:
+def test_limits_list_missing_subgroups_and_analyses() -> None:
     text = Page(example().to_html()).text
-    assert "likeness in groups of patients and effect estimates and survival" in text
-    assert "likeness in groups of patients" not in Page(study().to_html()).text
+    assert "fidelity in subgroups of patients and effect estimates and survival" in text
+    assert "fidelity in subgroups of patients" not in Page(study().to_html()).text
 
 
 @pytest.mark.parametrize("name", [score.name for score in extra()])
-def test_details_that_are_empty_draw_nothing(name: str) -> None:
+def test_empty_details_give_no_figure(name: str) -> None:
     score = made(name, 0.5, 0.4, 0.6)
     Page(example(scores=(score,), verdicts=(), sections={}).to_html())
 
 
-def test_curves_are_cut_where_they_end_and_few_at_risk_are_not_told() -> None:
+def test_curves_end_and_small_numbers_at_risk_are_suppressed() -> None:
     arm = arms(("a",))[0]
     arm["real"] |= {"at_risk": [*range(48, 10, -1)]}
     root = ET.fromstring(kaplan_meier(Arm.model_validate(arm), 0.5))
-    told = [element.text for element in root.iter("text")]
-    assert told.count("<\u00a011") == 1  # nobody is told at the last tick of the shorter curve
-    assert "48" in told
+    texts = [element.text for element in root.iter("text")]
+    assert texts.count("<\u00a011") == 1  # the last tick of the shorter curve is suppressed
+    assert "48" in texts
 
 
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5),
     st.booleans(),
 )
-def test_marks_stay_within_their_row(values: list[float], joined: bool) -> None:
-    axis = straight_axis(values, 0.0)
-    row = marks_row("x", "y", axis, [Mark("real", v, v - 1, v + 1) for v in values], lines=(0.0,), joined=joined)
+def test_marks_are_clipped_to_the_axis(values: list[float], joined: bool) -> None:
+    axis = linear_axis(values, 0.0)
+    row = dot_row("x", "y", axis, [Mark("real", v, v - 1, v + 1) for v in values], lines=(0.0,), joined=joined)
     root = ET.fromstring(row)
     for element in root.iter():
         for key in ("x", "x1", "x2", "cx"):
@@ -200,7 +200,7 @@ def test_marks_stay_within_their_row(values: list[float], joined: bool) -> None:
 
 
 @given(st.lists(st.floats(1e-9, 1e9), max_size=6))
-def test_a_log_axis_has_ticks_around_one(values: list[float]) -> None:
+def test_log_axis_has_ticks_around_one(values: list[float]) -> None:
     axis = log_axis(values)
     assert axis.holds(1.0)
     assert 3 <= len(axis.ticks) <= 7
@@ -208,18 +208,18 @@ def test_a_log_axis_has_ticks_around_one(values: list[float]) -> None:
 
 
 @given(st.floats(-1e5, 1e5), st.floats(1e-6, 1e5))
-def test_a_straight_axis_has_a_few_ticks(low: float, width: float) -> None:
-    assert 2 <= len(straight_axis([low, low + width]).ticks) <= 10
+def test_linear_axis_has_a_few_ticks(low: float, width: float) -> None:
+    assert 2 <= len(linear_axis([low, low + width]).ticks) <= 10
 
 
-def test_curves_say_their_values_in_words() -> None:
+def test_calibration_plot_has_text_alternative() -> None:
     line = [(k / 24, (k / 24) ** 2) for k in range(25)]
-    root = ET.fromstring(calibration_lines("<b>", line, [], labelled=True))
+    root = ET.fromstring(calibration_plot("<b>", line, [], labelled=True))
     assert root[1].text is not None
     assert "real 25" in root[1].text
 
 
-def test_an_axis_places_its_ends() -> None:
+def test_axis_positions() -> None:
     assert ChartAxis(0.0, 10.0).place(-5.0) == 0.0
     assert ChartAxis(0.1, 10.0, log=True).place(1.0) == pytest.approx(0.5)
 

@@ -1,4 +1,4 @@
-"""The page: text stays text, nothing is fetched or run, and every picture is told in words."""
+"""The HTML page: escaping, content security policy, text alternatives and contrast."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), f"an attribute of <{tag}> is there twice"
+        assert len({name for name, _ in attrs}) == len(attrs), f"an attribute of <{tag}> occurs twice"
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
@@ -54,7 +54,7 @@ def html() -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_text(name: str, html: str) -> None:
+def test_hostile_name_is_escaped(name: str, html: str) -> None:
     report = example(
         first=name, second=name + " again", provenance={"name": name, "intended_use": name, name or "x": name}
     )
@@ -69,7 +69,7 @@ def test_a_hostile_name_is_text(name: str, html: str) -> None:
         assert name in page.text
 
 
-def test_nothing_is_fetched_or_run_and_only_our_style_counts(html: str) -> None:
+def test_policy_allows_only_the_style_and_nothing_is_fetched(html: str) -> None:
     page = Page(html)
     policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
@@ -85,14 +85,14 @@ def test_nothing_is_fetched_or_run_and_only_our_style_counts(html: str) -> None:
     assert "url(" not in html.replace("url(#hatch)", "")
 
 
-def test_anchors_lead_somewhere_and_ids_are_unique(html: str) -> None:
+def test_anchors_resolve_and_ids_are_unique(html: str) -> None:
     ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for attributes in Page(html).all("a"):
         assert (attributes["href"] or "")[1:] in ids
 
 
-def test_every_picture_has_words_and_every_other_is_hidden(html: str) -> None:
+def test_every_svg_has_text_alternative_or_is_hidden(html: str) -> None:
     found = re.findall(r"<svg\b([^>]*)>(.{0,40})", html)
     assert len(found) > 15
     for attributes, start in found:
@@ -102,11 +102,11 @@ def test_every_picture_has_words_and_every_other_is_hidden(html: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["anonymous", "anonymis", "compliant", "safe", "guaranteed", "no risk"])
-def test_words_that_promise_too_much_do_not_occur(html: str, word: str) -> None:
+def test_promises_do_not_occur(html: str, word: str) -> None:
     assert word not in Page(html).text.lower()
 
 
-def test_the_page_says_what_it_is_and_what_it_is_not(html: str) -> None:
+def test_page_states_edition_and_limits(html: str) -> None:
     text = Page(html).text
     assert "Internal edition." in text
     assert "may still be personal data" in text
@@ -115,17 +115,17 @@ def test_the_page_says_what_it_is_and_what_it_is_not(html: str) -> None:
     assert "Sign-off" in text
 
 
-def test_small_real_cells_are_not_told(html: str) -> None:
-    table = re.search(r"sbp: rows per cell.*?</table>", html, re.DOTALL)
+def test_small_real_counts_are_suppressed(html: str) -> None:
+    table = re.search(r"sbp: rows per bin.*?</table>", html, re.DOTALL)
     assert table is not None
     rows = [re.findall(r"<bdi>([^<]*)</bdi>", row) for row in table[0].split("<tr")[2:]]
-    # cell, real, synthetic: only real patients are protected
+    # bin, real, synthetic: only real counts are suppressed
     assert rows[0] == ["below 80", "&lt;\u00a011", "3"]
     assert rows[-1] == ["missing", "13", "7"]
     assert "suppressed" in Page(html).text
 
 
-def test_statuses_are_words_not_colours_alone(html: str) -> None:
+def test_statuses_are_words_and_not_only_colours(html: str) -> None:
     text = Page(html).text
     for status in ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"):
         assert status in text
@@ -140,7 +140,7 @@ def test_statuses_are_words_not_colours_alone(html: str) -> None:
         example(provenance={"rows": {"train": 400, "holdout": 0, "synthetic": 400}}),
     ],
 )
-def test_a_report_with_holes_still_renders(report: Report) -> None:
+def test_incomplete_report_renders(report: Report) -> None:
     page = Page(report.to_html())
     assert "Methods and provenance" in page.text
     assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
@@ -155,7 +155,7 @@ def test_dates_and_empty_columns_have_panels() -> None:
     assert "2020-01-01" in report.to_html()
 
 
-def test_a_score_nobody_knows_stands_among_the_methods() -> None:
+def test_unknown_score_is_listed_in_methods() -> None:
     report = example()
     extra = made("house.<i>own</i>", 0.5, 0.4, 0.6, note="Ours.")
     text = Page(example(scores=(*report.scores, extra)).to_html()).text
@@ -191,7 +191,7 @@ def schemes() -> list[dict[str, str]]:
     ]
 
 
-def test_text_can_be_read_in_every_scheme() -> None:
+def test_contrast_in_every_colour_scheme() -> None:
     assert len(schemes()) == 3  # light, dark, print
     for scheme in schemes():
         for text, ground in PAIRS:

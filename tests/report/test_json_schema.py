@@ -1,4 +1,4 @@
-"""The published JSON Schema: it is that of the types, real reports satisfy it, and damaged ones do not."""
+"""The published JSON Schema: equal to the types, satisfied by reports, violated by damaged ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ KNOWN = {
 
 
 def problems(value: Any, schema: Any, at: str = "$") -> list[str]:
-    """Return where `value` breaks a schema (draft 2020-12, as far as ours goes); a keyword not known is an error."""
+    """Return where `value` violates a schema (the part of draft 2020-12 in use); unknown keywords are errors."""
     if schema is True or schema == {}:
         return []
     assert set(schema) <= KNOWN, set(schema) - KNOWN
@@ -128,12 +128,12 @@ def written(report: Report) -> dict[str, Any]:
     return read
 
 
-def test_what_is_published_is_what_the_types_say() -> None:
+def test_published_schema_equals_the_types() -> None:
     assert PUBLISHED.read_text(encoding="utf-8") == dump_json(json_schema())
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), Report((), (), {}, {})])
-def test_reports_satisfy_it(report: Report) -> None:
+def test_reports_satisfy_the_schema(report: Report) -> None:
     assert problems(written(report), SCHEMA) == []
 
 
@@ -151,7 +151,7 @@ def test_reports_satisfy_it(report: Report) -> None:
         (("provenance", "rows"), {"patients": 3}),
     ],
 )
-def test_damage_is_seen_by_the_schema_and_by_the_reader(path: tuple[Any, ...], value: Any) -> None:
+def test_damage_is_refused_by_schema_and_reader(path: tuple[Any, ...], value: Any) -> None:
     document = copy.deepcopy(written(study()))
     del document["sha256"]
     place = document
@@ -163,7 +163,7 @@ def test_damage_is_seen_by_the_schema_and_by_the_reader(path: tuple[Any, ...], v
         Report.from_dict(document)
 
 
-def test_a_report_that_was_edited_is_refused(tmp_path: Path) -> None:
+def test_edited_report_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     study().save(path)
     assert Report.read(path).edition == "internal"
@@ -172,7 +172,7 @@ def test_a_report_that_was_edited_is_refused(tmp_path: Path) -> None:
         Report.read(path)
 
 
-def test_the_schema_is_one_that_jsonschema_accepts() -> None:
+def test_jsonschema_accepts_the_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.Draft202012Validator(SCHEMA).validate(written(study()))

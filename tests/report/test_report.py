@@ -1,4 +1,4 @@
-"""The report as a value: what it says, how it is written, and what it refuses to read."""
+"""`Report`: reading, saving, gates, frame and refusal of damaged files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_json_round_trip(report, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "report.json").stat().st_mode) == 0o600
 
 
-def test_what_is_not_known_is_null_in_json(report) -> None:
+def test_nan_is_null_in_json(report) -> None:
     document = json.loads(dump_json(report.to_dict()))
     assert document["schema_version"] == 1
     membership = next(score for score in document["scores"] if score["name"] == "privacy.membership")
@@ -41,18 +41,18 @@ def test_saving_the_same_report_twice_gives_the_same_bytes(report, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["report.pdf", "report", "report.json.exe"])
-def test_other_kinds_of_files_are_refused(report, tmp_path: Path, name: str) -> None:
+def test_other_suffixes_are_refused(report, tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"\.html, \.json or \.md"):
         report.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unwritable_place_is_an_output_error(report, tmp_path: Path) -> None:
+def test_unwritable_path_is_an_output_error(report, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         report.save(tmp_path / "absent" / "report.html")
 
 
-def test_gates_of_the_report_decide_whether_it_passed(report) -> None:
+def test_own_gates_decide_passed(report) -> None:
     assert not report.passed
     with pytest.raises(GateError, match=r"fidelity\.detection <= 0\.75 \(FAIL\)"):
         report.require()
@@ -69,7 +69,7 @@ def test_required_gates_name_each_miss(report) -> None:
         report.require("fidelity.pears >= 0.9")
 
 
-def test_lines_for_the_terminal_stand_worst_first(report) -> None:
+def test_verdict_lines_are_worst_first(report) -> None:
     statuses = [line[:14].strip() for line in report.verdict]
     assert statuses == ["FAIL", "NOT ASSESSABLE", "REVIEW", "REVIEW", "PASS", "PASS"]
     assert report.verdict[1].endswith("There is no holdout.")
@@ -121,7 +121,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_report_is_refused_with_its_place(report, tmp_path: Path, name: str) -> None:
+def test_damaged_report_is_refused_with_its_location(report, tmp_path: Path, name: str) -> None:
     apply, place = DAMAGE[name]
     document = json.loads(dump_json(report.to_dict()))
     apply(document)
@@ -134,7 +134,7 @@ def test_a_damaged_report_is_refused_with_its_place(report, tmp_path: Path, name
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "{", '{"schema_version": 1}', '{"a": NaN}'])
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+def test_other_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError):
         Report.read(tmp_path / "report.json")

@@ -1,4 +1,4 @@
-"""The shareable edition: what few patients could be read from is not in it, in no form."""
+"""The shareable edition: statistical disclosure control of counts, shares, estimates and texts."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.evaluation.score_names import within
-from synthclin.evaluation.sections import marginal_panels
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
-from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import coarse, hidden, step
-from synthclin.report.record.parts import Histogram, Missing, TableOneBlock
+from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.suppression import round_to, rounding_step, suppress
+from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.report.conftest import example, made
 from tests.report.study import study
 from tests.report.test_html import Page
-
-assert marginal_panels  # the panels of real reports
 
 
 def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | None, int]) -> Histogram:
@@ -42,14 +39,14 @@ def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | Non
 
 
 def printed(counts: tuple[int, ...], synthetic: tuple[int, ...]) -> str:
-    """Return every number that the shareable edition prints of a column with these counts, the last one missing."""
-    told = shared_panel(panel(list(counts[:-1]), list(synthetic[:-1]), (counts[-1], synthetic[-1])))
-    block = TableOneBlock(column="x", kind="levels", missing=told.missing, levels=[], difference=0.123456)
-    return json.dumps([told.model_dump(), shared_block(block, told).model_dump(), agreement(told)])
+    """Return every number that the shareable edition publishes for these counts; the last count is missing values."""
+    published = shared_panel(panel(list(counts[:-1]), list(synthetic[:-1]), (counts[-1], synthetic[-1])))
+    block = TableOneBlock(column="x", kind="levels", missing=published.missing, levels=[], difference=0.123456)
+    return json.dumps([published.model_dump(), shared_block(block, published).model_dump(), agreement(published)])
 
 
 def compositions(total: int, cells: int) -> Any:
-    """Yield all ways to share a total among cells."""
+    """Yield all tables of counts with a given total."""
     for cuts in itertools.combinations(range(total + cells - 1), cells - 1):
         ends = (-1, *cuts, total + cells - 1)
         yield tuple(b - a - 1 for a, b in itertools.pairwise(ends))
@@ -57,8 +54,8 @@ def compositions(total: int, cells: int) -> Any:
 
 @pytest.mark.parametrize("synthetic", [(10, 20, 30), (30, 10, 20), (0, 0, 60), (15, 15, 15)])
 @pytest.mark.parametrize("total", [45, 60, 61])
-def test_nobody_solves_a_small_count_who_knows_the_rule_and_all_numbers(total: int, synthetic: tuple[int, ...]) -> None:
-    # Every table with this total is tried: those that print the same cannot be told apart.
+def test_small_counts_cannot_be_inferred_from_published_numbers(total: int, synthetic: tuple[int, ...]) -> None:
+    # Exhaustive over tables with this total: tables with the same published numbers are indistinguishable.
     same: dict[str, list[tuple[int, ...]]] = {}
     for counts in compositions(total, len(synthetic)):
         same.setdefault(printed(counts, synthetic), []).append(counts)
@@ -71,25 +68,25 @@ def test_nobody_solves_a_small_count_who_knows_the_rule_and_all_numbers(total: i
 
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=8))
-def test_a_small_count_may_be_any_number_from_one_to_ten(cells: list[tuple[int, int]]) -> None:
+def test_suppression_leaves_every_count_from_one_to_ten_possible(cells: list[tuple[int, int]]) -> None:
     real, synthetic = (list(side) for side in zip(*cells, strict=True))
-    told = hidden(real, synthetic)
-    secret = [n for n, shown in zip(real, told, strict=True) if shown is None]
-    assert all(shown is None or (shown == n and not 0 < n < 11) for n, shown in zip(real, told, strict=True))
-    if secret and any(told):
-        assert len(secret) > 1
-        assert sum(secret) >= 21
-    assert bool(secret) == any(0 < n < 11 for n in real)
-    # What the internal edition hid before stays hidden.
-    again = hidden(told, synthetic)
-    assert all(b is None or b == a for a, b in zip(told, again, strict=True))
+    published = suppress(real, synthetic)
+    suppressed = [n for n, shown in zip(real, published, strict=True) if shown is None]
+    assert all(shown is None or (shown == n and not 0 < n < 11) for n, shown in zip(real, published, strict=True))
+    if suppressed and any(published):
+        assert len(suppressed) > 1
+        assert sum(suppressed) >= 21
+    assert bool(suppressed) == any(0 < n < 11 for n in real)
+    # A count that is already suppressed stays suppressed.
+    again = suppress(published, synthetic)
+    assert all(b is None or b == a for a, b in zip(published, again, strict=True))
 
 
-def test_shares_are_rounded_to_what_eleven_patients_are_worth() -> None:
+def test_rounding_step_is_at_least_eleven_patients() -> None:
     for n in (20, 100, 401, 736, 10_000):
-        assert step(n) * n >= 11
-    assert coarse(-0.04, 0.1) == 0.0
-    assert str(coarse(-0.04, 0.1)) == "0.0"
+        assert rounding_step(n) * n >= 11
+    assert round_to(-0.04, 0.1) == 0.0
+    assert str(round_to(-0.04, 0.1)) == "0.0"
 
 
 CANARY = 987654321.125
@@ -107,7 +104,7 @@ SCHEMA = Schema.model_validate(
 
 
 def ward(rows: int, seed: int) -> pd.DataFrame:
-    """Return patients; one of them, and the few of one site, are canaries."""
+    """Return patients; one value and one small site are canaries."""
     rng = np.random.default_rng(seed)
     site = np.where(rng.random(rows) < 0.5, "north", "south").astype(object)
     lab = rng.normal(5, 1, rows)
@@ -137,16 +134,16 @@ def real() -> Report:
     return evaluate(ward(70, 3), train=ward(70, 1), holdout=ward(40, 2), schema=SCHEMA, tasks=tasks, random_state=1)
 
 
-def test_canaries_are_in_no_form_of_the_edition(real: Report) -> None:
-    told = real.shareable()
-    texts = (dump_json(told.to_dict()), told.to_html())
+def test_canary_values_do_not_occur(real: Report) -> None:
+    published = real.shareable()
+    texts = (dump_json(published.to_dict()), published.to_html())
     for text in texts:
         assert "canary-site" not in text
         assert "98765" not in text
         assert "987\u202f654" not in text
 
 
-def test_real_counts_below_eleven_are_told_nowhere(real: Report) -> None:
+def test_real_counts_below_eleven_do_not_occur(real: Report) -> None:
     report = real.shareable().to_dict()
     for shown in report["sections"]["marginals"]:
         counts = [*shown["real"], shown["missing"]["real"]]
@@ -162,17 +159,17 @@ def test_real_counts_below_eleven_are_told_nowhere(real: Report) -> None:
             assert score["note"] in {"", "It cannot be computed on these rows."}
 
 
-def test_a_count_of_the_internal_edition_that_is_small_is_not_printed() -> None:
+def test_small_counts_are_suppressed_in_the_page() -> None:
     page = Page(study().shareable().to_html())
     assert "Shareable edition." in page.text
-    table = re.search(r"sbp: rows per cell.*?</table>", study().shareable().to_html(), re.DOTALL)
+    table = re.search(r"sbp: rows per bin.*?</table>", study().shareable().to_html(), re.DOTALL)
     assert table is not None
     rows = [re.findall(r"<bdi>([^<]*)</bdi>", row) for row in table[0].split("<tr")[2:]]
     assert rows[0][1] == "suppressed"
     assert sum(row[1] == "suppressed" for row in rows) >= 2
 
 
-def test_details_that_nobody_listed_are_left_out() -> None:
+def test_details_outside_the_allow_list_are_removed() -> None:
     extra = made("house.own", 0.123456, 0.1, 0.2, details={"patient": "canary"}, note="canary")
     canaries = example(
         scores=(*example().scores, extra), provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}}
@@ -184,40 +181,40 @@ def test_details_that_nobody_listed_are_left_out() -> None:
     assert "0.123456" not in text
 
 
-def test_an_effect_that_rests_on_few_patients_is_not_told() -> None:
-    told = {
+def test_effect_of_few_patients_is_removed() -> None:
+    published = {
         "terms": [
             {"term": "few", "real": [0.5, -0.3, 1.3], "synthetic": [0.4, 0.0, 0.8], "overlap": 0.5},
             {"term": "many", "real": [0.512, 0.3, 0.7], "synthetic": [0.4, 0.2, 0.6], "overlap": 0.512},
         ]
     }
-    score = made("inference.cox.died", 0.5, 0.4, 0.6, details=told)
+    score = made("inference.cox.died", 0.5, 0.4, 0.6, details=published)
     terms = shareable(example(scores=(score,), verdicts=(), sections={})).scores[0].details["terms"]
     assert [one["term"] for one in terms] == ["many"]
     assert terms[0]["real"] == pytest.approx([0.5, 0.3, 0.7])
 
 
-def test_the_edition_is_a_report_like_any_other() -> None:
-    told = study().shareable()
-    assert Report.from_dict(json.loads(dump_json(told.to_dict()))).to_html() == told.to_html()
-    assert told.shareable() is told
-    assert [v.status for v in told.verdicts] == [v.status for v in study().verdicts]
+def test_shareable_report_round_trips() -> None:
+    published = study().shareable()
+    assert Report.from_dict(json.loads(dump_json(published.to_dict()))).to_html() == published.to_html()
+    assert published.shareable() is published
+    assert [v.status for v in published.verdicts] == [v.status for v in study().verdicts]
 
 
-def test_groups_are_told_in_steps_that_eleven_of_their_patients_are_worth() -> None:
+def test_subgroup_results_are_rounded_to_eleven_patients() -> None:
     group = {"group": "F", "value": 0.8765, "low": 0.8123, "high": 0.9234, "reference": 0.9753, "n": 120}
 
-    def told(score: str, **words: Any) -> Any:
+    def shared(score: str, **words: Any) -> Any:
         details = {"score": score, "column": "sex", "worst": "F", "groups": [group | words], "not_judged": 1}
         ends = {"reference": 0.9753, "baseline": 0.1357, "n": 120} | words
         scores = (made(within("sex", score), 0.8765, 0.8123, 0.9234, details=details, **ends),)
         return shareable(example(scores=scores, verdicts=(), sections={})).scores[0]
 
-    pairs, detection = (told(name).details["groups"][0] for name in ("fidelity.pairs", "fidelity.detection"))
+    pairs, detection = (shared(name).details["groups"][0] for name in ("fidelity.pairs", "fidelity.detection"))
     assert (pairs["value"], pairs["reference"], pairs["n"]) == (0.9, 1.0, 120)
     assert (detection["value"], detection["reference"]) == (0.88, 0.98)
-    # Of rules, n counts synthetic rows, however few real ones of the group broke one.
-    rules = told("validity.rules", n=5_000)
+    # For rules, n counts synthetic rows, so references are removed.
+    rules = shared("validity.rules", n=5_000)
     assert (rules.baseline, rules.reference, rules.details["groups"][0]["reference"]) == (None, None, None)
-    assert told("fidelity.pairs", n=11).details["worst"] == "F"
-    assert "not_judged" not in told("fidelity.pairs").details
+    assert shared("fidelity.pairs", n=11).details["worst"] == "F"
+    assert "not_judged" not in shared("fidelity.pairs").details

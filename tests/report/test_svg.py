@@ -1,4 +1,4 @@
-"""Pictures are well-formed, whatever their text."""
+"""SVG elements: escaping, coordinates and finite numbers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ visible = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), 
 
 
 @given(visible, visible)
-def test_text_and_attributes_come_back_as_they_were(content: str, title: str) -> None:
+def test_text_and_attributes_round_trip(content: str, title: str) -> None:
     root = ET.fromstring(svg.picture(title, content, 10, svg.text(0.5, 3, content)))
     assert [child.text or "" for child in root] == [title, content, content]
     assert ET.fromstring(svg.element("g", id=content)).get("id") == content
 
 
 @pytest.mark.parametrize("value", [nan, inf])
-def test_a_number_without_a_place_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="not finite"):
+def test_non_finite_coordinate_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="must be finite"):
         svg.line(0.0, value, 1.0, 1.0, "ax")
 
 

@@ -1,3 +1,3 @@
-"""Pictures as SVG text: axes, marks and panels. Know numbers and words, nothing of scores."""
+"""SVG charts as text: axes, panels, ROC curves and dot plots, drawn from plain numbers."""
 
 __all__: list[str] = []

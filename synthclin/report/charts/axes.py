@@ -1,4 +1,4 @@
-"""Axes that the rows of a chart share: which part of the numbers they show, and where they are ticked."""
+"""Linear and logarithmic chart axes, shared by the rows of a chart: range and ticks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import sensible
+from synthclin.report.words import significant
 
-__all__ = ["ChartAxis", "log_axis", "straight_axis", "ticks"]
+__all__ = ["ChartAxis", "linear_axis", "log_axis", "ticks"]
 
 _ROUND = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0, 1.4, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _BETWEEN = {0.7, 1.4}  # ticked where there is room for more
@@ -20,7 +20,7 @@ _LEAST = 1.45  # times 1 that a logarithmic axis shows at least on either side
 
 @dataclass(frozen=True, slots=True)
 class ChartAxis:
-    """A straight or logarithmic axis from `low` to `high`.
+    """A linear or logarithmic axis from `low` to `high`.
 
     Example:
         >>> axis = ChartAxis(0.5, 2.0, log=True)
@@ -33,12 +33,12 @@ class ChartAxis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Return a share of the width; what lies beyond an end stands there."""
+        """Return the position of a value as a share of the width, clipped to 0 and 1."""
         low, high, x = (self._scaled(each) for each in (self.low, self.high, value))
         return min(max((x - low) / (high - low), 0.0), 1.0)
 
     def holds(self, value: float) -> bool:
-        """Return whether a value lies on the axis."""
+        """Return whether a value lies within the range."""
         return self.low <= value <= self.high
 
     def _scaled(self, value: float) -> float:
@@ -46,7 +46,7 @@ class ChartAxis:
 
     @property
     def ticks(self) -> list[float]:
-        """Two to seven round numbers on the axis."""
+        """Two to seven round numbers within the range."""
         if not self.log:
             return ticks(self.low, self.high, fewest=3)
         found = [tick for tick in _ROUND if self.holds(tick)]
@@ -56,21 +56,21 @@ class ChartAxis:
         return found[found.index(1.0) % every :: every]
 
     def picture(self, label: str) -> Markup:
-        """Draw the axis below rows that share it."""
+        """Draw the axis with its ticks and label."""
         parts = [svg.line(0, 0.5, 1, 0.5, "ax"), svg.text(0.5, 33, label)]
         for tick in self.ticks:
             x = self.place(tick)
             anchor = "start" if x < 0.02 else "end" if x > 0.98 else "middle"
-            parts += [svg.line(x, 0, x, 4, "ax"), svg.text(x, 17, sensible(tick), anchor=anchor)]
-        ends = f"{sensible(self.low)} to {sensible(self.high)}{', logarithmic' if self.log else ''}"
+            parts += [svg.line(x, 0, x, 4, "ax"), svg.text(x, 17, significant(tick), anchor=anchor)]
+        ends = f"{significant(self.low)} to {significant(self.high)}{', logarithmic' if self.log else ''}"
         return svg.picture(f"Axis: {label}", ends, 38, *parts)
 
 
-def straight_axis(values: Iterable[float], *around: float) -> ChartAxis:
-    """Return an axis that shows all of `values` and the numbers `around` which they are read, with a little room.
+def linear_axis(values: Iterable[float], *around: float) -> ChartAxis:
+    """Return a linear axis whose range covers `values` and the reference numbers `around`, with a margin.
 
     Example:
-        >>> straight_axis([-0.9, 2.0], 0.0).ticks
+        >>> linear_axis([-0.9, 2.0], 0.0).ticks
         [-1.0, 0.0, 1.0, 2.0]
     """
     known = [*(value for value in values if math.isfinite(value)), *around] or [0.0]
@@ -80,7 +80,7 @@ def straight_axis(values: Iterable[float], *around: float) -> ChartAxis:
 
 
 def log_axis(values: Iterable[float], *, widest: float = 20.0) -> ChartAxis:
-    """Return a logarithmic axis around 1 that shows `values`, but no more than `widest` times 1 on either side.
+    """Return a logarithmic axis whose range covers 1 and `values`, at most from 1 / `widest` to `widest`.
 
     Example:
         >>> log_axis([0.5, 1.1]).ticks
@@ -92,7 +92,7 @@ def log_axis(values: Iterable[float], *, widest: float = 20.0) -> ChartAxis:
 
 
 def ticks(low: float, high: float, *, fewest: int = 2) -> list[float]:
-    """Return round numbers from `low` to `high`: `fewest` or a few more.
+    """Return round tick values from `low` to `high`, at least `fewest` of them.
 
     Example:
         >>> ticks(3.0, 47.0)

@@ -1,4 +1,4 @@
-"""The report's pictures: each a function from plain numbers to a picture that carries its own text alternative."""
+"""Gate bars, histogram and category panels, heat maps and reference dots; each chart has a text alternative."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import interval, number, share
+from synthclin.report.words import interval, number
 
 __all__ = [
     "GateScale",
-    "attack_roc",
     "category_panel",
     "gate_bar",
     "heat_map",
     "numeric_panel",
     "reference_dots",
-    "roc",
     "small_bar",
 ]
 
@@ -32,12 +30,12 @@ _CELL, _LABEL, _LETTER = 28, 92, 6.6  # of a heat map, in its own units
 
 @dataclass(frozen=True, slots=True)
 class GateScale:
-    """Where the bar of a gate puts a value: the ideal at 8 %, the limits at 44 % and 80 %, worse to the right.
+    """Piecewise linear scale of a gate bar: the ideal at 8 %, the limits at 44 % and 80 %, worse to the right.
 
     Arguments:
         ideal: the best value the score can have.
         limit: the limit for PASS.
-        review: the limit for REVIEW; None where the gate knows PASS and FAIL only.
+        review: the limit for REVIEW; None where the gate has no REVIEW range.
         higher: whether higher values are better.
     """
 
@@ -47,7 +45,7 @@ class GateScale:
     higher: bool
 
     def place(self, value: float) -> float:
-        """Return a share of the width; outside 0 to 1 where the value runs off the scale.
+        """Return the position as a share of the width; outside 0 to 1 where the value runs off the scale.
 
         Example:
             >>> scale = GateScale(ideal=0.0, limit=0.03, review=0.05, higher=False)
@@ -64,7 +62,7 @@ class GateScale:
 
 
 def gate_bar(scale: GateScale, value: float, low: float, high: float, write: Callable[[float], str]) -> Markup:
-    """Draw an estimate with its interval against the limits of its gate; the heavy cap is the bound that is judged."""
+    """Draw an estimate with its interval against the limits of its gate; the heavy cap is the bound that decides."""
     ends = [scale.place(low), scale.place(high)]
     cap = scale.place(low if scale.higher else high)
     left, right = (min(max(x, 0.0), 1.0) for x in sorted(ends))
@@ -98,20 +96,20 @@ def numeric_panel(
     desc: str,
     labelled: bool = False,
 ) -> Markup:
-    """Draw two histograms, real as an outline over synthetic as an area, and the pair of shares that are missing.
+    """Draw two histograms, real as outline and synthetic as area, and a pair of bars for the missing shares.
 
     Arguments:
         name: the column, as plain text.
         edges: bin edges as shares of the plot's width, rising from 0 to 1.
-        real: height of each bin, a density; None where that is not told: the outline has a gap.
+        real: density of each bin; None where suppressed: the outline has a gap.
         synthetic: the same for synthetic rows.
-        missing: share of real and of synthetic values that are missing; None where that is not told.
+        missing: share of missing real and synthetic values; None where suppressed.
         ticks: places on the axis, as shares of the plot's width, and their texts.
-        desc: the values that matter, in words.
-        labelled: whether the two forms are named in the panel.
+        desc: text alternative with the main values.
+        labelled: whether the panel labels the two forms.
     """
-    told = [height or 0.0 for height in real]
-    top = max((*told, *synthetic, 1e-12))
+    known = [height or 0.0 for height in real]
+    top = max((*known, *synthetic, 1e-12))
     base = float(PANEL)
 
     def outline(start: int, heights: Sequence[float]) -> list[tuple[float, float]]:
@@ -131,7 +129,7 @@ def numeric_panel(
             svg.text(_PLOT * place, base + 15, label),
         ]
     if labelled:
-        x, anchor = (0.02, "start") if _lower_at_left(edges, told, synthetic) else (_PLOT - 0.02, "end")
+        x, anchor = (0.02, "start") if _lower_at_left(edges, known, synthetic) else (_PLOT - 0.02, "end")
         parts += [svg.text(x, 9, "real", anchor=anchor, class_="treal")]
         parts += [svg.text(x, 24, "synthetic", anchor=anchor, class_="tsyn")]
     return svg.picture(f"{name}: real and synthetic distribution", desc, base, *parts, *_missing_pair(*missing, base))
@@ -147,13 +145,13 @@ def category_panel(
     desc: str,
     labelled: bool = False,
 ) -> Markup:
-    """Draw a pair of bars per category, real above synthetic, and the pair of shares that are missing.
+    """Draw a pair of bars per category, real above synthetic, and a pair of bars for the missing shares.
 
-    A real share that is None is not told, and says so.
+    A real share of None is labelled "suppressed".
     """
     height = max(PANEL, _LEVEL * len(levels))
-    told = [share_ or 0.0 for share_ in real]
-    top = max((*told, *synthetic, 1e-12))
+    known = [share_ or 0.0 for share_ in real]
+    top = max((*known, *synthetic, 1e-12))
     start, room = 0.30, _PLOT - 0.30
     pitch = height / max(len(levels), 1)
     parts: list[Markup] = []
@@ -165,7 +163,7 @@ def category_panel(
             parts += [svg.text(start, y + 8, "suppressed", anchor="start", dx=4)]
             continue
         parts += [svg.rect(start, y, room * r / top, 9, "breal")]
-        if labelled and row == _roomiest(told, synthetic):
+        if labelled and row == _roomiest(known, synthetic):
             parts += [svg.text(start + room * r / top, y + 9, "real", anchor="start", dx=5, class_="treal")]
             parts += [svg.text(start + room * s / top, y + 20, "synthetic", anchor="start", dx=5, class_="tsyn")]
     parts += [svg.line(start, 0, start, height, "ax")]
@@ -175,15 +173,15 @@ def category_panel(
 def heat_map(
     title: str, labels: Sequence[str], cells: Sequence[Sequence[float | None]], kind: str, desc: str
 ) -> Markup:
-    """Draw the lower triangle of a table of associations; column names stand on the diagonal.
+    """Draw the lower triangle of a matrix of associations as a heat map, with column names on the diagonal.
 
     Arguments:
         title: what is shown.
         labels: the k columns, as plain text.
-        cells: row i holds i values for the columns before it; None where there is no value.
+        cells: row i holds i values for the columns before it; None where undefined.
         kind: ``real`` and ``synthetic`` hold strengths from 0 to 1; in a ``difference`` negative is weaker in
             synthetic rows.
-        desc: the values that matter, in words.
+        desc: text alternative with the main values.
     """
     strongest = max((abs(v) for row in cells for v in row if v is not None), default=0.0)
     top = max(strongest, 0.5 if kind != "difference" else 0.15)
@@ -210,91 +208,8 @@ def heat_map(
     return svg.element("svg", svg.joined(parts), class_="c hm", width=width, viewBox=box, role="img")
 
 
-def roc(title: str, curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], desc: str) -> Markup:
-    """Draw curves of hits (vertical) against false alarms, with chance dashed.
-
-    Arguments:
-        title: what is shown.
-        curves: name, class (``lsyn2``, ``lreal2``, ``lmut``) and points (false alarms, hits), each from 0 to 1.
-        desc: the values that matter, in words.
-    """
-    height = 260.0
-    parts: list[Markup] = []
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
-        y = height * (1 - tick)
-        parts += [svg.line(0, y, 1, y, "gr"), svg.line(tick, 0, tick, height, "gr")]
-        parts += [svg.text(0, y + 4, share(tick), anchor="end", dx=-8)]
-        parts += [svg.text(tick, height + 17, share(tick), anchor="end" if tick == 1 else "middle")]
-    paths = [svg.path([(0, height), (1, 0)], "lch")]
-    paths += [svg.path([(x, height * (1 - y)) for x, y in points], kind) for _, kind, points in curves]
-    parts += [svg.curves(height, *paths)]
-    parts += [svg.text(0.5, height + 34, "false alarms")]
-    for row, (name, kind, _) in enumerate(curves):
-        text = {"lsyn2": "tsyn", "lreal2": "treal"}.get(kind, "sm")
-        y = height - 16 * (len(curves) - row) - 4
-        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], kind), x=0.50, width=0.06, y=y - 9)]
-        parts += [svg.text(0.57, y, name, anchor="start", class_=text)]
-    y = height - 4
-    parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lch"), x=0.50, width=0.06, y=y - 9)]
-    parts += [svg.text(0.57, y, "chance", anchor="start")]
-    return svg.picture(title, desc, height, *parts)
-
-
-def attack_roc(
-    title: str,
-    points: Sequence[tuple[float, float]],
-    others: Sequence[Sequence[tuple[float, float]]],
-    few: float | None,
-    desc: str,
-) -> Markup:
-    """Draw an attack's hits against its false alarms on log axes; hatched where too few patients decide.
-
-    Arguments:
-        title: what is shown.
-        points: of the best attack: false alarms and hits, each from 0 to 1, rising.
-        others: the same of each attack, drawn faintly.
-        few: the rate of false alarms below which nothing is read; None where that is not known.
-        desc: the values that matter, in words.
-    """
-    height = 280.0
-    decades = 3 if few is not None and few <= 0.006 else 2
-    least = 10.0**-decades
-
-    def place(share_: float) -> float:
-        return 1 + math.log10(max(share_, least)) / decades
-
-    parts: list[Markup] = []
-    for k in range(decades + 1):
-        tick = 10.0 ** (k - decades)
-        x, y = place(tick), height * (1 - place(tick))
-        parts += [svg.line(0, y, 1, y, "gr"), svg.line(x, 0, x, height, "gr")]
-        label = share(tick, 1 if tick < 0.01 else 0)
-        parts += [svg.text(0, y + 4, label, anchor="end", dx=-8)]
-        parts += [svg.text(x, height + 17, label, anchor="end" if k == decades else "middle")]
-    if few is not None and few > least:
-        parts += [svg.rect(0, 0, place(few), height, "nazone")]
-        parts += [
-            svg.text(0, 16, "too few patients", anchor="start", dx=8),
-            svg.text(0, 31, "to judge", anchor="start", dx=8),
-        ]
-
-    def path(curve: Sequence[tuple[float, float]], kind: str) -> Markup:
-        return svg.path([(place(x), height * (1 - place(y))) for x, y in curve if x > 0 or y > 0], kind)
-
-    lines = [path(other, "lfaint") for other in others]
-    parts += [svg.curves(height, svg.path([(0, height), (1, 0)], "lch"), *lines, path(points, "lreal2"))]
-    parts += [svg.text(0.5, height + 34, "false alarm rate (log)")]
-    corner = [("lreal2", "tl", "best attack"), *([("lfaint", "sm", "each attack")] if others else [])]
-    corner += [("lch", "sm", "guessing")]
-    for row, (kind, class_, label) in enumerate(corner):
-        y = height - 12 + 18 * (row + 1 - len(corner))
-        parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], kind), x=0.52, y=y - 9, width=0.07)]
-        parts += [svg.text(0.61, y, label, anchor="start", class_=class_)]
-    return svg.picture(title, desc, height, *parts)
-
-
 def reference_dots(name: str, value: float, low: float, high: float, baseline: float, reference: float) -> Markup:
-    """Draw a score between the shuffled independence baseline (left) and fresh real rows (right)."""
+    """Draw a score between its independence baseline (left) and its real-data reference (right)."""
     span = reference - baseline
 
     def place(x: float) -> float:
@@ -306,12 +221,15 @@ def reference_dots(name: str, value: float, low: float, high: float, baseline: f
     parts += [svg.line(ends[0], y, ends[1], y, "cisyn"), svg.circle(place(value), y, 6, "dsyn")]
     parts += [svg.text(0, 41, number(baseline, 2)), svg.text(1, 41, number(reference, 2))]
     parts += [svg.text(place(value), 10, number(value, 2), class_="sm tsyn")]
-    desc = f"Independence baseline {number(baseline)}, synthetic {number(value)} ({interval(low, high)}), real-data reference {number(reference)}."
+    desc = (
+        f"Independence baseline {number(baseline)}, synthetic {number(value)} ({interval(low, high)}), "
+        f"real-data reference {number(reference)}."
+    )
     return svg.picture(f"{name}: {number(value)}", desc, 43, *parts)
 
 
 def small_bar(value: float, top: float, mark: float | None = None) -> Markup:
-    """Draw a bar for a table's cell, with a dotted mark; decoration, since the number stands beside it."""
+    """Draw a bar for a table cell, with a dotted mark; hidden from screen readers, as the cell holds the number."""
     parts = [svg.rect(0, 3, min(abs(value) / top, 1.0), 8, "breal")]
     if mark is not None:
         parts += [svg.line(mark / top, 0, mark / top, 14, "lim")]
@@ -319,10 +237,10 @@ def small_bar(value: float, top: float, mark: float | None = None) -> Markup:
 
 
 def _missing_pair(real: float | None, synthetic: float, base: float) -> list[Markup]:
-    """Draw the two shares of missing values as bars; the plot's full height is 100 %."""
+    """Draw the two shares of missing values as bars; full height is 100 %."""
     heights = [(PANEL - 16) * min(max(x or 0.0, 0.0), 1.0) for x in (real, synthetic)]
-    told = "?" if real is None else number(100 * real, 0)
-    label = f"{told} \u00b7 {number(100 * synthetic, 0)}\u00a0%"
+    real_text = "?" if real is None else number(100 * real, 0)
+    label = f"{real_text} \u00b7 {number(100 * synthetic, 0)}\u00a0%"
     return [
         svg.line(_MISSING, base, 1, base, "ax"),
         svg.rect(_MISSING + 0.01, base - heights[0], 0.05, heights[0], "breal"),
@@ -333,7 +251,7 @@ def _missing_pair(real: float | None, synthetic: float, base: float) -> list[Mar
 
 
 def _roomiest(real: Sequence[float], synthetic: Sequence[float]) -> int:
-    """Return the row with the most room at the right of its bars."""
+    """Return the row with the shortest bars, where labels fit."""
     lengths = [max(pair) for pair in zip(real, synthetic, strict=True)]
     return lengths.index(min(lengths))
 
@@ -347,7 +265,7 @@ def _lower_at_left(edges: Sequence[float], real: Sequence[float], synthetic: Seq
 
 
 def _runs(heights: Sequence[float | None]) -> list[tuple[int, list[float]]]:
-    """Return the stretches of cells that are told, each with its first cell."""
+    """Return the runs of bins that are not suppressed, each with the index of its first bin."""
     runs: list[tuple[int, list[float]]] = []
     for place, height in enumerate(heights):
         if height is None:
@@ -368,7 +286,7 @@ def _unscaled_text(x: float, y: float, content: str, anchor: str, class_: str = 
 
 
 def _room(labels: Sequence[str]) -> tuple[int, int]:
-    """Return how far the names on the diagonal reach above the first row and beyond the last column."""
+    """Return how far the labels on the diagonal extend above the first row and beyond the last column."""
     reach = [_LETTER * len(_brief(label)) / math.sqrt(2) for label in labels[:-1]]
     above = max((length - place * _CELL for place, length in enumerate(reach)), default=0.0)
     columns = len(reach)
@@ -377,7 +295,7 @@ def _room(labels: Sequence[str]) -> tuple[int, int]:
 
 
 def _brief(label: str, limit: int = 13) -> str:
-    """Cut a label in its middle: names of one family differ at their ends."""
+    """Shorten a label in its middle, since names of related columns often differ at their end."""
     if len(label) <= limit:
         return label
     tail = (limit - 1) // 2
@@ -385,7 +303,7 @@ def _brief(label: str, limit: int = 13) -> str:
 
 
 def _short(value: float, kind: str) -> str:
-    """Write a strength as ``.42`` and a difference as ``+.11``; what is negative shows it."""
+    """Return a strength as ``.42`` and a signed difference as ``+.11``."""
     text = number(abs(value), 2)
     text = text.removeprefix("0") if text.startswith("0.") else text
     sign = "\u2212" if value < 0 else "+" if kind == "difference" else ""

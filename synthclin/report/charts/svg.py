@@ -1,4 +1,4 @@
-"""Scalable vector pictures as text: escaped by construction, fluid without a script.
+"""SVG elements as escaped text, fluid in width without a script.
 
 Positions along x are shares of the width (0 to 1, written in percent), positions
 along y are pixels, so that a picture follows its column and its text keeps its size.
@@ -20,8 +20,8 @@ WIDE = 1000  # width of the view box in which curves are stretched
 def element(tag: str, content: str = "", **attributes: str | float | None) -> Markup:
     """Return an element; `content` and values are escaped unless they are Markup; None leaves an attribute out.
 
-    A trailing underscore is dropped and other underscores become hyphens, so that
-    ``class_`` and ``text_anchor`` are words of Python too.
+    A trailing underscore is dropped and other underscores become hyphens: ``class_`` is ``class``, ``text_anchor`` is
+    ``text-anchor``.
 
     Example:
         >>> str(element("text", "a < b", x=1.0, text_anchor="end"))
@@ -38,13 +38,13 @@ def element(tag: str, content: str = "", **attributes: str | float | None) -> Ma
 
 
 def picture(title: str, desc: str, height: float, *parts: Markup, class_: str = "c") -> Markup:
-    """Return a picture as wide as its place and `height` pixels high, with its text alternative."""
+    """Return an SVG picture of full width and `height` pixels, with its text alternative."""
     head = element("title", title) + element("desc", desc)
     return element("svg", head + joined(parts), class_=class_, width="100%", height=height, role="img")
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
-    """Return parts of a picture as one."""
+    """Return the concatenation of elements."""
     return Markup("").join(parts)
 
 
@@ -118,6 +118,6 @@ def _written(value: str | float) -> str:
     if isinstance(value, str):
         return value
     if not math.isfinite(value):
-        raise ValueError("a picture has no place for a number that is not finite")
+        raise ValueError("an SVG coordinate must be finite")
     rounded = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if rounded in {"", "-0"} else rounded

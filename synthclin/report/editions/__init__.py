@@ -1,3 +1,3 @@
-"""The shareable edition: findings without what a few patients could be read from."""
+"""Editions of a report: the shareable edition, with statistical disclosure control of real counts and shares."""
 
 __all__: list[str] = []

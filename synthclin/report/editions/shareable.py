@@ -1,8 +1,8 @@
-"""The shareable edition: the same report without what a few patients could be read from.
+"""The shareable edition: a report under statistical disclosure control.
 
-What may be shared is listed here, score by score; what is not listed is left out. Real counts below 11 are hidden,
-others with them where subtraction would tell; shares of real patients are rounded to steps that 11 of them are worth;
-figures of a column are computed again from what is printed of it; notes, gates' reasons and extremes are left out.
+An allow list per score; anything else is left out. Primary suppression hides real counts below 11, secondary
+suppression hides others against subtraction. Shares of real patients are rounded to steps of at least 11 patients.
+Figures of a column are computed again from its published counts. Notes, reasons of verdicts and extremes are removed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import replace
 from math import ceil, isnan, log10, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from synthclin.report.editions.shared_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import coarse, coarse_or_none, down, step, up
+from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.suppression import round_down, round_to, round_to_or_none, round_up, rounding_step
 from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
-from synthclin.report.record.details import AssociationDetails, AttackDetails, MembershipDetails
-from synthclin.report.record.parts import Pictures
+from synthclin.report.record.score_details import AssociationDetails, AttackDetails, MembershipDetails
+from synthclin.report.record.section_data import SectionData
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -24,36 +24,38 @@ if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
     from synthclin.report.record.clinical_details import SurvivalCurve, Term
-    from synthclin.report.record.details import Rate, Risk
+    from synthclin.report.record.score_details import Rate, Risk
 
 __all__ = ["shareable"]
 
 F = TypeVar("F", bound="Findings")
 
 _COUNTED = ("fidelity.", "subgroups.", "validity.rules", "privacy.copies")  # means of shares of real rows
-_OF_SYNTHETIC = (
-    "validity.rules"  # whose n tells nothing of how many real rows of a group stand behind its real-data reference
-)
-_FITTED = ("fidelity.detection", "fidelity.propensity")  # of a classifier's chances, which are no shares of patients
-_TIE = 0.1
+# n counts synthetic rows, so the number of real rows behind the real-data reference of a subgroup is unknown.
+_OF_SYNTHETIC = "validity.rules"
+_FITTED = (
+    "fidelity.detection",
+    "fidelity.propensity",
+)  # from predicted probabilities, which are not shares of patients
+_CORRELATION_STEP = 0.1
 _REASONS = {
-    "PASS": "The worse end of its interval meets the limit, or no more is found than without a leak.",
-    "REVIEW": "The limit lies within the interval, or is missed by little: a person must look.",
+    "PASS": "The worse end of its interval meets the limit, or the result is no worse than without a leak.",
+    "REVIEW": "The interval includes the limit, or the limit is missed narrowly.",
     "FAIL": "The limit is missed.",
-    "NOT ASSESSABLE": "These rows cannot answer.",
+    "NOT ASSESSABLE": "It cannot be computed on these rows.",
 }
 _LOG_SCALE = ("inference.cox.", "inference.logistic.")
-_SURE = 1 / sqrt(MIN_PATIENTS)  # a log ratio with a smaller standard error rests on no cell below 11
+_SURE = 1 / sqrt(MIN_PATIENTS)  # with a smaller standard error of a log ratio, no cell is below 11
 
 
 def shareable(report: F) -> F:
-    """Return the shareable edition of a report; one that is shareable already is returned as it is."""
+    """Return the shareable edition of a report; a shareable report is returned unchanged."""
     if report.edition == "shareable":
         return report
-    pictures = Pictures.model_validate(report.sections)
-    facts = report.provenance.get("rows") or pictures.rows
+    data = SectionData.model_validate(report.sections)
+    facts = report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
-    scores = tuple(_score(score, pictures, train, holdout) for score in report.scores)
+    scores = tuple(_score(score, data, train, holdout) for score in report.scores)
     return replace(
         report,
         edition="shareable",
@@ -62,13 +64,13 @@ def shareable(report: F) -> F:
             _verdict(verdict, next(score for score in scores if score.name == verdict.gate.score))
             for verdict in report.verdicts
         ),
-        sections=_sections(pictures, holdout),
+        sections=_sections(data, holdout),
         provenance=_provenance(report.provenance),
     )
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
-    told = (
+    shared = (
         "name",
         "seed",
         "random_state",
@@ -80,39 +82,39 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "dp",
         "replicates",
     )
-    return {key: facts[key] for key in told if key in facts}
+    return {key: facts[key] for key in shared if key in facts}
 
 
-def _score(score: Score, pictures: Pictures, train: int, holdout: int) -> Score:
+def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
     counted = score.name.startswith(_COUNTED)
     fewest = min(train, holdout or train)
     if score.name.startswith("subgroups."):
         fewest = min(fewest, score.n)
-    size = step(fewest) if counted else 0.01
-    # To the worse side, and the interval outward: rounding may not make a table look better than it is.
-    worse = down if score.better == "higher" else up
-    bare = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
-    value, low, high = worse(score.value, size), down(score.low, size), up(score.high, size)
+    size = rounding_step(fewest) if counted else 0.01
+    # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
+    worse = round_down if score.better == "higher" else round_up
+    without_reference = score.name.startswith("subgroups.") and score.details.get("score") == _OF_SYNTHETIC
+    value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
     if score.name in {"privacy.copies", "validity.rules", "validity.raw_rules"} and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     note = "It cannot be computed on these rows." if isnan(score.value) else ""
-    listed = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
+    shareable_details = _DETAILS.get(score.name) or _DETAILS.get(score.name.partition(".")[0]) or _nothing
     return replace(
         score,
         value=value,
         low=low,
         high=high,
-        baseline=None if bare else coarse_or_none(score.baseline, size),
-        reference=None if bare else coarse_or_none(score.reference, size),
+        baseline=None if without_reference else round_to_or_none(score.baseline, size),
+        reference=None if without_reference else round_to_or_none(score.reference, size),
         n=score.n if score.n >= MIN_PATIENTS else 0,
-        note=score.note if score.name in _SPOKEN else note,
-        details=listed(score, pictures, train),
+        note=score.note if score.name in _NOTE_SHARED else note,
+        details=shareable_details(score, data, train),
         tables=(),
     )
 
 
 def _of_synthetic(score: Score) -> tuple[float, float, float]:
-    """Return a share of synthetic rows, rounded to the worse side by a hundredth."""
+    """Return a share of synthetic rows and its interval, rounded to hundredths on the worse side."""
     if score.better == "higher":
         value, low, high = (int(100 * x) / 100 for x in (score.value, score.low, score.high))
     else:
@@ -125,72 +127,70 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
     return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status])
 
 
-def _sections(pictures: Pictures, holdout: int) -> dict[str, Any]:
-    panels = {panel.column: shared_panel(panel) for panel in pictures.marginals}
-    told: dict[str, Any] = {
-        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in pictures.rows.items()},
+def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
+    panels = {panel.column: shared_panel(panel) for panel in data.marginals}
+    shared: dict[str, Any] = {
+        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in data.rows.items()},
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
-            shared_block(block, panels[block.column]).model_dump()
-            for block in pictures.table_one
-            if block.column in panels
+            shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
-        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in pictures.cohorts],
-        # Of the rows that the model draws; how many real ones a rule left out is not shared.
-        "rules": {"raw": pictures.rules.raw, "raw_rows": pictures.rules.raw_rows} if pictures.rules.raw else {},
+        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in data.cohorts],
+        # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
+        "rules": {"raw": data.rules.raw, "raw_rows": data.rules.raw_rows} if data.rules.raw else {},
     }
-    if pictures.pairs.columns:
-        told["pairs"] = {
-            "columns": pictures.pairs.columns,
-            "real": [[coarse_or_none(x, _TIE) for x in row] for row in pictures.pairs.real],
-            "synthetic": pictures.pairs.synthetic,
+    if data.pairs.columns:
+        shared["pairs"] = {
+            "columns": data.pairs.columns,
+            "real": [[round_to_or_none(x, _CORRELATION_STEP) for x in row] for row in data.pairs.real],
+            "synthetic": data.pairs.synthetic,
         }
-    for key, curve, n in (("detection", pictures.detection, holdout), ("membership", pictures.membership, holdout)):
+    for key, curve, n in (("detection", data.detection, holdout), ("membership", data.membership, holdout)):
         if curve.roc and n:
-            size = step(n) if key == "detection" else 0.005
+            size = rounding_step(n) if key == "detection" else 0.005
             least = MIN_PATIENTS / n
-            told[key] = {
+            shared[key] = {
                 "roc": _rounded(curve.roc, size, least),
                 "attacks": [{"name": one.name, "roc": _rounded(one.roc, size, least)} for one in curve.attacks],
             }
-    if pictures.controls.negative:
-        told["controls"] = {
+    if data.controls.negative:
+        shared["controls"] = {
             "negative": {
-                name: {end: coarse_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
-                for name, negative_control in pictures.controls.negative.items()
+                name: {end: round_to_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
+                for name, negative_control in data.controls.negative.items()
             },
-            "spike_in": [one.model_dump() for one in pictures.controls.spike_in],
+            "spike_in": [one.model_dump() for one in data.controls.spike_in],
         }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in shared.items() if value}
 
 
 def _rounded(roc: list[tuple[float, float]], size: float, least: float) -> list[list[float]]:
-    """Return a curve without the part that rests on fewer than 11 patients, its points rounded."""
-    points = {(coarse(x, size), coarse(y, size)) for x, y in roc if least <= x}
+    """Return a ROC curve with rounded points, without the part that rests on fewer than 11 patients."""
+    points = {(round_to(x, size), round_to(y, size)) for x, y in roc if least <= x}
     highest: dict[float, float] = {}
     for x, y in sorted(points):
         highest[x] = max(y, highest.get(x, 0.0))
     return [[x, y] for x, y in highest.items()]
 
 
-_SPOKEN = {"privacy.smallest_leak"}  # whose note is of planted rows and of no patient
+_NOTE_SHARED = {"privacy.smallest_leak"}  # its note concerns canaries only
 
-# What each score may show of its details; named by score or by group of scores.
-Listed = Callable[["Score", Pictures, int], dict[str, Any]]
+# The shareable part of the details, by score or by group of scores.
+ShareableDetails = Callable[["Score", SectionData, int], dict[str, Any]]
 
 
-def _nothing(_score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _nothing(_score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return {}
 
 
-def _marginals(_score: Score, pictures: Pictures, _train: int) -> dict[str, Any]:
-    return {"columns": [agreement(shared_panel(panel)) for panel in pictures.marginals]}
+def _marginals(_score: Score, data: SectionData, _train: int) -> dict[str, Any]:
+    return {"columns": [agreement(shared_panel(panel)) for panel in data.marginals]}
 
 
-def _associations(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AssociationDetails.model_validate(score.details)
-    told: dict[str, Any] = {
-        key: coarse_or_none(getattr(details, key), 0.01)
+    shared: dict[str, Any] = {
+        key: round_to_or_none(getattr(details, key), 0.01)
         for key in (
             "mean_change_synthetic",
             "mean_change_holdout",
@@ -199,90 +199,93 @@ def _associations(score: Score, _pictures: Pictures, _train: int) -> dict[str, A
         )
     }
     for key in ("lost", "invented"):
-        told[key] = [
+        shared[key] = [
             {
                 "columns": change.columns,
-                "real": coarse(change.real, _TIE),
+                "real": round_to(change.real, _CORRELATION_STEP),
                 "synthetic": change.synthetic,
-                "change": coarse(change.change, _TIE),
+                "change": round_to(change.change, _CORRELATION_STEP),
             }
             for change in getattr(details, key)
-            if abs(change.change) >= _TIE
+            if abs(change.change) >= _CORRELATION_STEP
         ]
-    return told
+    return shared
 
 
-def _ties(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
-    """Return links with missing cells without the levels that they are of."""
+def _missingness_correlations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
+    """Return rank correlations with missingness for whole columns, without levels."""
     found = {}
-    for tie in score.details.get("ties", []):
-        if tie.get("level") is None:
-            found[tie["missing"], tie["column"]] = {
-                "missing": tie["missing"],
-                "column": tie["column"],
-                "real": coarse(tie["real"], _TIE),
-                "synthetic": tie["synthetic"],
+    for correlation in score.details.get("ties", []):
+        if correlation.get("level") is None:
+            found[correlation["missing"], correlation["column"]] = {
+                "missing": correlation["missing"],
+                "column": correlation["column"],
+                "real": round_to(correlation["real"], _CORRELATION_STEP),
+                "synthetic": correlation["synthetic"],
             }
     return {"ties": list(found.values())}
 
 
-def _columns(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
-    """Return how far each column is, without the places of its percentiles."""
-    size = max(step(train), 0.05)
+def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
+    """Return the distance of each column, without the positions of its percentiles."""
+    size = max(rounding_step(train), 0.05)
     return {
         "columns": [
-            {"column": one["column"], "value": coarse(one["value"], size), "reference": None}
+            {"column": one["column"], "value": round_to(one["value"], size), "reference": None}
             for one in score.details.get("columns", [])
         ]
     }
 
 
-def _attack(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
-    told: dict[str, Any] = {"attack": details.attack, "naive": coarse_or_none(details.naive, 0.01)}
-    told |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
-    told["outliers"] = None if details.outliers is None else _risk(details.outliers)
-    told["groups"] = [_risk(risk) for risk in details.groups]
+    shared: dict[str, Any] = {"attack": details.attack, "naive": round_to_or_none(details.naive, 0.01)}
+    shared |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
+    shared["outliers"] = None if details.outliers is None else _risk(details.outliers)
+    shared["groups"] = [_risk(risk) for risk in details.groups]
     if score.name == "privacy.membership":
         membership = MembershipDetails.model_validate(score.details)
-        told |= {"members": membership.members, "controls": membership.controls}
-        told["tpr_at_10_percent"] = coarse_or_none(membership.tpr_at_10_percent, 0.05)
-    return told
+        shared |= {"members": membership.members, "controls": membership.controls}
+        shared["tpr_at_10_percent"] = round_to_or_none(membership.tpr_at_10_percent, 0.05)
+    return shared
 
 
 def _rate(rate: Rate | None) -> dict[str, Any] | None:
     if rate is None or rate.n < MIN_PATIENTS:
         return None
-    return {end: coarse(getattr(rate, end), step(rate.n)) for end in ("value", "low", "high")} | {"n": rate.n}
+    return {end: round_to(getattr(rate, end), rounding_step(rate.n)) for end in ("value", "low", "high")} | {
+        "n": rate.n
+    }
 
 
 def _risk(risk: Risk) -> dict[str, Any]:
-    ends = {end: coarse_or_none(getattr(risk, end), 0.05) for end in ("value", "low", "high")}
+    ends = {end: round_to_or_none(getattr(risk, end), 0.05) for end in ("value", "low", "high")}
     return ends | {"column": risk.column, "level": risk.level}
 
 
-def _learners(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
-    def told(value: object) -> object:
+def _learners(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
+    def rounded(value: object) -> object:
         if isinstance(value, dict):
-            return {key: told(item) for key, item in value.items()}
-        return coarse(value, 0.01) if isinstance(value, float) else value
+            return {key: rounded(item) for key, item in value.items()}
+        return round_to(value, 0.01) if isinstance(value, float) else value
 
-    rows = [{key: told(value) for key, value in one.items()} for one in score.details.get("learners", [])]
+    rows = [{key: rounded(value) for key, value in one.items()} for one in score.details.get("learners", [])]
     measure = {"measure": score.details["measure"]} if "measure" in score.details else {}
     return {"learners": rows} | measure
 
 
-def _importance(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _importance(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     columns = score.details.get("columns", [])
     return {
         "columns": [
-            one | {"real": coarse(one["real"], 0.01), "synthetic": coarse(one["synthetic"], 0.01)} for one in columns
+            one | {"real": round_to(one["real"], 0.01), "synthetic": round_to(one["synthetic"], 0.01)}
+            for one in columns
         ],
         "shared_top": score.details.get("shared_top"),
     }
 
 
-def _analysis(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _analysis(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AnalysisDetails.model_validate(score.details)
     logarithmic = score.name.startswith(_LOG_SCALE)
     levels = score.name.startswith("inference.compare.") and any(", " in term.term for term in details.terms)
@@ -299,7 +302,7 @@ def _analysis(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
 
 
 def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
-    """Return an estimate rounded to a part of its standard error; None where fewer than 11 may stand behind it."""
+    """Return an estimate rounded to a part of its standard error; None where it may rest on fewer than 11 patients."""
     if None in term.real:
         return None
     value, low, high = (x or 0.0 for x in term.real)
@@ -308,44 +311,44 @@ def _term(term: Term, *, logarithmic: bool) -> dict[str, Any] | None:
         return None
     size = 10.0 ** ceil(log10(error / 4))
     size = next(part * size for part in (0.2, 0.5, 1.0) if part * size >= error / 4)
-    told = term.model_dump()
-    told["real"] = [coarse(x, size) for x in (value, low, high)]
-    return told | {"overlap": coarse_or_none(term.overlap, _TIE)}
+    shared = term.model_dump()
+    shared["real"] = [round_to(x, size) for x in (value, low, high)]
+    return shared | {"overlap": round_to_or_none(term.overlap, _CORRELATION_STEP)}
 
 
 def _curve(curve: SurvivalCurve) -> dict[str, Any]:
-    """Return a real curve in steps that 11 patients are worth, and who is left to the nearest ten."""
-    size = step(curve.at_risk[0]) if curve.at_risk else 0.01
-    told: dict[str, Any] = {
-        key: [min(coarse(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
+    """Return a real curve rounded to steps of 11 patients, with numbers at risk to the nearest ten."""
+    size = rounding_step(curve.at_risk[0]) if curve.at_risk else 0.01
+    shared: dict[str, Any] = {
+        key: [min(round_to(x, size), 1.0) for x in getattr(curve, key)] for key in ("survival", "low", "high")
     }
-    told["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
-    return told | {"censored": curve.censored}
+    shared["at_risk"] = [max(round(n, -1), MIN_PATIENTS) for n in curve.at_risk]
+    return shared | {"censored": curve.censored}
 
 
-def _groups(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _groups(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = SubgroupDetails.model_validate(score.details)
-    told: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
+    shared: dict[str, Any] = {"score": details.score, "column": details.column, "worst": details.worst, "groups": []}
     for group in details.groups:
         if group.n is None:
             continue
-        size = 0.01 if details.score in _FITTED else step(group.n)
-        ends = {key: coarse_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
-        bare = {"reference": None} if details.score == _OF_SYNTHETIC else {}
-        told["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | bare)
-    return told
+        size = 0.01 if details.score in _FITTED else rounding_step(group.n)
+        ends = {key: round_to_or_none(getattr(group, key), size) for key in ("value", "low", "high", "reference")}
+        without_reference = {"reference": None} if details.score == _OF_SYNTHETIC else {}
+        shared["groups"].append({"group": group.group, "n": round(group.n, -1)} | ends | without_reference)
+    return shared
 
 
-def _leak(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _leak(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return {"spike_in": score.details.get("spike_in", [])}
 
 
-def _copies(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _copies(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     copies = score.details.get("copies")
     return {"copies": copies if copies == 0 else None, "whole_table": bool(score.details.get("whole_table"))}
 
 
-def _rules(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
+def _rules(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     rules = [
         {"rule": one["rule"], "synthetic": one["synthetic"], "real": 0 if one["real"] == 0 else None}
         for one in score.details.get("rules", [])
@@ -353,31 +356,31 @@ def _rules(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
     return {"rules": rules, "declared": score.details.get("declared")}
 
 
-def _detection(score: Score, _pictures: Pictures, _train: int) -> dict[str, Any]:
-    drops = [one | {"auc_drop": coarse(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
+def _detection(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
+    drops = [one | {"auc_drop": round_to(one["auc_drop"], 0.01)} for one in score.details.get("columns", [])]
     return {"columns": [one for one in drops if one["auc_drop"]]}
 
 
-def _together(score: Score, _pictures: Pictures, train: int) -> dict[str, Any]:
-    size = max(step(train), 0.02)
+def _joint(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
+    size = max(rounding_step(train), 0.02)
     return {
         "worst": [
             {
                 "columns": one["columns"],
-                "value": coarse(one["value"], size),
-                "reference": coarse_or_none(one.get("reference"), size),
+                "value": round_to(one["value"], size),
+                "reference": round_to_or_none(one.get("reference"), size),
             }
             for one in score.details.get("worst", [])
         ]
     }
 
 
-_DETAILS: dict[str, Listed] = {
+_DETAILS: dict[str, ShareableDetails] = {
     "fidelity.marginals": _marginals,
     "fidelity.heaping": _columns,
-    "fidelity.triples": _together,
+    "fidelity.triples": _joint,
     "fidelity.associations": _associations,
-    "fidelity.missing_dependence": _ties,
+    "fidelity.missing_dependence": _missingness_correlations,
     "fidelity.detection": _detection,
     "validity.rules": _rules,
     "privacy.copies": _copies,

@@ -1,4 +1,4 @@
-"""Counts of real patients as they may be shared: small ones hidden, others hidden with them, shares rounded."""
+"""Primary and secondary suppression of real counts, and rounding of shares of real patients."""
 
 from __future__ import annotations
 
@@ -7,77 +7,77 @@ from collections.abc import Sequence
 
 from synthclin.schema.patients import MIN_PATIENTS
 
-__all__ = ["coarse", "coarse_or_none", "down", "hidden", "step", "up"]
+__all__ = ["round_down", "round_to", "round_to_or_none", "round_up", "rounding_step", "suppress"]
 
-_ENOUGH = 2 * MIN_PATIENTS - 1  # a hidden sum of which every small count can be a part beside one that is not small
+_ENOUGH = 2 * MIN_PATIENTS - 1  # a sum of suppressed counts that is compatible with every count from 1 to 10
 
 
-def hidden(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | None]:
-    """Return real counts without those below 11, and without as many others as hide these from subtraction.
+def suppress(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | None]:
+    """Return real counts after suppression: None for counts from 1 to 10, and for others that protect these.
 
-    The total is known, so the hidden counts have a known sum. Others are hidden, in the order of their synthetic
-    counts, which is public, until the sum is 21 or more: then each number from 1 to 10 can be the small count, also
-    for somebody who knows this rule. A count of none is no secret. None in `real` stays hidden and counts as small.
+    The total is public, so the suppressed counts have a known sum. Secondary suppression follows the order of the
+    synthetic counts, which are public, until that sum is at least 21: then every count from 1 to 10 is possible, even
+    for a reader who knows this rule. A count of 0 is published. None in `real` stays None and counts as small.
 
     Example:
-        >>> hidden([300, 4, 80, 12], [310, 5, 60, 15])
+        >>> suppress([300, 4, 80, 12], [310, 5, 60, 15])
         [300, None, None, None]
-        >>> hidden([300, 80, 0], [310, 60, 2])
+        >>> suppress([300, 80, 0], [310, 60, 2])
         [300, 80, 0]
     """
     out = [None if count is None or 0 < count < MIN_PATIENTS else count for count in real]
     if None not in out:
         return out
-    total = sum(count or 0 for count, told in zip(real, out, strict=True) if told is None)
-    # What was hidden before has at least one row, and no more is known of it.
+    total = sum(count or 0 for count, shown in zip(real, out, strict=True) if shown is None)
+    # A count that was None before is at least 1; nothing else is known.
     total += sum(count is None for count in real)
     order = sorted((place for place, count in enumerate(out) if count), key=lambda place: (synthetic[place], place))
-    sensitive = out.count(None)
+    suppressed = out.count(None)
     for place in order:
-        if total >= _ENOUGH and sensitive > 1:
+        if total >= _ENOUGH and suppressed > 1:
             break
         total += out[place] or 0
-        sensitive += 1
+        suppressed += 1
         out[place] = None
     return out
 
 
-def step(n: int | None) -> float:
-    """Return what a share of `n` patients is rounded to: a round number that 11 of them or more are worth.
+def rounding_step(n: int | None) -> float:
+    """Return the rounding step for a share of `n` patients: a round number of at least 11 / `n`.
 
     Example:
-        >>> step(2000), step(400), step(None)
+        >>> rounding_step(2000), rounding_step(400), rounding_step(None)
         (0.01, 0.05, 0.01)
     """
     worth = MIN_PATIENTS / n if n else 0.0
     return next((size for size in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if size >= worth), 1.0)
 
 
-def coarse(value: float, size: float) -> float:
+def round_to(value: float, size: float) -> float:
     """Return a number rounded to multiples of `size`; NaN stays.
 
     Example:
-        >>> coarse(0.1734, 0.05)
+        >>> round_to(0.1734, 0.05)
         0.15
     """
     return value if math.isnan(value) else round(round(value / size) * size, 6) + 0.0
 
 
-def down(value: float, size: float) -> float:
+def round_down(value: float, size: float) -> float:
     """Return a number rounded down to a multiple of `size`; NaN stays.
 
     Example:
-        >>> down(0.1734, 0.05), up(0.1734, 0.05)
+        >>> round_down(0.1734, 0.05), round_up(0.1734, 0.05)
         (0.15, 0.2)
     """
     return value if math.isnan(value) else round(math.floor(round(value / size, 6)) * size, 6) + 0.0
 
 
-def up(value: float, size: float) -> float:
+def round_up(value: float, size: float) -> float:
     """Return a number rounded up to a multiple of `size`; NaN stays."""
-    return -down(-value, size) + 0.0
+    return -round_down(-value, size) + 0.0
 
 
-def coarse_or_none(value: float | None, size: float) -> float | None:
-    """Return `coarse`, or None for a number that is not known."""
-    return None if value is None else coarse(value, size)
+def round_to_or_none(value: float | None, size: float) -> float | None:
+    """Return `round_to`, or None for None."""
+    return None if value is None else round_to(value, size)

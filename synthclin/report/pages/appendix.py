@@ -1,4 +1,4 @@
-"""Where the rows come from and Table 1; what the figures cannot say; how they were computed."""
+"""The sections on source data with Table 1, on limits, and on methods with provenance and glossary."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import small_bar
-from synthclin.report.pages.context import NOT_FOR, crosswalk_figure
+from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import asked
+from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.words import alike, count, interval, listed, number, plain, sensible, unit_name
+from synthclin.report.words import count, interval, listed, number, plain, same_decimals, significant, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
-    from synthclin.report.record.parts import LevelRow, Missing, Pictures, Summary, TableOneBlock
+    from synthclin.report.record.section_data import LevelRow, Missing, SectionData, Summary, TableOneBlock
 
 __all__ = ["limits_section", "methods_section", "source_section"]
 
-_LOOK = 0.10  # a standardised difference worth a look (Austin, Stat Med 28:3083-3107, 2009)
+_LARGE = 0.10  # a standardised difference commonly called imbalance (Austin, Stat Med 28:3083-3107, 2009)
 _MOST_LEVELS = 8
 _LONG_TABLE = 20  # columns, beyond which fewer levels of each are listed
 _FEW_LEVELS = 3
 _EN = "\u2013"
 
 
-def source_section(report: Findings, pictures: Pictures) -> Section:
-    """Return where the rows come from, and Table 1."""
+def source_section(report: Findings, data: SectionData) -> Section:
+    """Return the flow of rows and Table 1."""
     facts = Provenance.model_validate(report.provenance)
-    rows = pictures.rows | {str(table): n for table, n in facts.rows.items()}
+    rows = data.rows | {str(table): n for table, n in facts.rows.items()}
     figures = []
     if rows:
         figures.append(_flow(rows))
-    if pictures.table_one:
-        figures.append(_table_one(pictures.table_one, rows))
+    if data.table_one:
+        figures.append(_table_one(data.table_one, rows))
     return Section("source", "Source data", "Source data", figures=tuple(figures))
 
 
 def _flow(rows: dict[str, int]) -> Figure:
     holdout = rows.get("holdout", 0)
     boxes = [
-        ("Training rows", f"{count(rows.get('train', 0))} real rows; the model learnt from them", False),
-        ("Unused rows", f"{count(holdout)} real rows; the model never saw them", False)
+        ("Training rows", f"{count(rows.get('train', 0))} real rows, used to train the model", False),
+        ("Holdout rows", f"{count(holdout)} real rows, not used for training", False)
         if holdout
-        else ("Unused rows", "none, so attacks and prediction are not assessable", False),
+        else ("Holdout rows", "none, so attacks and prediction are not assessable", False),
         ("Synthetic rows", f"{number(rows.get('synthetic', 0), 0)} rows, judged in this report", True),
     ]
     return Figure(
         title="Where the rows come from",
-        how="Synthetic rows are held against both kinds of real rows: the real-data reference of a measure is what unused real "
-        "rows would reach in their place.",
+        how="Synthetic rows are compared with training rows and with holdout rows. The real-data reference of a score "
+        "is its value for holdout rows in the place of the synthetic ones.",
         flow=tuple(boxes),
     )
 
 
 def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
-    apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LOOK]
+    apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LARGE]
     apart.sort(key=lambda block: -abs(block.difference or 0))
     names = [plain(block.column, 30) for block in apart]
     if not apart:
@@ -75,30 +75,29 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     )
     return Figure(
         title=title,
-        how="Last column: standardised difference. The mark stands at 0.10, a common line for one worth a look.",
+        how="Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance.",
         table=DataTable("Table 1. Training rows and synthetic rows", head, tuple(lines), form="t1"),
-        note="Percentages are of known values, left out where few are missing. "
-        "Cells below 11 patients are suppressed or pooled with others; a second "
-        "cell is suppressed where the first could be found by subtraction.",
+        note="Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "
+        "second cell is suppressed where the first could be computed by subtraction.",
     )
 
 
 def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[Row]:
     name = plain(block.column, 40)
     unit = f", {unit_name(block.unit)}" if block.unit else ""
-    bar = None if block.difference is None else small_bar(block.difference, 2 * _LOOK, _LOOK)
-    told = _EN if block.difference is None else number(abs(block.difference), 2)
-    over = block.difference is not None and abs(block.difference) > _LOOK
+    bar = None if block.difference is None else small_bar(block.difference, 2 * _LARGE, _LARGE)
+    difference = _EN if block.difference is None else number(abs(block.difference), 2)
+    over = block.difference is not None and abs(block.difference) > _LARGE
     if block.kind == "line":
         skewed = _skewed(block.real)
         kind = "median (IQR)" if skewed else "mean (SD)"
-        cells = (_summary(block.real, skewed=skewed), _summary(block.synthetic, skewed=skewed), told)
+        cells = (_summary(block.real, skewed=skewed), _summary(block.synthetic, skewed=skewed), difference)
         return [Row(f"{name}, {kind}{unit}", cells, bar=bar, over=over), *_missing_row(block.missing, rows)]
     if len(block.levels) == 2:
         level = block.levels[1]
         label = f"{name}: {plain(level.level, 30)}, n (%)"
-        return [Row(label, (*_level(level), told), bar=bar, over=over), *_missing_row(block.missing, rows)]
-    head = Row(f"{name}, n (%)", ("", "", told), bar=bar, over=over)
+        return [Row(label, (*_level(level), difference), bar=bar, over=over), *_missing_row(block.missing, rows)]
+    head = Row(f"{name}, n (%)", ("", "", difference), bar=bar, over=over)
     shown = _frequent(block.levels, most)
     levels = [Row(plain(one.level, 40), (*_level(one), ""), level=True) for one in shown]
     if len(shown) < len(block.levels):
@@ -115,7 +114,7 @@ def _frequent(levels: list[LevelRow], most: int) -> list[LevelRow]:
 
 
 def _skewed(summary: Summary | None) -> bool:
-    """Return whether the median says more than the mean: dates, and numbers whose mean is pulled aside."""
+    """Return whether Table 1 shows the median: for dates, and for numbers whose mean and median differ by SD / 4."""
     if summary is None or not isinstance(summary.median, float) or summary.mean is None or not summary.sd:
         return True
     return abs(summary.mean - summary.median) > summary.sd / 4
@@ -125,7 +124,7 @@ def _summary(summary: Summary | None, *, skewed: bool) -> str:
     if summary is None:
         return "suppressed"
     if not skewed:
-        mean, deviation = alike(summary.mean, summary.sd)
+        mean, deviation = same_decimals(summary.mean, summary.sd)
         return f"{mean} ({deviation})"
     if summary.median is None:
         return "suppressed"
@@ -133,16 +132,16 @@ def _summary(summary: Summary | None, *, skewed: bool) -> str:
 
 
 def _quantile(value: float | str | None) -> str:
-    return plain(value[:10], 10) if isinstance(value, str) else sensible(value)
+    return plain(value[:10], 10) if isinstance(value, str) else significant(value)
 
 
 def _level(level: LevelRow) -> tuple[str, str]:
     real, synthetic = level.real, level.synthetic
-    told = count(real.n)
-    if told == number(real.n, 0) and real.percent is not None:
-        told = f"{told} ({number(real.percent, 1)})"
+    real_text = count(real.n)
+    if real_text == number(real.n, 0) and real.percent is not None:
+        real_text = f"{real_text} ({number(real.percent, 1)})"
     share = "" if synthetic.percent is None else f" ({number(synthetic.percent, 1)})"
-    return told, f"{number(synthetic.n, 0)}{share}"
+    return real_text, f"{number(synthetic.n, 0)}{share}"
 
 
 def _missing_row(missing: Missing, rows: dict[str, int]) -> list[Row]:
@@ -150,8 +149,8 @@ def _missing_row(missing: Missing, rows: dict[str, int]) -> list[Row]:
         return []
 
     def cell(n: int | None, total: int, *, real: bool) -> str:
-        told = count(n) if real else number(n, 0)
-        return f"{told} ({number(100 * n / total, 1)})" if n is not None and total and told == number(n, 0) else told
+        text = count(n) if real else number(n, 0)
+        return f"{text} ({number(100 * n / total, 1)})" if n is not None and total and text == number(n, 0) else text
 
     real = cell(missing.real, rows.get("train", 0), real=True)
     return [
@@ -160,36 +159,34 @@ def _missing_row(missing: Missing, rows: dict[str, int]) -> list[Row]:
 
 
 def limits_section(report: Findings) -> Section:
-    """Return what the figures cannot say."""
+    """Return the limits of this report and the excluded uses of the table."""
     rows = [
         Row(
             "Not measured",
-            (f"{listed(not_measured(report)) or 'nothing that this version knows of'}.".capitalize(),),
+            (f"{listed(not_measured(report)) or 'nothing that this version can measure'}.".capitalize(),),
         ),
         Row(
             "Attacks",
             ("Passing them is evidence against these attacks, not proof against stronger ones.",),
         ),
-        Row("Intervals", ("They show what chance in the rows does, not what another training of the model would do.",)),
+        Row("Intervals", ("They cover the sampling of rows, not a new training of the model.",)),
         Row("More rows", ("Generating more rows than the real study had adds no information.",)),
         Row("Releases", ("The figures hold for this file, this model and one release; another release adds risk.",)),
         Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(asked(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
+        Row(texts_of(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
         for score in report.scores
         if math.isnan(score.value)
     ]
     figure = Figure(
-        title="What these figures cannot say",
-        table=DataTable(
-            "What these figures cannot say", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"
-        ),
+        title="Limits of these figures",
+        table=DataTable("Limits of these figures", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"),
     )
     never = Figure(
-        title="Do not use the table for",
+        title="Excluded uses of the table",
         table=DataTable(
-            "Do not use the table for",
+            "Excluded uses of the table",
             ("", "Use"),
             tuple(Row(str(i), (text,)) for i, text in enumerate(NOT_FOR, 1)),
             words=1,
@@ -200,7 +197,7 @@ def limits_section(report: Findings) -> Section:
 
 
 def methods_section(report: Findings) -> Section:
-    """Return how every number came about, and from what."""
+    """Return all scores, their methods, the provenance, the crosswalk to regulations and the glossary."""
     return Section(
         "methods",
         "Methods and provenance",
@@ -228,11 +225,20 @@ def _scores(report: Findings) -> Figure:
         )
         for score in report.scores
     )
-    head = ("Score", "Baseline", "Fresh real", "Rows", *(["SD of tables"] if several else []), "95 % interval", "Value")
+    head = (
+        "Score",
+        "Baseline",
+        "Reference",
+        "Rows",
+        *(["SD of replicates"] if several else []),
+        "95 % interval",
+        "Value",
+    )
     return Figure(
         title="All scores",
-        how="Independence baseline: real rows with each column shuffled on its own. Fresh real: unused real rows in their place."
-        + (" SD of tables: by how much tables drawn from the same model differ." if several else ""),
+        how="Baseline: the independence baseline, real rows with each column shuffled independently. Reference: the "
+        "real-data reference, holdout rows in the place of the synthetic ones."
+        + (" SD of replicates: standard deviation across synthetic replicates of one model." if several else ""),
         table=DataTable("All scores", head, rows),
     )
 
@@ -262,35 +268,49 @@ def _provenance(report: Findings) -> Figure:
     rows += [Row(plain(name.replace("_", " "), 40), (plain(value, 200),)) for name, value in sorted(extra.items())]
     return Figure(
         title="Provenance",
-        how="No time, path, host or user stands here: equal runs give equal files.",
+        how="Without time, path, host or user: equal runs give equal files.",
         table=DataTable("Provenance", ("Item", "Value"), tuple(rows), words=1, form="wordy"),
     )
 
 
 def _glossary() -> Figure:
-    words = (
+    terms = (
         (
             "AUC",
-            "Area under the ROC curve: how often the right one of a pair is picked. 0.5 is a coin toss, 1 is always.",
+            "Area under the ROC curve: how often the right one of a pair is chosen. 0.5 is chance, 1 is always.",
         ),
         ("KS distance", "Kolmogorov-Smirnov: the largest gap between two cumulative distributions, 0 to 1."),
         ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
         (
+            "C2ST, detection AUC",
+            "Classifier two-sample test: AUC of a classifier of synthetic against holdout rows; 0.5 is ideal.",
+        ),
+        (
             "Independence baseline, real-data reference",
-            "The same score for shuffled real columns, and for real rows that the model never saw.",
+            "The score of real rows with each column shuffled, and of holdout rows in the place of synthetic ones.",
         ),
         ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
-        ("False alarm", "An unused patient whom the attack takes for a training patient."),
-        ("Odds and hazard ratio", "How many times the odds, or the rate of events, are multiplied; 1 is no effect."),
-        ("Overlap", "The share that two 95 % intervals have in common: 1 is all, 0 is touching, below 0 is apart."),
-        ("Mean survival time", "The area under a survival curve up to a set time: the mean time without the event."),
-        ("Calibration", "Whether what is given a chance of 20 % comes true 20 times of 100; slope 1 is right."),
-        ("REVIEW", "A person must look: the limit is missed by a little, or the interval holds it."),
-        ("NOT ASSESSABLE", "The data cannot answer; it never counts as PASS."),
+        ("Member, non-member", "A patient in the training data, and a holdout patient. Attacks try to separate them."),
+        (
+            "TPR, FPR",
+            "True and false positive rate: shares of members, and of non-members, that an attack calls members.",
+        ),
+        ("Naive baseline", "The success of a guess without the synthetic table."),
+        (
+            "Negative control, canaries",
+            "Holdout rows in the place of the table, which leak nothing; inserted training rows (positive control).",
+        ),
+        ("Top-decile outliers", "The tenth of the members with the largest distance to their nearest neighbour."),
+        ("Odds and hazard ratio", "The factor by which the odds, or the event rate, are multiplied; 1 is no effect."),
+        ("Interval overlap", "The common share of two 95 % intervals: 1 is all, 0 is touching, below 0 is apart."),
+        ("RMST", "Restricted mean survival time: the area under a survival curve up to a set time."),
+        ("Calibration", "Whether events with a predicted probability of 20 % occur 20 times of 100; slope 1 is ideal."),
+        ("REVIEW", "A person must decide: the limit is missed narrowly, or lies within the interval."),
+        ("NOT ASSESSABLE", "It cannot be computed or decided on these data; it never counts as PASS."),
     )
     return Figure(
         title="Glossary",
         table=DataTable(
-            "Words", ("Word", "Meaning"), tuple(Row(word, (meaning,)) for word, meaning in words), words=1, form="wordy"
+            "Terms", ("Term", "Meaning"), tuple(Row(term, (meaning,)) for term, meaning in terms), words=1, form="wordy"
         ),
     )

@@ -1,4 +1,4 @@
-"""Which columns go together, in real and in synthetic rows, and which links were lost or invented."""
+"""Figures of associations: heat maps of real rows, synthetic rows and their difference, with the largest changes."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import heat_map
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.details import AssociationDetails
+from synthclin.report.record.score_details import AssociationDetails
 from synthclin.report.words import number, plain, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.report.findings import Findings
-    from synthclin.report.record.details import Change
-    from synthclin.report.record.parts import Pictures
+    from synthclin.report.record.score_details import Change
+    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["associations_figure"]
 
 _MOST_MAPPED = 12
-_CHANGED = 0.10  # a change of an association worth a word
+_CHANGED = 0.10  # a change of an association that counts as lost or invented
 
 
-def associations_figure(report: Findings, pictures: Pictures) -> Figure | None:
-    """Return heat maps of the associations and their difference, with the links that changed most."""
+def associations_figure(report: Findings, data: SectionData) -> Figure | None:
+    """Return heat maps of the associations and their difference, with the largest changes."""
     score = report.find("fidelity.associations")
-    names, real, synthetic = pictures.pairs.columns, pictures.pairs.real, pictures.pairs.synthetic
+    names, real, synthetic = data.pairs.columns, data.pairs.real, data.pairs.synthetic
     if score is None or len(names) < 2:
         return None
     details = AssociationDetails.model_validate(score.details)
@@ -36,7 +36,7 @@ def associations_figure(report: Findings, pictures: Pictures) -> Figure | None:
     def lower(cells: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
         return [[cells[max(i, j)][min(i, j)] for j in chosen[:row]] for row, i in enumerate(chosen)]
 
-    listing = "The largest changes are listed beside it."
+    listing = "The largest changes are listed beside the map."
     panels = (
         Panel(
             "Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing), room="map"
@@ -94,9 +94,9 @@ def _most_changed(gaps: Sequence[Sequence[float | None]]) -> list[int]:
     )
     chosen: list[int] = []
     for _, i, j in pairs:
-        fresh = [k for k in (i, j) if k not in chosen]
-        if len(chosen) + len(fresh) <= _MOST_MAPPED:
-            chosen += fresh
+        added = [k for k in (i, j) if k not in chosen]
+        if len(chosen) + len(added) <= _MOST_MAPPED:
+            chosen += added
     chosen += [k for k in range(size) if k not in chosen][: max(0, min(size, _MOST_MAPPED) - len(chosen))]
     return sorted(chosen)
 
@@ -105,13 +105,13 @@ def _changes_finding(details: AssociationDetails) -> str:
     lost = [change for change in details.lost if change.change <= -_CHANGED]
     invented = [change for change in details.invented if change.change >= _CHANGED]
     if not lost and not invented:
-        return "No link between columns is lost or invented by 0.10 or more"
+        return "No association is lost or invented by 0.10 or more"
     more = "at least " if max(len(lost), len(invented)) >= 10 else ""
     parts = []
     if lost:
-        parts.append(f"{plural(len(lost), 'link')} {'is' if len(lost) == 1 else 'are'} weakened")
+        parts.append(f"{plural(len(lost), 'association')} {'is' if len(lost) == 1 else 'are'} weakened")
     if invented:
-        parts.append(f"{plural(len(invented), 'link')} {'is' if len(invented) == 1 else 'are'} invented")
+        parts.append(f"{plural(len(invented), 'association')} {'is' if len(invented) == 1 else 'are'} invented")
     text = more + "; ".join(parts)
     return text[:1].upper() + text[1:]
 
@@ -134,9 +134,9 @@ def _change_note(details: AssociationDetails, columns: int) -> str:
     pairs = columns * (columns - 1) // 2
     note = (
         f"Mean absolute difference {number(details.mean_change_synthetic)}, largest "
-        f"{number(details.largest_change_synthetic, 2)} over {number(pairs, 0)} pairs"
+        f"{number(details.largest_change_synthetic, 2)} over {plural(pairs, 'pair')}"
     )
     if details.mean_change_holdout is None:
         return f"{note}."
-    fresh = f"{number(details.mean_change_holdout)} and {number(details.largest_change_holdout, 2)}"
-    return f"{note}; fresh real rows give {fresh}."
+    reference = f"{number(details.mean_change_holdout)} and {number(details.largest_change_holdout, 2)}"
+    return f"{note}; for holdout rows {reference}."

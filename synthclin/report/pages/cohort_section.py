@@ -1,20 +1,20 @@
-"""The cohorts that were drawn beside the synthetic table: how many rows, of whom, and how well the model knows them."""
+"""The section on sampled cohorts: condition, size, prevalence and effective sample size."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.words import number, plain, sensible, share
+from synthclin.report.words import number, plain, share, significant
 
 if TYPE_CHECKING:
-    from synthclin.report.record.parts import CohortFacts
+    from synthclin.report.record.section_data import CohortFacts
 
 __all__ = ["cohorts_section"]
 
 
 def cohorts_section(cohorts: list[CohortFacts]) -> Section:
-    """Return each cohort with its condition, how common it is, and what its rows were taken from."""
+    """Return each cohort with its condition, prevalence and effective sample size."""
     rows = tuple(
         Row(
             plain(cohort.name, 64),
@@ -31,15 +31,15 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
     )
     head = ("Cohort", "Condition", "Rows", "Model", "Data", "Real patients", "Effective sample size")
     figure = Figure(
-        title="How common the rows of each cohort are, to the model and in the data",
-        how="Model: how probable such a row is to the model, rules of the schema included. Data: the share of such "
-        "rows among those that it learnt from. Real patients: how many of them have such a row. Where model and data "
-        "are far apart the model does not know the cohort well.",
+        title="Prevalence of each cohort, under the model and in the training data",
+        how="Model: probability of such a row under the model, with the rules of the schema imposed. Data: the share "
+        "of such rows among the training rows. Real patients: the number of patients with such a row. A large "
+        "difference between model and data means that the model fits the cohort badly.",
         table=DataTable("Cohorts", head, rows, words=1),
-        note="The effective sample size is the number of equally weighted rows that the weighted candidates are worth; "
-        "a cohort of more rows holds near repetitions. The data's share and the number of patients are told where at "
-        "least 11 patients have such a row, and as many or none have another. Scores and gates of this report judge "
-        "the synthetic table, not the cohorts.",
+        note="Rows are resampled from weighted candidates; a cohort with more rows than its effective sample size "
+        "contains near repetitions. The share in the data and the number of patients are shown where at least 11 "
+        "patients have such a row, and either none or at least 11 have another. Scores and gates of this report "
+        "concern the synthetic table, not the cohorts.",
     )
     lead = (
         "Every row of a cohort satisfies its condition. A rare cohort rests on few patients, however many rows it has."
@@ -55,5 +55,5 @@ def _condition(cohort: CohortFacts) -> str:
 
 
 def _common(probability: float) -> str:
-    """Return a probability in percent with digits that matter, however small it is."""
-    return f"{sensible(100 * probability)}\u00a0%" if probability >= 1e-6 else "<\u00a00.0001\u00a0%"
+    """Return a probability in percent with three significant digits."""
+    return f"{significant(100 * probability)}\u00a0%" if probability >= 1e-6 else "<\u00a00.0001\u00a0%"

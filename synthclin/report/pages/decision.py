@@ -1,4 +1,4 @@
-"""Page one, on which a reviewer decides: one sentence, one row per question, three facts, the limits."""
+"""Page one, the executive summary: one sentence, one row per question with its verdict, three facts, the limits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from synthclin.evaluation.score_names import SHADOW_SCORES
 from synthclin.report.charts.charts import GateScale, gate_bar
-from synthclin.report.pages.questions import answers, asked
-from synthclin.report.pages.subgroup_section import served
-from synthclin.report.record.details import AssociationDetails, MarginalDetails, MembershipDetails
+from synthclin.report.pages.questions import answers, texts_of
+from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
+from synthclin.report.record.score_details import AssociationDetails, MarginalDetails, MembershipDetails
 from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "decision", "not_measured"]
 
 _BANNERS = {
-    "internal": "Holds figures of real patients, for the custodian of the data.",
+    "internal": "Contains figures of real patients, for the custodian of the data.",
     "shareable": "Counts below 11 patients are suppressed, other figures of real patients are coarse.",
 }
-_LOST = -0.10  # a change of an association worth a line on page one
+_LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
 _STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """One question with everything that decides it."""
+    """One question with verdict, result, interval and limit."""
 
     section: str
     question: str
@@ -61,13 +61,13 @@ class KeyFact:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the table must not be used for, or what is not known of it."""
+    """A limit of the table or of this report."""
 
     headline: str
     text: str
 
 
-_ALWAYS = (Limit("Holds for this file, this model and one release.", "Another release needs a new run; risks add up."),)
+_ALWAYS = (Limit("Valid for this file, this model and one release.", "Another release needs a new run; risks add up."),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Decision:
 
 
 def decision(report: Findings) -> Decision:
-    """Return what page one shows."""
+    """Return the content of page one."""
     facts = Provenance.model_validate(report.provenance)
     questions = answers(report.verdicts)
     statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
@@ -112,10 +112,10 @@ def decision(report: Findings) -> Decision:
 
 
 def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
-    """Return the counts of statuses, then what needs review or fails.
+    """Return the counts of statuses, then the questions that need review or fail.
 
     Arguments:
-        statuses: for each question its status, and what is wrong where it is not passed.
+        statuses: for each question its status, and the reason in a clause where it is not passed.
 
     Example:
         >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
@@ -126,19 +126,19 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
     verb = "passes" if passed == 1 else "pass"
     parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
     for status, one, many in (("REVIEW", "needs", "need"), ("FAIL", "fails", "fail")):
-        told = fail_texts[status]
-        if told:
-            verb = one if len(told) == 1 else many
+        reasons = fail_texts[status]
+        if reasons:
+            verb = one if len(reasons) == 1 else many
             marked = Markup("{} <b>review</b>").format(verb) if status == "REVIEW" else Markup("<b>{}</b>").format(verb)
-            shown = [*told[:3], *([f"{len(told) - 3} more"] if len(told) > 3 else [])]
-            parts.append(Markup("{} {}: {}.").format(_start(len(told)), marked, listed(shown)))
+            shown = [*reasons[:3], *([f"{len(reasons) - 3} more"] if len(reasons) > 3 else [])]
+            parts.append(Markup("{} {}: {}.").format(_start(len(reasons)), marked, listed(shown)))
     if unknown:
         parts.append(Markup("{} {} not assessable.").format(_start(unknown), "is" if unknown == 1 else "are"))
     return Markup(" ").join(parts)
 
 
 def limits(report: Findings) -> tuple[Limit, ...]:
-    """Return the biggest limits: what fails, what needs review, what was lost, what nobody looked at."""
+    """Return the main limits: failed gates, gates under review, lost associations, unmeasured properties."""
     asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
     found = [
         Limit(f"{_sentence_case(_clause(answer))}.", _action(answer))
@@ -148,27 +148,27 @@ def limits(report: Findings) -> tuple[Limit, ...]:
     ]
     unknown = [answer.question.name for answer, known in asked_for if not known]
     if unknown:
-        found.append(Limit("Not assessable:", f"{listed(unknown)}. What is not assessable never counts as passed."))
+        found.append(Limit("Not assessable:", f"{listed(unknown)}. Not assessable never counts as passed."))
     score = report.find("fidelity.associations")
     lost = AssociationDetails.model_validate(score.details).lost[:1] if score is not None else []
     if lost and lost[0].change <= _LOST:
         names = listed([plain(name, 24) for name in lost[0].columns])
-        strength = f"{number(lost[0].real, 2)} in real rows is {number(lost[0].synthetic, 2)} here"
-        found.append(Limit(f"The link between {names} is too weak.", f"Its strength of {strength}."))
+        strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
+        found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
     always: tuple[Limit, ...] = _ALWAYS
     if unmeasured := not_measured(report):
         always = (Limit("Not measured here:", f"{listed(unmeasured)}."), *always)
     if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
-        text = "Whether the table is private: this run holds no attack against a limit, so nothing here passes on that."
+        text = "Privacy: no gate of this run judges an attack, so no privacy question is passed."
         always = (Limit("Not judged here:", text), *always)
     return (*found[: _MOST_LIMITS - len(always)], *always)
 
 
 def not_measured(report: Findings) -> list[str]:
-    """Return what this report does not speak of."""
+    """Return the properties that this report does not measure."""
     kinds = {score.name.partition(".")[0] for score in report.scores}
-    words = {"subgroups": "likeness in groups of patients", "inference": "effect estimates and survival"}
-    shadows = [] if any(report.find(name) for name in SHADOW_SCORES) else ["attacks that train models of their own"]
+    words = {"subgroups": "fidelity in subgroups of patients", "inference": "effect estimates and survival"}
+    shadows = [] if any(report.find(name) for name in SHADOW_SCORES) else ["shadow-model attacks"]
     return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
 
 
@@ -185,13 +185,13 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     score = report[gate.score]
     known = _known(score)
     scale = GateScale(question.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
-    told = question.answer(score) if known else typeset(answer.verdict.reason, 240)
+    answer_text = question.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
-        told = f"{told} The interval reaches from PASS to FAIL: too few rows to decide.".strip()
+        answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
     return DecisionRow(
         section=question.section,
         question=question.title or plain(score.question, 140),
-        answer=plain(told, 240),
+        answer=plain(answer_text, 240),
         status=status,
         value=question.write(score.value),
         interval=question.write_interval(score),
@@ -210,7 +210,7 @@ def _dp_row(dp: str | None) -> DecisionRow:
     return DecisionRow(
         section="methods",
         question="Is there a differential privacy guarantee?",
-        answer="None was asked of the model. This report itself is not differentially private."
+        answer="None was requested. This report itself is not differentially private."
         if dp is None
         else f"{plain(dp, 120)} This report itself is not differentially private.",
         status="NOT ASSESSABLE",
@@ -228,12 +228,12 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
     size = NOT_ASSESSABLE if rows is None else f"{number(rows, 0)} rows"
     size += "" if facts.columns is None else f", {number(facts.columns, 0)} columns judged"
     holdout = facts.rows.get("holdout")
-    held = "without holdout" if not holdout else f"held against {number(holdout, 0)} unused real rows"
+    reference = "without holdout" if not holdout else f"compared with {number(holdout, 0)} holdout rows"
     seed = facts.seed if facts.seed is not None else facts.random_state
     return (
         ("Intended use", (plain(facts.intended_use or "not declared", 120),)),
         ("Recipient and access", (plain(facts.recipient or "not declared", 120),)),
-        ("File", (size, held)),
+        ("File", (size, reference)),
         ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
     )
 
@@ -244,7 +244,7 @@ def _strongest_attack(report: Findings) -> KeyFact:
         why = "no attack was run" if score is None else typeset(score.note, 110)
         return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
     attack = plain(MembershipDetails.model_validate(score.details).attack or "membership", 40)
-    note = f"{interval(score.low, score.high)}; {attack}, by an attacker who holds half of the holdout"
+    note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
     return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
 
 
@@ -254,34 +254,35 @@ def _weakest_column(report: Findings) -> KeyFact:
     if not columns:
         return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
     low = min(columns, key=lambda column: column.value)
-    fresh = "" if low.reference is None else f"; fresh real rows reach {number(low.reference)}"
+    reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
     return KeyFact(
-        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{fresh}"
+        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{reference}"
     )
 
 
 def _weakest_group(report: Findings) -> KeyFact | None:
-    """Return the group that stays furthest behind fresh real rows of its own; None where no groups were named."""
-    groups = served(report, "fidelity.marginals")
+    """Return the subgroup furthest below its real-data reference; None without subgroups."""
+    groups = subgroup_results(report, "fidelity.marginals")
     if not groups:
         return None
     worst = groups[0].group
-    note = f"agreement of columns in the group; fresh real rows of it reach {number(worst.reference)}"
-    return KeyFact("Weakest group of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
+    note = f"agreement of columns in the subgroup; its holdout rows reach {number(worst.reference)}"
+    return KeyFact("Weakest subgroup of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
 
 
 def _smallest_leak(report: Findings) -> KeyFact:
     name, score = "Smallest leak this suite detects", report.find("privacy.smallest_leak")
     if score is None:
-        return KeyFact(name, "not measured", "no known leaks were planted to test the attacks")
+        return KeyFact(name, "not measured", "no canaries were inserted to test the attacks")
     if math.isnan(score.value):
         return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
-    note = f"of rows planted from training, exact and jittered; {_phrase(typeset(score.note, 200))}"
-    return KeyFact(name, asked(score.name).write(score.value), note.removesuffix("; "))
+    note = "canaries among synthetic rows, exact and jittered"
+    note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
+    return KeyFact(name, texts_of(score.name).write(score.value), note)
 
 
 def _phrase(sentence: str) -> str:
-    """Return a sentence as part of another, which ends with a stop of its own."""
+    """Return a sentence as a clause: lower case at its start, without its full stop."""
     return sentence[:1].lower() + sentence[1:].removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""What a page of the report is made of: sections of figures, each with finding, reading help, picture and table."""
+"""Types of the HTML report: sections of figures, each with title, reading help, chart and data table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHORT = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table: its name and its cells as plain text; `bar` stands before the last cell."""
+    """One row of a table: its name and its cells as plain text, with an optional `bar` in the last cell."""
 
     name: str
     cells: tuple[str, ...]
@@ -26,7 +26,7 @@ class Row:
 class DataTable:
     """A table. `head` names the rows and then each column; all columns but the first `words` hold numbers.
 
-    `form` is how it is set: ``wordy`` for sentences, ``t1`` for blocks of levels, ``beside`` for many short columns.
+    `form` is its layout: ``wordy`` for sentences, ``t1`` for blocks of levels, ``beside`` for many short columns.
     """
 
     caption: str
@@ -38,9 +38,9 @@ class DataTable:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture of several: its heading, the unit or kind behind it, and one number below.
+    """One panel of small multiples: heading, unit, chart and one labelled number.
 
-    `room` is what the frame leaves free for: ``panel`` for one axis, ``curve`` for two, ``map`` for a wide picture.
+    `room` is the padding of the frame: ``panel`` for one axis, ``curve`` for two, ``map`` for a wide chart.
     """
 
     heading: str
@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class StripRow:
-    """One row of a chart whose rows share an axis; `real` and `synthetic` say below its name what the marks are."""
+    """One row of a chart with a shared axis; `real` and `synthetic` are the estimates as text below its name."""
 
     label: str
     under: str
@@ -68,19 +68,19 @@ class StripRow:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Finding, how to read it, the picture (one of the kinds below), a note and the numbers.
+    """A figure: title, reading help, one kind of chart, note and data tables.
 
     Arguments:
         title: the finding as a sentence, or a neutral noun.
-        how: how to read the picture.
-        plot: one wide picture.
-        flow: boxes that follow each other: heading, lines, and whether the box is the synthetic table.
-        panels: small multiples; `wide` asks for two in a row rather than three, `more` are folded away.
+        how: how to read the chart.
+        plot: one wide chart.
+        flow: boxes in a row: heading, text, and whether the box is the synthetic table.
+        panels: small multiples; two in a row with `wide`, otherwise three; `more` are folded.
         aside: short lists beside the panels, each with its heading.
-        strip: rows that share an axis; `ends` names the two ends of the axis, or `axis` draws it.
-        table: a table that is the picture.
-        note: what the reader must know.
-        data: the numbers behind the picture, folded away.
+        strip: rows with a shared axis; `ends` names the two ends of the axis, or `axis` is its chart.
+        table: a table in the place of a chart.
+        note: remarks below the chart.
+        data: tables of the numbers of the chart, folded.
     """
 
     title: str
@@ -100,7 +100,7 @@ class Figure:
 
     @property
     def whole(self) -> bool:
-        """Whether the figure is short enough to stand on one page of paper."""
+        """Whether the figure is short enough for one printed page."""
         if self.table is not None and (self.table.form == "wordy" or len(self.table.rows) > 2 * _SHORT):
             return False
         return len(self.panels) <= _SHORT and len(self.strip) <= _SHORT
@@ -108,7 +108,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the report: a question, its status where a gate judges it, a plain answer and figures."""
+    """One section of the report: a question, its status where a gate judges it, lead sentences and figures."""
 
     key: str
     title: str

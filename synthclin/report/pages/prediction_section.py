@@ -1,18 +1,17 @@
-"""The section on prediction: what models learn from synthetic rows, whether their chances are right, what they use."""
+"""The section on prediction: performance of models trained on synthetic rows, calibration, feature importance."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.report.charts.axes import straight_axis
-from synthclin.report.charts.calibration_lines import calibration_lines
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
-from synthclin.report.charts.strips import Mark, marks_row
-from synthclin.report.pages.fidelity_section import statuses
+from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
-from synthclin.report.pages.measures import measure_name
-from synthclin.report.pages.questions import asked
+from synthclin.report.pages.questions import section_status, texts_of
+from synthclin.report.pages.score_texts import measure_name
 from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
 from synthclin.report.words import interval, number, plain, share, signed
 
@@ -28,13 +27,18 @@ _MOST_COLUMNS = 10
 
 
 def utility_section(report: Findings) -> Section:
-    """Return whether models that learn from synthetic rows predict real patients."""
+    """Return performance on holdout rows, calibration and feature importance of models trained on synthetic rows."""
     scores = [score for score in report.scores if score.name.startswith("utility.")]
-    section = ("utility", "Do models trained on it predict real patients?", "Prediction", statuses(report, "utility"))
+    section = (
+        "utility",
+        "Do models trained on it predict real patients?",
+        "Prediction",
+        section_status(report, "utility"),
+    )
     if not scores:
-        return Section(*section, ("No prediction was declared: there is no task, and no column is an outcome.",))
+        return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
     lead = tuple(
-        f"{asked(score.name).name}: not assessable. {plain(score.note, 300)}"
+        f"{texts_of(score.name).name}: not assessable. {plain(score.note, 300)}"
         for score in scores
         if math.isnan(score.value)
     )
@@ -45,15 +49,15 @@ def utility_section(report: Findings) -> Section:
     notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
-        how="Always tested on the same held-out real patients. Hollow dot: trained on shuffled real rows. Solid dot at "
-        "the right: trained on as many real rows. Between them: trained on synthetic rows, with the 95 % interval of "
-        "the difference. Largest loss first.",
+        how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot "
+        "at the right: trained on as many real rows (TRTR). Between them: trained on synthetic rows (TSTR), with the "
+        "95 % interval of the difference. Largest loss first.",
         strip=tuple(_utility_row(score) for score in known),
         ends=("\u25cb shuffled", "real \u25cf"),
         note=" ".join(notes),
         data=(
             DataTable(
-                "Performance on held-out real patients, by what the model learnt from",
+                "Performance on holdout patients, by training rows",
                 ("Target and learner", "Measure", "Shuffled", "Synthetic", "Real"),
                 table,
                 words=1,
@@ -76,7 +80,7 @@ def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
     if worst.value >= 0:
         return "Models trained on synthetic rows predict real patients no worse"
     loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
-    return loss if worst.high < 0 else f"{loss}, which may be chance"
+    return loss if worst.high < 0 else f"{loss}, within chance"
 
 
 def _utility_row(score: Score) -> StripRow:
@@ -117,13 +121,15 @@ def _calibration(score: Score) -> Figure | None:
     if math.isnan(score.value) or not learners:
         return None
     target = plain(score.name.removeprefix("calibration."), 30)
-    sharp = [one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1]
+    overconfident = [
+        one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1
+    ]
     if score.high <= 0.01 or score.value <= 0:
-        title = f"Chances of {target} are as right as those learnt from real rows"
-    elif sharp:
-        title = f"Chances of {target} learnt from synthetic rows are more overconfident"
+        title = f"Predicted probabilities of {target} are as well calibrated as after training on real rows"
+    elif overconfident:
+        title = f"Predicted probabilities of {target} are overconfident after training on synthetic rows"
     else:
-        title = f"Chances of {target} learnt from synthetic rows are a little less right"
+        title = f"Predicted probabilities of {target} are less accurate after training on synthetic rows"
     rows = tuple(
         Row(
             plain(one.learner, 30),
@@ -153,22 +159,22 @@ def _calibration(score: Score) -> Figure | None:
         "Intercept, synthetic",
     )
     brier = (
-        "Brier score: mean squared distance of chances from what came true, 0 is best; difference "
+        "Brier score: mean squared error of predicted probabilities, 0 is best; difference "
         f"{signed(score.value, 3)} ({interval(score.low, score.high)})."
     )
-    drawn = [one for one in learners if one.real.slope is not None and one.synthetic.slope is not None]
-    if not drawn:
-        # Of more than two classes there is no one line.
+    with_slope = [one for one in learners if one.real.slope is not None and one.synthetic.slope is not None]
+    if not with_slope:
+        # With more than two classes there is no single calibration line.
         few = tuple(Row(row.name, row.cells[:2]) for row in rows)
         return Figure(title=title, how=brier, table=DataTable(f"Calibration of models of {target}", head[:3], few))
     return Figure(
         title=title,
-        how="How often the event came true among held-out real patients (vertical) to whom a model gave a chance "
-        "(horizontal). Dashed: chances that are right. A flatter line means chances too near 0 and 1.",
+        how="Observed event rate among holdout patients (vertical) against predicted probability (horizontal). Dashed: "
+        "perfect calibration. A flatter line means predicted probabilities too near 0 and 1.",
         panels=tuple(
             Panel(
                 plain(one.learner, 30),
-                calibration_lines(
+                calibration_plot(
                     plain(one.learner, 30),
                     _line(one.real.slope, one.real.intercept),
                     _line(one.synthetic.slope, one.synthetic.intercept),
@@ -178,9 +184,9 @@ def _calibration(score: Score) -> Figure | None:
                 label="Brier score",
                 value=f"{number(one.real.brier)} real, {number(one.synthetic.brier)} synthetic",
             )
-            for place, one in enumerate(drawn)
+            for place, one in enumerate(with_slope)
         ),
-        note=f"{brier} The lines are those of Cox (1958), fitted to all chances.",
+        note=f"{brier} Calibration lines after Cox (1958), fitted to all predicted probabilities.",
         data=(DataTable(f"Calibration of models of {target}", head, rows),),
     )
 
@@ -190,13 +196,14 @@ def _slope(one: CalibratedLearner) -> float:
 
 
 def _line(slope: float | None, intercept: float | None) -> list[tuple[float, float]]:
-    """Return points of a calibration line: chance given, and chance that comes true."""
+    """Return points of a logistic calibration line: predicted probability and event rate."""
     if slope is None or intercept is None:
         return []
-    given = [0.02 + 0.96 * k / 24 for k in range(25)]
-    logits = [math.log(p / (1 - p)) for p in given]
+    predicted = [0.02 + 0.96 * k / 24 for k in range(25)]
+    logits = [math.log(p / (1 - p)) for p in predicted]
     return [
-        (p, 1 / (1 + math.exp(-max(min(intercept + slope * x, 50), -50)))) for p, x in zip(given, logits, strict=True)
+        (p, 1 / (1 + math.exp(-max(min(intercept + slope * x, 50), -50))))
+        for p, x in zip(predicted, logits, strict=True)
     ]
 
 
@@ -206,27 +213,29 @@ def _importance(score: Score) -> Figure | None:
         return None
     target = plain(score.name.removeprefix("importance."), 30)
     ordered = sorted(details.columns, key=lambda one: -max(one.real, one.synthetic))[:_MOST_COLUMNS]
-    axis = straight_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
+    axis = linear_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
     first = (max(details.columns, key=lambda one: getattr(one, kind)).column for kind in ("real", "synthetic"))
     real, synthetic = (plain(name, 30) for name in first)
     title = (
-        f"{real} matters most for {target}, in real and in synthetic rows"
+        f"{real} is the most important feature for {target}, in real and in synthetic rows"
         if real == synthetic
-        else f"{target}: {real} matters most in real rows, {synthetic} in synthetic ones"
+        else f"{target}: the most important feature is {real} in real rows, {synthetic} in synthetic rows"
     )
     shared = (
-        "" if details.shared_top is None else f"{share(details.shared_top)} of the ten most important are the same. "
+        ""
+        if details.shared_top is None
+        else f"{share(details.shared_top)} of the ten most important features are the same. "
     )
-    fresh = "" if score.reference is None else f"; halves of the real rows agree to {number(score.reference, 2)}"
+    reference = "" if score.reference is None else f"; between halves of the real rows {number(score.reference, 2)}"
     return Figure(
         title=title,
-        how="What a model loses on held-out real patients when one column is shuffled, after learning from "
-        "\u25a0 real and \u25cf synthetic rows. Most important first.",
+        how="Permutation importance: loss of performance on holdout patients when one column is shuffled, after "
+        "training on \u25a0 real and \u25cf synthetic rows. Most important first.",
         strip=tuple(
             StripRow(
                 plain(one.column, 40),
                 "",
-                marks_row(
+                dot_row(
                     plain(one.column, 40),
                     f"Real {number(one.real)}, synthetic {number(one.synthetic)}.",
                     axis,
@@ -239,12 +248,12 @@ def _importance(score: Score) -> Figure | None:
             )
             for one in ordered
         ),
-        axis=axis.picture("loss when shuffled"),
+        axis=axis.picture("permutation importance"),
         note=f"{shared}Rank correlation of importances {number(score.value, 2)} "
-        f"({interval(score.low, score.high, 2)}){fresh}.",
+        f"({interval(score.low, score.high, 2)}){reference}.",
         data=(
             DataTable(
-                f"Columns that predict {target}",
+                f"Feature importance for {target}",
                 ("Column", "Real", "Synthetic"),
                 tuple(Row(plain(one.column, 60), (number(one.real), number(one.synthetic))) for one in details.columns),
             ),

@@ -1,4 +1,4 @@
-"""The questions of page one: which score answers which, and which verdict decides."""
+"""The questions of page one: texts of each score, scores per question, and the verdict that decides."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import HEADLINES
-from synthclin.report.pages.measures import NAMES, QUESTIONS, SURVIVAL, Question, analysis_of, prediction
+from synthclin.report.pages.score_labels import NAMES, SURVIVAL
+from synthclin.report.pages.score_texts import QUESTIONS, ScoreTexts, analysis_of, prediction
 from synthclin.report.record.clinical_details import SubgroupDetails
 from synthclin.report.words import number, plain
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
 
-__all__ = ["Answer", "answers", "asked", "worst"]
+__all__ = ["Answer", "answers", "section_status", "texts_of", "worst"]
 
-_GROUPS = ("inference", "utility")  # of which all scores together answer one question
+_GROUPS = ("inference", "utility")  # groups whose scores answer one question together
 _SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility"}
 _SHARED = {
     "privacy.recognition": "privacy.membership",
@@ -33,11 +35,11 @@ _SHARED = {
 _SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
 
 
-def asked(name: str) -> Question:
-    """Return how the report speaks of the score `name`; a score it does not know gets neutral words.
+def texts_of(name: str) -> ScoreTexts:
+    """Return the texts for the score `name`; an unknown score gets neutral texts.
 
     Example:
-        >>> asked("utility.died").section, asked("house.own").unit
+        >>> texts_of("utility.died").section, texts_of("house.own").unit
         ('utility', 'house.own')
     """
     if name.startswith("utility."):
@@ -48,49 +50,49 @@ def asked(name: str) -> Question:
         return QUESTIONS[name]
     if name.startswith("subgroups."):
         return _of_groups(name)
-    told, unit = NAMES.get(name) or _grouped(name)
-    said = told[:1].lower() + told[1:] if name in NAMES else told
-    return Question(
+    title, unit = NAMES.get(name) or _grouped(name)
+    clause = title[:1].lower() + title[1:] if name in NAMES and title[1:2].islower() else title
+    return ScoreTexts(
         section=_SECTIONS.get(name.partition(".")[0], "fidelity"),
-        name=told,
+        name=title,
         unit=unit,
         ideal=1.0,
-        fail_text=f"{said} misses its limit",
-        review_text=f"{said} may miss its limit",
+        fail_text=f"{clause} misses its limit",
+        review_text=f"{clause} may miss its limit",
         action="See its note.",
     )
 
 
 def _grouped(name: str) -> tuple[str, str]:
-    """Return measure and unit of a score whose name ends in a column; a name nobody knows stands as it is."""
+    """Return name and unit of a score whose name ends in a column; an unknown name is returned unchanged."""
     group, _, rest = name.partition(".")
     if group == "survival" and rest.partition(".")[0] in SURVIVAL:
         group, _, rest = rest.partition(".")
     words = SURVIVAL | {
-        "calibration": ("Calibration of {}", "Brier score beyond real"),
-        "importance": ("What predicts {}", "rank correlation"),
+        "calibration": ("Calibration of {}", "Brier score minus that of real training"),
+        "importance": ("Feature importance for {}", "rank correlation"),
     }
     measure, unit = words.get(group, (plain(name, 40).replace("{", "{{").replace("}", "}}"), plain(name, 40)))
     return measure.format(plain(rest, 30)), unit
 
 
-def _of_groups(name: str) -> Question:
-    """Return how the report speaks of a score that is computed again in each group of a column."""
+def _of_groups(name: str) -> ScoreTexts:
+    """Return the texts for a score that is computed per subgroup of a column."""
     rest = name.removeprefix("subgroups.")
     tails = {f".{score.partition('.')[2]}": score for score in HEADLINES}
     tail = next((tail for tail in tails if rest.endswith(tail)), "")
     column, headline = rest.removesuffix(tail), tails.get(tail)
-    told = f"Groups of {plain(column, 40)}" if headline is None else f"{asked(headline).name}, {plain(column, 30)}"
-    said = f"some group of {plain(column, 30)}"
-    of = Question("", "", "value", 1.0, "", "", "") if headline is None else asked(headline)
+    clause = f"fidelity in a subgroup of {plain(column, 30)}"
+    of = ScoreTexts("", "", "value", 1.0, "", "", "") if headline is None else texts_of(headline)
+    title = f"Subgroups of {plain(column, 40)}" if headline is None else f"{of.name}, {plain(column, 30)}"
     return replace(
         of,
         section="subgroups",
-        name=told,
-        unit=f"{of.unit}, worst group",
-        fail_text=f"{said} is served badly",
-        review_text=f"{said} may be served badly",
-        action="Do not use the table for this group.",
+        name=title,
+        unit=f"{of.unit}, worst subgroup",
+        fail_text=f"{clause} is low",
+        review_text=f"{clause} may be low",
+        action="Do not use the table for this subgroup.",
         answer=_worst_group,
         title="",
     )
@@ -100,21 +102,21 @@ def _worst_group(score: Score) -> str:
     details = SubgroupDetails.model_validate(score.details)
     if details.worst is None:
         return ""
-    fresh = "" if score.reference is None else f" Fresh real rows of it reach {number(score.reference)}."
-    return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{fresh}"
+    reference = "" if score.reference is None else f" Holdout rows of this subgroup reach {number(score.reference)}."
+    return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{reference}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One question of page one: the verdict that decides it, out of `many` of its kind."""
+    """One question of page one and the verdict that decides it, the worst of `many`."""
 
     verdict: Verdict
-    question: Question
+    question: ScoreTexts
     many: int = 1
 
 
 def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
-    """Return the questions of page one in their order; scores that answer one question are decided by the worst."""
+    """Return the questions of page one in their order; the worst verdict decides a question with several scores."""
     names = list(QUESTIONS)
     asked_by: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
@@ -127,19 +129,24 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
             return names.index("validity.rules") - 1 / (2 + _GROUPS.index(question))
         return names.index(question) if question in names else len(names)
 
-    told = []
+    found = []
     for question in sorted(asked_by, key=place):
-        decides = min(asked_by[question], key=_badness)
-        told.append(Answer(decides, asked(decides.gate.score), len(asked_by[question])))
-    return told
+        decides = min(asked_by[question], key=_severity_key)
+        found.append(Answer(decides, texts_of(decides.gate.score), len(asked_by[question])))
+    return found
 
 
-def _badness(verdict: Verdict) -> tuple[int, float]:
-    """Rank verdicts, worst first: by status, then, of predictions and analyses, by what is lost."""
+def _severity_key(verdict: Verdict) -> tuple[int, float]:
+    """Return a sort key, worst first: by status, then, for predictions and analyses, by bound."""
     lost = verdict.gate.score.partition(".")[0] in _GROUPS and isfinite(verdict.bound)
     return _SEVERITY.index(verdict.status), verdict.bound if lost else inf
 
 
 def worst(statuses: list[str]) -> str | None:
-    """Return the status that a section shows; one that cannot be judged never counts as PASS."""
+    """Return the worst status, or None where there is none; NOT ASSESSABLE is worse than PASS."""
     return min(statuses, key=_SEVERITY.index, default=None)
+
+
+def section_status(report: Findings, section: str) -> str | None:
+    """Return the worst status of the gates of a section, or None where no gate judges it."""
+    return worst([v.status for v in report.verdicts if texts_of(v.gate.score).section == section])

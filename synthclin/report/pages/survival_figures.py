@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves: a panel per arm, real and synthetic, with who is left below."""
+"""Kaplan-Meier curves: one panel per arm, real and synthetic, with numbers at risk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.words import NOT_ASSESSABLE, count, interval, number, plain, sensible, share
+from synthclin.report.words import NOT_ASSESSABLE, count, interval, number, plain, share, significant
 
 if TYPE_CHECKING:
     from synthclin.report.record.clinical_details import AnalysisDetails, Arm, SurvivalCurve, Term
@@ -23,7 +23,7 @@ _MEAN = "mean survival time, "
 
 
 def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
-    """Return the curves of each arm, or None where none is told.
+    """Return the Kaplan-Meier curves of each arm, or None without curves.
 
     Arguments:
         target: the event, as text.
@@ -50,7 +50,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         panels=tuple(
             Panel(
                 heading=plain(arm.group, 40) if arm.group != "all" else "All patients",
-                label="mean survival time",
+                label="RMST",
                 value=_mean(means.get(arm.group)),
                 picture=kaplan_meier(arm, lowest, labelled=place == 0),
                 room="curve",
@@ -60,14 +60,14 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         wide=True,
         note=""
         if details.horizon is None
-        else f"Mean survival time up to {sensible(details.horizon)}, the area under "
-        "the curve. The curves are drawn on a grid of times, so no time of a single patient is shown.",
+        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
+        "Curves are evaluated on a grid of times, so no time of a single patient is shown.",
         data=tuple(_table(arm) for arm in arms),
     )
 
 
 def kaplan_meier(arm: Arm, lowest: float, *, labelled: bool = True) -> Markup:
-    """Draw one arm: the real curve with its band, the synthetic curve, ticks of the censored, rows of who is left.
+    """Draw one arm: the real curve with its 95 % band, the synthetic curve, censoring ticks and numbers at risk.
 
     Arguments:
         arm: both curves on one grid of times.
@@ -107,7 +107,7 @@ def kaplan_meier(arm: Arm, lowest: float, *, labelled: bool = True) -> Markup:
     if labelled:
         parts += _names(arm, across, y)
     ends = [(curve.survival[-1], arm.times[len(curve.survival) - 1]) for curve in (arm.real, arm.synthetic)]
-    real, synthetic = (f"{share(s)} at {sensible(t)}" for s, t in ends)
+    real, synthetic = (f"{share(s)} at {significant(t)}" for s, t in ends)
     desc = f"Real curve ends with {real}, synthetic with {synthetic}."
     return svg.picture(f"Survival, {plain(arm.group, 40)}", desc, _HIGH + 66, *parts)
 
@@ -123,7 +123,7 @@ def _at_risk(arm: Arm, across: ChartAxis) -> list[Markup]:
             left = count(curve.at_risk[place]) if place < len(curve.at_risk) else count(1)
             parts.append(svg.text(across.place(time), y, left, anchor=_anchor(across.place(time)), class_=class_))
     parts += [
-        svg.text(across.place(time), _HIGH + 16, sensible(time), anchor=_anchor(across.place(time)))
+        svg.text(across.place(time), _HIGH + 16, significant(time), anchor=_anchor(across.place(time)))
         for time in across.ticks
     ]
     return parts
@@ -134,7 +134,7 @@ def _anchor(x: float) -> str:
 
 
 def _names(arm: Arm, across: ChartAxis, y: object) -> list[Markup]:
-    """Return the names of the curves beside them, the higher above and the lower below."""
+    """Return the labels of the curves, above the higher and below the lower one."""
     assert callable(y)
     place = (2 * min(len(arm.real.survival), len(arm.synthetic.survival))) // 3
     x = across.place(arm.times[place])
@@ -169,7 +169,7 @@ def _table(arm: Arm) -> DataTable:
         return share(curve.survival[place], 1), count(curve.at_risk[place])
 
     rows = [
-        Row(sensible(time), (*cells(arm.real, place), *cells(arm.synthetic, place)))
+        Row(significant(time), (*cells(arm.real, place), *cells(arm.synthetic, place)))
         for place, time in enumerate(arm.times)
         if place % 4 == 0
     ]

@@ -1,4 +1,4 @@
-"""What stands behind the scores of an analyst's work, as types: predictions, analyses run again, groups of patients."""
+"""Types of score details for predictions, calibration, feature importance, repeated analyses and subgroups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, StrictStr, model_validator
 
-from synthclin.report.record.parts import Count, Finite, Open, Share
+from synthclin.report.record.section_data import Count, Finite, Open, Share
 
 __all__ = [
     "AnalysisDetails",
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Learner(Open):
-    """How one kind of model predicts held-out real rows, by what it learnt from."""
+    """Performance of one learner on holdout rows, by its training rows: real, synthetic or shuffled real."""
 
     learner: StrictStr
     real: float | None
@@ -36,7 +36,7 @@ class Learner(Open):
 
 
 class UtilityDetails(Open):
-    """Behind `utility.<target>`."""
+    """Details of `utility.<target>`."""
 
     measure: StrictStr = ""
     learners: list[Learner] = Field(default_factory=list)
@@ -46,7 +46,7 @@ Ends = Annotated[list[Finite | None], Field(min_length=3, max_length=3)]
 
 
 class Term(Open):
-    """One estimate of an analysis: the real and the synthetic value, each with the ends of its interval."""
+    """One estimate of an analysis on real and on synthetic rows: value, lower and upper end of the interval."""
 
     term: StrictStr
     real: Ends
@@ -57,7 +57,7 @@ class Term(Open):
 
 
 class SurvivalCurve(Open):
-    """A Kaplan-Meier curve at the first times of a grid, with the ends of its interval, and who is left."""
+    """A Kaplan-Meier curve at the first times of a grid: survival, interval, patients at risk, censoring marks."""
 
     survival: list[Share]
     low: list[Share]
@@ -68,12 +68,12 @@ class SurvivalCurve(Open):
     @model_validator(mode="after")
     def _same_times(self) -> SurvivalCurve:
         if len({len(self.survival), len(self.low), len(self.high), len(self.at_risk), len(self.censored)}) != 1:
-            raise ValueError("the parts of the curve speak of different numbers of times")
+            raise ValueError("the parts of the curve differ in their number of times")
         return self
 
 
 class Arm(Open):
-    """One group of patients, followed."""
+    """Kaplan-Meier curves of one arm."""
 
     group: StrictStr
     times: Annotated[list[Finite], Field(min_length=2)]
@@ -85,12 +85,12 @@ class Arm(Open):
         if max(len(self.real.survival), len(self.synthetic.survival)) > len(self.times):
             raise ValueError("a curve has more points than there are times")
         if any(left >= right for left, right in pairwise(self.times)):
-            raise ValueError("times do not rise")
+            raise ValueError("times do not increase")
         return self
 
 
 class AnalysisDetails(Open):
-    """Behind `inference.*`: an analysis run again."""
+    """Details of `inference.*`: an analysis on real and on synthetic rows."""
 
     terms: list[Term] = Field(default_factory=list)
     tables: Count | None = None
@@ -99,7 +99,7 @@ class AnalysisDetails(Open):
 
 
 class Calibration(Open):
-    """How right the chances of a model are: Brier score, and slope and intercept of its calibration line."""
+    """Calibration of predicted probabilities: Brier score, calibration slope and intercept."""
 
     brier: Finite | None = None
     slope: Finite | None = None
@@ -107,7 +107,7 @@ class Calibration(Open):
 
 
 class CalibratedLearner(Open):
-    """One kind of model, by what it learnt from."""
+    """Calibration of one learner, trained on real and on synthetic rows."""
 
     learner: StrictStr
     real: Calibration
@@ -115,13 +115,13 @@ class CalibratedLearner(Open):
 
 
 class CalibrationDetails(Open):
-    """Behind `calibration.<target>`."""
+    """Details of `calibration.<target>`."""
 
     learners: list[CalibratedLearner] = Field(default_factory=list)
 
 
 class Importance(Open):
-    """What a model loses when one column is shuffled, by what it learnt from."""
+    """Permutation importance of one column, for a model trained on real and one trained on synthetic rows."""
 
     column: StrictStr
     real: Finite
@@ -129,14 +129,14 @@ class Importance(Open):
 
 
 class ImportanceDetails(Open):
-    """Behind `importance.<target>`; `shared_top` is the share of the ten most important that are the same."""
+    """Details of `importance.<target>`; `shared_top` is the share of the ten most important columns in common."""
 
     columns: list[Importance] = Field(default_factory=list)
     shared_top: Share | None = None
 
 
 class GroupScore(Open):
-    """A score of one group of patients; some have no interval of their own."""
+    """A score of one subgroup; `reference` is its real-data reference, `n` its number of real rows."""
 
     group: StrictStr
     value: Finite
@@ -147,14 +147,14 @@ class GroupScore(Open):
 
 
 class SubgroupDetails(Open):
-    """Behind `subgroups.<column>.<score>`.
+    """Details of `subgroups.<column>.<score>`.
 
     Arguments:
-        score: the score of the whole table that is computed again; empty where there is none.
-        column: whose levels are the groups.
-        worst: the group that the score is of.
-        groups: those judged.
-        not_judged: how many are too small.
+        score: name of the whole-table score that is computed per subgroup; empty where there is none.
+        column: the column whose levels are the subgroups.
+        worst: the worst subgroup, whose value is the score.
+        groups: the subgroups that are large enough.
+        not_judged: number of subgroups that are too small.
     """
 
     score: StrictStr = ""

@@ -1,4 +1,4 @@
-"""The envelope of `report.json`: scores, gates, sections and provenance. Anything else is refused."""
+"""Types of the top level of ``report.json``: scores, gates, sections and provenance; unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
+from synthclin.report.record.section_data import Count, Finite
+
 __all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "ReportRecord", "ScoreRecord"]
 
 SCHEMA_VERSION = 1
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[StrictInt, Field(ge=0)]
 # NaN is null in JSON; inside Python it stays NaN.
 Number = Annotated[
     float,
@@ -25,7 +25,7 @@ class _Closed(BaseModel):
 
 
 class ScoreRecord(_Closed):
-    """A score, as `evaluation.score.Score` has it."""
+    """A score, with the fields of `evaluation.score.Score`."""
 
     name: Annotated[StrictStr, Field(pattern=r"^[^.]+\..+$")]
     question: StrictStr
@@ -43,7 +43,7 @@ class ScoreRecord(_Closed):
 
 
 class GateRecord(_Closed):
-    """A gate and what became of it."""
+    """A gate and its verdict."""
 
     score: StrictStr
     op: Literal[">=", "<=", ">", "<"]
@@ -59,7 +59,7 @@ class GateRecord(_Closed):
 
 
 class Provenance(BaseModel):
-    """Where the figures come from: no time, path, user or host; other keys may hold short facts.
+    """Provenance of the report, without time, path, user or host; other keys may hold short facts.
 
     Arguments:
         name: of the study.
@@ -88,7 +88,7 @@ class Provenance(BaseModel):
 
 
 class ReportRecord(_Closed):
-    """The whole file; `sha256` is that of its other keys, so that a change by accident is noticed."""
+    """The whole file; `sha256` is the digest of the other keys and detects accidental changes."""
 
     schema_version: Literal[1]
     edition: Literal["internal", "shareable"]

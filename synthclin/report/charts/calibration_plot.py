@@ -1,4 +1,4 @@
-"""Calibration on two axes: how often what was given a chance came true."""
+"""Calibration plot: observed event rate against predicted probability."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.words import share
 
-__all__ = ["calibration_lines"]
+__all__ = ["calibration_plot"]
 
 
-def calibration_lines(
+def calibration_plot(
     name: str,
     real: Sequence[tuple[float, float]],
     synthetic: Sequence[tuple[float, float]],
     *,
     labelled: bool = False,
 ) -> Markup:
-    """Draw what came true (vertical) for each chance given (horizontal), with the right answer dashed.
+    """Draw observed event rates (vertical) against predicted probabilities (horizontal); perfect calibration is dashed.
 
     Arguments:
         name: of the model, as plain text.
-        real: points of the model that learnt from real rows, each from 0 to 1; none where it is not known.
-        synthetic: the same for synthetic rows.
-        labelled: whether the two lines are named in the picture.
+        real: points of the model trained on real rows, each from 0 to 1; empty where unknown.
+        synthetic: the same of the model trained on synthetic rows.
+        labelled: whether the chart labels the two lines.
     """
     height = 190.0
     parts: list[Markup] = []
@@ -45,7 +45,7 @@ def calibration_lines(
         parts += [svg.text(0.03, 30, "synthetic", anchor="start", class_="tsyn")]
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.42, y=5, width=0.1)]
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.42, y=21, width=0.1)]
-    parts.append(svg.text(0.5, height + 32, "chance given"))
+    parts.append(svg.text(0.5, height + 32, "predicted probability"))
     at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
-    desc = f"At a chance of 50 %, what came true: {', '.join(at) or 'not known'}."
+    desc = f"Observed event rate at a predicted probability of 50 %: {', '.join(at) or 'unknown'}."
     return svg.picture(f"{name}: calibration", desc, height + 36, *parts)

@@ -1,4 +1,4 @@
-"""What the model file tells of the patients it was learnt from: a row for each attack on it."""
+"""The figure of membership attacks on the model file and of shadow-model attacks."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.pages.figures import DataTable, Figure, Row
-from synthclin.report.pages.questions import asked
-from synthclin.report.record.details import MembershipDetails
+from synthclin.report.pages.questions import texts_of
+from synthclin.report.record.score_details import MembershipDetails
 from synthclin.report.words import interval, number, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["model_figures"]
+__all__ = ["model_attack_figures"]
 
 _NONE = "\u2013"
 
 
-def model_figures(report: Findings) -> list[Figure]:
-    """Return the table of attacks on the model, or nothing where none was run."""
+def model_attack_figures(report: Findings) -> list[Figure]:
+    """Return the table of attacks on the model; empty where none was run."""
     scores = [
         score
         for name in (*MODEL_SCORES, *SHADOW_SCORES)
@@ -30,15 +30,17 @@ def model_figures(report: Findings) -> list[Figure]:
     if not scores:
         return []
     clear = any(score.low > 0.5 for score in scores)
-    head = ("Attack", "At 1 % false alarms", "At 10 %", "Vulnerable tenth", "95 % interval", "AUC")
+    head = ("Attack", "TPR at 1 % FPR", "TPR at 10 % FPR", "Top-decile outliers", "95 % interval", "AUC")
     return [
         Figure(
-            title="The model tells who was in training" if clear else "No attack on the model beats chance for sure",
-            how="Attacks by somebody who holds the model folder, or trains models of their own. AUC: 0.5 is a coin "
-            "toss. Share of training patients recognised at a rate of false alarms among unused ones.",
+            title="Membership can be inferred from the model"
+            if clear
+            else "No attack on the model is clearly above chance",
+            how="Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given "
+            "FPR: share of members recognised where that share of non-members is called members.",
             table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
             note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
-            "export --for-sharing` holds it against a limit of its own. Shadow models are aimed at rare patients.",
+            "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients.",
         )
     ]
 
@@ -48,7 +50,7 @@ def _row(score: Score) -> Row:
     outliers = None if details.outliers is None else details.outliers.value
     rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
     return Row(
-        asked(score.name).name,
+        texts_of(score.name).name,
         (
             *(_NONE if rate is None else share(rate, 1) for rate in rates),
             _NONE if outliers is None else number(outliers),

@@ -1,4 +1,4 @@
-"""Each column of a table, real against synthetic, as small multiples."""
+"""Figures of marginal distributions: one panel per column, real against synthetic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.parts import edge_place
-from synthclin.report.words import count, number, plain, sensible, share, unit_name
+from synthclin.report.record.section_data import edge_position
+from synthclin.report.words import count, number, plain, share, significant, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.report.record.details import ColumnAgreement
-    from synthclin.report.record.parts import Histogram
+    from synthclin.report.record.score_details import ColumnAgreement
+    from synthclin.report.record.section_data import Histogram
 
 __all__ = ["MEASURES", "marginals_figure"]
 
@@ -28,21 +28,21 @@ _MOST_LEVELS = 8
 def marginals_figure(
     panels: Sequence[Histogram], columns: Sequence[ColumnAgreement], rows: Mapping[str, int]
 ) -> Figure | None:
-    """Return a panel per column, worst first; all but the first twelve are folded away.
+    """Return a panel per column, worst first; panels after the first twelve are folded.
 
     Arguments:
-        panels: histograms on cells that both tables share.
-        columns: how far each column is from the real one.
-        rows: how many rows the tables ``train`` and ``synthetic`` have.
+        panels: histograms on shared bins.
+        columns: agreement of each column with the real one.
+        rows: numbers of rows of ``train`` and ``synthetic``.
     """
     if not panels:
         return None
     known = {column.column: column for column in columns}
     ordered = sorted(panels, key=lambda panel: known[panel.column].value if panel.column in known else 2.0)
     totals = {key: max(rows.get(key, 0), 1) for key in ("train", "synthetic")}
-    drawn = [_panel(panel, known.get(panel.column), totals, labelled=place == 0) for place, panel in enumerate(ordered)]
-    shown, rest = drawn[:_FEW_PANELS], drawn[_FEW_PANELS:]
-    number_shown = f"{len(shown)} of {len(drawn)} columns" if rest else "All columns"
+    built = [_panel(panel, known.get(panel.column), totals, labelled=place == 0) for place, panel in enumerate(ordered)]
+    shown, rest = built[:_FEW_PANELS], built[_FEW_PANELS:]
+    number_shown = f"{len(shown)} of {len(built)} columns" if rest else "All columns"
     return Figure(
         title="Each column, real and synthetic",
         how=f"{number_shown}, worst first. Outline or upper bar: real. Filled area or lower bar: synthetic. The pair "
@@ -51,7 +51,7 @@ def marginals_figure(
         more=tuple(rest),
         note="Bins and categories with fewer than 11 real patients are pooled with their neighbour before drawing. The "
         "first and last bin of a number are open, so no extreme value is shown. A question mark, a gap or the word "
-        "suppressed stands for a count that would tell of fewer than 11 patients.",
+        "suppressed replaces a count that would reveal fewer than 11 patients.",
         data=tuple(_panel_table(panel) for panel in ordered),
     )
 
@@ -65,9 +65,11 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
     real = _shares(panel.real, totals["train"] - (panel.missing.real or 0))
     known = totals["synthetic"] - panel.missing.synthetic
     synthetic = [n / max(known, 1) for n in panel.synthetic]
-    told = "" if agreement is None else number(1 - agreement.value)
+    distance = "" if agreement is None else number(1 - agreement.value)
     measure = "" if agreement is None else MEASURES.get(agreement.measure, plain(agreement.measure, 20))
-    desc = f"{measure} {told}; missing {_told_share(missing[0])} real, {share(missing[1])} synthetic.".strip()
+    desc = (
+        f"{measure} {distance}; missing {_share_or_suppressed(missing[0])} real, {share(missing[1])} synthetic.".strip()
+    )
     unit = unit_name(panel.unit) if panel.unit else "" if panel.kind == "line" else "category"
     if panel.kind == "line":
         places, ticks = _axis(panel.edges)
@@ -85,24 +87,24 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
     else:
         labels, real, synthetic = _few_levels([plain(label, 40) for label in panel.labels], real, synthetic)
         picture = category_panel(name, labels, real, synthetic, missing, desc=desc, labelled=labelled)
-    return Panel(heading=name, unit=unit, label=measure, value=told, picture=picture)
+    return Panel(heading=name, unit=unit, label=measure, value=distance, picture=picture)
 
 
 def _shares(counts: Sequence[int | None], total: int) -> list[float | None]:
     return [None if n is None else n / max(total, 1) for n in counts]
 
 
-def _told_share(value: float | None) -> str:
+def _share_or_suppressed(value: float | None) -> str:
     return "suppressed" if value is None else share(value)
 
 
 def _few_levels(
     labels: list[str], real: list[float | None], synthetic: list[float]
 ) -> tuple[list[str], list[float | None], list[float]]:
-    """Pool all but the most frequent levels for drawing; the data table keeps them."""
+    """Return the most frequent levels with the others pooled for the chart; the data table lists all."""
     if len(labels) <= _MOST_LEVELS:
         return labels, real, synthetic
-    # What was pooled before is pooled again, however frequent it is together.
+    # A level that is already pooled stays pooled, whatever its count.
     single = [i for i, label in enumerate(labels) if not label.startswith("other (")]
     frequent = sorted(sorted(single, key=lambda i: -(real[i] or 0.0))[: _MOST_LEVELS - 1])
     pooled = [i for i in range(len(labels)) if i not in frequent]
@@ -116,10 +118,10 @@ def _few_levels(
 
 
 def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Return where cells begin and end on an axis from 0 to 1, and its ticks; open cells are as wide as most others."""
+    """Return bin edges on an axis from 0 to 1, and its ticks; open bins have the median width of the others."""
     if not edges:
         return [0.0, 1.0], []
-    values = [edge_place(edge) for edge in edges]
+    values = [edge_position(edge) for edge in edges]
     gaps = sorted(right - left for left, right in pairwise(values))
     outer = gaps[len(gaps) // 2] if gaps else max(abs(values[0]), 1.0)
     low, high = values[0] - outer, values[-1] + outer
@@ -129,7 +131,7 @@ def _axis(edges: Sequence[float | str]) -> tuple[list[float], list[tuple[float, 
         chosen = [0, len(edges) - 1] if len(edges) > 1 else [0]
         return places, [((values[i] - low) / span, _moment(str(edges[i]))) for i in chosen]
     round_ones = ticks(values[0], values[-1])
-    return places, [((x - low) / span, sensible(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
+    return places, [((x - low) / span, significant(x) if abs(x) < 1e5 else number(x, 0)) for x in round_ones]
 
 
 def _moment(text: str) -> str:
@@ -138,7 +140,7 @@ def _moment(text: str) -> str:
 
 def _panel_table(panel: Histogram) -> DataTable:
     if panel.kind == "line":
-        edges = [plain(edge, 19) if isinstance(edge, str) else sensible(edge) for edge in panel.edges]
+        edges = [plain(edge, 19) if isinstance(edge, str) else significant(edge) for edge in panel.edges]
         names = ["all values"] if not edges else [f"below {edges[0]}"]
         names += [f"{a} to below {b}" for a, b in pairwise(edges)]
         names += [f"{edges[-1]} and above"] if edges else []
@@ -146,4 +148,4 @@ def _panel_table(panel: Histogram) -> DataTable:
         names = [plain(label, 60) for label in panel.labels]
     rows = [Row(n, (count(a), number(b, 0))) for n, a, b in zip(names, panel.real, panel.synthetic, strict=True)]
     rows.append(Row("missing", (count(panel.missing.real), number(panel.missing.synthetic, 0))))
-    return DataTable(f"{plain(panel.column, 60)}: rows per cell", ("Cell", "Real", "Synthetic"), tuple(rows))
+    return DataTable(f"{plain(panel.column, 60)}: rows per bin", ("Bin", "Real", "Synthetic"), tuple(rows))

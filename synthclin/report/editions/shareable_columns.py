@@ -1,4 +1,4 @@
-"""One column in the shareable edition: hidden counts, coarse summaries, and figures made of what is printed."""
+"""One column in the shareable edition: suppressed counts, rounded summaries, and figures from published counts."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.sections import multinomial_difference
-from synthclin.report.editions.suppression import coarse, hidden
-from synthclin.report.record.parts import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
+from synthclin.report.editions.suppression import round_to, suppress
+from synthclin.report.record.section_data import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["agreement", "shared_block", "shared_panel"]
 
-_FEW_CELLS = 5  # a number with fewer cells is hardly more than levels: its mean and spread would count them
-_ENOUGH = 44  # known values, of which a quartile has 11 on either side
+_FEW_CELLS = 5  # with fewer bins, mean and SD would reveal the counts of a nearly categorical number
+_ENOUGH = 44  # observed values, so that at least 11 lie beyond each quartile
 
 
 def shared_panel(panel: Histogram) -> Histogram:
-    """Return a histogram whose small counts cannot be found, the missing cells being one cell more."""
-    *real, missing = hidden([*panel.real, panel.missing.real], [*panel.synthetic, panel.missing.synthetic])
+    """Return a histogram after primary and secondary suppression, with missing values as one more cell."""
+    *real, missing = suppress([*panel.real, panel.missing.real], [*panel.synthetic, panel.missing.synthetic])
     empty = Missing(real=missing, synthetic=panel.missing.synthetic)
     return panel.model_copy(update={"real": real, "missing": empty})
 
 
 def shared_block(block: TableOneBlock, panel: Histogram) -> TableOneBlock:
-    """Return a column of Table 1 as its shared panel tells it."""
-    sensitive = None in panel.real or panel.missing.real is None
-    told: dict[str, Any] = {"missing": panel.missing, "difference": None}
+    """Return a column of Table 1 computed from its shared panel."""
+    suppressed = None in panel.real or panel.missing.real is None
+    shared: dict[str, Any] = {"missing": panel.missing, "difference": None}
     if block.kind == "line":
         known = sum(count or 0 for count in panel.real)
-        real = None if block.real is None or known < _ENOUGH else _summary(block.real, sensitive, len(panel.real))
-        told |= {"real": real, "difference": _line_difference(real, block.synthetic)}
-        return block.model_copy(update=told)
-    known = 0 if sensitive else sum(count or 0 for count in panel.real)
-    drawn = sum(panel.synthetic)
-    told["levels"] = [
-        LevelRow(level=label, real=_cell(a, known), synthetic=_cell(b, drawn))
+        real = None if block.real is None or known < _ENOUGH else _summary(block.real, suppressed, len(panel.real))
+        shared |= {"real": real, "difference": _line_difference(real, block.synthetic)}
+        return block.model_copy(update=shared)
+    known = 0 if suppressed else sum(count or 0 for count in panel.real)
+    synthetic_rows = sum(panel.synthetic)
+    shared["levels"] = [
+        LevelRow(level=label, real=_cell(a, known), synthetic=_cell(b, synthetic_rows))
         for label, a, b in zip(panel.labels, panel.real, panel.synthetic, strict=True)
     ]
-    if not sensitive:
+    if not suppressed:
         counts = [np.array(side, dtype=np.int64) for side in (panel.real, panel.synthetic)]
-        told["difference"] = multinomial_difference(*counts)
-    return block.model_copy(update=told)
+        shared["difference"] = multinomial_difference(*counts)
+    return block.model_copy(update=shared)
 
 
 def _cell(count: int | None, of: int) -> Cell:
     return Cell(n=count, percent=None if count is None or not of else round(100 * count / of, 1))
 
 
-def _summary(summary: Summary, sensitive: bool, cells: int) -> Summary:
-    """Return quartiles with two digits of their spread, and the mean where no few patients stand behind it."""
+def _summary(summary: Summary, suppressed: bool, cells: int) -> Summary:
+    """Return quartiles with two digits of their SD, and mean and SD where no count is suppressed."""
     spread = summary.sd or 0.0
     size = 10.0 ** (floor(log10(spread)) - 1) if spread > 0 else 0.0
     quartiles = {key: _quartile(getattr(summary, key), size) for key in ("q1", "median", "q3")}
-    if sensitive or cells < _FEW_CELLS or not size or summary.mean is None:
+    if suppressed or cells < _FEW_CELLS or not size or summary.mean is None:
         return Summary(mean=None, sd=None, **quartiles)
-    return Summary(mean=coarse(summary.mean, 2 * size), sd=coarse(spread, 2 * size), **quartiles)
+    return Summary(mean=round_to(summary.mean, 2 * size), sd=round_to(spread, 2 * size), **quartiles)
 
 
 def _quartile(value: float | str | None, size: float) -> float | str | None:
-    """Return a quartile with few digits; of a date the month."""
+    """Return a rounded quartile; for a date its month."""
     if isinstance(value, str):
         return f"{value[:7]}-01"
-    return None if value is None else coarse(value, size) if size else value
+    return None if value is None else round_to(value, size) if size else value
 
 
 def _line_difference(real: Summary | None, synthetic: Summary | None) -> float | None:
@@ -80,7 +80,7 @@ def _line_difference(real: Summary | None, synthetic: Summary | None) -> float |
 
 
 def agreement(panel: Histogram) -> dict[str, Any]:
-    """Return how alike a column is, as anybody can compute it from its shared panel.
+    """Return the agreement of a column, computed from the published counts of its panel.
 
     Example:
         >>> empty = Missing(real=0, synthetic=0)
@@ -89,21 +89,21 @@ def agreement(panel: Histogram) -> dict[str, Any]:
         >>> agreement(panel)["value"]
         0.9
     """
-    told = [(a, b) for a, b in zip(panel.real, panel.synthetic, strict=True) if a is not None]
-    real, synthetic = (_shares([pair[side] for pair in told]) for side in (0, 1))
+    published = [(a, b) for a, b in zip(panel.real, panel.synthetic, strict=True) if a is not None]
+    real, synthetic = (_shares([pair[side] for pair in published]) for side in (0, 1))
     gaps = [a - b for a, b in zip(real, synthetic, strict=True)]
     line = panel.kind == "line"
     distance = max(map(abs, accumulate(gaps)), default=0.0) if line else sum(map(abs, gaps)) / 2
     rows = sum(count or 0 for count in panel.real) + (panel.missing.real or 0)
     empty = None if panel.missing.real is None or None in panel.real else panel.missing.real / max(rows, 1)
-    drawn = sum(panel.synthetic) + panel.missing.synthetic
+    synthetic_rows = sum(panel.synthetic) + panel.missing.synthetic
     return {
         "column": panel.column,
         "value": round(min(max(1 - distance, 0.0), 1.0), 3),
         "reference": None,
         "measure": "1 - KS" if line else "1 - TVD",
         "missing_real": empty,
-        "missing_synthetic": panel.missing.synthetic / max(drawn, 1),
+        "missing_synthetic": panel.missing.synthetic / max(synthetic_rows, 1),
     }
 
 

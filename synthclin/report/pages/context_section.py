@@ -1,6 +1,6 @@
-"""The section on context: what is released to whom, which attackers were played, and where reviewers find their words.
+"""The section on context: release, recipient and threat model; and the crosswalk to regulations and standards.
 
-The crosswalk names what each framework asks and where this report speaks of it; it claims no conformity.
+The crosswalk names the requirement of each framework and the section that addresses it; it claims no conformity.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ NOT_FOR = (
     "Decisions about the care of any person.",
     "Finding, contacting or singling out a person.",
     "Results published as if they came from real patients; check them on the real data first.",
-    "More certainty than the real study had, however many rows are drawn.",
+    "More certainty than the real study had, whatever the number of synthetic rows.",
 )
 """What no synthetic table may be used for, as sentences."""
 
 _NOT_DECLARED = "not declared"
 _LEAD = (
-    "What is likely depends on who gets the table and what else they know. What the custodian declared stands here; "
-    "what was not declared, the tool cannot know."
+    "The risk depends on the recipient and on what else the recipient knows. This section repeats what the custodian "
+    "declared."
 )
 _CROSSWALK = (
     (
@@ -39,12 +39,12 @@ _CROSSWALK = (
     (
         "WP29 opinion 05/2014",
         "Singling out, linkability, inference",
-        "Privacy: one attack for each, beside unused patients",
+        "Privacy: one attack for each, against non-members",
     ),
     (
         "ICO guidance (2025) and PETs (2023)",
-        "A motivated intruder; people unlike the others",
-        "Membership attack; the most vulnerable tenth",
+        "A motivated intruder; outliers",
+        "Membership inference; top-decile outliers",
     ),
     (
         "HIPAA 164.514(b)(1)",
@@ -71,13 +71,13 @@ _CROSSWALK = (
 
 
 def context_section(report: Findings) -> Section:
-    """Return what is released to whom, and which attackers were played."""
+    """Return the release as declared, and the attackers of the threat model."""
     facts = Provenance.model_validate(report.provenance)
-    told = (
+    release = (
         ("Intended use", facts.intended_use or _NOT_DECLARED),
         ("Recipient and access", facts.recipient or _NOT_DECLARED),
         ("Unit of privacy", "One patient: all rows of a patient count as one where the schema names the patient"),
-        ("What is judged", "The synthetic table; the model file tells more and is to be kept like the real table"),
+        ("Object of the report", "The synthetic table; the model file reveals more: protect it like the real table"),
         ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
     )
     attacked = {score.name for score in report.scores if score.name.startswith("privacy.") and not isnan(score.value)}
@@ -87,17 +87,21 @@ def context_section(report: Findings) -> Section:
 
     attackers = (
         (
-            "Sees the table alone",
+            "Has the synthetic table only",
             run("copies", "singling_out"),
-            "copies, singling out, keys that are unique or disclosive",
+            "copies, singling out, replicated uniques, disclosive keys",
         ),
         (
-            "Also knows some values of a patient",
+            "Also has some values of a patient",
             run("attribute_inference", "linkability"),
             "attribute inference, linkability, identity disclosure",
         ),
-        ("Also holds a sample of similar people", run("membership"), "membership, recognition, relative F1"),
-        ("Trains models of their own on the table", "not run", "shadow models; stronger than what was run"),
+        (
+            "Also has a reference sample of similar people",
+            run("membership"),
+            "membership inference, TPR at 1 % FPR, relative F1",
+        ),
+        ("Trains shadow models", "not run", "shadow models; stronger than the attacks above"),
         ("Has the model file", "not run", "the model file is not released with the table"),
     )
     return Section(
@@ -111,14 +115,14 @@ def context_section(report: Findings) -> Section:
                 table=DataTable(
                     "Context",
                     ("Item", "As declared"),
-                    tuple(Row(name, (plain(text, 200),)) for name, text in told),
+                    tuple(Row(name, (plain(text, 200),)) for name, text in release),
                     words=1,
                     form="wordy",
                 ),
             ),
             Figure(
-                title="Which attackers were played",
-                how="Each attacker knows all that the one before knows.",
+                title="Threat model: which attackers were simulated",
+                how="Each attacker has all the knowledge of the previous one.",
                 table=DataTable(
                     "Attackers",
                     ("Attacker", "In this report", "Attacks"),
@@ -132,14 +136,14 @@ def context_section(report: Findings) -> Section:
 
 
 def crosswalk_figure() -> Figure:
-    """Return where the words of laws and standards are answered."""
+    """Return the crosswalk: requirements of laws and standards, and the sections that address them."""
     return Figure(
-        title="Where reviewers find what they ask for",
-        how="What each framework asks, in short, and where this report speaks of it. No conformity is claimed: people "
-        "decide whether it is enough.",
+        title="Crosswalk to regulations and standards",
+        how="The requirements of each framework, in short, and the sections of this report that address them. No "
+        "conformity is claimed: people decide whether the evidence is enough.",
         table=DataTable(
             "Crosswalk",
-            ("Framework", "Asks for", "In this report"),
+            ("Framework", "Requirement", "In this report"),
             tuple(Row(name, (asks, here)) for name, asks, here in _CROSSWALK),
             words=2,
             form="wordy",

@@ -1,4 +1,4 @@
-"""The sections of a report, as types: what its pictures show. What stands behind a score is in `details`."""
+"""Types of the `sections` of a report: the data of its figures. Details of scores are in `score_details`."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_v
 __all__ = [
     "Canaries",
     "CohortFacts",
+    "Correlation",
     "Count",
     "Finite",
     "Histogram",
     "Open",
     "Pair",
-    "Pictures",
     "RuleFacts",
+    "SectionData",
     "Share",
     "Summary",
     "TableOneBlock",
-    "Tie",
-    "edge_place",
+    "edge_position",
 ]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Tie = Annotated[float, Field(ge=-1, le=1)]
+Correlation = Annotated[float, Field(ge=-1, le=1)]
 Count = Annotated[StrictInt, Field(ge=0)]
 Pair = Annotated[list[StrictStr], Field(min_length=2, max_length=2)]
 
 
 class Open(BaseModel):
-    """A part that may hold more than the page draws."""
+    """Base of types that ignore unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-def edge_place(edge: float | str) -> float:
-    """Return where the edge of a cell lies on a line: the number itself, or the seconds of an ISO moment.
+def edge_position(edge: float | str) -> float:
+    """Return a bin edge as a number: the number itself, or the seconds since 1970 of an ISO date.
 
     Example:
-        >>> edge_place("1970-01-02"), edge_place(2.5)
+        >>> edge_position("1970-01-02"), edge_position(2.5)
         (86400.0, 2.5)
     """
     return datetime.fromisoformat(edge).replace(tzinfo=UTC).timestamp() if isinstance(edge, str) else edge
 
 
 class Missing(Open):
-    """How many cells of a column are empty; `real` None where that is not told."""
+    """Counts of missing values in a column; `real` is None where it is suppressed."""
 
     real: Count | None
     synthetic: Count
 
 
 class Histogram(Open):
-    """One column's histogram on cells that both tables share.
+    """Histogram of one column, on bins or levels that both tables share.
 
     Arguments:
-        kind: ``line`` has `edges` between its cells, the first and last of which are open; others have `labels`.
-        real: rows per cell; None where that is not told.
+        kind: ``line`` has `edges` between its bins, of which the first and last are open; the others have `labels`.
+        real: rows per bin; None where suppressed.
     """
 
     column: StrictStr
@@ -76,15 +76,15 @@ class Histogram(Open):
     def _cells_agree(self) -> Histogram:
         cells = len(self.edges) + 1 if self.kind == "line" else len(self.labels)
         if not len(self.real) == len(self.synthetic) == cells:
-            raise ValueError("real, synthetic and edges or labels speak of different numbers of cells")
-        places = [edge_place(edge) for edge in self.edges]
+            raise ValueError("real, synthetic and edges or labels differ in their number of bins")
+        places = [edge_position(edge) for edge in self.edges]
         if any(left >= right for left, right in pairwise(places)):
-            raise ValueError("edges do not rise")
+            raise ValueError("edges do not increase")
         return self
 
 
 class Summary(Open):
-    """What Table 1 says of numbers and dates; None where it is not told or makes no sense."""
+    """Summary statistics of a number or date in Table 1; None where suppressed or undefined."""
 
     mean: Finite | None
     sd: Finite | None
@@ -94,7 +94,7 @@ class Summary(Open):
 
 
 class Cell(Open):
-    """A count and its percentage of the known values."""
+    """A count and its percentage of the observed values."""
 
     n: Count | None
     percent: Finite | None
@@ -109,7 +109,7 @@ class LevelRow(Open):
 
 
 class TableOneBlock(Open):
-    """One column of Table 1: either a summary of each table, or its levels."""
+    """One column of Table 1: summary statistics of each table, or counts per level."""
 
     column: StrictStr
     kind: Literal["line", "ordinal", "levels"]
@@ -122,36 +122,36 @@ class TableOneBlock(Open):
 
 
 class Matrices(Open):
-    """Associations of each pair of columns, -1 to 1; None where there is none."""
+    """Matrices of pairwise associations, -1 to 1; None where undefined."""
 
     columns: list[StrictStr] = Field(default_factory=list)
-    real: list[list[Tie | None]] = Field(default_factory=list)
-    synthetic: list[list[Tie | None]] = Field(default_factory=list)
+    real: list[list[Correlation | None]] = Field(default_factory=list)
+    synthetic: list[list[Correlation | None]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _square(self) -> Matrices:
         size = len(self.columns)
         if any(len(rows) != size or any(len(row) != size for row in rows) for rows in (self.real, self.synthetic)):
-            raise ValueError("real and synthetic are not square tables over the columns")
+            raise ValueError("real and synthetic are not square matrices over the columns")
         return self
 
 
 class NamedCurve(Open):
-    """Points of the ROC curve of one attack."""
+    """ROC curve of one attack: (FPR, TPR)."""
 
     name: StrictStr
     roc: list[tuple[Share, Share]]
 
 
 class RocCurve(Open):
-    """Points of a ROC curve: false alarms, hits; `attacks` those of each attack, of which the best makes the curve."""
+    """A ROC curve as points (FPR, TPR); `attacks` are the curves of the single attacks."""
 
     roc: list[tuple[Share, Share]] = Field(default_factory=list)
     attacks: list[NamedCurve] = Field(default_factory=list)
 
 
 class Canaries(Open):
-    """Training rows planted among the synthetic ones, and the scores that notice them."""
+    """Canaries (positive control): training rows inserted into the synthetic table, and the scores that detect them."""
 
     share: Share
     kind: Literal["exact", "jittered"]
@@ -160,7 +160,7 @@ class Canaries(Open):
 
 
 class NegativeControl(Open):
-    """What an attack makes of fresh real rows posing as synthetic."""
+    """Risk of an attack with holdout rows in the place of the synthetic table."""
 
     value: Finite | None
     low: Finite | None
@@ -168,26 +168,26 @@ class NegativeControl(Open):
 
 
 class Controls(Open):
-    """What the attacks could have seen: `negative` by attack, and rows planted."""
+    """Controls of the attacks: `negative` by attack, and `spike_in` with the canaries (positive control)."""
 
     negative: dict[StrictStr, NegativeControl] = Field(default_factory=dict)
     spike_in: list[Canaries] = Field(default_factory=list)
 
 
 class CohortFacts(Open):
-    """A cohort that was drawn, and how common it is.
+    """A sampled cohort and its prevalence.
 
     Arguments:
         name: of the cohort.
-        rows: how many were asked for and drawn.
+        rows: number of rows requested and sampled.
         where: the condition that every row satisfies.
-        mix: the shares that were asked for, by column and level.
-        model: the model's probability of such a row, the rules of the schema included.
-        data: the share of such rows among those that the model learnt from; None unless at least 11 patients have
-            such a row, and as many or none have another.
-        patients: how many patients have such a row, under the same condition.
-        effective: how many equally weighted rows the weighted candidates are worth that the cohort was taken from.
-        drawn: how many candidates were drawn.
+        mix: the requested shares, by column and level.
+        model: probability of such a row under the model, with the rules of the schema imposed.
+        data: share of such rows among the training rows; None unless at least 11 patients have such a row, and
+            either none or at least 11 have another.
+        patients: number of patients with such a row, under the same condition.
+        effective: effective sample size of the weighted candidates.
+        drawn: number of candidates sampled.
     """
 
     name: StrictStr
@@ -202,12 +202,12 @@ class CohortFacts(Open):
 
 
 class RuleFacts(Open):
-    """What the rules of the schema did to the rows learnt and to the model.
+    """Effects of the rules of the schema on the real rows and on the model.
 
     Arguments:
-        dropped: how many real rows each rule left out of training and holdout, by its text.
-        raw: the share of rows drawn without imposing any rule whose codes break each rule.
-        raw_rows: how many rows were drawn for that.
+        dropped: number of real rows that each rule excluded from training and holdout, by its text.
+        raw: share of rows that break each rule, sampled without imposing any rule.
+        raw_rows: number of rows sampled for `raw`.
     """
 
     dropped: dict[StrictStr, Count] = Field(default_factory=dict)
@@ -215,8 +215,8 @@ class RuleFacts(Open):
     raw_rows: Count = 0
 
 
-class Pictures(Open):
-    """What `sections` hold, as far as the page draws it."""
+class SectionData(Open):
+    """The `sections` of a report, as far as the page uses them."""
 
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
     marginals: list[Histogram] = Field(default_factory=list)

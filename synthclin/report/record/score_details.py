@@ -1,4 +1,4 @@
-"""What stands behind each score, as types: the part of its details that a page draws."""
+"""Types of the details of each score, as far as a page uses them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synthclin.report.record.clinical_details import (
     SubgroupDetails,
     UtilityDetails,
 )
-from synthclin.report.record.parts import Canaries, Count, Finite, Open, Pair, Share, Tie
+from synthclin.report.record.section_data import Canaries, Correlation, Count, Finite, Open, Pair, Share
 
 __all__ = [
     "DETAILS_BY_GROUP",
@@ -25,31 +25,31 @@ __all__ = [
     "Change",
     "ColumnAgreement",
     "ColumnDetails",
+    "ColumnImportance",
+    "ColumnShift",
     "CopyDetails",
     "DependenceDetails",
     "DetectionDetails",
-    "GiveAway",
+    "JointDetails",
     "LeakDetails",
-    "LevelShift",
     "MarginalDetails",
-    "Meeting",
     "MembershipDetails",
     "MissingDetails",
-    "MissingTie",
+    "MissingnessCorrelation",
     "Pattern",
     "RareDetails",
     "RareLevel",
     "Rate",
     "Risk",
     "RuleDetails",
-    "TogetherDetails",
     "UnseenDetails",
+    "UnseenPair",
     "details_of",
 ]
 
 
 class ColumnAgreement(Open):
-    """How alike one column is: `value` and `reference` from 0 to 1; `missing_real` None where few rows have it."""
+    """Marginal agreement of one column, 0 to 1; `missing_real` is None where fewer than 11 values are missing."""
 
     column: StrictStr
     value: Share
@@ -60,22 +60,22 @@ class ColumnAgreement(Open):
 
 
 class MarginalDetails(Open):
-    """Behind `fidelity.marginals`."""
+    """Details of `fidelity.marginals`."""
 
     columns: list[ColumnAgreement] = Field(default_factory=list)
 
 
 class Change(Open):
-    """An association that got weaker or stronger, -1 to 1; `change` in the direction of the real one."""
+    """An association, -1 to 1, in real and in synthetic rows; `change` is signed in the direction of the real one."""
 
     columns: Pair
-    real: Tie
-    synthetic: Tie
+    real: Correlation
+    synthetic: Correlation
     change: Annotated[float, Field(ge=-2, le=2)]
 
 
 class AssociationDetails(Open):
-    """Behind `fidelity.associations`: the largest changes, and how large they are on average."""
+    """Details of `fidelity.associations`: the largest changes, and the mean and maximum of their size."""
 
     lost: list[Change] = Field(default_factory=list)
     invented: list[Change] = Field(default_factory=list)
@@ -86,7 +86,7 @@ class AssociationDetails(Open):
 
 
 class Pattern(Open):
-    """A set of columns that are missing together, and the share of rows in which they are."""
+    """A missingness pattern: columns missing together, and its share of rows."""
 
     missing: list[StrictStr]
     real: Share
@@ -94,27 +94,27 @@ class Pattern(Open):
 
 
 class MissingDetails(Open):
-    """Behind `fidelity.missingness`."""
+    """Details of `fidelity.missingness`."""
 
     patterns: list[Pattern] = Field(default_factory=list)
 
 
-class GiveAway(Open):
-    """What shuffling one column takes from the classifier's AUC."""
+class ColumnImportance(Open):
+    """Permutation importance of one column for the C2ST classifier: the loss of AUC."""
 
     column: StrictStr
     auc_drop: Annotated[float, Field(ge=-1, le=1)]
 
 
 class DetectionDetails(Open):
-    """Behind `fidelity.detection`."""
+    """Details of `fidelity.detection` (C2ST); `auc_against_train` is the memorisation check."""
 
     auc_against_train: float | None = None
-    columns: list[GiveAway] = Field(default_factory=list)
+    columns: list[ColumnImportance] = Field(default_factory=list)
 
 
 class Rate(Open):
-    """How often an attack succeeds on `n` attempts."""
+    """Success rate of an attack on `n` targets, with its interval."""
 
     value: Share
     low: Share
@@ -123,7 +123,7 @@ class Rate(Open):
 
 
 class Risk(Open):
-    """What an attack does to some patients; `column` and `level` name a subgroup."""
+    """Risk of an attack for a group of patients; `column` and `level` name a subgroup."""
 
     value: Finite | None
     low: Finite | None
@@ -133,15 +133,15 @@ class Risk(Open):
 
 
 class AttackDetails(Open):
-    """Behind every score of `privacy` that is an attack.
+    """Details of every score of `privacy` that is an attack.
 
     Arguments:
-        attack: which of several did most harm.
-        naive: success of a guess without the table.
-        control: success on unused patients.
-        train: success on training patients.
-        outliers: the risk of the most vulnerable tenth.
-        groups: the risk of subgroups.
+        attack: name of the strongest of several attacks.
+        naive: success rate of the naive baseline, which does not use the synthetic table.
+        control: success rate on non-members (holdout patients).
+        train: success rate on members (training patients).
+        outliers: risk of the top-decile outliers by nearest-neighbour distance.
+        groups: risk of subgroups.
     """
 
     attack: StrictStr = ""
@@ -153,7 +153,7 @@ class AttackDetails(Open):
 
 
 class MembershipDetails(AttackDetails):
-    """Behind `privacy.membership` and the attacks on the model."""
+    """Details of `privacy.membership` and of the attacks on the model; `controls` counts the non-members."""
 
     tpr_at_1_percent: Share | None = None
     tpr_at_10_percent: Share | None = None
@@ -162,13 +162,13 @@ class MembershipDetails(AttackDetails):
 
 
 class LeakDetails(Open):
-    """Behind `privacy.smallest_leak`."""
+    """Details of `privacy.smallest_leak`."""
 
     spike_in: list[Canaries] = Field(default_factory=list)
 
 
 class CopyDetails(Open):
-    """Behind `privacy.copies`."""
+    """Details of `privacy.copies`."""
 
     copies: Count | None = None
     copies_of_repeated_rows: Count | None = None
@@ -176,7 +176,7 @@ class CopyDetails(Open):
 
 
 class BrokenRule(Open):
-    """How many rows break one rule; `real` None where fewer than 11 do."""
+    """Counts of rows that break one rule; `real` is None for 1 to 10 rows."""
 
     rule: StrictStr
     synthetic: Count
@@ -184,14 +184,14 @@ class BrokenRule(Open):
 
 
 class RuleDetails(Open):
-    """Behind `validity.rules`."""
+    """Details of `validity.rules`."""
 
     rules: list[BrokenRule] = Field(default_factory=list)
     declared: Count | None = None
 
 
-class LevelShift(Open):
-    """How far one column is from the real one; `shifts` of the percentiles 1, 5, 95 and 99 in real quartile ranges."""
+class ColumnShift(Open):
+    """Distance of one column from the real one; `shifts` of percentiles 1, 5, 95, 99 in real interquartile ranges."""
 
     column: StrictStr
     value: Finite
@@ -200,13 +200,13 @@ class LevelShift(Open):
 
 
 class ColumnDetails(Open):
-    """Behind `fidelity.tails`, `fidelity.heaping` and `fidelity.wasserstein`."""
+    """Details of `fidelity.tails`, `fidelity.heaping` and `fidelity.wasserstein`."""
 
-    columns: list[LevelShift] = Field(default_factory=list)
+    columns: list[ColumnShift] = Field(default_factory=list)
 
 
 class RareLevel(Open):
-    """A level of few patients; `log_ratio` below 0 where it is rarer among synthetic rows."""
+    """A rare level; `log_ratio` is the log of its synthetic over its real share."""
 
     column: StrictStr
     level: StrictStr
@@ -214,28 +214,28 @@ class RareLevel(Open):
 
 
 class RareDetails(Open):
-    """Behind `fidelity.rare_levels`; `coverage` is the share of rare levels that are there at all."""
+    """Details of `fidelity.rare_levels`; `coverage` is the share of rare levels that occur in synthetic rows."""
 
     coverage: Share | None = None
     levels: list[RareLevel] = Field(default_factory=list)
 
 
 class Agreement(Open):
-    """How alike several columns are together."""
+    """Agreement of the joint distribution of several columns, 0 to 1."""
 
     columns: list[StrictStr]
     value: Share
     reference: Share | None = None
 
 
-class TogetherDetails(Open):
-    """Behind `fidelity.pairs` and `fidelity.triples`."""
+class JointDetails(Open):
+    """Details of `fidelity.pairs` and `fidelity.triples`."""
 
     worst: list[Agreement] = Field(default_factory=list)
 
 
-class Meeting(Open):
-    """Two levels that meet in synthetic rows and in no real one."""
+class UnseenPair(Open):
+    """A category pair unseen in training, and its count of synthetic rows."""
 
     columns: Pair
     levels: Pair
@@ -243,25 +243,25 @@ class Meeting(Open):
 
 
 class UnseenDetails(Open):
-    """Behind `fidelity.unseen_pairs`."""
+    """Details of `fidelity.unseen_pairs`."""
 
-    pairs: list[Meeting] = Field(default_factory=list)
+    pairs: list[UnseenPair] = Field(default_factory=list)
 
 
-class MissingTie(Open):
-    """How strongly a column, or one level of it, goes with another column being empty."""
+class MissingnessCorrelation(Open):
+    """Rank correlation of a column, or one level of it, with the missingness indicator of another column."""
 
     missing: StrictStr
     column: StrictStr
     level: StrictStr | None = None
-    real: Tie
-    synthetic: Tie
+    real: Correlation
+    synthetic: Correlation
 
 
 class DependenceDetails(Open):
-    """Behind `fidelity.missing_dependence`."""
+    """Details of `fidelity.missing_dependence`."""
 
-    ties: list[MissingTie] = Field(default_factory=list)
+    ties: list[MissingnessCorrelation] = Field(default_factory=list)
 
 
 DETAILS_BY_NAME: dict[str, type[BaseModel]] = {
@@ -271,10 +271,10 @@ DETAILS_BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.marginals": MarginalDetails,
     "fidelity.missing_dependence": DependenceDetails,
     "fidelity.missingness": MissingDetails,
-    "fidelity.pairs": TogetherDetails,
+    "fidelity.pairs": JointDetails,
     "fidelity.rare_levels": RareDetails,
     "fidelity.tails": ColumnDetails,
-    "fidelity.triples": TogetherDetails,
+    "fidelity.triples": JointDetails,
     "fidelity.unseen_pairs": UnseenDetails,
     "fidelity.wasserstein": ColumnDetails,
     "privacy.copies": CopyDetails,
@@ -296,5 +296,5 @@ DETAILS_BY_GROUP: dict[str, type[BaseModel]] = {
 
 
 def details_of(name: str) -> type[BaseModel] | None:
-    """Return the type of what stands behind the score `name`, or None where a page draws nothing of it."""
+    """Return the type of the details of the score `name`, or None where no page uses them."""
     return DETAILS_BY_NAME.get(name, DETAILS_BY_GROUP.get(name.partition(".")[0]))

@@ -1,4 +1,4 @@
-"""One row of a chart whose rows share an axis: marks with intervals, real ones square and synthetic ones round."""
+"""One row of a dot plot or forest plot: marks with intervals on a shared axis."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis
 
-__all__ = ["Mark", "marks_row"]
+__all__ = ["Mark", "dot_row"]
 
-Form = Literal["real", "synthetic", "unused", "fresh"]
-_WHISKER = {"real": "wreal", "synthetic": "wsyn", "unused": "wctl", "fresh": "wreal"}
+Form = Literal["real", "synthetic", "non_member", "reference"]
+_WHISKER = {"real": "wreal", "synthetic": "wsyn", "non_member": "wctl", "reference": "wreal"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One number of a row.
+    """One estimate of a row.
 
     Arguments:
-        form: ``real`` is a square, ``synthetic`` a disc, ``unused`` a grey disc, ``fresh`` a ring.
-        value: where it stands; None for a number that is not known, which is not drawn.
-        low: one end of its interval, or None.
-        high: the other end.
-        label: written above it.
+        form: ``real`` is a square, ``synthetic`` a disc, ``non_member`` a grey disc, ``reference`` a ring.
+        value: the estimate; None where unknown, and then it is not drawn.
+        low: lower end of its interval, or None.
+        high: upper end.
+        label: text above the mark.
     """
 
     form: Form
@@ -37,7 +37,7 @@ class Mark:
     label: str = ""
 
 
-def marks_row(
+def dot_row(
     title: str,
     desc: str,
     axis: ChartAxis,
@@ -46,15 +46,15 @@ def marks_row(
     lines: Sequence[float] = (),
     joined: bool = False,
 ) -> Markup:
-    """Draw the marks of one row: below each other with their intervals, or `joined` by a line at one height.
+    """Draw the marks of one row with their intervals: below each other, or `joined` by a line at one height.
 
     Arguments:
         title: what is shown.
         desc: the values that matter, in words.
         axis: shared with the other rows.
         marks: from top to bottom.
-        lines: numbers on the axis at which a dotted line stands, such as the one that means no effect.
-        joined: whether all marks stand at one height, a line between them.
+        lines: values with a dotted reference line, such as no effect.
+        joined: whether all marks have one height, with a line between them.
     """
     drawn = [mark for mark in marks if mark.value is not None and isfinite(mark.value)]
     named = 14.0 if any(mark.label for mark in drawn) else 0.0
@@ -85,9 +85,9 @@ def _mark(mark: Mark, y: float, axis: ChartAxis) -> list[Markup]:
             parts.append(svg.square(x, y, 4, "dreal"))
         case "synthetic":
             parts.append(svg.circle(x, y, 4.5, "dsyn"))
-        case "unused":
+        case "non_member":
             parts.append(svg.circle(x, y, 4.5, "dctl"))
-        case "fresh":
+        case "reference":
             parts.append(svg.circle(x, y, 4, "hollow"))
     if mark.label:
         class_ = {"real": "treal", "synthetic": "tsyn"}.get(mark.form, "sm")

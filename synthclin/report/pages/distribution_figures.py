@@ -1,0 +1,219 @@
+"""Figures of tails, heaping, rare levels, triples of columns and category pairs unseen in training."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
+from synthclin.report.charts.charts import small_bar
+from synthclin.report.charts.dot_plot import Mark, dot_row
+from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
+from synthclin.report.record.score_details import ColumnDetails, JointDetails, RareDetails, UnseenDetails
+from synthclin.report.words import number, plain, plural, share, signed
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.score_details import Agreement, ColumnShift, RareLevel, UnseenPair
+
+__all__ = ["distribution_figures"]
+
+_MOST = 10
+_FAR = 0.25  # real interquartile ranges: a larger shift of an outer percentile is named in the title
+_PERCENTILES = ("1st", "5th", "95th", "99th")
+
+
+def distribution_figures(report: Findings) -> list[Figure]:
+    """Return a figure for each of these scores, without empty ones."""
+    makers = {
+        "fidelity.tails": _tails,
+        "fidelity.heaping": _heaping,
+        "fidelity.rare_levels": _rare_levels,
+        "fidelity.triples": _triples,
+        "fidelity.unseen_pairs": _unseen_pairs,
+    }
+    found = []
+    for name, make in makers.items():
+        score = report.find(name)
+        if score is not None and not math.isnan(score.value):
+            found.append(make(score))
+    return [figure for figure in found if figure is not None]
+
+
+def _tails(score: Score) -> Figure | None:
+    columns = ColumnDetails.model_validate(score.details).columns
+    shown_columns = [column for column in columns if any(shift is not None for shift in column.shifts)]
+    if not shown_columns:
+        return None
+    shown = shown_columns[:_MOST]
+    axis = linear_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
+    low = [column for column in shown_columns if column.value > max(_FAR, (column.reference or 0.0) + 0.02)]
+    title = (
+        "Outer percentiles agree with the real ones"
+        if not low
+        else f"{plural(len(low), 'column', 'columns')} shifted in the tails, {plain(low[0].column, 30)} most"
+    )
+    return Figure(
+        title=title[:1].upper() + title[1:],
+        how="Shift of outer percentiles of synthetic rows from the real ones, in real interquartile ranges. \u25cb 1st "
+        "and 5th percentile, \u25cf 95th and 99th. Left of the dotted line is lower than real. Worst first.",
+        strip=tuple(_tail_row(column, axis) for column in shown),
+        axis=axis.picture("shift in real interquartile ranges"),
+        note=_mean_note(score),
+        data=(
+            DataTable(
+                "Shifts of outer percentiles, in real interquartile ranges",
+                ("Column", *_PERCENTILES, "Mean, reference", "Mean"),
+                tuple(
+                    Row(
+                        plain(column.column, 40),
+                        (*(signed(x) for x in _four(column)), number(column.reference), number(column.value)),
+                    )
+                    for column in shown_columns
+                ),
+            ),
+        ),
+    )
+
+
+def _four(column: ColumnShift) -> list[float | None]:
+    return [*column.shifts, None, None, None, None][:4]
+
+
+def _tail_row(column: ColumnShift, axis: ChartAxis) -> StripRow:
+    name = plain(column.column, 40)
+    lower, upper = _four(column)[:2], _four(column)[2:]
+    reference = "" if column.reference is None else f"reference {number(column.reference, 2)}"
+    shifts = ", ".join(
+        f"{word} {signed(x)}" for word, x in zip(_PERCENTILES, _four(column), strict=True) if x is not None
+    )
+    marks = [Mark("reference", x) for x in lower] + [Mark("synthetic", x) for x in upper]
+    picture = dot_row(name, f"Shifts: {shifts}.", axis, marks, lines=(0.0,), joined=True)
+    return StripRow(name, "", picture, number(column.value, 2), reference)
+
+
+def _heaping(score: Score) -> Figure | None:
+    columns = ColumnDetails.model_validate(score.details).columns
+    if not columns:
+        return None
+    top = max(0.05, *(column.value for column in columns))
+    rows = tuple(
+        Row(
+            plain(column.column, 40),
+            ("none" if column.reference is None else share(column.reference, 1), share(column.value, 1)),
+            bar=small_bar(column.value, top, None if column.reference is None else min(column.reference, top)),
+            over=column.value > (column.reference or 0.0) + 0.02,
+        )
+        for column in columns[:_MOST]
+    )
+    far = [column for column in columns if column.value > (column.reference or 0.0) + 0.02]
+    return Figure(
+        title=f"{plain(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
+        how="Largest difference between shares: of values that end in 0 or 5, or of one frequent value. The mark on "
+        "the bar is the difference for holdout rows. Worst first.",
+        table=DataTable("Heaping of numbers", ("Column", "Reference", "Difference"), rows),
+        note=_mean_note(score),
+    )
+
+
+def _rare_levels(score: Score) -> Figure | None:
+    details = RareDetails.model_validate(score.details)
+    levels = sorted(details.levels, key=lambda level: level.log_ratio)[:_MOST]
+    if not levels:
+        return None
+    axis = log_axis([math.exp(level.log_ratio) for level in levels], widest=50.0)
+    rarest = levels[0]
+    worst = f"{plain(rarest.column, 30)}: {plain(rarest.level, 30)}"
+    there = "" if details.coverage is None else f" {share(details.coverage)} of rare levels occur in synthetic rows."
+    return Figure(
+        title=f"Of rare levels, {worst} is under-represented most"
+        if rarest.log_ratio < math.log(0.8)
+        else "Rare levels are about as frequent as in real rows",
+        how="Share in synthetic rows over share in real rows, of levels with at least 11 patients and less than a "
+        "tenth of them. 1 is equal, 0.5 half as frequent. Most under-represented first.",
+        strip=tuple(_rare_level_row(level, axis) for level in levels),
+        axis=axis.picture("share in synthetic rows over share in real rows (log)"),
+        note=f"{_mean_note(score)}{there}",
+        data=(
+            DataTable(
+                "Rare levels",
+                ("Level", "Synthetic over real"),
+                tuple(
+                    Row(f"{plain(level.column, 40)}: {plain(level.level, 40)}", (number(math.exp(level.log_ratio), 2),))
+                    for level in details.levels
+                ),
+            ),
+        ),
+    )
+
+
+def _rare_level_row(level: RareLevel, axis: ChartAxis) -> StripRow:
+    ratio = math.exp(level.log_ratio)
+    name = f"{plain(level.column, 30)}: {plain(level.level, 30)}"
+    picture = dot_row(name, f"{number(ratio, 2)} times the real share.", axis, [Mark("synthetic", ratio)], lines=(1.0,))
+    return StripRow(name, "", picture, number(ratio, 2), "of the real share")
+
+
+def _triples(score: Score) -> Figure | None:
+    worst = JointDetails.model_validate(score.details).worst
+    if not worst:
+        return None
+    axis = linear_axis([x for one in worst for x in (one.value, one.reference) if x is not None])
+    reference = "" if score.reference is None else f"; holdout rows reach {number(score.reference)}"
+    return Figure(
+        title=f"Mean agreement of triples of columns is {number(score.value)}{reference}",
+        how="The triples with least agreement: \u25cf synthetic rows, against \u25cb holdout rows. 1 is the same joint "
+        "distribution of levels and bins.",
+        strip=tuple(_triple_row(one, axis) for one in worst),
+        axis=axis.picture("agreement of three columns"),
+        data=(
+            DataTable(
+                "Triples of columns with least agreement",
+                ("Columns", "Reference", "Synthetic"),
+                tuple(Row(_names(one), (number(one.reference), number(one.value))) for one in worst),
+            ),
+        ),
+    )
+
+
+def _names(one: Agreement) -> str:
+    return " \u2013 ".join(plain(name, 22) for name in one.columns)
+
+
+def _triple_row(one: Agreement, axis: ChartAxis) -> StripRow:
+    reference = "" if one.reference is None else f"reference {number(one.reference)}"
+    marks = [Mark("reference", one.reference), Mark("synthetic", one.value)]
+    picture = dot_row(_names(one), f"{number(one.value)}; {reference}.", axis, marks, joined=True)
+    return StripRow(_names(one), "", picture, number(one.value), reference)
+
+
+def _unseen_pairs(score: Score) -> Figure | None:
+    pairs = UnseenDetails.model_validate(score.details).pairs
+    if not pairs:
+        return None
+    reference = "" if score.reference is None else f"; holdout rows {share(score.reference, 1)}"
+    return Figure(
+        title=f"{share(score.value, 1)} of synthetic rows contain a category pair unseen in training{reference}",
+        how="Most frequent first. An unseen pair may still be possible: ask a clinician.",
+        table=DataTable(
+            "Category pairs unseen in training",
+            ("Pair", "Synthetic rows"),
+            tuple(Row(_unseen_pair(pair), (number(pair.rows, 0),)) for pair in pairs),
+        ),
+    )
+
+
+def _unseen_pair(pair: UnseenPair) -> str:
+    return " and ".join(
+        f"{plain(column, 24)}: {plain(level, 24)}" for column, level in zip(pair.columns, pair.levels, strict=True)
+    )
+
+
+def _mean_note(score: Score) -> str:
+    reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
+    return (
+        f"Mean over columns {number(score.value)}{reference}."
+        if score.name != "fidelity.rare_levels"
+        else (f"Mean agreement {number(score.value)}{reference}.")
+    )

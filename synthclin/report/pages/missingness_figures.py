@@ -1,0 +1,139 @@
+"""Figures of missingness: patterns of missing values, and correlations with missingness."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.axes import linear_axis
+from synthclin.report.charts.dot_plot import Mark, dot_row
+from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
+from synthclin.report.record.score_details import DependenceDetails, MissingDetails
+from synthclin.report.words import number, plain, share, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.report.charts.axes import ChartAxis
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.score_details import MissingnessCorrelation, Pattern
+
+__all__ = ["missingness_figures"]
+
+_MOST = 8
+
+
+def missingness_figures(report: Findings) -> list[Figure]:
+    """Return the figures of missingness patterns and of correlations with missingness, without empty ones."""
+    figures = (_patterns(report), _dependence(report))
+    return [figure for figure in figures if figure is not None]
+
+
+def _patterns(report: Findings) -> Figure | None:
+    score = report.find("fidelity.missingness")
+    if score is None or math.isnan(score.value):
+        return None
+    patterns = [p for p in MissingDetails.model_validate(score.details).patterns if p.missing]
+    if not patterns:
+        return None
+    patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
+    shown = patterns[:_MOST]
+    axis = linear_axis([100 * x for p in shown for x in (p.real, p.synthetic)], 0.0)
+    reference = "" if score.reference is None else f"; holdout rows reach {number(score.reference)}"
+    return Figure(
+        title=f"Agreement of missingness patterns is {number(score.value)}{reference}",
+        how="Sets of columns, and the share of rows in which exactly these are missing: \u25a0 real, \u25cf synthetic. "
+        " Largest difference first, in percentage points.",
+        strip=tuple(_pattern_row(p, axis) for p in shown),
+        axis=axis.picture("percent of rows"),
+        note="Patterns of fewer than 11 real rows are pooled and not listed.",
+        data=(
+            DataTable(
+                "Missingness patterns",
+                ("Missing together", "Real", "Synthetic", "Difference"),
+                tuple(
+                    Row(
+                        _column_names(p.missing),
+                        (share(p.real, 1), share(p.synthetic, 1), signed(100 * (p.synthetic - p.real), 1)),
+                    )
+                    for p in patterns
+                ),
+            ),
+        ),
+    )
+
+
+def _pattern_row(p: Pattern, axis: ChartAxis) -> StripRow:
+    marks = [Mark("real", 100 * p.real), Mark("synthetic", 100 * p.synthetic)]
+    shares = f"real {share(p.real, 1)}, synthetic {share(p.synthetic, 1)}"
+    picture = dot_row(_column_names(p.missing), f"{shares.capitalize()}.", axis, marks, joined=True)
+    return StripRow(_column_names(p.missing), "", picture, signed(100 * (p.synthetic - p.real), 1), "points")
+
+
+def _column_names(names: Sequence[str]) -> str:
+    shown = [plain(name, 24) for name in names[:4]]
+    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _dependence(report: Findings) -> Figure | None:
+    score = report.find("fidelity.missing_dependence")
+    if score is None or math.isnan(score.value):
+        return None
+    ties = DependenceDetails.model_validate(score.details).ties
+    if not ties:
+        return None
+    shown = sorted(ties, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]
+    axis = linear_axis([x for one in shown for x in (one.real, one.synthetic)], 0.0)
+    gap = abs(shown[0].real - shown[0].synthetic)
+    missing = plain(shown[0].missing, 30)
+    reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
+    return Figure(
+        title=f"Missingness of {missing} and {_level_name(shown[0])}: {_comparison(shown[0])}"
+        if gap >= 0.1
+        else "Correlations with missingness agree with real rows",
+        how="Rank correlation of a column, or of one level of it, with the missingness indicator of another column: "
+        "\u25a0 real, \u25cf synthetic. 0 is no association. Largest difference first.",
+        strip=tuple(_correlation_row(one, axis) for one in shown),
+        axis=axis.picture("rank correlation with missingness"),
+        note=f"Mean difference over all pairs {number(score.value)}{reference}.",
+        data=(
+            DataTable(
+                "Correlations with missingness",
+                ("Missing and column", "Real", "Synthetic", "Difference"),
+                tuple(
+                    Row(
+                        f"{plain(one.missing, 30)} missing, {_level_name(one)}",
+                        (
+                            number(one.real, 2),
+                            number(one.synthetic, 2),
+                            signed(one.synthetic - one.real),
+                        ),
+                    )
+                    for one in ties
+                ),
+            ),
+        ),
+    )
+
+
+def _level_name(one: MissingnessCorrelation) -> str:
+    return plain(one.column, 30) + ("" if one.level is None else f": {plain(one.level, 30)}")
+
+
+def _comparison(one: MissingnessCorrelation) -> str:
+    if one.real * one.synthetic < 0:
+        return "the correlation has the opposite sign"
+    return f"the correlation is {'weaker' if abs(one.synthetic) < abs(one.real) else 'stronger'} than in real rows"
+
+
+def _correlation_row(one: MissingnessCorrelation, axis: ChartAxis) -> StripRow:
+    values = f"Real {number(one.real, 2)}, synthetic {number(one.synthetic, 2)}."
+    marks = [Mark("real", one.real), Mark("synthetic", one.synthetic)]
+    picture = dot_row(_level_name(one), values, axis, marks, lines=(0.0,), joined=True)
+    return StripRow(
+        f"{plain(one.missing, 30)} missing",
+        _level_name(one),
+        picture,
+        signed(one.synthetic - one.real),
+        "difference",
+    )

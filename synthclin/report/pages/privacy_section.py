@@ -1,0 +1,126 @@
+"""The section on privacy: membership inference, other attacks, controls, attacks on the model and exact copies."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.charts.roc_plot import attack_roc_plot
+from synthclin.report.pages.attack_figures import attack_figures
+from synthclin.report.pages.fidelity_section import curve_table
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.model_attack_figures import model_attack_figures
+from synthclin.report.pages.questions import section_status
+from synthclin.report.record.score_details import CopyDetails, MembershipDetails
+from synthclin.report.words import interval, listed, number, plain, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthclin.evaluation.score import Score
+    from synthclin.report.findings import Findings
+    from synthclin.report.record.section_data import SectionData
+
+__all__ = ["privacy_section"]
+
+_FEW_CONTROLS = 6  # fewer non-members do not determine an FPR
+
+
+def privacy_section(report: Findings, data: SectionData) -> Section:
+    """Return the figures of all attacks and of exact copies."""
+    lead: list[str] = []
+    figures = []
+    attack = report.find("privacy.membership")
+    if attack is None or math.isnan(attack.value):
+        why = "No attack was run." if attack is None else f"Not assessable. {plain(attack.note, 400)}"
+        lead.append(why)
+    elif data.membership.roc:
+        figures.append(_attack(attack, data))
+    figures += attack_figures(report, data)
+    figures += model_attack_figures(report)
+    copied = report.find("privacy.copies")
+    if copied is not None and not math.isnan(copied.value):
+        figures.append(_copies(copied))
+    return Section(
+        "privacy",
+        "Can someone infer who was in the training data?",
+        "Privacy",
+        section_status(report, "privacy"),
+        tuple(lead),
+        tuple(figures),
+    )
+
+
+def _attack(score: Score, data: SectionData) -> Figure:
+    details = MembershipDetails.model_validate(score.details)
+    few = None if not details.controls else min(_FEW_CONTROLS / details.controls, 1.0)
+    # The part of the curve that rests on fewer non-members is neither drawn nor listed.
+    points = _from(few or 0.0, data.membership.roc)
+    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in data.membership.attacks]
+    found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
+    tpr = (
+        f"; TPR at 10\u00a0% FPR {share(details.tpr_at_10_percent, 1)}" if details.tpr_at_10_percent is not None else ""
+    )
+    if score.low > 0.5:
+        title = "Membership inference is above chance"
+    elif score.value <= 0.5:
+        title = "Membership inference is at chance"
+    else:
+        title = "Membership inference is not clearly above chance"
+    hatch = (
+        ""
+        if few is None
+        else f" Hatched: fewer than {_FEW_CONTROLS} non-members determine the rate, so it is not shown."
+    )
+    return Figure(
+        title=title,
+        how="True positive rate, the share of members recognised (vertical), against false positive rate, the share of "
+        f"non-members called members (horizontal), both on log scales. Dashed: chance.{hatch}",
+        plot=attack_roc_plot(
+            "ROC curves of the membership attacks on log axes",
+            points,
+            [curve for _, curve in each],
+            few,
+            f"{found}; faint: {listed([name for name, _ in each])}." if each else f"{found}.",
+        ),
+        note=plain(
+            f"{found}{tpr}. The attacker has the synthetic table and half of the holdout. {score.note} "
+            "The result does not cover stronger attacks, such as shadow models.",
+            700,
+        ),
+        data=(curve_table("Points of the ROC curve of the attack", points),),
+    )
+
+
+def _from(start: float, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the part of a ROC curve from an FPR on, interpolated at its start."""
+    later = [point for point in points if point[0] >= start]
+    earlier = [point for point in points if point[0] < start]
+    if not earlier or not later or later[0][0] == start:
+        return later
+    (x0, y0), (x1, y1) = earlier[-1], later[0]
+    return [(start, y0 + (y1 - y0) * (start - x0) / (x1 - x0)), *later]
+
+
+def _copies(score: Score) -> Figure:
+    details = CopyDetails.model_validate(score.details)
+    rows = [Row("Synthetic rows", (number(details.copies or 0, 0), share(score.value, 2)))]
+    if score.reference is not None:
+        rows.append(Row("Holdout rows", ("", share(score.reference, 2))))
+    if score.baseline is not None:
+        rows.append(Row("Shuffled training rows", ("", share(score.baseline, 2))))
+    if not details.copies:
+        title = "No synthetic row equals the row of one training patient"
+    elif score.reference is not None and score.low <= score.reference:
+        title = "Synthetic rows equal training rows no more often than holdout rows do"
+    else:
+        title = f"{share(score.value, 1)} of synthetic rows equal the row of one training patient"
+    return Figure(
+        title=title,
+        how="An exact copy equals, in every modelled column and at schema precision, a training row that occurs for "
+        "one patient only.",
+        table=DataTable(
+            "Rows that equal the row of one training patient", ("Rows", "Rows found", "Share"), tuple(rows)
+        ),
+        note=plain(f"Near copies are not counted: a share of 0 does not prove privacy. {score.note}", 500),
+    )

@@ -1,0 +1,80 @@
+"""The section on rules: broken rules of the schema, and rules that the unconstrained model would break."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.questions import section_status, texts_of
+from synthclin.report.record.score_details import RuleDetails
+from synthclin.report.record.section_data import RuleFacts
+from synthclin.report.words import count, number, plain, plural, share
+
+if TYPE_CHECKING:
+    from synthclin.report.findings import Findings
+
+__all__ = ["rules_section"]
+
+_MOST_RULES = 20
+
+
+def rules_section(report: Findings) -> Section:
+    """Return the rules that synthetic rows break, and those that the unconstrained model would break."""
+    score = report.find("validity.rules")
+    section = ("rules", "Are there impossible records?", "Rules", section_status(report, "rules"))
+    if score is None or math.isnan(score.value):
+        why = "No rule was checked." if score is None else f"Not assessable. {plain(score.note, 300)}"
+        return Section(*section, (why,))
+    details = RuleDetails.model_validate(score.details)
+    broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
+    raw = _unconstrained_figures(report)
+    if not broken:
+        what = "ranges and categories" if not details.declared else f"{number(details.declared, 0)} declared rules"
+        return Section(*section, (f"Every one of the {number(score.n, 0)} synthetic rows satisfies the {what}.",), raw)
+    violated = [rule for rule in broken if rule.synthetic]
+    rows = tuple(
+        Row(
+            plain(rule.rule, 90),
+            (_real_count(rule.real), number(rule.synthetic, 0), share(rule.synthetic / max(score.n, 1), 1)),
+        )
+        for rule in broken[:_MOST_RULES]
+    )
+    more = "" if len(broken) <= _MOST_RULES else f" {len(broken) - _MOST_RULES} more are in report.json."
+    rules = plural(len(violated), "rule is", "rules are")
+    figure = Figure(
+        title=f"{rules[:1].upper()}{rules[1:]} broken by synthetic rows",
+        how="Declared ranges, categories, missing values and rules between columns, most often broken first. A rule "
+        "that is undefined because of a missing value counts as satisfied.",
+        table=DataTable("Broken rules", ("Rule", "Real rows", "Synthetic rows", "Share"), rows),
+        note=f"Share of rows that satisfy all rules: {texts_of(score.name).write(score.value)} "
+        f"({texts_of(score.name).write_interval(score)}).{more}",
+    )
+    return Section(*section, (), (figure, *raw))
+
+
+def _unconstrained_figures(report: Findings) -> tuple[Figure, ...]:
+    """Return the share of unconstrained rows that break each rule, and the number of real rows excluded by rules."""
+    facts = RuleFacts.model_validate(report.sections.get("rules", {}))
+    shares = sorted(((rule, part) for rule, part in facts.raw.items() if part), key=lambda one: -one[1])
+    dropped = "; ".join(f"{count(n)} for {plain(rule, 90)}" for rule, n in facts.dropped.items())
+    if not shares and not dropped:
+        return ()
+    return (
+        Figure(
+            title="Rules that the unconstrained model would break",
+            how=f"Of {number(facts.raw_rows, 0)} rows sampled without imposing any rule, the share that breaks each "
+            "rule. Rules are imposed on every released row; a high share means that the model has not captured the "
+            "dependence of the columns.",
+            table=DataTable(
+                "Rules broken without constraints",
+                ("Rule", "Share"),
+                tuple(Row(plain(rule, 90), (share(part, 1),)) for rule, part in shares[:_MOST_RULES]),
+            ),
+            note=f"Real rows excluded because they break a rule: {dropped}." if dropped else "",
+        ),
+    )
+
+
+def _real_count(real: int | None) -> str:
+    return count(1) if real is None else count(real)
