@@ -81,7 +81,7 @@ def test_rare_leaves_fall_back_level_by_level_and_never_into_a_bucket():
 def test_every_term_kept_is_held_by_enough_and_lies_on_the_way_up(terms, limit, data):
     column = Code(hierarchy="icd10")
     holder = np.array([data.draw(st.integers(0, 8)) for _ in terms])
-    kept = column.held(pd.Series(terms), holder, limit)
+    kept = column.frequent(pd.Series(terms), holder, limit)
     standin = [column.nearest(term, kept) for term in terms]
     for term, found in zip(terms, standin, strict=True):
         assert found is None or found == term or found in column.above(term)
@@ -125,7 +125,7 @@ def test_seven_hundred_terms_are_learnt_and_drawn():
     model = sc.ConditionalGAN(one, effort="quick", width=32, random_state=1).fit(typed)
     drawn = model.sample(3_000, random_state=2)
     column = one.columns["dx"]
-    kept = column.held(typed["dx"], np.arange(len(typed)), 11)
+    kept = column.frequent(typed["dx"], np.arange(len(typed)), 11)
     assert set(drawn["dx"].astype(str)) <= kept
     features = Features.of(one, [typed, drawn])
     assert set(features.columns[1].levels) >= kept

@@ -246,7 +246,7 @@ class TestAnchors:
     def test_each_date_is_told_from_the_nearest_before_it(self):
         table = self.stays()
         inferred = infer(table)
-        anchors = {name: getattr(column, "anchor", None) for name, column in inferred.schema.columns.items()}
+        anchors = {name: column.anchor_name for name, column in inferred.schema.columns.items()}
         assert anchors == {"seen": "left", "left": "came", "born": None, "came": None, "age": None}
         assert "told from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
         conform(table, inferred.schema)

@@ -12,7 +12,7 @@ import pandas as pd
 from synthclin.encoding.axis import CALENDAR, Axis, coarsest
 from synthclin.encoding.bins import fit_line
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.schema.columns import Column, Date, Datetime, Integer
+from synthclin.schema.columns import Column, Date, Integer
 from synthclin.schema.patients import patients
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ __all__ = ["anchored", "distance_column", "distances", "fit_distances", "placed"
 
 def anchored(schema: Schema) -> dict[str, str]:
     """Return the anchor of each column that has one, every column after the one that it is told from."""
-    anchors = {
-        name: column.anchor
-        for name, column in schema.columns.items()
-        if isinstance(column, Date | Datetime) and column.anchor is not None
-    }
+    anchors = {name: column.anchor_name for name, column in schema.columns.items() if column.anchor_name is not None}
     order = TopologicalSorter({name: [anchor] for name, anchor in anchors.items()}).static_order()
     return {name: anchors[name] for name in order if name in anchors}
 
@@ -50,7 +46,7 @@ def distances(cells: pd.Series, anchor: pd.Series, column: Column, step: int) ->
         >>> distances(*days, Date(), 1).tolist()
         [2, <NA>]
     """
-    unit = "datetime64[D]" if isinstance(column, Date) else "datetime64[s]"
+    unit = f"datetime64[{column.resolution}]"
     here, there = (series.to_numpy(dtype="datetime64[s]").astype(unit) for series in (cells, anchor))
     missing = np.isnat(here) | np.isnat(there)
     apart = np.where(missing, 0, (here - there).astype(np.int64))
@@ -61,7 +57,7 @@ def placed(distance: pd.Series, anchor: pd.Series, column: Column, step: int) ->
     """Return the (rows,) dates at these distances from the anchor's cells, inside what a table can hold."""
     missing = (distance.isna() | anchor.isna().to_numpy()).to_numpy()
     start = anchor.to_numpy(dtype="datetime64[s]")
-    if isinstance(column, Date):
+    if column.resolution == "D":
         start, step = start.astype("datetime64[D]").astype("datetime64[s]"), 86_400
     apart = distance.to_numpy(dtype=np.float64, na_value=0.0) * step
     # Both ends of the calendar are midnights.
@@ -75,7 +71,7 @@ def fit_distances(
     name: str, column: Column, cells: pd.Series, anchor: pd.Series, patient: NDArray[np.int64], limits: Limits
 ) -> LineCodec:
     """Learn the codec of a column's distances from its anchor; see `fit_line`."""
-    step = 1 if isinstance(column, Date) else coarsest(distances(cells, anchor, column, 1).dropna().to_numpy(np.int64))
+    step = 1 if column.resolution == "D" else coarsest(distances(cells, anchor, column, 1).dropna().to_numpy(np.int64))
     apart = distances(cells, anchor, column, step)
     codec = fit_line(name, distance_column(column), apart, patient, limits)
     return LineCodec(codec.column, codec.state.model_copy(update={"step": step}))
@@ -99,16 +95,16 @@ def shifted(table: pd.DataFrame, schema: Schema, generator: np.random.Generator)
     chance = generator.random(len(table))
     patient = patients(table, schema)
     for name, column in schema.columns.items():
-        if not isinstance(column, Date | Datetime) or column.shift is None:
+        if column.shift_days is None:
             continue
         together = {name}
         for follower, anchor in anchors.items():
             if anchor in together:
                 together.add(follower)
-        axis = Axis.of(Date(range=column.range and (_day(column.range[0]), _day(column.range[1]))))
+        axis = Axis.of(_whole_days(column))
         day = pd.Series(axis.positions(table[name])).groupby(patient)
-        least = np.maximum(axis.low - day.transform("min"), -column.shift.days)
-        most = np.minimum(axis.high - day.transform("max"), column.shift.days)
+        least = np.maximum(axis.low - day.transform("min"), -column.shift_days)
+        most = np.minimum(axis.high - day.transform("max"), column.shift_days)
         # One chance for all rows of a patient.
         share = pd.Series(chance).groupby(patient).transform("first")
         days = pd.to_timedelta(np.floor(least + share * (most - least + 1)), unit="D").set_axis(table.index)
@@ -117,5 +113,9 @@ def shifted(table: pd.DataFrame, schema: Schema, generator: np.random.Generator)
     return table
 
 
-def _day(moment: dt.date) -> dt.date:
-    return moment.date() if isinstance(moment, dt.datetime) else moment
+def _whole_days(column: Column) -> Date:
+    """Return a date column with the range of a date or datetime column."""
+    if column.bounds is None:
+        return Date()
+    low, high = (bound.date() if isinstance(bound, dt.datetime) else bound for bound in column.bounds)
+    return Date(range=(low, high))

@@ -115,7 +115,7 @@ class Axis:
 
 def coarsest_step(column: Column, cells: pd.Series) -> int:
     """Return the coarsest usual clock step, in seconds, that every datetime keeps to; 1 for other columns."""
-    if not isinstance(column, Datetime) or cells.isna().all():
+    if column.resolution != "s" or cells.isna().all():
         return 1
     return coarsest(cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64))
 

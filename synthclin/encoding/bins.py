@@ -53,7 +53,7 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     rest = rows[~np.isin(rows.position, point_masses)]
     found: dict[str, Any] = {
         "point_masses": tuple(point_masses.tolist()),
-        "logarithmic": getattr(column, "scale", "linear") == "log" and bool((rest.position > 0).all()),
+        "logarithmic": column.is_logarithmic and bool((rest.position > 0).all()),
         "step": axis.step,
         "missing": column.may_be_missing or len(rows) < len(position),
     }
@@ -82,7 +82,7 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
 
 def _point_masses(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
     """Return the positions with a code of their own: those of many rows, and declared spikes."""
-    spikes = np.array(getattr(column, "spikes", ()), dtype=np.float64)
+    spikes = np.array(column.spike_values, dtype=np.float64)
     spikes = np.rint(spikes * axis.per_unit) if axis.lattice else spikes
     values, counts = rows.held(limit)
     return values[(counts >= target) | np.isin(values, spikes)]

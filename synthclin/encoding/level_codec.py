@@ -76,7 +76,7 @@ class LevelsCodec:
         if missing is not None:
             never[missing] = not self.column.may_be_missing
         point_masses = np.bincount(self.cells.code, minlength=self.cardinality) == 1
-        kind: Literal["ordered", "levels"] = "ordered" if isinstance(self.column, Ordinal) else "levels"
+        kind: Literal["ordered", "levels"] = "ordered" if self.column.is_ordered else "levels"
         return ColumnLayout(name, self.cardinality, kind, missing, point_masses, never)
 
     def encode(self, column: pd.Series) -> tuple[Ints, NDArray[np.float32]]:
@@ -129,8 +129,7 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     Raises:
         DataError: no level can be named.
     """
-    if isinstance(column, Code):
-        cells = column.pooled(cells, patient, limits.value)
+    cells = column.pooled(cells, patient, limits.value)
     index, found = pd.factorize(cells)
     held = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
     patients = np.bincount(held["level"], minlength=len(found))
@@ -142,7 +141,7 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     counts = np.array([0 if i is None else rows[i] for i in at], dtype=np.float64)
 
     unnamed = False
-    if isinstance(column, Ordinal):
+    if column.is_ordered:
         people = np.array([0 if i is None else patients[i] for i in at])
         groups = _neighbours(names, counts, people, enough, limits.value)
     else:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.schema.columns import MissingKind
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,10 +26,10 @@ def column_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, 
     def key(place: int) -> tuple[int, int, int, int]:
         name = columns[place].name
         stage = 0 if schema.randomised is None or name in known else 1 if name == schema.randomised else 2
-        kind = schema.columns.get(name)
-        if isinstance(kind, MissingKind):
-            source = next(i for i, column in enumerate(columns) if column.name == kind.of)
-            return stage, min(codes[kind.of], columns[place].cardinality), source, 0
+        column = schema.columns.get(name)
+        if column is not None and (explained := column.reason_for) is not None:
+            source = next(i for i, other in enumerate(columns) if other.name == explained)
+            return stage, min(codes[explained], columns[place].cardinality), source, 0
         return stage, columns[place].cardinality, place, 1
 
     return tuple(sorted(range(len(columns)), key=key))

@@ -17,7 +17,6 @@ from synthclin.encoding.order import column_order
 from synthclin.encoding.protection import Limits
 from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
-from synthclin.schema.columns import MissingKind
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class TableEncoder:
         """Return by place the (codes,) law of each column that chance alone decides, whatever came before."""
         if (arm := self.schema.randomised) is None:
             return {}
-        codec, shares = self.codecs[arm], getattr(self.schema.columns[arm], "allocation", {})
+        codec, shares = self.codecs[arm], self.schema.columns[arm].allocation_ratio
         codes, _ = codec.encode(pd.Series(list(shares), dtype=object))
         probabilities = np.bincount(codes, list(shares.values()), codec.cardinality)
         return {self.layout.names.index(arm): probabilities / probabilities.sum()}
@@ -154,9 +153,9 @@ class TableEncoder:
 
     def _emptied(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table without a value wherever the column beside it tells why it is missing."""
-        for name, kind in self.schema.columns.items():
-            if isinstance(kind, MissingKind):
-                table[kind.of] = table[kind.of].mask(table[name].notna())
+        for name, column in self.schema.columns.items():
+            if (explained := column.reason_for) is not None:
+                table[explained] = table[explained].mask(table[name].notna())
         return table
 
     def _repeated(self, table: pd.DataFrame, cells: pd.Series, target: str, here: NDArray[np.bool_]) -> pd.Series:

@@ -186,7 +186,7 @@ def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:
     for name in schema.modelled:
         column = schema.columns[name]
         moments = column.type in {"date", "datetime"}
-        if not (moments or column.quantity):
+        if not (moments or column.is_numeric):
             continue
         if pd.api.types.infer_dtype(table[name], skipna=True) not in (_MOMENTS if moments else _NUMBERS):
             what = f"column '{name}' should hold {'dates' if moments else 'numbers'}, and does not"

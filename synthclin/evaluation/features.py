@@ -102,13 +102,13 @@ class Features:
 
 
 def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Feature:
-    if column.quantity or column.type in {"date", "datetime"}:
+    if column.is_numeric or column.is_temporal:
         return Feature(name, "line", column)
     # A dict is an ordered set in which 1 and True are one level, as they are in a table.
-    levels: dict[Level, None] = dict.fromkeys(getattr(column, "levels", None) or ())
+    levels: dict[Level, None] = dict.fromkeys(column.levels or ())
     if isinstance(column, Code) and column.hierarchy is not None:
         # No synthetic row has a rare term, by design; what is judged is the one above it.
-        kept = column.held(series[0], np.arange(len(series[0])), MIN_PATIENTS)
+        kept = column.frequent(series[0], np.arange(len(series[0])), MIN_PATIENTS)
         met = {column.nearest(term, kept) or term for each in series for term in each.cat.categories}
         return Feature(name, "levels", column, tuple(sorted(kept | met)), kept)
     for each in series:
@@ -131,7 +131,7 @@ def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
         unit = _DAY if feature.column.type == "date" else _SECOND
         return np.where(np.isnat(moments), np.nan, np.floor(moments.astype(np.int64) / unit))
     values: NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    decimals = getattr(feature.column, "decimals", None)
+    decimals = feature.column.decimal_places
     return values if decimals is None else np.round(values, decimals)
 
 

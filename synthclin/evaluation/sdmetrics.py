@@ -171,11 +171,11 @@ def metadata(features: Features) -> dict[str, Any]:
 def _column(feature: Feature) -> dict[str, Any]:
     words: dict[str, Any] = {"range_is_nullable": feature.column.may_be_missing}
     if feature.kind == "line":
-        bounds = getattr(feature.column, "range", None)
+        bounds = feature.column.bounds
         if bounds is not None:
             words |= {"range_min": bounds[0], "range_max": bounds[1]}
         return words | {"sdtype": "datetime" if _moment(feature) else "numerical"}
-    declared = getattr(feature.column, "levels", None)
+    declared = feature.column.levels
     if declared is not None:
         words["range_values"] = [str(level) for level in declared]
     return words | {"sdtype": "categorical"}

@@ -23,7 +23,7 @@ from synthclin.io.documents import validate
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.schema.codebook import Entry, codebook
-from synthclin.schema.columns import Boolean, Id, Ordinal, parsing
+from synthclin.schema.columns import Boolean, Ordinal, parsing
 from synthclin.schema.schema import provide_inference
 
 if TYPE_CHECKING:
@@ -225,6 +225,6 @@ def _with(column: AnyColumn, **changes: object) -> AnyColumn:
 
 def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping[str, AnyColumn]) -> str | None:
     """Return the column that names the patient: one that repeats before one that does not."""
-    ids = [name for name, guess in guesses.items() if isinstance(guess.column, Id) and name not in declared]
+    ids = [name for name, guess in guesses.items() if guess.column.is_identifier and name not in declared]
     named = [name for name in ids if name_hints.identifies_person(name)] or (ids if len(ids) == 1 else [])
     return min(named, key=lambda name: table[name].nunique(), default=None)

@@ -20,16 +20,7 @@ from synthclin.inference.implications import Fact, implications
 from synthclin.inference.orders import LEAST, order_rules
 from synthclin.io.documents import dump_yaml
 from synthclin.schema.columns import (
-    Boolean,
-    Category,
     Column,
-    Date,
-    Datetime,
-    Duration,
-    Integer,
-    MissingKind,
-    Number,
-    Ordinal,
 )
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
@@ -82,10 +73,10 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     sample = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLED)).astype(int))]
     found = Relations(rows=len(sample))
     # That a value stands where no kind of missing does is no finding.
-    told = [name for name in schema.modelled if not isinstance(schema.columns[name], MissingKind)]
+    told = [name for name in schema.modelled if schema.columns[name].reason_for is None]
     columns = {name: schema.columns[name] for name in told}
-    numbers = [name for name, column in columns.items() if isinstance(column, Number | Integer | Duration)]
-    dates = [name for name, column in columns.items() if isinstance(column, Date | Datetime)]
+    numbers = [name for name, column in columns.items() if column.is_numeric]
+    dates = [name for name, column in columns.items() if column.is_temporal]
 
     _constants(table, schema, found)
     _formulas(table, columns, numbers, dates, declared, found)
@@ -95,10 +86,10 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     for name, (number, order) in ranked.items():
         found.changes[name] = {"type": "ordinal", "categories": order}
         found.evidence[name].append(f"one to one with {number}, whose numbers give the order")
-    counts = {name for name, column in free.items() if isinstance(column, Integer)}
+    counts = {name for name, column in free.items() if column.is_integer}
     counts -= {number for number, _ in ranked.values()}
     dependent = determined({name: said for name, said in levels.items() if name not in counts})
-    texts = {name: said for name, said in levels.items() if not isinstance(free[name], Integer)}
+    texts = {name: said for name, said in levels.items() if not free[name].is_integer}
     _anchors(table, [name for name in dates if name in free], declared, found)
     # Dates that were never out of order are in order, however seldom chance would have put them out.
     ordered = [
@@ -159,14 +150,14 @@ def _anchors(table: pd.DataFrame, dates: list[str], declared: Collection[str], f
 
 def _last_decimal(column: Column) -> float:
     """Return the last decimal that a column is written with, 0 where it is not rounded."""
-    decimals = getattr(column, "decimals", 0)
+    decimals = column.decimal_places if column.is_numeric else 0
     return 0.0 if decimals is None else 10.0**-decimals
 
 
 def _is_few(column: Column, cells: pd.Series[Any]) -> bool:
-    if isinstance(column, Integer):
+    if column.is_integer:
         return cells.nunique() <= FEW_LEVELS
-    return isinstance(column, Category | Ordinal | Boolean) and cells.nunique() <= MANY_LEVELS
+    return column.is_categorical and cells.nunique() <= MANY_LEVELS
 
 
 def _levels(cells: pd.Series[Any]) -> LevelColumn:
@@ -180,11 +171,11 @@ def _ranked(
     columns: Mapping[str, Column], levels: dict[str, LevelColumn], declared: Collection[str]
 ) -> dict[str, tuple[str, tuple[object, ...]]]:
     """Return by text without order the whole numbers that give it one, and the order."""
-    whole = [name for name in levels if isinstance(columns[name], Integer | Ordinal)]
+    whole = [name for name in levels if columns[name].is_integer or columns[name].is_ordered]
     found: dict[str, tuple[str, tuple[object, ...]]] = {}
     for name in levels:
         column = columns[name]
-        if not isinstance(column, Category) or name in declared:
+        if column.type != "category" or name in declared:
             continue
         for number in whole:
             order = ranks(levels, name, number)
@@ -204,7 +195,7 @@ def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str
             for place, level in enumerate(levels[name].levels):
                 said = quote_level(level)
                 yield Fact(f"{written} == {said}", alone, levels[name].codes == place, ~empty, level=said)
-        for spike in getattr(column, "spikes", ()):
+        for spike in column.spike_values:
             at, said = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
             yield Fact(f"{written} == {said}", alone, at, ~empty)
             yield Fact(f"{written} != {said}", alone, ~at & ~empty, ~empty)

@@ -15,7 +15,7 @@ from synthclin.expressions import Expression, parse, quote_name
 from synthclin.expressions.outcomes import Domains
 from synthclin.expressions.sets import Choice, Span, Values, spans_of
 from synthclin.schema import Schema
-from synthclin.schema.columns import Boolean, Category, Column, Ordinal
+from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
 
@@ -69,8 +69,8 @@ def constraints_of(schema: Schema) -> list[Constraint]:
     """Return a guard for every rule that drawn cells must meet, and for orders that follow from several rules."""
     constraints = [_constraint(rule, schema) for rule in schema.imposed]
     for name, column in schema.columns.items():
-        bounds = getattr(column, "range", None)
-        if column.derive is not None and bounds is not None and column.quantity:
+        bounds = column.bounds
+        if column.derive is not None and bounds is not None and column.is_numeric:
             within = f"{bounds[0]!r} <= {quote_name(name)} <= {bounds[1]!r}"
             constraints.append(_constraint(Rule(then=within), schema))
     constraints += [
@@ -220,9 +220,9 @@ def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
         if column.derive is None:
             return Span.anything()
         formula = parse(column.derive)
-        if isinstance(column, Boolean):
-            return _derived_boolean(column, formula, domains)
-        span, decimals = formula.span(domains), getattr(column, "decimals", 0)
+        if column.truth_values is not None:
+            return _derived_boolean(column, column.truth_values, formula, domains)
+        span, decimals = formula.span(domains), column.decimal_places
         low, high = (span.low, span.high) if decimals is None else (span.low.round(decimals), span.high.round(decimals))
         emptied = column.missing_when is not None
         return Span(low, high, span.present, span.missing | emptied)
@@ -230,11 +230,13 @@ def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
     return domains
 
 
-def _derived_boolean(column: Boolean, formula: Expression, domains: Domains) -> Values:
+def _derived_boolean(
+    column: Column, truth_values: tuple[Level, Level], formula: Expression, domains: Domains
+) -> Values:
     found = formula.outcomes(domains)
     missing = found.unknown | (column.missing_when is not None)
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        no, yes = (float(value) for value in column.values)
+        no, yes = (float(value) for value in truth_values)
         low, high = np.where(found.false, no, yes), np.where(found.true, yes, no)
         return Span(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
     # The eight sets of no, yes and missing, by the bits of their number.
@@ -316,7 +318,7 @@ def _numbers(expression: Expression) -> set[float]:
 def _declared(column: Column, named: set[float]) -> Values | None:
     """Return the cells of a column as its declaration bounds them, missing last; None where it bounds nothing."""
     empty = column.may_be_missing
-    if isinstance(column, Boolean | Category | Ordinal):
+    if column.is_categorical:
         levels = column.levels
         if levels is None:
             return None
@@ -327,20 +329,20 @@ def _declared(column: Column, named: set[float]) -> Values | None:
             return Choice(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
         ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
         return _with_missing(Span(ends, ends, yes, ~yes), empty=empty)
-    bounds = getattr(column, "range", None)
-    if not hasattr(column, "range"):
+    bounds = column.bounds
+    if not (column.is_numeric or column.is_temporal):
         return None
     whole = Span(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
     if bounds is not None:
         low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
         whole = spans_of(low, high, np.array([False]))
-    elif column.type in ("date", "datetime"):
+    elif column.is_temporal:
         return None
     low_end, high_end = float(whole.low[0]), float(whole.high[0])
     even = np.linspace(low_end, high_end, _PIECES + 1) if bounds is not None else np.array([-np.inf, np.inf])
     cuts = np.unique([*even, *(value for value in named if low_end < value < high_end and not whole.dated)])
     low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
-    if column.type == "integer":
+    if column.is_integer:
         low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
     reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
     low_ends, high_ends = low_ends[reachable], high_ends[reachable]

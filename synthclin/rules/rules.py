@@ -9,7 +9,7 @@ import pandas as pd
 
 from synthclin.expressions import parse
 from synthclin.schema import Schema
-from synthclin.schema.columns import Boolean, Column, Id, Text
+from synthclin.schema.columns import Column, Id
 
 __all__ = ["finish", "violations"]
 
@@ -40,7 +40,7 @@ def violations(
     for name, column in schema.columns.items():
         if judged is not None and name in table.columns and name not in judged:
             typed[name] = table[name]
-        elif name in table.columns and not isinstance(column, Text):
+        elif name in table.columns and not column.is_free_text:
             typed[name], invalid[f"{name} is valid"] = _judged(column, table[name])
     rows = pd.DataFrame(typed)
     return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
@@ -71,13 +71,13 @@ def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         column = schema.columns[name]
         if column.derive is not None:
             finished[name] = _derived(column, column.derive, finished)
-        if column.missing_when is not None and not isinstance(column, Text):
+        if column.missing_when is not None and not column.is_free_text:
             empty = parse(column.missing_when).evaluate(finished).fillna(False).astype(bool)
             finished[name] = finished[name].mask(empty)
     for name, column in schema.columns.items():
         if isinstance(column, Id):
             finished[name] = pd.Series(column.fresh(len(table)), index=table.index, dtype=column.dtype)
-    return finished[[name for name, column in schema.columns.items() if not isinstance(column, Text)]]
+    return finished[[name for name, column in schema.columns.items() if not column.is_free_text]]
 
 
 def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
@@ -94,10 +94,10 @@ def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.
 def _derived(column: Column, text: str, table: pd.DataFrame) -> pd.Series[Any]:
     """Return a computed column, typed and rounded as declared; missing where it cannot be computed."""
     expression = parse(text)
-    if isinstance(column, Boolean):
-        no, yes = column.values
+    if column.truth_values is not None:
+        no, yes = column.truth_values
         return column.coerce(expression.evaluate(table).astype(object).map({False: no, True: yes}))[0]
-    decimals = getattr(column, "decimals", 0)
+    decimals = column.decimal_places
     values = expression.compute(table)
     if decimals is not None:
         values = values.round(decimals) + 0.0  # no -0.0

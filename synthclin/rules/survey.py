@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synthclin.rules.validation import Finding, contradictions, examine, judge
 from synthclin.schema import Schema
-from synthclin.schema.columns import AnyColumn, Date, Datetime, Text
+from synthclin.schema.columns import Column
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.schema.units import mixed_units
 
@@ -120,7 +120,7 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
 
 
 def _view(
-    name: str, column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64], findings: list[Finding]
+    name: str, column: Column, cells: pd.Series[Any], patient: NDArray[np.int64], findings: list[Finding]
 ) -> ColumnView:
     about = [finding for finding in findings if finding.where == f"column {name!r}"]
     wrong = sum(finding.count for finding in about if finding.severity == "error")
@@ -144,15 +144,15 @@ def _view(
     )
 
 
-def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+def _filled(column: Column, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
     """Return the declared range or levels, how they are used, and what is odd about that."""
-    if isinstance(column, Text) or not column.modelled:
+    if not column.modelled:
         formula = column.derive
         return ("" if formula is None else f"computed: {formula}"), "", []
-    if column.quantity or isinstance(column, Date | Datetime):
+    if column.is_numeric or column.is_temporal:
         return _range(column, cells, patient)
     codes, levels = pd.factorize(cells)
-    declared = getattr(column, "levels", None)
+    declared = column.levels
     satisfied = _held(codes, patient, len(levels))
     total = len(levels) if declared is None else len(declared)
     rare = total - int(np.sum(satisfied >= MIN_PATIENTS))
@@ -160,15 +160,15 @@ def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]
     return ("" if declared is None else _levels(total)), f"{total - rare} of {_levels(total)}", notes
 
 
-def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
-    calendar = isinstance(column, Date | Datetime)
+def _range(column: Column, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+    calendar = column.is_temporal
     notes = []
     if not calendar:
         values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-        spikes = np.isin(values, getattr(column, "spikes", ()))
+        spikes = np.isin(values, column.spike_values)
         if mix := mixed_units(values[~spikes]):
             notes.append(f"two units? {mix.lower:,} and {mix.upper:,} cells lie apart as {mix.units} do")
-    bounds = getattr(column, "range", None)
+    bounds = column.bounds
     if bounds is None:
         return "", "", [*notes, "no range is declared"]
     declared = f"{bounds[0]} to {bounds[1]}" if calendar else f"{bounds[0]:.15g} to {bounds[1]:.15g}"

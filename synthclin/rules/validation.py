@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthclin.errors import ConfigError, DataError
 from synthclin.rules.propagation import contradiction
 from synthclin.schema import Schema
-from synthclin.schema.columns import Column, MissingKind, Severity, Text
+from synthclin.schema.columns import Column, MissingKind, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
 
@@ -177,7 +177,7 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
         places = np.flatnonzero(table.columns == name)
-        if len(places) == 1 and len(table) and not isinstance(column, MissingKind):
+        if len(places) == 1 and len(table) and column.reason_for is None:
             series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
             typed[name], unread = column.coerce(series)
             coded = pd.Series(data=False, index=series.index)
@@ -201,7 +201,7 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         what = f"none of its {table.shape[1]:,} columns is in the schema"
         yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
         return
-    needed = [name for name, column in schema.columns.items() if not isinstance(column, Text | MissingKind)]
+    needed = [name for name, column in schema.columns.items() if not column.is_free_text and column.reason_for is None]
     absent = [name for name in needed if name not in table]
     for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
         places = np.flatnonzero(table.columns == twin) + 1
@@ -234,7 +234,7 @@ def _faults(
     where, missing = f"column {name!r}", typed.isna() & ~unread
     what, remedy = column.unreadable
     # A level that was not declared counts as missing.
-    level = getattr(column, "levels", None) is not None
+    level = column.levels is not None
     yield from _rows(where, unread, f"hold {what}", remedy, readable=level)
     if missing.all() and column.modelled:
         remedy = "Declare `type: text` to leave it out, or remove it."

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_serializer, model_validator
 
 from synthclin.expressions import parse, quote_level
-from synthclin.schema.columns import Boolean, Column, Text
-from synthclin.schema.columns.levels import Levels
+from synthclin.schema.columns import Column
 from synthclin.schema.combinations import Combinations, OnViolation
 
 if TYPE_CHECKING:
@@ -104,20 +103,20 @@ def implied(name: str, column: Column) -> Iterator[Rule]:
         >>> [rule.text for rule in implied("bmi", Number(derive="weight / height ** 2", decimals=1))]
         ['abs(bmi - (weight / height ** 2)) <= 0.051']
     """
-    if isinstance(column, Text):
+    if column.is_free_text:
         return
     if (empty := column.missing_when) is not None:
         yield Rule(when=empty, then=f"{name} is missing", on_violation="keep")
         if column.missing == "never" and column.derive is None and not column.missing_codes:
             yield Rule(when=f"not ({empty})", then=f"{name} is not missing", on_violation="keep")
     if (formula := column.derive) is not None:
-        if isinstance(column, Boolean):
-            no, yes = map(quote_level, column.values)
+        if column.truth_values is not None:
+            no, yes = map(quote_level, column.truth_values)
             yield Rule(when=formula, then=f"{name} == {yes}", on_violation="keep")
             yield Rule(when=f"not ({formula})", then=f"{name} == {no}", on_violation="keep")
         else:
             # A little over half of the last decimal, because halves are rounded up here and down there.
-            decimals = getattr(column, "decimals", 0)
+            decimals = column.decimal_places
             bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
             yield Rule(then=f"abs({name} - ({formula})) <= {bound}", on_violation="keep")
 
@@ -131,15 +130,15 @@ def ended(name: str, column: Column, time: str) -> Iterator[Rule]:
         time: the column that says when, as an expression writes it.
 
     Example:
+        >>> from synthclin.schema.columns import Boolean
         >>> [rule.text for rule in ended("died", Boolean(role="event", administrative=1825), "days")]
         ['days <= (1825)', 'if days >= (1825) then died == false']
     """
-    if isinstance(column, Levels) and (end := column.administrative) is not None:
+    if (end := column.administrative_end) is not None:
         yield Rule(then=f"{time} <= ({end})")
-        if column.event_when is not None:
-            then = f"{name} != {quote_level(column.event_when)}"
+        if column.event_level is not None:
+            then = f"{name} != {quote_level(column.event_level)}"
         else:
-            then = (
-                f"{name} == {quote_level((column.levels or ('',))[0] if column.censored is None else column.censored)}"
-            )
+            censored = (column.levels or ("",))[0] if column.censored_level is None else column.censored_level
+            then = f"{name} == {quote_level(censored)}"
         yield Rule(when=f"{time} >= ({end})", then=then)

@@ -14,22 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.io.documents import dump_yaml, read_yaml, validate
-from synthclin.schema.columns import (
-    AnyColumn,
-    Boolean,
-    Category,
-    Code,
-    Column,
-    Date,
-    Datetime,
-    Duration,
-    Id,
-    Integer,
-    MissingKind,
-    Number,
-    Ordinal,
-    Text,
-)
+from synthclin.schema.columns import AnyColumn, Column, MissingKind
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import AnyRule, Rule, ended, implied
 
@@ -38,10 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Schema"]
-
-_COMBINABLE = (Boolean, Category, Code, Integer, Ordinal)
-_COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
-
 
 _INFERENCE: list[Callable[[pd.DataFrame], Schema]] = []
 
@@ -72,7 +53,7 @@ class Schema(BaseModel):
     def _kinds_of_missing_stand_beside(cls, columns: dict[str, Column]) -> dict[str, Column]:
         """Add, after each column with `missing_codes`, the one that tells which of them a cell holds."""
         whole: dict[str, Column] = {}
-        declared = {name: column for name, column in columns.items() if not isinstance(column, MissingKind)}
+        declared = {name: column for name, column in columns.items() if column.reason_for is None}
         for name, column in declared.items():
             whole[name] = column
             if column.missing_codes:
@@ -96,9 +77,9 @@ class Schema(BaseModel):
     def _one_identifier_names_the_patient(self) -> Self:
         named = [name for name, column in self.columns.items() if column.role == "entity"]
         for name in named:
-            if not isinstance(self.columns[name], Id):
+            if not self.columns[name].is_identifier:
                 what = f"columns.{name}.role: `entity` is for an identifier, and this is `{self.columns[name].type}`"
-                raise ValueError(f"{what}. Declare `type: id`, or remove the role.")  # noqa: TRY004
+                raise ValueError(f"{what}. Declare `type: id`, or remove the role.")
         if len(named) > 1:
             raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
         return self
@@ -106,14 +87,14 @@ class Schema(BaseModel):
     @model_validator(mode="after")
     def _roles_name_their_columns(self) -> Self:
         for name, column in self.columns.items():
-            timed, strata = getattr(column, "time", None), getattr(column, "randomised", None)
+            timed = column.event_time
             if timed is not None and (timed not in self.columns or self.columns[timed].role != "time"):
                 raise ValueError(f"columns.{name}.time: names no column with `role: time`. Name one, or give the role.")
-            for stratum in strata if isinstance(strata, tuple) else ():
+            for stratum in column.strata:
                 if stratum == name or stratum not in self.modelled:
                     what = f"columns.{name}.randomised: {stratum!r} is no other column that is learnt"
                     raise ValueError(f"{what}. Name columns of strata, or write true.")
-        arms = [name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None]
+        arms = [name for name, column in self.columns.items() if column.is_randomised]
         if len(arms) > 1:
             raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
         return self
@@ -121,7 +102,7 @@ class Schema(BaseModel):
     @property
     def randomised(self) -> str | None:
         """Name of the arm that chance alone decides, if there is one."""
-        arms = (name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None)
+        arms = (name for name, column in self.columns.items() if column.is_randomised)
         return next(arms, None)
 
     @property
@@ -129,16 +110,15 @@ class Schema(BaseModel):
         """Names of the learnt columns that are known before an arm is drawn: strata, and roles that say so."""
         if self.randomised is None:
             return ()
-        strata = getattr(self.columns[self.randomised], "randomised", None)
         first = {name for name, column in self.columns.items() if column.role in {"baseline", "stratum", "site"}}
-        first |= set(strata) if isinstance(strata, tuple) else set()
+        first |= set(self.columns[self.randomised].strata)
         whole = first | {MissingKind.name(name) for name in first if self.columns[name].missing_codes}
         return tuple(name for name in self.modelled if name in whole)
 
     def time_of(self, event: str) -> str | None:
         """Return the column that says when an event happened: its own `time`, else the only one of that role."""
         times = [name for name, column in self.columns.items() if column.role == "time"]
-        return getattr(self.columns[event], "time", None) or (times[0] if len(times) == 1 else None)
+        return self.columns[event].event_time or (times[0] if len(times) == 1 else None)
 
     @property
     def ends(self) -> dict[str, str]:
@@ -153,7 +133,7 @@ class Schema(BaseModel):
         """
         found: dict[str, str] = {}
         for name, column in self.columns.items():
-            end = getattr(column, "administrative", None)
+            end = column.administrative_end
             if isinstance(end, str) and (time := self.time_of(name)) is not None and parse(end).columns:
                 found.setdefault(time, end)
         return found
@@ -161,21 +141,21 @@ class Schema(BaseModel):
     @model_validator(mode="after")
     def _anchors_are_dates(self) -> Self:
         for name, column in self.columns.items():
-            if not isinstance(column, Date | Datetime) or column.anchor is None:
+            if column.anchor_name is None:
                 continue
-            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor)
-            if not isinstance(anchor, Date | Datetime):
+            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor_name)
+            if anchor is None or not anchor.is_temporal:
                 what = "names a column that is no date" if anchor else "names no column"
-                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")  # noqa: TRY004
+                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")
             if anchor.may_be_missing and not column.may_be_missing:
-                what = f"{column.anchor!r} may be missing, and then this column is"
+                what = f"{column.anchor_name!r} may be missing, and then this column is"
                 raise ValueError(f"{place}: {what}. Declare `missing: allowed` here too.")
             met = {name}
-            while isinstance(anchor, Date | Datetime) and anchor.anchor is not None:
-                if anchor.anchor in met:
+            while anchor is not None and anchor.anchor_name is not None:
+                if anchor.anchor_name in met:
                     raise ValueError(f"{place}: leads back to itself. Leave one of these dates without an anchor.")
-                met.add(anchor.anchor)
-                anchor = self.columns.get(anchor.anchor)
+                met.add(anchor.anchor_name)
+                anchor = self.columns.get(anchor.anchor_name)
         return self
 
     @model_validator(mode="after")
@@ -190,7 +170,7 @@ class Schema(BaseModel):
                 self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
             if column.derive is not None:
                 self._check_derive(column, column.derive, f"columns.{name}.derive")
-            if getattr(column, "administrative", None) is not None and self.time_of(name) is None:
+            if column.administrative_end is not None and self.time_of(name) is None:
                 what = "no column says when the event happened, or several do"
                 raise ValueError(f"columns.{name}.administrative: {what}. Name it by `time`.")
             for text in (text for rule in self._implied(name) for text in rule.expressions):
@@ -261,9 +241,11 @@ class Schema(BaseModel):
 
     def observed(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Schema:
         """Return the schema with combinations that are to be observed taken from a table; see `Combinations.learnt`."""
-        coded = {name: column for name, column in self.columns.items() if isinstance(column, Code)}
-        # A rare code is drawn as the term above it, so that this is what it is combined as.
-        table = table.assign(**{name: column.pooled(table[name], patient, least) for name, column in coded.items()})
+        # Synthetic rows have a parent term in the place of a rare code, so the combinations have it too.
+        pooled = {
+            name: column.pooled(table[name], patient, least) for name, column in self.columns.items() if name in table
+        }
+        table = table.assign(**pooled)
         rules = (
             rule.learnt(table, patient, least) if isinstance(rule, Combinations) else rule for rule in self.constraints
         )
@@ -325,7 +307,7 @@ class Schema(BaseModel):
 
     def _document(self) -> dict[str, Any]:
         """Return the schema as a YAML document holds it, without the words that say nothing new."""
-        declared = {name: one for name, one in self.columns.items() if not isinstance(one, MissingKind)}
+        declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
         document: dict[str, Any] = {"columns": {name: _words(column) for name, column in declared.items()}}
         if self.constraints:
             document["constraints"] = self.model_dump(mode="json")["constraints"]
@@ -340,9 +322,9 @@ class Schema(BaseModel):
         for name in sorted(expression.columns):
             if name not in self.columns:
                 raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if isinstance(self.columns[name], Id | Text):
+            if self.columns[name].is_identifier or self.columns[name].is_free_text:
                 what = f"names {name!r}, which is never learnt"
-                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
+                raise ValueError(f"{place}: {what}. Use another column.")
         # On no rows at all an expression tells whether it compares like with like.
         rows = pd.DataFrame({name: pd.Series(dtype=self.columns[name].dtype) for name in expression.columns})
         try:
@@ -355,31 +337,32 @@ class Schema(BaseModel):
         for name in rule.columns:
             if name not in self.columns:
                 raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if not (self.columns[name].modelled and isinstance(self.columns[name], _COMBINABLE)):
+            if not (self.columns[name].modelled and self.columns[name].is_discrete):
                 raise ValueError(f"{place}: {name!r} has no levels to combine. Use columns of levels or whole numbers.")
 
     def _check_missing_when(self, column: Column, text: str, place: str) -> None:
-        if isinstance(column, Id):
-            raise ValueError(f"{place}: an identifier is never missing. Remove it.")  # noqa: TRY004
+        if column.is_identifier:
+            raise ValueError(f"{place}: an identifier is never missing. Remove it.")
         self._expression(text, place)
 
     def _check_derive(self, column: Column, text: str, place: str) -> None:
-        if not (column.quantity or isinstance(column, Boolean)):
+        if not (column.is_numeric or column.truth_values is not None):
             remedy = "Derive a number, an integer or a duration, or a boolean from a comparison."
             raise ValueError(f"{place}: cannot be computed for `type: {column.type}`. {remedy}")
-        sources = self._expression(text, place, predicate=not column.quantity).columns
-        for source in sorted(sources) if column.quantity else ():
-            if not isinstance(self.columns[source], _COMPUTABLE):
+        sources = self._expression(text, place, predicate=not column.is_numeric).columns
+        for source in sorted(sources) if column.is_numeric else ():
+            operand = self.columns[source]
+            if not (operand.is_numeric or operand.is_temporal or operand.truth_values is not None):
                 what = f"computes with {source!r}, which is no number"
-                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
+                raise ValueError(f"{place}: {what}. Use another column.")
 
 
 def _words(column: Column) -> dict[str, Any]:
     """Return what a column says, its type and its own words first."""
     said = column.model_dump(mode="json", exclude_none=True)
-    for word in ("allocation", "missing_codes"):
-        if getattr(column, word, None):
-            said[word] = dict(getattr(column, word))  # JSON would make text of the keys
+    for word, by_level in (("allocation", column.allocation_ratio), ("missing_codes", column.missing_codes)):
+        if by_level:
+            said[word] = dict(by_level)  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
-from synthclin.schema.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 from synthclin.tables.spreadsheet_formulas import disarmed, rearmed
 
@@ -227,7 +226,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
 
 def _named(column: Column | None) -> Sequence[object]:
     """Return the levels and missing codes that a schema names."""
-    return [] if column is None else [*(getattr(column, "levels", None) or ()), *column.missing_codes]
+    return [] if column is None else [*(column.levels or ()), *column.missing_codes]
 
 
 def _as_declared(text: str, known: Container[object]) -> str:
@@ -237,19 +236,18 @@ def _as_declared(text: str, known: Container[object]) -> str:
 
 def _stays_text(column: Column | None) -> bool:
     """Whether the schema wants a column's cells as they are written."""
-    levels: Sequence[object] = getattr(column, "levels", None) or ()
-    return isinstance(column, Id | Text | Code | Date | Datetime) or any(isinstance(level, str) for level in levels)
+    return column is not None and column.is_written_as_text
 
 
 def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], str] = str) -> NDArray[np.object_]:
     """Return a column's cells as texts, None where missing; each distinct cell is written once."""
-    decimals = column.decimals if isinstance(column, Number | Duration) else None
+    decimals = None if column is None or column.is_integer else column.decimal_places
     if pd.api.types.is_float_dtype(series.dtype):
         # Adding 0 turns -0.0 into 0.0.
         series = (series if decimals is None else series.round(decimals)) + 0.0
     codes, distinct = pd.factorize(series)
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        unit = "datetime64[D]" if isinstance(column, Date) else "datetime64[s]"
+        unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"
         texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
     elif decimals is not None:
         texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]

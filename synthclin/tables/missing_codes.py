@@ -16,7 +16,7 @@ __all__ = ["missing_codes", "names_in_file"]
 
 def names_in_file(table: pd.DataFrame, schema: Schema) -> list[str]:
     """Return the columns of a typed table that a file has."""
-    return [name for name in table.columns if not isinstance(schema.columns.get(name), MissingKind)]
+    return [name for name in table.columns if (column := schema.columns.get(name)) is None or column.reason_for is None]
 
 
 def missing_codes(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
-from synthclin.schema.columns import Date, Duration, Number
 from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
@@ -152,8 +151,8 @@ def _array(series: pd.Series, column: Column | None) -> pa.Array:
         mixed = len({type(level) for level in series.cat.categories}) > 1
         cells = series.astype(object)
         return pa.array(cells.map(str, na_action="ignore") if mixed else cells, from_pandas=True)
-    if isinstance(column, Number | Duration) and column.decimals is not None:
-        series = series.astype(float).round(column.decimals) + 0.0
-    if isinstance(column, Date):
+    if column is not None and not column.is_integer and column.decimal_places is not None:
+        series = series.astype(float).round(column.decimal_places) + 0.0
+    if column is not None and column.resolution == "D":
         return pa.array(series.dt.date, type=pa.date32(), from_pandas=True)
     return pa.array(series, from_pandas=True)

@@ -33,7 +33,7 @@ def fit(column, cells, rare=11, trim=11, patient=None):
 
 def typed(column, positions):
     """Return cells of a column from numbers, NaN for missing: rounded, moved into the range, typed."""
-    bounds = getattr(column, "range", None)
+    bounds = column.bounds
     match column:
         case Integer():
             whole = np.round(positions)
@@ -115,8 +115,8 @@ def test_whatever_a_line_decodes_to_is_lawful(line, limit, seed):
     elif len(cells.dropna()) and cells.min() >= (DAY_0 if isinstance(column, Datetime) else 0):
         # Nobody has a negative length of stay.
         assert isinstance(column, Datetime) or (seen >= 0).all()
-    if getattr(column, "decimals", None) is not None:
-        assert (seen == seen.round(column.decimals)).all()
+    if column.decimal_places is not None:
+        assert (seen == seen.round(column.decimal_places)).all()
     # An atom's value comes from the atom's code alone.
     point_masses = codec.decode(
         np.flatnonzero(layout.point_masses), np.zeros(layout.point_masses.sum(), dtype=np.float32)

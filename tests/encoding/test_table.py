@@ -352,7 +352,7 @@ def test_damaged_files_are_refused_or_harmless(encoder, data):
         for column, codec in zip(read.layout.columns, read.codecs.values(), strict=True):
             drawn = np.flatnonzero(~column.never)
             cells = codec.decode(np.repeat(drawn, 9), np.tile(np.linspace(0, 0.99999, 9), len(drawn)))
-            bounds = getattr(SCHEMA.columns[column.name], "range", None)
+            bounds = SCHEMA.columns[column.name].bounds
             if bounds is not None:
                 low, high = (pd.Timestamp(bound) if column.name == "admitted" else bound for bound in bounds)
                 assert cells.dropna().between(low, high).all()

@@ -254,7 +254,7 @@ def test_hidden_cells_of_a_real_table_are_found_better_than_by_mean_or_mode():
     for name in columns:
         at = mask[name] & holdout[name].notna()
         known = train[name].dropna()
-        if schema.columns[name].quantity:
+        if schema.columns[name].is_numeric:
             truth = holdout.loc[at, name].astype(float)
             guess = np.mean([one.loc[at, name].astype(float) for one in tables], axis=0)
             error = np.sqrt(np.mean((truth - guess) ** 2))

@@ -71,7 +71,7 @@ def similar(
         seen = real[~np.isnan(real[:, column]), column]
         margin = np.asarray(_MARGIN * np.subtract(*np.quantile(seen, [0.75, 0.25])) if len(seen) else 0.0)
     else:
-        decimals = getattr(feature.column, "decimals", None)
+        decimals = None if feature.column.is_integer else feature.column.decimal_places
         unit = 0.0 if decimals is None else 10.0**-decimals
         margin = np.maximum(_MARGIN * np.abs(truth), unit)
     close: NDArray[np.bool_] = np.abs(truth - guess) <= margin * (1 + 1e-9)

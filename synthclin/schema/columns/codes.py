@@ -58,9 +58,14 @@ class Code(Levels):
     hierarchy: Literal["icd10", "icd9", "atc"] | Depths | None = None
 
     @property
-    def levels(self) -> None:
-        """A vocabulary is never listed in the schema."""
-        return
+    def is_categorical(self) -> bool:
+        """False: the schema does not list the codes."""
+        return False
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
 
     def above(self, term: str) -> tuple[str, ...]:
         """Return the terms above a term, nearest first; none without a `hierarchy`."""
@@ -75,34 +80,34 @@ class Code(Levels):
         """Return the term itself or the nearest one above it that is `known`, None if there is none."""
         return next((one for one in (term, *self.above(term)) if one in known), None)
 
-    def held(self, terms: pd.Series[Any], holder: NDArray[Any], limit: int) -> frozenset[str]:
+    def frequent(self, terms: pd.Series[Any], patient: NDArray[Any], limit: int) -> frozenset[str]:
         """Return the terms that at least `limit` holders have once rarer ones count for the term above them.
 
         Arguments:
             terms: (rows,) typed cells.
-            holder: (rows,) whose row it is.
-            limit: how many different holders a term needs.
+            patient: (rows,) the number of each row's patient.
+            limit: the smallest number of patients per term.
 
         Example:
             >>> terms = pd.Series(["E11.9"] * 3 + ["E11.0", "E11.1", "E11.22", "I10"])
-            >>> sorted(Code(hierarchy="icd10").held(terms, np.arange(7), 3))
+            >>> sorted(Code(hierarchy="icd10").frequent(terms, np.arange(7), 3))
             ['E11', 'E11.9']
         """
         codes, names = pd.factorize(terms)
-        pairs = pd.DataFrame({"term": codes, "holder": holder})[codes >= 0].drop_duplicates()
+        pairs = pd.DataFrame({"term": codes, "patient": patient})[codes >= 0].drop_duplicates()
         place = np.array([*names], dtype=object)
 
-        def holders() -> dict[str, int]:
+        def counts() -> dict[str, int]:
             counted = pairs.assign(term=place[pairs["term"]]).drop_duplicates()["term"].value_counts()
             return {str(term): int(count) for term, count in counted.items()}
 
         # Longest first: what has moved up is counted with what stands there.
         for length in range(max(map(_length, place), default=0), 0, -1):
-            rare = {term for term, count in holders().items() if count < limit and _length(term) == length}
+            rare = {term for term, count in counts().items() if count < limit and _length(term) == length}
             place = np.array([(*self.above(term), term)[0] if term in rare else term for term in place], dtype=object)
-        return frozenset(term for term, count in holders().items() if count >= limit)
+        return frozenset(term for term, count in counts().items() if count >= limit)
 
-    def pooled(self, terms: pd.Series[Any], holder: NDArray[Any], limit: int) -> pd.Series[Any]:
+    def pooled(self, terms: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:
         """Return (rows,) typed cells in which terms that fewer than `limit` holders have stand as the term above them.
 
         Example:
@@ -112,7 +117,7 @@ class Code(Levels):
         """
         if self.hierarchy is None:
             return terms
-        kept = self.held(terms, holder, limit)
+        kept = self.frequent(terms, patient, limit)
         return terms.astype(object).map({term: self.nearest(term, kept) or term for term in terms.cat.categories})
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -82,7 +82,7 @@ class Column(BaseModel):
 
     @model_validator(mode="after")
     def _time_is_a_quantity(self) -> Self:
-        if self.role == "time" and not self.quantity:
+        if self.role == "time" and not self.is_numeric:
             raise ValueError("role: time needs a number, an integer or a duration. Change `type` or `role`.")
         return self
 
@@ -125,10 +125,137 @@ class Column(BaseModel):
         """Whether a cell without a value is valid."""
         return self.may_be_blank or bool(self.missing_codes)
 
+    # -- type-specific attributes: here for a type that lacks them, overridden by the types that have them ------------
+
     @property
-    def quantity(self) -> bool:
+    def is_numeric(self) -> bool:
         """Whether cells are numbers on a scale."""
         return False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether cells are whole numbers."""
+        return False
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether cells are dates or datetimes."""
+        return False
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether cells are levels of a short list; codes of a clinical vocabulary are not."""
+        return False
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether levels have an order."""
+        return False
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether cells are levels, codes or whole numbers, so that combinations of them can be listed."""
+        return False
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether cells are identifiers."""
+        return False
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether cells are free text, which is left out of synthetic tables."""
+        return False
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """Whether a reader of files keeps the cells as text."""
+        return any(isinstance(level, str) for level in self.levels or ())
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the scale is logarithmic."""
+        return False
+
+    @property
+    def bounds(self) -> tuple[Any, Any] | None:
+        """The declared `range`, both ends included, or None."""
+        return None
+
+    @property
+    def decimal_places(self) -> int | None:
+        """The number of decimals that cells are rounded to, 0 for whole numbers; None without rounding."""
+        return None
+
+    @property
+    def spike_values(self) -> tuple[float, ...]:
+        """The declared `spikes`: values with a point mass."""
+        return ()
+
+    @property
+    def resolution(self) -> Literal["D", "s"] | None:
+        """The NumPy unit of a date (``D``) or datetime (``s``), or None."""
+        return None
+
+    @property
+    def anchor_name(self) -> str | None:
+        """The name of the date that this date is modelled relative to, or None."""
+        return None
+
+    @property
+    def shift_days(self) -> int | None:
+        """The largest number of days by which a patient's dates are shifted, or None."""
+        return None
+
+    @property
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels in order, or None."""
+        return None
+
+    @property
+    def truth_values(self) -> tuple[Level, Level] | None:
+        """How a boolean column writes false and true, or None."""
+        return None
+
+    @property
+    def reason_for(self) -> str | None:
+        """The name of the column whose missing codes this column holds, or None."""
+        return None
+
+    @property
+    def event_time(self) -> str | None:
+        """The name of the column with the time of this event, or None."""
+        return None
+
+    @property
+    def event_level(self) -> Level | None:
+        """The level that stands for the event, or None."""
+        return None
+
+    @property
+    def censored_level(self) -> Level | None:
+        """The level that stands for censoring, or None."""
+        return None
+
+    @property
+    def administrative_end(self) -> float | str | None:
+        """The administrative end of follow-up, as a time or an expression, or None."""
+        return None
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether the column is a randomised treatment arm."""
+        return False
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The names of the columns within whose strata the arm is randomised."""
+        return ()
+
+    @property
+    def allocation_ratio(self) -> Mapping[Level, float]:
+        """The weight of each treatment arm in the allocation ratio; empty without one."""
+        return {}
 
     @property
     @abstractmethod
@@ -168,6 +295,10 @@ class Column(BaseModel):
     def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
         """Return (rows,) the place of each cell's missing code, below 0 where it holds none."""
         return parsing.match(series, [parsing.identity(code) for code in self.missing_codes])
+
+    def pooled(self, cells: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:  # noqa: ARG002 (`Code`)
+        """Return (rows,) typed cells with rare codes replaced by parent terms; other types return them unchanged."""
+        return cells
 
     @abstractmethod
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:

@@ -49,6 +49,26 @@ class _Temporal(Column):
     anchor: str | None = None
     shift: Shift | None = None
 
+    @property
+    def is_temporal(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def anchor_name(self) -> str | None:
+        """The declared `anchor`, or None."""
+        return self.anchor
+
+    @property
+    def shift_days(self) -> int | None:
+        """The `days` of the declared `shift`, or None."""
+        return None if self.shift is None else self.shift.days
+
     @model_validator(mode="after")
     def _what_is_anchored_moves_along(self) -> Self:
         if self.anchor is not None and self.shift is not None:
@@ -57,7 +77,7 @@ class _Temporal(Column):
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> Self:
-        bounds = getattr(self, "range", None)
+        bounds = self.bounds
         if bounds is not None:
             low, high = bounds
             if low > high:
@@ -69,7 +89,7 @@ class _Temporal(Column):
 
     def _refuse_valid_codes(self) -> None:
         moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
-        bounds = getattr(self, "range", None)
+        bounds = self.bounds
         if moments and bounds is None:
             raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
         if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
@@ -105,7 +125,7 @@ class _Temporal(Column):
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield cells outside the range."""
-        bounds = getattr(self, "range", None)
+        bounds = self.bounds
         if bounds is not None:
             yield Problem(
                 (typed < pd.Timestamp(bounds[0])) | (typed > pd.Timestamp(bounds[1])),
@@ -119,6 +139,16 @@ class Date(_Temporal):
 
     type: Literal["date"] = "date"
     range: tuple[Day, Day] | None = None
+
+    @property
+    def bounds(self) -> tuple[dt.date, dt.date] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def resolution(self) -> Literal["D"]:
+        """A day."""
+        return "D"
 
     @property
     def unreadable(self) -> tuple[str, str]:
@@ -144,6 +174,16 @@ class Datetime(_Temporal):
 
     type: Literal["datetime"] = "datetime"
     range: tuple[Moment, Moment] | None = None
+
+    @property
+    def bounds(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def resolution(self) -> Literal["s"]:
+        """A second."""
+        return "s"
 
     @property
     def unreadable(self) -> tuple[str, str]:

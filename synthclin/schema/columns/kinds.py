@@ -32,6 +32,11 @@ class MissingKind(Category):
 
     of: str
 
+    @property
+    def reason_for(self) -> str:
+        """The name of that column."""
+        return self.of
+
     @staticmethod
     def name(of: str) -> str:
         """Return the name of the column that stands beside column `of`."""

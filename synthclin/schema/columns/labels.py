@@ -21,8 +21,13 @@ class _Label(Column):
 
     @property
     def modelled(self) -> bool:
-        """Never."""
+        """False."""
         return False
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
 
     @property
     def dtype(self) -> DType:
@@ -64,6 +69,11 @@ class Id(_Label):
     type: Literal["id"] = "id"
     format: str = "S{:06d}"
 
+    @property
+    def is_identifier(self) -> bool:
+        """True."""
+        return True
+
     @field_validator("format")
     @classmethod
     def _one_integer_field(cls, text: str) -> str:
@@ -91,6 +101,11 @@ class Text(_Label):
     """Free text: never learnt, and left out of synthetic tables."""
 
     type: Literal["text"] = "text"
+
+    @property
+    def is_free_text(self) -> bool:
+        """True."""
+        return True
 
     @property
     def may_be_blank(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 import numpy as np
@@ -39,9 +38,49 @@ class Levels(Column):
     randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @property
-    @abstractmethod
-    def levels(self) -> tuple[Level, ...] | None:
-        """The declared levels in order, or None."""
+    def is_categorical(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_discrete(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def event_time(self) -> str | None:
+        """The declared `time`, or None."""
+        return self.time
+
+    @property
+    def event_level(self) -> Level | None:
+        """The declared `event_when`, or None."""
+        return self.event_when
+
+    @property
+    def censored_level(self) -> Level | None:
+        """The declared `censored`, or None."""
+        return self.censored
+
+    @property
+    def administrative_end(self) -> float | str | None:
+        """The declared `administrative`, or None."""
+        return self.administrative
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether `randomised` is declared."""
+        return self.randomised is not None
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The columns in `randomised`; none for ``true``."""
+        return self.randomised if isinstance(self.randomised, tuple) else ()
+
+    @property
+    def allocation_ratio(self) -> Mapping[Level, float]:
+        """The declared `allocation`, or an empty one."""
+        return self.allocation or {}
 
     @model_validator(mode="after")
     def _an_endpoint_has_one_reading(self) -> Self:
@@ -93,7 +132,7 @@ class Levels(Column):
     @property
     def dtype(self) -> DType:
         """A CategoricalDtype, without levels where these are learnt."""
-        return categorical(self.levels, ordered=self.type == "ordinal")
+        return categorical(self.levels, ordered=self.is_ordered)
 
     @property
     def unreadable(self) -> tuple[str, str]:
@@ -135,8 +174,13 @@ class Boolean(Levels):
         return self
 
     @property
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self) -> tuple[Level, Level]:
         """False and true, as the table writes them."""
+        return self.values
+
+    @property
+    def truth_values(self) -> tuple[Level, Level]:
+        """The declared `values`."""
         return self.values
 
     @property
@@ -205,6 +249,11 @@ class Ordinal(Levels):
 
     type: Literal["ordinal"] = "ordinal"
     categories: Annotated[tuple[Level, ...], Field(min_length=2)]
+
+    @property
+    def is_ordered(self) -> bool:
+        """True."""
+        return True
 
     @property
     def levels(self) -> tuple[Level, ...]:

@@ -51,9 +51,24 @@ class _Quantity(Column):
         return None if numbers is None else [int(x) if x == int(x) and abs(x) < EXACT else x for x in numbers]
 
     @property
-    def quantity(self) -> bool:
-        """Always."""
+    def is_numeric(self) -> bool:
+        """True."""
         return True
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether `scale` is ``log``."""
+        return self.scale == "log"
+
+    @property
+    def spike_values(self) -> tuple[float, ...]:
+        """The declared `spikes`."""
+        return self.spikes
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield cells that no measurement reaches, and cells outside the range."""
@@ -77,6 +92,11 @@ class _Real(_Quantity):
     """A quantity that is recorded with so many decimals; float64 in a table."""
 
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+
+    @property
+    def decimal_places(self) -> int | None:
+        """The declared `decimals`, or None."""
+        return self.decimals
 
     @property
     def dtype(self) -> DType:
@@ -140,6 +160,21 @@ class Integer(_Quantity):
     type: Literal["integer"] = "integer"
     range: tuple[int, int] | None = None
     spikes: tuple[int, ...] = ()
+
+    @property
+    def is_integer(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_discrete(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def decimal_places(self) -> int:
+        """0."""
+        return 0
 
     @property
     def dtype(self) -> DType:
