@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
-from synthclin.inference.numeric import guess_numbers
+from synthclin.inference.number_columns import guess_numbers
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.schema.columns import Category, Code, Id, Integer, Number, Text

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.encoding.axis import Axis, OnALine, coarsest_step
-from synthclin.encoding.extremes import declared_law, rounded, tails
+from synthclin.encoding.codec_states import LineState
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.encoding.protection import Limits, Rows
 from synthclin.encoding.rounding import digits, grids, heaps
-from synthclin.encoding.states import LineState
+from synthclin.encoding.tails import declared_law, rounded, tails
 from synthclin.errors import DataError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import Field, TypeAdapter
 
 from synthclin.encoding.bins import fit_line
+from synthclin.encoding.codec_states import LevelsState, LineState
 from synthclin.encoding.level_codec import LevelsCodec, fit_levels
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.encoding.states import LevelsState, LineState
 from synthclin.schema.columns import Boolean, Category, Code, Column, Date, Datetime, Duration, Integer, Number, Ordinal
 
 if TYPE_CHECKING:

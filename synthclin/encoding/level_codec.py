@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from synthclin.encoding.codec_states import LevelGroup, LevelsState
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.offset_cells import Intervals
-from synthclin.encoding.states import LevelGroup, LevelsState
 from synthclin.errors import DataError
 from synthclin.schema.columns import Boolean, Category, Code, Level, Ordinal
 

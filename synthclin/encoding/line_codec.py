@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.encoding.axis import Axis, OnALine
-from synthclin.encoding.contents import contents_of, pieces_of
+from synthclin.encoding.bin_distributions import contents_of, pieces_of
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from synthclin.encoding.states import LineState
+    from synthclin.encoding.codec_states import LineState
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.encoding.states import Grid, Heap
+from synthclin.encoding.codec_states import Grid, Heap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,11 +11,11 @@ import torch
 
 from synthclin.encoding.anchors import anchored, distance_column, distances, fit_distances, placed
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
+from synthclin.encoding.column_order import column_order
+from synthclin.encoding.tied_columns import Tie, find_ties, tie_from_dict
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
-from synthclin.encoding.order import column_order
 from synthclin.encoding.protection import Limits
-from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
 from synthclin.errors import DataError, ModelFormatError
 from synthclin.schema.patients import MIN_PATIENTS, patients
 

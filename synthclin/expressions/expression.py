@@ -8,13 +8,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from synthclin.expressions import evaluation, grammar, outcomes
+from synthclin.expressions import grammar, row_evaluation, set_evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthclin.expressions.outcomes import Domains
-    from synthclin.expressions.sets import Outcomes, Span
+    from synthclin.expressions.set_evaluation import Domains
+    from synthclin.expressions.value_sets import Outcomes, Span
 
 __all__ = ["Expression", "parse"]
 
@@ -49,7 +49,7 @@ class Expression:
             >>> parse("age >= 40 or sex == 'F'").evaluate(table).tolist()
             [True, True, <NA>]
         """
-        return evaluation.truth(self.tree, table, self.where)
+        return row_evaluation.truth(self.tree, table, self.where)
 
     def compute(self, table: pd.DataFrame) -> pd.Series[float]:
         """Return the number in every row: a float64 Series on the table's index.
@@ -66,7 +66,7 @@ class Expression:
             >>> parse("weight / (height / 100) ** 2").compute(table).tolist()
             [20.0, nan]
         """
-        return evaluation.number(self.tree, table, self.where)
+        return row_evaluation.number(self.tree, table, self.where)
 
     def outcomes(self, domains: Domains) -> Outcomes:
         """Return what a predicate may come out as where each column is known to hold one value of a set.
@@ -79,17 +79,17 @@ class Expression:
 
         Example:
             >>> import pandas as pd
-            >>> from synthclin.expressions.sets import spans_of
+            >>> from synthclin.expressions.value_sets import spans_of
             >>> none = pd.Series([False] * 3).to_numpy()
             >>> age = spans_of(pd.Series([0, 30, 60]), pd.Series([30, 60, 90]), none)
             >>> parse("age >= 40").outcomes({"age": age}.__getitem__).true.tolist()
             [False, True, True]
         """
-        return outcomes.truth(self.tree, domains)
+        return set_evaluation.truth(self.tree, domains)
 
     def span(self, domains: Domains) -> Span:
         """Return the numbers that the expression may have; see `outcomes`."""
-        return outcomes.number(self.tree, domains)
+        return set_evaluation.number(self.tree, domains)
 
     @property
     def name(self) -> str | None:

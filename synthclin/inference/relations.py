@@ -12,12 +12,12 @@ import pandas as pd
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.anchoring import anchors
-from synthclin.inference.dependencies import LevelColumn, determined, ranks
+from synthclin.inference.date_anchors import anchors
 from synthclin.inference.derivations import as_numbers, formulas
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.functional_dependencies import LevelColumn, determined, ranks
+from synthclin.inference.guesses import Proposal
 from synthclin.inference.implications import Fact, implications
-from synthclin.inference.orders import LEAST, order_rules
+from synthclin.inference.order_rules import LEAST, order_rules
 from synthclin.io.documents import dump_yaml
 from synthclin.schema.columns import (
     Column,

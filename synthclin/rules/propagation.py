@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
-from synthclin.expressions.outcomes import Domains
-from synthclin.expressions.sets import Choice, Span, Values, spans_of
+from synthclin.expressions.set_evaluation import Domains
+from synthclin.expressions.value_sets import Choice, Span, Values, spans_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.expressions.sets import Choice, Span, Values, spans_of
+from synthclin.expressions.value_sets import Choice, Span, Values, spans_of
 from synthclin.rules.propagation import Constraint, Contradiction, filtered_domains, forbidden_codes
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import parse
-from synthclin.expressions.sets import Choice, Span, spans_of
+from synthclin.expressions.value_sets import Choice, Span, spans_of
 
 PLACES = 40
 SEX = ("F", "M", "X")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.inference.evidence import Guess, Refusal, count
+from synthclin.inference.guesses import Guess, Refusal, count
 from synthclin.schema.columns import Date, Datetime
 
 if TYPE_CHECKING:

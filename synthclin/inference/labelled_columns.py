@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.inference.evidence import Guess, rare
-from synthclin.inference.textual import no_yes, rising
+from synthclin.inference.guesses import Guess, rare
+from synthclin.inference.text_columns import no_yes, rising
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 
 if TYPE_CHECKING:

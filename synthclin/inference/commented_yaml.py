@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from synthclin.inference.evidence import left_out
+from synthclin.inference.guesses import left_out
 from synthclin.io.documents import dump_yaml, parse_yaml
 
 if TYPE_CHECKING:
-    from synthclin.inference import Inferred
-    from synthclin.inference.evidence import Proposal
+    from synthclin.inference.guesses import Proposal
+    from synthclin.inference.schema_inference import Inferred
     from synthclin.schema.constraints import Rule
 
 __all__ = ["to_commented_yaml"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.inference import name_hints
-from synthclin.inference.evidence import Guess, Refusal, count, rare
+from synthclin.inference.guesses import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
 from synthclin.schema.columns.column import MissingCode
 from synthclin.schema.patients import MIN_PATIENTS

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthclin.encoding import Encoded, TableEncoder
-from synthclin.encoding.ties import Tie
+from synthclin.encoding.tied_columns import Tie
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN
 from synthclin.rules.validation import conform

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.inference.orders import LEAST, LEAST_ROWS
+from synthclin.inference.order_rules import LEAST, LEAST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthclin.expressions.sides import of_column
+from synthclin.expressions.operands import of_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.arrays import BooleanArray
 
 from synthclin.errors import ConfigError
-from synthclin.expressions.sides import Side, compare, finite, of_column, of_constant, of_numbers
+from synthclin.expressions.operands import Side, compare, finite, of_column, of_constant, of_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

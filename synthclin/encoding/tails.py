@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.encoding.states import Tail
+from synthclin.encoding.codec_states import Tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

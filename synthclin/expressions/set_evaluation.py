@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from synthclin.expressions.arithmetic import FUNCTIONS, OPERATORS, negative
-from synthclin.expressions.sets import Choice, Outcomes, Span, Test, Values, compare
+from synthclin.expressions.interval_arithmetic import FUNCTIONS, OPERATORS, negative
+from synthclin.expressions.value_sets import Choice, Outcomes, Span, Test, Values, compare
 
 __all__ = ["Domains", "number", "truth"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.expressions.sets import Span
+from synthclin.expressions.value_sets import Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.guesses import Proposal
 from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import MIN_PATIENTS
 

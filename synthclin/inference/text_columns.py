@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthclin.inference import name_hints
-from synthclin.inference.calendar import guess_moments
-from synthclin.inference.evidence import Guess, Refusal, count, rare
-from synthclin.inference.persons import MANY, direct_identifier, share
+from synthclin.inference.date_columns import guess_moments
+from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
+from synthclin.inference.guesses import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from synthclin.inference import name_hints
-from synthclin.inference.evidence import Refusal
+from synthclin.inference.guesses import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.encoding.axis import Axis
-    from synthclin.encoding.states import LineState
+    from synthclin.encoding.codec_states import LineState
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
