@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from synthclin.inference.column_declarations import declared_columns
 from synthclin.inference.commented_yaml import to_commented_yaml
-from synthclin.inference.declared_columns import declared_columns
 from synthclin.inference.schema_inference import Inferred, infer, infer_schema
 from synthclin.schema import Schema
 
