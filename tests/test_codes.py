@@ -72,7 +72,7 @@ def test_rare_leaves_fall_back_level_by_level_and_never_into_a_bucket():
     assert names == {"E11.9", "E11.0", "E11", "I10"}
     layout = encoder.codecs["dx"].layout("dx")
     assert layout.never.sum() == 1
-    known = encoder.codecs["dx"].knows(pd.Series(["E11.93", "E11.77", "I10.5", "J45.0", None], dtype=object))
+    known = encoder.codecs["dx"].has_code(pd.Series(["E11.93", "E11.77", "I10.5", "J45.0", None], dtype=object))
     assert known.tolist() == [True, True, True, False, False]
 
 

@@ -15,7 +15,7 @@ from synthclin.io.documents import parse_yaml, validate
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
-from synthclin.schema.columns import MissingKind
+from synthclin.schema.columns import MissingReason
 
 COLUMNS = {
     "age": {"type": "integer", "range": [18, 90]},
@@ -256,7 +256,7 @@ def test_mixed_up_kinds_cost_the_scores_and_a_fresh_table_does_not():
     names = {row["column"] for row in missingness(good).details["columns"]}
     assert {"sbp (unknown)", "sbp (refused)", "seen", "seen (never)"} <= names
     assert "sbp" not in names
-    assert isinstance(schema().columns["sbp_missing"], MissingKind)
+    assert isinstance(schema().columns["sbp_missing"], MissingReason)
 
 
 def test_no_message_holds_a_cell():

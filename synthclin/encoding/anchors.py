@@ -1,4 +1,4 @@
-"""Dates told from another date of the same row: what is learnt is the distance, so that order and spacing survive."""
+"""Dates encoded as distances from another date of the same row, which preserves their order and spacing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ __all__ = ["anchored", "distance_column", "distances", "fit_distances", "placed"
 
 
 def anchored(schema: Schema) -> dict[str, str]:
-    """Return the anchor of each column that has one, every column after the one that it is told from."""
+    """Return the anchor of each column that has one, every column after its own anchor."""
     anchors = {name: column.anchor_name for name, column in schema.columns.items() if column.anchor_name is not None}
     order = TopologicalSorter({name: [anchor] for name, anchor in anchors.items()}).static_order()
     return {name: anchors[name] for name in order if name in anchors}
 
 
 def distance_column(column: Column) -> Integer:
-    """Return what the distances of a column are: whole days or steps of the clock."""
+    """Return the column type of distances: an integer, in days or in clock steps."""
     return Integer(missing="allowed" if column.may_be_missing else "never")
 
 
 def distances(cells: pd.Series, anchor: pd.Series, column: Column, step: int) -> pd.Series:
     """Return the (rows,) days of a date, or steps of `step` seconds of a datetime, from the anchor's cells.
 
-    A cell whose anchor is missing counts as missing: nothing is known of its distance.
+    A distance is missing where the cell or its anchor is missing.
 
     Example:
         >>> days = [pd.Series(pd.to_datetime(text)) for text in (["2026-03-01", "2026-03-05"], ["2026-02-27", None])]
@@ -54,7 +54,7 @@ def distances(cells: pd.Series, anchor: pd.Series, column: Column, step: int) ->
 
 
 def placed(distance: pd.Series, anchor: pd.Series, column: Column, step: int) -> pd.Series:
-    """Return the (rows,) dates at these distances from the anchor's cells, inside what a table can hold."""
+    """Return the (rows,) dates at these distances from the anchor's cells, clipped to the range of timestamps."""
     missing = (distance.isna() | anchor.isna().to_numpy()).to_numpy()
     start = anchor.to_numpy(dtype="datetime64[s]")
     if column.resolution == "D":
@@ -70,7 +70,7 @@ def placed(distance: pd.Series, anchor: pd.Series, column: Column, step: int) ->
 def fit_distances(
     name: str, column: Column, cells: pd.Series, anchor: pd.Series, patient: NDArray[np.int64], limits: Limits
 ) -> LineCodec:
-    """Learn the codec of a column's distances from its anchor; see `fit_line`."""
+    """Fit the codec of a column's distances from its anchor; see `fit_line`."""
     step = 1 if column.resolution == "D" else coarsest(distances(cells, anchor, column, 1).dropna().to_numpy(np.int64))
     apart = distances(cells, anchor, column, step)
     codec = fit_line(name, distance_column(column), apart, patient, limits)
@@ -78,9 +78,9 @@ def fit_distances(
 
 
 def shifted(table: pd.DataFrame, schema: Schema, generator: np.random.Generator) -> pd.DataFrame:
-    """Return a typed table with the dates of each patient moved by as many days, up to those of `shift`.
+    """Return a typed table with the dates of each patient shifted by one random number of days, at most `shift`.
 
-    A column with `shift` moves inside its `range`, and with it all that is told from it: what lies between stays.
+    A column with `shift` moves inside its `range`, together with all columns anchored to it: intervals are preserved.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -92,7 +92,7 @@ def shifted(table: pd.DataFrame, schema: Schema, generator: np.random.Generator)
         ([3, 3], False)
     """
     table, anchors = table.copy(deep=False), anchored(schema)
-    chance = generator.random(len(table))
+    uniform = generator.random(len(table))
     patient = patients(table, schema)
     for name, column in schema.columns.items():
         if column.shift_days is None:
@@ -105,8 +105,8 @@ def shifted(table: pd.DataFrame, schema: Schema, generator: np.random.Generator)
         day = pd.Series(axis.positions(table[name])).groupby(patient)
         least = np.maximum(axis.low - day.transform("min"), -column.shift_days)
         most = np.minimum(axis.high - day.transform("max"), column.shift_days)
-        # One chance for all rows of a patient.
-        share = pd.Series(chance).groupby(patient).transform("first")
+        # All rows of a patient share one uniform number.
+        share = pd.Series(uniform).groupby(patient).transform("first")
         days = pd.to_timedelta(np.floor(least + share * (most - least + 1)), unit="D").set_axis(table.index)
         for one in together:
             table[one] = table[one] + days

@@ -1,4 +1,4 @@
-"""In which order a family that draws column by column takes them."""
+"""The order of columns in sequential sampling."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["column_order"]
 
 
 def column_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
-    """Return the places of the columns, those with few codes first.
+    """Return the indices of the columns in sampling order: small cardinality first.
 
-    Where an arm is randomised, it comes after all that is known before, and everything else after it. A column that
-    tells kinds of missing comes right before the one that it tells of: what it says of a cell holds.
+    A randomised arm follows the columns known before randomisation and precedes all others. A column of missing
+    reasons comes right before the column that it explains, which is missing wherever a reason is given.
     """
     codes = {column.name: column.cardinality for column in columns}
 

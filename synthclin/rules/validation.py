@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthclin.errors import ConfigError, DataError
 from synthclin.rules.propagation import contradiction
 from synthclin.schema import Schema
-from synthclin.schema.columns import Column, MissingKind, Severity
+from synthclin.schema.columns import Column, MissingReason, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
 
@@ -181,10 +181,10 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
             series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
             typed[name], unread = column.coerce(series)
             coded = pd.Series(data=False, index=series.index)
-            if isinstance(kind := schema.columns.get(MissingKind.name(name)), MissingKind):
+            if isinstance(kind := schema.columns.get(MissingReason.name(name)), MissingReason):
                 beside = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
-                typed[MissingKind.name(name)] = kind.read_beside(column, beside)
-                coded = typed[MissingKind.name(name)].notna()
+                typed[MissingReason.name(name)] = kind.read_beside(column, beside)
+                coded = typed[MissingReason.name(name)].notna()
             findings += _faults(name, column, typed[name], unread, coded)
     return findings, pd.DataFrame(typed)
 

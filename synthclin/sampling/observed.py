@@ -18,7 +18,7 @@ from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.rules.validation import check
 from synthclin.schema import Schema
-from synthclin.schema.columns import MissingKind
+from synthclin.schema.columns import MissingReason
 
 __all__ = ["Partial"]
 
@@ -92,7 +92,7 @@ def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
     codec = encoder.codecs[name]
     if not isinstance(codec, LevelsCodec):
         return np.zeros(len(cells), dtype=np.bool_)
-    return cells.notna().to_numpy() & ~codec.knows(cells)
+    return cells.notna().to_numpy() & ~codec.has_code(cells)
 
 
 def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
     nothing = pd.Series([None] * len(table), dtype=object)
     typed = {}
     for name, column in schema.columns.items():
-        if isinstance(column, MissingKind) and column.of in table:
+        if isinstance(column, MissingReason) and column.of in table:
             typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
             continue
         if column.is_identifier or column.is_free_text or (column.derive is not None and name not in table):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.io.documents import dump_yaml, read_yaml, validate
-from synthclin.schema.columns import AnyColumn, Column, MissingKind
+from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import AnyRule, Rule, ended, implied
 
@@ -57,13 +57,13 @@ class Schema(BaseModel):
         for name, column in declared.items():
             whole[name] = column
             if column.missing_codes:
-                kind, empty = MissingKind.name(name), f"{quote_name(name)} is not missing"
+                kind, empty = MissingReason.name(name), f"{quote_name(name)} is not missing"
                 if kind in declared:
                     what = f"{kind!r} is the name of the column that tells which missing code {name!r} holds"
                     raise ValueError(f"{what}. Rename the other {kind!r}.")
                 if column.missing_when is not None:
                     empty = f"{empty} or ({column.missing_when})"
-                whole[kind] = MissingKind.beside(name, column, empty)
+                whole[kind] = MissingReason.beside(name, column, empty)
         return whole
 
     @model_validator(mode="after")
@@ -112,7 +112,7 @@ class Schema(BaseModel):
             return ()
         first = {name for name, column in self.columns.items() if column.role in {"baseline", "stratum", "site"}}
         first |= set(self.columns[self.randomised].strata)
-        whole = first | {MissingKind.name(name) for name in first if self.columns[name].missing_codes}
+        whole = first | {MissingReason.name(name) for name in first if self.columns[name].missing_codes}
         return tuple(name for name in self.modelled if name in whole)
 
     def time_of(self, event: str) -> str | None:

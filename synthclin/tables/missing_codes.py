@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.schema.columns import MissingKind
+from synthclin.schema.columns import MissingReason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def missing_codes(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:
     codes = {}
     for name in table.columns:
         kind = schema.columns.get(name)
-        if isinstance(kind, MissingKind) and kind.of in table:
+        if isinstance(kind, MissingReason) and kind.of in table:
             coded = kind.codes(schema.columns[kind.of], table[name])
             codes[kind.of] = coded.mask(table[kind.of].notna())
     return codes

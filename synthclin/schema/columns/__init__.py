@@ -11,7 +11,7 @@ from synthclin.schema.columns.column import Column, Disclosure, Level, Problem, 
 from synthclin.schema.columns.dates import Date, Datetime
 from synthclin.schema.columns.labels import Id, Text
 from synthclin.schema.columns.levels import Boolean, Category, Ordinal
-from synthclin.schema.columns.missing_reasons import MissingKind
+from synthclin.schema.columns.missing_reasons import MissingReason
 from synthclin.schema.columns.numbers import Duration, Integer, Number
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "Id",
     "Integer",
     "Level",
-    "MissingKind",
+    "MissingReason",
     "Number",
     "Ordinal",
     "Problem",

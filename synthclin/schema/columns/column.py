@@ -29,7 +29,7 @@ __all__ = ["Column", "DType", "Disclosure", "Level", "MissingCode", "Problem", "
 
 Level = StrictBool | StrictInt | StrictFloat | StrictStr
 MissingCode = StrictInt | StrictFloat | StrictStr
-KindName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+ReasonName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
 Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment"]
 Disclosure = Literal["quasi_identifier", "sensitive"]
 Severity = Literal["error", "warning"]
@@ -61,7 +61,7 @@ class Column(BaseModel):
         missing: whether a cell may be empty.
         missing_codes: what a file writes where a value is missing for a known reason, and the name of each reason, such
             as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and a column of its own holds the
-            reason (`MissingKind`).
+            reason (`MissingReason`).
         missing_when: a predicate over other columns; where it is true the cell is always empty.
         derive: an expression over other columns; the cell is computed, never modelled.
         role: what an analysis uses the column for.
@@ -74,7 +74,7 @@ class Column(BaseModel):
     description: str | None = None
     unit: str | None = None
     missing: Literal["never", "allowed"] = "never"
-    missing_codes: dict[MissingCode, KindName] = Field(default={})
+    missing_codes: dict[MissingCode, ReasonName] = Field(default={})
     missing_when: str | None = None
     derive: str | None = None
     role: Role | None = None

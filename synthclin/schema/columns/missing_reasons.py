@@ -10,10 +10,10 @@ from synthclin.schema.columns import parsing
 from synthclin.schema.columns.column import Column
 from synthclin.schema.columns.levels import Category
 
-__all__ = ["MissingKind"]
+__all__ = ["MissingReason"]
 
 
-class MissingKind(Category):
+class MissingReason(Category):
     """Which kind of missing a cell of another column is: the name of its code, or missing where there is none.
 
     A schema adds it after each column with `missing_codes`, under that column's name and ``_missing``. It is learnt,
@@ -25,7 +25,7 @@ class MissingKind(Category):
     Example:
         >>> from synthclin.schema.columns import Integer
         >>> sbp = Integer(range=(50, 260), missing_codes={-9: "unknown", -8: "refused"})
-        >>> kind = MissingKind.beside("sbp", sbp, "sbp is not missing")
+        >>> kind = MissingReason.beside("sbp", sbp, "sbp is not missing")
         >>> kind.read_beside(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
         [nan, 'refused']
     """
@@ -43,7 +43,7 @@ class MissingKind(Category):
         return f"{of}_missing"
 
     @classmethod
-    def beside(cls, of: str, column: Column, unless: str) -> MissingKind:
+    def beside(cls, of: str, column: Column, unless: str) -> MissingReason:
         """Return the column for the missing codes of `column`; where the predicate `unless` is true it has none."""
         return cls(
             of=of,
