@@ -426,7 +426,7 @@ class TestRefusals:
             (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "named 'a'"),
             (pd.DataFrame([[1, 2], [3, 4]]), "not printable text"),
             (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "b\n"]), "not printable text"),
-            (pd.DataFrame({"patient_id": ["a1", "a2"], "x": [1, 2]}), "to learn from"),
+            (pd.DataFrame({"patient_id": ["a1", "a2"], "x": [1, 2]}), "to model"),
         ],
     )
     def test_tables_of_no_use(self, table, said):

@@ -131,8 +131,8 @@ def test_yaml_keeps_the_types_of_codes_and_not_the_columns_beside():
         ({"type": "category", "missing_codes": {9: " "}}, "pattern"),
         ({"type": "category", "missing_codes": [9]}, "not a mapping"),
         ({"type": "category", "missing_codes": {True: "a"}}, "valid"),
-        ({"type": "id", "missing_codes": {9: "a"}}, "never learnt"),
-        ({"type": "integer", "derive": "age", "range": [0, 9], "missing_codes": {-9: "a"}}, "never learnt"),
+        ({"type": "id", "missing_codes": {9: "a"}}, "never modelled"),
+        ({"type": "integer", "derive": "age", "range": [0, 9], "missing_codes": {-9: "a"}}, "never modelled"),
     ],
 )
 def test_codes_that_could_be_values_are_refused(column, what):

@@ -435,7 +435,7 @@ class TestSplit:
     def test_refusals(self):
         schema = schema_of(a={"type": "id", "role": "entity"}, x={"type": "integer"})
         table = pd.DataFrame({"a": ["1", "2"], "x": [1, 2]})
-        with pytest.raises(DataError, match="column 'a': names the patient and is absent"):
+        with pytest.raises(DataError, match="column 'a': identifies the patient and is absent"):
             split(table[["x"]], schema)
         for share in (0, 1, -0.5, float("nan")):
             with pytest.raises(ConfigError, match="share"):

@@ -109,7 +109,7 @@ def test_every_problem_has_a_line_and_ten_at_most():
         (ward().set_axis([*"abcdefg"], axis=1), "table: none of its 7 columns is in the schema. Check that this is"),
         (ward().set_axis(range(7), axis=1), "table: none of its 7 columns is in the schema."),
         (pd.DataFrame(index=range(3)), "table: none of its 0 columns is in the schema."),
-        (pd.concat([ward(), ward()[["sex"]]], axis=1), "column 'sex': stands in the table 2 times. Rename or remove"),
+        (pd.concat([ward(), ward()[["sex"]]], axis=1), "column 'sex': is in the table 2 times. Rename or remove"),
         (ward(sbp=None), "column 'sbp': every cell is missing. Declare `type: text` to leave it out, or remove it."),
         (ward(sex=np.nan), "column 'sex': every cell is missing."),
         (ward(patient=["a", "b", "c", "d", "e", None]), "column 'patient': 1 of 6 rows (6) holds no value."),
@@ -129,7 +129,7 @@ def test_bad_tables_get_one_clear_line(table, line):
 def test_a_table_with_one_column_to_learn_is_refused():
     schema = Schema.model_validate({"columns": {"patient": {"type": "id"}, "age": {"type": "number"}}})
     (line,) = lines(pd.DataFrame({"patient": [1, 2], "age": [3, 4]}), schema)
-    assert line.startswith("table: has one column to learn from.")
+    assert line.startswith("table: has one column to model.")
 
 
 def test_names_are_not_told_when_the_line_of_names_is_missing():
@@ -169,11 +169,11 @@ def test_broken_rules_are_told_with_what_becomes_of_the_rows():
     table = ward(dbp=[80, 150, 70, None, 90, 140], pregnant=[True, None, True, None, False, None])
     assert len(conform(table, WARD)) == 6
     remedy = "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it."
-    kept = "They are learnt from all the same; no synthetic row breaks it."
+    kept = "They stay in the training rows; no synthetic row violates it."
     assert [str(finding) for finding in check(table, WARD)] == [
-        f"rule 'dbp < sbp': 2 of 6 rows (2, 6) break it. {remedy}",
-        f"rule \"if sex == 'M' then pregnant is missing\": 1 of 6 rows (3) breaks it. {kept}",
-        f"rule \"if not (sex == 'M') then pregnant is not missing\": 1 of 6 rows (2) breaks it. {kept}",
+        f"rule 'dbp < sbp': 2 of 6 rows (2, 6) violate it. {remedy}",
+        f"rule \"if sex == 'M' then pregnant is missing\": 1 of 6 rows (3) violates it. {kept}",
+        f"rule \"if not (sex == 'M') then pregnant is not missing\": 1 of 6 rows (2) violates it. {kept}",
     ]
     assert [finding.severity for finding in check(table, WARD)] == ["error", "warning", "warning"]
 

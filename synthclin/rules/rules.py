@@ -1,4 +1,4 @@
-"""Rules over whole rows: which rows break them, and the parts of a synthetic row that are computed, not learnt."""
+"""Rules over whole rows: violations, and the computed cells of a synthetic row."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["finish", "violations"]
 def violations(
     table: pd.DataFrame, schema: Schema, judged: Collection[str] | None = None
 ) -> dict[str, pd.Series[bool]]:
-    """Return which rows break each rule; a rule whose outcome is unknown, for a missing value, counts as held.
+    """Return which rows violate each rule; a rule with an unknown outcome, for a missing value, counts as satisfied.
 
     Arguments:
         table: rows to judge; rules over columns that it lacks are left out.
-        schema: gives the constraints, what `missing_when` and `derive` imply, and what a cell of each column may hold.
+        schema: has the constraints, the rules implied by `missing_when` and `derive`, and the valid values of columns.
         judged: columns whose cells are judged by themselves too; None for all. The others must be typed.
 
     Returns:
-        (rows,) bool per rule, under its text; ``age is valid`` stands for type, range, levels and missingness of `age`.
+        (rows,) bool per rule, under its text; ``age is valid`` covers type, range, levels and missingness of `age`.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -47,14 +47,14 @@ def violations(
 
 
 def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return drawn rows as a whole table: derived cells computed, cells emptied by `missing_when`, rows numbered.
+    """Return sampled rows as a whole table: derived columns computed, `missing_when` applied, identifiers numbered.
 
     Arguments:
         table: the modelled columns, typed.
         schema: what to compute, and the order of columns.
 
     Returns:
-        a new table with the columns of the schema but for free text. Finishing it again changes nothing.
+        a new table with the columns of the schema without free text. The function is idempotent.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -62,8 +62,8 @@ def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         ...     "patient": {"type": "id", "format": "P{:03d}"},
         ...     "weight": {"type": "number"}, "height": {"type": "number"},
         ...     "bmi": {"type": "number", "decimals": 1, "derive": "weight / (height / 100) ** 2"}}})
-        >>> drawn = pd.DataFrame({"weight": [80.0], "height": [180.0]})
-        >>> finish(drawn, schema).to_dict("records")
+        >>> sampled = pd.DataFrame({"weight": [80.0], "height": [180.0]})
+        >>> finish(sampled, schema).to_dict("records")
         [{'patient': 'P001', 'weight': 80.0, 'height': 180.0, 'bmi': 24.7}]
     """
     finished = table.copy()

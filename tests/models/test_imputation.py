@@ -148,7 +148,7 @@ def test_given_cells_that_break_a_rule_are_refused_left_out_or_kept(model, monke
     words = Schema.model_validate({"columns": dict(SCHEMA.columns), "constraints": [rule]})
     monkeypatch.setattr(model.encoder_, "schema", words)
     if choice == "error":
-        with pytest.raises(DataError, match=r"rule 'dbp < sbp': 2 of 40 rows \(4, 8\) break it"):
+        with pytest.raises(DataError, match=r"rule 'dbp < sbp': 2 of 40 rows \(4, 8\) violate it"):
             model.impute(rows, random_state=0)
         return
     done = model.impute(rows, random_state=0)

@@ -1,4 +1,4 @@
-"""The column types: each knows its words, its dtype, how a cell is read and what makes it valid."""
+"""The column types: their keys, dtypes, parsing of cells and validation."""
 
 from __future__ import annotations
 

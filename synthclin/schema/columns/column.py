@@ -1,4 +1,4 @@
-"""What every column can say of itself, and the two questions each type answers: read a series, find its faults."""
+"""The base class of column types: common keys, type-specific attributes, parsing and validation."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ DType: TypeAlias = np.dtype[Any] | ExtensionDtype
 
 
 class Problem(NamedTuple):
-    """Cells of one column that break what its declaration says.
+    """Cells of one column that violate its declaration.
 
     Arguments:
         mask: (rows,) bool: which cells.
-        what: what these cells hold, such as ``a value outside its range``; never a value.
+        what: the fault, such as ``a value outside its range``; never a value.
         remedy: what to do about it, as a sentence.
         severity: an ``error`` keeps the table from being used, a ``warning`` does not.
     """
@@ -53,19 +53,19 @@ class Problem(NamedTuple):
 
 
 class Column(BaseModel):
-    """What every column can say of itself; each type adds its own words and its own reading of cells.
+    """The declaration of a column; each type adds its own keys and its own parsing of cells.
 
     Arguments:
         description: one line for people.
         unit: a UCUM unit string, such as ``mm[Hg]``.
         missing: whether a cell may be empty.
-        missing_codes: what a file writes where a value is missing for a known reason, and the name of each reason, such
-            as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and a column of its own holds the
-            reason (`MissingReason`).
-        missing_when: a predicate over other columns; where it is true the cell is always empty.
+        missing_codes: codes in a file for values that are missing for a known reason, and the name of each reason, such
+            as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and another column holds the reason
+            (`MissingReason`).
+        missing_when: a predicate over other columns; where it is true the cell is always missing.
         derive: an expression over other columns; the cell is computed, never modelled.
-        role: what an analysis uses the column for.
-        disclosure: what an attacker knows (``quasi_identifier``) or wants (``sensitive``).
+        role: the use of the column in an analysis.
+        disclosure: known to an attacker (``quasi_identifier``) or the target of an attack (``sensitive``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
@@ -95,11 +95,11 @@ class Column(BaseModel):
         return unit
 
     @model_validator(mode="after")
-    def _missing_codes_are_told_apart(self) -> Self:
+    def _missing_codes_are_distinct(self) -> Self:
         if not self.missing_codes:
             return self
         if not self.modelled:
-            raise ValueError("missing_codes: this column is never learnt. Remove them.")
+            raise ValueError("missing_codes: this column is never modelled. Remove them.")
         if len(set(map(parsing.identity, self.missing_codes))) < len(self.missing_codes):
             raise ValueError("missing_codes: two of them read the same, as 9 and '9' do. Remove one.")
         if len(set(self.missing_codes.values())) < len(self.missing_codes):
@@ -112,12 +112,12 @@ class Column(BaseModel):
 
     @property
     def modelled(self) -> bool:
-        """Whether a synthesizer learns this column (not ids, text or derived columns)."""
+        """Whether a synthesizer models this column (not ids, text or derived columns)."""
         return self.derive is None
 
     @property
     def may_be_blank(self) -> bool:
-        """Whether a cell may be missing without a code; a derived one is wherever it cannot be computed."""
+        """Whether a cell may be missing without a code; a derived one is missing where it cannot be computed."""
         return self.missing == "allowed" or self.missing_when is not None or self.derive is not None
 
     @property
@@ -260,12 +260,12 @@ class Column(BaseModel):
     @property
     @abstractmethod
     def dtype(self) -> DType:
-        """The canonical dtype in a table; a CategoricalDtype without levels where these are learnt."""
+        """The canonical dtype in a table; a CategoricalDtype without levels where these are taken from the table."""
 
     @property
     @abstractmethod
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that `coerce` cannot read holds, and the remedy."""
+        """The fault of a cell that `coerce` cannot read, and the remedy."""
 
     def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read a series of any dtype; it is left unchanged.
@@ -276,24 +276,24 @@ class Column(BaseModel):
             unread: (rows,) bool: the cells that could not be read.
         """
         if self.missing_codes:
-            coded = self._code_places(series) >= 0
+            coded = self._code_positions(series) >= 0
             series = series.mask(coded) if coded.any() else series
         return self._read(series)
 
-    def kinds(self, series: pd.Series[Any]) -> NDArray[np.object_]:
-        """Return (rows,) the name of each cell's missing code, None where it holds none.
+    def missing_reasons(self, series: pd.Series[Any]) -> NDArray[np.object_]:
+        """Return (rows,) the missing reason of each cell, None for a cell without a missing code.
 
         Example:
             >>> from synthclin.schema.columns import Integer
-            >>> Integer(range=(0, 300), missing_codes={-9: "unknown", "REF": "refused"}).kinds(
+            >>> Integer(range=(0, 300), missing_codes={-9: "unknown", "REF": "refused"}).missing_reasons(
             ...     pd.Series(["120", "-9", "REF", None], dtype=object)).tolist()
             [None, 'unknown', 'refused', None]
         """
         names = np.array([*self.missing_codes.values(), None], dtype=object)
-        return names[np.maximum(self._code_places(series), -1)]
+        return names[np.maximum(self._code_positions(series), -1)]
 
-    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
-        """Return (rows,) the place of each cell's missing code, below 0 where it holds none."""
+    def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return (rows,) the position of each cell's missing code, below 0 for a cell without one."""
         return parsing.match(series, [parsing.identity(code) for code in self.missing_codes])
 
     def pooled(self, cells: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:  # noqa: ARG002 (`Code`)
@@ -305,5 +305,5 @@ class Column(BaseModel):
         """Read a series without missing codes; see `coerce`."""
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:  # noqa: ARG002 (most types use it)
-        """Yield the faults in a typed series; a missing cell is none of them."""
+        """Yield the problems in a typed series; a missing cell is none of them."""
         yield from ()

@@ -1,4 +1,4 @@
-"""Days and moments."""
+"""Dates and datetimes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
 
 
 class Shift(BaseModel):
-    """By how many days, at most, the dates of a patient are moved before they are learnt."""
+    """The largest number of days by which the dates of a patient are shifted before the fit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -40,10 +40,9 @@ class Shift(BaseModel):
 class _Temporal(Column):
     """A column on the calendar; datetime64[ns] in a table.
 
-    `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
-    survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
-    are learnt, and all that is anchored to them along with them: no model sees a true date, so that whatever is drawn
-    and exported tells of moved ones, and intervals between them are the patient's own.
+    `anchor` names another date of the same row: the distance from it is modelled, which preserves order and spacing; a
+    cell is missing where its anchor is missing. `shift` moves all dates of a patient, and the dates anchored to them,
+    by one random number of days before the fit (date shifting): intervals stay exact, and no model sees a true date.
     """
 
     anchor: str | None = None
@@ -96,12 +95,12 @@ class _Temporal(Column):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
 
     def _code_moments(self) -> NDArray[np.datetime64]:
-        """Return (codes,) the moment that each missing code writes, NaT where it writes none."""
+        """Return (codes,) each missing code as a datetime, NaT where it is none."""
         return parsing.moments(pd.Series([*self.missing_codes], dtype=object))[0]
 
-    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
-        """Return where codes stand, also those that are dates, however a file holds a date."""
-        places = super()._code_places(series)
+    def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return the positions of codes, including codes that are dates in any type of file."""
+        places = super()._code_positions(series)
         read = parsing.moments(series)[0]
         for place, moment in enumerate(self._code_moments()):
             places[read == moment] = place
@@ -152,7 +151,7 @@ class Date(_Temporal):
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no day holds, and the remedy."""
+        """The fault of a cell that is no date, and the remedy."""
         return (
             "something that is not a date from 1678 to 2261",
             "Write it as YYYY-MM-DD, or recode it as missing.",
@@ -170,7 +169,7 @@ class Date(_Temporal):
 
 
 class Datetime(_Temporal):
-    """A moment without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
+    """A datetime without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
 
     type: Literal["datetime"] = "datetime"
     range: tuple[Moment, Moment] | None = None
@@ -187,9 +186,9 @@ class Datetime(_Temporal):
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no moment holds, and the remedy."""
+        """The fault of a cell that is no datetime, and the remedy."""
         return (
-            "something that is not a moment without time zone from 1678 to 2261",
+            "something that is not a datetime without time zone from 1678 to 2261",
             "Write it as YYYY-MM-DD HH:MM:SS in local time without its zone, or recode it as missing.",
         )
 
@@ -199,6 +198,6 @@ class Datetime(_Temporal):
         yield Problem(
             (typed != typed.dt.floor("s")) & typed.notna(),
             "fractions of a second",
-            "They are not learnt; round them to whole seconds.",
+            "They are not modelled; round them to whole seconds.",
             "warning",
         )

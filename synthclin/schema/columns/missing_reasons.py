@@ -1,4 +1,4 @@
-"""Why a value is missing: the column that stands beside one with `missing_codes`."""
+"""The column of missing reasons for a column with `missing_codes`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["MissingReason"]
 
 
 class MissingReason(Category):
-    """Which kind of missing a cell of another column is: the name of its code, or missing where there is none.
+    """The reason why a cell of another column is missing: the name of its missing code, or missing without one.
 
-    A schema adds it after each column with `missing_codes`, under that column's name and ``_missing``. It is learnt,
-    drawn, scored and asked for like any category; files hold the code in the column itself instead.
+    A schema adds it after each column with `missing_codes`, under that column's name and ``_missing``. It is modelled,
+    sampled, scored and conditioned on like any category; files have the code in the column itself instead.
 
     Arguments:
         of: the name of that column.
@@ -25,8 +25,8 @@ class MissingReason(Category):
     Example:
         >>> from synthclin.schema.columns import Integer
         >>> sbp = Integer(range=(50, 260), missing_codes={-9: "unknown", -8: "refused"})
-        >>> kind = MissingReason.beside("sbp", sbp, "sbp is not missing")
-        >>> kind.read_beside(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
+        >>> reasons = MissingReason.beside("sbp", sbp, "sbp is not missing")
+        >>> reasons.read_beside(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
         [nan, 'refused']
     """
 
@@ -39,12 +39,12 @@ class MissingReason(Category):
 
     @staticmethod
     def name(of: str) -> str:
-        """Return the name of the column that stands beside column `of`."""
+        """Return the name of the column of missing reasons for column `of`."""
         return f"{of}_missing"
 
     @classmethod
     def beside(cls, of: str, column: Column, unless: str) -> MissingReason:
-        """Return the column for the missing codes of `column`; where the predicate `unless` is true it has none."""
+        """Return the column of missing reasons for `column`; it is missing where the predicate `unless` is true."""
         return cls(
             of=of,
             categories=tuple(column.missing_codes.values()),
@@ -54,17 +54,17 @@ class MissingReason(Category):
         )
 
     def read_beside(self, column: Column, table: pd.DataFrame) -> pd.Series[Any]:
-        """Return the (rows,) kinds of a table that holds them as codes in the column, beside it, or both."""
-        coded = pd.Series(column.kinds(table[self.of]), index=table.index, dtype=object)
+        """Return the (rows,) reasons from a table with codes in the column, a column of reasons, or both."""
+        coded = pd.Series(column.missing_reasons(table[self.of]), index=table.index, dtype=object)
         name = self.name(self.of)
         if name in table:
             empty = table[self.of].isna().to_numpy() & coded.isna().to_numpy()
             coded = coded.mask(empty, table[name].astype(object))
         return self.coerce(coded)[0]
 
-    def codes(self, column: Column, kinds: pd.Series[Any]) -> pd.Series[Any]:
-        """Return the (rows,) codes that a file holds for typed kinds, None where there is none."""
+    def codes(self, column: Column, reasons: pd.Series[Any]) -> pd.Series[Any]:
+        """Return the (rows,) missing codes for typed reasons, None where there is none."""
         code = {name: code for code, name in column.missing_codes.items()}
-        places = parsing.match(kinds, list(code))
+        places = parsing.match(reasons, list(code))
         found = pd.Series([*code.values(), None], dtype=object).iloc[places]
-        return found.set_axis(kinds.index)
+        return found.set_axis(reasons.index)
