@@ -154,7 +154,7 @@ def test_time_zones_are_refused():
     moments = pd.Series(pd.to_datetime(["2026-01-01 07:00", "2026-01-02 08:00"]))
     assert len(conform(pd.DataFrame({"seen": moments, "age": [1, 2]}), schema)) == 2
     (line,) = lines(pd.DataFrame({"seen": moments.dt.tz_localize("UTC"), "age": [1, 2]}), schema)
-    assert "2 of 2 rows (1, 2) hold something that is not a moment without time zone" in line
+    assert "2 of 2 rows (1, 2) hold something that is not a datetime without time zone" in line
 
 
 def test_an_id_may_repeat_and_a_constant_column_is_a_warning():

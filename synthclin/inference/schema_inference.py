@@ -1,4 +1,4 @@
-"""A first schema, guessed from a table: every guess says why, and a person confirms it."""
+"""Schema inference: a first schema from a table, with evidence for each guess, for a person to confirm."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 _CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
 
-HEAD = 2_000  # rows in which a column's name is looked for
+HEAD = 2_000  # rows searched for a column's name
 
 __all__ = ["Inferred", "infer", "infer_schema"]
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A guessed schema and the reasons for it.
+    """An inferred schema and its evidence.
 
     Arguments:
-        schema: accepts the table that it was guessed from; no row breaks its constraints.
-        evidence: for each column, why it was guessed so, in short sentences of counts.
-        hints: for some columns, lines of YAML that a person may want to add, such as codes for missing.
+        schema: the table conforms to it; no row violates its constraints.
+        evidence: the reasons for each column's guess, in short sentences of counts.
+        hints: for some columns, optional lines of YAML, such as missing-value codes.
         proposals: rules between columns with their evidence; the active ones are the constraints of the schema.
-        rows: in how many rows of the table these were sought; no row of it breaks them.
+        rows: the number of rows searched for rules; no row of the table violates them.
     """
 
     schema: Schema
@@ -57,23 +57,23 @@ class Inferred:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Names of the columns that will not be learnt unless a person says what they are."""
+        """Names of the columns that are not modelled until they are declared."""
         return tuple(name for name, reasons in self.evidence.items() if left_out(reasons))
 
 
 def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) -> Inferred:
-    """Guess what each column of a table means, and which rules hold between columns.
+    """Infer a schema: the type of each column of a table, and rules between columns.
 
-    Ranges are rounded outward to a public grid, so that they do not hold the values of the extreme patients; levels
-    are listed as they stand in the table. What could do harm is left out, as `type: text`: direct identifiers, and
-    text with about as many values as rows.
+    Ranges are rounded outward to a public grid, so that they do not disclose the values of extreme patients; levels are
+    listed as in the table. Direct identifiers, and text with about as many values as rows, are left out as
+    `type: text`.
 
     Arguments:
         table: as `synthclin.tables.read_table` returns it, or any other table.
-        declared: columns that are known already; they are taken as they are.
+        declared: known columns, which stay unchanged.
 
     Raises:
-        DataError: no schema fits, or the table seems to lack its line of column names.
+        DataError: no schema fits, or the table seems to lack its header line.
         ConfigError: a declared column is not in the table.
 
     Example:
@@ -97,7 +97,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     if entity is not None:
         guess = guesses[entity]
         guesses[entity] = guess._replace(
-            column=_with(guess.column, role="entity"), evidence=[*guess.evidence, "names the patient"]
+            column=_with(guess.column, role="entity"), evidence=[*guess.evidence, "identifies the patient"]
         )
     schema = validate(Schema, {"columns": {name: guess.column for name, guess in guesses.items()}}, "declared")
     found = relate(conform(table, schema), schema, known)
@@ -130,12 +130,12 @@ provide_inference(infer_schema)
 
 
 def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
-    """Refuse what no schema can describe."""
+    """Refuse a table that no schema can describe."""
     columns = list(table.columns)
     if _lacks_names(table):
-        # Told without any of them: they are the cells of a patient.
+        # The message leaves them out: they are the cells of a patient.
         remedy = "Put the names into the first line."
-        raise DataError("table", "its first line seems to hold cells where the column names should stand", remedy)
+        raise DataError("table", "its first line seems to hold cells instead of column names", remedy)
     if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in columns):
         raise DataError("table", "a column name is empty or not printable text", "Name each column by printable text.")
     twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -152,7 +152,7 @@ def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
 
 
 def _lacks_names(table: pd.DataFrame) -> bool:
-    """Whether the names of two columns or more, and of a third of all, read as cells: numbers, days, what stands below.
+    """Whether the names of at least two columns, and a third of all, look like cells: numbers, dates, values below.
 
     Example:
         >>> _lacks_names(pd.DataFrame({"64": [71, 58], "F": ["F", "M"], "2021-03-04": ["2021-03-09", "2021-04-01"]}))
@@ -168,10 +168,10 @@ def _lacks_names(table: pd.DataFrame) -> bool:
 
 
 def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
-    """Guess one column; what may not be guessed becomes text, which nobody learns."""
+    """Guess one column; a refused one becomes text, which is not modelled."""
     rows, coded = len(series), is_coded_missing(series, entry).to_numpy()
-    held = series.notna().to_numpy() & ~coded
-    cells = series[held].reset_index(drop=True)
+    known = series.notna().to_numpy() & ~coded
+    cells = series[known].reset_index(drop=True)
     if cells.empty:
         return Refusal("every cell is missing", "Remove the column").as_text()
     found = guess_labelled(cells, entry) or _by_kind(name, cells, rows, tuple(entry.missing))
@@ -185,10 +185,10 @@ def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
     if entry.missing and found.column.modelled:
         changes["missing_codes"] = merged(entry.missing, found.column.missing_codes)
         evidence.append(f"declared missing by the file: {count(int(coded.sum()), rows)}")
-        held |= coded
-    if not held.all():
+        known |= coded
+    if not known.all():
         changes["missing"] = "allowed"
-        evidence.append(f"empty: {count(int(rows - held.sum()), rows)}")
+        evidence.append(f"empty: {count(int(rows - known.sum()), rows)}")
     if found.column.modelled and name_hints.knowable(name):
         changes["disclosure"] = "quasi_identifier"
         evidence.append("the name is one that others may know")
@@ -196,7 +196,7 @@ def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
 
 
 def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = ()) -> Guess | Refusal:
-    """Guess a column without missing cells by the kind of value it holds; `missing` are codes that are none."""
+    """Guess a column without missing cells by the type of its values; `missing` are its missing-value codes."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         levels = cells.cat.categories.tolist()
         if cells.cat.ordered and len(levels) > 1 and all(isinstance(level, str | int | float) for level in levels):
@@ -212,17 +212,17 @@ def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = (
     if kind == "string":
         return guess_texts(name, cells.to_numpy(dtype=object), rows)
     return Refusal(
-        "its cells are of several kinds, or of one that no column type holds", "Write them as text or numbers."
+        "its cells are of several types, or of one that no column type covers", "Write them as text or numbers."
     )
 
 
 def _with(column: AnyColumn, **changes: object) -> AnyColumn:
-    """Return a column in which some words are replaced."""
+    """Return a column with some keys replaced."""
     return type(column).model_validate({**column.model_dump(), **changes})
 
 
 def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping[str, AnyColumn]) -> str | None:
-    """Return the column that names the patient: one that repeats before one that does not."""
+    """Return the patient identifier column: a repeating one before one without repeats."""
     ids = [name for name, guess in guesses.items() if guess.column.is_identifier and name not in declared]
     named = [name for name in ids if name_hints.identifies_person(name)] or (ids if len(ids) == 1 else [])
     return min(named, key=lambda name: table[name].nunique(), default=None)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.expressions.set_evaluation import Domains
-from synthclin.expressions.value_sets import Choice, Span, Values, spans_of
+from synthclin.expressions.value_sets import Interval, LevelSets, Values, intervals_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations
@@ -182,7 +182,7 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
     rows = codes = np.ones((1, len(rule.combinations)), dtype=np.float32)
     for place, values in enumerate(cells):
         may = _is_possible(values, [one[place] for one in rule.combinations])
-        if np.shape(values.at if isinstance(values, Choice) else values.low)[1] > 1:
+        if np.shape(values.at if isinstance(values, LevelSets) else values.low)[1] > 1:
             codes = codes * may
         else:
             rows = rows * may
@@ -191,7 +191,7 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
 
 def _is_possible(values: Values, wanted: Sequence[object]) -> Bools:
     """Return (places, wanted) which values are possible; all of them where the cell may be missing."""
-    if isinstance(values, Choice):
+    if isinstance(values, LevelSets):
         place = {level: i for i, level in enumerate(values.levels)}
         at = [place.get(value, -1) for value in wanted]
         none = np.zeros((len(values.possible), 1), dtype=np.bool_)
@@ -220,14 +220,18 @@ def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
             return cells[name]
         column = schema.columns[name]
         if column.derive is None:
-            return Span.anything()
+            return Interval.anything()
         formula = parse(column.derive)
         if column.truth_values is not None:
             return _derived_boolean(column, column.truth_values, formula, domains)
-        span, decimals = formula.span(domains), column.decimal_places
-        low, high = (span.low, span.high) if decimals is None else (span.low.round(decimals), span.high.round(decimals))
+        interval, decimals = formula.interval(domains), column.decimal_places
+        low, high = (
+            (interval.low, interval.high)
+            if decimals is None
+            else (interval.low.round(decimals), interval.high.round(decimals))
+        )
         emptied = column.missing_when is not None
-        return Span(low, high, span.present, span.missing | emptied)
+        return Interval(low, high, interval.present, interval.missing | emptied)
 
     return domains
 
@@ -240,12 +244,12 @@ def _derived_boolean(
     if not isinstance(column.dtype, pd.CategoricalDtype):
         no, yes = (float(value) for value in truth_values)
         low, high = np.where(found.false, no, yes), np.where(found.true, yes, no)
-        return Span(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
+        return Interval(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
     # The eight sets of no, yes and missing, by the bits of their number.
     sets = np.arange(8)
     possible = np.stack([sets & 1, sets & 2], axis=1) > 0
     at = np.asarray(found.false * 1 + found.true * 2 + missing * 4, dtype=np.int64)
-    return Choice(tuple(column.dtype.categories), possible, sets & 4 > 0, at)
+    return LevelSets(tuple(column.dtype.categories), possible, sets & 4 > 0, at)
 
 
 # -- implied orders --------------------------------------------------------------------------------------------------
@@ -328,16 +332,16 @@ def _declared(column: Column, named: set[float]) -> Values | None:
             possible = np.eye(len(levels) + empty, len(levels), dtype=np.bool_)
             missing = np.arange(len(possible)) == len(levels)
             ordered = bool(column.dtype.ordered)
-            return Choice(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
+            return LevelSets(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
         ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
-        return _with_missing(Span(ends, ends, yes, ~yes), empty=empty)
+        return _with_missing(Interval(ends, ends, yes, ~yes), empty=empty)
     bounds = column.bounds
     if not (column.is_numeric or column.is_temporal):
         return None
-    whole = Span(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
+    whole = Interval(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
     if bounds is not None:
         low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
-        whole = spans_of(low, high, np.array([False]))
+        whole = intervals_of(low, high, np.array([False]))
     elif column.is_temporal:
         return None
     low_end, high_end = float(whole.low[0]), float(whole.high[0])
@@ -349,13 +353,17 @@ def _declared(column: Column, named: set[float]) -> Values | None:
     reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
     low_ends, high_ends = low_ends[reachable], high_ends[reachable]
     yes = np.ones(len(low_ends), dtype=np.bool_)
-    return _with_missing(Span(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
+    return _with_missing(Interval(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
 
 
-def _with_missing(span: Span, *, empty: bool) -> Span:
+def _with_missing(interval: Interval, *, empty: bool) -> Interval:
     """Return (cells,) intervals, with one more for a missing cell if it is allowed."""
     if not empty:
-        return span
-    return Span(
-        np.r_[span.low, 0.0], np.r_[span.high, 0.0], np.r_[span.present, False], np.r_[span.missing, True], span.dated
+        return interval
+    return Interval(
+        np.r_[interval.low, 0.0],
+        np.r_[interval.high, 0.0],
+        np.r_[interval.present, False],
+        np.r_[interval.missing, True],
+        interval.dated,
     )

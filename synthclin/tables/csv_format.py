@@ -1,4 +1,4 @@
-"""CSV text in and out, strictly: what cannot be understood is refused with its line, never repaired."""
+"""Strict CSV reading and writing: malformed input is refused with its line number, never repaired."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ANYHOW", "MOST_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
-# No plus sign, no leading zeros and at most 18 digits: other digits are names, not numbers.
+# No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-MOST_ANYHOW, MOST_RATIO = 1 << 26, 200  # bytes, and times the packed size: a small file shall not fill the memory
+MOST_ANYHOW, MOST_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
 
 def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
@@ -133,9 +133,7 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         ) from None
     place = f"{where}: line {records.line_num}"
     if sum(_is_number(name) for name in names) > len(names) / 2:
-        raise DataError(
-            place, "holds numbers where the column names should stand", "Put the names into the first line."
-        )
+        raise DataError(place, "holds numbers instead of column names", "Put the names into the first line.")
     for number, name in enumerate(names, start=1):
         if not name.strip():
             what = f"column {number} has no name"
@@ -143,7 +141,7 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         if name != name.strip():
             raise DataError(place, f"the name of column {number} begins or ends with a space", "Remove the space.")
         if names.index(name) != number - 1:
-            # Without a line of names this would be a cell of a patient: places are told, not names.
+            # Without a header line this would be a cell of a patient: the message has positions, not names.
             what = f"columns {names.index(name) + 1} and {number} have the same name"
             raise DataError(place, what, "Give each column a name of its own, in the first line.")
     if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
@@ -165,7 +163,7 @@ def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[s
     """Return the cells of each column as Arrow strings."""
     quoted = '"' in body
     if quoted:
-        # Arrow takes a quote that is never closed in its stride.
+        # Arrow accepts a quote that is never closed.
         _check_records(body, len(names), first_line, where)
     if not body.strip("\r\n"):
         return {name: pa.array([], pa.string()) for name in names}
@@ -180,7 +178,7 @@ def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[s
             ),
         )
     except pa.ArrowInvalid:
-        # Arrow's own message quotes the line.
+        # Arrow's message quotes the line.
         _check_records(body, len(names), first_line, where)
         raise DataError(where, "cannot be read as CSV", "Write it again, cells separated by commas.") from None
     return {name: table[name].combine_chunks() for name in names}
@@ -202,7 +200,7 @@ def _check_records(body: str, width: int, first_line: int, where: str) -> None:
 
 
 def _series(cells: pa.Array, column: Column | None) -> pd.Series:
-    """Return the cells of one column as whole numbers, numbers or text, whichever fits first."""
+    """Return the cells of one column as whole numbers, else as numbers, else as text."""
     encoded = cells.dictionary_encode()
     levels = _named(column)
     texts = encoded.dictionary
@@ -225,7 +223,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
 
 
 def _named(column: Column | None) -> Sequence[object]:
-    """Return the levels and missing codes that a schema names."""
+    """Return the levels and missing codes of a column."""
     return [] if column is None else [*(column.levels or ()), *column.missing_codes]
 
 
@@ -235,7 +233,7 @@ def _as_declared(text: str, known: Container[object]) -> str:
 
 
 def _stays_text(column: Column | None) -> bool:
-    """Whether the schema wants a column's cells as they are written."""
+    """Whether a column's cells stay text."""
     return column is not None and column.is_written_as_text
 
 

@@ -21,16 +21,16 @@ __all__ = ["split"]
 def split(
     table: pd.DataFrame, schema: Schema, holdout: float = 0.2, random_state: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split a table into rows to learn from and rows that the model never sees.
+    """Split a table into training and holdout rows.
 
     All rows of one patient stay on one side, so `holdout` is a share of patients. Both sides keep the order of the
-    rows and get a fresh index.
+    rows and get a new index.
 
     Arguments:
         table: a table that satisfies `schema`.
-        schema: names the patients' column by the role ``entity``; see `synthclin.schema.patients.patients`.
+        schema: has the patient identifier with the role ``entity``; see `synthclin.schema.patients.patients`.
         holdout: share of the patients to hold out, above 0 and below 1.
-        random_state: seed of the draw.
+        random_state: the random seed.
 
     Returns:
         (train, holdout), each with the columns of `table`.
@@ -53,10 +53,10 @@ def split(
         raise ConfigError("holdout", f"{holdout} is not a share between 0 and 1", "Give one such as 0.2.")
     patient = patients(table, schema)
     count = int(patient.max(initial=-1)) + 1
-    held = round(holdout * count)
-    if not 0 < held < count:
+    size = round(holdout * count)
+    if not 0 < size < count:
         what = f"a share of {holdout} of {count} patients leaves one side empty"
         raise DataError("holdout", what, "Give a table with more patients, or another share.")
-    chosen = numpy_generator(random_state, "split").permutation(count)[:held]
-    outside = np.isin(patient, chosen)
-    return table[~outside].reset_index(drop=True), table[outside].reset_index(drop=True)
+    chosen = numpy_generator(random_state, "split").permutation(count)[:size]
+    is_holdout = np.isin(patient, chosen)
+    return table[~is_holdout].reset_index(drop=True), table[is_holdout].reset_index(drop=True)

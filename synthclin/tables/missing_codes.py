@@ -1,4 +1,4 @@
-"""Kinds of missing as a file holds them: codes in the column itself, no column beside it."""
+"""Missing reasons in files: missing codes in the column itself, without a column of reasons."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def missing_codes(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:
     """
     codes = {}
     for name in table.columns:
-        kind = schema.columns.get(name)
-        if isinstance(kind, MissingReason) and kind.of in table:
-            coded = kind.codes(schema.columns[kind.of], table[name])
-            codes[kind.of] = coded.mask(table[kind.of].notna())
+        reasons = schema.columns.get(name)
+        if isinstance(reasons, MissingReason) and reasons.of in table:
+            coded = reasons.codes(schema.columns[reasons.of], table[name])
+            codes[reasons.of] = coded.mask(table[reasons.of].notna())
     return codes

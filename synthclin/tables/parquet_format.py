@@ -42,7 +42,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     most = MOST_ANYHOW + MOST_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
-        # A text that many cells share is read once, so that its size can be told before it is repeated.
+        # A repeated text is read once, so that the full size is known before it is expanded.
         texts = [field.name for field in kinds if _is_text(field.type)]
         file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
         _refuse_bomb(_unpacked(file.metadata), most, where)
@@ -50,7 +50,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
         _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
     except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
-    # The name pandas gives to an index without one; it measures nothing.
+    # pandas gives this name to an index without one; it is no data.
     names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

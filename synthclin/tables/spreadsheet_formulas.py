@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would run: text that begins like a formula (CWE-1236), found and, if asked for, disarmed."""
+"""Formula injection in spreadsheets (CWE-1236): detection, and escaping on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["CsvSafe", "begins_like_a_formula", "disarmed", "formulas", "rearmed"]
 
 CsvSafe = Literal["warn", "escape"]
-"""What becomes of text that begins like a formula in a CSV file: it is told of, or a quote is put before it."""
+"""The treatment of text that begins like a formula in a CSV file: a warning, or a quote before it."""
 
 # Plain and full-width signs, also behind blanks, which spreadsheets skip; a tab or a line's end begins one too.
 _FORMULA = re.compile(r"[ \u00a0\u200b\ufeff]*[=+\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]")
@@ -22,7 +22,7 @@ _QUOTE = "'"
 
 
 def begins_like_a_formula(text: str) -> bool:
-    """Return whether a spreadsheet may run a text; a number with its sign is none.
+    """Return whether a spreadsheet may run a text; a signed number is no formula.
 
     Example:
         >>> [begins_like_a_formula(text) for text in ("=1+1", "-1.5", "-cmd", "a=b", "\uff1dA1")]
@@ -42,7 +42,7 @@ def disarmed(text: str) -> str:
 
 
 def rearmed(text: str) -> str:
-    """Return what `disarmed` was given."""
+    """Return the text without the quote of `disarmed`."""
     return text.removeprefix(_QUOTE) if begins_like_a_formula(text.lstrip(_QUOTE)) else text
 
 

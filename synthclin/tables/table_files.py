@@ -49,13 +49,13 @@ def read_table(
         path: the file.
         schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
             without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
-        partial: leave that check out: columns and cells may be absent, as `Synthesizer.impute` takes them.
-        judged: read what the schema does not allow as well, such as values out of range: scores count it in a
-            synthetic table.
+        partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
+        judged: also accept violations of the schema, such as values out of range, which scores count in a synthetic
+            table.
 
     Raises:
         ConfigError: the file needs the extra ``readstat``, which is not installed.
-        DataError: the file is missing, damaged, empty or of another format, or the table breaks its schema.
+        DataError: the file is missing, damaged, empty or of another format, or the table violates its schema.
 
     Example:
         >>> import tempfile
@@ -80,7 +80,7 @@ def read_table(
     try:
         return conform(table, schema, judged=judged)
     except DataError as error:
-        # Whoever gives several tables asks first which of them it is.
+        # The path distinguishes several tables.
         raise DataError(f"{path}: {error.where}", error.what, error.remedy) from None
 
 
@@ -88,7 +88,7 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
     r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
 
     Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
-    appears whole or not at all, readable by its owner only.
+    is written atomically, readable by its owner only.
 
     Arguments:
         table: the typed table.
@@ -118,12 +118,12 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
 
 
 def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> list[Finding]:
-    """Return a warning for each learnt column whose text a spreadsheet may run as a formula once it is written as CSV.
+    """Return a warning for each modelled column with text that a spreadsheet may run as a formula from a CSV file.
 
     Arguments:
         table: any table.
-        schema: what its columns mean; what is not learnt is not written either.
-        remedy: the setting that disarms them.
+        schema: what its columns mean; only modelled columns are written.
+        remedy: the setting that escapes them.
     """
     names = [name for name in schema.modelled if name in table.columns]
     return [
