@@ -165,7 +165,7 @@ class TestGuesses:
     def test_a_level_that_nobody_holds_is_kept(self):
         column, reasons = self.guess(pd.Series([1, 2] * 30), Entry(levels={1: "a", 2: "b", 3: "c"}))
         assert column.categories == (1, 2, 3)
-        assert "fewer than 11 rows each hold 1 of these levels, which are listed as well" in reasons
+        assert "levels of fewer than 11 rows, which are listed as well: 1" in reasons
 
     def test_letters_for_missing_stand_beside_numbers(self):
         mixed = pd.Series([*map(float, range(40, 100)), "A", "A", "Z", None], dtype=object)
@@ -181,7 +181,7 @@ class TestGuesses:
     def test_a_missing_code_among_the_numbers_leaves_the_column_out(self):
         column, reasons = self.guess(pd.Series([*range(60), 9, 9]).drop(9), Entry(missing={9: "unknown"}))
         assert column.type == "text"
-        assert reasons[0] == "left out: a code for missing lies among its numbers"
+        assert reasons[0] == "left out: a missing-value code lies among its numbers"
 
     def test_a_plain_table_has_no_codebook(self):
         assert codebook(pd.DataFrame({"a": [1]})) == {}

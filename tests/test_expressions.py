@@ -177,9 +177,9 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
         ("sex in sex", "not followed by a list"),
         ("sex in [sex]", "more than numbers and texts"),
         ("age == [1]", "does not follow `in`"),
-        ("(sex == 'F') + 1 > 0", "belongs"),
-        ("not 5", "belongs"),
-        ("abs('x') > age", "belongs"),
+        ("(sex == 'F') + 1 > 0", "is used where"),
+        ("not 5", "is used where"),
+        ("abs('x') > age", "is used where"),
         ("(age > 1) == (age > 2)", "outcome of a comparison"),
         ("'F'", "a text alone"),
         ("1 < 2", "reads no column"),
@@ -230,7 +230,7 @@ def test_refused_when_parsed(text: str, says: str | None) -> None:
         ("admitted + 1 > 0", "used as a number"),
         ("admitted - age > 0", "used as a number"),
         ("arm * 2 > 0", "used as a number"),
-        ("age + 1", "something true or false belongs"),
+        ("age + 1", "a truth value is needed"),
     ],
 )
 def test_refused_when_evaluated(text: str, says: str, table: pd.DataFrame) -> None:
@@ -241,7 +241,7 @@ def test_refused_when_evaluated(text: str, says: str, table: pd.DataFrame) -> No
 
 
 def test_a_predicate_is_no_number(table: pd.DataFrame) -> None:
-    with pytest.raises(ConfigError, match="where a number belongs"):
+    with pytest.raises(ConfigError, match="where a number is needed"):
         parse("age > 1").compute(table)
     with pytest.raises(ConfigError, match="there are 2 columns"):
         parse("age > 1").evaluate(pd.concat([table, table], axis=1))

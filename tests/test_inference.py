@@ -133,7 +133,7 @@ class TestNumbers:
         rng = np.random.default_rng(2)
         column, evidence = guess(numbers(np.zeros(48), rng.normal(220, 40, ROWS - 48).round()).tolist())
         assert column.spikes == (0,)
-        assert "0 stands in 48 of 240 cells, far more often than any other number" in evidence
+        assert "0 is in 48 of 240 cells, far more often than any other number" in evidence
 
     def test_digit_preference_is_no_spike(self):
         rng = np.random.default_rng(3)
@@ -148,7 +148,7 @@ class TestNumbers:
         column, evidence = guess(numbers(ages, np.full(3, code)).tolist())
         assert column.spikes == (code,)
         assert code in column.range
-        assert f"{code} stands far outside the rest, in 3 of 240 cells: perhaps a code for missing" in evidence
+        assert f"{code} lies far outside the rest, in 3 of 240 cells: perhaps a missing-value code" in evidence
 
     def test_several_codes_for_missing(self):
         ages = np.random.default_rng(4).integers(20, 90, ROWS - 9)
@@ -167,7 +167,7 @@ class TestNumbers:
         assert age.range[0] >= 0
         assert age.range[1] <= 100
         assert (
-            "999 stands far outside the rest, in 11 of 240 cells: taken for a code for missing"
+            "999 lies far outside the rest, in 11 of 240 cells: taken for a missing-value code"
             in (inferred.evidence["age"])
         )
         assert conform(table, inferred.schema)["age_missing"].value_counts().to_dict() == dict.fromkeys(
@@ -218,7 +218,7 @@ class TestTexts:
     def test_rare_levels_are_listed_and_counted_but_not_named(self):
         column, evidence = guess([*["a"] * 120, *["b"] * 118, CANARY, "c"])
         assert column.categories == (CANARY, "a", "b", "c")
-        assert "fewer than 11 rows each hold 2 of these levels, which are listed as well" in evidence
+        assert "levels of fewer than 11 rows, which are listed as well: 2" in evidence
         assert CANARY not in " ".join(evidence)
 
     def test_dates(self):
@@ -255,7 +255,7 @@ class TestTexts:
     def test_vocabularies(self, system, terms):
         column, evidence = guess(terms)
         assert (column.type, column.system) == ("code", system)
-        assert f"{len(terms)} distinct terms with the shape of {system} codes" in evidence
+        assert f"{len(terms)} distinct terms with the format of {system} codes" in evidence
 
 
 class TestIdentifiers:
@@ -373,8 +373,8 @@ class TestRefusals:
             ([f"+4930123456{row}" for row in range(10, 50)], "telephone numbers"),
         ],
     )
-    def test_the_shape_of_values_tells_persons(self, cells, kind):
-        assert f"column 'x': left out: its cells have the shape of {kind}" in refusal(x=cells)
+    def test_the_format_of_values_identifies_persons(self, cells, kind):
+        assert f"column 'x': left out: its cells have the format of {kind}" in refusal(x=cells)
 
     def test_levels_of_two_capital_words_are_no_names(self):
         assert guess(["Lung Cancer", "Colon Cancer", "Heart Failure"])[0].type == "category"
@@ -412,8 +412,8 @@ class TestRefusals:
         assert "every cell is missing" in refusal(x=[None] * 40)
         assert "2 of 40 cells hold blank text" in refusal(x=["a", "b"] * 19 + ["", " "])
         for cells in ([1, "a"], [b"a", b"b"], [[1], [2]], [pd.Timedelta(1), pd.Timedelta(2)], [1j, 2j], [True, 1]):
-            assert "of several kinds" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
-        assert "of several kinds" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
+            assert "of several types" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
+        assert "of several types" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
         assert "time zone" in refusal(x=pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"] * 20).tz_localize("UTC")))
 
     @pytest.mark.parametrize(

@@ -243,12 +243,12 @@ class TestAnchors:
         born = pd.Timestamp("1940-01-01") + pd.to_timedelta(rng.integers(0, 15_000, rows), unit="D")
         return pd.DataFrame({"seen": seen, "left": left, "born": born, "came": came, "age": rng.integers(20, 90, rows)})
 
-    def test_each_date_is_told_from_the_nearest_before_it(self):
+    def test_each_date_is_measured_from_the_nearest_before_it(self):
         table = self.stays()
         inferred = infer(table)
         anchors = {name: column.anchor_name for name, column in inferred.schema.columns.items()}
         assert anchors == {"seen": "left", "left": "came", "born": None, "came": None, "age": None}
-        assert "told from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
+        assert "measured from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
         conform(table, inferred.schema)
 
     def test_one_row_out_of_order_makes_it_a_hint(self):

@@ -171,7 +171,7 @@ class TestCsv:
             ("a,b,a", "columns 1 and 3 have the same name"),
             (",a,b", "column 1 has no name"),
             ("a, b,c", "the name of column 2 begins or ends with a space"),
-            ("63,1,145", "holds numbers where the column names should stand"),
+            ("63,1,145", "holds numbers instead of column names"),
             ("a;b;c", "separated by semicolons"),
             ("a\tb", "separated by tabs"),
             ('a,"b', "a quote"),

@@ -79,7 +79,7 @@ class Axis:
                 if decimals is None:
                     return cls("number", False, 1.0, 1, float(low), float(high), bounds is not None, None)
                 unit = 10.0**decimals
-                # A bound such as 0.3 stands a rounding error beside 3 tenths.
+                # A bound such as 0.3 differs from 3 tenths by a rounding error.
                 low, high = np.ceil(np.round(low * unit, 6)), np.floor(np.round(high * unit, 6))
                 return cls("number", True, unit, 1, float(low), float(high), bounds is not None, 10)
 

@@ -32,7 +32,7 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
 
     Arguments:
         name: the column's name, for errors.
-        column: what the schema says of it.
+        column: its declaration.
         cells: (rows,) the training cells in canonical type.
         patient: (rows,) the number of each row's patient.
         limits: the smallest number of patients behind a stored value or statistic.
@@ -105,8 +105,8 @@ def _edges(rest: Rows, axis: Axis, least: int, target: float) -> Floats:
         if counts[fewest] >= least:
             break
         # The bin with the fewest patients is merged with its smaller neighbour: edge i lies between bins i and i + 1.
-        beside = [edge for edge in (fewest - 1, fewest) if 0 <= edge < len(edges)]
-        edges = np.delete(edges, min(beside, key=lambda edge: counts[edge] + counts[edge + 1]))
+        neighbours = [edge for edge in (fewest - 1, fewest) if 0 <= edge < len(edges)]
+        edges = np.delete(edges, min(neighbours, key=lambda edge: counts[edge] + counts[edge + 1]))
     return edges
 
 

@@ -121,7 +121,7 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
 
     Arguments:
         name: the column's name, for errors.
-        column: what the schema says of it.
+        column: its declaration.
         cells: (rows,) the training cells in canonical type.
         patient: (rows,) the number of each row's patient.
         limits: the smallest number of patients with a level whose name or share is stored.
@@ -166,7 +166,7 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     if not groups and not column.may_be_missing:
         raise DataError(
             f"column {name!r}",
-            f"none of its {len(found)} levels is held by {limits.value} patients, so that none may be stored",
+            f"none of its {len(found)} levels has {limits.value} patients, so that none may be stored",
             "Declare `categories`, lower `protect.rare_category`, or leave it out with `type: text`.",
         )
     codec = LevelsCodec(column, LevelsState(groups=tuple(groups), unnamed=unnamed, missing=missing))
@@ -182,8 +182,8 @@ def _neighbours(
     spans = [[i] for i in range(len(names))]
     while len(spans) > 1 and min(people[span].sum() for span in spans) < limit:
         fewest = int(np.argmin([people[span].sum() for span in spans]))
-        beside = [i for i in (fewest - 1, fewest + 1) if 0 <= i < len(spans)]
-        other = min(beside, key=lambda i: int(people[spans[i]].sum()))
+        neighbours = [i for i in (fewest - 1, fewest + 1) if 0 <= i < len(spans)]
+        other = min(neighbours, key=lambda i: int(people[spans[i]].sum()))
         low, high = sorted((fewest, other))
         spans[low : high + 1] = [spans[low] + spans[high]]
     return [_shared([names[i] for i in span], np.where(enough[span], counts[span], 0.0), limit) for span in spans]

@@ -108,7 +108,7 @@ def _frequent(
 ) -> tuple[TiedColumns, ...]:
     """Return the pairs of columns that are equal in many rows.
 
-    Two values that have a code each are equal whenever the codes say so; only equality with a bin in it counts.
+    Two point masses are equal if their codes are those of equal values; only equality that involves a bin counts.
     """
     lines = {name: codec for name, codec in codecs.items() if isinstance(codec, LineCodec)}
     inside = {name: ~codec.layout(name).point_masses[codec.encode(table[name])[0]] for name, codec in lines.items()}

@@ -75,7 +75,7 @@ class Expression:
             domains: the domain of each column, by its name; the arrays broadcast to one shape.
 
         Returns:
-            where it may be true, false and unknown. What is marked impossible never happens; the converse is not assured.
+            where it may be true, false and unknown; an over-approximation, as in `synthclin.expressions.value_sets`.
 
         Example:
             >>> import pandas as pd

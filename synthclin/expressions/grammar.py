@@ -260,9 +260,9 @@ def _refusal(node: ast.AST, where: str) -> ConfigError:
 def _require(kind: str, node: ast.expr, where: str, depth: int) -> None:
     found = _check(node, where, depth + 1)
     if found not in (kind, "column"):
-        need = "a number" if kind == "number" else "something true or false"
-        given = {"predicate": "something true or false", "number": "a number", "text": "a text"}[found]
-        raise ConfigError(where, f"{given} stands where {need} belongs", "Check the brackets.")
+        need = "a number" if kind == "number" else "a truth value"
+        given = {"predicate": "a truth value", "number": "a number", "text": "a text"}[found]
+        raise ConfigError(where, f"{given} is used where {need} is needed", "Check the brackets.")
 
 
 def _check_arithmetic(node: ast.BinOp, where: str, depth: int) -> str:

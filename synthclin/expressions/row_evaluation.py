@@ -109,7 +109,7 @@ class _Rows:
             case ast.Name():
                 return self.flag(self.side(node))
             case _:
-                raise ConfigError(self.where, "a number stands where something true or false belongs", "Compare it.")
+                raise ConfigError(self.where, "a number is used where a truth value is needed", "Compare it.")
 
     def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> BooleanArray:
         match op, left, right:
@@ -150,7 +150,7 @@ class _Rows:
             case ast.Name():
                 values = self.numeric(self.side(node), rest)
             case _:
-                raise ConfigError(self.where, "something true or false stands where a number belongs", "Use a number.")
+                raise ConfigError(self.where, "a truth value is used where a number is needed", "Use a number.")
         for op, right in reversed(rest):
             values = finite(_ARITHMETIC[type(op)](values, self.number(right)))
         return values

@@ -74,10 +74,12 @@ def _rules(proposal: Proposal) -> list[str]:
 
 def _entry(rule: Rule) -> list[str]:
     """Return a rule as the lines of one entry of a list."""
-    said = rule.model_dump(mode="json")
-    if isinstance(said, str):
-        return [f"- {line}" if first else line for first, line in _numbered(dump_yaml({"x": said}).removeprefix("x: "))]
-    return [f"- {line}" if first else f"  {line}" for first, line in _numbered(dump_yaml(said))]
+    document = rule.model_dump(mode="json")
+    if isinstance(document, str):
+        return [
+            f"- {line}" if first else line for first, line in _numbered(dump_yaml({"x": document}).removeprefix("x: "))
+        ]
+    return [f"- {line}" if first else f"  {line}" for first, line in _numbered(dump_yaml(document))]
 
 
 def _numbered(text: str) -> list[tuple[bool, str]]:

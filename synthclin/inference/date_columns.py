@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["guess_moments", "moments_column"]
+__all__ = ["datetime_column", "guess_datetimes"]
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?")
 _ZONED = re.compile(_ISO.pattern + r" ?(Z|[+-][0-9]{2}:?[0-9]{2})")
@@ -27,7 +27,7 @@ _OTHER = re.compile(
 _LAST = dt.datetime(2261, 12, 31, 23, 59, 59)  # noqa: DTZ001 (datetimes in tables have no time zone)
 
 
-def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | Refusal | None:
+def guess_datetimes(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | Refusal | None:
     """Guess that texts are dates or datetimes; None if they are not.
 
     Arguments:
@@ -35,7 +35,7 @@ def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | 
         values: the distinct texts.
     """
     if all(_ISO.fullmatch(value) for value in values):
-        return moments_column(pd.Series(texts, dtype=object))
+        return datetime_column(pd.Series(texts, dtype=object))
     if all(_ZONED.fullmatch(value) for value in values):
         return Refusal("its datetimes have a time zone", "Write them in local time without it.")
     if all(_OTHER.fullmatch(value) for value in values):
@@ -43,7 +43,7 @@ def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | 
     return None
 
 
-def moments_column(cells: pd.Series) -> Guess | Refusal:
+def datetime_column(cells: pd.Series) -> Guess | Refusal:
     """Return the guess of a date or datetime column, with a range of whole years.
 
     Arguments:
@@ -59,5 +59,5 @@ def moments_column(cells: pd.Series) -> Guess | Refusal:
         days = (dt.date(first, 1, 1), dt.date(last, 12, 31))
         return Guess(Date(range=days), [f"{count(len(cells), len(cells))} are calendar days", *evidence])
     end = min(dt.datetime(last + 1, 1, 1), _LAST)  # noqa: DTZ001
-    moments = (dt.datetime(first, 1, 1), end)  # noqa: DTZ001
-    return Guess(Datetime(range=moments), [f"{count(len(cells), len(cells))} are datetimes", *evidence])
+    datetimes = (dt.datetime(first, 1, 1), end)  # noqa: DTZ001
+    return Guess(Datetime(range=datetimes), [f"{count(len(cells), len(cells))} are datetimes", *evidence])

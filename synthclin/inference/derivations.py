@@ -71,7 +71,7 @@ def formulas(
     Arguments:
         table: typed.
         numbers: names of its columns of numbers.
-        dates: names of its columns of days and moments.
+        dates: names of its columns of dates and datetimes.
         steps: by name the last decimal that a number is written with, 0 where it is not rounded.
 
     Example:

@@ -62,7 +62,7 @@ class Refusal(NamedTuple):
 def rare(counts: NDArray[np.intp]) -> list[str]:
     """Return the evidence on rare levels, given the number of rows per level: one sentence or none."""
     few = int(np.sum(counts < MIN_PATIENTS))
-    return [f"{few} of these levels, which are listed as well, have fewer than {MIN_PATIENTS} rows each"] if few else []
+    return [f"levels of fewer than {MIN_PATIENTS} rows, which are listed as well: {few}"] if few else []
 
 
 def count(some: int, total: int, noun: str = "cells") -> str:

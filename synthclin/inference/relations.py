@@ -88,8 +88,8 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
         found.evidence[name].append(f"one to one with {number}, whose numbers give the order")
     counts = {name for name, column in free.items() if column.is_integer}
     counts -= {number for number, _ in ranked.values()}
-    dependent = determined({name: said for name, said in levels.items() if name not in counts})
-    texts = {name: said for name, said in levels.items() if not free[name].is_integer}
+    dependent = determined({name: column for name, column in levels.items() if name not in counts})
+    texts = {name: column for name, column in levels.items() if not free[name].is_integer}
     _anchors(table, [name for name in dates if name in free], declared, found)
     # Dates need less evidence of an order than other numbers.
     ordered = [
@@ -193,12 +193,12 @@ def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str
             yield Fact(f"{written} is missing", alone, empty, np.ones(len(sample), dtype=bool))
         if name in levels and len(levels[name].levels) <= FEW_LEVELS:
             for place, level in enumerate(levels[name].levels):
-                said = quote_level(level)
-                yield Fact(f"{written} == {said}", alone, levels[name].codes == place, ~empty, level=said)
+                text = quote_level(level)
+                yield Fact(f"{written} == {text}", alone, levels[name].codes == place, ~empty, level=text)
         for spike in column.spike_values:
-            at, said = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
-            yield Fact(f"{written} == {said}", alone, at, ~empty)
-            yield Fact(f"{written} != {said}", alone, ~at & ~empty, ~empty)
+            at, text = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
+            yield Fact(f"{written} == {text}", alone, at, ~empty)
+            yield Fact(f"{written} != {text}", alone, ~at & ~empty, ~empty)
 
 
 def _whole(number: float) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import name_hints
-from synthclin.inference.date_columns import moments_column
+from synthclin.inference.date_columns import datetime_column
 from synthclin.inference.guesses import Guess, Proposal, Refusal, count, left_out
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
 from synthclin.inference.number_columns import guess_numbers
@@ -208,7 +208,7 @@ def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = (
     if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
         return guess_numbers(name, parsing.numbers(cells)[0], rows, missing)
     if kind in {"date", "datetime", "datetime64"}:
-        return moments_column(cells)
+        return datetime_column(cells)
     if kind == "string":
         return guess_texts(name, cells.to_numpy(dtype=object), rows)
     return Refusal(

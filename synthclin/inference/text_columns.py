@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.inference import name_hints
-from synthclin.inference.date_columns import guess_moments
+from synthclin.inference.date_columns import guess_datetimes
 from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
 from synthclin.inference.guesses import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
@@ -78,7 +78,7 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
     if personal := direct_identifier(name, values, cells):
         return personal
-    if dates := guess_moments(texts, values):
+    if dates := guess_datetimes(texts, values):
         return dates
     if len(values) == 1:
         return Guess(Category(categories=(values[0],)), [f"constant: {count(cells, rows)} hold the same text"])
@@ -173,7 +173,7 @@ def rising(values: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _place(text: str) -> tuple[float, int] | None:
-    """Return the position of a band such as ``[60-70)``, ``<25`` or ``80+``: its bound, and -1 below, 0 from, 1 above it."""
+    """Return the position of a band such as ``[60-70)``, ``<25`` or ``80+``: its bound, and -1 below, 0 at, 1 above."""
     above = _ABOVE.match(text)
     band = _BAND.fullmatch(text[above.end() :] if above else text)
     if band is None or (above and band["below"]):

@@ -152,7 +152,7 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` when the block ends and is removed when it fails.
 
     Arguments:
-        path: the folder to make; missing parents are made too. Leftovers of killed processes beside it are removed first.
+        path: the folder to make; missing parents are made too. Leftovers of killed processes there are removed first.
         overwrite: whether an existing folder that synthclin wrote, or an empty one, may be replaced. Any other
             existing target is refused: it may be a user's work.
 
@@ -241,7 +241,7 @@ def _refuse_taken(target: Path, overwrite: bool) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether a run or model folder of synthclin stands here; other programs write a manifest.json too."""
+    """Return whether a folder is a run or model of synthclin; other programs write a manifest.json too."""
     marks = [folder / name for name in _OURS]
     return any(mark.is_file() and not mark.is_symlink() and _SIGNATURE in mark.read_bytes() for mark in marks)
 

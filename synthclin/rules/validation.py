@@ -182,8 +182,8 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
             typed[name], unread = column.coerce(series)
             coded = pd.Series(data=False, index=series.index)
             if isinstance(kind := schema.columns.get(MissingReason.name(name)), MissingReason):
-                beside = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
-                typed[MissingReason.name(name)] = kind.read_beside(column, beside)
+                unique = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
+                typed[MissingReason.name(name)] = kind.read_reasons(column, unique)
                 coded = typed[MissingReason.name(name)].notna()
             findings += _faults(name, column, typed[name], unread, coded)
     return findings, pd.DataFrame(typed)

@@ -103,7 +103,7 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
     typed = {}
     for name, column in schema.columns.items():
         if isinstance(column, MissingReason) and column.of in table:
-            typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
+            typed[name] = column.read_reasons(schema.columns[column.of], table).reset_index(drop=True)
             continue
         if column.is_identifier or column.is_free_text or (column.derive is not None and name not in table):
             continue

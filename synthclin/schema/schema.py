@@ -63,7 +63,7 @@ class Schema(BaseModel):
                     raise ValueError(f"{what}. Rename the other {kind!r}.")
                 if column.missing_when is not None:
                     empty = f"{empty} or ({column.missing_when})"
-                whole[kind] = MissingReason.beside(name, column, empty)
+                whole[kind] = MissingReason.for_column(name, column, empty)
         return whole
 
     @model_validator(mode="after")

@@ -30,7 +30,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Arguments:
         content: the bytes of the file.
         where: the file's name, for errors.
-        schema: not needed; a Parquet file says what its cells are.
+        schema: not used; a Parquet file has column types.
 
     Returns:
         columns of Int64, float64, boolean, datetime64[ns] or object holding str and None. An index that pandas stored
@@ -71,7 +71,7 @@ def _refuse_bomb(size: int, most: int, where: str) -> None:
 
 
 def _unpacked(facts: pq.FileMetaData) -> int:
-    """Return how many bytes a file fills once it is read: what it says of its pages, and at least two for a cell."""
+    """Return the unpacked size in bytes: the declared size of the pages, or two bytes per cell if that is more."""
     groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
     pages = sum(group.column(j).total_uncompressed_size for group in groups for j in range(group.num_columns))
     return int(max(pages, 2 * facts.num_rows * facts.num_columns))

@@ -45,12 +45,12 @@ def from_readstat(
     """Read a file of SAS, SPSS or Stata; see `synthclin.tables.read_table`.
 
     Cells hold the codes that the file holds, not their labels, so that programs written for the real table run on a
-    synthetic one. A value declared missing stays as its code where the file says why; a date has no such code.
+    synthetic one. A value declared missing stays as its code if the file declares a reason; dates have no such code.
 
     Arguments:
         content: the bytes of the file.
         where: the file's name, for errors.
-        schema: not needed; the file says what its cells are.
+        schema: not used; the file has column types.
         suffix: the ending of its name, one of `FUNCTIONS`.
 
     Returns:
@@ -111,11 +111,11 @@ def _is_dated(cells: pd.Series[Any]) -> bool:
 def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
     """Return one column as whole numbers, numbers, datetimes or text."""
     if _is_dated(cells):
-        moments, unread = parsing.moments(cells)
+        datetimes, unread = parsing.datetimes(cells)
         if unread.any():
             what = f"holds {int(unread.sum())} dates outside the years 1678 to 2261"
             raise DataError(where, what, "Correct them, or recode them as missing.")
-        return pd.Series(moments)
+        return pd.Series(datetimes)
     if pd.api.types.is_numeric_dtype(cells.dtype):
         known = cells.dropna()
         whole = len(known) > 0 and bool(((known % 1 == 0) & (known.abs() < EXACT)).all())

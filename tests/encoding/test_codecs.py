@@ -499,7 +499,7 @@ def test_a_level_no_patient_limit_protects_is_kept():
 
 def test_levels_none_of_which_may_be_named_are_said():
     names = pd.Series([f"Z{i}" for i in range(30)], dtype="category")
-    with pytest.raises(DataError, match="none of its 30 levels is held by 11 patients") as error:
+    with pytest.raises(DataError, match="none of its 30 levels has 11 patients") as error:
         fit(Code(), names)
     assert "Z1" not in str(error.value)
     assert fit(Code(missing="allowed"), names).layout("x").never.tolist() == [True, False]

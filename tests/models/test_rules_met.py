@@ -270,7 +270,7 @@ def test_combinations_of_few_patients_are_neither_drawn_nor_kept():
 
 def test_combinations_that_are_all_rare_are_refused_before_training():
     table = ward(40)
-    with pytest.raises(DataError, match="no combination is held by 11 patients"):
+    with pytest.raises(DataError, match="no combination has 11 patients"):
         Marginal(schema_of([{"columns": ["group", "kind", "stage", "sex"]}])).fit(table)
 
 

@@ -89,7 +89,7 @@ class Column(BaseModel):
     @field_validator("unit")
     @classmethod
     def _unit_is_ucum(cls, unit: str | None) -> str | None:
-        # The characters of UCUM 2.1, paragraph 7; what stands in braces is for people.
+        # The characters of UCUM 2.1, paragraph 7; text in braces is an annotation.
         if unit is not None and not re.fullmatch(r"([!-z|~]|\{[ -z|~]*\})+", unit):
             raise ValueError("holds a sign or a blank that UCUM has not. Write mm[Hg], ug/L or {beats}/min.")
         return unit

@@ -25,8 +25,8 @@ def _iso(value: object) -> object:
     raise ValueError("not a date as YYYY-MM-DD")
 
 
-Day = Annotated[dt.date, BeforeValidator(_iso)]
-Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
+IsoDate = Annotated[dt.date, BeforeValidator(_iso)]
+IsoDatetime = Annotated[NaiveDatetime, BeforeValidator(_iso)]
 
 
 class Shift(BaseModel):
@@ -87,23 +87,23 @@ class _Temporal(Column):
         return self
 
     def _refuse_valid_codes(self) -> None:
-        moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
+        datetimes = [stamp for stamp in self._code_datetimes() if not np.isnat(stamp)]
         bounds = self.bounds
-        if moments and bounds is None:
+        if datetimes and bounds is None:
             raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
-        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
+        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in datetimes):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
 
-    def _code_moments(self) -> NDArray[np.datetime64]:
+    def _code_datetimes(self) -> NDArray[np.datetime64]:
         """Return (codes,) each missing code as a datetime, NaT where it is none."""
-        return parsing.moments(pd.Series([*self.missing_codes], dtype=object))[0]
+        return parsing.datetimes(pd.Series([*self.missing_codes], dtype=object))[0]
 
     def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
         """Return the positions of codes, including codes that are dates in any type of file."""
         places = super()._code_positions(series)
-        read = parsing.moments(series)[0]
-        for place, moment in enumerate(self._code_moments()):
-            places[read == moment] = place
+        read = parsing.datetimes(series)[0]
+        for place, stamp in enumerate(self._code_datetimes()):
+            places[read == stamp] = place
         return places
 
     @property
@@ -119,7 +119,7 @@ class _Temporal(Column):
             >>> unread.tolist()
             [False, True, True]
         """
-        values, unread = parsing.moments(series)
+        values, unread = parsing.datetimes(series)
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
@@ -137,7 +137,7 @@ class Date(_Temporal):
     """A calendar day; datetime64[ns] at midnight in a table, YYYY-MM-DD in a CSV file."""
 
     type: Literal["date"] = "date"
-    range: tuple[Day, Day] | None = None
+    range: tuple[IsoDate, IsoDate] | None = None
 
     @property
     def bounds(self) -> tuple[dt.date, dt.date] | None:
@@ -172,7 +172,7 @@ class Datetime(_Temporal):
     """A datetime without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
 
     type: Literal["datetime"] = "datetime"
-    range: tuple[Moment, Moment] | None = None
+    range: tuple[IsoDatetime, IsoDatetime] | None = None
 
     @property
     def bounds(self) -> tuple[dt.datetime, dt.datetime] | None:

@@ -31,7 +31,7 @@ class _Label(Column):
 
     @property
     def dtype(self) -> DType:
-        """Pandas' string dtype, held by Python."""
+        """Pandas' string dtype, stored as Python objects."""
         return pd.StringDtype("python")
 
     @property

@@ -25,8 +25,8 @@ class MissingReason(Category):
     Example:
         >>> from synthclin.schema.columns import Integer
         >>> sbp = Integer(range=(50, 260), missing_codes={-9: "unknown", -8: "refused"})
-        >>> reasons = MissingReason.beside("sbp", sbp, "sbp is not missing")
-        >>> reasons.read_beside(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
+        >>> reasons = MissingReason.for_column("sbp", sbp, "sbp is not missing")
+        >>> reasons.read_reasons(sbp, pd.DataFrame({"sbp": [120, -8]})).tolist()
         [nan, 'refused']
     """
 
@@ -43,7 +43,7 @@ class MissingReason(Category):
         return f"{of}_missing"
 
     @classmethod
-    def beside(cls, of: str, column: Column, unless: str) -> MissingReason:
+    def for_column(cls, of: str, column: Column, unless: str) -> MissingReason:
         """Return the column of missing reasons for `column`; it is missing where the predicate `unless` is true."""
         return cls(
             of=of,
@@ -53,7 +53,7 @@ class MissingReason(Category):
             disclosure=column.disclosure,
         )
 
-    def read_beside(self, column: Column, table: pd.DataFrame) -> pd.Series[Any]:
+    def read_reasons(self, column: Column, table: pd.DataFrame) -> pd.Series[Any]:
         """Return the (rows,) reasons from a table with codes in the column, a column of reasons, or both."""
         coded = pd.Series(column.missing_reasons(table[self.of]), index=table.index, dtype=object)
         name = self.name(self.of)
