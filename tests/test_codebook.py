@@ -52,7 +52,7 @@ def cells():
 
 @pytest.fixture
 def library(monkeypatch):
-    """Put a stand-in where pyreadstat would be: it reads any bytes but those of a damaged file."""
+    """Replace pyreadstat by a stub that reads any bytes but those of a damaged file."""
 
     def read_sav(file, metadataonly=False, usecols=None, user_missing=False, row_limit=0):
         if b"damaged" in file.read():
@@ -101,7 +101,7 @@ def check_ward(inferred, table):
 
 
 @pytest.mark.usefixtures("library")
-def test_what_the_file_says_reaches_the_schema(file, tmp_path):
+def test_the_codebook_reaches_the_schema(file, tmp_path):
     table = read_table(file)
     assert table.dtypes.astype(str).to_dict() == {
         **dict.fromkeys(["sex", "dead", "pain", "sbp", "country", "grade"], "Int64"),
@@ -162,12 +162,12 @@ class TestGuesses:
         column, _ = self.guess(pd.Series([*range(50)] * 2, dtype="Int64"), Entry("Packs", {0: "never smoked"}))
         assert (column.type, column.description) == ("integer", "Packs (0 = never smoked)")
 
-    def test_a_level_that_nobody_holds_is_kept(self):
+    def test_a_level_without_cells_is_kept(self):
         column, reasons = self.guess(pd.Series([1, 2] * 30), Entry(levels={1: "a", 2: "b", 3: "c"}))
         assert column.categories == (1, 2, 3)
         assert "levels of fewer than 11 rows, which are listed as well: 1" in reasons
 
-    def test_letters_for_missing_stand_beside_numbers(self):
+    def test_missing_codes_may_be_letters_among_numbers(self):
         mixed = pd.Series([*map(float, range(40, 100)), "A", "A", "Z", None], dtype=object)
         column, reasons = self.guess(mixed, Entry(missing={"A": "refused", "Z": "not done"}))
         assert (column.type, column.missing_codes) == ("integer", {"A": "refused", "Z": "not done"})

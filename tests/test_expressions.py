@@ -134,7 +134,7 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("sex = 'F'", "Write =="),
         ("sex == 'F' & died", "Write `and`"),
@@ -196,18 +196,18 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
         pytest.param("age > 0 and " * 200, "longer than", id="long"),
     ],
 )
-def test_refused_when_parsed(text: str, says: str | None) -> None:
-    if says is None:
+def test_refused_when_parsed(text: str, expected: str | None) -> None:
+    if expected is None:
         parse(text)
         return
     with pytest.raises(ConfigError) as refusal:
         parse(text, "study.yaml: schema.constraints[2]")
     assert str(refusal.value).startswith("study.yaml: schema.constraints[2]: ")
-    assert says in str(refusal.value)
+    assert expected in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("agee > 1", "Did you mean 'age'"),
         ("age == missing", "Write `is missing`"),
@@ -233,10 +233,10 @@ def test_refused_when_parsed(text: str, says: str | None) -> None:
         ("age + 1", "a truth value is needed"),
     ],
 )
-def test_refused_when_evaluated(text: str, says: str, table: pd.DataFrame) -> None:
+def test_refused_when_evaluated(text: str, expected: str, table: pd.DataFrame) -> None:
     with pytest.raises(ConfigError) as refusal:
         parse(text).evaluate(table)
-    assert says in str(refusal.value)
+    assert expected in str(refusal.value)
     assert CANARY not in str(refusal.value)
 
 
@@ -288,7 +288,7 @@ def test_levels_compare_across_columns() -> None:
         ("sex == '`x` and y == 3'", {"sex"}, True),
     ],
 )
-def test_what_an_expression_says_of_itself(text: str, columns: set[str], predicate: bool) -> None:
+def test_properties_of_an_expression(text: str, columns: set[str], predicate: bool) -> None:
     expression = parse(text)
     assert (expression.text, expression.columns, expression.is_predicate) == (text, columns, predicate)
     assert expression == parse(text)

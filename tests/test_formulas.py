@@ -1,4 +1,4 @@
-"""Text that a spreadsheet would run: told of on reading, disarmed on request, and the same again when it is read."""
+"""Formula injection: a warning on reading, escaping on request, and an exact round trip."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def cells(path):
         return list(csv.reader(file))
 
 
-def test_by_default_a_file_says_what_the_table_says(table, tmp_path):
+def test_by_default_a_file_has_the_cells_of_the_table(table, tmp_path):
     write_table(table, tmp_path / "t.csv", SCHEMA)
     assert cells(tmp_path / "t.csv")[:2] == [["=who", "change", "on"], ["=1+1", "-1.5", "2024-01-02"]]
 
@@ -107,16 +107,16 @@ def harmful(study):
 
 
 def test_a_run_warns_of_levels_that_it_will_write(harmful):
-    told = []
-    dry_run(load(harmful.path), tell=told.append)
-    assert [finding.where for finding in told if "formula" in finding.what] == ["column 'sex'"]
-    assert "=M" not in "".join(map(str, told))
+    findings = []
+    dry_run(load(harmful.path), tell=findings.append)
+    assert [finding.where for finding in findings if "formula" in finding.what] == ["column 'sex'"]
+    assert "=M" not in "".join(map(str, findings))
     for words in ({"csv_safe": "escape"}, {"table": "parquet"}):
         harmful.config["outputs"] |= words
         harmful.write()
-        told.clear()
-        dry_run(load(harmful.path), tell=told.append)
-        assert not [finding for finding in told if "formula" in finding.what]
+        findings.clear()
+        dry_run(load(harmful.path), tell=findings.append)
+        assert not [finding for finding in findings if "formula" in finding.what]
 
 
 def test_the_command_line_warns_and_disarms(harmful, capsys):

@@ -63,7 +63,7 @@ def model():
     return sc.ConditionalGAN(schema(), effort="quick", width=48, random_state=3).fit(ward(500))
 
 
-def test_the_kind_stands_beside_its_column_and_the_cell_is_missing():
+def test_the_reason_has_its_own_column_and_the_cell_is_missing():
     typed = conform(ward(50), schema())
     assert list(typed) == [
         "age",
@@ -204,25 +204,26 @@ def test_encoding_keeps_every_kind_exactly(data):
     assert (table["x"].isna() == table["x_missing"].notna()).all()
 
 
-def test_drawn_rows_have_a_value_or_a_kind_in_real_proportions(model):
-    drawn, real = model.sample(4_000, random_state=1), conform(ward(500), schema())
-    assert not any(broken.any() for broken in violations(drawn, schema()).values())
+def test_sampled_rows_have_a_value_or_a_reason_in_real_proportions(model):
+    sampled, real = model.sample(4_000, random_state=1), conform(ward(500), schema())
+    assert not any(broken.any() for broken in violations(sampled, schema()).values())
     for name in ("sbp", "crp", "sex"):
-        assert (drawn[name].isna() == drawn[f"{name}_missing"].notna()).all()
+        assert (sampled[name].isna() == sampled[f"{name}_missing"].notna()).all()
     for name in ("sbp", "crp", "sex", "seen"):
         shares = [
-            rows[f"{name}_missing"].astype(object).fillna("none").value_counts(normalize=True) for rows in (real, drawn)
+            rows[f"{name}_missing"].astype(object).fillna("none").value_counts(normalize=True)
+            for rows in (real, sampled)
         ]
         assert shares[1].sub(shares[0], fill_value=0).abs().max() < 0.08
     # Refusal rises with age, being unknown does not.
-    means = drawn.groupby(drawn["sbp_missing"].astype(object).fillna("none"))["age"].mean()
+    means = sampled.groupby(sampled["sbp_missing"].astype(object).fillna("none"))["age"].mean()
     assert means["refused"] > means["none"] + 5
 
 
-def test_a_condition_on_the_kind_is_met(model):
-    drawn = model.sample(200, where="sbp_missing == 'refused' and age > 60", random_state=2)
-    assert drawn["sbp"].isna().all()
-    assert (drawn["age"] > 60).all()
+def test_a_condition_on_the_reason_is_satisfied(model):
+    sampled = model.sample(200, where="sbp_missing == 'refused' and age > 60", random_state=2)
+    assert sampled["sbp"].isna().all()
+    assert (sampled["age"] > 60).all()
     assert model.sample(100, where="sbp is missing", random_state=2)["sbp_missing"].notna().all()
 
 

@@ -69,7 +69,7 @@ def test_a_text_column_may_be_absent():
     assert "note" not in conform(ward().drop(columns="note"), WARD)
 
 
-def test_rows_are_told_with_counts_numbers_and_remedy():
+def test_rows_are_reported_with_counts_numbers_and_remedy():
     assert lines(ward(nyha=["I", "V", "I", "0", "I", "I"])) == [
         "column 'nyha': 2 of 6 rows (2, 4) hold a value outside its 4 categories. Add it to `categories`, or recode it."
     ]
@@ -132,12 +132,12 @@ def test_a_table_with_one_column_to_learn_is_refused():
     assert line.startswith("table: has one column to model.")
 
 
-def test_names_are_not_told_when_the_line_of_names_is_missing():
+def test_names_are_not_disclosed_without_a_header():
     table = ward().set_axis([CANARY, *"abcdef"], axis=1)
     assert CANARY not in "".join(lines(table))
 
 
-def test_names_that_nobody_declared_are_told_only_where_no_column_is_lost():
+def test_undeclared_names_are_reported_only_if_no_column_is_absent():
     lost = ward(**{CANARY: 1, "other": 2}).drop(columns="sex")
     first, second = lines(lost)
     assert first.startswith("column 'sex': is in the schema, but not in the table")
@@ -165,7 +165,7 @@ def test_an_id_may_repeat_and_a_constant_column_is_a_warning():
     assert str(finding).startswith("column 'nyha': every value is the same. ")
 
 
-def test_broken_rules_are_told_with_what_becomes_of_the_rows():
+def test_violations_are_reported_with_the_treatment_of_the_rows():
     table = ward(dbp=[80, 150, 70, None, 90, 140], pregnant=[True, None, True, None, False, None])
     assert len(conform(table, WARD)) == 6
     remedy = "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it."
@@ -254,7 +254,7 @@ FAULTS = {
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), schema=schemas(), seed=SEEDS, kind=st.sampled_from(sorted(FAULTS)))
-def test_a_single_planted_fault_is_found_in_its_row_and_not_told(data, schema, seed, kind):
+def test_a_single_planted_fault_is_found_in_its_row_and_not_disclosed(data, schema, seed, kind):
     cell, breaks = FAULTS[kind]
     names = [name for name, column in schema.columns.items() if breaks(column)]
     assume(names)
@@ -269,8 +269,8 @@ def test_a_single_planted_fault_is_found_in_its_row_and_not_told(data, schema, s
     ]
     (line,) = lines(table, schema)
     assert line == str(errors[0])
-    for told in (CANARY, "7.3519", "735190", "2199", "inf,"):
-        assert told not in line
+    for value in (CANARY, "7.3519", "735190", "2199", "inf,"):
+        assert value not in line
 
 
 def test_a_large_table_conforms_quickly():

@@ -218,7 +218,7 @@ def test_what_is_kept_does_not_hang_on_one_patient():
     assert states[0].edges == states[1].edges
 
 
-def test_bins_edges_and_heaps_stand_on_enough_patients():
+def test_bins_edges_and_heaps_describe_enough_patients():
     rng = np.random.default_rng(3)
     values = np.where(rng.random(2_000) < 0.3, 5 * rng.integers(10, 40, 2_000), rng.normal(120, 30, 2_000).round())
     codec = fit(Integer(), pd.Series(values).astype("Int64"))
@@ -241,7 +241,7 @@ def test_visits_of_one_patient_count_once():
     assert "rare" in json.dumps(fit(Category(), levels).state.model_dump(mode="json"))
 
 
-def test_a_single_bin_beside_an_atom_is_a_tail():
+def test_a_single_bin_next_to_a_point_mass_is_a_tail():
     values = pd.Series([0] * 500 + [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9, 12]).astype("Int64")
     codec = fit(Integer(range=(0, 100)), values)
     assert codec.state.point_masses == (0.0,)
@@ -251,14 +251,14 @@ def test_a_single_bin_beside_an_atom_is_a_tail():
     assert sampled.mean() == pytest.approx(values[500:].mean(), rel=0.1)
 
 
-def test_too_few_values_for_a_bin_go_to_the_nearest_atom():
+def test_too_few_values_for_a_bin_go_to_the_nearest_point_mass():
     values = pd.Series([0] * 200 + [100] * 200 + [3, 4, 97]).astype("Int64")
     codec = fit(Integer(), values)
     again = codec.decode(*codec.encode(values))
     assert again[400:].tolist() == [0, 0, 100]
 
 
-def test_too_few_patients_are_said():
+def test_too_few_patients_are_an_error():
     few = pd.Series([3.0, 4.0, 5.0])
     with pytest.raises(DataError, match="column 'x': fewer than 11 patients have a value") as error:
         fit(Number(), few)
@@ -272,7 +272,7 @@ def test_too_few_patients_are_said():
 
 
 @pytest.mark.parametrize("column", [INTEGER, NUMBER, FREE, LOG, DATE, MOMENT])
-def test_cells_never_met_find_a_code(column):
+def test_unseen_cells_have_a_code(column):
     rng = np.random.default_rng(1)
     codec = fit(column, typed(column, rng.normal(40, 10, 300)))
     wild = typed(column, np.array([-1e3, 1e3, 41.7, np.nan, 0]))
@@ -283,7 +283,7 @@ def test_cells_never_met_find_a_code(column):
         codec.encode(pd.Series([np.inf, -np.inf, 1e150]))
 
 
-def test_missing_where_it_was_never_met_goes_to_the_commonest_code():
+def test_missing_without_training_cells_goes_to_the_commonest_code():
     codec = fit(Integer(), pd.Series([1] * 50 + [2] * 90).astype("Int64"))
     assert codec.encode(pd.Series([pd.NA], dtype="Int64"))[0].tolist() == [1]
     codec = fit(Boolean(), pd.Series([True] * 50 + [False] * 90).astype("boolean"))
@@ -497,7 +497,7 @@ def test_a_level_no_patient_limit_protects_is_kept():
     assert fit(column, cells, rare=0, trim=0).cardinality == 2
 
 
-def test_levels_none_of_which_may_be_named_are_said():
+def test_only_rare_levels_are_an_error():
     names = pd.Series([f"Z{i}" for i in range(30)], dtype="category")
     with pytest.raises(DataError, match="none of its 30 levels has 11 patients") as error:
         fit(Code(), names)

@@ -150,7 +150,7 @@ def test_codes_that_are_never_sampled_or_do_not_exist_are_refused(encoder, table
             encoder.decode(Encoded(never, encoded.offsets))
 
 
-def test_a_missing_column_is_said(encoder, table):
+def test_a_missing_column_is_an_error(encoder, table):
     with pytest.raises(DataError, match="column 'age': absent"):
         encoder.encode(table.drop(columns="age"))
 
@@ -247,7 +247,7 @@ def test_allowed_is_the_share_of_each_code_that_satisfies(encoder, name, text):
 
 
 @pytest.mark.parametrize("decimals", [2, 6, None])
-def test_a_single_value_or_a_narrow_range_is_met_wherever_a_cell_can_be_it(decimals):
+def test_a_single_value_or_a_narrow_range_is_satisfied_wherever_possible(decimals):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"cost": rng.lognormal(8, 1, 300), "sex": rng.choice(["F", "M"], 300)})
     if decimals is not None:
@@ -266,7 +266,7 @@ def test_a_single_value_or_a_narrow_range_is_met_wherever_a_cell_can_be_it(decim
         assert predicate.evaluate(pd.DataFrame({"cost": cells})).all()
 
 
-def test_restricted_offsets_keep_the_law_inside_the_condition(encoder, table):
+def test_restricted_offsets_follow_the_conditional_distribution(encoder, table):
     predicate, rng = parse("35 <= age <= 37 or age > 90"), np.random.default_rng(1)
     codes = encoder.encode(table).codes[:, encoder.layout.names.index("age")].numpy()
     codes = np.repeat(codes[encoder.allowed("age", predicate)[codes] > 0], 50)
@@ -280,7 +280,7 @@ def test_restricted_offsets_keep_the_law_inside_the_condition(encoder, table):
         assert bound[at].astype(float).mean() == pytest.approx(free[at & holds].astype(float).mean(), abs=0.5)
 
 
-def test_restrict_leaves_what_cannot_be_met(encoder):
+def test_restrict_leaves_unsatisfiable_codes(encoder):
     offsets = encoder.restrict(
         "age", np.zeros(3, dtype=int), np.full(3, 0.25, dtype=np.float32), parse("age > 200"), np.random.default_rng(0)
     )
