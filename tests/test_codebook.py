@@ -132,8 +132,8 @@ def test_a_damaged_file_is_refused_without_its_cells(file):
 
 @pytest.mark.usefixtures("library")
 def test_a_packed_file_that_unpacks_beyond_reason_is_refused(file, monkeypatch):
-    monkeypatch.setattr("synthclin.tables.readstat_format.MOST_ANYHOW", 100)
-    monkeypatch.setattr("synthclin.tables.readstat_format.MOST_RATIO", 1)
+    monkeypatch.setattr("synthclin.tables.readstat_format.MAX_BYTES", 100)
+    monkeypatch.setattr("synthclin.tables.readstat_format.MAX_RATIO", 1)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_table(file)
 

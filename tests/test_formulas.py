@@ -15,7 +15,7 @@ from synthclin.schema import Schema
 from synthclin.study.config import load
 from synthclin.study.plan import dry_run
 from synthclin.tables import read_table, write_table
-from synthclin.tables.spreadsheet_formulas import begins_like_a_formula, disarmed, formulas, rearmed
+from synthclin.tables.spreadsheet_formulas import escaped, formulas, is_formula_like, unescaped
 
 HARMFUL = [
     "=1+1",
@@ -36,20 +36,20 @@ HARMLESS = ["", "a=b", "-1.5", "+3", "1e-5", "-.5", "aspirin", "'quoted'", "O'Ne
 
 @pytest.mark.parametrize("text", HARMFUL)
 def test_what_a_spreadsheet_runs(text):
-    assert begins_like_a_formula(text)
-    assert disarmed(text) == f"'{text}"
+    assert is_formula_like(text)
+    assert escaped(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_it_does_not(text):
-    assert not begins_like_a_formula(text)
-    assert disarmed(text) == text
+    assert not is_formula_like(text)
+    assert escaped(text) == text
 
 
 @given(st.text(alphabet="'=+-@\t 1a\uff1d") | st.text())
 def test_nothing_is_lost(text):
-    assert rearmed(disarmed(text)) == text
-    assert not begins_like_a_formula(disarmed(text))
+    assert unescaped(escaped(text)) == text
+    assert not is_formula_like(escaped(text))
 
 
 SCHEMA = Schema.model_validate(

@@ -280,11 +280,11 @@ class Schema(BaseModel):
         if name not in self.columns and "type" not in changes:
             raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
         data = self._document()
-        words = data["columns"].get(name, {})
-        if "type" in changes and changes["type"] != words.get("type"):
-            words = {word: value for word, value in words.items() if word in Column.model_fields}
-        words = {**words, **changes}
-        data["columns"][name] = {word: value for word, value in words.items() if value is not None}
+        keys = data["columns"].get(name, {})
+        if "type" in changes and changes["type"] != keys.get("type"):
+            keys = {key: value for key, value in keys.items() if key in Column.model_fields}
+        keys = {**keys, **changes}
+        data["columns"][name] = {key: value for key, value in keys.items() if value is not None}
         return validate(Schema, data, "schema")
 
     @classmethod
@@ -308,7 +308,7 @@ class Schema(BaseModel):
     def _document(self) -> dict[str, Any]:
         """Return the schema as a YAML document, without keys that have their default value."""
         declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
-        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in declared.items()}}
+        document: dict[str, Any] = {"columns": {name: _document_of(column) for name, column in declared.items()}}
         if self.constraints:
             document["constraints"] = self.model_dump(mode="json")["constraints"]
         return document
@@ -357,12 +357,12 @@ class Schema(BaseModel):
                 raise ValueError(f"{place}: {what}. Use another column.")
 
 
-def _words(column: Column) -> dict[str, Any]:
+def _document_of(column: Column) -> dict[str, Any]:
     """Return a column's keys without defaults: its type, its unit and those of its type first."""
     values = column.model_dump(mode="json", exclude_none=True)
-    for word, by_level in (("allocation", column.allocation_ratio), ("missing_codes", column.missing_codes)):
+    for key, by_level in (("allocation", column.allocation_ratio), ("missing_codes", column.missing_codes)):
         if by_level:
-            values[word] = dict(by_level)  # JSON would make text of the keys
+            values[key] = dict(by_level)  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).

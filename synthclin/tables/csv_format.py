@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
 from synthclin.tables.missing_codes import missing_codes, names_in_file
-from synthclin.tables.spreadsheet_formulas import disarmed, rearmed
+from synthclin.tables.spreadsheet_formulas import escaped, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MOST_ANYHOW", "MOST_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 # No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-MOST_ANYHOW, MOST_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
+MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
 
 def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
     names, body, first_line = _header(text, where)
     columns = _columns(names, body, first_line, where)
     declared = {} if schema is None else schema.columns
-    names = [_as_declared(name, declared) for name in names]
+    names = [_declared_spelling(name, declared) for name in names]
     columns = dict(zip(names, columns.values(), strict=True))
     series = {name: _series(column, declared.get(name)) for name, column in columns.items()}
     if not len(next(iter(series.values()))):
@@ -70,14 +70,14 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
 
 def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
     """Read CSV text compressed by gzip; see `from_csv`."""
-    most = MOST_ANYHOW + MOST_RATIO * len(content)
+    most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
     if len(plain) > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
     return from_csv(plain, where, schema)
 
@@ -91,7 +91,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
         b'ldl\n3.10\n2.76\n'
     """
-    safe = disarmed if csv_safe == "escape" else str
+    safe = escaped if csv_safe == "escape" else str
     codes = missing_codes(table, schema)
     texts = {name: cell_texts(table[name], schema.columns.get(name), safe) for name in names_in_file(table, schema)}
     for name, coded in codes.items():
@@ -205,7 +205,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
     levels = _named(column)
     texts = encoded.dictionary
     if levels:
-        texts = pa.array([_as_declared(text, levels) for text in texts.to_pylist()], pa.string())
+        texts = pa.array([_declared_spelling(text, levels) for text in texts.to_pylist()], pa.string())
     codes = encoded.indices.to_numpy()
     trimmed = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
@@ -227,9 +227,9 @@ def _named(column: Column | None) -> Sequence[object]:
     return [] if column is None else [*(column.levels or ()), *column.missing_codes]
 
 
-def _as_declared(text: str, known: Container[object]) -> str:
-    """Return a text that was disarmed for spreadsheets as the schema declares it, and any other as it is."""
-    return plain if text not in known and (plain := rearmed(text)) in known else text
+def _declared_spelling(text: str, known: Container[object]) -> str:
+    """Return an escaped text in its declared spelling, and any other text unchanged."""
+    return plain if text not in known and (plain := unescaped(text)) in known else text
 
 
 def _stays_text(column: Column | None) -> bool:

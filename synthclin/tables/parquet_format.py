@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
-from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO, cell_texts
+from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Raises:
         DataError: the file is damaged or empty, or a column is of a type that no table holds.
     """
-    most = MOST_ANYHOW + MOST_RATIO * len(content)
+    most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
         # A repeated text is read once, so that the full size is known before it is expanded.
@@ -66,7 +66,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _refuse_bomb(size: int, most: int, where: str) -> None:
     if size > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, write it as CSV.")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from synthclin.errors import ConfigError, DataError
 from synthclin.schema.codebook import Code, Entry, with_codebook
 from synthclin.schema.columns import parsing
-from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO
+from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -65,7 +65,7 @@ def from_readstat(
         about = read(io.BytesIO(content), metadataonly=True)[1]
         # Limit against decompression bombs; a cell takes at least two bytes.
         widths = about.variable_storage_width
-        most = (MOST_ANYHOW + MOST_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
+        most = (MAX_BYTES + MAX_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
         raw, about = read(io.BytesIO(content), row_limit=int(most) + 1)
         dated = [name for name in _coded(about) if _is_dated(raw[name])]
         if dated:
@@ -74,7 +74,7 @@ def from_readstat(
         remedy = "Write it again, or export the table to Parquet or CSV."
         raise DataError(where, f"is not a whole {suffix} file", remedy) from None
     if len(raw) > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, write it as CSV.")
     if raw.empty:
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
