@@ -55,7 +55,7 @@ predicates = st.recursive(
 
 
 def line(rng, draw, cells):
-    """Return intervals between two generated values, some single values, some possibly or always missing, and a point."""
+    """Return intervals between two values, some single values, some perhaps or always missing, one a point."""
     ends = np.sort(draw((2, PLACES)), axis=0)
     ends[1] = np.where(rng.random(PLACES) < 0.3, ends[0], ends[1])
     share = rng.random(PLACES)

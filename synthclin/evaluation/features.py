@@ -114,7 +114,7 @@ def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Fea
     for each in series:
         found = each.cat.categories if isinstance(each.dtype, pd.CategoricalDtype) else each.dropna().unique()
         levels |= dict.fromkeys(found.tolist())
-    return Feature(name, "ordinal" if column.type == "ordinal" else "levels", column, tuple(levels))
+    return Feature(name, "ordinal" if column.is_ordered else "levels", column, tuple(levels))
 
 
 def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
@@ -126,9 +126,9 @@ def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
                 {term: feature.column.nearest(term, feature.kept) or term for term in terms}
             )
         return np.array([places.get(cell, np.nan) for cell in series.astype(object)], dtype=np.float64)
-    if feature.column.type in {"date", "datetime"}:
+    if feature.column.is_temporal:
         moments = series.to_numpy(dtype="datetime64[ns]")
-        unit = _DAY if feature.column.type == "date" else _SECOND
+        unit = _DAY if feature.column.resolution == "D" else _SECOND
         return np.where(np.isnat(moments), np.nan, np.floor(moments.astype(np.int64) / unit))
     values: NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
     decimals = feature.column.decimal_places

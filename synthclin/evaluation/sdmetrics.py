@@ -188,7 +188,7 @@ def plain_table(features: Features, values: NDArray[np.float64]) -> pd.DataFrame
 
 def _plain(feature: Feature, column: NDArray[np.float64]) -> pd.Series[Any]:
     if _moment(feature):
-        unit = "datetime64[D]" if feature.column.type == "date" else "datetime64[s]"
+        unit = "datetime64[D]" if feature.column.resolution == "D" else "datetime64[s]"
         moments = np.full(len(column), np.datetime64("NaT", "ns"))
         known = ~np.isnan(column)
         moments[known] = column[known].astype(np.int64).astype(unit)
@@ -200,4 +200,4 @@ def _plain(feature: Feature, column: NDArray[np.float64]) -> pd.Series[Any]:
 
 
 def _moment(feature: Feature) -> bool:
-    return feature.column.type in {"date", "datetime"}
+    return feature.column.is_temporal

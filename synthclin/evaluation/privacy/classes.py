@@ -67,7 +67,7 @@ def similar(
     if feature.kind != "line":
         met: NDArray[np.bool_] = truth == guess
         return met
-    if feature.column.type in {"date", "datetime"}:
+    if feature.column.is_temporal:
         seen = real[~np.isnan(real[:, column]), column]
         margin = np.asarray(_MARGIN * np.subtract(*np.quantile(seen, [0.75, 0.25])) if len(seen) else 0.0)
     else:
