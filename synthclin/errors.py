@@ -1,4 +1,4 @@
-"""What can go wrong, said the same way everywhere: where, what, remedy. Never a patient's value."""
+"""Error classes; each message has where, what and remedy, and never a patient's value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SynthclinError(Exception):
     Arguments:
         where: the file, column or setting at fault, such as ``configs/hf.yaml: schema.columns.bmi.range``.
         what: the fact, as a sentence without its full stop. Counts and row numbers, never cell values.
-        remedy: what to do about it, as a sentence.
+        remedy: the action, as a sentence.
 
     Example:
         >>> str(SynthclinError("column 'bmi'", "low 60 exceeds high 12", "Swap them."))
@@ -44,13 +44,13 @@ class ConfigError(SynthclinError):
 
 
 class DataError(SynthclinError):
-    """A table that cannot be read, or that breaks its schema."""
+    """A table that cannot be read, or that violates its schema."""
 
     exit_code = 2
 
 
 class ConditionError(SynthclinError):
-    """A cohort that the model cannot draw; says what support was found."""
+    """A cohort that the model cannot sample; the message has its support."""
 
     exit_code = 2
 

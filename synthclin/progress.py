@@ -1,4 +1,4 @@
-"""Progress on stderr for whatever takes long: a bar on a terminal, a plain line now and then in a log."""
+"""Progress reports on stderr: a bar on a terminal, periodic plain lines in a log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.text import Text
 __all__ = ["PLAIN_EVERY", "quiet", "track"]
 
 PLAIN_EVERY = 10.0
-"""Seconds between two plain lines, and before the first: what is done sooner leaves none."""
+"""Seconds between two plain lines, and before the first."""
 
 Step = Callable[..., None]
 
@@ -32,18 +32,18 @@ class _Rate(ProgressColumn):
 
 
 def _nothing(n: int = 1, note: str = "") -> None:
-    """Take a step that nobody watches."""
+    """Take a step without a report."""
 
 
 @contextmanager
 def track(label: str, total: int, unit: str = "steps", done: int = 0) -> Iterator[Step]:
-    """Show how far `label` is while the block runs; yields `step(n=1, note="")`.
+    """Report the progress of `label` while the block runs; yields `step(n=1, note="")`.
 
     Arguments:
-        label: what is being done, such as ``"training"``.
-        total: how many steps there are at most; fewer is fine.
-        unit: the plural noun that the rate counts.
-        done: how many steps were done before.
+        label: the name of the stage, such as ``"training"``.
+        total: the largest number of steps.
+        unit: the plural noun of a step.
+        done: the number of steps done before.
 
     Example:
         >>> with track("counting", total=3) as step:
@@ -85,28 +85,28 @@ def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Step]:
 
 
 class _Lines:
-    """Signs of life for the log of a batch job: a line every `PLAIN_EVERY` seconds, and one at the end after these."""
+    """Progress lines for the log of a batch job: one every `PLAIN_EVERY` seconds, and one at the end after these."""
 
     def __init__(self, label: str, total: int, unit: str, done: int) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.before = self.done = done
         self.note = self.line = ""
-        self.begun = self.told = time.monotonic()
+        self.begun = self.reported = time.monotonic()
 
     def step(self, n: int = 1, note: str = "") -> None:
         self.done += n
         self.note = note or self.note
-        if time.monotonic() - self.told >= PLAIN_EVERY:
-            self.tell()
+        if time.monotonic() - self.reported >= PLAIN_EVERY:
+            self.report()
 
     def end(self) -> None:
         if self.line:
             self.total = self.done
-            self.tell()
+            self.report()
 
-    def tell(self) -> None:
-        self.told = time.monotonic()
-        rate = (self.done - self.before) / max(self.told - self.begun, 1e-9)
+    def report(self) -> None:
+        self.reported = time.monotonic()
+        rate = (self.done - self.before) / max(self.reported - self.begun, 1e-9)
         parts = [f"{self.label} {self.done:,}/{self.total:,} {self.unit}", f"{rate:,.1f} {self.unit}/s"]
         if self.done < self.total and rate > 0:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")

@@ -1,4 +1,4 @@
-"""One seed, many independent streams. No global random state is read or written."""
+"""Independent random streams from one seed. No global random state is read or written."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = [
 def stream_seed(seed: int, *path: str | int) -> int:
     """Return the 63-bit seed of the stream called `path` under `seed`.
 
-    Streams of different names are independent, so a stage that draws more
-    numbers than before does not shift the stages after it.
+    Streams of different names are independent, so a stage that consumes more
+    random numbers does not shift the stages after it.
 
     Example:
         >>> stream_seed(7, "split") == stream_seed(7, "split")
@@ -49,9 +49,9 @@ def torch_generator(seed: int, *path: str | int, device: torch.device | str = "c
 
 @contextmanager
 def seeded_modules(seed: int, *path: str | int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Seed what torch modules draw inside the block (initial weights, dropout) and put the global state back after.
+    """Seed the random numbers of torch modules inside the block (initial weights, dropout); restore the state after it.
 
-    Modules take no generator of their own, so the global one is borrowed and returned.
+    Modules take no generator argument, so the global one is seeded and restored.
     """
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -60,13 +60,13 @@ def seeded_modules(seed: int, *path: str | int, device: torch.device | str = "cp
 
 
 def module_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return where the generators stand that torch modules draw from, inside `seeded_modules`, as byte tensors."""
+    """Return the states of the global generators, inside `seeded_modules`, as byte tensors."""
     state = {"cpu": torch.get_rng_state()}
     return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
 
 
 def restore_module_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put these generators back to where they stood; only inside `seeded_modules`, which returns the borrowed state.
+    """Restore the states of the global generators; only inside `seeded_modules`, which restores the outer state.
 
     Example:
         >>> device = torch.device("cpu")

@@ -131,29 +131,29 @@ def test_distances_come_back_within_their_bin_and_exactly_where_few(data):
         assert (apart[known] == wanted[known]).all()
 
 
-def test_order_and_spacing_survive_in_drawn_rows(model):
-    drawn = model.sample(2_000, random_state=1)
-    assert not any(broken.any() for broken in violations(drawn, model.schema).values())
-    length = (drawn["left"] - drawn["came"]).dt.days
+def test_order_and_spacing_survive_in_sampled_rows(model):
+    sampled = model.sample(2_000, random_state=1)
+    assert not any(broken.any() for broken in violations(sampled, model.schema).values())
+    length = (sampled["left"] - sampled["came"]).dt.days
     assert length.min() >= 0
-    assert length[drawn["age"] > 65].mean() > length[drawn["age"] < 40].mean() + 3
-    gap = (drawn["followed"] - drawn["left"]).dt.days.dropna()
+    assert length[sampled["age"] > 65].mean() > length[sampled["age"] < 40].mean() + 3
+    gap = (sampled["followed"] - sampled["left"]).dt.days.dropna()
     assert gap.isin([30, 90]).all()
-    assert 0.1 < drawn["followed"].isna().mean() < 0.3
-    clock = drawn["triage"] - drawn["came"]
+    assert 0.1 < sampled["followed"].isna().mean() < 0.3
+    clock = sampled["triage"] - sampled["came"]
     assert clock.between(pd.Timedelta(0), pd.Timedelta(days=1.5)).all()
     assert ((clock / pd.Timedelta(minutes=15)) % 1 == 0).all()
 
 
 def test_conditions_and_rules_speak_of_the_dates_themselves(model):
-    drawn = model.sample(100, where="left >= '2017-06-01' and came < '2018-01-01'", random_state=2)
-    assert drawn["left"].min() >= pd.Timestamp("2017-06-01")
+    sampled = model.sample(100, where="left >= '2017-06-01' and came < '2018-01-01'", random_state=2)
+    assert sampled["left"].min() >= pd.Timestamp("2017-06-01")
     narrow = schema({**COLUMNS, "left": {"type": "date", "anchor": "came", "range": ["2015-01-01", "2019-10-01"]}})
     encoder = TableEncoder.fit(conform(stays(200), narrow), narrow)
     assert encoder.schema.columns["left"].range is not None
 
 
-def test_a_missing_date_is_told_from_a_given_anchor(model):
+def test_a_missing_date_is_imputed_from_a_given_anchor(model):
     holes = stays(30, seed=4)
     holes.loc[:9, "left"] = pd.NaT
     holes.loc[10:19, "came"] = pd.NaT
@@ -183,7 +183,7 @@ def test_a_shift_keeps_intervals_and_ranges_and_is_one_per_patient():
 
 
 def test_a_shift_before_learning_is_one_of_what_is_exported():
-    # Everybody came on one day: if it were learnt as it is, it would be drawn as it is.
+    # All patients came on one day: without the shift it would be sampled unchanged.
     table = stays(400).assign(came=pd.Timestamp("2017-06-01"))
     table["left"] = table["came"] + pd.to_timedelta(np.arange(400) % 9, unit="D")
     table["followed"], table["triage"] = table["left"], table["came"]

@@ -63,7 +63,9 @@ class TestRun:
         study.config["schema"]["constraints"] = ["age < 80 or died == 1"]
         study.write()
         _, err = quiet("run", "study.yaml", "--dry-run", code=2)
-        assert err.startswith("error: rule 'age < 80 or died == 1': 8 of 160 rows (19, 31, 66, 88, 119, ...) break it.")
+        assert err.startswith(
+            "error: rule 'age < 80 or died == 1': 8 of 160 rows (19, 31, 66, 88, 119, ...) violate it."
+        )
         study.config["schema"]["constraints"] = [{"then": "age < 80 or died == 1", "on_violation": "keep"}]
         study.write()
         _, err = quiet("run", "study.yaml", "--dry-run")

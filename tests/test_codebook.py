@@ -52,7 +52,7 @@ def cells():
 
 @pytest.fixture
 def library(monkeypatch):
-    """Put a stand-in where pyreadstat would be: it reads any bytes but those of a damaged file."""
+    """Replace pyreadstat by a stub that reads any bytes but those of a damaged file."""
 
     def read_sav(file, metadataonly=False, usecols=None, user_missing=False, row_limit=0):
         if b"damaged" in file.read():
@@ -101,7 +101,7 @@ def check_ward(inferred, table):
 
 
 @pytest.mark.usefixtures("library")
-def test_what_the_file_says_reaches_the_schema(file, tmp_path):
+def test_the_codebook_reaches_the_schema(file, tmp_path):
     table = read_table(file)
     assert table.dtypes.astype(str).to_dict() == {
         **dict.fromkeys(["sex", "dead", "pain", "sbp", "country", "grade"], "Int64"),
@@ -132,8 +132,8 @@ def test_a_damaged_file_is_refused_without_its_cells(file):
 
 @pytest.mark.usefixtures("library")
 def test_a_packed_file_that_unpacks_beyond_reason_is_refused(file, monkeypatch):
-    monkeypatch.setattr("synthclin.tables.readstat_format.MOST_ANYHOW", 100)
-    monkeypatch.setattr("synthclin.tables.readstat_format.MOST_RATIO", 1)
+    monkeypatch.setattr("synthclin.tables.readstat_format.MAX_BYTES", 100)
+    monkeypatch.setattr("synthclin.tables.readstat_format.MAX_RATIO", 1)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_table(file)
 
@@ -162,12 +162,12 @@ class TestGuesses:
         column, _ = self.guess(pd.Series([*range(50)] * 2, dtype="Int64"), Entry("Packs", {0: "never smoked"}))
         assert (column.type, column.description) == ("integer", "Packs (0 = never smoked)")
 
-    def test_a_level_that_nobody_holds_is_kept(self):
+    def test_a_level_without_cells_is_kept(self):
         column, reasons = self.guess(pd.Series([1, 2] * 30), Entry(levels={1: "a", 2: "b", 3: "c"}))
         assert column.categories == (1, 2, 3)
-        assert "fewer than 11 rows each hold 1 of these levels, which are listed as well" in reasons
+        assert "levels of fewer than 11 rows, which are listed as well: 1" in reasons
 
-    def test_letters_for_missing_stand_beside_numbers(self):
+    def test_missing_codes_may_be_letters_among_numbers(self):
         mixed = pd.Series([*map(float, range(40, 100)), "A", "A", "Z", None], dtype=object)
         column, reasons = self.guess(mixed, Entry(missing={"A": "refused", "Z": "not done"}))
         assert (column.type, column.missing_codes) == ("integer", {"A": "refused", "Z": "not done"})
@@ -181,7 +181,7 @@ class TestGuesses:
     def test_a_missing_code_among_the_numbers_leaves_the_column_out(self):
         column, reasons = self.guess(pd.Series([*range(60), 9, 9]).drop(9), Entry(missing={9: "unknown"}))
         assert column.type == "text"
-        assert reasons[0] == "left out: a code for missing lies among its numbers"
+        assert reasons[0] == "left out: a missing-value code lies among its numbers"
 
     def test_a_plain_table_has_no_codebook(self):
         assert codebook(pd.DataFrame({"a": [1]})) == {}

@@ -72,7 +72,7 @@ def test_rare_leaves_fall_back_level_by_level_and_never_into_a_bucket():
     assert names == {"E11.9", "E11.0", "E11", "I10"}
     layout = encoder.codecs["dx"].layout("dx")
     assert layout.never.sum() == 1
-    known = encoder.codecs["dx"].knows(pd.Series(["E11.93", "E11.77", "I10.5", "J45.0", None], dtype=object))
+    known = encoder.codecs["dx"].has_code(pd.Series(["E11.93", "E11.77", "I10.5", "J45.0", None], dtype=object))
     assert known.tolist() == [True, True, True, False, False]
 
 
@@ -81,7 +81,7 @@ def test_rare_leaves_fall_back_level_by_level_and_never_into_a_bucket():
 def test_every_term_kept_is_held_by_enough_and_lies_on_the_way_up(terms, limit, data):
     column = Code(hierarchy="icd10")
     holder = np.array([data.draw(st.integers(0, 8)) for _ in terms])
-    kept = column.held(pd.Series(terms), holder, limit)
+    kept = column.frequent(pd.Series(terms), holder, limit)
     standin = [column.nearest(term, kept) for term in terms]
     for term, found in zip(terms, standin, strict=True):
         assert found is None or found == term or found in column.above(term)
@@ -114,7 +114,7 @@ def test_strange_terms_are_a_warning():
     assert [(finding.severity, finding.rows) for finding in found] == [("warning", (4,))]
 
 
-def test_seven_hundred_terms_are_learnt_and_drawn():
+def test_seven_hundred_terms_are_modelled_and_sampled():
     rng = np.random.default_rng(1)
     leaves = [f"{letter}{number:02d}.{digit}" for letter in "AEIJK" for number in range(18) for digit in range(8)]
     age = rng.integers(0, 90, 3_000)
@@ -123,18 +123,21 @@ def test_seven_hundred_terms_are_learnt_and_drawn():
     one = schema(hierarchy="icd10")
     typed = conform(pd.DataFrame({"age": age, "dx": np.array(leaves)[place]}), one)
     model = sc.ConditionalGAN(one, effort="quick", width=32, random_state=1).fit(typed)
-    drawn = model.sample(3_000, random_state=2)
+    sampled = model.sample(3_000, random_state=2)
     column = one.columns["dx"]
-    kept = column.held(typed["dx"], np.arange(len(typed)), 11)
-    assert set(drawn["dx"].astype(str)) <= kept
-    features = Features.of(one, [typed, drawn])
+    kept = column.frequent(typed["dx"], np.arange(len(typed)), 11)
+    assert set(sampled["dx"].astype(str)) <= kept
+    features = Features.of(one, [typed, sampled])
     assert set(features.columns[1].levels) >= kept
     shares = [
         np.bincount(features.values(rows)[:, 1].astype(int), minlength=len(features.columns[1].levels)) / 3_000
-        for rows in (typed, drawn)
+        for rows in (typed, sampled)
     ]
     assert np.abs(shares[0] - shares[1]).sum() / 2 < 0.2
-    assert drawn["age"][drawn["dx"].astype(str) < "E"].mean() > drawn["age"][drawn["dx"].astype(str) > "J"].mean() + 5
+    assert (
+        sampled["age"][sampled["dx"].astype(str) < "E"].mean()
+        > sampled["age"][sampled["dx"].astype(str) > "J"].mean() + 5
+    )
     # A rare term is known by the one above it.
     assert model.sample(20, where="dx == 'A00.0'", random_state=3)["dx"].eq("A00.0").all()
     rare = next(term for term in typed["dx"].cat.categories if term not in kept and column.nearest(term, kept))

@@ -111,7 +111,7 @@ def test_numbers_are_read_from_any_numeric_dtype(dtype):
     assert not unread.any()
 
 
-def test_what_no_measurement_reaches_is_told():
+def test_impossible_measurements_are_reported():
     beyond = {"a number that is infinite or beyond 1e+150": [1, 2, 3]}
     assert faults(Number(), 1e150, np.inf, -1e151, 1e308) == beyond
     assert faults(Number(range=(0, 5)), 0, np.inf, -1e151, "1e999", 5) == beyond
@@ -198,7 +198,7 @@ def test_a_day_has_no_time_and_a_moment_no_fractions():
     assert faults(Datetime(), "2026-01-01 07:00:00.5", "2026-01-01 07:00") == {"fractions of a second": [0]}
 
 
-def test_a_level_is_met_by_what_plainly_writes_it():
+def test_cells_that_match_a_level():
     assert read(Category(categories=(1, 2, 3)), 1, 1.0, "1", "1.0", None) == ([1, 1, 1, 1, None], [])
     assert read(Category(categories=(1, 2, 3)), 4, "01", " 1", "1e0", True, "", 1.5) == ([None] * 7, [*range(7)])
     assert read(Category(categories=("1", "F")), "1", "F", 1, "f", "F ") == (["1", "F", None, None, None], [2, 3, 4])
@@ -250,13 +250,13 @@ def test_every_type_has_its_canonical_dtype(one, cells, dtype):
     ],
     ids=repr,
 )
-def test_levels_are_learnt_as_they_are(cells, levels):
+def test_levels_are_taken_from_the_table_unchanged(cells, levels):
     typed, unread = Category().coerce(pd.Series(cells))
     assert list(map(repr, typed.cat.categories.tolist())) == list(map(repr, levels))
     assert not unread.any()
 
 
-def test_levels_of_an_unlike_kind_are_not_learnt():
+def test_levels_of_another_type_are_unread():
     assert read(Category(), "V27", "250", 250, " ", True) == (["V27", "250", None, None, None], [2, 3, 4])
     assert read(Category(), 1, 2, np.inf) == ([1, 2, None], [2])
 
@@ -271,7 +271,7 @@ def test_codes_stay_as_they_are_written():
     assert read(Code(), " ", "", True, ["x"])[1] == [0, 1, 2, 3]
 
 
-def test_blanks_around_learnt_text_are_kept_with_a_warning():
+def test_blanks_around_undeclared_levels_are_kept_with_a_warning():
     for one in (Category(), Code()):
         typed, unread = one.coerce(pd.Series(["F", " F"]))
         assert not unread.any()

@@ -41,7 +41,7 @@ def test_every_row_conforms_and_keeps_every_rule(loaded):
     assert not any(mask.any() for mask in broken.values())
 
 
-def test_every_rule_says_something(loaded):
+def test_every_rule_is_informative(loaded):
     """A condition that never holds, or a rule that cannot be broken, would be an empty promise."""
     _, table, schema = loaded
     rng = np.random.default_rng(3)
@@ -54,10 +54,10 @@ def test_every_rule_says_something(loaded):
 
 def test_columns_are_documented(loaded):
     name, _, schema = loaded
-    said = datasets.describe(name)
+    expected = datasets.describe(name)
     for column, meaning in schema.columns.items():
         assert meaning.description, column
-        assert meaning.description in said
+        assert meaning.description in expected
         if isinstance(meaning, Integer | Number):
             assert meaning.unit, column
             assert meaning.range, column
@@ -93,7 +93,7 @@ def test_what_survival_analysis_needs_is_declared():
     }
 
 
-def test_point_masses_are_told():
+def test_point_masses_are_declared():
     _, schema = datasets.load("heart_disease")
     assert schema.columns["chol"].spikes == (0,)
     assert schema.columns["cp"].categories == (1, 2, 3, 4)

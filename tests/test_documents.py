@@ -1,4 +1,4 @@
-"""Strict documents: what a lenient reader would misread, and the one sentence that says so."""
+"""Strict documents: ambiguous input is refused with one sentence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "says"),
+    ("text", "line", "expected"),
     [
         ("seed: 1\nrows: 2\nseed: 3", 3, "duplicate key 'seed', first on line 1"),
         ("a:\n  b: 1\n  'b': 2", 3, "duplicate key 'b', first on line 2"),
@@ -76,11 +76,11 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         pytest.param("a: [" + "x," * 60_000 + "]", 1, "more than 50,000 values", id="values"),
     ],
 )
-def test_refused_with_the_line(text: str, line: int, says: str) -> None:
+def test_refused_with_the_line(text: str, line: int, expected: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         parse_yaml(text, "study.yaml")
     assert str(refusal.value).startswith(f"study.yaml: line {line}: ")
-    assert says in str(refusal.value)
+    assert expected in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_yaml_as_people_write_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ('{"a": 1, "a": 2}', "duplicate key 'a'"),
         ('{"a": NaN}', "not finite"),
@@ -217,10 +217,10 @@ def test_yaml_as_people_write_it() -> None:
         ("\x00", "not JSON"),
     ],
 )
-def test_refused_json(text: str, says: str, tmp_path: Path) -> None:
+def test_refused_json(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_text(text)
-    with pytest.raises(ModelFormatError, match=says):
+    with pytest.raises(ModelFormatError, match=expected):
         read_json(path, ModelFormatError)
 
 

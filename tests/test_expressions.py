@@ -134,7 +134,7 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("sex = 'F'", "Write =="),
         ("sex == 'F' & died", "Write `and`"),
@@ -177,9 +177,9 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
         ("sex in sex", "not followed by a list"),
         ("sex in [sex]", "more than numbers and texts"),
         ("age == [1]", "does not follow `in`"),
-        ("(sex == 'F') + 1 > 0", "belongs"),
-        ("not 5", "belongs"),
-        ("abs('x') > age", "belongs"),
+        ("(sex == 'F') + 1 > 0", "is used where"),
+        ("not 5", "is used where"),
+        ("abs('x') > age", "is used where"),
         ("(age > 1) == (age > 2)", "outcome of a comparison"),
         ("'F'", "a text alone"),
         ("1 < 2", "reads no column"),
@@ -196,18 +196,18 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
         pytest.param("age > 0 and " * 200, "longer than", id="long"),
     ],
 )
-def test_refused_when_parsed(text: str, says: str | None) -> None:
-    if says is None:
+def test_refused_when_parsed(text: str, expected: str | None) -> None:
+    if expected is None:
         parse(text)
         return
     with pytest.raises(ConfigError) as refusal:
         parse(text, "study.yaml: schema.constraints[2]")
     assert str(refusal.value).startswith("study.yaml: schema.constraints[2]: ")
-    assert says in str(refusal.value)
+    assert expected in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("agee > 1", "Did you mean 'age'"),
         ("age == missing", "Write `is missing`"),
@@ -230,18 +230,18 @@ def test_refused_when_parsed(text: str, says: str | None) -> None:
         ("admitted + 1 > 0", "used as a number"),
         ("admitted - age > 0", "used as a number"),
         ("arm * 2 > 0", "used as a number"),
-        ("age + 1", "something true or false belongs"),
+        ("age + 1", "a truth value is needed"),
     ],
 )
-def test_refused_when_evaluated(text: str, says: str, table: pd.DataFrame) -> None:
+def test_refused_when_evaluated(text: str, expected: str, table: pd.DataFrame) -> None:
     with pytest.raises(ConfigError) as refusal:
         parse(text).evaluate(table)
-    assert says in str(refusal.value)
+    assert expected in str(refusal.value)
     assert CANARY not in str(refusal.value)
 
 
 def test_a_predicate_is_no_number(table: pd.DataFrame) -> None:
-    with pytest.raises(ConfigError, match="where a number belongs"):
+    with pytest.raises(ConfigError, match="where a number is needed"):
         parse("age > 1").compute(table)
     with pytest.raises(ConfigError, match="there are 2 columns"):
         parse("age > 1").evaluate(pd.concat([table, table], axis=1))
@@ -288,7 +288,7 @@ def test_levels_compare_across_columns() -> None:
         ("sex == '`x` and y == 3'", {"sex"}, True),
     ],
 )
-def test_what_an_expression_says_of_itself(text: str, columns: set[str], predicate: bool) -> None:
+def test_properties_of_an_expression(text: str, columns: set[str], predicate: bool) -> None:
     expression = parse(text)
     assert (expression.text, expression.columns, expression.is_predicate) == (text, columns, predicate)
     assert expression == parse(text)

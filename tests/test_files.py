@@ -304,7 +304,7 @@ def test_names_that_stay_inside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_whatever_the_umask_nobody_else_reads_along(tmp_path: Path, umask: int) -> None:
+def test_only_the_owner_reads_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         with staged_folder(tmp_path / "runs" / "study") as stage:

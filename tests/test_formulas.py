@@ -1,4 +1,4 @@
-"""Text that a spreadsheet would run: told of on reading, disarmed on request, and the same again when it is read."""
+"""Formula injection: a warning on reading, escaping on request, and an exact round trip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synthclin.schema import Schema
 from synthclin.study.config import load
 from synthclin.study.plan import dry_run
 from synthclin.tables import read_table, write_table
-from synthclin.tables.spreadsheet_formulas import begins_like_a_formula, disarmed, formulas, rearmed
+from synthclin.tables.spreadsheet_formulas import escaped, formulas, is_formula_like, unescaped
 
 HARMFUL = [
     "=1+1",
@@ -36,20 +36,20 @@ HARMLESS = ["", "a=b", "-1.5", "+3", "1e-5", "-.5", "aspirin", "'quoted'", "O'Ne
 
 @pytest.mark.parametrize("text", HARMFUL)
 def test_what_a_spreadsheet_runs(text):
-    assert begins_like_a_formula(text)
-    assert disarmed(text) == f"'{text}"
+    assert is_formula_like(text)
+    assert escaped(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_it_does_not(text):
-    assert not begins_like_a_formula(text)
-    assert disarmed(text) == text
+    assert not is_formula_like(text)
+    assert escaped(text) == text
 
 
 @given(st.text(alphabet="'=+-@\t 1a\uff1d") | st.text())
 def test_nothing_is_lost(text):
-    assert rearmed(disarmed(text)) == text
-    assert not begins_like_a_formula(disarmed(text))
+    assert unescaped(escaped(text)) == text
+    assert not is_formula_like(escaped(text))
 
 
 SCHEMA = Schema.model_validate(
@@ -74,7 +74,7 @@ def cells(path):
         return list(csv.reader(file))
 
 
-def test_by_default_a_file_says_what_the_table_says(table, tmp_path):
+def test_by_default_a_file_has_the_cells_of_the_table(table, tmp_path):
     write_table(table, tmp_path / "t.csv", SCHEMA)
     assert cells(tmp_path / "t.csv")[:2] == [["=who", "change", "on"], ["=1+1", "-1.5", "2024-01-02"]]
 
@@ -107,16 +107,16 @@ def harmful(study):
 
 
 def test_a_run_warns_of_levels_that_it_will_write(harmful):
-    told = []
-    dry_run(load(harmful.path), tell=told.append)
-    assert [finding.where for finding in told if "formula" in finding.what] == ["column 'sex'"]
-    assert "=M" not in "".join(map(str, told))
+    findings = []
+    dry_run(load(harmful.path), tell=findings.append)
+    assert [finding.where for finding in findings if "formula" in finding.what] == ["column 'sex'"]
+    assert "=M" not in "".join(map(str, findings))
     for words in ({"csv_safe": "escape"}, {"table": "parquet"}):
         harmful.config["outputs"] |= words
         harmful.write()
-        told.clear()
-        dry_run(load(harmful.path), tell=told.append)
-        assert not [finding for finding in told if "formula" in finding.what]
+        findings.clear()
+        dry_run(load(harmful.path), tell=findings.append)
+        assert not [finding for finding in findings if "formula" in finding.what]
 
 
 def test_the_command_line_warns_and_disarms(harmful, capsys):

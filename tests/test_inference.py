@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
-from synthclin.inference.numeric import guess_numbers
+from synthclin.inference.number_columns import guess_numbers
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.schema.columns import Category, Code, Id, Integer, Number, Text
@@ -35,7 +35,7 @@ def guess(cells, name="x", rows=ROWS):
 
 
 def refusal(**columns):
-    """Return why columns are left out, a line each; they become text, and no cell is told."""
+    """Return why columns are left out, a line each; they become text, and no cell is in the message."""
     inferred = infer(pd.DataFrame({**columns, "other": [0, 1] * (len(next(iter(columns.values()))) // 2), "more": 1}))
     assert all(inferred.schema.columns[name].type == "text" for name in inferred.left_out)
     assert CANARY not in to_commented_yaml(inferred)
@@ -118,7 +118,7 @@ class TestNumbers:
             assert found.range[1] - found.range[0] <= 1.5 * np.ptp(values) + 20 + 1e-9 * np.abs(values).max()
 
     @pytest.mark.parametrize("offset", [0, 1, 2, 3])
-    def test_bounds_of_few_patients_tell_no_extreme(self, offset):
+    def test_bounds_of_few_patients_disclose_no_extreme(self, offset):
         column, _ = guess(range(41 + offset, 72 + offset))
         assert column.range == (35, 80)
 
@@ -133,7 +133,7 @@ class TestNumbers:
         rng = np.random.default_rng(2)
         column, evidence = guess(numbers(np.zeros(48), rng.normal(220, 40, ROWS - 48).round()).tolist())
         assert column.spikes == (0,)
-        assert "0 stands in 48 of 240 cells, far more often than any other number" in evidence
+        assert "0 is in 48 of 240 cells, far more often than any other number" in evidence
 
     def test_digit_preference_is_no_spike(self):
         rng = np.random.default_rng(3)
@@ -148,7 +148,7 @@ class TestNumbers:
         column, evidence = guess(numbers(ages, np.full(3, code)).tolist())
         assert column.spikes == (code,)
         assert code in column.range
-        assert f"{code} stands far outside the rest, in 3 of 240 cells: perhaps a code for missing" in evidence
+        assert f"{code} lies far outside the rest, in 3 of 240 cells: perhaps a missing-value code" in evidence
 
     def test_several_codes_for_missing(self):
         ages = np.random.default_rng(4).integers(20, 90, ROWS - 9)
@@ -167,7 +167,7 @@ class TestNumbers:
         assert age.range[0] >= 0
         assert age.range[1] <= 100
         assert (
-            "999 stands far outside the rest, in 11 of 240 cells: taken for a code for missing"
+            "999 lies far outside the rest, in 11 of 240 cells: taken for a missing-value code"
             in (inferred.evidence["age"])
         )
         assert conform(table, inferred.schema)["age_missing"].value_counts().to_dict() == dict.fromkeys(
@@ -176,7 +176,7 @@ class TestNumbers:
         change = np.random.default_rng(4).integers(-12, 13, ROWS)
         assert guess(change.tolist())[0].spikes == ()
 
-    def test_an_outlier_is_no_code_and_is_not_told(self):
+    def test_an_outlier_is_no_code_and_is_not_disclosed(self):
         ages = np.random.default_rng(4).integers(20, 90, ROWS - 1)
         column, evidence = guess(numbers(ages, np.array([987])).tolist())
         assert column.spikes == ()
@@ -185,8 +185,8 @@ class TestNumbers:
 
     @pytest.mark.parametrize("number", [np.inf, -np.inf, 1e308, -1e200])
     def test_numbers_beyond_reason(self, number):
-        told = "column 'x': left out: 1 of 40 cells hold a number that is infinite or beyond 1e+150"
-        assert told in refusal(x=[number, *range(39)])
+        message = "column 'x': left out: 1 of 40 cells hold a number that is infinite or beyond 1e+150"
+        assert message in refusal(x=[number, *range(39)])
 
 
 class TestTexts:
@@ -218,7 +218,7 @@ class TestTexts:
     def test_rare_levels_are_listed_and_counted_but_not_named(self):
         column, evidence = guess([*["a"] * 120, *["b"] * 118, CANARY, "c"])
         assert column.categories == (CANARY, "a", "b", "c")
-        assert "fewer than 11 rows each hold 2 of these levels, which are listed as well" in evidence
+        assert "levels of fewer than 11 rows, which are listed as well: 2" in evidence
         assert CANARY not in " ".join(evidence)
 
     def test_dates(self):
@@ -236,8 +236,8 @@ class TestTexts:
         assert [bound.isoformat() for bound in column.range] == ["2020-01-01T00:00:00", "2021-01-01T00:00:00"]
 
     def test_what_looks_like_a_date_and_is_none(self):
-        assert "not a moment" in refusal(x=["2021-02-30", "2021-02-28"] * 20)
-        assert "not a moment" in refusal(x=["9999-12-31", "2021-02-28"] * 20)
+        assert "not a datetime" in refusal(x=["2021-02-30", "2021-02-28"] * 20)
+        assert "not a datetime" in refusal(x=["9999-12-31", "2021-02-28"] * 20)
         assert "time zone" in refusal(x=["2021-02-28T10:00Z", "2021-02-28T10:00+01:00"] * 20)
         for cells in (["28.02.2021", "01.03.2021"], ["2/28/2021", "3/1/2021"], ["28-02-21 10:30", "01-03-21 9:15"]):
             assert "dates in another format than ISO 8601. Write them as YYYY-MM-DD" in refusal(x=cells * 20)
@@ -255,7 +255,7 @@ class TestTexts:
     def test_vocabularies(self, system, terms):
         column, evidence = guess(terms)
         assert (column.type, column.system) == ("code", system)
-        assert f"{len(terms)} distinct terms with the shape of {system} codes" in evidence
+        assert f"{len(terms)} distinct terms with the format of {system} codes" in evidence
 
 
 class TestIdentifiers:
@@ -288,7 +288,9 @@ class TestIdentifiers:
         )
         schema = infer(table).schema
         assert schema.columns[name].type == "id"
-        assert {column: said.role for column, said in schema.columns.items() if said.role} == {name: "entity"}
+        assert {column: expected.role for column, expected in schema.columns.items() if expected.role} == {
+            name: "entity"
+        }
 
     def test_a_single_identifier_is_the_entity(self):
         table = pd.DataFrame({"sno": range(60), "x": [0, 1] * 30, "y": [0, 1, 2] * 20})
@@ -373,20 +375,20 @@ class TestRefusals:
             ([f"+4930123456{row}" for row in range(10, 50)], "telephone numbers"),
         ],
     )
-    def test_the_shape_of_values_tells_persons(self, cells, kind):
-        assert f"column 'x': left out: its cells have the shape of {kind}" in refusal(x=cells)
+    def test_the_format_of_values_identifies_persons(self, cells, kind):
+        assert f"column 'x': left out: its cells have the format of {kind}" in refusal(x=cells)
 
     def test_levels_of_two_capital_words_are_no_names(self):
         assert guess(["Lung Cancer", "Colon Cancer", "Heart Failure"])[0].type == "category"
 
-    def test_a_table_without_its_line_of_names_is_noticed_and_no_cell_is_told(self):
+    def test_a_table_without_a_header_is_noticed_and_no_cell_is_disclosed(self):
         table = pd.DataFrame({CANARY: [CANARY, "x"] * 9, "64": [71, 58] * 9, "2021-03-04": ["2021-03-09"] * 18})
         with pytest.raises(DataError, match="first line seems to hold cells") as caught:
             infer(table)
         assert CANARY not in str(caught.value)
         assert infer(pd.DataFrame({"m": ["m", "f"] * 9, "age": range(18), "visit 2": [0, 1, 2] * 6})).left_out == ()
 
-    def test_a_declaration_that_no_schema_takes_is_said(self):
+    def test_an_invalid_declaration_is_an_error(self):
         table = pd.DataFrame({"x": [0, 1] * 20, "y": [0, 1, 2, 3] * 10})
         with pytest.raises(ConfigError, match="declared"):
             infer(table, {"x": Integer(role="entity")})
@@ -412,12 +414,12 @@ class TestRefusals:
         assert "every cell is missing" in refusal(x=[None] * 40)
         assert "2 of 40 cells hold blank text" in refusal(x=["a", "b"] * 19 + ["", " "])
         for cells in ([1, "a"], [b"a", b"b"], [[1], [2]], [pd.Timedelta(1), pd.Timedelta(2)], [1j, 2j], [True, 1]):
-            assert "of several kinds" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
-        assert "of several kinds" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
+            assert "of several types" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
+        assert "of several types" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
         assert "time zone" in refusal(x=pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"] * 20).tz_localize("UTC")))
 
     @pytest.mark.parametrize(
-        ("table", "said"),
+        ("table", "expected"),
         [
             (pd.DataFrame(), "0 columns"),
             (pd.DataFrame({"a": [1, 2]}), "1 columns"),
@@ -426,11 +428,11 @@ class TestRefusals:
             (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "named 'a'"),
             (pd.DataFrame([[1, 2], [3, 4]]), "not printable text"),
             (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "b\n"]), "not printable text"),
-            (pd.DataFrame({"patient_id": ["a1", "a2"], "x": [1, 2]}), "to learn from"),
+            (pd.DataFrame({"patient_id": ["a1", "a2"], "x": [1, 2]}), "to model"),
         ],
     )
-    def test_tables_of_no_use(self, table, said):
-        with pytest.raises(DataError, match=said):
+    def test_tables_of_no_use(self, table, expected):
+        with pytest.raises(DataError, match=expected):
             infer(table)
 
     def test_declarations_that_do_not_fit(self):
@@ -476,7 +478,7 @@ def columns(kinds):
 
 
 def frame(columns, copies):
-    """Return a table with two plain columns beside the drawn ones."""
+    """Return a table with two plain columns besides the generated ones."""
     plain = {"age": [50, 61, 50, 70, 62, 64, 50, 55], "sex": list("FMFMFFMF")}
     repeated = {name: pd.Series(values * copies, dtype=object) for name, values in {**plain, **columns}.items()}
     return pd.DataFrame(repeated).infer_objects()
@@ -484,10 +486,10 @@ def frame(columns, copies):
 
 class TestPromise:
     @settings(max_examples=25, deadline=None)
-    @given(drawn=columns(SOUND), copies=st.integers(2, 30))
-    def test_the_inferred_schema_accepts_its_table(self, tmp_path_factory, drawn, copies):
-        drawn = {name: values for name, values in drawn.items() if any(value is not None for value in values)}
-        table = frame(drawn, copies)
+    @given(generated=columns(SOUND), copies=st.integers(2, 30))
+    def test_the_inferred_schema_accepts_its_table(self, tmp_path_factory, generated, copies):
+        generated = {name: values for name, values in generated.items() if any(value is not None for value in values)}
+        table = frame(generated, copies)
         before = table.copy(deep=True)
         inferred = infer(table)
         pd.testing.assert_frame_equal(table, before)
@@ -500,9 +502,9 @@ class TestPromise:
         assert Schema.read(path) == inferred.schema
 
     @settings(max_examples=25, deadline=None)
-    @given(drawn=columns(SOUND + WILD), copies=st.integers(1, 30))
-    def test_any_table_gets_a_schema_or_a_reason(self, drawn, copies):
-        table = frame(drawn, copies)
+    @given(generated=columns(SOUND + WILD), copies=st.integers(1, 30))
+    def test_any_table_gets_a_schema_or_a_reason(self, generated, copies):
+        table = frame(generated, copies)
         try:
             inferred = infer(table)
         except DataError as error:
@@ -535,7 +537,7 @@ class TestPromise:
         assert infer(table, {"drug": Code(system="local")}).schema.columns["drug"].system == "local"
 
 
-def test_the_commented_file_tells_each_reason(tmp_path):
+def test_the_commented_file_has_each_reason(tmp_path):
     inferred = infer(pd.DataFrame({"age": [50, 61, None, 70] * 10, "a: b #c": ["NO", "x"] * 20, "d": [0, 1] * 20}))
     text = to_commented_yaml(inferred)
     assert text.count("  # guessed: ") == 3

@@ -68,7 +68,7 @@ class TestFound:
             "if disease in ['colon', 'lung'] then kind == 'cancer'",
         } <= rules(inferred)
 
-    def test_implication_is_said_once(self, inferred):
+    def test_an_implication_is_proposed_once(self, inferred):
         found = rules(inferred) | rules(inferred, active=False)
         assert "if died_here == 1 then died == 1" in found
         assert "if died == 0 then died_here == 0" not in found
@@ -129,10 +129,10 @@ class TestFormulas:
         a, b = rng.integers(-40, 400, ROWS) + 0.5, rng.integers(3, 90, ROWS)
         table = pd.DataFrame({"a": a, "b": b, "c": make(pd.Series(a), pd.Series(b)), "x": rng.integers(0, 2, ROWS)})
         derived = {name: column.derive for name, column in infer(table).schema.columns.items() if column.derive}
-        told = next(iter(derived.values()))
+        formula_text = next(iter(derived.values()))
         assert len(derived) == 1
         # A sum of two is a difference of the other two: any of the three may be called computed.
-        assert derived == {"c": formula} or (formula[2] in "+-" and set(told) & {"+", "-"})
+        assert derived == {"c": formula} or (formula[2] in "+-" and set(formula_text) & {"+", "-"})
 
     @pytest.mark.parametrize(
         ("days", "formula"),
@@ -208,7 +208,7 @@ class TestNotFound:
         assert Schema.read(path) == inferred.schema
 
 
-def test_the_file_tells_the_evidence_of_active_and_other_rules(inferred):
+def test_the_file_has_the_evidence_of_active_and_other_rules(inferred):
     text = to_commented_yaml(inferred)
     assert "constraints:\n" in text
     assert "  - dbp < sbp\n" in text
@@ -227,7 +227,7 @@ def test_rules_after_a_hash_can_be_taken_up(tmp_path):
     assert not any(mask.any() for mask in violations(table, schema).values())
 
 
-def test_a_wide_table_ends_soon_and_still_finds_what_stands_together():
+def test_a_wide_table_ends_soon_and_still_finds_related_columns():
     rng = np.random.default_rng(8)
     table = pd.DataFrame({f"n{j}": rng.normal(50, 9, 200).round(1) for j in range(60)})
     table["total"] = (table["n58"] + table["n59"]).round(1)
@@ -243,12 +243,12 @@ class TestAnchors:
         born = pd.Timestamp("1940-01-01") + pd.to_timedelta(rng.integers(0, 15_000, rows), unit="D")
         return pd.DataFrame({"seen": seen, "left": left, "born": born, "came": came, "age": rng.integers(20, 90, rows)})
 
-    def test_each_date_is_told_from_the_nearest_before_it(self):
+    def test_each_date_is_measured_from_the_nearest_before_it(self):
         table = self.stays()
         inferred = infer(table)
-        anchors = {name: getattr(column, "anchor", None) for name, column in inferred.schema.columns.items()}
+        anchors = {name: column.anchor_name for name, column in inferred.schema.columns.items()}
         assert anchors == {"seen": "left", "left": "came", "born": None, "came": None, "age": None}
-        assert "told from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
+        assert "measured from came: not after it in all 300 rows that have both" in inferred.evidence["left"]
         conform(table, inferred.schema)
 
     def test_one_row_out_of_order_makes_it_a_hint(self):

@@ -15,7 +15,7 @@ from synthclin.io.documents import parse_yaml, validate
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import check, conform
 from synthclin.schema import Schema
-from synthclin.schema.columns import MissingKind
+from synthclin.schema.columns import MissingReason
 
 COLUMNS = {
     "age": {"type": "integer", "range": [18, 90]},
@@ -63,7 +63,7 @@ def model():
     return sc.ConditionalGAN(schema(), effort="quick", width=48, random_state=3).fit(ward(500))
 
 
-def test_the_kind_stands_beside_its_column_and_the_cell_is_missing():
+def test_the_reason_has_its_own_column_and_the_cell_is_missing():
     typed = conform(ward(50), schema())
     assert list(typed) == [
         "age",
@@ -131,8 +131,8 @@ def test_yaml_keeps_the_types_of_codes_and_not_the_columns_beside():
         ({"type": "category", "missing_codes": {9: " "}}, "pattern"),
         ({"type": "category", "missing_codes": [9]}, "not a mapping"),
         ({"type": "category", "missing_codes": {True: "a"}}, "valid"),
-        ({"type": "id", "missing_codes": {9: "a"}}, "never learnt"),
-        ({"type": "integer", "derive": "age", "range": [0, 9], "missing_codes": {-9: "a"}}, "never learnt"),
+        ({"type": "id", "missing_codes": {9: "a"}}, "never modelled"),
+        ({"type": "integer", "derive": "age", "range": [0, 9], "missing_codes": {-9: "a"}}, "never modelled"),
     ],
 )
 def test_codes_that_could_be_values_are_refused(column, what):
@@ -204,25 +204,26 @@ def test_encoding_keeps_every_kind_exactly(data):
     assert (table["x"].isna() == table["x_missing"].notna()).all()
 
 
-def test_drawn_rows_have_a_value_or_a_kind_in_real_proportions(model):
-    drawn, real = model.sample(4_000, random_state=1), conform(ward(500), schema())
-    assert not any(broken.any() for broken in violations(drawn, schema()).values())
+def test_sampled_rows_have_a_value_or_a_reason_in_real_proportions(model):
+    sampled, real = model.sample(4_000, random_state=1), conform(ward(500), schema())
+    assert not any(broken.any() for broken in violations(sampled, schema()).values())
     for name in ("sbp", "crp", "sex"):
-        assert (drawn[name].isna() == drawn[f"{name}_missing"].notna()).all()
+        assert (sampled[name].isna() == sampled[f"{name}_missing"].notna()).all()
     for name in ("sbp", "crp", "sex", "seen"):
         shares = [
-            rows[f"{name}_missing"].astype(object).fillna("none").value_counts(normalize=True) for rows in (real, drawn)
+            rows[f"{name}_missing"].astype(object).fillna("none").value_counts(normalize=True)
+            for rows in (real, sampled)
         ]
         assert shares[1].sub(shares[0], fill_value=0).abs().max() < 0.08
     # Refusal rises with age, being unknown does not.
-    means = drawn.groupby(drawn["sbp_missing"].astype(object).fillna("none"))["age"].mean()
+    means = sampled.groupby(sampled["sbp_missing"].astype(object).fillna("none"))["age"].mean()
     assert means["refused"] > means["none"] + 5
 
 
-def test_a_condition_on_the_kind_is_met(model):
-    drawn = model.sample(200, where="sbp_missing == 'refused' and age > 60", random_state=2)
-    assert drawn["sbp"].isna().all()
-    assert (drawn["age"] > 60).all()
+def test_a_condition_on_the_reason_is_satisfied(model):
+    sampled = model.sample(200, where="sbp_missing == 'refused' and age > 60", random_state=2)
+    assert sampled["sbp"].isna().all()
+    assert (sampled["age"] > 60).all()
     assert model.sample(100, where="sbp is missing", random_state=2)["sbp_missing"].notna().all()
 
 
@@ -256,7 +257,7 @@ def test_mixed_up_kinds_cost_the_scores_and_a_fresh_table_does_not():
     names = {row["column"] for row in missingness(good).details["columns"]}
     assert {"sbp (unknown)", "sbp (refused)", "seen", "seen (never)"} <= names
     assert "sbp" not in names
-    assert isinstance(schema().columns["sbp_missing"], MissingKind)
+    assert isinstance(schema().columns["sbp_missing"], MissingReason)
 
 
 def test_no_message_holds_a_cell():

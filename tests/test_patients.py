@@ -30,5 +30,5 @@ def test_without_identifiers_every_row_is_a_patient():
 
 
 def test_rows_never_pass_for_patients_where_the_identifier_was_lost():
-    with pytest.raises(DataError, match="column 'who': names the patient and is absent"):
+    with pytest.raises(DataError, match="column 'who': identifies the patient and is absent"):
         patients(pd.DataFrame({"x": [1]}), VISITS)

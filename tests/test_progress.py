@@ -48,7 +48,7 @@ def test_a_note_stays_until_the_next(capsys, clock):
     assert "1/3 steps, 0.1 steps/s, 22 s left, critic right on 55% of pairs\n" in capsys.readouterr().err
 
 
-def test_the_last_step_is_told_once(capsys, clock):
+def test_the_last_step_is_reported_once(capsys, clock):
     with track("scoring", total=2) as step:
         for _ in range(2):
             clock[0] += 10

@@ -34,7 +34,7 @@ WARD = Schema.model_validate(
 MODELLED = {name: WARD.columns[name] for name in WARD.modelled}
 
 
-def drawn(**changes):
+def sampled(**changes):
     cells = {
         "sex": ["F", "M", "F", "M"],
         "pregnant": [True, True, False, False],
@@ -49,7 +49,7 @@ def drawn(**changes):
 
 
 def test_what_is_computed_is_computed_in_the_order_of_need():
-    table = finish(drawn(), WARD)
+    table = finish(sampled(), WARD)
     assert table.columns.tolist() == [name for name in WARD.columns if name != "note"]
     assert table["bmi"].tolist()[:2] == [20.8, 34.0]
     assert table["obese"].tolist() == ["no", "yes", np.nan, "no"]
@@ -61,29 +61,29 @@ def test_what_is_computed_is_computed_in_the_order_of_need():
 
 
 def test_a_finished_table_breaks_no_implied_rule_and_is_not_changed_by_finishing_again():
-    before = drawn()
+    before = sampled()
     table = finish(before, WARD)
-    pd.testing.assert_frame_equal(before, drawn())
+    pd.testing.assert_frame_equal(before, sampled())
     assert not any(mask.any() for mask in violations(table, WARD).values())
     pd.testing.assert_frame_equal(finish(table, WARD), table)
     pd.testing.assert_frame_equal(conform(table, WARD), table)
 
 
 def test_rows_keep_their_labels_and_identifiers_count_rows():
-    table = drawn().iloc[[2, 0]]
+    table = sampled().iloc[[2, 0]]
     assert finish(table, WARD).index.tolist() == [2, 0]
     assert finish(table, WARD)["patient"].tolist() == ["HF-001", "HF-002"]
     assert violations(finish(table, WARD), WARD)["weight < height"].index.tolist() == [2, 0]
 
 
 def test_no_rows_are_finished_too():
-    table = finish(drawn().iloc[:0], WARD)
+    table = finish(sampled().iloc[:0], WARD)
     assert len(table) == 0
     assert len(violations(table, WARD)["weight < height"]) == 0
 
 
-def test_broken_rules_are_told_row_by_row():
-    table = finish(drawn(weight=[130.0, 190.0, np.nan, 10.0]), WARD)
+def test_violations_are_reported_row_by_row():
+    table = finish(sampled(weight=[130.0, 190.0, np.nan, 10.0]), WARD)
     table.loc[0, "stay"] = 101
     table.loc[3, "weeks"] = 5
     broken = {rule: np.flatnonzero(mask).tolist() for rule, mask in violations(table, WARD).items() if mask.any()}
@@ -115,7 +115,7 @@ def test_validity_is_judged_on_cells_as_they_come(name, cells, broken):
 
 
 def test_rules_over_absent_columns_are_left_out():
-    found = violations(drawn()[["weight", "height"]], WARD)
+    found = violations(sampled()[["weight", "height"]], WARD)
     assert list(found) == ["weight < height", "weight is valid", "height is valid"]
 
 

@@ -166,19 +166,19 @@ class TestCsv:
         assert "line 2: holds a zero byte" in refused(b"a,b\n1,\x002\n")
 
     @pytest.mark.parametrize(
-        ("header", "said"),
+        ("header", "expected"),
         [
             ("a,b,a", "columns 1 and 3 have the same name"),
             (",a,b", "column 1 has no name"),
             ("a, b,c", "the name of column 2 begins or ends with a space"),
-            ("63,1,145", "holds numbers where the column names should stand"),
+            ("63,1,145", "holds numbers instead of column names"),
             ("a;b;c", "separated by semicolons"),
             ("a\tb", "separated by tabs"),
             ('a,"b', "a quote"),
         ],
     )
-    def test_bad_headers(self, refused, header, said):
-        assert said in refused(header + "\n1,2,3\n")
+    def test_bad_headers(self, refused, header, expected):
+        assert expected in refused(header + "\n1,2,3\n")
 
     def test_a_first_line_that_is_a_patient_is_not_repeated(self, refused):
         for header in (f"{CANARY},1,{CANARY}", f"{CANARY},,x", f" {CANARY},a,b", f"{CANARY};F"):
@@ -238,7 +238,7 @@ class TestParquet:
         assert table.iloc[1].isna().all()
 
     @pytest.mark.parametrize(
-        ("column", "said"),
+        ("column", "expected"),
         [
             (pa.array([[1], [2]]), "list<"),
             (pa.array([b"x", b"y"]), "binary"),
@@ -246,11 +246,11 @@ class TestParquet:
             (pa.array([dt.date(9999, 12, 31), None]), "too large"),
         ],
     )
-    def test_what_no_table_holds(self, tmp_path, column, said):
+    def test_what_no_table_holds(self, tmp_path, column, expected):
         pq.write_table(pa.table({"x": column}), tmp_path / "t.parquet")
         with pytest.raises(DataError, match="column 'x'") as caught:
             read_table(tmp_path / "t.parquet")
-        assert said in str(caught.value)
+        assert expected in str(caught.value)
 
     def test_bad_files(self, tmp_path):
         pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "empty.parquet")
@@ -259,14 +259,14 @@ class TestParquet:
         (tmp_path / "half.parquet").write_bytes(whole[: len(whole) // 2])
         (tmp_path / "text.parquet").write_bytes(b"a,b\n1,2\n")
         (tmp_path / "nothing.parquet").write_bytes(b"")
-        said = {
+        expected = {
             "empty": "no rows",
             "twice": "named 'x'",
             "half": "not a whole",
             "text": "not a whole",
             "nothing": "not a whole",
         }
-        for name, words in said.items():
+        for name, words in expected.items():
             with pytest.raises(DataError, match=words):
                 read_table(tmp_path / f"{name}.parquet")
 
@@ -435,7 +435,7 @@ class TestSplit:
     def test_refusals(self):
         schema = schema_of(a={"type": "id", "role": "entity"}, x={"type": "integer"})
         table = pd.DataFrame({"a": ["1", "2"], "x": [1, 2]})
-        with pytest.raises(DataError, match="column 'a': names the patient and is absent"):
+        with pytest.raises(DataError, match="column 'a': identifies the patient and is absent"):
             split(table[["x"]], schema)
         for share in (0, 1, -0.5, float("nan")):
             with pytest.raises(ConfigError, match="share"):

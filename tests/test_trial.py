@@ -73,8 +73,8 @@ def model():
         ({"arm": {**ARM, "allocation": {"A": 1, "B": 0}}}, "greater than 0"),
         ({"arm": {**ARM, "missing": "allowed"}}, "has an arm"),
         ({"arm": {**ARM, "missing_codes": {9: "lost"}}}, "has an arm"),
-        ({"arm": {**ARM, "randomised": ["ward"]}}, "no other column that is learnt"),
-        ({"arm": {**ARM, "randomised": ["arm"]}}, "no other column that is learnt"),
+        ({"arm": {**ARM, "randomised": ["ward"]}}, "no other modelled column"),
+        ({"arm": {**ARM, "randomised": ["arm"]}}, "no other modelled column"),
         ({"sex": {**ARM, "categories": ["F", "M"], "allocation": {"F": 1, "M": 1}}}, "both randomised"),
         ({"cnsr": {**COLUMNS["cnsr"], "event_when": 2}}, "none of the levels"),
         ({"cnsr": {**COLUMNS["cnsr"], "event_when": True}}, "none of the levels"),
@@ -92,19 +92,19 @@ def test_the_words_come_back_from_yaml():
     assert Schema.model_validate(parse_yaml(schema().to_yaml(), "schema")) == schema()
 
 
-def test_the_arm_is_drawn_after_the_baseline_by_its_ratio_alone(model):
+def test_the_arm_is_sampled_after_the_baseline_by_its_ratio_alone(model):
     names = [model.encoder_.layout.names[j] for j in model.order_]
     assert set(names[:3]) == {"age", "sex", "site"}
     assert names[3] == "arm"
-    # The table learnt from gave B to the old: chance does not.
-    drawn = model.sample(8_000, random_state=1)
-    assert (drawn["arm"] == "A").mean() == pytest.approx(2 / 3, abs=0.02)
-    shares = (drawn["arm"] == "A").groupby(pd.cut(drawn["age"], [17, 40, 54, 70, 90]).astype(str)).mean()
+    # The training rows gave B to the old: randomisation does not.
+    sampled = model.sample(8_000, random_state=1)
+    assert (sampled["arm"] == "A").mean() == pytest.approx(2 / 3, abs=0.02)
+    shares = (sampled["arm"] == "A").groupby(pd.cut(sampled["age"], [17, 40, 54, 70, 90]).astype(str)).mean()
     assert shares.sub(2 / 3).abs().max() < 0.05
-    by_site = (drawn["arm"] == "A").groupby(drawn["site"].astype(str)).mean()
+    by_site = (sampled["arm"] == "A").groupby(sampled["site"].astype(str)).mean()
     assert by_site.sub(2 / 3).abs().max() < 0.05
-    # What follows is learnt.
-    assert drawn["months"][drawn["arm"] == "B"].mean() > drawn["months"][drawn["arm"] == "A"].mean() + 3
+    # Later columns are modelled.
+    assert sampled["months"][sampled["arm"] == "B"].mean() > sampled["months"][sampled["arm"] == "A"].mean() + 3
 
 
 def test_conditions_on_the_arm_leave_the_baseline_alone(model):

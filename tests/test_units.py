@@ -78,6 +78,6 @@ def test_a_few_cells_are_no_group():
     assert mixed_units(values[:30]) is None
 
 
-def test_factors_can_be_told_apart():
+def test_factors_are_distinguishable():
     logs = np.sort(np.log(list(FACTORS)))
     assert np.diff(logs).min() > 0.05

@@ -44,7 +44,7 @@ def load(name: str) -> tuple[pd.DataFrame, Schema]:
 
 
 def describe(name: str) -> str:
-    """Return what a table is about, what each column means, and its licence, source and citation.
+    """Return the description of a table and its columns, its licence, source and citation.
 
     Raises:
         ConfigError: there is no table of this name.
@@ -60,14 +60,15 @@ def describe(name: str) -> str:
     columns = Schema.read(path).columns
     width = max(map(len, columns))
     meanings = [
-        f"{column:<{width}}  {said.type:<8}  {said.description}" + (f" [{said.unit}]" if said.unit else "")
-        for column, said in columns.items()
+        f"{column:<{width}}  {declared.type:<8}  {declared.description}"
+        + (f" [{declared.unit}]" if declared.unit else "")
+        for column, declared in columns.items()
     ]
     return "\n".join([*comments, "", *meanings, "", _file(name, ".LICENSE.md").read_text(encoding="utf-8").rstrip()])
 
 
 def _file(name: str, ending: str) -> Path:
-    """Return the file of a table that is there."""
+    """Return the path of a file of a table."""
     known = names()
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)

@@ -1,4 +1,4 @@
-"""How a model sees a table: a code and an offset per cell."""
+"""The encoding of a table as a code and an offset per cell."""
 
 from synthclin.encoding.layout import ColumnLayout, Encoded, Layout
 from synthclin.encoding.table import TableEncoder

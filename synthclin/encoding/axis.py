@@ -1,4 +1,4 @@
-"""The line that a column's values lie on: cells to positions and back, on a lattice where there is one."""
+"""The numeric axis of a column: cells to positions and back, on a lattice where there is one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OnALine = Number | Integer | Duration | Date | Datetime
 _CLOCK_STEPS = (86_400, 3_600, 1_800, 900, 300, 60, 1)
 # Whole numbers beyond are not exact in a float64.
 _EXACT = 2.0**53
-# What a 64-bit nanosecond timestamp can hold, in seconds, with a day to spare.
+# The range of a 64-bit nanosecond timestamp, in seconds, less a day.
 CALENDAR = (-106_750 * 86_400.0, 106_750 * 86_400.0)
 
 
@@ -33,14 +33,14 @@ class Axis:
     On a lattice, positions are whole numbers: tenths for a number of one decimal, days for a date.
 
     Arguments:
-        kind: what the cells are.
+        kind: the type of the cells.
         lattice: whether positions are whole numbers.
         per_unit: positions per unit of the column (10 ** decimals); 1 otherwise.
         step: seconds per position of a datetime; 1 otherwise.
         low: lowest valid position, or -inf.
         high: highest valid position, or inf.
         declared: whether the schema gives these two; else they are what the type can hold.
-        cycle: the period in positions at which people round or plan: 10 for digits, 7 for dates; None for none.
+        cycle: the period of digit preference in positions: 10 for digits, 7 for weekdays; None for none.
 
     Example:
         >>> axis = Axis.of(Number(range=(0, 7), decimals=1))
@@ -79,7 +79,7 @@ class Axis:
                 if decimals is None:
                     return cls("number", False, 1.0, 1, float(low), float(high), bounds is not None, None)
                 unit = 10.0**decimals
-                # A bound such as 0.3 stands a rounding error beside 3 tenths.
+                # A bound such as 0.3 differs from 3 tenths by a rounding error.
                 low, high = np.ceil(np.round(low * unit, 6)), np.floor(np.round(high * unit, 6))
                 return cls("number", True, unit, 1, float(low), float(high), bounds is not None, 10)
 
@@ -115,7 +115,7 @@ class Axis:
 
 def coarsest_step(column: Column, cells: pd.Series) -> int:
     """Return the coarsest usual clock step, in seconds, that every datetime keeps to; 1 for other columns."""
-    if not isinstance(column, Datetime) or cells.isna().all():
+    if column.resolution != "s" or cells.isna().all():
         return 1
     return coarsest(cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64))
 

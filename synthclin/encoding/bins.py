@@ -1,4 +1,4 @@
-"""Fitting the codec of a line: which values become atoms, and where bins end."""
+"""Fitting the codec of numbers and dates: point masses and bin edges."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.encoding.axis import Axis, OnALine, coarsest_step
-from synthclin.encoding.extremes import declared_law, rounded, tails
+from synthclin.encoding.codec_states import LineState
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.encoding.protection import Limits, Rows
 from synthclin.encoding.rounding import digits, grids, heaps
-from synthclin.encoding.states import LineState
+from synthclin.encoding.tails import rounded, tails, uniform_on_range
 from synthclin.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ __all__ = ["fit_line"]
 
 
 def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits: Limits) -> LineCodec:
-    """Learn the codec of a column on a line.
+    """Fit the codec of a numeric or temporal column.
 
-    Values held by as many rows as a bin are atoms. The others are collected into at most 100 bins, of which the
-    inner edges, the mean excess beyond the outer ones and the habits of rounding are kept.
+    A value with as many rows as a bin is a point mass: it gets a code of its own. The others are collected into at most
+    100 bins, described by their inner edges, the mean excess beyond the outer edges, and rounding habits.
 
     Arguments:
         name: the column's name, for errors.
-        column: what the schema says of it.
+        column: its declaration.
         cells: (rows,) the training cells in canonical type.
-        patient: (rows,) whose row it is; distinct numbers count as distinct patients.
-        limits: how many patients must stand behind what is kept.
+        patient: (rows,) the number of each row's patient.
+        limits: the smallest number of patients behind a stored value or statistic.
 
     Raises:
         DataError: too few values to keep anything of the column.
@@ -53,38 +53,38 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     rest = rows[~np.isin(rows.position, point_masses)]
     found: dict[str, Any] = {
         "point_masses": tuple(point_masses.tolist()),
-        "logarithmic": getattr(column, "scale", "linear") == "log" and bool((rest.position > 0).all()),
+        "logarithmic": column.is_logarithmic and bool((rest.position > 0).all()),
         "step": axis.step,
         "missing": column.may_be_missing or len(rows) < len(position),
     }
     binned = rest.patients >= limits.statistic
     if binned:
         edges = _edges(rest, axis, limits.statistic, limits.statistic if few else target)
-        held, _ = rest.held(limits.statistic)
-        found |= tails(rows, rest, edges, axis, point_masses, held, logarithmic=found["logarithmic"])
+        frequent, _ = rest.frequent(limits.statistic)
+        found |= tails(rows, rest, edges, axis, point_masses, frequent, logarithmic=found["logarithmic"])
     elif len(rest) and not len(point_masses) and column.range is not None:
-        # Too few patients to learn from: the declared range is all that may be said.
-        found |= declared_law(axis) | {"logarithmic": False}
+        # Too few patients for statistics: the density is uniform on the declared range.
+        found |= uniform_on_range(axis) | {"logarithmic": False}
     codec = LineCodec(column, LineState(**found))
     if codec.layout(name).never.all():
         raise DataError(
             f"column {name!r}",
-            f"fewer than {limits.statistic} patients have a value, too few to keep anything of it",
+            f"fewer than {limits.statistic} patients have a value, too few to describe it",
             "Bring more rows, declare `range`, or lower `protect.rare_category` and `protect.trim_extremes`.",
         )
     if binned:
-        for learn in (heaps, digits, grids):
-            codec = LineCodec(column, codec.state.model_copy(update=learn(codec, rest, limits.statistic)))
+        for fit in (heaps, digits, grids):
+            codec = LineCodec(column, codec.state.model_copy(update=fit(codec, rest, limits.statistic)))
     codes, _ = codec.encode(cells)
     commonest = int(np.bincount(codes, minlength=codec.cardinality).argmax())
     return LineCodec(column, codec.state.model_copy(update={"commonest": commonest}))
 
 
 def _point_masses(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
-    """Return the positions with a code of their own: those of many rows, and declared spikes."""
-    spikes = np.array(getattr(column, "spikes", ()), dtype=np.float64)
+    """Return the point masses: positions with many rows, and declared spikes."""
+    spikes = np.array(column.spike_values, dtype=np.float64)
     spikes = np.rint(spikes * axis.per_unit) if axis.lattice else spikes
-    values, counts = rows.held(limit)
+    values, counts = rows.frequent(limit)
     return values[(counts >= target) | np.isin(values, spikes)]
 
 
@@ -100,13 +100,13 @@ def _edges(rest: Rows, axis: Axis, least: int, target: float) -> Floats:
     edges = edges[(edges > rest.position[0]) & (edges < rest.position[-1])]
     while len(edges):
         bins = np.searchsorted(edges, rest.position, side="right")
-        held = [rest[bins == bin_].patients for bin_ in range(len(edges) + 1)]
-        poorest = int(np.argmin(held))
-        if held[poorest] >= least:
+        counts = [rest[bins == bin_].patients for bin_ in range(len(edges) + 1)]
+        fewest = int(np.argmin(counts))
+        if counts[fewest] >= least:
             break
-        # It joins its poorer neighbour: edge i lies between bins i and i + 1.
-        beside = [edge for edge in (poorest - 1, poorest) if 0 <= edge < len(edges)]
-        edges = np.delete(edges, min(beside, key=lambda edge: held[edge] + held[edge + 1]))
+        # The bin with the fewest patients is merged with its smaller neighbour: edge i lies between bins i and i + 1.
+        neighbours = [edge for edge in (fewest - 1, fewest) if 0 <= edge < len(edges)]
+        edges = np.delete(edges, min(neighbours, key=lambda edge: counts[edge] + counts[edge + 1]))
     return edges
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import Field, TypeAdapter
 
 from synthclin.encoding.bins import fit_line
+from synthclin.encoding.codec_states import LevelsState, LineState
 from synthclin.encoding.level_codec import LevelsCodec, fit_levels
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.encoding.states import LevelsState, LineState
 from synthclin.schema.columns import Boolean, Category, Code, Column, Date, Datetime, Duration, Integer, Number, Ordinal
 
 if TYPE_CHECKING:
@@ -29,20 +29,20 @@ _STATE: TypeAdapter[LineState | LevelsState] = TypeAdapter(
 
 
 class Codec(Protocol):
-    """What the table encoder asks of the codec of a column."""
+    """The interface of a column's codec."""
 
     cardinality: int
     cells: Intervals
 
     @property
     def state(self) -> LineState | LevelsState:
-        """All that was learnt, as plain data."""
+        """The fitted parameters, as plain data."""
 
     def probes_around(self, cells: pd.Series) -> Intervals:
-        """Return cells of the codes' unit intervals whose centres stand for all values, the given ones among them."""
+        """Return cells of the codes' unit intervals whose centres represent all values, the given ones among them."""
 
     def layout(self, name: str) -> ColumnLayout:
-        """Return what the codes are."""
+        """Return the layout of the codes."""
 
     def encode(self, column: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the codes and offsets of the (rows,) cells."""
@@ -52,7 +52,7 @@ class Codec(Protocol):
 
 
 def fit_codec(name: str, column: Column, cells: pd.Series, patient: NDArray[np.int64], limits: Limits) -> Codec:
-    """Learn the codec of column `name` from its (rows,) training cells; see `fit_line` and `fit_levels`."""
+    """Fit the codec of column `name` from its (rows,) training cells; see `fit_line` and `fit_levels`."""
     match column:
         case Number() | Integer() | Duration() | Date() | Datetime():
             return fit_line(name, column, cells, patient, limits)

@@ -1,4 +1,4 @@
-"""Laws of the values inside a bin: uniform or truncated exponential pieces of a line, plain or logarithmic."""
+"""Densities inside bins: uniform or truncated exponential pieces, on a linear or logarithmic scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEEPEST = 500.0
 
 
 def rate_for_mean(mean: float) -> float:
-    """Return the rate of the exponential law on [0, 1] that has this mean; 0 is the uniform law.
+    """Return the rate of the exponential distribution on [0, 1] with this mean; 0 is the uniform distribution.
 
     The density is proportional to exp(-rate t). Means nearer than 1/500 to an end are taken as 1/500 away.
 
@@ -41,13 +41,13 @@ def rate_for_mean(mean: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Stretches of a line, each with an exponential (or, at rate 0, uniform) law.
+    """Intervals of a line, each with a truncated exponential (at rate 0, uniform) density.
 
     Arguments:
         low: (pieces,) lower end.
         high: (pieces,) upper end, above `low`.
         rate: (pieces,) decay over the whole piece: the density falls by exp(-rate) from low to high.
-        logarithmic: whether the law is one of the logarithm; then every end is positive.
+        logarithmic: whether the density is one of the logarithm; then every end is positive.
 
     Example:
         >>> piece = Pieces(np.array([1.0]), np.array([100.0]), np.array([0.0]), logarithmic=True)

@@ -1,4 +1,4 @@
-"""The table as a model sees it: a code and an offset per cell, and what the codes of each column are."""
+"""The encoded table: a code and an offset per cell, and the meaning of each column's codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ColumnLayout", "Encoded", "Layout"]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A table as numbers; every model family learns and draws this pair.
+    """An encoded table; every model family is fitted to this pair and samples it.
 
     Arguments:
         codes: (rows, columns) int64: which level, bin, spike or *missing*.
@@ -33,17 +33,17 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class ColumnLayout:
-    """What the codes 0 .. cardinality-1 of one column are.
+    """The codes 0 .. cardinality-1 of one column.
 
     Codes of an ordered column rise with the value, *missing* (if any) is always the last code.
 
     Arguments:
         name: the column.
         cardinality: how many codes it has, missing included.
-        kind: ``ordered`` (bins and point_masses of a line, levels of an ordinal) or ``levels`` (no order).
-        missing: the code that stands for an empty cell, or None.
-        point_masses: (cardinality,) bool: the code is one single value (a spike or a level), not a bin.
-        never: (cardinality,) bool: the code is met in training but never drawn (pooled rare levels).
+        kind: ``ordered`` (bins and point masses of numbers or dates, levels of an ordinal) or ``levels`` (no order).
+        missing: the code of a missing cell, or None.
+        point_masses: (cardinality,) bool: the code has one single value (a spike or a level), not a bin.
+        never: (cardinality,) bool: the code occurs in training rows but is never sampled (pooled rare levels).
     """
 
     name: str
@@ -60,7 +60,7 @@ class Layout:
 
     Arguments:
         columns: what the codes of each are.
-        order: the places of all columns in the order in which they are drawn; by default those with few codes first.
+        order: the indices of all columns in sampling order; by default small cardinality first.
     """
 
     columns: tuple[ColumnLayout, ...]

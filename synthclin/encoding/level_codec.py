@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from synthclin.encoding.codec_states import LevelGroup, LevelsState
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.offset_cells import Intervals
-from synthclin.encoding.states import LevelGroup, LevelsState
 from synthclin.errors import DataError
 from synthclin.schema.columns import Boolean, Category, Code, Level, Ordinal
 
@@ -27,11 +27,11 @@ OfLevels = Boolean | Category | Ordinal | Code
 
 
 class LevelsCodec:
-    """Codes and offsets of a column of levels; an offset tells apart the levels that share a code.
+    """Codes and offsets of a column of levels; an offset distinguishes the levels that share a code.
 
     Arguments:
-        column: what the schema says of the column.
-        state: what was learnt of it; see `fit_levels`.
+        column: its declaration in the schema.
+        state: the fitted parameters; see `fit_levels`.
 
     Raises:
         ValueError: the state does not fit the column.
@@ -51,7 +51,7 @@ class LevelsCodec:
             raise ValueError("a clinical code is text")
         code = [i for i, group in enumerate(state.groups) for _ in group.levels]
         weight = [weight for group in state.groups for weight in group.weights]
-        # -1 is a cell without a level: pooled without a name, or missing.
+        # Level -1 is a pooled level without a name, or missing.
         level = list(range(len(self._names)))
         for extra in range(state.unnamed + state.missing):
             code.append(len(state.groups) + extra)
@@ -62,13 +62,13 @@ class LevelsCodec:
             raise ValueError("the commonest code does not exist")
         self._level = np.array(level, dtype=np.int64)
         self.cells = Intervals.from_weights(code, weight)
-        learnt = pd.CategoricalDtype(sorted(self._names))
-        self._palette = pd.Series(self._names, dtype=learnt if declared is None else column.dtype).array
+        observed = pd.CategoricalDtype(sorted(self._names))
+        self._palette = pd.Series(self._names, dtype=observed if declared is None else column.dtype).array
         self._cell_of = {_key(name): i for i, name in enumerate(self._names)}
         self._terms = {str(name) for name in self._names}
 
     def layout(self, name: str) -> ColumnLayout:
-        """Return what the codes are."""
+        """Return the layout of the codes."""
         never = np.zeros(self.cardinality, dtype=np.bool_)
         if self.state.unnamed:
             never[len(self.state.groups)] = True
@@ -76,7 +76,7 @@ class LevelsCodec:
         if missing is not None:
             never[missing] = not self.column.may_be_missing
         point_masses = np.bincount(self.cells.code, minlength=self.cardinality) == 1
-        kind: Literal["ordered", "levels"] = "ordered" if isinstance(self.column, Ordinal) else "levels"
+        kind: Literal["ordered", "levels"] = "ordered" if self.column.is_ordered else "levels"
         return ColumnLayout(name, self.cardinality, kind, missing, point_masses, never)
 
     def encode(self, column: pd.Series) -> tuple[Ints, NDArray[np.float32]]:
@@ -88,20 +88,20 @@ class LevelsCodec:
         code = np.empty(len(found) + 1, dtype=np.int64)
         offset = np.zeros(len(found) + 1, dtype=np.float32)
         for i, level in enumerate(found):
-            cell = self._home(level)
+            cell = self._cell_index(level)
             code[i] = unknown if cell is None else self.cells.code[cell]
             if cell is not None and not shared[code[i]]:
                 offset[i] = self.cells.centre[cell]
         code[-1] = missing
         return code[index], offset[index]
 
-    def knows(self, cells: pd.Series) -> NDArray[np.bool_]:
-        """Return which (rows,) cells have a code that means their level, or a term above it; missing ones have none."""
+    def has_code(self, cells: pd.Series) -> NDArray[np.bool_]:
+        """Return (rows,) whether a code has the cell's level or a parent term of it; False for missing cells."""
         index, found = pd.factorize(cells)
-        return np.array([*(self._home(level) is not None for level in found), False])[index]
+        return np.array([*(self._cell_index(level) is not None for level in found), False])[index]
 
-    def _home(self, level: object) -> int | None:
-        """Return the cell of a level, or of the nearest term above it; None where there is none."""
+    def _cell_index(self, level: object) -> int | None:
+        """Return the index of the cell of a level, or of its nearest parent term; None where there is none."""
         if isinstance(self.column, Code):
             level = self.column.nearest(str(level), self._terms)
         return self._cell_of.get(_key(level))
@@ -112,37 +112,36 @@ class LevelsCodec:
         return pd.Series(self._palette.take(level, allow_fill=True))
 
     def probes_around(self, cells: pd.Series) -> Intervals:  # noqa: ARG002 - each level has its own cell
-        """Return cells whose centres stand for all that the column can be: one per level, and missing."""
+        """Return cells whose centres represent all values: one per level, and missing."""
         return self.cells
 
 
 def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, limits: Limits) -> LevelsCodec:
-    """Learn the codec of a column of levels.
+    """Fit the codec of a column of levels.
 
     Arguments:
         name: the column's name, for errors.
-        column: what the schema says of it.
+        column: its declaration.
         cells: (rows,) the training cells in canonical type.
-        patient: (rows,) whose row it is; distinct numbers count as distinct patients.
-        limits: how many patients must hold a level for its name or its share to be kept.
+        patient: (rows,) the number of each row's patient.
+        limits: the smallest number of patients with a level whose name or share is stored.
 
     Raises:
         DataError: no level can be named.
     """
-    if isinstance(column, Code):
-        cells = column.pooled(cells, patient, limits.value)
+    cells = column.pooled(cells, patient, limits.value)
     index, found = pd.factorize(cells)
-    held = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
-    patients = np.bincount(held["level"], minlength=len(found))
+    pairs = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
+    patients = np.bincount(pairs["level"], minlength=len(found))
     rows = np.bincount(index[index >= 0], minlength=len(found))
-    place = {_key(level): i for i, level in enumerate(found)}
+    index_of = {_key(level): i for i, level in enumerate(found)}
     names: list[Level] = list(column.levels) if column.levels is not None else sorted(_plain(level) for level in found)
-    at = [place.get(_key(level)) for level in names]
+    at = [index_of.get(_key(level)) for level in names]
     enough = np.array([i is not None and patients[i] >= limits.value for i in at], dtype=np.bool_)
     counts = np.array([0 if i is None else rows[i] for i in at], dtype=np.float64)
 
     unnamed = False
-    if isinstance(column, Ordinal):
+    if column.is_ordered:
         people = np.array([0 if i is None else patients[i] for i in at])
         groups = _neighbours(names, counts, people, enough, limits.value)
     else:
@@ -152,13 +151,13 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
         rare = [level for level, kept in zip(names, enough, strict=True) if not kept]
         if counts[~enough].any():
             few = [i for i, kept in zip(at, enough, strict=True) if i is not None and not kept]
-            pooled = held.loc[held["level"].isin(few), "patient"].nunique()
+            pooled = pairs.loc[pairs["level"].isin(few), "patient"].nunique()
             if column.levels is None:
                 unnamed = True
             elif not groups or (len(rare) > 1 and pooled >= limits.value):
                 groups.append(LevelGroup(levels=tuple(rare), weights=(1.0,) * len(rare)))
             else:
-                # A pool of few patients would be theirs alone: it shares the code of the rarest level that is kept.
+                # A pool of few patients would single them out: it shares the code of the rarest level above the limit.
                 i = int(np.argmin(counts[enough]))
                 groups[i] = _shared(
                     groups[i].levels + tuple(rare), [counts[enough][i]] + [0.0] * len(rare), limits.value
@@ -167,25 +166,25 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     if not groups and not column.may_be_missing:
         raise DataError(
             f"column {name!r}",
-            f"none of its {len(found)} levels is held by {limits.value} patients, so that none may be named",
+            f"none of its {len(found)} levels has {limits.value} patients, so that none may be stored",
             "Declare `categories`, lower `protect.rare_category`, or leave it out with `type: text`.",
         )
     codec = LevelsCodec(column, LevelsState(groups=tuple(groups), unnamed=unnamed, missing=missing))
     codes, _ = codec.encode(cells)
-    drawn = np.where(codec.layout(name).never, -1, np.bincount(codes, minlength=codec.cardinality))
-    return LevelsCodec(column, codec.state.model_copy(update={"commonest": int(drawn.argmax())}))
+    counts = np.where(codec.layout(name).never, -1, np.bincount(codes, minlength=codec.cardinality))
+    return LevelsCodec(column, codec.state.model_copy(update={"commonest": int(counts.argmax())}))
 
 
 def _neighbours(
     names: list[Level], counts: NDArray[np.float64], people: Ints, enough: NDArray[np.bool_], limit: int
 ) -> list[LevelGroup]:
-    """Join rare levels with their rarer neighbour until every group is held by `limit` patients."""
+    """Merge rare levels with their rarer neighbour until every group has `limit` patients."""
     spans = [[i] for i in range(len(names))]
     while len(spans) > 1 and min(people[span].sum() for span in spans) < limit:
-        poorest = int(np.argmin([people[span].sum() for span in spans]))
-        beside = [i for i in (poorest - 1, poorest + 1) if 0 <= i < len(spans)]
-        other = min(beside, key=lambda i: int(people[spans[i]].sum()))
-        low, high = sorted((poorest, other))
+        fewest = int(np.argmin([people[span].sum() for span in spans]))
+        neighbours = [i for i in (fewest - 1, fewest + 1) if 0 <= i < len(spans)]
+        other = min(neighbours, key=lambda i: int(people[spans[i]].sum()))
+        low, high = sorted((fewest, other))
         spans[low : high + 1] = [spans[low] + spans[high]]
     return [_shared([names[i] for i in span], np.where(enough[span], counts[span], 0.0), limit) for span in spans]
 
@@ -193,7 +192,7 @@ def _neighbours(
 def _shared(levels: Sequence[Level], counts: Sequence[float] | NDArray[np.float64], limit: int) -> LevelGroup:
     """Return the group of levels that share a code; a count of 0 stands for a rare level.
 
-    What is known of rare levels is only that fewer than `limit` patients hold them: together they count for half.
+    Rare levels have fewer than `limit` patients in any case: together they count for half the limit.
     """
     weights = np.asarray(counts, dtype=np.float64)
     rare = weights == 0

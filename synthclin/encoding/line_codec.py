@@ -1,4 +1,4 @@
-"""The codec of values on a line: atoms, bins with a protected law, and missing."""
+"""The codec of numbers and dates: point masses, bins with a protected density, and missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.encoding.axis import Axis, OnALine
-from synthclin.encoding.contents import contents_of, pieces_of
+from synthclin.encoding.bin_distributions import bin_densities, bin_distributions
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from synthclin.encoding.states import LineState
+    from synthclin.encoding.codec_states import LineState
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -30,8 +30,8 @@ class LineCodec:
     """Codes and offsets of a column of numbers, dates or datetimes.
 
     Arguments:
-        column: what the schema says of the column.
-        state: what was learnt of it; see `fit_line`.
+        column: its declaration in the schema.
+        state: the fitted parameters; see `fit_line`.
 
     Raises:
         ValueError: the state does not fit the column.
@@ -45,18 +45,18 @@ class LineCodec:
         if ((kept < self.axis.low) | (kept > self.axis.high)).any():
             raise ValueError("a value lies outside the declared range")
         if self.axis.lattice and (kept % 1).any():
-            raise ValueError("a value lies beside the lattice")
+            raise ValueError("a value lies off the lattice")
         if state.rounding and len(state.rounding) != self.axis.cycle:
             raise ValueError("rounding weights do not match the column")
-        self.pieces, self.bins = pieces_of(self.axis, state)
-        self.contents = contents_of(self.axis, state, self.pieces, self.bins)
+        self.pieces, self.bins = bin_densities(self.axis, state)
+        self.distributions = bin_distributions(self.axis, state, self.pieces, self.bins)
         self._order_codes()
         if not 0 <= state.commonest < max(self.cardinality, 1):
             raise ValueError("the commonest code does not exist")
 
     def _order_codes(self) -> None:
         """Sort the codes along the line, bins by their median, and cut the unit interval of each."""
-        inside, bins = self.contents, self.bins[self.contents.piece]
+        inside, bins = self.distributions, self.bins[self.distributions.piece]
         medians = [self._median(bin_) for bin_ in range(len(np.unique(self.bins)))]
         order = np.argsort(np.concatenate([self.point_masses, medians]), kind="stable")
         rank = np.empty(len(order), dtype=np.int64)
@@ -85,14 +85,14 @@ class LineCodec:
     def _median(self, bin_: int) -> float:
         if self.state.joined:
             return self.state.edges[0]
-        mine = self.contents.piece == np.flatnonzero(self.bins == bin_)[0]
-        value, weight = self.contents.value[mine], self.contents.weight[mine]
+        mine = self.distributions.piece == np.flatnonzero(self.bins == bin_)[0]
+        value, weight = self.distributions.value[mine], self.distributions.weight[mine]
         if np.isnan(value[-1]):
-            return float(self.pieces.quantile(self.contents.piece[mine][-1:], np.array([0.5]))[0])
+            return float(self.pieces.quantile(self.distributions.piece[mine][-1:], np.array([0.5]))[0])
         return float(value[np.searchsorted(np.cumsum(weight), 0.5 * weight.sum())])
 
     def layout(self, name: str) -> ColumnLayout:
-        """Return what the codes are."""
+        """Return the layout of the codes."""
         never = np.zeros(self.cardinality, dtype=np.bool_)
         missing = self.cardinality - 1 if self.state.missing else None
         if missing is not None:
@@ -113,11 +113,11 @@ class LineCodec:
 
     @property
     def probes(self) -> Intervals:
-        """Cells whose centres stand for all that the column can be: exact on points, 256 per smooth piece."""
+        """Cells whose centres represent all values: exact on points, 256 per smooth piece."""
         return self.cells.split(self._piece >= 0, _PROBES)
 
     def probes_around(self, cells: pd.Series) -> Intervals:
-        """Return `probes`, cut around the given cells so that each has a probe of its own, however narrow it is."""
+        """Return `probes`, cut around the given cells so that each has a probe of its own, however small."""
         positions = self.axis.positions(cells)
         positions = positions[np.isfinite(positions)]
         edges = np.concatenate([positions - 0.5, positions + 0.5]) if self.axis.lattice else positions
@@ -180,16 +180,16 @@ class LineCodec:
         if len(smooth):
             piece, at = self._piece[cell[smooth]], cell[smooth]
             share = np.clip((offsets[smooth] - self.cells.low[at]) / self.cells.width[at], 0, 1)
-            position[smooth] = self._settle(piece, self.pieces.quantile(piece, share))
+            position[smooth] = self._snap_to_lattice(piece, self.pieces.quantile(piece, share))
         return self.axis.cells(position)
 
-    def _settle(self, piece: Ints, value: Floats) -> Floats:
-        """Round to the lattice, inside the piece, and step off atoms: their mass is their own code's."""
+    def _snap_to_lattice(self, piece: Ints, value: Floats) -> Floats:
+        """Round to the lattice, inside the piece, and avoid point masses, which have codes of their own."""
         low, high = self.pieces.low[piece], self.pieces.high[piece]
         if not self.axis.lattice:
             return np.where(np.isin(value, self.point_masses), np.nextafter(value, (low + high) / 2), value)
         value = np.clip(np.rint(value), np.ceil(low), np.floor(high))
-        # Up to the middle of the bin atoms push upwards, beyond it downwards: nothing leaves the bin.
+        # Values on a point mass move towards the middle of the bin, so that none leaves it.
         away = np.where(value < (low + high) / 2, 1.0, -1.0)
         while (taken := np.isin(value, self.point_masses)).any():
             value = np.where(taken, value + away, value)

@@ -1,4 +1,4 @@
-"""The unit interval of every code, cut into cells: what an offset means."""
+"""Partition of every code's unit interval into cells, which gives an offset its value."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Intervals:
     """Cells that tile [0, 1) for each code, sorted by code and position.
 
     Arguments:
-        code: (cells,) int64: whose unit interval the cell is a part of; rises.
+        code: (cells,) int64, rising: the code whose unit interval contains the cell.
         low: (cells,) where the cell begins.
-        width: (cells,) how long it is, which is its share of the code's mass.
+        width: (cells,) its length, which is its share of the code's mass.
 
     Example:
         >>> cells = Intervals.from_weights([0, 1, 1], [5, 1, 3])
@@ -67,8 +67,8 @@ class Intervals:
         occupied = np.bincount(self.code, minlength=cardinality) > 0
         return np.where(whole & occupied, 1.0, np.minimum(share, 1.0))
 
-    def draw(self, codes: Ints, chosen: NDArray[np.bool_], generator: np.random.Generator) -> tuple[Ints, Floats]:
-        """Draw a chosen cell for each row's code, by width, and a place in it.
+    def sample(self, codes: Ints, chosen: NDArray[np.bool_], generator: np.random.Generator) -> tuple[Ints, Floats]:
+        """Sample a chosen cell for each row's code, by width, and a uniform offset in it.
 
         Returns:
             the cells (rows,), -1 where the code has no chosen cell, and the offsets (rows,), 0 there.
@@ -78,8 +78,8 @@ class Intervals:
         found = np.full(len(codes), -1, dtype=np.int64)
         if len(cells):
             part = Intervals.from_weights(self.code[cells], self.width[cells])
-            served = np.isin(codes, part.code)
-            found[served] = cells[part.find(codes[served], uniform[0, served])]
+            valid = np.isin(codes, part.code)
+            found[valid] = cells[part.find(codes[valid], uniform[0, valid])]
         offsets = np.where(found >= 0, self.low[found] + self.width[found] * uniform[1], 0.0)
         return found, np.clip(offsets, 0.0, LARGEST_OFFSET)
 

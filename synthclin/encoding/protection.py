@@ -1,4 +1,4 @@
-"""How many patients must stand behind whatever is kept of a table."""
+"""Disclosure limits: the smallest number of patients behind a stored value or statistic."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Limits", "Rows", "protected_shares"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many patients must stand behind what is kept.
+    """The smallest numbers of patients behind stored values and statistics.
 
     Arguments:
-        value: behind a value or level that is kept as such (`rare_category`).
-        statistic: behind a bin, an average or a share (`trim_extremes`, and at least `value`).
+        value: per value or level that is stored as such (`rare_category`).
+        statistic: per bin, average or share (`trim_extremes`, and at least `value`).
     """
 
     value: int
@@ -27,14 +27,14 @@ class Limits:
 
     @classmethod
     def of(cls, rare_category: int, trim_extremes: int) -> Limits:
-        """Return the limits that these settings mean; 0 and 1 both mean no protection."""
+        """Return the limits for these settings; 0 and 1 both mean no protection."""
         value = max(rare_category, 1)
         return cls(value, max(trim_extremes, value))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Observed rows of one column, by rising position, and whose they are.
+    """Observed rows of one column, sorted by position, and their patients.
 
     Arguments:
         position: (rows,) on the column's line, rising.
@@ -52,27 +52,26 @@ class Rows:
 
     @property
     def patients(self) -> int:
-        """How many patients there are."""
+        """The number of patients."""
         return len(np.unique(self.patient))
 
-    def held(self, limit: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the values held by at least `limit` patients, rising, and the rows of each.
+    def frequent(self, limit: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the values with at least `limit` patients, rising, and the number of rows of each.
 
         Example:
-            >>> Rows(np.array([1.0, 1.0, 2.0, 2.0]), np.array([0, 1, 2, 2])).held(2)[0].tolist()
+            >>> Rows(np.array([1.0, 1.0, 2.0, 2.0]), np.array([0, 1, 2, 2])).frequent(2)[0].tolist()
             [1.0]
         """
         values, first, counts = np.unique(self.position, return_index=True, return_counts=True)
-        # Only values on enough rows are worth counting the patients of.
+        # A value with fewer rows has fewer patients.
         enough = [i for i in np.flatnonzero(counts >= limit) if self[first[i] : first[i] + counts[i]].patients >= limit]
         return values[enough], counts[enough]
 
 
 def protected_shares(codes: NDArray[np.int64], cardinality: int, limit: int) -> NDArray[np.float64]:
-    """Return how often each code occurs, (cardinality,), such that no share tells a count below `limit`.
+    """Return the (cardinality,) relative frequency of each code, in which no count below `limit` shows.
 
-    A code on fewer rows counts for half the limit, whether none or almost `limit` rows hold it; shares are rounded to
-    three significant digits.
+    A code with fewer rows, or none, counts for half the limit; shares are rounded to three significant digits.
 
     Example:
         >>> protected_shares(np.array([0] * 90 + [1] * 3), 3, limit=11).tolist()

@@ -1,4 +1,4 @@
-"""Fitting how people round: commonly written values, preferred last digits, converted units."""
+"""Fitting rounding habits: heaped values, digit preference, converted units."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.encoding.states import Grid, Heap
+from synthclin.encoding.codec_states import Grid, Heap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,50 +25,52 @@ _MOST_GRIDS = 6
 
 
 def heaps(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Heap, ...]]:
-    """Return the values inside bins that `least` patients hold, with their shares of the bin's rows.
+    """Return the values inside bins with at least `least` patients, and their shares of the bin's rows.
 
-    What is left of a bin beside its heaps counts as `least` / 2 rows where it is fewer than `least`.
+    The rest of a bin without its heaps counts as `least` / 2 rows where it is fewer than `least`.
     """
-    values, counts = rest.held(least)
+    values, counts = rest.frequent(least)
     if not len(values):
         return {"heaps": ()}
     rows = np.bincount(codec.bins[codec.piece_of(rest.position)])
-    home = codec.bins[codec.piece_of(values)]
-    heaped = np.bincount(home, counts, minlength=len(rows))
+    bin_of = codec.bins[codec.piece_of(values)]
+    heaped = np.bincount(bin_of, counts, minlength=len(rows))
     whole = np.where((rows > heaped) & (rows - heaped < least), heaped + least / 2, rows)
-    shares = counts / whole[home]
+    shares = counts / whole[bin_of]
     return {"heaps": tuple(Heap(at=float(v), share=_short(s)) for v, s in zip(values, shares, strict=True))}
 
 
 def digits(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[float, ...]]:
-    """Return how much commoner each last digit is inside narrow bins than their smooth laws say.
+    """Return the weight of each last digit inside narrow bins relative to their smooth densities (digit preference).
 
-    Counts are shrunk towards the smooth laws by `least` rows; digits of fewer patients than that share one weight.
+    Counts are shrunk towards the smooth densities by `least` rows; digits of fewer patients than that share one weight.
     """
-    cells = np.flatnonzero(codec.contents.narrow & codec.contents.base)
+    cells = np.flatnonzero(codec.distributions.narrow & codec.distributions.base)
     kept = _unheaped(codec, rest, cells)
     cycle = codec.axis.cycle
     if cycle is None or not len(kept):
         return {"rounding": ()}
     phase = codec.axis.phase(kept.position)
     patients = np.array([kept[phase == digit].patients for digit in range(cycle)])
-    # As many of the rarest digits are pooled as it takes to reach the limit.
+    # The rarest digits are pooled until they reach the limit.
     rarest = np.argsort(patients, kind="stable")
     needed = int(np.searchsorted(np.cumsum(patients[rarest]), least)) + 1
     label = np.arange(cycle)
     if patients.min() < least:
         label[rarest[: max(needed, int((patients < least).sum()))]] = rarest[0]
-    weights = _weights(codec, kept, cells, label[codec.axis.phase(codec.contents.value[cells])], label[phase], least)
+    weights = _weights(
+        codec, kept, cells, label[codec.axis.phase(codec.distributions.value[cells])], label[phase], least
+    )
     return {"rounding": tuple(_short(weight) for weight in weights[label])}
 
 
 def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...]]:
-    """Return coarser lattices inside wide bins: powers of ten, and what heaps have in common.
+    """Return coarser lattices inside wide bins: powers of ten, and the common divisor of heaps.
 
-    The common divisor of values that many patients hold is the step of the unit that they were measured in,
-    such as the pound of a weight that is written in kilograms.
+    The greatest common divisor of frequent values is the step of the original unit, such as the pound of a weight
+    that is written in kilograms.
     """
-    smooth = np.flatnonzero(~codec.contents.narrow & codec.contents.base)
+    smooth = np.flatnonzero(~codec.distributions.narrow & codec.distributions.base)
     kept = _unheaped(codec, rest, smooth)
     if not codec.axis.lattice or not len(kept):
         return {"grids": ()}
@@ -84,9 +86,9 @@ def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...
         return {"grids": ()}
     # Bins that hold no point of a grid give its share to the others.
     trial = type(codec)(codec.column, codec.state.model_copy(update={"grids": tuple(found)}))
-    cells = np.flatnonzero(~trial.contents.narrow & trial.contents.base)
+    cells = np.flatnonzero(~trial.distributions.narrow & trial.distributions.base)
     weights = _weights(
-        trial, kept, cells, _first(found, trial.contents.value[cells]), _first(found, kept.position), least
+        trial, kept, cells, _first(found, trial.distributions.value[cells]), _first(found, kept.position), least
     )
     shares = np.array([*(grid.share for grid in found), 0.0])
     shares[-1] = 1 - shares.sum()
@@ -130,19 +132,19 @@ def _weights(
     Iterative proportional fitting inside bins, towards counts that are shrunk to what the weights give already.
 
     Arguments:
-        codec: whose contents are weighed.
+        codec: whose distributions are weighed.
         rows: that lie in these cells' bins.
-        cells: indices into the contents.
+        cells: indices into the distributions.
         label: (cells,) of each cell.
         seen: (rows,) label of each row.
         least: how many rows the weights as they are count for.
     """
-    home = codec.bins[codec.contents.piece[cells]]
+    home = codec.bins[codec.distributions.piece[cells]]
     rows_in = np.bincount(codec.bins[codec.piece_of(rows.position)], minlength=len(codec.bins))
     size = int(max(label.max(), seen.max())) + 1
 
     def expected(weights: Floats) -> Floats:
-        mass = codec.contents.weight[cells] * weights[label]
+        mass = codec.distributions.weight[cells] * weights[label]
         mass *= (rows_in / np.maximum(np.bincount(home, mass, len(codec.bins)), 1e-300))[home]
         return np.bincount(label, mass, size).astype(np.float64)
 
@@ -159,7 +161,7 @@ def _weights(
 def _unheaped(codec: LineCodec, rest: Rows, cells: NDArray[np.int64]) -> Rows:
     """Return the rows of the bins of these cells that are on no heap."""
     heaped = np.isin(rest.position, [heap.at for heap in codec.state.heaps])
-    return rest[~heaped & np.isin(codec.piece_of(rest.position), codec.contents.piece[cells])]
+    return rest[~heaped & np.isin(codec.piece_of(rest.position), codec.distributions.piece[cells])]
 
 
 def _short(share: float) -> float:

@@ -11,13 +11,12 @@ import torch
 
 from synthclin.encoding.anchors import anchored, distance_column, distances, fit_distances, placed
 from synthclin.encoding.codecs import Codec, codec_from_dict, fit_codec
+from synthclin.encoding.column_order import column_order
 from synthclin.encoding.layout import Encoded, Layout
 from synthclin.encoding.offset_cells import LARGEST_OFFSET, Intervals
-from synthclin.encoding.order import column_order
 from synthclin.encoding.protection import Limits
-from synthclin.encoding.ties import Tie, find_ties, tie_from_dict
+from synthclin.encoding.tied_columns import TiedColumns, find_tied_columns, tied_columns_from_dict
 from synthclin.errors import DataError, ModelFormatError
-from synthclin.schema.columns import MissingKind
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
@@ -30,22 +29,22 @@ if TYPE_CHECKING:
 __all__ = ["TableEncoder"]
 
 _VERSION = 1
-_REDRAWS = 8
+_RETRIES = 8
 
 
 class TableEncoder:
     """Codes and offsets of a typed table, and the table of codes and offsets.
 
-    What it keeps of a table describes no fewer patients than the limits it was fitted with: values and
-    levels held by `rare_category` patients, and averages over `trim_extremes` patients.
+    Everything it stores describes at least as many patients as its limits: values and levels of `rare_category`
+    patients, and averages over `trim_extremes` patients.
 
     Arguments:
         schema: what the table means; its `modelled` columns are encoded.
         codecs: one per modelled column, by name.
-        ties: pairs of columns that often hold the same value; each is a column of codes after all others.
+        ties: pairs of columns with often equal values; each is a column of codes after all others.
     """
 
-    def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[Tie, ...] = ()) -> None:
+    def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[TiedColumns, ...] = ()) -> None:
         self.schema, self.codecs, self.ties = schema, codecs, ties
         self.anchors = anchored(schema)
         columns = (*(codec.layout(name) for name, codec in codecs.items()), *(tie.layout for tie in ties))
@@ -60,16 +59,16 @@ class TableEncoder:
         rare_category: int = MIN_PATIENTS,
         trim_extremes: int = MIN_PATIENTS,
     ) -> Self:
-        """Learn how to encode a typed table.
+        """Fit the encoder to a typed table.
 
         Arguments:
             table: (rows, columns) with every modelled column in its canonical type.
-            schema: what the columns mean. A column of role ``entity`` says which rows are one patient's.
-            rare_category: how many patients must hold a value or level for it to be kept.
-            trim_extremes: how many patients an edge, an average or a bin must describe.
+            schema: what the columns mean. A column of role ``entity`` identifies the patient of each row.
+            rare_category: the smallest number of patients with a stored value or level.
+            trim_extremes: the smallest number of patients behind an edge, an average or a bin.
 
         Raises:
-            DataError: a column has too few patients to keep anything of it.
+            DataError: a column has too few patients to be described.
         """
         limits = Limits.of(rare_category, trim_extremes)
         patient = patients(table, schema)
@@ -82,14 +81,14 @@ class TableEncoder:
             else:
                 codecs[name] = fit_codec(name, column, cells, patient, limits)
         free = {name: codec for name, codec in codecs.items() if name not in anchors}
-        return cls(schema, codecs, find_ties(table, free, schema.ends, patient, limits))
+        return cls(schema, codecs, find_tied_columns(table, free, schema.ends, patient, limits))
 
     @property
     def allocations(self) -> dict[int, NDArray[np.float64]]:
-        """Return by place the (codes,) law of each column that chance alone decides, whatever came before."""
+        """Return by column index the (codes,) probabilities of a randomised arm, which no other column changes."""
         if (arm := self.schema.randomised) is None:
             return {}
-        codec, shares = self.codecs[arm], getattr(self.schema.columns[arm], "allocation", {})
+        codec, shares = self.codecs[arm], self.schema.columns[arm].allocation_ratio
         codes, _ = codec.encode(pd.Series(list(shares), dtype=object))
         probabilities = np.bincount(codes, list(shares.values()), codec.cardinality)
         return {self.layout.names.index(arm): probabilities / probabilities.sum()}
@@ -108,7 +107,7 @@ class TableEncoder:
         """Return the modelled columns, in canonical types, inside declared ranges.
 
         Raises:
-            ValueError: a code does not exist or stands for pooled levels that are never drawn.
+            ValueError: a code does not exist or stands for pooled levels that are never sampled.
         """
         codes = encoded.codes.detach().cpu().numpy()
         offsets = encoded.offsets.detach().cpu().numpy()
@@ -119,7 +118,7 @@ class TableEncoder:
         return self._emptied(self.placed(self.tied(table, codes)))
 
     def _relative(self, table: pd.DataFrame, name: str) -> pd.Series:
-        """Return the cells that the codec of a column takes: distances, if it has an anchor."""
+        """Return the input of a column's codec: distances, if it has an anchor."""
         cells = _column(table, name)
         if name not in self.anchors:
             return cells
@@ -127,7 +126,7 @@ class TableEncoder:
         return distances(cells, anchor, self.schema.columns[name], step)
 
     def placed(self, table: pd.DataFrame, given: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return the table with the distances in its anchored columns made dates, but for the dates that are given."""
+        """Return the table with distances in anchored columns turned into dates, and given dates unchanged."""
         table = table.copy(deep=False)
         for name, anchor in self.anchors.items():
             column, step = self.schema.columns[name], cast("LineCodec", self.codecs[name]).state.step
@@ -136,7 +135,7 @@ class TableEncoder:
         return table
 
     def tied(self, table: pd.DataFrame, codes: NDArray[np.int64], given: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return the modelled columns with those made equal that the codes of ties say are.
+        """Return the modelled columns with tied columns made equal where the code of the tie is 1.
 
         Arguments:
             table: (rows, modelled columns) in canonical types.
@@ -153,10 +152,10 @@ class TableEncoder:
         return table
 
     def _emptied(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table without a value wherever the column beside it tells why it is missing."""
-        for name, kind in self.schema.columns.items():
-            if isinstance(kind, MissingKind):
-                table[kind.of] = table[kind.of].mask(table[name].notna())
+        """Return the table with cells missing wherever their column of missing reasons has a reason."""
+        for name, column in self.schema.columns.items():
+            if (explained := column.reason_for) is not None:
+                table[explained] = table[explained].mask(table[name].notna())
         return table
 
     def _repeated(self, table: pd.DataFrame, cells: pd.Series, target: str, here: NDArray[np.bool_]) -> pd.Series:
@@ -171,7 +170,7 @@ class TableEncoder:
 
         Exact where a code decodes to levels or lattice points, and around values that the predicate names; from 256
         offsets in wider bins otherwise.
-        Where the predicate is unknown it is not satisfied; a code that is never drawn has 0.
+        Where the predicate is unknown it is not satisfied; a code that is never sampled has 0.
         """
         probes, good = self._satisfied(name, predicate)
         return probes.mass(good, self.codecs[name].cardinality)
@@ -184,7 +183,7 @@ class TableEncoder:
         predicate: Expression,
         generator: np.random.Generator,
     ) -> NDArray[np.float32]:
-        """Redraw (rows,) offsets inside their codes so that the decoded cells satisfy a one-column predicate.
+        """Resample (rows,) offsets inside their codes so that the decoded cells satisfy a one-column predicate.
 
         Offsets of codes of which `allowed` is 0 stay as they are.
         """
@@ -192,12 +191,12 @@ class TableEncoder:
         probes, good = self._satisfied(name, predicate)
         codes, result = np.asarray(codes), np.array(offsets, dtype=np.float32)
         waiting = np.arange(len(codes))
-        for _ in range(_REDRAWS):
-            cell, drawn = probes.draw(codes[waiting], good, generator)
-            waiting, cell, drawn = waiting[cell >= 0], cell[cell >= 0], drawn[cell >= 0]
-            result[waiting] = np.minimum(drawn, LARGEST_OFFSET)
-            held = _holds(predicate, name, self._decode_column(j, codes[waiting], result[waiting]))
-            waiting, cell = waiting[~held], cell[~held]
+        for _ in range(_RETRIES):
+            cell, sampled = probes.sample(codes[waiting], good, generator)
+            waiting, cell, sampled = waiting[cell >= 0], cell[cell >= 0], sampled[cell >= 0]
+            result[waiting] = np.minimum(sampled, LARGEST_OFFSET)
+            satisfied = _holds(predicate, name, self._decode_column(j, codes[waiting], result[waiting]))
+            waiting, cell = waiting[~satisfied], cell[~satisfied]
             if not len(waiting):
                 return result
         # The centre of every chosen cell is known to satisfy the predicate.
@@ -205,13 +204,13 @@ class TableEncoder:
         return result
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all that was learnt as plain JSON data; see `from_dict`."""
+        """Return the fitted parameters as plain JSON data; see `from_dict`."""
         columns = {name: codec.state.model_dump(mode="json") for name, codec in self.codecs.items()}
         return {"version": _VERSION, "columns": columns, "ties": [[tie.first, tie.second] for tie in self.ties]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], schema: Schema) -> Self:
-        """Return the encoder that `to_dict` described.
+        """Return the encoder from the data of `to_dict`.
 
         Raises:
             ModelFormatError: `data` is not what `to_dict` returns for a table of this schema.
@@ -227,13 +226,13 @@ class TableEncoder:
         for name in schema.modelled:
             try:
                 column = schema.columns[name]
-                told = distance_column(column) if name in anchors else column
-                codecs[name] = codec_from_dict(told, columns[name])
+                encoded = distance_column(column) if name in anchors else column
+                codecs[name] = codec_from_dict(encoded, columns[name])
             except (ValueError, TypeError, ArithmeticError, MemoryError):
                 # The cause may quote values of the file: it is not passed on.
                 raise ModelFormatError(f"encoder.json: columns.{name}", "not a valid codec", remedy) from None
         try:
-            ties = tuple(tie_from_dict(pair, codecs, schema.ends) for pair in data["ties"])
+            ties = tuple(tied_columns_from_dict(pair, codecs, schema.ends) for pair in data["ties"])
         except (ValueError, TypeError, LookupError):
             raise ModelFormatError("encoder.json: ties", "not pairs of columns alike", remedy) from None
         return cls(schema, codecs, ties)
@@ -243,7 +242,7 @@ class TableEncoder:
         if ((codes < 0) | (codes >= column.cardinality)).any():
             raise ValueError(f"column {column.name!r}: a code outside its {column.cardinality} codes")
         if column.never[codes].any():
-            raise ValueError(f"column {column.name!r}: a code that is never drawn")
+            raise ValueError(f"column {column.name!r}: a code that is never sampled")
         return self.codecs[column.name].decode(codes, np.clip(np.nan_to_num(offsets), 0, LARGEST_OFFSET))
 
     def _satisfied(self, name: str, predicate: Expression) -> tuple[Intervals, NDArray[np.bool_]]:
@@ -251,8 +250,8 @@ class TableEncoder:
         codec = self.codecs[name]
         named, _ = self.schema.columns[name].coerce(pd.Series(_constants(predicate), dtype=object))
         probes = codec.probes_around(named)
-        drawn = ~codec.layout(name).never[probes.code]
-        return probes, drawn & _holds(predicate, name, codec.decode(probes.code, probes.centre))
+        possible = ~codec.layout(name).never[probes.code]
+        return probes, possible & _holds(predicate, name, codec.decode(probes.code, probes.centre))
 
 
 def _constants(predicate: Expression) -> list[object]:

@@ -139,7 +139,7 @@ def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float
 def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return what turns the rows into 1 where the event happened, else 0; NaN where missing."""
     column = c.schema.columns[task.event]
-    when, censored = getattr(column, "event_when", None), getattr(column, "censored", None)
+    when, censored = column.event_level, column.censored_level
     if task.cause is None and when is None and censored is None:
         return _yes(c, task.event, task)
     j = _place(c, task.event)

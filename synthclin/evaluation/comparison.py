@@ -185,8 +185,8 @@ def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:
         raise DataError(where, f"column '{twin}' stands in it more than once", "Rename or remove the others.")
     for name in schema.modelled:
         column = schema.columns[name]
-        moments = column.type in {"date", "datetime"}
-        if not (moments or column.quantity):
+        moments = column.is_temporal
+        if not (moments or column.is_numeric):
             continue
         if pd.api.types.infer_dtype(table[name], skipna=True) not in (_MOMENTS if moments else _NUMBERS):
             what = f"column '{name}' should hold {'dates' if moments else 'numbers'}, and does not"

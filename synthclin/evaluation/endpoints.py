@@ -186,7 +186,7 @@ def _censoring(c: Comparison, found: Endpoint, definition: Definition) -> Score:
 def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: Definition) -> Score:
     place = c.features.names.index(task.event)
     levels = c.features.columns[place].levels
-    censored = getattr(c.schema.columns[task.event], "censored", None)
+    censored = c.schema.columns[task.event].censored_level
     if censored is None or len(levels) < 3:
         return definition.unassessable("There is one cause only, which survival.curve shows.")
     nothing = float(levels.index(censored))

@@ -102,19 +102,19 @@ class Features:
 
 
 def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Feature:
-    if column.quantity or column.type in {"date", "datetime"}:
+    if column.is_numeric or column.is_temporal:
         return Feature(name, "line", column)
     # A dict is an ordered set in which 1 and True are one level, as they are in a table.
-    levels: dict[Level, None] = dict.fromkeys(getattr(column, "levels", None) or ())
+    levels: dict[Level, None] = dict.fromkeys(column.levels or ())
     if isinstance(column, Code) and column.hierarchy is not None:
         # No synthetic row has a rare term, by design; what is judged is the one above it.
-        kept = column.held(series[0], np.arange(len(series[0])), MIN_PATIENTS)
+        kept = column.frequent(series[0], np.arange(len(series[0])), MIN_PATIENTS)
         met = {column.nearest(term, kept) or term for each in series for term in each.cat.categories}
         return Feature(name, "levels", column, tuple(sorted(kept | met)), kept)
     for each in series:
         found = each.cat.categories if isinstance(each.dtype, pd.CategoricalDtype) else each.dropna().unique()
         levels |= dict.fromkeys(found.tolist())
-    return Feature(name, "ordinal" if column.type == "ordinal" else "levels", column, tuple(levels))
+    return Feature(name, "ordinal" if column.is_ordered else "levels", column, tuple(levels))
 
 
 def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
@@ -126,12 +126,12 @@ def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
                 {term: feature.column.nearest(term, feature.kept) or term for term in terms}
             )
         return np.array([places.get(cell, np.nan) for cell in series.astype(object)], dtype=np.float64)
-    if feature.column.type in {"date", "datetime"}:
+    if feature.column.is_temporal:
         moments = series.to_numpy(dtype="datetime64[ns]")
-        unit = _DAY if feature.column.type == "date" else _SECOND
+        unit = _DAY if feature.column.resolution == "D" else _SECOND
         return np.where(np.isnat(moments), np.nan, np.floor(moments.astype(np.int64) / unit))
     values: NDArray[np.float64] = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    decimals = getattr(feature.column, "decimals", None)
+    decimals = feature.column.decimal_places
     return values if decimals is None else np.round(values, decimals)
 
 

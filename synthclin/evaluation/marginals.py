@@ -195,11 +195,11 @@ def wasserstein(c: Comparison) -> Score:
 
 def heaping(c: Comparison) -> Score:
     """Score whether people rounded as often: last digits of 0 and 5, and values that many rows share."""
-    numbers = [j for j, feature in enumerate(c.features.columns) if feature.column.quantity]
+    numbers = [j for j, feature in enumerate(c.features.columns) if feature.column.is_numeric]
     if not numbers:
         return HEAPING.unassessable("No column is a number.")
     columns = [c.features.columns[j].column for j in numbers]
-    decimals = [0 if column.type == "integer" else getattr(column, "decimals", None) for column in columns]
+    decimals = [column.decimal_places for column in columns]
 
     def measure(real: NDArray[np.float64]) -> Against:
         heaps = [_heap(_seen(real, j), d) for j, d in zip(numbers, decimals, strict=True)]

@@ -12,7 +12,6 @@ from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score
-from synthclin.schema.columns import MissingKind
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -92,8 +91,8 @@ def _ways(features: Features) -> list[tuple[str, int, float | None]]:
     """
     ways: list[tuple[str, int, float | None]] = []
     for j, (name, feature) in enumerate(zip(features.names, features.columns, strict=True)):
-        if isinstance(kind := feature.column, MissingKind):
-            ways += [(f"{kind.of} ({level})", j, float(place)) for place, level in enumerate(feature.levels)]
+        if (explained := feature.column.reason_for) is not None:
+            ways += [(f"{explained} ({level})", j, float(place)) for place, level in enumerate(feature.levels)]
         else:
             ways.append((name, j, None))
     return ways
@@ -105,8 +104,8 @@ def _holes(features: Features, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
     holes = np.column_stack([np.isnan(rows[:, j]) if at is None else rows[:, j] == at for _, j, at in ways])
     place = {name: i for i, (name, _, at) in enumerate(ways) if at is None}
     for feature, coded in zip(features.columns, ~np.isnan(rows.T), strict=True):
-        if isinstance(kind := feature.column, MissingKind):
-            holes[coded, place[kind.of]] = False
+        if (explained := feature.column.reason_for) is not None:
+            holes[coded, place[explained]] = False
     return holes
 
 
@@ -131,7 +130,7 @@ def missing_dependence(c: Comparison) -> Score:
     beside = [
         (j, place)
         for j, feature in enumerate(c.features.columns)
-        if not isinstance(feature.column, MissingKind)
+        if feature.column.reason_for is None
         for place in (codebook.kept[j] if feature.kind == "levels" else [None])
     ]
 

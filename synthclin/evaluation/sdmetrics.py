@@ -171,11 +171,11 @@ def metadata(features: Features) -> dict[str, Any]:
 def _column(feature: Feature) -> dict[str, Any]:
     words: dict[str, Any] = {"range_is_nullable": feature.column.may_be_missing}
     if feature.kind == "line":
-        bounds = getattr(feature.column, "range", None)
+        bounds = feature.column.bounds
         if bounds is not None:
             words |= {"range_min": bounds[0], "range_max": bounds[1]}
         return words | {"sdtype": "datetime" if _moment(feature) else "numerical"}
-    declared = getattr(feature.column, "levels", None)
+    declared = feature.column.levels
     if declared is not None:
         words["range_values"] = [str(level) for level in declared]
     return words | {"sdtype": "categorical"}
@@ -188,7 +188,7 @@ def plain_table(features: Features, values: NDArray[np.float64]) -> pd.DataFrame
 
 def _plain(feature: Feature, column: NDArray[np.float64]) -> pd.Series[Any]:
     if _moment(feature):
-        unit = "datetime64[D]" if feature.column.type == "date" else "datetime64[s]"
+        unit = "datetime64[D]" if feature.column.resolution == "D" else "datetime64[s]"
         moments = np.full(len(column), np.datetime64("NaT", "ns"))
         known = ~np.isnan(column)
         moments[known] = column[known].astype(np.int64).astype(unit)
@@ -200,4 +200,4 @@ def _plain(feature: Feature, column: NDArray[np.float64]) -> pd.Series[Any]:
 
 
 def _moment(feature: Feature) -> bool:
-    return feature.column.type in {"date", "datetime"}
+    return feature.column.is_temporal

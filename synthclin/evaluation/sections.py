@@ -123,9 +123,9 @@ def _label(levels: list[str], feature: Feature) -> str:
 
 
 def _told_edge(feature: Feature, edge: float) -> float | str:
-    if feature.column.type == "date":
+    if feature.column.resolution == "D":
         return str(pd.Timestamp(edge, unit="D").date())
-    return pd.Timestamp(edge, unit="s").isoformat() if feature.column.type == "datetime" else float(edge)
+    return pd.Timestamp(edge, unit="s").isoformat() if feature.column.resolution == "s" else float(edge)
 
 
 def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.intp], list[slice]]:
@@ -177,7 +177,7 @@ def _summary(feature: Feature, seen: NDArray[np.float64]) -> dict[str, Any]:
     if not len(seen):
         return dict.fromkeys(("mean", "sd", "q1", "median", "q3"))
     quartiles = [_told_edge(feature, q) for q in np.quantile(seen, [0.25, 0.5, 0.75])]
-    moments = feature.column.type in {"date", "datetime"}
+    moments = feature.column.is_temporal
     return {
         "mean": None if moments else seen.mean(),
         "sd": None if moments or len(seen) < 2 else seen.std(ddof=1),

@@ -22,7 +22,6 @@ from synthclin.evaluation.train_on_synthetic import (
     in_groups,
     measure,
 )
-from synthclin.schema.columns import MissingKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,13 +272,13 @@ def _problem(c: Comparison, task: PredictTask) -> PredictionProblem:
         counts = np.stack([np.bincount(cells, minlength=len(feature.levels)) for cells in seen])
         frequent = np.argsort(-counts[0], kind="stable")[:_MOST_CLASSES]
         classes = np.sort(frequent[counts.min(axis=0)[frequent] >= MIN_CLASS]).astype(np.float64)
-    log = feature.kind == "line" and getattr(feature.column, "scale", "linear") == "log"
+    log = feature.kind == "line" and feature.column.is_logarithmic
     return PredictionProblem(columns, Features(tuple(c.features.columns[j] for j in columns)), y, classes, log)
 
 
 def _known_later(schema: Schema, column: Column) -> bool:
     """Whether a column, or the one whose kinds of missing it tells, is known only after the prediction is wanted."""
-    judged = schema.columns[column.of] if isinstance(column, MissingKind) else column
+    judged = column if column.reason_for is None else schema.columns[column.reason_for]
     return judged.role in _LATER_ROLES
 
 

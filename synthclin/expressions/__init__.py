@@ -1,11 +1,10 @@
-"""The small language of constraints, cohorts and derived columns; one language wherever a `where` is written.
+"""The expression language of constraints, cohorts and derived columns.
 
 `40 <= age < 65 and (sex == 'F' or nyha in ['III', 'IV']) and not died and lvef is not missing`
 
-A comparison with a missing value is neither true nor false, and `and`, `or` and `not` follow Kleene's
-three-valued logic, as SQL does. Nothing is ever executed: text becomes tokens of a fixed list, tokens a syntax
-tree of a fixed list of nodes, and the tree is walked over the columns of a table, or over sets of what its cells
-may still hold.
+A comparison with a missing value is unknown, and `and`, `or` and `not` follow Kleene's three-valued logic, as in SQL.
+No text is executed: it becomes tokens of a fixed list, then a syntax tree of a fixed list of nodes, which is evaluated
+on the columns of a table or on the domains of its cells.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from synthclin.expressions import evaluation, grammar, outcomes
+from synthclin.expressions import grammar, row_evaluation, set_evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthclin.expressions.outcomes import Domains
-    from synthclin.expressions.sets import Outcomes, Span
+    from synthclin.expressions.set_evaluation import Domains
+    from synthclin.expressions.value_sets import Interval, Outcomes
 
 __all__ = ["Expression", "parse"]
 
@@ -26,9 +26,9 @@ class Expression:
     Arguments:
         text: as written.
         columns: the names of the columns that it reads.
-        is_predicate: whether it is true or false rather than a number; a bare column may be either and counts as one.
-        where: what errors name as their place.
-        tree: the checked syntax tree; names of columns stand in it as they are in a table.
+        is_predicate: whether it has a truth value rather than a number; a bare column counts as a predicate.
+        where: the place in error messages.
+        tree: the checked syntax tree, with column names as in a table.
     """
 
     text: str
@@ -38,7 +38,7 @@ class Expression:
     tree: ast.expr = field(compare=False, repr=False)
 
     def evaluate(self, table: pd.DataFrame) -> pd.Series[bool]:
-        """Return where a predicate holds: a pandas "boolean" Series on the table's index, NA where unknown.
+        """Return the truth value in every row: a pandas "boolean" Series on the table's index, NA where unknown.
 
         Raises:
             ConfigError: when a column is absent, or compared with something of another type.
@@ -49,7 +49,7 @@ class Expression:
             >>> parse("age >= 40 or sex == 'F'").evaluate(table).tolist()
             [True, True, <NA>]
         """
-        return evaluation.truth(self.tree, table, self.where)
+        return row_evaluation.truth(self.tree, table, self.where)
 
     def compute(self, table: pd.DataFrame) -> pd.Series[float]:
         """Return the number in every row: a float64 Series on the table's index.
@@ -66,39 +66,39 @@ class Expression:
             >>> parse("weight / (height / 100) ** 2").compute(table).tolist()
             [20.0, nan]
         """
-        return evaluation.number(self.tree, table, self.where)
+        return row_evaluation.number(self.tree, table, self.where)
 
     def outcomes(self, domains: Domains) -> Outcomes:
-        """Return what a predicate may come out as where each column is known to hold one value of a set.
+        """Return the possible truth values of a predicate, given the domain of each column.
 
         Arguments:
-            domains: the set of values of each column, by its name; their arrays broadcast to one shape.
+            domains: the domain of each column, by its name; the arrays broadcast to one shape.
 
         Returns:
-            where it may be true, false and unknown. What is denied never happens; what is allowed may not happen.
+            where it may be true, false and unknown; an over-approximation, as in `synthclin.expressions.value_sets`.
 
         Example:
             >>> import pandas as pd
-            >>> from synthclin.expressions.sets import spans_of
+            >>> from synthclin.expressions.value_sets import intervals_of
             >>> none = pd.Series([False] * 3).to_numpy()
-            >>> age = spans_of(pd.Series([0, 30, 60]), pd.Series([30, 60, 90]), none)
+            >>> age = intervals_of(pd.Series([0, 30, 60]), pd.Series([30, 60, 90]), none)
             >>> parse("age >= 40").outcomes({"age": age}.__getitem__).true.tolist()
             [False, True, True]
         """
-        return outcomes.truth(self.tree, domains)
+        return set_evaluation.truth(self.tree, domains)
 
-    def span(self, domains: Domains) -> Span:
-        """Return the numbers that the expression may have; see `outcomes`."""
-        return outcomes.number(self.tree, domains)
+    def interval(self, domains: Domains) -> Interval:
+        """Return the interval of possible values; see `outcomes`."""
+        return set_evaluation.number(self.tree, domains)
 
     @property
     def name(self) -> str | None:
-        """The column that the expression is nothing but, or None."""
+        """The column name, if the expression is a bare column, or None."""
         return self.tree.id if isinstance(self.tree, ast.Name) else None
 
     @property
     def empties(self) -> str | None:
-        """The column of which the expression says nothing but that it is missing, or None."""
+        """The column name, if the expression is `column is missing`, or None."""
         match self.tree:
             case ast.Compare(left=ast.Name(id=name), ops=[ast.Is()]):
                 return name
@@ -117,7 +117,7 @@ class Expression:
         return ()
 
     def conjuncts(self) -> tuple[Expression, ...]:
-        """Return predicates that hold together exactly where this one does: the parts of its outermost `and`.
+        """Return the conjuncts: the parts of the outermost `and`.
 
         A chained comparison of several columns is split too; over one column it stays whole.
 
@@ -133,17 +133,17 @@ class Expression:
 
 @lru_cache(maxsize=1_000)
 def parse(text: str, where: str = "expression") -> Expression:
-    """Return the expression that `text` spells.
+    """Parse an expression.
 
     Arguments:
         text: column names (``d.time`` is one name; in backquotes a name may hold anything), numbers, ``'text'``,
             ``true``, ``false``, ``+ - * / **``, comparisons and chains of them, ``in [...]``, ``not in [...]``,
             ``is missing``, ``is not missing``, ``and``, ``or``, ``not``, and the functions abs, exp, floor, log, max,
             min, round and sqrt. A quote inside quotes is written twice.
-        where: what errors name as their place, such as ``study.yaml: schema.constraints[2]``.
+        where: the place in error messages, such as ``study.yaml: schema.constraints[2]``.
 
     Raises:
-        ConfigError: naming the piece that is not allowed.
+        ConfigError: the text has a syntax error or a construct that is not allowed.
 
     Example:
         >>> sorted(parse("40 <= age < 65 and d.time > 0").columns)

@@ -1,4 +1,4 @@
-"""From text to a checked syntax tree, and back: what may be written, and what each refusal says."""
+"""Grammar of expressions: parsing of text into a checked syntax tree, and rendering."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _NODES = {
 
 
 def quote_name(name: str) -> str:
-    """Return a column's name as an expression spells it: in backquotes unless it is a plain word.
+    """Return a column's name as written in an expression: in backquotes unless it is a plain word.
 
     Example:
         >>> quote_name("d.time"), quote_name("NT-proBNP (pg/mL)")
@@ -83,7 +83,7 @@ def quote_name(name: str) -> str:
 
 
 def quote_level(level: object) -> str:
-    """Return a level as an expression writes it.
+    """Return a level as written in an expression.
 
     Example:
         >>> quote_level("it's"), quote_level(True), quote_level(2.5)
@@ -95,13 +95,13 @@ def quote_level(level: object) -> str:
 
 
 def columns(tree: ast.expr) -> frozenset[str]:
-    """Return the columns that `tree` reads; a function's name is no column."""
+    """Return the columns in `tree`, without names of functions."""
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions)
 
 
 def is_predicate(tree: ast.expr) -> bool:
-    """Return whether a checked tree is true or false rather than a number; a bare column counts as one."""
+    """Return whether a checked tree has a truth value rather than a number; a bare column counts as a predicate."""
     match tree:
         case ast.BoolOp() | ast.Compare() | ast.Name() | ast.UnaryOp(op=ast.Not()):
             return True
@@ -111,7 +111,7 @@ def is_predicate(tree: ast.expr) -> bool:
 
 
 def read(text: str, where: str) -> ast.expr:
-    """Return the checked syntax tree of `text`, with the columns' own names in it and None for `missing`."""
+    """Return the checked syntax tree of `text`, with the names of columns and None for `missing`."""
     if len(text) > _LENGTH:
         raise ConfigError(where, f"longer than {_LENGTH:,} characters", "Split it into several rules.")
     tokens, source = _tokens(text, where)
@@ -137,7 +137,7 @@ def read(text: str, where: str) -> ast.expr:
 
 
 def _brackets(source: list[str]) -> int:
-    """Return how deep the brackets nest."""
+    """Return the nesting depth of brackets."""
     return max(accumulate((piece in "([") - (piece in ")]") for piece in source))
 
 
@@ -181,7 +181,7 @@ def _word(word: str, before: list[str], called: bool, where: str, position: int)
 
 
 class _Names(ast.NodeTransformer):
-    """Puts columns' names and texts back where `_i` stands for them."""
+    """Replaces each placeholder `_i` by its column name or text."""
 
     def __init__(self, pieces: list[str]) -> None:
         self.pieces = pieces
@@ -196,7 +196,7 @@ class _Names(ast.NodeTransformer):
 
 
 class _Spelling(ast.NodeTransformer):
-    """Writes columns' names, texts and `missing` as the language spells them."""
+    """Writes column names, texts and `missing` in the syntax of the language."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
@@ -211,13 +211,13 @@ class _Spelling(ast.NodeTransformer):
 
 
 def render(tree: ast.expr) -> str:
-    """Return text that `read` reads as `tree`."""
+    """Return text that `read` parses into `tree`."""
     # A NodeTransformer changes the tree it visits.
     return ast.unparse(_Spelling().visit(copy.deepcopy(tree)))
 
 
 def _check(node: ast.expr, where: str, depth: int) -> str:  # noqa: C901, PLR0911, PLR0912  # one case for each node
-    """Return what a node is (predicate, number, text or column), or raise ConfigError naming what is not allowed."""
+    """Return the type of a node (predicate, number, text or column), or raise ConfigError for a forbidden one."""
     if depth > _DEPTH:
         raise ConfigError(where, f"nested deeper than {_DEPTH} levels", "Write it flatter.")
     match node:
@@ -260,9 +260,9 @@ def _refusal(node: ast.AST, where: str) -> ConfigError:
 def _require(kind: str, node: ast.expr, where: str, depth: int) -> None:
     found = _check(node, where, depth + 1)
     if found not in (kind, "column"):
-        need = "a number" if kind == "number" else "something true or false"
-        given = {"predicate": "something true or false", "number": "a number", "text": "a text"}[found]
-        raise ConfigError(where, f"{given} stands where {need} belongs", "Check the brackets.")
+        need = "a number" if kind == "number" else "a truth value"
+        given = {"predicate": "a truth value", "number": "a number", "text": "a text"}[found]
+        raise ConfigError(where, f"{given} is used where {need} is needed", "Check the brackets.")
 
 
 def _check_arithmetic(node: ast.BinOp, where: str, depth: int) -> str:

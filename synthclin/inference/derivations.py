@@ -1,4 +1,4 @@
-"""Guesses about columns that are computed from others: sums, differences, ratios, indices, times between dates."""
+"""Inference of derived columns: sums, differences, ratios, indices, times between dates."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Formula", "as_numbers", "formulas"]
 
-PROBED = 300  # rows on which a formula is tried before it is tried on all
+PROBED = 300  # rows of the first test of a formula
 LEAST_ROWS = 30
 MOST_PAIRS = 1_300
 LEAST_VALUES = 10
 NEARLY = 0.98  # a formula that holds in fewer of the rows is chance
-GLANCED = 40  # of these that decide whether a formula is tried at all
-LEAST_GLANCED = 8
+PREVIEWED = 40  # rows of these that decide whether a formula is tested at all
+LEAST_PREVIEWED = 8
 FACTORS = (1, 10, 100, 1_000, 10_000, 1_000_000, 7, 12, 24, 60, 365, 365.25, 30.4375, 2.54, 0.45359237, 703)
 
 
 class Formula(NamedTuple):
-    """A column that is computed from others.
+    """A formula by which a column may be derived from others.
 
     Arguments:
         column: its name.
         text: the formula, as `derive` takes it.
         sources: names of the columns in it.
-        rows: how many rows have them all.
-        held: in how many of these it holds to the last decimal.
+        rows: the number of rows with all of them.
+        satisfied: the number of these in which it holds to the last decimal.
         complete: whether the column is missing exactly where one of the sources is.
     """
 
@@ -46,17 +46,17 @@ class Formula(NamedTuple):
     text: str
     sources: tuple[str, ...]
     rows: int
-    held: int
+    satisfied: int
     complete: bool
 
     @property
     def certain(self) -> bool:
-        """Whether nothing in the table speaks against it."""
-        return self.held == self.rows and self.complete
+        """Whether no row of the table contradicts it."""
+        return self.satisfied == self.rows and self.complete
 
 
 class _Step(NamedTuple):
-    """How a column may come from two others, but for a factor."""
+    """A formula of two columns, up to a factor."""
 
     text: str
     values: Floats
@@ -66,12 +66,12 @@ class _Step(NamedTuple):
 def formulas(
     table: pd.DataFrame, numbers: Sequence[str], dates: Sequence[str], steps: Mapping[str, float]
 ) -> list[Formula]:
-    """Return the columns of numbers that follow from two others, at most one formula for each.
+    """Return the numeric columns that two others determine, at most one formula for each.
 
     Arguments:
         table: typed.
         numbers: names of its columns of numbers.
-        dates: names of its columns of days and moments.
+        dates: names of its columns of dates and datetimes.
         steps: by name the last decimal that a number is written with, 0 where it is not rounded.
 
     Example:
@@ -108,7 +108,7 @@ def as_numbers(series: pd.Series[Any]) -> Floats:
 
 
 def _pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of columns; of very many those that stand near each other, as what belongs together mostly does."""
+    """Yield pairs of columns; of very many, pairs of nearby columns, since related columns are mostly adjacent."""
     few = len(names) ** 2 <= 2 * MOST_PAIRS
     reach = len(names) if few else max(MOST_PAIRS // len(names), 1)
     return (
@@ -122,7 +122,7 @@ def _varies(cells: Floats) -> bool:
 
 
 def _steps(sources: tuple[str, str], parts: Mapping[str, Floats], *, dates: bool) -> Iterator[_Step]:
-    """Yield the ways in which a column may come from two others, plain ones first."""
+    """Yield the candidate formulas of two columns, simple ones first."""
     with np.errstate(all="ignore"):
         if not dates:
             a, b = sources
@@ -137,7 +137,7 @@ def _steps(sources: tuple[str, str], parts: Mapping[str, Floats], *, dates: bool
 
 
 def _candidates(step: _Step, others: Mapping[str, Floats], steps: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Yield names of columns that a step gives on the rows probed, each with its formula."""
+    """Yield names of columns that match a formula on the probed rows, each with its formula."""
     if not others:
         return
     names = list(others)
@@ -157,29 +157,29 @@ def _candidates(step: _Step, others: Mapping[str, Floats], steps: Mapping[str, f
 
 def _equal(cells: Floats, values: Floats, steps: list[float]) -> Floats:
     """Return (columns,) 1 where a column is equal to `values` in most of the first rows, NaN elsewhere."""
-    first = cells[:, :GLANCED]
-    known = ~np.isnan(first) & ~np.isnan(values[:GLANCED])
-    agree = _agree(first, values[:GLANCED], np.array(steps)[:, np.newaxis])
+    first = cells[:, :PREVIEWED]
+    known = ~np.isnan(first) & ~np.isnan(values[:PREVIEWED])
+    agree = _agree(first, values[:PREVIEWED], np.array(steps)[:, np.newaxis])
     return np.where(agree.sum(axis=1) >= 0.9 * known.sum(axis=1), 1.0, np.nan)
 
 
 def _usual_ratios(cells: Floats, values: Floats) -> Floats:
-    """Return (columns,) the ratio to `values` in the rows where these are largest, NaN where it has no usual size.
+    """Return (columns,) the median ratio to `values` in the rows with the largest values, NaN where it varies.
 
-    Rounding moves a ratio by little there, and rounding down by a few in a hundred.
+    Rounding changes a ratio little there, and rounding down by a few percent.
     """
-    largest = np.argsort(np.where(np.isnan(values), 0.0, -np.abs(values)))[:GLANCED]
+    largest = np.argsort(np.where(np.isnan(values), 0.0, -np.abs(values)))[:PREVIEWED]
     with np.errstate(all="ignore"):
         ratios = np.sort(cells[:, largest] / values[largest], axis=1)  # NaN last
         known = (~np.isnan(ratios)).sum(axis=1)
         places = np.stack([np.minimum(1, known), known // 2, known - 2], axis=1).clip(0, ratios.shape[1] - 1)
         low, usual, high = np.take_along_axis(ratios, places, axis=1).T
-        steady = (known >= LEAST_GLANCED) & (np.abs(high / low - 1) < 0.2)
+        steady = (known >= LEAST_PREVIEWED) & (np.abs(high / low - 1) < 0.2)
     return np.where(steady, usual, np.nan)
 
 
 def _scalings(step: _Step, usual: float) -> Iterator[tuple[str, float, bool]]:
-    """Yield the factors that a step may be multiplied with, with the formula and whether it is rounded down."""
+    """Yield candidate factors of a formula, with its text and whether it is rounded down."""
     if not step.scaled:
         yield step.text, 1.0, False
         return
@@ -202,7 +202,7 @@ def _agree(cells: Floats, computed: Floats, step: float | Floats) -> NDArray[np.
 
 
 def _whole(name: str, text: str, sources: tuple[str, str], table: pd.DataFrame, step: float) -> Formula | None:
-    """Return the formula as it holds in all rows; None where it says no more than one of the sources does."""
+    """Return the formula tested on all rows; None where one of the sources alone agrees as well."""
     cells = as_numbers(table[name])
     computed = as_numbers(parse(text).compute(table))
     both = ~np.isnan(computed) & ~np.isnan(cells)

@@ -1,4 +1,4 @@
-"""Guesses about what follows from one cell for another: a level, a missing cell, an equality of two numbers."""
+"""Inference of implications between facts: a level, a missing cell, an equality of two numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_name
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.guesses import Proposal
 from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Fact", "implications"]
 
-EXPECTED = 10.0  # fewer rows that chance alone would break a rule in say nothing
+EXPECTED = 10.0  # fewer expected violations are no evidence
 STRONG_EXPECTED = 100.0
-STRONG_ROWS = 300  # with no exception among them, one in a hundred rows is the most that may break the rule
+STRONG_ROWS = 300  # without exceptions, the upper bound of the violation rate is 1 % (rule of three)
 MOST_FACTS = 600
-SHOWN = 20  # how many weak rules a person is asked to look at
+SHOWN = 20  # weak rules for review
 
 
 class Fact(NamedTuple):
-    """Something that is true of some rows.
+    """A predicate on rows, evaluated.
 
     Arguments:
-        text: it as an expression.
-        columns: the columns in it.
+        text: the expression.
+        columns: its columns.
         true: (rows,) where it is true.
         known: (rows,) where it is true or false.
-        cause: whether something may be said to follow from it.
-        level: where it is that a column holds a level: that level, as an expression writes it.
+        cause: whether it may be the antecedent of a rule.
+        level: the level in the text of ``column == level``, as an expression writes it.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Fact(NamedTuple):
     level: str | None = None
 
 
-class _Link(NamedTuple):
+class _Implication(NamedTuple):
     cause: int
     effect: int
     rows: int
@@ -57,14 +57,14 @@ class _Link(NamedTuple):
 
 
 def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = frozenset()) -> list[Proposal]:
-    """Return which fact follows from which in all rows, the strongest first.
+    """Return the implications between facts without exceptions, the strongest first.
 
-    Two facts that follow from each other become rules in both directions. What follows from the rest is left out, and
-    so is what is true or false of fewer than eleven rows.
+    Two facts that imply each other become rules in both directions. Rules implied by others are left out, and so are
+    facts that are true or false in fewer than eleven rows.
 
     Arguments:
         facts: over the same rows.
-        known: sets of columns whose dependence is told elsewhere.
+        known: sets of columns with a dependence that is reported elsewhere.
 
     Example:
         >>> died, ward = np.arange(600) % 3 == 0, np.arange(600) % 6 == 0
@@ -77,12 +77,12 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
     often = [
         fact for fact in facts if fact.true.sum() >= MIN_PATIENTS and (fact.known & ~fact.true).sum() >= MIN_PATIENTS
     ]
-    # The time grows with their square. Of columns with many levels a single one says least.
+    # Time is quadratic in the number of facts. Facts on columns with many levels are the least informative.
     siblings = Counter(fact.columns for fact in often)
     often = sorted(often, key=lambda fact: siblings[fact.columns])[:MOST_FACTS] if len(often) > MOST_FACTS else often
     if not often:
         return []
-    links = _links(often)
+    links = _implications(often)
     both = {pair for pair in links if pair[::-1] in links}
     shown = {pair for pair in links if often[pair[0]].columns | often[pair[1]].columns not in known}
     proposals = [
@@ -94,43 +94,47 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
     single = [
         links[pair]
         for pair in shown - both
-        if not _follows(pair, links, len(often)) and not _mirrored(pair, links, opposites)
+        if not _is_transitive(pair, links, len(often)) and not _is_contrapositive(pair, links, opposites)
     ]
     proposals += _merged(often, single)
     strong = [proposal for proposal in proposals if proposal.active]
     return [*strong, *[proposal for proposal in proposals if not proposal.active][:SHOWN]]
 
 
-def _links(facts: Sequence[Fact]) -> dict[tuple[int, int], _Link]:
-    """Return which fact follows from which in all rows where both are known."""
+def _implications(facts: Sequence[Fact]) -> dict[tuple[int, int], _Implication]:
+    """Return the implications without exceptions in rows where both facts are known."""
     true = np.stack([fact.true for fact in facts]).astype(np.float32)
     false = np.stack([fact.known & ~fact.true for fact in facts]).astype(np.float32)
-    broken, held = true @ false.T, true @ true.T
+    violations, support = true @ false.T, true @ true.T
     rate = false.sum(axis=1) / (true.sum(axis=1) + false.sum(axis=1))
     links = {}
-    for cause, effect in zip(*np.nonzero((broken == 0) & (held >= MIN_PATIENTS)), strict=True):
+    for cause, effect in zip(*np.nonzero((violations == 0) & (support >= MIN_PATIENTS)), strict=True):
         one, other = facts[cause], facts[effect]
-        expected = float(held[cause, effect] * rate[effect])
+        expected = float(support[cause, effect] * rate[effect])
         if one.cause and not one.columns & other.columns and expected >= EXPECTED:
-            links[int(cause), int(effect)] = _Link(int(cause), int(effect), int(held[cause, effect]), expected)
+            links[int(cause), int(effect)] = _Implication(
+                int(cause), int(effect), int(support[cause, effect]), expected
+            )
     return links
 
 
-def _follows(pair: tuple[int, int], links: dict[tuple[int, int], _Link], size: int) -> bool:
-    """Whether a link follows from two others."""
+def _is_transitive(pair: tuple[int, int], links: dict[tuple[int, int], _Implication], size: int) -> bool:
+    """Whether an implication follows from two others."""
     cause, effect = pair
     return any((cause, middle) in links and (middle, effect) in links for middle in range(size))
 
 
 def _opposites(facts: Sequence[Fact]) -> dict[int, int]:
-    """Return by fact the one that is true where it is false."""
+    """Return by fact its negation, if that is a fact too."""
     places = {(fact.columns, fact.true.tobytes()): place for place, fact in enumerate(facts)}
     denied = {place: (fact.columns, (fact.known & ~fact.true).tobytes()) for place, fact in enumerate(facts)}
     return {place: places[key] for place, key in denied.items() if key in places}
 
 
-def _mirrored(pair: tuple[int, int], links: dict[tuple[int, int], _Link], opposites: dict[int, int]) -> bool:
-    """Whether another link says the same read backwards, if not B then not A, and its cause is rarer."""
+def _is_contrapositive(
+    pair: tuple[int, int], links: dict[tuple[int, int], _Implication], opposites: dict[int, int]
+) -> bool:
+    """Whether its contrapositive, if not B then not A, is found too and has the rarer antecedent."""
     cause, effect = pair
     if cause not in opposites or effect not in opposites:
         return False
@@ -138,16 +142,16 @@ def _mirrored(pair: tuple[int, int], links: dict[tuple[int, int], _Link], opposi
     return back in links and (links[back].rows, back) < (links[pair].rows, pair)
 
 
-def _equivalence(facts: Sequence[Fact], forth: _Link, back: _Link) -> Proposal:
+def _equivalence(facts: Sequence[Fact], forth: _Implication, back: _Implication) -> Proposal:
     one, other = facts[forth.cause], facts[forth.effect]
     rules = (Rule(when=one.text, then=other.text), Rule(when=other.text, then=one.text))
-    told = f"true of the same {forth.rows} rows; by chance {forth.expected:.0f} would break the first rule"
-    return Proposal(rules, told, active=min(forth.expected, back.expected) >= EXPECTED)
+    evidence = f"true of the same {forth.rows} rows; by chance {forth.expected:.0f} would violate the first rule"
+    return Proposal(rules, evidence, active=min(forth.expected, back.expected) >= EXPECTED)
 
 
-def _merged(facts: Sequence[Fact], links: list[_Link]) -> list[Proposal]:
-    """Return one rule for all levels of a column from which the same follows, the strongest first."""
-    groups: dict[tuple[object, int], list[_Link]] = {}
+def _merged(facts: Sequence[Fact], links: list[_Implication]) -> list[Proposal]:
+    """Return one rule for all levels of a column with the same consequent, the strongest first."""
+    groups: dict[tuple[object, int], list[_Implication]] = {}
     for link in sorted(links, key=lambda link: (-link.expected, link)):
         cause = facts[link.cause]
         groups.setdefault((link.cause if cause.level is None else cause.columns, link.effect), []).append(link)
@@ -155,11 +159,11 @@ def _merged(facts: Sequence[Fact], links: list[_Link]) -> list[Proposal]:
     return [_implication(facts, group) for _, group in sorted(together, key=lambda pair: -pair[0])]
 
 
-def _implication(facts: Sequence[Fact], links: list[_Link]) -> Proposal:
+def _implication(facts: Sequence[Fact], links: list[_Implication]) -> Proposal:
     causes = [facts[cause] for cause in sorted(link.cause for link in links)]
     rows, expected = sum(link.rows for link in links), sum(link.expected for link in links)
     levels = [cause.level for cause in causes if cause.level is not None]
     when = causes[0].text if len(links) == 1 else f"{quote_name(*causes[0].columns)} in [{', '.join(levels)}]"
-    told = f"holds in all {rows} rows that it is about; by chance {expected:.0f} would break it"
+    evidence = f"holds in all {rows} rows that it is about; by chance {expected:.0f} would violate it"
     strong = expected >= STRONG_EXPECTED and rows >= STRONG_ROWS
-    return Proposal((Rule(when=when, then=facts[links[0].effect].text),), told, strong)
+    return Proposal((Rule(when=when, then=facts[links[0].effect].text),), evidence, strong)

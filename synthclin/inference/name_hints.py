@@ -1,4 +1,4 @@
-"""What a column's name suggests. Only words that many tables share; a name alone decides nothing."""
+"""Hints from column names, by words that many tables share; a name alone decides nothing."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def codes_levels(name: str) -> bool:
 
 
 def knowable(name: str) -> bool:
-    """Whether a name is one of what others know of a person, such as ``age`` or ``zip_code``."""
+    """Whether a name is one of a quasi-identifier, such as ``age`` or ``zip_code``."""
     return not _KNOWABLE.isdisjoint(_words(name).split())

@@ -1,4 +1,4 @@
-"""What the columns of a table say of each other: formulas, orders, dependencies, what follows from what."""
+"""Inference of relations between columns: formulas, orders, functional dependencies, implications."""
 
 from __future__ import annotations
 
@@ -12,24 +12,15 @@ import pandas as pd
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.anchoring import anchors
-from synthclin.inference.dependencies import LevelColumn, determined, ranks
+from synthclin.inference.date_anchors import anchors
 from synthclin.inference.derivations import as_numbers, formulas
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.functional_dependencies import LevelColumn, determined, ranks
+from synthclin.inference.guesses import Proposal
 from synthclin.inference.implications import Fact, implications
-from synthclin.inference.orders import LEAST, order_rules
+from synthclin.inference.order_rules import LEAST, order_rules
 from synthclin.io.documents import dump_yaml
 from synthclin.schema.columns import (
-    Boolean,
-    Category,
     Column,
-    Date,
-    Datetime,
-    Duration,
-    Integer,
-    MissingKind,
-    Number,
-    Ordinal,
 )
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
@@ -40,21 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Relations", "relate"]
 
-SAMPLED = 20_000  # rows on which rules are sought before they are held against all
+SAMPLED = 20_000  # rows on which rules are searched before they are tested on all
 FEW_LEVELS = 30
 MANY_LEVELS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """What was found between columns.
+    """Inferred relations between columns.
 
     Arguments:
-        changes: by column the words that its declaration gets.
-        evidence: by column the reasons for them.
-        hints: by column lines of YAML that a person may want to add.
+        changes: by column the keys added to its declaration.
+        evidence: by column the evidence for them.
+        hints: by column optional lines of YAML.
         proposals: rules, the active ones first.
-        rows: how many rows they were sought in; none of the whole table breaks them.
+        rows: the number of rows searched; no row of the whole table violates the rules.
     """
 
     changes: defaultdict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
@@ -65,12 +56,12 @@ class Relations:
 
 
 def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) -> Relations:
-    """Return what holds between the columns in all rows of a table.
+    """Return the relations between columns that all rows of a table satisfy.
 
     Arguments:
         table: conforms to `schema`.
         schema: what each column means.
-        declared: columns whose declaration stays as it is.
+        declared: columns with a declaration that stays unchanged.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -81,11 +72,11 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     """
     sample = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SAMPLED)).astype(int))]
     found = Relations(rows=len(sample))
-    # That a value stands where no kind of missing does is no finding.
-    told = [name for name in schema.modelled if not isinstance(schema.columns[name], MissingKind)]
-    columns = {name: schema.columns[name] for name in told}
-    numbers = [name for name, column in columns.items() if isinstance(column, Number | Integer | Duration)]
-    dates = [name for name, column in columns.items() if isinstance(column, Date | Datetime)]
+    # The relation of a column with its own missing reasons is known.
+    names = [name for name in schema.modelled if schema.columns[name].reason_for is None]
+    columns = {name: schema.columns[name] for name in names}
+    numbers = [name for name, column in columns.items() if column.is_numeric]
+    dates = [name for name, column in columns.items() if column.is_temporal]
 
     _constants(table, schema, found)
     _formulas(table, columns, numbers, dates, declared, found)
@@ -95,12 +86,12 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     for name, (number, order) in ranked.items():
         found.changes[name] = {"type": "ordinal", "categories": order}
         found.evidence[name].append(f"one to one with {number}, whose numbers give the order")
-    counts = {name for name, column in free.items() if isinstance(column, Integer)}
+    counts = {name for name, column in free.items() if column.is_integer}
     counts -= {number for number, _ in ranked.values()}
-    dependent = determined({name: said for name, said in levels.items() if name not in counts})
-    texts = {name: said for name, said in levels.items() if not isinstance(free[name], Integer)}
+    dependent = determined({name: column for name, column in levels.items() if name not in counts})
+    texts = {name: column for name, column in levels.items() if not free[name].is_integer}
     _anchors(table, [name for name in dates if name in free], declared, found)
-    # Dates that were never out of order are in order, however seldom chance would have put them out.
+    # Dates need less evidence of an order than other numbers.
     ordered = [
         *order_rules({name: as_numbers(sample[name]) for name in dates}, strong=LEAST),
         *order_rules({name: as_numbers(sample[name]) for name in numbers if name in free}),
@@ -114,7 +105,7 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
 
 
 def _constants(table: pd.DataFrame, schema: Schema, found: Relations) -> None:
-    """Note which columns are the same in all rows of each patient."""
+    """Record which columns are constant in all rows of each patient."""
     patient = patients(table, schema)
     count = int(patient.max(initial=-1)) + 1
     if np.sum(np.bincount(patient) > 1) < MIN_PATIENTS:
@@ -139,34 +130,34 @@ def _formulas(
     steps = {name: _last_decimal(columns[name]) for name in numbers}
     for formula in formulas(table, numbers, dates, steps):
         together = " and ".join((formula.column, *formula.sources))
-        held = f"holds in {formula.held} of {formula.rows} rows that have {together}"
+        evidence = f"holds in {formula.satisfied} of {formula.rows} rows that have {together}"
         if formula.certain and formula.column not in declared:
             found.changes[formula.column] |= {"derive": formula.text, "missing": "never"}
-            found.evidence[formula.column].append(f"the formula {held}")
+            found.evidence[formula.column].append(f"the formula {evidence}")
         else:
             gaps = "" if formula.complete else ", but it is not missing exactly where they are"
-            found.hints[formula.column].append(f"derive: {formula.text}  # {held}{gaps}")
+            found.hints[formula.column].append(f"derive: {formula.text}  # {evidence}{gaps}")
 
 
 def _anchors(table: pd.DataFrame, dates: list[str], declared: Collection[str], found: Relations) -> None:
     for name, anchor in anchors({name: as_numbers(table[name]) for name in dates}).items():
         if anchor.certain and name not in declared:
             found.changes[name] |= {"anchor": anchor.name}
-            found.evidence[name].append(f"told from {anchor.name}: {anchor.evidence}")
+            found.evidence[name].append(f"measured from {anchor.name}: {anchor.evidence}")
         elif name not in declared:
             found.hints[name].append(f"{dump_yaml({'anchor': anchor.name}).strip()}  # {anchor.evidence}")
 
 
 def _last_decimal(column: Column) -> float:
-    """Return the last decimal that a column is written with, 0 where it is not rounded."""
-    decimals = getattr(column, "decimals", 0)
+    """Return the rounding unit of a column, 0 without rounding."""
+    decimals = column.decimal_places if column.is_numeric else 0
     return 0.0 if decimals is None else 10.0**-decimals
 
 
 def _is_few(column: Column, cells: pd.Series[Any]) -> bool:
-    if isinstance(column, Integer):
+    if column.is_integer:
         return cells.nunique() <= FEW_LEVELS
-    return isinstance(column, Category | Ordinal | Boolean) and cells.nunique() <= MANY_LEVELS
+    return column.is_categorical and cells.nunique() <= MANY_LEVELS
 
 
 def _levels(cells: pd.Series[Any]) -> LevelColumn:
@@ -179,12 +170,12 @@ def _levels(cells: pd.Series[Any]) -> LevelColumn:
 def _ranked(
     columns: Mapping[str, Column], levels: dict[str, LevelColumn], declared: Collection[str]
 ) -> dict[str, tuple[str, tuple[object, ...]]]:
-    """Return by text without order the whole numbers that give it one, and the order."""
-    whole = [name for name in levels if isinstance(columns[name], Integer | Ordinal)]
+    """Return by nominal column the integer column that orders its levels, and the order."""
+    whole = [name for name in levels if columns[name].is_integer or columns[name].is_ordered]
     found: dict[str, tuple[str, tuple[object, ...]]] = {}
     for name in levels:
         column = columns[name]
-        if not isinstance(column, Category) or name in declared:
+        if column.type != "category" or name in declared:
             continue
         for number in whole:
             order = ranks(levels, name, number)
@@ -195,19 +186,19 @@ def _ranked(
 
 
 def _facts(sample: pd.DataFrame, columns: Mapping[str, Column], levels: dict[str, LevelColumn]) -> Iterator[Fact]:
-    """Yield what is true of some cell: that it is missing, holds a level, holds a spike or another number."""
+    """Yield facts about single cells: missing, equal to a level, equal to a spike or not."""
     for name, column in columns.items():
         written, alone, empty = quote_name(name), frozenset([name]), sample[name].isna().to_numpy()
         if empty.any():
             yield Fact(f"{written} is missing", alone, empty, np.ones(len(sample), dtype=bool))
         if name in levels and len(levels[name].levels) <= FEW_LEVELS:
             for place, level in enumerate(levels[name].levels):
-                said = quote_level(level)
-                yield Fact(f"{written} == {said}", alone, levels[name].codes == place, ~empty, level=said)
-        for spike in getattr(column, "spikes", ()):
-            at, said = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
-            yield Fact(f"{written} == {said}", alone, at, ~empty)
-            yield Fact(f"{written} != {said}", alone, ~at & ~empty, ~empty)
+                text = quote_level(level)
+                yield Fact(f"{written} == {text}", alone, levels[name].codes == place, ~empty, level=text)
+        for spike in column.spike_values:
+            at, text = as_numbers(sample[name]) == spike, quote_level(_whole(spike))
+            yield Fact(f"{written} == {text}", alone, at, ~empty)
+            yield Fact(f"{written} != {text}", alone, ~at & ~empty, ~empty)
 
 
 def _whole(number: float) -> float:
@@ -228,17 +219,17 @@ def _equalities(sample: pd.DataFrame, numbers: list[str]) -> Iterator[Fact]:
 
 
 def _holds(proposal: Proposal, table: pd.DataFrame) -> bool:
-    """Whether no row of the whole table breaks a proposal."""
+    """Whether no row of the whole table violates a proposal."""
     try:
         return not any(rule.broken(table).any() for rule in proposal.rules)
-    except ConfigError:  # the language compares some columns not at all, such as levels of unlike kinds
+    except ConfigError:  # some columns cannot be compared, such as levels of different types
         return False
 
 
 def _is_absence(
     proposal: Proposal, columns: Mapping[str, Column], declared: Collection[str], table: pd.DataFrame, found: Relations
 ) -> bool:
-    """Take up that a column is missing exactly where another holds a level; return whether that was done."""
+    """Turn the equivalence of a missing cell and a level into `missing_when`; return whether it applies."""
     if len(proposal.rules) != 2 or not proposal.active:
         return False
     forth = next((rule for rule in proposal.rules if rule.then.endswith(" is missing")), None)

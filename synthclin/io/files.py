@@ -1,4 +1,4 @@
-"""Files and folders that are there in full or not at all, readable by their owner alone."""
+"""Atomic writing of files and folders, with owner-only permissions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTIAL", "inside", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
 
 PARTIAL = ".synthclin-*.partial"
-"""What a killed `write_atomic` may leave behind, as a pattern of names."""
+"""Name pattern of the unfinished files of a killed `write_atomic`."""
 
 # A folder that holds one of these, written by synthclin, may be replaced when the user asks for it.
 _OURS = ("manifest.json", "model.json")
@@ -46,9 +46,9 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
     """Write a file so that readers see the old content or the new, never a part of it.
 
     Arguments:
-        path: the file; its folder must exist. What a killed process left unfinished in that folder is swept.
+        path: the file; its folder must exist. Unfinished files of killed processes in that folder are removed.
         data: its content; text is written as UTF-8, line ends as they are.
-        mode: its permissions; by default nobody but the owner reads it.
+        mode: its permissions; by default only the owner reads it.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -97,7 +97,7 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
 
 
 def _sweep_partial(folder: Path) -> None:
-    """Remove this user's unfinished files whose process is gone: what they hold nobody would know of."""
+    """Remove this user's unfinished files of ended processes, which may contain real data."""
     for path in folder.glob(PARTIAL):
         with suppress(OSError):
             found = path.lstat()
@@ -149,12 +149,12 @@ def private_folder(path: str | Path) -> None:
 
 @contextmanager
 def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """Yield an empty folder to fill, which becomes `path` when the block ends, and vanishes when it fails.
+    """Yield an empty folder that becomes `path` when the block ends and is removed when it fails.
 
     Arguments:
-        path: the folder to make; missing parents are made too. What a killed process left beside it is swept first.
+        path: the folder to make; missing parents are made too. Leftovers of killed processes there are removed first.
         overwrite: whether an existing folder that synthclin wrote, or an empty one, may be replaced. Any other
-            existing target is refused: it is somebody's work.
+            existing target is refused: it may be a user's work.
 
     Yields:
         A folder beside `path` that only its owner can read.
@@ -177,7 +177,7 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     alive = _claim(stage)
     try:
         yield stage
-        # Somebody may have taken the place in the meantime.
+        # Another process may have created the target in the meantime.
         _refuse_taken(target, overwrite)
         _swap(stage, target)
     except BaseException as problem:
@@ -191,9 +191,9 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 def _claim(path: Path, *, wait: bool = False) -> int | None:
-    """Return a lock on a folder or file that ends with this process, however it ends; None where another holds it.
+    """Return a lock on a folder or file that is released at the end of this process; None if another process has it.
 
-    A system without such locks claims nothing, so that nothing is ever swept there.
+    On a system without such locks nothing is claimed and nothing removed.
     """
     if fcntl is None or path.is_symlink():
         return None
@@ -207,9 +207,9 @@ def _claim(path: Path, *, wait: bool = False) -> int | None:
 
 
 def _sweep(target: Path) -> None:
-    """Finish what a killed process left beside `target`: its half-written folder goes, the one it replaced comes back.
+    """Clean up after a killed process beside `target`: remove its unfinished folder, restore the folder it replaced.
 
-    It would lie there with figures of real rows, and nobody would know of it.
+    Such a folder may contain statistics of real rows.
     """
     with suppress(OSError):
         left = [path for path in target.parent.iterdir() if path.is_dir() and path.name.startswith(f".{target.name}.")]
@@ -241,7 +241,7 @@ def _refuse_taken(target: Path, overwrite: bool) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether a run or model folder of synthclin stands here; other programs write a manifest.json too."""
+    """Return whether a folder is a run or model of synthclin; other programs write a manifest.json too."""
     marks = [folder / name for name in _OURS]
     return any(mark.is_file() and not mark.is_symlink() and _SIGNATURE in mark.read_bytes() for mark in marks)
 
@@ -302,7 +302,7 @@ def sha256(path: str | Path) -> str:
 
 
 def inside(folder: str | Path, name: str, error: type[SynthclinError] = OutputError) -> Path:
-    """Return `folder / name` for a name that a document gives and nobody vouches for.
+    """Return `folder / name` for an untrusted name from a document.
 
     Arguments:
         folder: a folder that is trusted.
@@ -310,7 +310,7 @@ def inside(folder: str | Path, name: str, error: type[SynthclinError] = OutputEr
         error: the class of error to raise.
 
     Raises:
-        SynthclinError: of class `error`, when the name is absolute, holds ``..``, or leads through a symbolic link.
+        SynthclinError: of class `error`, when the name is absolute, holds ``..``, or passes a symbolic link.
 
     Example:
         >>> inside("model", "weights.safetensors").as_posix()

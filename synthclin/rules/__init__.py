@@ -1,3 +1,3 @@
-"""What the rules of a schema say of rows: which break one, which can keep all, and what follows from known cells."""
+"""Rules of a schema on rows: violations, validation, and constraint propagation."""
 
 __all__: list[str] = []

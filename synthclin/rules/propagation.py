@@ -1,4 +1,4 @@
-"""What rules leave possible: which cells a rule rules out for certain while others are not yet known."""
+"""Constraint propagation: the values that rules forbid while other cells are not yet known (domain filtering)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
-from synthclin.expressions.outcomes import Domains
-from synthclin.expressions.sets import Choice, Span, Values, spans_of
+from synthclin.expressions.set_evaluation import Domains
+from synthclin.expressions.value_sets import Interval, LevelSets, Values, intervals_of
 from synthclin.schema import Schema
-from synthclin.schema.columns import Boolean, Category, Column, Ordinal
+from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
 
@@ -36,20 +36,20 @@ __all__ = [
 ]
 
 _SWEEPS = 100
-"""Times that all rules are applied; an order rule over whole numbers moves a bound by one cell at a time."""
+"""The largest number of sweeps over all rules; an order rule over integers moves a bound by one cell per sweep."""
 
 _PIECES = 32
-"""Stretches that a declared range is cut into, besides the numbers that rules name."""
+"""The number of intervals of a declared range, which is also cut at the numbers in rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A rule, ready to be asked about sets of cells.
+    """A rule as a constraint over domains.
 
     Arguments:
         text: the rule as one line.
-        columns: the learnt columns that settle it.
-        broken: from a scene of cells to where the rule is certainly broken.
+        columns: the modelled columns that determine its outcome.
+        broken: from the domains of the columns to where the rule is certainly violated.
     """
 
     text: str
@@ -59,18 +59,18 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Rules that leave a column no value."""
+    """Contradictory rules: they leave a column with an empty domain."""
 
     column: str
     rules: tuple[str, ...]
 
 
 def constraints_of(schema: Schema) -> list[Constraint]:
-    """Return a guard for every rule that drawn cells must meet, and for orders that follow from several rules."""
+    """Return a constraint for every imposed rule, and for orders implied by several rules."""
     constraints = [_constraint(rule, schema) for rule in schema.imposed]
     for name, column in schema.columns.items():
-        bounds = getattr(column, "range", None)
-        if column.derive is not None and bounds is not None and column.quantity:
+        bounds = column.bounds
+        if column.derive is not None and bounds is not None and column.is_numeric:
             within = f"{bounds[0]!r} <= {quote_name(name)} <= {bounds[1]!r}"
             constraints.append(_constraint(Rule(then=within), schema))
     constraints += [
@@ -80,30 +80,30 @@ def constraints_of(schema: Schema) -> list[Constraint]:
 
 
 def constraint_of(expression: Expression, schema: Schema) -> Constraint:
-    """Return the guard of a condition, which is broken where it is unknown too."""
+    """Return the constraint of a condition, which also counts as violated where its outcome is unknown."""
     return Constraint(
         expression.text, source_columns(expression.columns, schema), lambda domains: ~expression.outcomes(domains).true
     )
 
 
 def forbidden_codes(constraint: Constraint, schema: Schema, cells: Mapping[str, Values]) -> Bools:
-    """Return where a rule is certainly broken, in the shape that the sets of its columns broadcast to."""
+    """Return where a rule is certainly violated, in the broadcast shape of the domains of its columns."""
     return constraint.broken(_domains(schema, cells))
 
 
 def filtered_domains(
     schema: Schema, constraints: Sequence[Constraint], domains: Mapping[str, Values], kept: Mapping[str, Bools]
 ) -> tuple[dict[str, Bools], dict[str, set[str]]]:
-    """Return which cells of each column no rule rules out, and the rules that took some away.
+    """Return the filtered domain of each column, and the rules that removed values from it.
 
-    Bounds consistency (Mackworth 1977, doi:10.1016/0004-3702(77)90007-8): a cell goes where a rule is certainly
-    broken whatever the other columns hold. It stops where a column has no cell left.
+    Bounds consistency (Mackworth 1977, doi:10.1016/0004-3702(77)90007-8): a value is removed if a rule is certainly
+    violated for all remaining values of the other columns. Filtering stops when a domain is empty.
 
     Arguments:
-        schema: gives the formulas of derived columns.
+        schema: has the formulas of derived columns.
         constraints: rules over columns that all have a domain.
         domains: by name of a column, its (cells,) sets of values.
-        kept: by name, the (cells,) that may be held to begin with.
+        kept: by name, the (cells,) allowed at the start.
     """
     left = {name: mask.copy() for name, mask in kept.items()}
     blamed: dict[str, set[str]] = {name: set() for name in left}
@@ -128,16 +128,16 @@ def filtered_domains(
 
 
 def contradiction(schema: Schema) -> Contradiction | None:
-    """Return rules of a schema that leave some column no value, if it is found that they do.
+    """Return contradictory rules of a schema, if propagation finds an empty domain.
 
     Example:
         >>> columns = {"a": {"type": "integer", "range": [0, 9]}, "b": {"type": "integer", "range": [20, 30]}}
         >>> contradiction(Schema.model_validate({"columns": columns, "constraints": ["b < a"]}))
         Contradiction(column='a', rules=('b < a',))
     """
-    circle = _circle(schema)
-    if circle is not None:
-        return circle
+    cycle = _strict_cycle(schema)
+    if cycle is not None:
+        return cycle
     named: dict[str, set[float]] = {name: set() for name in schema.columns}
     for rule in schema.imposed:
         for text in rule.expressions:
@@ -160,7 +160,9 @@ def contradiction(schema: Schema) -> Contradiction | None:
 def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
     if isinstance(rule, Combinations):
         return Constraint(
-            rule.text, rule.columns, lambda domains: _uncombined(rule, [domains(name) for name in rule.columns])
+            rule.text,
+            rule.columns,
+            lambda domains: _forbidden_combinations(rule, [domains(name) for name in rule.columns]),
         )
     then, when = parse(rule.then), None if rule.when is None else parse(rule.when)
 
@@ -173,23 +175,23 @@ def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
     return Constraint(rule.text, source_columns(rule.columns, schema), broken)
 
 
-def _uncombined(rule: Combinations, cells: Sequence[Values]) -> Bools:
-    """Return (rows, codes) where no allowed combination can be held; `cells` are of shape (rows, 1) or (1, codes)."""
+def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bools:
+    """Return (rows, codes) where no allowed combination is possible; `cells` are of shape (rows, 1) or (1, codes)."""
     if rule.combinations == "observed":
         return np.array([[False]])
     rows = codes = np.ones((1, len(rule.combinations)), dtype=np.float32)
     for place, values in enumerate(cells):
-        may = _may_hold(values, [one[place] for one in rule.combinations])
-        if np.shape(values.at if isinstance(values, Choice) else values.low)[1] > 1:
+        may = _is_possible(values, [one[place] for one in rule.combinations])
+        if np.shape(values.at if isinstance(values, LevelSets) else values.low)[1] > 1:
             codes = codes * may
         else:
             rows = rows * may
     return np.asarray(rows @ codes.T == 0)
 
 
-def _may_hold(values: Values, wanted: Sequence[object]) -> Bools:
-    """Return (places, wanted) which values a cell may hold; all of them where it may be missing."""
-    if isinstance(values, Choice):
+def _is_possible(values: Values, wanted: Sequence[object]) -> Bools:
+    """Return (places, wanted) which values are possible; all of them where the cell may be missing."""
+    if isinstance(values, LevelSets):
         place = {level: i for i, level in enumerate(values.levels)}
         at = [place.get(value, -1) for value in wanted]
         none = np.zeros((len(values.possible), 1), dtype=np.bool_)
@@ -202,7 +204,7 @@ def _may_hold(values: Values, wanted: Sequence[object]) -> Bools:
 
 
 def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
-    """Return the learnt columns behind some columns: themselves, or what they are derived from."""
+    """Return the modelled source columns: the columns themselves, or those that they are derived from."""
     found: set[str] = set()
     for name in names:
         formula = schema.columns[name].derive
@@ -211,67 +213,73 @@ def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
 
 
 def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
-    """Return the sets of values of all columns, those of derived ones computed."""
+    """Return the domains of all columns; those of derived columns are computed."""
 
     def domains(name: str) -> Values:
         if name in cells:
             return cells[name]
         column = schema.columns[name]
         if column.derive is None:
-            return Span.anything()
+            return Interval.anything()
         formula = parse(column.derive)
-        if isinstance(column, Boolean):
-            return _derived_boolean(column, formula, domains)
-        span, decimals = formula.span(domains), getattr(column, "decimals", 0)
-        low, high = (span.low, span.high) if decimals is None else (span.low.round(decimals), span.high.round(decimals))
+        if column.truth_values is not None:
+            return _derived_boolean(column, column.truth_values, formula, domains)
+        interval, decimals = formula.interval(domains), column.decimal_places
+        low, high = (
+            (interval.low, interval.high)
+            if decimals is None
+            else (interval.low.round(decimals), interval.high.round(decimals))
+        )
         emptied = column.missing_when is not None
-        return Span(low, high, span.present, span.missing | emptied)
+        return Interval(low, high, interval.present, interval.missing | emptied)
 
     return domains
 
 
-def _derived_boolean(column: Boolean, formula: Expression, domains: Domains) -> Values:
+def _derived_boolean(
+    column: Column, truth_values: tuple[Level, Level], formula: Expression, domains: Domains
+) -> Values:
     found = formula.outcomes(domains)
     missing = found.unknown | (column.missing_when is not None)
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        no, yes = (float(value) for value in column.values)
+        no, yes = (float(value) for value in truth_values)
         low, high = np.where(found.false, no, yes), np.where(found.true, yes, no)
-        return Span(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
+        return Interval(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
     # The eight sets of no, yes and missing, by the bits of their number.
     sets = np.arange(8)
     possible = np.stack([sets & 1, sets & 2], axis=1) > 0
     at = np.asarray(found.false * 1 + found.true * 2 + missing * 4, dtype=np.int64)
-    return Choice(tuple(column.dtype.categories), possible, sets & 4 > 0, at)
+    return LevelSets(tuple(column.dtype.categories), possible, sets & 4 > 0, at)
 
 
-# -- orders that follow from others ----------------------------------------------------------------------------------
+# -- implied orders --------------------------------------------------------------------------------------------------
 
 
 def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
-    """Return which columns never exceed which: whether they stay below, and the rules that say so.
+    """Return the transitive closure of order rules: whether each order is strict, and the rules behind it.
 
-    Orders are chained through columns that are never missing only: a missing one breaks the chain.
+    Orders are chained through columns that are never missing: a missing cell breaks the chain.
     """
     orders: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
-    def learn(pair: tuple[str, str], strict: bool, rules: frozenset[str]) -> None:
+    def add(pair: tuple[str, str], strict: bool, rules: frozenset[str]) -> None:
         if pair not in orders or (strict and not orders[pair][0]):
             orders[pair] = (strict, rules)
 
     for rule in schema.constraints:
         for pair, strict in _stated(rule):
-            learn(pair, strict, frozenset({rule.text}))
+            add(pair, strict, frozenset({rule.text}))
     names = sorted({name for pair in orders for name in pair})
     for middle in (name for name in names if not schema.columns[name].may_be_missing):
         for first, last in product(names, names):
             if middle not in (first, last) and (first, middle) in orders and (middle, last) in orders:
                 one, two = orders[first, middle], orders[middle, last]
-                learn((first, last), one[0] or two[0], one[1] | two[1])
+                add((first, last), one[0] or two[0], one[1] | two[1])
     return orders
 
 
 def _stated(rule: Rule | Combinations) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Yield the pairs of columns, lesser first, that a rule orders whatever else holds, and whether strictly."""
+    """Yield the pairs of columns, lesser first, that a rule orders unconditionally, and whether strictly."""
     if isinstance(rule, Combinations) or rule.when is not None:
         return
     for part in parse(rule.then).conjuncts():
@@ -284,7 +292,7 @@ def _stated(rule: Rule | Combinations) -> Iterator[tuple[tuple[str, str], bool]]
 
 
 def _chained(schema: Schema) -> dict[str, str]:
-    """Return the orders that no single rule says, and the rules that say them together."""
+    """Return the orders implied by several rules together, and these rules."""
     return {
         f"{quote_name(first)} {'<' if strict else '<='} {quote_name(last)}": "; ".join(sorted(rules))
         for (first, last), (strict, rules) in _orders(schema).items()
@@ -292,19 +300,19 @@ def _chained(schema: Schema) -> dict[str, str]:
     }
 
 
-def _circle(schema: Schema) -> Contradiction | None:
-    """Return order rules by which a column that is never missing lies below itself."""
+def _strict_cycle(schema: Schema) -> Contradiction | None:
+    """Return order rules in a strict cycle: a column that is never missing lies below itself."""
     for (first, last), (strict, rules) in _orders(schema).items():
         if first == last and strict and not schema.columns[first].may_be_missing:
             return Contradiction(first, tuple(sorted(rules)))
     return None
 
 
-# -- what a schema declares -------------------------------------------------------------------------------------------
+# -- declared domains -------------------------------------------------------------------------------------------------
 
 
 def _numbers(expression: Expression) -> set[float]:
-    """Return the numbers that an expression names, with either sign."""
+    """Return the numbers in an expression, with either sign."""
     values = {
         float(node.value)
         for node in ast.walk(expression.tree)
@@ -314,9 +322,9 @@ def _numbers(expression: Expression) -> set[float]:
 
 
 def _declared(column: Column, named: set[float]) -> Values | None:
-    """Return the cells of a column as its declaration bounds them, missing last; None where it bounds nothing."""
+    """Return the declared domain of a column, missing last; None for an unbounded one."""
     empty = column.may_be_missing
-    if isinstance(column, Boolean | Category | Ordinal):
+    if column.is_categorical:
         levels = column.levels
         if levels is None:
             return None
@@ -324,34 +332,38 @@ def _declared(column: Column, named: set[float]) -> Values | None:
             possible = np.eye(len(levels) + empty, len(levels), dtype=np.bool_)
             missing = np.arange(len(possible)) == len(levels)
             ordered = bool(column.dtype.ordered)
-            return Choice(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
+            return LevelSets(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
         ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
-        return _with_missing(Span(ends, ends, yes, ~yes), empty=empty)
-    bounds = getattr(column, "range", None)
-    if not hasattr(column, "range"):
+        return _with_missing(Interval(ends, ends, yes, ~yes), empty=empty)
+    bounds = column.bounds
+    if not (column.is_numeric or column.is_temporal):
         return None
-    whole = Span(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
+    whole = Interval(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
     if bounds is not None:
         low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
-        whole = spans_of(low, high, np.array([False]))
-    elif column.type in ("date", "datetime"):
+        whole = intervals_of(low, high, np.array([False]))
+    elif column.is_temporal:
         return None
     low_end, high_end = float(whole.low[0]), float(whole.high[0])
     even = np.linspace(low_end, high_end, _PIECES + 1) if bounds is not None else np.array([-np.inf, np.inf])
     cuts = np.unique([*even, *(value for value in named if low_end < value < high_end and not whole.dated)])
     low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
-    if column.type == "integer":
+    if column.is_integer:
         low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
     reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
     low_ends, high_ends = low_ends[reachable], high_ends[reachable]
     yes = np.ones(len(low_ends), dtype=np.bool_)
-    return _with_missing(Span(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
+    return _with_missing(Interval(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
 
 
-def _with_missing(span: Span, *, empty: bool) -> Span:
-    """Return (cells,) spans, with one more for an empty cell if there may be one."""
+def _with_missing(interval: Interval, *, empty: bool) -> Interval:
+    """Return (cells,) intervals, with one more for a missing cell if it is allowed."""
     if not empty:
-        return span
-    return Span(
-        np.r_[span.low, 0.0], np.r_[span.high, 0.0], np.r_[span.present, False], np.r_[span.missing, True], span.dated
+        return interval
+    return Interval(
+        np.r_[interval.low, 0.0],
+        np.r_[interval.high, 0.0],
+        np.r_[interval.present, False],
+        np.r_[interval.missing, True],
+        interval.dated,
     )

@@ -1,4 +1,4 @@
-"""Rules over whole rows: which rows break them, and the parts of a synthetic row that are computed, not learnt."""
+"""Rules over whole rows: violations, and the computed cells of a synthetic row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from synthclin.expressions import parse
 from synthclin.schema import Schema
-from synthclin.schema.columns import Boolean, Column, Id, Text
+from synthclin.schema.columns import Column, Id
 
 __all__ = ["finish", "violations"]
 
@@ -17,15 +17,15 @@ __all__ = ["finish", "violations"]
 def violations(
     table: pd.DataFrame, schema: Schema, judged: Collection[str] | None = None
 ) -> dict[str, pd.Series[bool]]:
-    """Return which rows break each rule; a rule whose outcome is unknown, for a missing value, counts as held.
+    """Return which rows violate each rule; a rule with an unknown outcome, for a missing value, counts as satisfied.
 
     Arguments:
         table: rows to judge; rules over columns that it lacks are left out.
-        schema: gives the constraints, what `missing_when` and `derive` imply, and what a cell of each column may hold.
+        schema: has the constraints, the rules implied by `missing_when` and `derive`, and the valid values of columns.
         judged: columns whose cells are judged by themselves too; None for all. The others must be typed.
 
     Returns:
-        (rows,) bool per rule, under its text; ``age is valid`` stands for type, range, levels and missingness of `age`.
+        (rows,) bool per rule, under its text; ``age is valid`` covers type, range, levels and missingness of `age`.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -40,21 +40,21 @@ def violations(
     for name, column in schema.columns.items():
         if judged is not None and name in table.columns and name not in judged:
             typed[name] = table[name]
-        elif name in table.columns and not isinstance(column, Text):
+        elif name in table.columns and not column.is_free_text:
             typed[name], invalid[f"{name} is valid"] = _judged(column, table[name])
     rows = pd.DataFrame(typed)
     return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
 
 
 def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return drawn rows as a whole table: derived cells computed, cells emptied by `missing_when`, rows numbered.
+    """Return sampled rows as a whole table: derived columns computed, `missing_when` applied, identifiers numbered.
 
     Arguments:
         table: the modelled columns, typed.
         schema: what to compute, and the order of columns.
 
     Returns:
-        a new table with the columns of the schema but for free text. Finishing it again changes nothing.
+        a new table with the columns of the schema without free text. The function is idempotent.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -62,8 +62,8 @@ def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         ...     "patient": {"type": "id", "format": "P{:03d}"},
         ...     "weight": {"type": "number"}, "height": {"type": "number"},
         ...     "bmi": {"type": "number", "decimals": 1, "derive": "weight / (height / 100) ** 2"}}})
-        >>> drawn = pd.DataFrame({"weight": [80.0], "height": [180.0]})
-        >>> finish(drawn, schema).to_dict("records")
+        >>> sampled = pd.DataFrame({"weight": [80.0], "height": [180.0]})
+        >>> finish(sampled, schema).to_dict("records")
         [{'patient': 'P001', 'weight': 80.0, 'height': 180.0, 'bmi': 24.7}]
     """
     finished = table.copy()
@@ -71,13 +71,13 @@ def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         column = schema.columns[name]
         if column.derive is not None:
             finished[name] = _derived(column, column.derive, finished)
-        if column.missing_when is not None and not isinstance(column, Text):
+        if column.missing_when is not None and not column.is_free_text:
             empty = parse(column.missing_when).evaluate(finished).fillna(False).astype(bool)
             finished[name] = finished[name].mask(empty)
     for name, column in schema.columns.items():
         if isinstance(column, Id):
             finished[name] = pd.Series(column.fresh(len(table)), index=table.index, dtype=column.dtype)
-    return finished[[name for name, column in schema.columns.items() if not isinstance(column, Text)]]
+    return finished[[name for name, column in schema.columns.items() if not column.is_free_text]]
 
 
 def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
@@ -94,10 +94,10 @@ def _judged(column: Column, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.
 def _derived(column: Column, text: str, table: pd.DataFrame) -> pd.Series[Any]:
     """Return a computed column, typed and rounded as declared; missing where it cannot be computed."""
     expression = parse(text)
-    if isinstance(column, Boolean):
-        no, yes = column.values
+    if column.truth_values is not None:
+        no, yes = column.truth_values
         return column.coerce(expression.evaluate(table).astype(object).map({False: no, True: yes}))[0]
-    decimals = getattr(column, "decimals", 0)
+    decimals = column.decimal_places
     values = expression.compute(table)
     if decimals is not None:
         values = values.round(decimals) + 0.0  # no -0.0

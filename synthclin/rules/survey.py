@@ -1,4 +1,4 @@
-"""What a person wants to see of a table before a run: each column and rule in one line, by counts, never by a value."""
+"""Survey of a table before a run: each column and rule in one line, by counts, never by a value."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from numpy.typing import NDArray
 
 from synthclin.rules.validation import Finding, contradictions, examine, judge
 from synthclin.schema import Schema
-from synthclin.schema.columns import AnyColumn, Date, Datetime, Text
+from synthclin.schema.columns import Column
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.schema.units import mixed_units
 
 __all__ = ["ColumnView", "RuleView", "Survey", "survey"]
 
-PARTS = 10  # of a declared range, to show how much of it is used
+PARTS = 10  # equal intervals of a declared range, to show how much of it is used
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnView:
-    """One column of a table beside its declaration.
+    """One column of a table and its declaration.
 
     Arguments:
         name: its name.
         type: its type.
         unit: its unit, if one is declared.
         declared: its range or how many levels it has, in words.
-        observed: how the cells fill that, in counts of parts or levels.
-        missing: how many cells are empty.
-        share: which share of the rows that is.
-        violations: how many cells break the declaration.
-        notes: what deserves a look.
+        observed: how many intervals or levels the cells use.
+        missing: the number of missing cells.
+        share: their share of the rows.
+        violations: the number of cells that violate the declaration.
+        notes: findings for review.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ColumnView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule: its text, how many rows break it, and the numbers of the first of them, counted from 1."""
+    """One rule: its text, the number of rows that violate it, and the first row numbers, counted from 1."""
 
     text: str
     violations: int
@@ -58,11 +58,11 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A table beside its schema.
+    """A survey of a table and its schema.
 
     Arguments:
-        rows: how many rows it has.
-        patients: how many patients they are of; None where their column is absent.
+        rows: the number of rows.
+        patients: the number of patients; None where their column is absent.
         columns: each declared column that it has.
         rules: each rule whose columns it has.
         findings: as `synthclin.rules.validation.check` returns them.
@@ -81,10 +81,10 @@ class Survey:
 
 
 def survey(table: pd.DataFrame, schema: Schema) -> Survey:
-    """Return how a table and its schema fit, for a person to read.
+    """Return a survey of a table against its schema, for a person to read.
 
-    Nothing in it is a cell's value: of the table only counts are told, and a part of a range or a level counts as used
-    where at least eleven patients hold it.
+    It contains counts only, never a cell's value. An interval of a range, or a level, counts as used if it has at least
+    eleven patients.
 
     Arguments:
         table: any table; columns that are absent or cannot be read are among the findings.
@@ -120,7 +120,7 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
 
 
 def _view(
-    name: str, column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64], findings: list[Finding]
+    name: str, column: Column, cells: pd.Series[Any], patient: NDArray[np.int64], findings: list[Finding]
 ) -> ColumnView:
     about = [finding for finding in findings if finding.where == f"column {name!r}"]
     wrong = sum(finding.count for finding in about if finding.severity == "error")
@@ -130,7 +130,7 @@ def _view(
     unread = sum(
         finding.count for finding in about if finding.severity == "error" and column.unreadable[0] in finding.what
     )
-    missing -= unread  # what cannot be read is empty in the typed table
+    missing -= unread  # an unreadable cell is missing in the typed table
     return ColumnView(
         name=name,
         type=column.type,
@@ -144,31 +144,31 @@ def _view(
     )
 
 
-def _filled(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
-    """Return the declared range or levels, how they are used, and what is odd about that."""
-    if isinstance(column, Text) or not column.modelled:
+def _filled(column: Column, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+    """Return the declared range or levels, their use, and notes."""
+    if not column.modelled:
         formula = column.derive
         return ("" if formula is None else f"computed: {formula}"), "", []
-    if column.quantity or isinstance(column, Date | Datetime):
+    if column.is_numeric or column.is_temporal:
         return _range(column, cells, patient)
     codes, levels = pd.factorize(cells)
-    declared = getattr(column, "levels", None)
-    satisfied = _held(codes, patient, len(levels))
+    declared = column.levels
+    satisfied = _patients_per_code(codes, patient, len(levels))
     total = len(levels) if declared is None else len(declared)
     rare = total - int(np.sum(satisfied >= MIN_PATIENTS))
     notes = [f"levels of fewer than {MIN_PATIENTS} patients: {rare}"] if rare else []
     return ("" if declared is None else _levels(total)), f"{total - rare} of {_levels(total)}", notes
 
 
-def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
-    calendar = isinstance(column, Date | Datetime)
+def _range(column: Column, cells: pd.Series[Any], patient: NDArray[np.int64]) -> tuple[str, str, list[str]]:
+    calendar = column.is_temporal
     notes = []
     if not calendar:
         values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
-        spikes = np.isin(values, getattr(column, "spikes", ()))
+        spikes = np.isin(values, column.spike_values)
         if mix := mixed_units(values[~spikes]):
             notes.append(f"two units? {mix.lower:,} and {mix.upper:,} cells lie apart as {mix.units} do")
-    bounds = getattr(column, "range", None)
+    bounds = column.bounds
     if bounds is None:
         return "", "", [*notes, "no range is declared"]
     declared = f"{bounds[0]} to {bounds[1]}" if calendar else f"{bounds[0]:.15g} to {bounds[1]:.15g}"
@@ -178,7 +178,7 @@ def _range(column: AnyColumn, cells: pd.Series[Any], patient: NDArray[np.int64])
     numbers = cells.astype("int64").astype(float).where(cells.notna()).to_numpy() if calendar else values
     parts = np.floor(np.clip((numbers - low) / (high - low), 0, 1 - 1e-12) * PARTS)
     inside = ~np.isnan(numbers) & (numbers >= low) & (numbers <= high)
-    satisfied = _held(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
+    satisfied = _patients_per_code(np.where(inside, np.nan_to_num(parts), -1).astype(np.int64), patient, PARTS)
     used = int(np.sum(satisfied >= MIN_PATIENTS))
     return declared, f"{used} of {PARTS} parts", notes
 
@@ -187,8 +187,8 @@ def _levels(count: int) -> str:
     return "1 level" if count == 1 else f"{count:,} levels"
 
 
-def _held(codes: NDArray[np.int64], patient: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Return (size,) how many patients hold each code; below 0 is none."""
+def _patients_per_code(codes: NDArray[np.int64], patient: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return (size,) the number of patients with each code; codes below 0 are ignored."""
     known = codes >= 0
     pairs = np.unique(np.stack([codes[known], patient[known]]), axis=1)
     return np.bincount(pairs[0], minlength=size).astype(np.int64)

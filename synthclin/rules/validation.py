@@ -1,4 +1,4 @@
-"""Whether a table satisfies a schema, and the typed table if it does. Findings name rows and columns, never a value."""
+"""Validation of a table against a schema, and its typed form. Findings name rows and columns, never a value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthclin.errors import ConfigError, DataError
 from synthclin.rules.propagation import contradiction
 from synthclin.schema import Schema
-from synthclin.schema.columns import Column, MissingKind, Severity, Text
+from synthclin.schema.columns import Column, MissingReason, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
 
@@ -28,24 +28,24 @@ __all__ = [
     "without_violations",
 ]
 
-LINES = 10  # how many findings an error tells
-PRINTED_ROWS = 5  # how many row numbers a line tells
-LISTED_ROWS = 1_000  # how many row numbers a finding holds
+LINES = 10  # findings in an error
+PRINTED_ROWS = 5  # row numbers in a line
+LISTED_ROWS = 1_000  # row numbers in a finding
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a table that its schema does not allow (error) or that deserves a look (warning).
+    """One violation of a schema (error), or an oddity for review (warning).
 
     Arguments:
         where: the table, column or rule.
         what: the fact, with counts and the first row numbers; never a cell value.
-        remedy: what to do about it, as a sentence.
-        count: how many rows are concerned; 0 if it is not about rows.
-        total: how many rows the table has.
+        remedy: the action, as a sentence.
+        count: the number of rows concerned; 0 if it is not about rows.
+        total: the number of rows in the table.
         rows: numbers of these rows, data rows counted from 1; the first 1,000 at most.
         severity: ``error`` or ``warning``.
-        readable: whether the cells can be read and are only not allowed.
+        readable: whether the cells can be parsed and are only not allowed.
     """
 
     where: str
@@ -62,18 +62,18 @@ class Finding:
 
 
 def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.DataFrame:
-    """Return the table that `schema` describes: its columns, in its order, in their canonical dtypes.
+    """Return the typed table of a schema: its columns, in its order, in their canonical dtypes.
 
-    A text column that is absent stays absent. Broken constraints do not matter here; see `without_violations`.
+    A text column that is absent stays absent. Constraints are not checked here; see `without_violations`.
 
     Arguments:
         table: any table.
         schema: what its columns mean.
-        judged: whether it is a synthetic table, whose cells that the schema does not allow are for scores to count;
-            undeclared levels are then missing.
+        judged: whether it is a synthetic table, in which scores count the violations; undeclared levels are then
+            missing.
 
     Returns:
-        a new table with rows numbered from 0. Conforming it again changes nothing.
+        a new table with rows numbered from 0. The function is idempotent.
 
     Raises:
         DataError: naming every problem, a line each, ten at most.
@@ -102,7 +102,7 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
 
 
 def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
-    """Return all that the schema does not allow in `table`, broken rules among it, errors first, then warnings.
+    """Return all violations of the schema and its rules in `table`, errors first, then warnings.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -110,7 +110,7 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
         ...                                 "constraints": ["dbp < sbp"]})
         >>> for finding in check(pd.DataFrame({"sbp": [120, 80], "dbp": [80, 120]}), schema):
         ...     print(finding.severity, "-", finding)
-        error - rule 'dbp < sbp': 1 of 2 rows (2) breaks it. Correct the rows or the rule, or choose `on_violation: ...
+        error - rule 'dbp < sbp': 1 of 2 rows (2) violates it. Correct the rows or the rule, or choose ...
     """
     findings, typed = examine(table, schema)
     findings += contradictions(schema)
@@ -119,7 +119,7 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
 
 
 def refuse_contradiction(schema: Schema) -> None:
-    """Raise ConfigError, naming the rules, where some of a schema leave a column no value.
+    """Raise ConfigError, naming the rules, if rules of a schema contradict each other.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -135,10 +135,10 @@ def refuse_contradiction(schema: Schema) -> None:
 
 
 def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return a typed table without the rows that rules with `on_violation: drop` leave out, and how many each leaves.
+    """Return a typed table without the rows that rules with `on_violation: drop` leave out, and the number per rule.
 
     Raises:
-        DataError: rows break a rule with `on_violation: error`; their numbers are told.
+        DataError: rows violate a rule with `on_violation: error`; it names their numbers.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -162,7 +162,7 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
 
 
 def contradictions(schema: Schema) -> list[Finding]:
-    """Return the first column, if one is found, that rules of the schema leave no value."""
+    """Return the first column, if there is one, with an empty domain under the rules of the schema."""
     found = contradiction(schema)
     if found is None:
         return []
@@ -172,43 +172,41 @@ def contradictions(schema: Schema) -> list[Finding]:
 
 
 def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
-    """Return what is wrong with the rows, columns and cells of `table`, and its columns that could be found, typed."""
+    """Return the findings on the rows, columns and cells of `table`, and its known columns, typed."""
     findings = list(_shape(table, schema))
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
         places = np.flatnonzero(table.columns == name)
-        if len(places) == 1 and len(table) and not isinstance(column, MissingKind):
+        if len(places) == 1 and len(table) and column.reason_for is None:
             series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
             typed[name], unread = column.coerce(series)
             coded = pd.Series(data=False, index=series.index)
-            if isinstance(kind := schema.columns.get(MissingKind.name(name)), MissingKind):
-                beside = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
-                typed[MissingKind.name(name)] = kind.read_beside(column, beside)
-                coded = typed[MissingKind.name(name)].notna()
+            if isinstance(kind := schema.columns.get(MissingReason.name(name)), MissingReason):
+                unique = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
+                typed[MissingReason.name(name)] = kind.read_reasons(column, unique)
+                coded = typed[MissingReason.name(name)].notna()
             findings += _faults(name, column, typed[name], unread, coded)
     return findings, pd.DataFrame(typed)
 
 
 def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
-    """Yield what is wrong with the rows and columns as such."""
+    """Yield findings on the shape and the column names of a table."""
     if len(table) < 2:
         yield Finding("table", f"has {'one row' if len(table) else 'no rows'}", "Give at least two.")
     if len(schema.modelled) < 2:
         count = "one column" if schema.modelled else "no column"
-        yield Finding("table", f"has {count} to learn from", "Give at least two that are neither id, text nor derived.")
+        yield Finding("table", f"has {count} to model", "Give at least two that are neither id, text nor derived.")
     if not set(table.columns) & set(schema.columns):
-        # Their names are not told: without a line of names they would be the cells of a patient.
+        # The names are left out: without a header line they would be the cells of a patient.
         what = f"none of its {table.shape[1]:,} columns is in the schema"
-        yield Finding("table", what, "Check that this is the right table, and that its first line holds the names.")
+        yield Finding("table", what, "Check that this is the right table, and that its first line has the names.")
         return
-    needed = [name for name, column in schema.columns.items() if not isinstance(column, Text | MissingKind)]
+    needed = [name for name, column in schema.columns.items() if not column.is_free_text and column.reason_for is None]
     absent = [name for name in needed if name not in table]
     for twin in dict.fromkeys(table.columns[table.columns.duplicated()]):
         places = np.flatnonzero(table.columns == twin) + 1
         if twin in schema.columns or not absent:
-            yield Finding(
-                f"column {twin!r}", f"stands in the table {len(places)} times", "Rename or remove the others."
-            )
+            yield Finding(f"column {twin!r}", f"is in the table {len(places)} times", "Rename or remove the others.")
         else:
             what = f"its columns {' and '.join(map(str, places))} have the same name"
             yield Finding("table", what, "Give each a name of its own.")
@@ -217,7 +215,7 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         yield Finding(f"column {name!r}", "is in the schema, but not in the table", remedy)
     undeclared = [name for name in dict.fromkeys(table.columns) if name not in schema.columns]
     if absent and undeclared:
-        # Where columns are lost, a name that nobody declared may be a cell of a patient.
+        # Where columns are absent, an undeclared name may be a cell of a patient.
         what = f"{len(undeclared):,} of its columns {'is' if len(undeclared) == 1 else 'are'} not in the schema"
         remedy = "Check that its first line holds the names; add what is new to the schema, by `type: text` to leave it"
         yield Finding("table", what, f"{remedy} out.")
@@ -230,11 +228,11 @@ def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
 def _faults(
     name: str, column: Column, typed: pd.Series[Any], unread: pd.Series[bool], coded: pd.Series[bool]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the cells of one column, some of which are `coded` as missing."""
+    """Yield findings on the cells of one column, some of which are `coded` as missing."""
     where, missing = f"column {name!r}", typed.isna() & ~unread
     what, remedy = column.unreadable
-    # A level that was not declared counts as missing.
-    level = getattr(column, "levels", None) is not None
+    # An undeclared level counts as missing.
+    level = column.levels is not None
     yield from _rows(where, unread, f"hold {what}", remedy, readable=level)
     if missing.all() and column.modelled:
         remedy = "Declare `type: text` to leave it out, or remove it."
@@ -246,17 +244,17 @@ def _faults(
         fact = f"hold {problem.what}"
         yield from _rows(where, problem.mask, fact, problem.remedy, problem.severity, readable=True)
     if column.modelled and not unread.any() and len(typed.dropna().unique()) == 1:
-        remedy = "It tells nothing; remove it, unless it is meant to stay."
+        remedy = "It carries no information; remove it, unless it is intended."
         yield Finding(where, "every value is the same", remedy, severity="warning")
 
 
 def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.bool_] | None = None) -> Finding | None:
-    """Return where a rule is broken, None where it holds or where a column for it is absent.
+    """Return the finding on a rule, None if no row violates it or a column of it is absent.
 
     Arguments:
-        rule: what to judge by.
-        typed: the rows.
-        broken: (rows,) which rows count as breaking it, if that is known already.
+        rule: the rule to check.
+        typed: the rows, in canonical types.
+        broken: (rows,) which rows violate it, if that is known already.
     """
     if not set(rule.columns) <= set(typed.columns):
         return None
@@ -264,14 +262,14 @@ def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.boo
     severity: Severity = "error" if rule.on_violation == "error" else "warning"
     remedy = {
         "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
-        "drop": "They are left out, as `on_violation: drop` says.",
-        "keep": "They are learnt from all the same; no synthetic row breaks it.",
+        "drop": "They are left out, by `on_violation: drop`.",
+        "keep": "They stay in the training rows; no synthetic row violates it.",
     }[rule.on_violation]
     try:
         mask = rule.broken(typed) if broken is None else pd.Series(broken, index=typed.index)
     except ConfigError as error:
         return Finding(where, error.what, error.remedy)
-    return next(_rows(where, mask, "break it", remedy, severity), None)
+    return next(_rows(where, mask, "violate it", remedy, severity), None)
 
 
 def _rows(

@@ -23,7 +23,6 @@ from synthclin.sampling.observed import Partial
 from synthclin.sampling.sampler import Source
 from synthclin.sampling.sequential import Imposed, allocations_of
 from synthclin.schema import Schema
-from synthclin.schema.columns import MissingKind
 from synthclin.seeds import numpy_generator, torch_generator
 
 __all__ = ["Imputer", "stacked"]
@@ -317,8 +316,7 @@ class Imputer:
         added = [
             name
             for name, column in self.schema.columns.items()
-            if name not in table
-            and (name in asked or column.derive is not None or (isinstance(column, MissingKind) and column.of in table))
+            if name not in table and (name in asked or column.derive is not None or column.reason_for in table)
         ]
         learnt = {*self.encoder.codecs, *self.schema.computed} & set(finished)
         return pd.DataFrame(

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.expressions.sets import Choice, Span, Values, spans_of
+from synthclin.expressions.value_sets import Interval, LevelSets, Values, intervals_of
 from synthclin.rules.propagation import Constraint, Contradiction, filtered_domains, forbidden_codes
 
 if TYPE_CHECKING:
@@ -147,19 +147,19 @@ def values_of(encoder: TableEncoder, column: ColumnLayout) -> Values:
     if column.name in encoder.anchors:
         far = np.full(column.cardinality, np.inf)
         # Where the anchor is missing, so is the date.
-        return Span(-far, far, ~missing, np.ones_like(missing), dated=True)
+        return Interval(-far, far, ~missing, np.ones_like(missing), dated=True)
     if isinstance(codec, LineCodec):
         low, high = codec.ends()
-        return spans_of(low, high, missing)
+        return intervals_of(low, high, missing)
     drawn = ~column.never[codec.cells.code]
     code = codec.cells.code[drawn]
     cells = codec.decode(code, codec.cells.centre[drawn])
     if not isinstance(cells.dtype, pd.CategoricalDtype):
         by_code = pd.DataFrame({"code": code, "value": cells.astype("Float64").astype(float)}).groupby("code")["value"]
         every = pd.RangeIndex(column.cardinality)
-        return spans_of(by_code.min().reindex(every), by_code.max().reindex(every), missing)
+        return intervals_of(by_code.min().reindex(every), by_code.max().reindex(every), missing)
     level = np.array(cells.cat.codes, dtype=np.int64)
     possible = np.zeros((column.cardinality, len(cells.dtype.categories)), dtype=np.bool_)
     possible[code[level >= 0], level[level >= 0]] = True
     levels = tuple(cells.dtype.categories)
-    return Choice(levels, possible, missing, np.arange(column.cardinality), bool(cells.dtype.ordered))
+    return LevelSets(levels, possible, missing, np.arange(column.cardinality), bool(cells.dtype.ordered))

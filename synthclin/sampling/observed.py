@@ -18,7 +18,7 @@ from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.rules.validation import check
 from synthclin.schema import Schema
-from synthclin.schema.columns import Id, MissingKind, Text
+from synthclin.schema.columns import MissingReason
 
 __all__ = ["Partial"]
 
@@ -52,9 +52,9 @@ class Partial:
             DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
         """
         cells = _typed(table, encoder)
-        kinds = {name: column for name, column in encoder.schema.columns.items() if isinstance(column, MissingKind)}
+        kinds = {name: of for name, column in encoder.schema.columns.items() if (of := column.reason_for) is not None}
         # A cell that is completed holds a value, whatever it lacked one for.
-        filled = {name: (cells[kind.of].isna() & (kind.of in asked)).to_numpy() for name, kind in kinds.items()}
+        filled = {name: (cells[of].isna() & (of in asked)).to_numpy() for name, of in kinds.items()}
         for name, mask in filled.items():
             cells[name] = cells[name].mask(mask)
         codes = encoder.encode(cells).codes
@@ -66,7 +66,7 @@ class Partial:
                 stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
             else:
                 stays = np.zeros(len(cells), dtype=np.bool_)
-            if name not in asked and (name in table or (name in kinds and kinds[name].of in table)):
+            if name not in asked and (name in table or (name in kinds and kinds[name] in table)):
                 stays = ~given
             elif name in asked:
                 stays |= filled.get(name, stays)
@@ -92,7 +92,7 @@ def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
     codec = encoder.codecs[name]
     if not isinstance(codec, LevelsCodec):
         return np.zeros(len(cells), dtype=np.bool_)
-    return cells.notna().to_numpy() & ~codec.knows(cells)
+    return cells.notna().to_numpy() & ~codec.has_code(cells)
 
 
 def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
@@ -102,10 +102,10 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
     nothing = pd.Series([None] * len(table), dtype=object)
     typed = {}
     for name, column in schema.columns.items():
-        if isinstance(column, MissingKind) and column.of in table:
-            typed[name] = column.read_beside(schema.columns[column.of], table).reset_index(drop=True)
+        if isinstance(column, MissingReason) and column.of in table:
+            typed[name] = column.read_reasons(schema.columns[column.of], table).reset_index(drop=True)
             continue
-        if isinstance(column, Id | Text) or (column.derive is not None and name not in table):
+        if column.is_identifier or column.is_free_text or (column.derive is not None and name not in table):
             continue
         cells, _ = column.coerce(table[name].reset_index(drop=True) if name in table else nothing)
         if name in encoder.codecs and isinstance(cells.dtype, pd.CategoricalDtype):
@@ -132,7 +132,7 @@ def _check(table: pd.DataFrame, schema: Schema) -> None:
     columns = {
         name: column.model_copy(update={word: plain[word] for word in plain.keys() & type(column).model_fields.keys()})
         for name, column in schema.columns.items()
-        if name in table and not isinstance(column, Id | Text)
+        if name in table and not (column.is_identifier or column.is_free_text)
     }
     if not columns:
         raise DataError("table", "none of its columns is learnt", "Check that this is the right table.")

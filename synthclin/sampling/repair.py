@@ -13,7 +13,6 @@ from synthclin.encoding import Encoded
 from synthclin.expressions import Expression, parse
 from synthclin.rules.propagation import source_columns
 from synthclin.rules.rules import finish, violations
-from synthclin.schema.columns import Date, Datetime, Duration, Integer, Number
 from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ class Repair:
         changed = False
         for equality in self._equalities:
             column, cells = self.schema.columns[equality.column], table[equality.column]
-            if isinstance(column, Date | Datetime):
+            if column.is_temporal:
                 (source,) = equality.source.columns
                 value = table[source]
             else:
@@ -177,4 +176,4 @@ class Repair:
 
     def _computable(self, name: str) -> bool:
         column = self.schema.columns[name]
-        return column.modelled and isinstance(column, Date | Datetime | Duration | Integer | Number)
+        return column.modelled and (column.is_numeric or column.is_temporal)

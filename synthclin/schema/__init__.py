@@ -1,4 +1,4 @@
-"""What a table means: its columns, the rules between them, its patients, and the labels of its codes."""
+"""The schema of a table: columns, constraints, patients, and the codebook of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file of SAS, SPSS or Stata says of its columns beside their cells: labels and codes for missing."""
+"""The codebook of a SAS, SPSS or Stata file: labels and missing-value codes of its columns."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pandas as pd
 __all__ = ["Code", "Entry", "codebook", "with_codebook"]
 
 Code = int | float | str
-_PLACE = "codebook"
+_KEY = "codebook"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file says of one column.
+    """The codebook entry of one column.
 
     Arguments:
-        label: what the column holds, in one line.
-        levels: codes of values, and what each means.
-        missing: codes that stand where no value is, and why; no two reasons are the same.
-        measure: whether the levels have an order, if the file says so.
+        label: the variable label, in one line.
+        levels: the value labels, by code.
+        missing: the missing-value codes, and the reason for each; reasons are distinct.
+        measure: the measurement level, if the file states one.
     """
 
     label: str | None = None
@@ -32,19 +32,19 @@ class Entry:
 
 
 def with_codebook(table: pd.DataFrame, entries: Mapping[str, Entry]) -> pd.DataFrame:
-    """Return a table that carries what a file says of its columns, in its `attrs`.
+    """Return a table with the codebook of its file in its `attrs`.
 
     Example:
         >>> table = with_codebook(pd.DataFrame({"sex": [1, 2]}), {"sex": Entry(levels={1: "male", 2: "female"})})
         >>> codebook(table)["sex"].levels
         {1: 'male', 2: 'female'}
     """
-    carrying = table.copy(deep=False)
-    carrying.attrs[_PLACE] = dict(entries)
-    return carrying
+    annotated = table.copy(deep=False)
+    annotated.attrs[_KEY] = dict(entries)
+    return annotated
 
 
 def codebook(table: pd.DataFrame) -> Mapping[str, Entry]:
-    """Return what the file of a table says of its columns; nothing for a table without such a file."""
-    entries: Mapping[str, Entry] = table.attrs.get(_PLACE, {})
+    """Return the codebook of a table; empty for a table without one."""
+    entries: Mapping[str, Entry] = table.attrs.get(_KEY, {})
     return entries

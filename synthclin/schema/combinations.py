@@ -1,4 +1,4 @@
-"""A rule that no comparison spells: which levels of several columns may stand together in a row."""
+"""A table constraint: the allowed combinations of levels of several columns."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Combinations", "OnViolation"]
 
 OnViolation = Literal["error", "drop", "keep"]
-"""What becomes of real rows that break a rule: refuse the table, leave them out, or learn from them all the same."""
+"""The treatment of real rows that violate a rule: refuse the table, drop the rows, or keep them for training."""
 
 
 class Combinations(BaseModel):
-    """Combinations of levels that may stand in a row; a row in which one of the columns is missing counts as held.
+    """Allowed combinations of levels in a row; a row with a missing cell in one of the columns satisfies the rule.
 
     Arguments:
         columns: two or more.
-        combinations: the allowed ones, a level for each column; ``observed`` stands for those of the rows learnt,
-            without the ones that too few patients hold.
-        on_violation: what becomes of real rows that break the rule.
+        combinations: the allowed ones, a level for each column; ``observed`` stands for those of the training rows,
+            without the ones of too few patients.
+        on_violation: the treatment of real rows that violate the rule.
 
     Example:
         >>> rule = Combinations(columns=("dzgroup", "dzclass"), combinations=(("CHF", "organ"), ("Coma", "brain")))
@@ -45,9 +45,9 @@ class Combinations(BaseModel):
     @model_validator(mode="after")
     def _one_level_per_column(self) -> Self:
         if len(set(self.columns)) < len(self.columns):
-            raise ValueError("columns: one stands there twice. Name each once.")
+            raise ValueError("columns: one is listed twice. Name each once.")
         if self.combinations != "observed" and any(len(one) != len(self.columns) for one in self.combinations):
-            raise ValueError("combinations: one has not a level for each column. Complete it.")
+            raise ValueError("combinations: one lacks a level for a column. Complete it.")
         return self
 
     @property
@@ -57,40 +57,40 @@ class Combinations(BaseModel):
 
     @property
     def expressions(self) -> tuple[str, ...]:
-        """There are none."""
+        """None: the rule has no expression."""
         return ()
 
     def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
-        """Return (rows,) which rows of a typed table hold a combination that is not allowed; none while unlearnt."""
+        """Return (rows,) which rows of a typed table have a forbidden combination; none before `fitted`."""
         if self.combinations == "observed":
             return pd.Series(data=False, index=table.index)
         cells = table[list(self.columns)].astype(object)
         known = pd.MultiIndex.from_frame(cells).isin(list(self.combinations))
         return pd.Series(~known & cells.notna().all(axis=1).to_numpy(), index=table.index)
 
-    def learnt(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Combinations:
-        """Return the rule with the combinations that `least` patients or more of a typed table hold.
+    def fitted(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Combinations:
+        """Return the rule with the combinations of at least `least` patients of a typed table.
 
         Arguments:
-            table: (rows, columns) to learn from.
-            patient: (rows,) whose row it is.
-            least: a combination held by fewer is never drawn.
+            table: (rows, columns), the training rows.
+            patient: (rows,) the number of each row's patient.
+            least: a combination of fewer patients is never sampled.
 
         Raises:
-            DataError: no combination is held by so many.
+            DataError: no combination has that many patients.
 
         Example:
             >>> rows = pd.DataFrame({"a": ["x", "x", "y"], "b": [1, 1, 2]})
-            >>> Combinations(columns=("a", "b")).learnt(rows, np.arange(3), least=2).combinations
+            >>> Combinations(columns=("a", "b")).fitted(rows, np.arange(3), least=2).combinations
             (('x', 1),)
         """
         if self.combinations != "observed":
             return self
         cells = table[list(self.columns)].astype(object).assign(**{"": patient})
-        held = cells.dropna().drop_duplicates().groupby(list(self.columns), sort=False).size()
-        kept = [tuple(map(_plain, one)) for one in held.index[held >= least]]
+        counts = cells.dropna().drop_duplicates().groupby(list(self.columns), sort=False).size()
+        kept = [tuple(map(_plain, one)) for one in counts.index[counts >= least]]
         if not kept:
-            what = f"no combination is held by {least:,} patients, so that none could be drawn"
+            what = f"no combination has {least:,} patients, so that none can be sampled"
             raise DataError(f"rule '{self.text}'", what, "Take a column out of it, or list combinations.")
         return self.model_copy(update={"combinations": tuple(sorted(kept, key=str))})
 

@@ -1,4 +1,4 @@
-"""The rules between columns that a schema states, and those that follow from what one column says of itself."""
+"""Constraints between columns: those declared in a schema, and those implied by a column's declaration."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_serializer, model_validator
 
 from synthclin.expressions import parse, quote_level
-from synthclin.schema.columns import Boolean, Column, Text
-from synthclin.schema.columns.levels import Levels
+from synthclin.schema.columns import Column
 from synthclin.schema.combinations import Combinations, OnViolation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AnyRule", "Rule", "ended", "implied"]
+__all__ = ["AnyRule", "Rule", "administrative_rules", "implied_rules"]
 
 _USUAL = ("on_violation", "error")
 
@@ -23,9 +22,9 @@ _USUAL = ("on_violation", "error")
 class Rule(BaseModel):
     """A predicate that holds in every row; with `when`, only in rows where `when` is true.
 
-    A rule whose outcome is unknown because a value is missing counts as held. `on_violation` says what becomes of
-    real rows that break it: ``error`` refuses the table, ``drop`` leaves them out, ``keep`` learns from them all the
-    same. No synthetic row breaks it, whatever is said.
+    A rule with an unknown outcome, because a value is missing, counts as satisfied. `on_violation` is the treatment of
+    real rows that violate it: ``error`` refuses the table, ``drop`` leaves them out, ``keep`` trains on them. No
+    synthetic row violates it in any case.
 
     Example:
         >>> Rule.model_validate("dbp < sbp").text
@@ -46,9 +45,9 @@ class Rule(BaseModel):
         return {"then": data} if isinstance(data, str) else data
 
     @model_serializer
-    def _plain_text_if_nothing_else_is_said(self) -> str | dict[str, str]:
-        said = {"when": self.when, "then": self.then, "on_violation": self.on_violation}
-        words = {word: text for word, text in said.items() if text is not None and (word, text) != _USUAL}
+    def _plain_text_without_other_keys(self) -> str | dict[str, str]:
+        fields = {"when": self.when, "then": self.then, "on_violation": self.on_violation}
+        words = {word: text for word, text in fields.items() if text is not None and (word, text) != _USUAL}
         return self.then if len(words) == 1 else words
 
     @property
@@ -58,16 +57,16 @@ class Rule(BaseModel):
 
     @property
     def expressions(self) -> tuple[str, ...]:
-        """The predicates that the rule is made of."""
+        """The predicates of the rule."""
         return (self.then,) if self.when is None else (self.when, self.then)
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the columns that the rule is about."""
+        """Names of the columns in the rule."""
         return frozenset().union(*(parse(text).columns for text in self.expressions))
 
     def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
-        """Return (rows,) which rows of a typed table break the rule.
+        """Return (rows,) which rows of a typed table violate the rule.
 
         Example:
             >>> import pandas as pd
@@ -75,71 +74,71 @@ class Rule(BaseModel):
             >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
             [False, True, False]
         """
-        held = parse(self.then).evaluate(table)
+        satisfied = parse(self.then).evaluate(table)
         if self.when is not None:
-            held |= ~parse(self.when).evaluate(table)
-        return ~held.fillna(True).astype(bool)
+            satisfied |= ~parse(self.when).evaluate(table)
+        return ~satisfied.fillna(True).astype(bool)
 
 
 def _kind(data: object) -> str:
-    """Return which kind of rule a document, or a rule itself, is."""
-    listed = isinstance(data, Combinations) or (isinstance(data, Mapping) and "columns" in data)
-    return "Combinations" if listed else "Rule"
+    """Return the class name of a rule or of its document."""
+    is_table = isinstance(data, Combinations) or (isinstance(data, Mapping) and "columns" in data)
+    return "Combinations" if is_table else "Rule"
 
 
 AnyRule = Annotated[Annotated[Rule, Tag("Rule")] | Annotated[Combinations, Tag("Combinations")], Discriminator(_kind)]
 
 
-def implied(name: str, column: Column) -> Iterator[Rule]:
-    """Yield the rules that follow from what one column says of itself.
+def implied_rules(name: str, column: Column) -> Iterator[Rule]:
+    """Yield the rules implied by `missing_when` and `derive` of one column.
 
-    Real rows that break one are told of and learnt from: nobody wrote it as a rule.
+    Real rows that violate one are reported and kept for training, because it is not a declared rule.
 
     Arguments:
         name: of the column, as an expression writes it.
-        column: what the schema says of it.
+        column: its declaration.
 
     Example:
         >>> from synthclin.schema.columns import Number
-        >>> [rule.text for rule in implied("bmi", Number(derive="weight / height ** 2", decimals=1))]
+        >>> [rule.text for rule in implied_rules("bmi", Number(derive="weight / height ** 2", decimals=1))]
         ['abs(bmi - (weight / height ** 2)) <= 0.051']
     """
-    if isinstance(column, Text):
+    if column.is_free_text:
         return
     if (empty := column.missing_when) is not None:
         yield Rule(when=empty, then=f"{name} is missing", on_violation="keep")
         if column.missing == "never" and column.derive is None and not column.missing_codes:
             yield Rule(when=f"not ({empty})", then=f"{name} is not missing", on_violation="keep")
     if (formula := column.derive) is not None:
-        if isinstance(column, Boolean):
-            no, yes = map(quote_level, column.values)
+        if column.truth_values is not None:
+            no, yes = map(quote_level, column.truth_values)
             yield Rule(when=formula, then=f"{name} == {yes}", on_violation="keep")
             yield Rule(when=f"not ({formula})", then=f"{name} == {no}", on_violation="keep")
         else:
-            # A little over half of the last decimal, because halves are rounded up here and down there.
-            decimals = getattr(column, "decimals", 0)
+            # A little over half of the last decimal, because software differs in rounding halves.
+            decimals = column.decimal_places
             bound = f"1e-9 * abs({name})" if decimals is None else f"{0.51 * 10**-decimals:.{decimals + 2}f}"
             yield Rule(then=f"abs({name} - ({formula})) <= {bound}", on_violation="keep")
 
 
-def ended(name: str, column: Column, time: str) -> Iterator[Rule]:
-    """Yield the rules of an event's administrative end: no time beyond it, and no event there.
+def administrative_rules(name: str, column: Column, time: str) -> Iterator[Rule]:
+    """Yield the rules of administrative censoring: no time beyond the end of follow-up, and no event at it.
 
     Arguments:
         name: of the event, as an expression writes it.
-        column: what the schema says of it.
-        time: the column that says when, as an expression writes it.
+        column: its declaration.
+        time: the column with the time of the event, as an expression writes it.
 
     Example:
-        >>> [rule.text for rule in ended("died", Boolean(role="event", administrative=1825), "days")]
+        >>> from synthclin.schema.columns import Boolean
+        >>> [rule.text for rule in administrative_rules("died", Boolean(role="event", administrative=1825), "days")]
         ['days <= (1825)', 'if days >= (1825) then died == false']
     """
-    if isinstance(column, Levels) and (end := column.administrative) is not None:
+    if (end := column.administrative_end) is not None:
         yield Rule(then=f"{time} <= ({end})")
-        if column.event_when is not None:
-            then = f"{name} != {quote_level(column.event_when)}"
+        if column.event_level is not None:
+            then = f"{name} != {quote_level(column.event_level)}"
         else:
-            then = (
-                f"{name} == {quote_level((column.levels or ('',))[0] if column.censored is None else column.censored)}"
-            )
+            censored = (column.levels or ("",))[0] if column.censored_level is None else column.censored_level
+            then = f"{name} == {quote_level(censored)}"
         yield Rule(when=f"{time} >= ({end})", then=then)

@@ -1,4 +1,4 @@
-"""Which rows of a table are one patient's."""
+"""The patient of each row."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MIN_PATIENTS = 11
 def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
     """Return (rows,) the number of each row's patient, from 0 and without gaps.
 
-    Rows are of one patient if they agree in the column of role ``entity``; a row without an identifier is a patient of
-    its own, and without such a column every row is.
+    Rows with the same value in the column of role ``entity`` have the same patient. A row without an identifier is a
+    patient of its own; so is every row without such a column.
 
     Raises:
-        DataError: the schema names the patients' column and the table lacks it.
+        DataError: the schema has a column of role ``entity`` and the table lacks it.
 
     Example:
         >>> schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}}})
@@ -32,9 +32,9 @@ def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
     if schema.entity is None:
         return np.arange(len(table), dtype=np.int64)
     if schema.entity not in table.columns:
-        # Rows taken for patients would pass for more patients than there are.
-        what = "names the patient and is absent from the table"
-        raise DataError(f"column {schema.entity!r}", what, "Bring the column, or take its role away.")
+        # Rows counted as patients would overstate the number of patients.
+        what = "identifies the patient and is absent from the table"
+        raise DataError(f"column {schema.entity!r}", what, "Add the column, or remove its role.")
     codes, known = pd.factorize(table[schema.entity])
     unknown = codes < 0
     return np.where(unknown, len(known) + np.cumsum(unknown) - 1, codes).astype(np.int64)

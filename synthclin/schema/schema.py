@@ -1,4 +1,4 @@
-"""The Schema: what each column of a table means, and which rules hold between columns."""
+"""The schema of a table: its columns and the constraints between them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.io.documents import dump_yaml, read_yaml, validate
-from synthclin.schema.columns import (
-    AnyColumn,
-    Boolean,
-    Category,
-    Code,
-    Column,
-    Date,
-    Datetime,
-    Duration,
-    Id,
-    Integer,
-    MissingKind,
-    Number,
-    Ordinal,
-    Text,
-)
+from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
-from synthclin.schema.constraints import AnyRule, Rule, ended, implied
+from synthclin.schema.constraints import AnyRule, Rule, administrative_rules, implied_rules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,20 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Schema"]
 
-_COMBINABLE = (Boolean, Category, Code, Integer, Ordinal)
-_COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
-
-
 _INFERENCE: list[Callable[[pd.DataFrame], Schema]] = []
 
 
 def provide_inference(infer: Callable[[pd.DataFrame], Schema]) -> None:
-    """Name what `Schema.infer` calls: inference stands above the schema and is not imported here."""
+    """Register the function behind `Schema.infer`: the inference package is above this one and is not imported here."""
     _INFERENCE[:] = [infer]
 
 
 class Schema(BaseModel):
-    """What a table means. Frozen; reads and writes YAML; columns keep their order.
+    """The schema of a table: columns and constraints. Frozen; reads and writes YAML; columns keep their order.
 
     Example:
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "integer", "range": [18, 105]},
@@ -69,20 +50,20 @@ class Schema(BaseModel):
 
     @field_validator("columns")
     @classmethod
-    def _kinds_of_missing_stand_beside(cls, columns: dict[str, Column]) -> dict[str, Column]:
-        """Add, after each column with `missing_codes`, the one that tells which of them a cell holds."""
+    def _missing_reasons_are_columns(cls, columns: dict[str, Column]) -> dict[str, Column]:
+        """Add, after each column with `missing_codes`, the column with the missing reason of each cell."""
         whole: dict[str, Column] = {}
-        declared = {name: column for name, column in columns.items() if not isinstance(column, MissingKind)}
+        declared = {name: column for name, column in columns.items() if column.reason_for is None}
         for name, column in declared.items():
             whole[name] = column
             if column.missing_codes:
-                kind, empty = MissingKind.name(name), f"{quote_name(name)} is not missing"
+                kind, empty = MissingReason.name(name), f"{quote_name(name)} is not missing"
                 if kind in declared:
-                    what = f"{kind!r} is the name of the column that tells which missing code {name!r} holds"
+                    what = f"{kind!r} is the name of the column with the missing reasons of {name!r}"
                     raise ValueError(f"{what}. Rename the other {kind!r}.")
                 if column.missing_when is not None:
                     empty = f"{empty} or ({column.missing_when})"
-                whole[kind] = MissingKind.beside(name, column, empty)
+                whole[kind] = MissingReason.for_column(name, column, empty)
         return whole
 
     @model_validator(mode="after")
@@ -96,9 +77,9 @@ class Schema(BaseModel):
     def _one_identifier_names_the_patient(self) -> Self:
         named = [name for name, column in self.columns.items() if column.role == "entity"]
         for name in named:
-            if not isinstance(self.columns[name], Id):
+            if not self.columns[name].is_identifier:
                 what = f"columns.{name}.role: `entity` is for an identifier, and this is `{self.columns[name].type}`"
-                raise ValueError(f"{what}. Declare `type: id`, or remove the role.")  # noqa: TRY004
+                raise ValueError(f"{what}. Declare `type: id`, or remove the role.")
         if len(named) > 1:
             raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
         return self
@@ -106,43 +87,42 @@ class Schema(BaseModel):
     @model_validator(mode="after")
     def _roles_name_their_columns(self) -> Self:
         for name, column in self.columns.items():
-            timed, strata = getattr(column, "time", None), getattr(column, "randomised", None)
+            timed = column.event_time
             if timed is not None and (timed not in self.columns or self.columns[timed].role != "time"):
                 raise ValueError(f"columns.{name}.time: names no column with `role: time`. Name one, or give the role.")
-            for stratum in strata if isinstance(strata, tuple) else ():
+            for stratum in column.strata:
                 if stratum == name or stratum not in self.modelled:
-                    what = f"columns.{name}.randomised: {stratum!r} is no other column that is learnt"
+                    what = f"columns.{name}.randomised: {stratum!r} is no other modelled column"
                     raise ValueError(f"{what}. Name columns of strata, or write true.")
-        arms = [name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None]
+        arms = [name for name, column in self.columns.items() if column.is_randomised]
         if len(arms) > 1:
             raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
         return self
 
     @property
     def randomised(self) -> str | None:
-        """Name of the arm that chance alone decides, if there is one."""
-        arms = (name for name, column in self.columns.items() if getattr(column, "randomised", None) is not None)
+        """Name of the randomised treatment arm, if there is one."""
+        arms = (name for name, column in self.columns.items() if column.is_randomised)
         return next(arms, None)
 
     @property
     def before_randomisation(self) -> tuple[str, ...]:
-        """Names of the learnt columns that are known before an arm is drawn: strata, and roles that say so."""
+        """Names of the modelled columns known before randomisation: strata, and the roles baseline, stratum, site."""
         if self.randomised is None:
             return ()
-        strata = getattr(self.columns[self.randomised], "randomised", None)
         first = {name for name, column in self.columns.items() if column.role in {"baseline", "stratum", "site"}}
-        first |= set(strata) if isinstance(strata, tuple) else set()
-        whole = first | {MissingKind.name(name) for name in first if self.columns[name].missing_codes}
+        first |= set(self.columns[self.randomised].strata)
+        whole = first | {MissingReason.name(name) for name in first if self.columns[name].missing_codes}
         return tuple(name for name in self.modelled if name in whole)
 
     def time_of(self, event: str) -> str | None:
-        """Return the column that says when an event happened: its own `time`, else the only one of that role."""
+        """Return the column with the time of an event: its own `time`, else the only one of that role."""
         times = [name for name, column in self.columns.items() if column.role == "time"]
-        return getattr(self.columns[event], "time", None) or (times[0] if len(times) == 1 else None)
+        return self.columns[event].event_time or (times[0] if len(times) == 1 else None)
 
     @property
     def ends(self) -> dict[str, str]:
-        """Return by column of times the expression over other columns that says when follow-up ends for its patient.
+        """Return by time column the expression over other columns for each patient's end of follow-up.
 
         Example:
             >>> died = {"type": "boolean", "role": "event", "administrative": "closed - entered"}
@@ -153,7 +133,7 @@ class Schema(BaseModel):
         """
         found: dict[str, str] = {}
         for name, column in self.columns.items():
-            end = getattr(column, "administrative", None)
+            end = column.administrative_end
             if isinstance(end, str) and (time := self.time_of(name)) is not None and parse(end).columns:
                 found.setdefault(time, end)
         return found
@@ -161,21 +141,21 @@ class Schema(BaseModel):
     @model_validator(mode="after")
     def _anchors_are_dates(self) -> Self:
         for name, column in self.columns.items():
-            if not isinstance(column, Date | Datetime) or column.anchor is None:
+            if column.anchor_name is None:
                 continue
-            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor)
-            if not isinstance(anchor, Date | Datetime):
+            place, anchor = f"columns.{name}.anchor", self.columns.get(column.anchor_name)
+            if anchor is None or not anchor.is_temporal:
                 what = "names a column that is no date" if anchor else "names no column"
-                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")  # noqa: TRY004
+                raise ValueError(f"{place}: {what}. Name a date or datetime of the same row.")
             if anchor.may_be_missing and not column.may_be_missing:
-                what = f"{column.anchor!r} may be missing, and then this column is"
+                what = f"{column.anchor_name!r} may be missing, and then this column is"
                 raise ValueError(f"{place}: {what}. Declare `missing: allowed` here too.")
             met = {name}
-            while isinstance(anchor, Date | Datetime) and anchor.anchor is not None:
-                if anchor.anchor in met:
+            while anchor is not None and anchor.anchor_name is not None:
+                if anchor.anchor_name in met:
                     raise ValueError(f"{place}: leads back to itself. Leave one of these dates without an anchor.")
-                met.add(anchor.anchor)
-                anchor = self.columns.get(anchor.anchor)
+                met.add(anchor.anchor_name)
+                anchor = self.columns.get(anchor.anchor_name)
         return self
 
     @model_validator(mode="after")
@@ -190,30 +170,30 @@ class Schema(BaseModel):
                 self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
             if column.derive is not None:
                 self._check_derive(column, column.derive, f"columns.{name}.derive")
-            if getattr(column, "administrative", None) is not None and self.time_of(name) is None:
-                what = "no column says when the event happened, or several do"
+            if column.administrative_end is not None and self.time_of(name) is None:
+                what = "no column has the time of the event, or several have"
                 raise ValueError(f"columns.{name}.administrative: {what}. Name it by `time`.")
             for text in (text for rule in self._implied(name) for text in rule.expressions):
-                self._expression(text, f"columns.{name}")  # longer than what it stands for, perhaps too long
+                self._expression(text, f"columns.{name}")  # longer than its source, perhaps too long
         return self
 
     @model_validator(mode="after")
-    def _no_column_waits_for_itself(self) -> Self:
+    def _derivations_have_no_cycle(self) -> Self:
         try:
             _ = self.computed
         except CycleError as error:
-            circle = " <- ".join(error.args[1])
-            raise ValueError(f"columns: each needs the next to be computed: {circle}. Break the circle.") from None
+            cycle = " <- ".join(error.args[1])
+            raise ValueError(f"columns: each needs the next to be computed: {cycle}. Break the cycle.") from None
         return self
 
     @property
     def modelled(self) -> tuple[str, ...]:
-        """Names of the columns that a synthesizer learns, in order."""
+        """Names of the columns that a synthesizer models, in order."""
         return tuple(name for name, column in self.columns.items() if column.modelled)
 
     @property
     def entity(self) -> str | None:
-        """Name of the column that says which rows are one patient's, if there is one."""
+        """Name of the patient identifier column, if there is one."""
         return next((name for name, column in self.columns.items() if column.role == "entity"), None)
 
     @property
@@ -233,18 +213,18 @@ class Schema(BaseModel):
 
     @property
     def imposed(self) -> tuple[Rule | Combinations, ...]:
-        """The rules that drawn cells must meet: all but those about a cell that is computed."""
-        learnt = (name for name, column in self.columns.items() if column.derive is None)
-        return (*self.constraints, *(rule for name in learnt for rule in self._implied(name)))
+        """The rules that sampled cells must satisfy: all but those implied by a derived column."""
+        modelled = (name for name, column in self.columns.items() if column.derive is None)
+        return (*self.constraints, *(rule for name in modelled for rule in self._implied(name)))
 
     def _implied(self, name: str) -> Iterator[Rule]:
-        """Yield the rules that follow from what one column says."""
-        yield from implied(quote_name(name), self.columns[name])
+        """Yield the rules implied by one column."""
+        yield from implied_rules(quote_name(name), self.columns[name])
         if self.columns[name].role == "event" and (time := self.time_of(name)) is not None:
-            yield from ended(quote_name(name), self.columns[name], quote_name(time))
+            yield from administrative_rules(quote_name(name), self.columns[name], quote_name(time))
 
     def empty_when(self, name: str) -> str | None:
-        """Return where cells of a column are always empty, by its `missing_when` and by rules that say so.
+        """Return the predicate under which a column is always missing, from its `missing_when` and from rules.
 
         Example:
             >>> test = {"type": "number", "missing": "allowed"}
@@ -253,25 +233,27 @@ class Schema(BaseModel):
             >>> schema.empty_when("test")
             '(not done)'
         """
-        said = [self.columns[name].missing_when]
+        predicates = [self.columns[name].missing_when]
         for rule in self.constraints:
             if isinstance(rule, Rule) and rule.when is not None:
-                said += [rule.when for part in parse(rule.then).conjuncts() if part.empties == name]
-        return " or ".join(f"({text})" for text in said if text is not None) or None
+                predicates += [rule.when for part in parse(rule.then).conjuncts() if part.empties == name]
+        return " or ".join(f"({text})" for text in predicates if text is not None) or None
 
     def observed(self, table: pd.DataFrame, patient: NDArray[np.int64], least: int) -> Schema:
-        """Return the schema with combinations that are to be observed taken from a table; see `Combinations.learnt`."""
-        coded = {name: column for name, column in self.columns.items() if isinstance(column, Code)}
-        # A rare code is drawn as the term above it, so that this is what it is combined as.
-        table = table.assign(**{name: column.pooled(table[name], patient, least) for name, column in coded.items()})
+        """Return the schema with ``observed`` combinations taken from a table; see `Combinations.fitted`."""
+        # Synthetic rows have a parent term in the place of a rare code, so the combinations have it too.
+        pooled = {
+            name: column.pooled(table[name], patient, least) for name, column in self.columns.items() if name in table
+        }
+        table = table.assign(**pooled)
         rules = (
-            rule.learnt(table, patient, least) if isinstance(rule, Combinations) else rule for rule in self.constraints
+            rule.fitted(table, patient, least) if isinstance(rule, Combinations) else rule for rule in self.constraints
         )
         return self.model_copy(update={"constraints": tuple(rules)})
 
     @classmethod
     def infer(cls, table: pd.DataFrame) -> Schema:
-        """Guess a schema from a table; see `synthclin.inference.infer`, which also tells the evidence.
+        """Guess a schema from a table; see `synthclin.inference.infer`, which also returns the evidence.
 
         Raises:
             DataError: the table has no rows or columns, or a column that cannot be guessed.
@@ -281,13 +263,13 @@ class Schema(BaseModel):
         return _INFERENCE[-1](table)
 
     def with_column(self, name: str, **changes: Any) -> Schema:  # noqa: ANN401
-        """Return a schema in which the words `changes` of column `name` are replaced.
+        """Return a schema in which the keys `changes` of column `name` are replaced.
 
-        None takes a word away. A new `type` takes the words away that only the old type has.
-        A column that is not there yet is added at the end, if its `type` is given.
+        None removes a key. A new `type` removes the keys that only the old type has. A new column is added at the end,
+        if its `type` is given.
 
         Raises:
-            ConfigError: naming the word that does not fit.
+            ConfigError: a key is unknown or its value invalid.
 
         Example:
             >>> schema = Schema.model_validate({"columns": {"crp": {"type": "number"}}})
@@ -298,11 +280,11 @@ class Schema(BaseModel):
         if name not in self.columns and "type" not in changes:
             raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
         data = self._document()
-        words = data["columns"].get(name, {})
-        if "type" in changes and changes["type"] != words.get("type"):
-            words = {word: value for word, value in words.items() if word in Column.model_fields}
-        words = {**words, **changes}
-        data["columns"][name] = {word: value for word, value in words.items() if value is not None}
+        keys = data["columns"].get(name, {})
+        if "type" in changes and changes["type"] != keys.get("type"):
+            keys = {key: value for key, value in keys.items() if key in Column.model_fields}
+        keys = {**keys, **changes}
+        data["columns"][name] = {key: value for key, value in keys.items() if value is not None}
         return validate(Schema, data, "schema")
 
     @classmethod
@@ -324,9 +306,9 @@ class Schema(BaseModel):
         return dump_yaml(self._document())
 
     def _document(self) -> dict[str, Any]:
-        """Return the schema as a YAML document holds it, without the words that say nothing new."""
-        declared = {name: one for name, one in self.columns.items() if not isinstance(one, MissingKind)}
-        document: dict[str, Any] = {"columns": {name: _words(column) for name, column in declared.items()}}
+        """Return the schema as a YAML document, without keys that have their default value."""
+        declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
+        document: dict[str, Any] = {"columns": {name: _document_of(column) for name, column in declared.items()}}
         if self.constraints:
             document["constraints"] = self.model_dump(mode="json")["constraints"]
         return document
@@ -340,10 +322,10 @@ class Schema(BaseModel):
         for name in sorted(expression.columns):
             if name not in self.columns:
                 raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if isinstance(self.columns[name], Id | Text):
-                what = f"names {name!r}, which is never learnt"
-                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
-        # On no rows at all an expression tells whether it compares like with like.
+            if self.columns[name].is_identifier or self.columns[name].is_free_text:
+                what = f"names {name!r}, which is never modelled"
+                raise ValueError(f"{place}: {what}. Use another column.")
+        # Evaluation on an empty table checks the types of the operands.
         rows = pd.DataFrame({name: pd.Series(dtype=self.columns[name].dtype) for name in expression.columns})
         try:
             expression.evaluate(rows) if predicate else expression.compute(rows)
@@ -355,38 +337,39 @@ class Schema(BaseModel):
         for name in rule.columns:
             if name not in self.columns:
                 raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if not (self.columns[name].modelled and isinstance(self.columns[name], _COMBINABLE)):
+            if not (self.columns[name].modelled and self.columns[name].is_discrete):
                 raise ValueError(f"{place}: {name!r} has no levels to combine. Use columns of levels or whole numbers.")
 
     def _check_missing_when(self, column: Column, text: str, place: str) -> None:
-        if isinstance(column, Id):
-            raise ValueError(f"{place}: an identifier is never missing. Remove it.")  # noqa: TRY004
+        if column.is_identifier:
+            raise ValueError(f"{place}: an identifier is never missing. Remove it.")
         self._expression(text, place)
 
     def _check_derive(self, column: Column, text: str, place: str) -> None:
-        if not (column.quantity or isinstance(column, Boolean)):
+        if not (column.is_numeric or column.truth_values is not None):
             remedy = "Derive a number, an integer or a duration, or a boolean from a comparison."
             raise ValueError(f"{place}: cannot be computed for `type: {column.type}`. {remedy}")
-        sources = self._expression(text, place, predicate=not column.quantity).columns
-        for source in sorted(sources) if column.quantity else ():
-            if not isinstance(self.columns[source], _COMPUTABLE):
+        sources = self._expression(text, place, predicate=not column.is_numeric).columns
+        for source in sorted(sources) if column.is_numeric else ():
+            operand = self.columns[source]
+            if not (operand.is_numeric or operand.is_temporal or operand.truth_values is not None):
                 what = f"computes with {source!r}, which is no number"
-                raise ValueError(f"{place}: {what}. Use another column.")  # noqa: TRY004
+                raise ValueError(f"{place}: {what}. Use another column.")
 
 
-def _words(column: Column) -> dict[str, Any]:
-    """Return what a column says, its type and its own words first."""
-    said = column.model_dump(mode="json", exclude_none=True)
-    for word in ("allocation", "missing_codes"):
-        if getattr(column, word, None):
-            said[word] = dict(getattr(column, word))  # JSON would make text of the keys
+def _document_of(column: Column) -> dict[str, Any]:
+    """Return a column's keys without defaults: its type, its unit and those of its type first."""
+    values = column.model_dump(mode="json", exclude_none=True)
+    for key, by_level in (("allocation", column.allocation_ratio), ("missing_codes", column.missing_codes)):
+        if by_level:
+            values[key] = dict(by_level)  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}
     own = [name for name in default if name not in Column.model_fields]
     # By repr, because (0, 1) == (False, True).
     return {
-        name: said[name]
+        name: values[name]
         for name in dict.fromkeys(("type", "unit", *own, *default))
-        if name in said and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
+        if name in values and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
     }
 
 

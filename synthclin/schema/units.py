@@ -1,4 +1,4 @@
-"""Whether a column mixes two units: two groups of values apart by a factor by which units are converted."""
+"""Detection of mixed units: two groups of values apart by a conversion factor."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class UnitMix(NamedTuple):
 
 
 def mixed_units(values: Floats) -> UnitMix | None:
-    """Return the two units that a column seems to mix, None if nothing says so.
+    """Return the two units that a column seems to mix, None without evidence.
 
     The logarithms of the values above 0 are parted where the variance within the parts is least (Otsu 1979,
     doi:10.1109/TSMC.1979.4310076). The parts count as two groups if their medians are three robust standard
@@ -114,7 +114,7 @@ def _has_valley(logs: Floats, low: float, high: float, mode: float, spread: floa
 
 
 def _are_alike(one: Floats, other: Floats) -> bool:
-    """Whether two sorted samples have about the same law: their distributions are nowhere far apart."""
+    """Whether two sorted samples have about the same distribution, by the Kolmogorov-Smirnov distance."""
     points = np.concatenate([one, other])
     shares = (np.searchsorted(group, points, side="right") / len(group) for group in (one, other))
     apart = float(np.abs(np.subtract(*shares)).max())

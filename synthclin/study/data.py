@@ -71,7 +71,7 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
     """Refuse a column of one single value unless its declaration shows that this is meant."""
     for name in schema.modelled:
         column = schema.columns[name]
-        declared = any(getattr(column, word, None) is not None for word in ("levels", "range"))
+        declared = column.levels is not None or column.bounds is not None
         if not declared and len(table[name].unique()) == 1:
             remedy = "Declare its `categories` or `range` to keep it, or `type: text` to leave it out."
             raise DataError(f"column {name!r}", "every value is the same", remedy)

@@ -1,4 +1,4 @@
-"""CSV text in and out, strictly: what cannot be understood is refused with its line, never repaired."""
+"""Strict CSV reading and writing: malformed input is refused with its line number, never repaired."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
-from synthclin.schema.columns import Code, Date, Datetime, Duration, Id, Number, Text
 from synthclin.tables.missing_codes import missing_codes, names_in_file
-from synthclin.tables.spreadsheet_formulas import disarmed, rearmed
+from synthclin.tables.spreadsheet_formulas import escaped, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import Column
     from synthclin.tables.spreadsheet_formulas import CsvSafe
 
-__all__ = ["MOST_ANYHOW", "MOST_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "cell_texts", "from_csv", "from_csv_gz", "to_csv"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
-# No plus sign, no leading zeros and at most 18 digits: other digits are names, not numbers.
+# No plus sign, no leading zeros and at most 18 digits: other digits are identifiers, not numbers.
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
-MOST_ANYHOW, MOST_RATIO = 1 << 26, 200  # bytes, and times the packed size: a small file shall not fill the memory
+MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
 
 def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
@@ -61,7 +60,7 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
     names, body, first_line = _header(text, where)
     columns = _columns(names, body, first_line, where)
     declared = {} if schema is None else schema.columns
-    names = [_as_declared(name, declared) for name in names]
+    names = [_declared_spelling(name, declared) for name in names]
     columns = dict(zip(names, columns.values(), strict=True))
     series = {name: _series(column, declared.get(name)) for name, column in columns.items()}
     if not len(next(iter(series.values()))):
@@ -71,14 +70,14 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
 
 def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
     """Read CSV text compressed by gzip; see `from_csv`."""
-    most = MOST_ANYHOW + MOST_RATIO * len(content)
+    most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             plain = file.read(most + 1)
     except (OSError, EOFError, zlib.error):
         raise DataError(where, "is not a whole gzip file", "Copy it or compress it again.") from None
     if len(plain) > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
     return from_csv(plain, where, schema)
 
@@ -92,7 +91,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
         b'ldl\n3.10\n2.76\n'
     """
-    safe = disarmed if csv_safe == "escape" else str
+    safe = escaped if csv_safe == "escape" else str
     codes = missing_codes(table, schema)
     texts = {name: cell_texts(table[name], schema.columns.get(name), safe) for name in names_in_file(table, schema)}
     for name, coded in codes.items():
@@ -134,9 +133,7 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         ) from None
     place = f"{where}: line {records.line_num}"
     if sum(_is_number(name) for name in names) > len(names) / 2:
-        raise DataError(
-            place, "holds numbers where the column names should stand", "Put the names into the first line."
-        )
+        raise DataError(place, "holds numbers instead of column names", "Put the names into the first line.")
     for number, name in enumerate(names, start=1):
         if not name.strip():
             what = f"column {number} has no name"
@@ -144,7 +141,7 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         if name != name.strip():
             raise DataError(place, f"the name of column {number} begins or ends with a space", "Remove the space.")
         if names.index(name) != number - 1:
-            # Without a line of names this would be a cell of a patient: places are told, not names.
+            # Without a header line this would be a cell of a patient: the message has positions, not names.
             what = f"columns {names.index(name) + 1} and {number} have the same name"
             raise DataError(place, what, "Give each column a name of its own, in the first line.")
     if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
@@ -166,7 +163,7 @@ def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[s
     """Return the cells of each column as Arrow strings."""
     quoted = '"' in body
     if quoted:
-        # Arrow takes a quote that is never closed in its stride.
+        # Arrow accepts a quote that is never closed.
         _check_records(body, len(names), first_line, where)
     if not body.strip("\r\n"):
         return {name: pa.array([], pa.string()) for name in names}
@@ -181,7 +178,7 @@ def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[s
             ),
         )
     except pa.ArrowInvalid:
-        # Arrow's own message quotes the line.
+        # Arrow's message quotes the line.
         _check_records(body, len(names), first_line, where)
         raise DataError(where, "cannot be read as CSV", "Write it again, cells separated by commas.") from None
     return {name: table[name].combine_chunks() for name in names}
@@ -203,12 +200,12 @@ def _check_records(body: str, width: int, first_line: int, where: str) -> None:
 
 
 def _series(cells: pa.Array, column: Column | None) -> pd.Series:
-    """Return the cells of one column as whole numbers, numbers or text, whichever fits first."""
+    """Return the cells of one column as whole numbers, else as numbers, else as text."""
     encoded = cells.dictionary_encode()
     levels = _named(column)
     texts = encoded.dictionary
     if levels:
-        texts = pa.array([_as_declared(text, levels) for text in texts.to_pylist()], pa.string())
+        texts = pa.array([_declared_spelling(text, levels) for text in texts.to_pylist()], pa.string())
     codes = encoded.indices.to_numpy()
     trimmed = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(trimmed, pa.array([token for token in MISSING if token not in levels], pa.string()))
@@ -226,30 +223,29 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
 
 
 def _named(column: Column | None) -> Sequence[object]:
-    """Return the levels and missing codes that a schema names."""
-    return [] if column is None else [*(getattr(column, "levels", None) or ()), *column.missing_codes]
+    """Return the levels and missing codes of a column."""
+    return [] if column is None else [*(column.levels or ()), *column.missing_codes]
 
 
-def _as_declared(text: str, known: Container[object]) -> str:
-    """Return a text that was disarmed for spreadsheets as the schema declares it, and any other as it is."""
-    return plain if text not in known and (plain := rearmed(text)) in known else text
+def _declared_spelling(text: str, known: Container[object]) -> str:
+    """Return an escaped text in its declared spelling, and any other text unchanged."""
+    return plain if text not in known and (plain := unescaped(text)) in known else text
 
 
 def _stays_text(column: Column | None) -> bool:
-    """Whether the schema wants a column's cells as they are written."""
-    levels: Sequence[object] = getattr(column, "levels", None) or ()
-    return isinstance(column, Id | Text | Code | Date | Datetime) or any(isinstance(level, str) for level in levels)
+    """Whether a column's cells stay text."""
+    return column is not None and column.is_written_as_text
 
 
 def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], str] = str) -> NDArray[np.object_]:
     """Return a column's cells as texts, None where missing; each distinct cell is written once."""
-    decimals = column.decimals if isinstance(column, Number | Duration) else None
+    decimals = None if column is None or column.is_integer else column.decimal_places
     if pd.api.types.is_float_dtype(series.dtype):
         # Adding 0 turns -0.0 into 0.0.
         series = (series if decimals is None else series.round(decimals)) + 0.0
     codes, distinct = pd.factorize(series)
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        unit = "datetime64[D]" if isinstance(column, Date) else "datetime64[s]"
+        unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"
         texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
     elif decimals is not None:
         texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]

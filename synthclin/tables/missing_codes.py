@@ -1,10 +1,10 @@
-"""Kinds of missing as a file holds them: codes in the column itself, no column beside it."""
+"""Missing reasons in files: missing codes in the column itself, without a column of reasons."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.schema.columns import MissingKind
+from synthclin.schema.columns import MissingReason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ __all__ = ["missing_codes", "names_in_file"]
 
 def names_in_file(table: pd.DataFrame, schema: Schema) -> list[str]:
     """Return the columns of a typed table that a file has."""
-    return [name for name in table.columns if not isinstance(schema.columns.get(name), MissingKind)]
+    return [name for name in table.columns if (column := schema.columns.get(name)) is None or column.reason_for is None]
 
 
 def missing_codes(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:
@@ -33,8 +33,8 @@ def missing_codes(table: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:
     """
     codes = {}
     for name in table.columns:
-        kind = schema.columns.get(name)
-        if isinstance(kind, MissingKind) and kind.of in table:
-            coded = kind.codes(schema.columns[kind.of], table[name])
-            codes[kind.of] = coded.mask(table[kind.of].notna())
+        reasons = schema.columns.get(name)
+        if isinstance(reasons, MissingReason) and reasons.of in table:
+            coded = reasons.codes(schema.columns[reasons.of], table[name])
+            codes[reasons.of] = coded.mask(table[reasons.of].notna())
     return codes

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
-from synthclin.schema.columns import Date, Duration, Number
-from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO, cell_texts
+from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Arguments:
         content: the bytes of the file.
         where: the file's name, for errors.
-        schema: not needed; a Parquet file says what its cells are.
+        schema: not used; a Parquet file has column types.
 
     Returns:
         columns of Int64, float64, boolean, datetime64[ns] or object holding str and None. An index that pandas stored
@@ -40,10 +39,10 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     Raises:
         DataError: the file is damaged or empty, or a column is of a type that no table holds.
     """
-    most = MOST_ANYHOW + MOST_RATIO * len(content)
+    most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
-        # A text that many cells share is read once, so that its size can be told before it is repeated.
+        # A repeated text is read once, so that the full size is known before it is expanded.
         texts = [field.name for field in kinds if _is_text(field.type)]
         file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
         _refuse_bomb(_unpacked(file.metadata), most, where)
@@ -51,7 +50,7 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
         _refuse_bomb(sum(map(_expanded, arrow.columns)), most, where)
     except (pa.ArrowException, OSError, KeyError):
         raise DataError(where, "is not a whole Parquet file", "Write it again.") from None
-    # The name pandas gives to an index without one; it measures nothing.
+    # pandas gives this name to an index without one; it is no data.
     names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -67,12 +66,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _refuse_bomb(size: int, most: int, where: str) -> None:
     if size > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, write it as CSV.")
 
 
 def _unpacked(facts: pq.FileMetaData) -> int:
-    """Return how many bytes a file fills once it is read: what it says of its pages, and at least two for a cell."""
+    """Return the unpacked size in bytes: the declared size of the pages, or two bytes per cell if that is more."""
     groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
     pages = sum(group.column(j).total_uncompressed_size for group in groups for j in range(group.num_columns))
     return int(max(pages, 2 * facts.num_rows * facts.num_columns))
@@ -152,8 +151,8 @@ def _array(series: pd.Series, column: Column | None) -> pa.Array:
         mixed = len({type(level) for level in series.cat.categories}) > 1
         cells = series.astype(object)
         return pa.array(cells.map(str, na_action="ignore") if mixed else cells, from_pandas=True)
-    if isinstance(column, Number | Duration) and column.decimals is not None:
-        series = series.astype(float).round(column.decimals) + 0.0
-    if isinstance(column, Date):
+    if column is not None and not column.is_integer and column.decimal_places is not None:
+        series = series.astype(float).round(column.decimal_places) + 0.0
+    if column is not None and column.resolution == "D":
         return pa.array(series.dt.date, type=pa.date32(), from_pandas=True)
     return pa.array(series, from_pandas=True)

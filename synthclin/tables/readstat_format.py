@@ -12,7 +12,7 @@ import pandas as pd
 from synthclin.errors import ConfigError, DataError
 from synthclin.schema.codebook import Code, Entry, with_codebook
 from synthclin.schema.columns import parsing
-from synthclin.tables.csv_format import MOST_ANYHOW, MOST_RATIO
+from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -29,9 +29,9 @@ FUNCTIONS = {
     ".xpt": "read_xport",
     ".dta": "read_dta",
 }
-"""By the ending of a file the function of pyreadstat that reads it."""
+"""The reading function of pyreadstat by file suffix."""
 
-CODED = frozenset([".sav", ".zsav", ".sas7bdat", ".dta"])  # formats that tell several kinds of missing apart
+CODED = frozenset([".sav", ".zsav", ".sas7bdat", ".dta"])  # formats with several missing-value codes
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
@@ -45,12 +45,12 @@ def from_readstat(
     """Read a file of SAS, SPSS or Stata; see `synthclin.tables.read_table`.
 
     Cells hold the codes that the file holds, not their labels, so that programs written for the real table run on a
-    synthetic one. A value declared missing stays as its code where the file says why; a date has no such code.
+    synthetic one. A value declared missing stays as its code if the file declares a reason; dates have no such code.
 
     Arguments:
         content: the bytes of the file.
         where: the file's name, for errors.
-        schema: not needed; the file says what its cells are.
+        schema: not used; the file has column types.
         suffix: the ending of its name, one of `FUNCTIONS`.
 
     Returns:
@@ -63,9 +63,9 @@ def from_readstat(
     read = partial(_function(suffix, where), **({"user_missing": True} if suffix in CODED else {}))
     try:
         about = read(io.BytesIO(content), metadataonly=True)[1]
-        # A packed file may say little and unpack to much; two bytes are the least that a cell takes.
+        # Limit against decompression bombs; a cell takes at least two bytes.
         widths = about.variable_storage_width
-        most = (MOST_ANYHOW + MOST_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
+        most = (MAX_BYTES + MAX_RATIO * len(content)) // max(1, sum(max(2, width) for width in widths.values()))
         raw, about = read(io.BytesIO(content), row_limit=int(most) + 1)
         dated = [name for name in _coded(about) if _is_dated(raw[name])]
         if dated:
@@ -74,7 +74,7 @@ def from_readstat(
         remedy = "Write it again, or export the table to Parquet or CSV."
         raise DataError(where, f"is not a whole {suffix} file", remedy) from None
     if len(raw) > most:
-        what = f"unpacks to more than {MOST_RATIO} times its size, as no table does"
+        what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, write it as CSV.")
     if raw.empty:
         raise DataError(where, "holds no rows", "Give a table with at least two rows.")
@@ -83,7 +83,7 @@ def from_readstat(
 
 
 def _function(suffix: str, where: str) -> Any:  # noqa: ANN401 (pyreadstat is optional, and so are its types)
-    """Return what reads a file with this ending."""
+    """Return the reading function for a file suffix."""
     try:
         return getattr(importlib.import_module("pyreadstat"), FUNCTIONS[suffix])
     except ImportError:
@@ -109,13 +109,13 @@ def _is_dated(cells: pd.Series[Any]) -> bool:
 
 
 def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
-    """Return one column as other files give it: whole numbers, numbers, days and moments, or text."""
+    """Return one column as whole numbers, numbers, datetimes or text."""
     if _is_dated(cells):
-        moments, unread = parsing.moments(cells)
+        datetimes, unread = parsing.datetimes(cells)
         if unread.any():
             what = f"holds {int(unread.sum())} dates outside the years 1678 to 2261"
             raise DataError(where, what, "Correct them, or recode them as missing.")
-        return pd.Series(moments)
+        return pd.Series(datetimes)
     if pd.api.types.is_numeric_dtype(cells.dtype):
         known = cells.dropna()
         whole = len(known) > 0 and bool(((known % 1 == 0) & (known.abs() < EXACT)).all())
@@ -128,7 +128,7 @@ def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
 
 
 def _entry(name: str, about: Any, cells: pd.Series[Any], dated: Collection[str]) -> Entry:  # noqa: ANN401
-    """Return what the file says of a column."""
+    """Return the codebook entry of a column."""
     label = about.column_names_to_labels.get(name)
     labels = {_code(code): _line(str(text)) for code, text in about.variable_value_labels.get(name, {}).items()}
     missing: dict[Code, str] = {}
@@ -145,7 +145,7 @@ def _entry(name: str, about: Any, cells: pd.Series[Any], dated: Collection[str])
 
 
 def _missing(declared: Iterable[Any], used: Iterable[Any]) -> list[Code]:
-    """Return the codes declared missing: single ones, and of a range those that have a label or stand in a cell."""
+    """Return the codes declared missing: single ones, and of a range those with a label or in a cell."""
     found: dict[Code, None] = {}
     for one in declared:
         low, high = (one["lo"], one["hi"]) if isinstance(one, dict) else (one, one)
@@ -158,7 +158,7 @@ def _missing(declared: Iterable[Any], used: Iterable[Any]) -> list[Code]:
 
 
 def _code(code: Any) -> Code:  # noqa: ANN401
-    """Return a code as a schema writes it: whole numbers without a point."""
+    """Return a code as in a schema: whole numbers as int."""
     if isinstance(code, str):
         return code
     return int(code) if float(code).is_integer() and abs(code) < EXACT else float(code)

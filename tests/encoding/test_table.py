@@ -76,7 +76,7 @@ def encoder(table):
     return TableEncoder.fit(table, SCHEMA)
 
 
-def redrawn(encoder, encoded, seed=0):
+def resampled(encoder, encoded, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return encoder.decode(Encoded(encoded.codes, torch.rand(encoded.offsets.shape, generator=generator)))
 
@@ -88,12 +88,12 @@ def test_real_tables_come_back_exactly_and_keep_their_marginals(name):
     encoded = encoder.encode(real)
     modelled = real[list(schema.modelled)].reset_index(drop=True)
     pd.testing.assert_frame_equal(encoder.decode(encoded), modelled)
-    drawn = redrawn(encoder, encoded)
-    pd.testing.assert_frame_equal(conform(drawn, Schema(columns={c: schema.columns[c] for c in drawn})), drawn)
-    for column in drawn:
-        assert (drawn[column].isna() == modelled[column].isna()).all()
-        if not isinstance(drawn[column].dtype, pd.CategoricalDtype):
-            a, b = (frame[column].dropna().astype(float) for frame in (drawn, modelled))
+    sampled = resampled(encoder, encoded)
+    pd.testing.assert_frame_equal(conform(sampled, Schema(columns={c: schema.columns[c] for c in sampled})), sampled)
+    for column in sampled:
+        assert (sampled[column].isna() == modelled[column].isna()).all()
+        if not isinstance(sampled[column].dtype, pd.CategoricalDtype):
+            a, b = (frame[column].dropna().astype(float) for frame in (sampled, modelled))
             assert ks_2samp(a, b, method="asymp").statistic < 0.03
 
 
@@ -130,19 +130,19 @@ def test_held_out_rows_are_encoded_whatever_they_hold(encoder):
     other["ward"] = pd.Categorical(["north"] * 200)
     other["lactate"] = 1e9
     encoded = encoder.encode(other)
-    drawn = ~torch.stack(
+    sampled = ~torch.stack(
         [torch.from_numpy(column.never)[encoded.codes[:, j]] for j, column in enumerate(encoder.layout.columns)]
     ).any(dim=0)
-    encoder.decode(encoded[drawn])
+    encoder.decode(encoded[sampled])
 
 
-def test_codes_that_are_never_drawn_or_do_not_exist_are_refused(encoder, table):
+def test_codes_that_are_never_sampled_or_do_not_exist_are_refused(encoder, table):
     encoded = encoder.encode(table)
     j = encoder.layout.names.index("icd")
     assert encoder.layout.columns[j].never.sum() == 1
     never = encoded.codes.clone()
     never[0, j] = int(np.flatnonzero(encoder.layout.columns[j].never)[0])
-    with pytest.raises(ValueError, match="'icd': a code that is never drawn"):
+    with pytest.raises(ValueError, match="'icd': a code that is never sampled"):
         encoder.decode(Encoded(never, encoded.offsets))
     for wrong in (-1, encoder.layout.cardinalities[j]):
         never[0, j] = wrong
@@ -150,12 +150,12 @@ def test_codes_that_are_never_drawn_or_do_not_exist_are_refused(encoder, table):
             encoder.decode(Encoded(never, encoded.offsets))
 
 
-def test_a_missing_column_is_said(encoder, table):
+def test_a_missing_column_is_an_error(encoder, table):
     with pytest.raises(DataError, match="column 'age': absent"):
         encoder.encode(table.drop(columns="age"))
 
 
-def test_missing_cells_where_the_schema_has_none_are_never_drawn():
+def test_missing_cells_where_the_schema_has_none_are_never_sampled():
     schema = Schema.model_validate({"columns": {"x": {"type": "integer"}}})
     encoder = TableEncoder.fit(pd.DataFrame({"x": pd.array([1] * 30 + [2] * 30 + [None], dtype="Int64")}), schema)
     assert encoder.layout.columns[0].never.tolist() == [False, False, True]
@@ -164,7 +164,7 @@ def test_missing_cells_where_the_schema_has_none_are_never_drawn():
 # -- protection ------------------------------------------------------------------------------------------------------
 
 
-def test_canaries_are_neither_kept_nor_drawn(table):
+def test_canaries_are_neither_kept_nor_sampled(table):
     planted = table.copy()
     planted["icd"] = planted["icd"].astype(object)
     planted.loc[7, "icd"] = "ZZ_CANARY_7391"
@@ -182,12 +182,12 @@ def test_canaries_are_neither_kept_nor_drawn(table):
     rows = torch.from_numpy(rng.integers(0, 400, 20_000))
     j = encoder.layout.names.index("icd")
     rows = rows[~torch.from_numpy(encoder.layout.columns[j].never)[encoded.codes[rows, j]]]
-    drawn = redrawn(encoder, encoded[rows])
-    assert drawn["lactate"].max() < 100_000
-    assert not (drawn["lactate"] == 1.2345678).any()
-    assert drawn["stay"].max() < 1_000
-    assert drawn["triage"].min() > pd.Timestamp("1990-01-01")
-    assert "ZZ_CANARY_7391" not in set(drawn["icd"])
+    sampled = resampled(encoder, encoded[rows])
+    assert sampled["lactate"].max() < 100_000
+    assert not (sampled["lactate"] == 1.2345678).any()
+    assert sampled["stay"].max() < 1_000
+    assert sampled["triage"].min() > pd.Timestamp("1990-01-01")
+    assert "ZZ_CANARY_7391" not in set(sampled["icd"])
 
 
 def test_limits_of_one_keep_every_level(table):
@@ -226,8 +226,8 @@ def test_allowed_is_the_share_of_each_code_that_satisfies(encoder, name, text):
     j = encoder.layout.names.index(name)
     column = encoder.layout.columns[j]
     assert allowed.shape == (column.cardinality,)
-    drawn = np.flatnonzero(~column.never)
-    codes = np.repeat(drawn, 2_000)
+    sampled = np.flatnonzero(~column.never)
+    codes = np.repeat(sampled, 2_000)
     cells = encoder.codecs[name].decode(codes, rng.random(len(codes)).astype(np.float32))
     holds = predicate.evaluate(pd.DataFrame({name: cells})).fillna(False).to_numpy(bool)
     share = np.bincount(codes, holds, column.cardinality) / 2_000
@@ -247,7 +247,7 @@ def test_allowed_is_the_share_of_each_code_that_satisfies(encoder, name, text):
 
 
 @pytest.mark.parametrize("decimals", [2, 6, None])
-def test_a_single_value_or_a_narrow_range_is_met_wherever_a_cell_can_be_it(decimals):
+def test_a_single_value_or_a_narrow_range_is_satisfied_wherever_possible(decimals):
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"cost": rng.lognormal(8, 1, 300), "sex": rng.choice(["F", "M"], 300)})
     if decimals is not None:
@@ -266,7 +266,7 @@ def test_a_single_value_or_a_narrow_range_is_met_wherever_a_cell_can_be_it(decim
         assert predicate.evaluate(pd.DataFrame({"cost": cells})).all()
 
 
-def test_restricted_offsets_keep_the_law_inside_the_condition(encoder, table):
+def test_restricted_offsets_follow_the_conditional_distribution(encoder, table):
     predicate, rng = parse("35 <= age <= 37 or age > 90"), np.random.default_rng(1)
     codes = encoder.encode(table).codes[:, encoder.layout.names.index("age")].numpy()
     codes = np.repeat(codes[encoder.allowed("age", predicate)[codes] > 0], 50)
@@ -280,7 +280,7 @@ def test_restricted_offsets_keep_the_law_inside_the_condition(encoder, table):
         assert bound[at].astype(float).mean() == pytest.approx(free[at & holds].astype(float).mean(), abs=0.5)
 
 
-def test_restrict_leaves_what_cannot_be_met(encoder):
+def test_restrict_leaves_unsatisfiable_codes(encoder):
     offsets = encoder.restrict(
         "age", np.zeros(3, dtype=int), np.full(3, 0.25, dtype=np.float32), parse("age > 200"), np.random.default_rng(0)
     )
@@ -294,9 +294,9 @@ def test_kept_as_json_it_decodes_the_same(encoder, table):
     again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())), SCHEMA)
     encoded = encoder.encode(table)
     assert again.encode(table).offsets.equal(encoded.offsets)
-    drawn = torch.rand(encoded.offsets.shape, generator=torch.Generator().manual_seed(0))
+    sampled = torch.rand(encoded.offsets.shape, generator=torch.Generator().manual_seed(0))
     codes = torch.stack([torch.zeros(400, dtype=torch.int64) for _ in encoder.layout.names], dim=1)
-    pd.testing.assert_frame_equal(again.decode(Encoded(codes, drawn)), encoder.decode(Encoded(codes, drawn)))
+    pd.testing.assert_frame_equal(again.decode(Encoded(codes, sampled)), encoder.decode(Encoded(codes, sampled)))
     assert again.to_dict() == encoder.to_dict()
     for one, two in zip(again.layout.columns, encoder.layout.columns, strict=True):
         assert (one.name, one.cardinality, one.kind, one.missing) == (two.name, two.cardinality, two.kind, two.missing)
@@ -350,9 +350,9 @@ def test_damaged_files_are_refused_or_harmless(encoder, data):
         except ModelFormatError:
             return
         for column, codec in zip(read.layout.columns, read.codecs.values(), strict=True):
-            drawn = np.flatnonzero(~column.never)
-            cells = codec.decode(np.repeat(drawn, 9), np.tile(np.linspace(0, 0.99999, 9), len(drawn)))
-            bounds = getattr(SCHEMA.columns[column.name], "range", None)
+            sampled = np.flatnonzero(~column.never)
+            cells = codec.decode(np.repeat(sampled, 9), np.tile(np.linspace(0, 0.99999, 9), len(sampled)))
+            bounds = SCHEMA.columns[column.name].bounds
             if bounds is not None:
                 low, high = (pd.Timestamp(bound) if column.name == "admitted" else bound for bound in bounds)
                 assert cells.dropna().between(low, high).all()

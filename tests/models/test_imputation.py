@@ -148,7 +148,7 @@ def test_given_cells_that_break_a_rule_are_refused_left_out_or_kept(model, monke
     words = Schema.model_validate({"columns": dict(SCHEMA.columns), "constraints": [rule]})
     monkeypatch.setattr(model.encoder_, "schema", words)
     if choice == "error":
-        with pytest.raises(DataError, match=r"rule 'dbp < sbp': 2 of 40 rows \(4, 8\) break it"):
+        with pytest.raises(DataError, match=r"rule 'dbp < sbp': 2 of 40 rows \(4, 8\) violate it"):
             model.impute(rows, random_state=0)
         return
     done = model.impute(rows, random_state=0)
@@ -254,7 +254,7 @@ def test_hidden_cells_of_a_real_table_are_found_better_than_by_mean_or_mode():
     for name in columns:
         at = mask[name] & holdout[name].notna()
         known = train[name].dropna()
-        if schema.columns[name].quantity:
+        if schema.columns[name].is_numeric:
             truth = holdout.loc[at, name].astype(float)
             guess = np.mean([one.loc[at, name].astype(float) for one in tables], axis=0)
             error = np.sqrt(np.mean((truth - guess) ** 2))

@@ -67,11 +67,11 @@ def similar(
     if feature.kind != "line":
         met: NDArray[np.bool_] = truth == guess
         return met
-    if feature.column.type in {"date", "datetime"}:
+    if feature.column.is_temporal:
         seen = real[~np.isnan(real[:, column]), column]
         margin = np.asarray(_MARGIN * np.subtract(*np.quantile(seen, [0.75, 0.25])) if len(seen) else 0.0)
     else:
-        decimals = getattr(feature.column, "decimals", None)
+        decimals = None if feature.column.is_integer else feature.column.decimal_places
         unit = 0.0 if decimals is None else 10.0**-decimals
         margin = np.maximum(_MARGIN * np.abs(truth), unit)
     close: NDArray[np.bool_] = np.abs(truth - guess) <= margin * (1 + 1e-9)

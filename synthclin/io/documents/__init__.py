@@ -1,4 +1,4 @@
-"""Strict YAML and JSON in and out: what a reader would misread is an error, never a guess."""
+"""Strict YAML and JSON reading and writing: ambiguous input is an error, never a guess."""
 
 from __future__ import annotations
 

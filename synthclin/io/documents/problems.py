@@ -1,4 +1,4 @@
-"""From what pydantic says of a document to one sentence: where, what, remedy, and never a value."""
+"""Conversion of pydantic validation errors to one sentence: where, what, remedy, and never a value."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def validate(model: type[Model], data: object, where: str, error: type[Synthclin
     """Return `data` as an instance of the pydantic `model`.
 
     Arguments:
-        model: the pydantic class that says what is allowed.
-        data: what a document holds.
+        model: the pydantic class of the document.
+        data: the content of a document.
         where: the file or argument at fault, for the message.
         error: the class of error to raise.
 
@@ -61,11 +61,11 @@ def validate(model: type[Model], data: object, where: str, error: type[Synthclin
     for detail in details:
         place, what, remedy = _explain(model, data, detail)
         found.setdefault(place, []).append((what, remedy))
-    place, said = next(iter(found.items()))
-    first, *others = dict.fromkeys(what for what, _ in said)
+    place, problems = next(iter(found.items()))
+    first, *others = dict.fromkeys(what for what, _ in problems)
     what = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    raise error(f"{where}: {place}" if place else where, what + more, said[0][1])
+    raise error(f"{where}: {place}" if place else where, what + more, problems[0][1])
 
 
 def _explain(  # noqa: PLR0911  # one kind of problem, one return
@@ -93,7 +93,7 @@ def _explain(  # noqa: PLR0911  # one kind of problem, one return
 
 
 def _explain_own(place: str, message: str) -> tuple[str, str, str]:
-    """Split what a validator of ours says, such as "range: low 60 exceeds high 12. Swap them."."""
+    """Split the message of a synthclin validator, such as "range: low 60 exceeds high 12. Swap them."."""
     what, _, remedy = message.partition(". ")
     # A validator of a whole block names the key at fault first.
     key, separator, fact = what.partition(": ")

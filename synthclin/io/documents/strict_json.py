@@ -1,4 +1,4 @@
-"""JSON without surprises: no key twice, no NaN, and the same bytes for the same value."""
+"""Strict JSON: no duplicate key, no NaN, and the same bytes for the same value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["dump_json", "read_json"]
 
 _BYTES = 64 * 2**20
-_REMEDY = "Write the file anew."
+_REMEDY = "Write the file again."
 
 
 def read_json(path: str | Path, error: type[SynthclinError] = ConfigError, *, most: int = _BYTES) -> Any:  # noqa: ANN401
@@ -47,7 +47,7 @@ def read_json(path: str | Path, error: type[SynthclinError] = ConfigError, *, mo
 
 
 class _RefusedError(ValueError):
-    """What JSON's grammar lets pass and `read_json` does not."""
+    """Valid JSON that `read_json` refuses."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

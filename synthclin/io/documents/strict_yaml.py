@@ -1,4 +1,4 @@
-"""YAML that means what it says: `NO` is text, `1e-6` a number, and a key that stands twice an error."""
+"""Strict YAML: `NO` is text, `1e-6` a number, and a duplicate key an error."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        # PyYAML writes Unicode's own line ends as they are unless the text stands in double quotes.
+        # PyYAML writes Unicode's own line ends as they are unless the text is in double quotes.
         style = '"' if any(end in data for end in "\x85\u2028\u2029") else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
@@ -195,7 +195,7 @@ def _must_be_finite(number: float) -> float:
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
     """Return YAML text that `parse_yaml` reads back to an equal mapping (tuples as lists, dates as ISO text).
 
-    Keys keep their order, short lists of scalars stand in one line, and text that a YAML 1.1 or 1.2 reader would take
+    Keys keep their order, short lists of scalars are on one line, and text that a YAML 1.1 or 1.2 reader would take
     for a number, truth value or date is quoted.
 
     Raises:

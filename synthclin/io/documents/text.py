@@ -1,4 +1,4 @@
-"""What YAML and JSON share: bytes to text on the way in, values to plain values on the way out."""
+"""Shared parts of YAML and JSON: decoding of files, and conversion to plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The column types: each knows its words, its dtype, how a cell is read and what makes it valid."""
+"""The column types: their keys, dtypes, parsing of cells and validation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from synthclin.schema.columns.codes import Code
+from synthclin.schema.columns.clinical_codes import Code
 from synthclin.schema.columns.column import Column, Disclosure, Level, Problem, Role, Severity
 from synthclin.schema.columns.dates import Date, Datetime
-from synthclin.schema.columns.kinds import MissingKind
 from synthclin.schema.columns.labels import Id, Text
 from synthclin.schema.columns.levels import Boolean, Category, Ordinal
+from synthclin.schema.columns.missing_reasons import MissingReason
 from synthclin.schema.columns.numbers import Duration, Integer, Number
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "Id",
     "Integer",
     "Level",
-    "MissingKind",
+    "MissingReason",
     "Number",
     "Ordinal",
     "Problem",

@@ -1,10 +1,10 @@
-"""What every column can say of itself, and the two questions each type answers: read a series, find its faults."""
+"""The base class of column types: common keys, type-specific attributes, parsing and validation."""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ __all__ = ["Column", "DType", "Disclosure", "Level", "MissingCode", "Problem", "
 
 Level = StrictBool | StrictInt | StrictFloat | StrictStr
 MissingCode = StrictInt | StrictFloat | StrictStr
-KindName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+ReasonName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
 Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment"]
 Disclosure = Literal["quasi_identifier", "sensitive"]
 Severity = Literal["error", "warning"]
@@ -37,11 +37,11 @@ DType: TypeAlias = np.dtype[Any] | ExtensionDtype
 
 
 class Problem(NamedTuple):
-    """Cells of one column that break what its declaration says.
+    """Cells of one column that violate its declaration.
 
     Arguments:
         mask: (rows,) bool: which cells.
-        what: what these cells hold, such as ``a value outside its range``; never a value.
+        what: the fault, such as ``a value outside its range``; never a value.
         remedy: what to do about it, as a sentence.
         severity: an ``error`` keeps the table from being used, a ``warning`` does not.
     """
@@ -53,19 +53,19 @@ class Problem(NamedTuple):
 
 
 class Column(BaseModel):
-    """What every column can say of itself; each type adds its own words and its own reading of cells.
+    """The declaration of a column; each type adds its own keys and its own parsing of cells.
 
     Arguments:
         description: one line for people.
         unit: a UCUM unit string, such as ``mm[Hg]``.
         missing: whether a cell may be empty.
-        missing_codes: what a file writes where a value is missing for a known reason, and the name of each reason, such
-            as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and a column of its own holds the
-            reason (`MissingKind`).
-        missing_when: a predicate over other columns; where it is true the cell is always empty.
+        missing_codes: codes in a file for values that are missing for a known reason, and the name of each reason, such
+            as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and another column holds the reason
+            (`MissingReason`).
+        missing_when: a predicate over other columns; where it is true the cell is always missing.
         derive: an expression over other columns; the cell is computed, never modelled.
-        role: what an analysis uses the column for.
-        disclosure: what an attacker knows (``quasi_identifier``) or wants (``sensitive``).
+        role: the use of the column in an analysis.
+        disclosure: known to an attacker (``quasi_identifier``) or the target of an attack (``sensitive``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
@@ -74,7 +74,7 @@ class Column(BaseModel):
     description: str | None = None
     unit: str | None = None
     missing: Literal["never", "allowed"] = "never"
-    missing_codes: dict[MissingCode, KindName] = Field(default={})
+    missing_codes: dict[MissingCode, ReasonName] = Field(default={})
     missing_when: str | None = None
     derive: str | None = None
     role: Role | None = None
@@ -82,24 +82,24 @@ class Column(BaseModel):
 
     @model_validator(mode="after")
     def _time_is_a_quantity(self) -> Self:
-        if self.role == "time" and not self.quantity:
+        if self.role == "time" and not self.is_numeric:
             raise ValueError("role: time needs a number, an integer or a duration. Change `type` or `role`.")
         return self
 
     @field_validator("unit")
     @classmethod
     def _unit_is_ucum(cls, unit: str | None) -> str | None:
-        # The characters of UCUM 2.1, paragraph 7; what stands in braces is for people.
+        # The characters of UCUM 2.1, paragraph 7; text in braces is an annotation.
         if unit is not None and not re.fullmatch(r"([!-z|~]|\{[ -z|~]*\})+", unit):
             raise ValueError("holds a sign or a blank that UCUM has not. Write mm[Hg], ug/L or {beats}/min.")
         return unit
 
     @model_validator(mode="after")
-    def _missing_codes_are_told_apart(self) -> Self:
+    def _missing_codes_are_distinct(self) -> Self:
         if not self.missing_codes:
             return self
         if not self.modelled:
-            raise ValueError("missing_codes: this column is never learnt. Remove them.")
+            raise ValueError("missing_codes: this column is never modelled. Remove them.")
         if len(set(map(parsing.identity, self.missing_codes))) < len(self.missing_codes):
             raise ValueError("missing_codes: two of them read the same, as 9 and '9' do. Remove one.")
         if len(set(self.missing_codes.values())) < len(self.missing_codes):
@@ -112,12 +112,12 @@ class Column(BaseModel):
 
     @property
     def modelled(self) -> bool:
-        """Whether a synthesizer learns this column (not ids, text or derived columns)."""
+        """Whether a synthesizer models this column (not ids, text or derived columns)."""
         return self.derive is None
 
     @property
     def may_be_blank(self) -> bool:
-        """Whether a cell may be missing without a code; a derived one is wherever it cannot be computed."""
+        """Whether a cell may be missing without a code; a derived one is missing where it cannot be computed."""
         return self.missing == "allowed" or self.missing_when is not None or self.derive is not None
 
     @property
@@ -125,20 +125,147 @@ class Column(BaseModel):
         """Whether a cell without a value is valid."""
         return self.may_be_blank or bool(self.missing_codes)
 
+    # -- type-specific attributes: here for a type that lacks them, overridden by the types that have them ------------
+
     @property
-    def quantity(self) -> bool:
+    def is_numeric(self) -> bool:
         """Whether cells are numbers on a scale."""
         return False
 
     @property
+    def is_integer(self) -> bool:
+        """Whether cells are whole numbers."""
+        return False
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether cells are dates or datetimes."""
+        return False
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether cells are levels of a short list; codes of a clinical vocabulary are not."""
+        return False
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether levels have an order."""
+        return False
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether cells are levels, codes or whole numbers, so that combinations of them can be listed."""
+        return False
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether cells are identifiers."""
+        return False
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether cells are free text, which is left out of synthetic tables."""
+        return False
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """Whether a reader of files keeps the cells as text."""
+        return any(isinstance(level, str) for level in self.levels or ())
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the scale is logarithmic."""
+        return False
+
+    @property
+    def bounds(self) -> tuple[Any, Any] | None:
+        """The declared `range`, both ends included, or None."""
+        return None
+
+    @property
+    def decimal_places(self) -> int | None:
+        """The number of decimals that cells are rounded to, 0 for whole numbers; None without rounding."""
+        return None
+
+    @property
+    def spike_values(self) -> tuple[float, ...]:
+        """The declared `spikes`: values with a point mass."""
+        return ()
+
+    @property
+    def resolution(self) -> Literal["D", "s"] | None:
+        """The NumPy unit of a date (``D``) or datetime (``s``), or None."""
+        return None
+
+    @property
+    def anchor_name(self) -> str | None:
+        """The name of the date that this date is modelled relative to, or None."""
+        return None
+
+    @property
+    def shift_days(self) -> int | None:
+        """The largest number of days by which a patient's dates are shifted, or None."""
+        return None
+
+    @property
+    def levels(self) -> tuple[Level, ...] | None:
+        """The declared levels in order, or None."""
+        return None
+
+    @property
+    def truth_values(self) -> tuple[Level, Level] | None:
+        """How a boolean column writes false and true, or None."""
+        return None
+
+    @property
+    def reason_for(self) -> str | None:
+        """The name of the column whose missing codes this column holds, or None."""
+        return None
+
+    @property
+    def event_time(self) -> str | None:
+        """The name of the column with the time of this event, or None."""
+        return None
+
+    @property
+    def event_level(self) -> Level | None:
+        """The level that stands for the event, or None."""
+        return None
+
+    @property
+    def censored_level(self) -> Level | None:
+        """The level that stands for censoring, or None."""
+        return None
+
+    @property
+    def administrative_end(self) -> float | str | None:
+        """The administrative end of follow-up, as a time or an expression, or None."""
+        return None
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether the column is a randomised treatment arm."""
+        return False
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The names of the columns within whose strata the arm is randomised."""
+        return ()
+
+    @property
+    def allocation_ratio(self) -> Mapping[Level, float]:
+        """The weight of each treatment arm in the allocation ratio; empty without one."""
+        return {}
+
+    @property
     @abstractmethod
     def dtype(self) -> DType:
-        """The canonical dtype in a table; a CategoricalDtype without levels where these are learnt."""
+        """The canonical dtype in a table; a CategoricalDtype without levels where these are taken from the table."""
 
     @property
     @abstractmethod
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that `coerce` cannot read holds, and the remedy."""
+        """The fault of a cell that `coerce` cannot read, and the remedy."""
 
     def coerce(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read a series of any dtype; it is left unchanged.
@@ -149,30 +276,34 @@ class Column(BaseModel):
             unread: (rows,) bool: the cells that could not be read.
         """
         if self.missing_codes:
-            coded = self._code_places(series) >= 0
+            coded = self._code_positions(series) >= 0
             series = series.mask(coded) if coded.any() else series
         return self._read(series)
 
-    def kinds(self, series: pd.Series[Any]) -> NDArray[np.object_]:
-        """Return (rows,) the name of each cell's missing code, None where it holds none.
+    def missing_reasons(self, series: pd.Series[Any]) -> NDArray[np.object_]:
+        """Return (rows,) the missing reason of each cell, None for a cell without a missing code.
 
         Example:
             >>> from synthclin.schema.columns import Integer
-            >>> Integer(range=(0, 300), missing_codes={-9: "unknown", "REF": "refused"}).kinds(
+            >>> Integer(range=(0, 300), missing_codes={-9: "unknown", "REF": "refused"}).missing_reasons(
             ...     pd.Series(["120", "-9", "REF", None], dtype=object)).tolist()
             [None, 'unknown', 'refused', None]
         """
         names = np.array([*self.missing_codes.values(), None], dtype=object)
-        return names[np.maximum(self._code_places(series), -1)]
+        return names[np.maximum(self._code_positions(series), -1)]
 
-    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
-        """Return (rows,) the place of each cell's missing code, below 0 where it holds none."""
+    def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return (rows,) the position of each cell's missing code, below 0 for a cell without one."""
         return parsing.match(series, [parsing.identity(code) for code in self.missing_codes])
+
+    def pooled(self, cells: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:  # noqa: ARG002 (`Code`)
+        """Return (rows,) typed cells with rare codes replaced by parent terms; other types return them unchanged."""
+        return cells
 
     @abstractmethod
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read a series without missing codes; see `coerce`."""
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:  # noqa: ARG002 (most types use it)
-        """Yield the faults in a typed series; a missing cell is none of them."""
+        """Yield the problems in a typed series; a missing cell is none of them."""
         yield from ()

@@ -1,4 +1,4 @@
-"""Days and moments."""
+"""Dates and datetimes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _iso(value: object) -> object:
     raise ValueError("not a date as YYYY-MM-DD")
 
 
-Day = Annotated[dt.date, BeforeValidator(_iso)]
-Moment = Annotated[NaiveDatetime, BeforeValidator(_iso)]
+IsoDate = Annotated[dt.date, BeforeValidator(_iso)]
+IsoDatetime = Annotated[NaiveDatetime, BeforeValidator(_iso)]
 
 
 class Shift(BaseModel):
-    """By how many days, at most, the dates of a patient are moved before they are learnt."""
+    """The largest number of days by which the dates of a patient are shifted before the fit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -40,14 +40,33 @@ class Shift(BaseModel):
 class _Temporal(Column):
     """A column on the calendar; datetime64[ns] in a table.
 
-    `anchor` names another date of the same row: what is learnt is the distance from it, so that order and spacing
-    survive; where the anchor is missing, so is this one. `shift` moves each patient's dates by as many days before they
-    are learnt, and all that is anchored to them along with them: no model sees a true date, so that whatever is drawn
-    and exported tells of moved ones, and intervals between them are the patient's own.
+    `anchor` names another date of the same row: the distance from it is modelled, which preserves order and spacing; a
+    cell is missing where its anchor is missing. `shift` moves all dates of a patient, and the dates anchored to them,
+    by one random number of days before the fit (date shifting): intervals stay exact, and no model sees a true date.
     """
 
     anchor: str | None = None
     shift: Shift | None = None
+
+    @property
+    def is_temporal(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def anchor_name(self) -> str | None:
+        """The declared `anchor`, or None."""
+        return self.anchor
+
+    @property
+    def shift_days(self) -> int | None:
+        """The `days` of the declared `shift`, or None."""
+        return None if self.shift is None else self.shift.days
 
     @model_validator(mode="after")
     def _what_is_anchored_moves_along(self) -> Self:
@@ -57,7 +76,7 @@ class _Temporal(Column):
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> Self:
-        bounds = getattr(self, "range", None)
+        bounds = self.bounds
         if bounds is not None:
             low, high = bounds
             if low > high:
@@ -68,23 +87,23 @@ class _Temporal(Column):
         return self
 
     def _refuse_valid_codes(self) -> None:
-        moments = [moment for moment in self._code_moments() if not np.isnat(moment)]
-        bounds = getattr(self, "range", None)
-        if moments and bounds is None:
+        datetimes = [stamp for stamp in self._code_datetimes() if not np.isnat(stamp)]
+        bounds = self.bounds
+        if datetimes and bounds is None:
             raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
-        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in moments):
+        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in datetimes):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
 
-    def _code_moments(self) -> NDArray[np.datetime64]:
-        """Return (codes,) the moment that each missing code writes, NaT where it writes none."""
-        return parsing.moments(pd.Series([*self.missing_codes], dtype=object))[0]
+    def _code_datetimes(self) -> NDArray[np.datetime64]:
+        """Return (codes,) each missing code as a datetime, NaT where it is none."""
+        return parsing.datetimes(pd.Series([*self.missing_codes], dtype=object))[0]
 
-    def _code_places(self, series: pd.Series[Any]) -> NDArray[np.intp]:
-        """Return where codes stand, also those that are dates, however a file holds a date."""
-        places = super()._code_places(series)
-        read = parsing.moments(series)[0]
-        for place, moment in enumerate(self._code_moments()):
-            places[read == moment] = place
+    def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
+        """Return the positions of codes, including codes that are dates in any type of file."""
+        places = super()._code_positions(series)
+        read = parsing.datetimes(series)[0]
+        for place, stamp in enumerate(self._code_datetimes()):
+            places[read == stamp] = place
         return places
 
     @property
@@ -100,12 +119,12 @@ class _Temporal(Column):
             >>> unread.tolist()
             [False, True, True]
         """
-        values, unread = parsing.moments(series)
+        values, unread = parsing.datetimes(series)
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield cells outside the range."""
-        bounds = getattr(self, "range", None)
+        bounds = self.bounds
         if bounds is not None:
             yield Problem(
                 (typed < pd.Timestamp(bounds[0])) | (typed > pd.Timestamp(bounds[1])),
@@ -118,11 +137,21 @@ class Date(_Temporal):
     """A calendar day; datetime64[ns] at midnight in a table, YYYY-MM-DD in a CSV file."""
 
     type: Literal["date"] = "date"
-    range: tuple[Day, Day] | None = None
+    range: tuple[IsoDate, IsoDate] | None = None
+
+    @property
+    def bounds(self) -> tuple[dt.date, dt.date] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def resolution(self) -> Literal["D"]:
+        """A day."""
+        return "D"
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no day holds, and the remedy."""
+        """The fault of a cell that is no date, and the remedy."""
         return (
             "something that is not a date from 1678 to 2261",
             "Write it as YYYY-MM-DD, or recode it as missing.",
@@ -140,16 +169,26 @@ class Date(_Temporal):
 
 
 class Datetime(_Temporal):
-    """A moment without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
+    """A datetime without a time zone, to the second; datetime64[ns] in a table, ISO 8601 in a CSV file."""
 
     type: Literal["datetime"] = "datetime"
-    range: tuple[Moment, Moment] | None = None
+    range: tuple[IsoDatetime, IsoDatetime] | None = None
+
+    @property
+    def bounds(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def resolution(self) -> Literal["s"]:
+        """A second."""
+        return "s"
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no moment holds, and the remedy."""
+        """The fault of a cell that is no datetime, and the remedy."""
         return (
-            "something that is not a moment without time zone from 1678 to 2261",
+            "something that is not a datetime without time zone from 1678 to 2261",
             "Write it as YYYY-MM-DD HH:MM:SS in local time without its zone, or recode it as missing.",
         )
 
@@ -159,6 +198,6 @@ class Datetime(_Temporal):
         yield Problem(
             (typed != typed.dt.floor("s")) & typed.notna(),
             "fractions of a second",
-            "They are not learnt; round them to whole seconds.",
+            "They are not modelled; round them to whole seconds.",
             "warning",
         )

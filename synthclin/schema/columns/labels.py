@@ -1,4 +1,4 @@
-"""Columns that are never learnt: identifiers and free text."""
+"""Columns that are never modelled: identifiers and free text."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ __all__ = ["Id", "Text"]
 
 
 class _Label(Column):
-    """A column of plain text that no synthesizer learns."""
+    """A column of plain text that is not modelled."""
 
     @property
     def modelled(self) -> bool:
-        """Never."""
+        """False."""
         return False
 
     @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def dtype(self) -> DType:
-        """Pandas' string dtype, held by Python."""
+        """Pandas' string dtype, stored as Python objects."""
         return pd.StringDtype("python")
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no label holds, and the remedy."""
+        """The fault of a cell that is no label, and the remedy."""
         return "something that is neither text nor a whole number", "Write it as text."
 
     @staticmethod
@@ -52,7 +57,7 @@ class _Label(Column):
 
 
 class Id(_Label):
-    """An identifier: checked for being there, never learnt; synthetic rows get fresh ones by `format`.
+    """An identifier: it must be present and is never modelled; synthetic rows get new ones by `format`.
 
     `format` is a Python format string with one field for a whole number, such as ``HF-{:06d}``.
 
@@ -63,6 +68,11 @@ class Id(_Label):
 
     type: Literal["id"] = "id"
     format: str = "S{:06d}"
+
+    @property
+    def is_identifier(self) -> bool:
+        """True."""
+        return True
 
     @field_validator("format")
     @classmethod
@@ -88,13 +98,18 @@ class Id(_Label):
 
 
 class Text(_Label):
-    """Free text: never learnt, and left out of synthetic tables."""
+    """Free text: never modelled, and left out of synthetic tables."""
 
     type: Literal["text"] = "text"
 
     @property
+    def is_free_text(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def may_be_blank(self) -> bool:
-        """Always: nobody learns it."""
+        """True: it is not modelled."""
         return True
 
     @staticmethod

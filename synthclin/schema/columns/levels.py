@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, cast
 
 import numpy as np
@@ -18,17 +17,17 @@ __all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
 
 
 class Levels(Column):
-    """A column whose cells are levels, declared or learnt from the table.
+    """A categorical column; its levels are declared or taken from the table.
 
     Arguments:
-        time: of a column with the role event: the column with the role time that says when.
-        event_when: the one level that means that the event happened, such as 0 of CDISC's CNSR.
-        censored: the one level that means that nothing happened yet; each other level is a competing cause.
-        administrative: of an event: when follow-up ends for everybody, as a time or as an expression over columns. No
-            time lies beyond it, and what reaches it is censored.
-        allocation: of a column with the role treatment: the ratio in which patients get its levels.
-        randomised: whether chance alone decides, or the columns within whose strata it does: drawn by `allocation`
-            alone, after the columns of the roles baseline, stratum and site, and independently of them.
+        time: of a column with the role event: the column with the role time that has the time of the event.
+        event_when: the one level that stands for the event, such as 0 of CDISC's CNSR.
+        censored: the one level that stands for censoring; each other level is a competing cause.
+        administrative: of an event: the administrative end of follow-up, as a time or as an expression over columns. No
+            time lies beyond it, and a time equal to it is censored.
+        allocation: of a column with the role treatment: the allocation ratio of its levels.
+        randomised: whether the arm is randomised, or the columns of its strata: sampled by `allocation` alone, after
+            the columns of the roles baseline, stratum and site, and independently of them.
     """
 
     time: str | None = None
@@ -39,9 +38,49 @@ class Levels(Column):
     randomised: Literal[True] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @property
-    @abstractmethod
-    def levels(self) -> tuple[Level, ...] | None:
-        """The declared levels in order, or None."""
+    def is_categorical(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_discrete(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def event_time(self) -> str | None:
+        """The declared `time`, or None."""
+        return self.time
+
+    @property
+    def event_level(self) -> Level | None:
+        """The declared `event_when`, or None."""
+        return self.event_when
+
+    @property
+    def censored_level(self) -> Level | None:
+        """The declared `censored`, or None."""
+        return self.censored
+
+    @property
+    def administrative_end(self) -> float | str | None:
+        """The declared `administrative`, or None."""
+        return self.administrative
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether `randomised` is declared."""
+        return self.randomised is not None
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The columns in `randomised`; none for ``true``."""
+        return self.randomised if isinstance(self.randomised, tuple) else ()
+
+    @property
+    def allocation_ratio(self) -> Mapping[Level, float]:
+        """The declared `allocation`, or an empty one."""
+        return self.allocation or {}
 
     @model_validator(mode="after")
     def _an_endpoint_has_one_reading(self) -> Self:
@@ -50,7 +89,7 @@ class Levels(Column):
             if self.role != "event":
                 raise ValueError(f"{word}: only a column with `role: event` has it. Add the role, or remove it.")
         if len(words) == 2:
-            raise ValueError("censored: `event_when` says it already. Keep one of the two.")
+            raise ValueError("censored: `event_when` already defines it. Keep one of the two.")
         for word, level in words.items():
             if self.levels is not None and not _among(level, self.levels):
                 raise ValueError(f"{word}: is none of the levels. Write one of them.")
@@ -59,7 +98,7 @@ class Levels(Column):
     @model_validator(mode="after")
     def _the_end_of_follow_up_has_a_level(self) -> Self:
         if self.administrative is not None and self.type != "boolean" and self.event_when is None is self.censored:
-            raise ValueError("administrative: which level means that nothing happened? Declare `censored`.")
+            raise ValueError("administrative: no level stands for censoring. Declare `censored`.")
         return self
 
     @model_validator(mode="after")
@@ -92,19 +131,19 @@ class Levels(Column):
 
     @property
     def dtype(self) -> DType:
-        """A CategoricalDtype, without levels where these are learnt."""
-        return categorical(self.levels, ordered=self.type == "ordinal")
+        """A CategoricalDtype, without levels where these are taken from the table."""
+        return categorical(self.levels, ordered=self.is_ordered)
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no level holds, and the remedy."""
+        """The fault of a cell that is no level, and the remedy."""
         return (
             f"a value outside its {len(self.levels or ())} categories",
             "Add it to `categories`, or recode it.",
         )
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read levels; see `parsing.match` for what meets one.
+        """Read levels; see `parsing.match` for the matching.
 
         Example:
             >>> typed, unread = Ordinal(categories=(1, 2, 3)).coerce(pd.Series(["1", "3.0", "4"]))
@@ -122,21 +161,26 @@ class Levels(Column):
 
 
 class Boolean(Levels):
-    """Yes or no. `values` are how a table writes false and true, in that order."""
+    """A boolean. `values` are false and true as the table writes them, in that order."""
 
     type: Literal["boolean"] = "boolean"
     values: tuple[Level, Level] = (False, True)
 
     @model_validator(mode="after")
-    def _truth_is_written_straight(self) -> Self:
+    def _truth_values_are_in_order(self) -> Self:
         no, yes = self.values
         if (isinstance(no, bool) or isinstance(yes, bool)) and not (no is False and yes is True):
-            raise ValueError("values: false and true stand only as [false, true]. Use numbers or text otherwise.")
+            raise ValueError("values: false and true are allowed only as [false, true]. Use numbers or text otherwise.")
         return self
 
     @property
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self) -> tuple[Level, Level]:
         """False and true, as the table writes them."""
+        return self.values
+
+    @property
+    def truth_values(self) -> tuple[Level, Level]:
+        """The declared `values`."""
         return self.values
 
     @property
@@ -150,11 +194,11 @@ class Boolean(Levels):
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is neither value holds, and the remedy."""
+        """The fault of a cell that is neither value, and the remedy."""
         return "a value that is neither of its two `values`", "Declare `values`, such as [0, 1], or recode it."
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read the two values; see `parsing.match` for what meets one."""
+        """Read the two values; see `parsing.match` for the matching."""
         if isinstance(self.dtype, pd.CategoricalDtype):
             return super()._read(series)
         places = parsing.match(series, self.values)
@@ -165,7 +209,7 @@ class Boolean(Levels):
 
 
 class Category(Levels):
-    """One of a few levels without order; undeclared `categories` are learnt from the table."""
+    """A nominal category; undeclared `categories` are taken from the table."""
 
     type: Literal["category"] = "category"
     categories: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
@@ -177,34 +221,39 @@ class Category(Levels):
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no level holds, and the remedy."""
+        """The fault of a cell that is no level, and the remedy."""
         if self.categories is not None:
             return super().unreadable
         return (
-            "a blank, or a kind of value (text, number, true or false) that most others have not",
+            "a blank, or a value of another type (text, number, true or false) than most others",
             "Declare `categories`, recode it as missing, or write the column in one way.",
         )
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read levels; undeclared ones are the sorted distinct cells of the kind that most cells are of."""
+        """Read levels; undeclared ones are the sorted distinct cells of the most frequent type."""
         if self.categories is not None:
             return super()._read(series)
-        levels = parsing.learn(series)
+        levels = parsing.infer_levels(series)
         places = parsing.match(series, levels)
         typed = self._typed(places, categorical(levels), series.index)
         return typed, pd.Series(places == parsing.UNREAD, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield a warning for learnt levels with blanks around them."""
+        """Yield a warning for undeclared levels with surrounding blanks."""
         if self.categories is None:
             yield padded(typed)
 
 
 class Ordinal(Levels):
-    """One of a few levels in rising order."""
+    """An ordinal category, its levels in rising order."""
 
     type: Literal["ordinal"] = "ordinal"
     categories: Annotated[tuple[Level, ...], Field(min_length=2)]
+
+    @property
+    def is_ordered(self) -> bool:
+        """True."""
+        return True
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -226,6 +275,6 @@ def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.Ca
 
 
 def padded(typed: pd.Series[Any]) -> Problem:
-    """Return the warning for levels with blanks around them."""
+    """Return the warning for levels with surrounding blanks."""
     blank = [level for level in typed.cat.categories if isinstance(level, str) and level != level.strip()]
     return Problem(typed.isin(blank), "text with blanks around it", "Remove them, if they mean nothing.", "warning")

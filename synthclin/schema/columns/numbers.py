@@ -19,7 +19,7 @@ EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
 class _Quantity(Column):
-    """A column of numbers: the encoder puts them into bins."""
+    """A numeric column, encoded in bins."""
 
     range: tuple[float, float] | None = None
     scale: Literal["linear", "log"] = "linear"
@@ -31,9 +31,9 @@ class _Quantity(Column):
         if low > high:
             raise ValueError(f"range: low {low:g} exceeds high {high:g}. Swap them.")
         if low < -LIMIT or high > LIMIT:
-            raise ValueError(f"range: a bound lies beyond {LIMIT:g}. Give one that a measurement can reach.")
+            raise ValueError(f"range: a bound lies beyond {LIMIT:g}. Give a possible measurement.")
         if len(set(self.spikes)) < len(self.spikes):
-            raise ValueError("spikes: a value stands there twice. Remove one.")
+            raise ValueError("spikes: a value is listed twice. Remove one.")
         if not all(low <= spike <= high for spike in self.spikes):
             raise ValueError("spikes: a value lies outside `range`. Widen `range`, or remove the spike.")
         return self
@@ -51,12 +51,27 @@ class _Quantity(Column):
         return None if numbers is None else [int(x) if x == int(x) and abs(x) < EXACT else x for x in numbers]
 
     @property
-    def quantity(self) -> bool:
-        """Always."""
+    def is_numeric(self) -> bool:
+        """True."""
         return True
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The declared `range`, or None."""
+        return self.range
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether `scale` is ``log``."""
+        return self.scale == "log"
+
+    @property
+    def spike_values(self) -> tuple[float, ...]:
+        """The declared `spikes`."""
+        return self.spikes
+
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield cells that no measurement reaches, and cells outside the range."""
+        """Yield cells beyond any measurement, and cells outside the range."""
         values = typed.to_numpy(dtype=np.float64, na_value=np.nan)
         beyond = np.abs(values) > LIMIT
         yield Problem(
@@ -74,9 +89,14 @@ class _Quantity(Column):
 
 
 class _Real(_Quantity):
-    """A quantity that is recorded with so many decimals; float64 in a table."""
+    """A quantity with a fixed number of decimals; float64 in a table."""
 
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+
+    @property
+    def decimal_places(self) -> int | None:
+        """The declared `decimals`, or None."""
+        return self.decimals
 
     @property
     def dtype(self) -> DType:
@@ -85,14 +105,14 @@ class _Real(_Quantity):
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no number holds, and the remedy."""
+        """The fault of a cell that is no number, and the remedy."""
         return (
             "something that is not a number",
-            "Write it with a decimal point, without blanks, signs of a thousand or a unit, or recode it as missing.",
+            "Write it with a decimal point, without blanks, thousands separators or a unit, or recode it as missing.",
         )
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read numbers and text that is plainly a number.
+        """Read numbers, also as text.
 
         Example:
             >>> typed, unread = Number().coerce(pd.Series(["7.25", "7,25"]))
@@ -103,7 +123,7 @@ class _Real(_Quantity):
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield what every quantity has, and a warning for cells with more decimals than declared."""
+        """Yield the problems of every quantity, and a warning for cells with more decimals than declared."""
         yield from super().problems(typed)
         if self.decimals is not None:
             values = typed.to_numpy(dtype=np.float64)
@@ -120,8 +140,8 @@ class _Real(_Quantity):
 class Number(_Real):
     """A measured quantity; float64 in a table.
 
-    `decimals` is how many it is recorded with, `scale: log` says that ratios matter,
-    and `spikes` are values with a mass of their own, such as a detection limit.
+    `decimals` is the recorded precision, `scale: log` means that ratios matter, and `spikes` are values with a point
+    mass, such as a detection limit.
     """
 
     type: Literal["number"] = "number"
@@ -142,20 +162,35 @@ class Integer(_Quantity):
     spikes: tuple[int, ...] = ()
 
     @property
+    def is_integer(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def is_discrete(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def decimal_places(self) -> int:
+        """0."""
+        return 0
+
+    @property
     def dtype(self) -> DType:
         """Int64."""
         return pd.Int64Dtype()
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no whole number holds, and the remedy."""
+        """The fault of a cell that is no whole number, and the remedy."""
         return (
             "something that is not a whole number of at most 15 digits",
             "Correct it or recode it as missing; decimals need `type: number`, long numbers `type: id`.",
         )
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
-        """Read whole numbers, however they are written.
+        """Read whole numbers, also as floats or text.
 
         Example:
             >>> typed, unread = Integer().coerce(pd.Series(["7", "7.0", "7.5"]))

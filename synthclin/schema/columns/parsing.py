@@ -1,4 +1,4 @@
-"""Reading cells of any dtype as numbers, moments, labels or levels. What is not plainly one is left unread.
+"""Parsing of cells of any dtype as numbers, datetimes, labels or levels. An ambiguous cell is left unread.
 
 Every function takes a series and returns plain arrays of its length; none changes its input.
 """
@@ -21,24 +21,24 @@ __all__ = [
     "MISSING",
     "UNREAD",
     "YEARS",
+    "datetimes",
     "digits_or_text",
     "distinct",
     "identity",
+    "infer_levels",
     "labels",
-    "learn",
     "match",
-    "moments",
     "numbers",
 ]
 
 MISSING, UNREAD = -1, -2
-YEARS = range(1678, 2262)  # what datetime64[ns] holds in full
+YEARS = range(1678, 2262)  # the full years of datetime64[ns]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_IN_NUMBERS = re.compile(r"[^0-9+\-.eE]")
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")  # no leading zeros: 007 is a code, not a 7
 _HASHABLE = (str, Real, Decimal, np.bool_, dt.date)
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
+_DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
 
 
 def numbers(series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -67,8 +67,8 @@ def numbers(series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.boo
     return values, np.isnan(values) & ~missing
 
 
-def moments(series: pd.Series[Any]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Read days and moments without a time zone, and text that is written as one by ISO 8601.
+def datetimes(series: pd.Series[Any]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Read dates and datetimes without a time zone, also as ISO 8601 text.
 
     Returns:
         values: (rows,) datetime64[ns], NaT where missing or unread.
@@ -79,7 +79,7 @@ def moments(series: pd.Series[Any]) -> tuple[NDArray[np.datetime64], NDArray[np.
         inside = (series.dt.year >= YEARS[0]) & (series.dt.year <= YEARS[-1])
         return series.where(inside).to_numpy(dtype="datetime64[ns]"), (~inside).to_numpy() & ~missing
     codes, cells = distinct(series)
-    read = np.append(_moments_in(cells), np.datetime64("NaT", "us"))
+    read = np.append(_datetimes_in(cells), np.datetime64("NaT", "us"))
     values = read[codes].astype("datetime64[ns]")  # a missing cell has code -1, the NaT at the end
     return values, np.isnat(values) & ~missing
 
@@ -100,8 +100,8 @@ def labels(series: pd.Series[Any], write: Callable[[Any], str | None]) -> tuple[
 def match(series: pd.Series[Any], levels: Sequence[Any]) -> NDArray[np.intp]:
     """Return (rows,) the position of each cell's level, MISSING, or UNREAD where it is none of them.
 
-    The level 1 is met by 1, 1.0 and the text "1" or "1.0", the level True also by the text "true"
-    in any case, a text level by this text alone, to the letter.
+    The level 1 matches 1, 1.0 and the text "1" or "1.0". The level True also matches the text "true" in any case. A
+    text level matches the identical text only.
 
     Example:
         >>> match(pd.Series(["1", 2.0, None, "01", True], dtype=object), [1, 2]).tolist()
@@ -116,13 +116,13 @@ def match(series: pd.Series[Any], levels: Sequence[Any]) -> NDArray[np.intp]:
     return np.array([*found, MISSING], dtype=np.intp)[codes]
 
 
-def learn(series: pd.Series[Any]) -> list[Any]:
-    """Return the sorted distinct cells of the kind (text, number, truth) that most cells are of.
+def infer_levels(series: pd.Series[Any]) -> list[Any]:
+    """Return the sorted distinct cells of the most frequent type (text, number, boolean).
 
-    Blank text is no level; whole numbers are levels as int, also where a column of floats holds them.
+    Blank text is no level; whole numbers are levels as int, also in a column of floats.
 
     Example:
-        >>> learn(pd.Series([2.0, None, 1.0])), learn(pd.Series(["b", "a", " ", "b"]))
+        >>> infer_levels(pd.Series([2.0, None, 1.0])), infer_levels(pd.Series(["b", "a", " ", "b"]))
         ([1, 2], ['a', 'b'])
     """
     codes, cells = distinct(series)
@@ -142,14 +142,14 @@ def learn(series: pd.Series[Any]) -> list[Any]:
 
 
 def digits_or_text(cell: object) -> str | None:
-    """Return text that is not blank as it stands, a whole number as its digits, else None."""
+    """Return nonblank text unchanged, a whole number as its digits, else None."""
     if isinstance(cell, str):
         return str(cell) if cell.strip() else None
     return str(int(cell)) if isinstance(cell, Integral) and not isinstance(cell, bool | np.bool_) else None
 
 
 def identity(level: object) -> object:
-    """Return what two levels share that a reader could mix up: 1, 1.0, "1", True and "true" share one."""
+    """Return a key under which levels that read the same are equal: 1, 1.0, "1", True and "true"."""
     return _meant(level) if isinstance(level, str) else level
 
 
@@ -168,7 +168,7 @@ def distinct(series: pd.Series[Any]) -> tuple[NDArray[np.intp], list[Any]]:
 
 
 def _key(cell: object) -> tuple[str, Any] | None:
-    """Return kind and value of a cell that can be a level, else None."""
+    """Return type and value of a cell that can be a level, else None."""
     if isinstance(cell, str):
         return "text", str(cell)
     if isinstance(cell, bool | np.bool_):
@@ -181,7 +181,7 @@ def _key(cell: object) -> tuple[str, Any] | None:
 
 
 def _meant(text: str) -> float | bool | str:
-    """Return the number or truth that a text plainly writes, else the text."""
+    """Return the number or boolean that a text spells, else the text."""
     if _PLAIN_NUMBER.fullmatch(text):
         return float(text)
     return {"true": True, "false": False}.get(text.casefold(), text)
@@ -203,9 +203,9 @@ def _as_float(cell: Real | Decimal) -> float:
         return math.inf
 
 
-def _as_moment(cell: object) -> dt.datetime | None:
-    """Return a moment to the microsecond; pandas' nanoseconds are dropped."""
-    if isinstance(cell, str) and _MOMENT.fullmatch(cell):
+def _as_datetime(cell: object) -> dt.datetime | None:
+    """Return a datetime to the microsecond; pandas' nanoseconds are dropped."""
+    if isinstance(cell, str) and _DATETIME.fullmatch(cell):
         try:
             cell = dt.datetime.fromisoformat(cell)
         except ValueError:
@@ -227,8 +227,8 @@ def _numbers_in(text: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.array([float(cell) if _NUMBER.fullmatch(cell) else np.nan for cell in text], dtype=np.float64)
 
 
-def _moments_in(cells: list[Any]) -> NDArray[np.datetime64]:
-    """Return (cells,) datetime64[us], NaT where a cell is no moment that datetime64[ns] holds."""
+def _datetimes_in(cells: list[Any]) -> NDArray[np.datetime64]:
+    """Return (cells,) datetime64[us], NaT where a cell is no datetime within datetime64[ns]."""
     if _all_iso(cells):
         try:  # fifty times as fast as cell by cell
             read = np.array(cells, dtype="datetime64[us]")
@@ -237,11 +237,11 @@ def _moments_in(cells: list[Any]) -> NDArray[np.datetime64]:
         else:
             years = read.astype("datetime64[Y]").astype(np.int64) + 1970
             return np.where((years >= YEARS[0]) & (years <= YEARS[-1]), read, np.datetime64("NaT"))
-    return np.array([_as_moment(cell) for cell in cells], dtype="datetime64[us]")
+    return np.array([_as_datetime(cell) for cell in cells], dtype="datetime64[us]")
 
 
 def _all_iso(cells: list[Any]) -> bool:
-    """Whether all cells are text of the same ISO shape: a day, or a moment to the minute or second."""
+    """Whether all cells are text of one ISO format: a date, or a datetime to the minute or second."""
     if not cells or not all(isinstance(cell, str) and len(cell) == len(cells[0]) for cell in cells):
         return False
     shape = np.array(["0000-00-00T00:00:00"]).view(np.uint32)[: len(cells[0])]

@@ -14,7 +14,6 @@ from synthclin.io.documents import dump_yaml, parse_yaml, read_yaml, validate
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
-from synthclin.schema.columns import Id
 from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
 
@@ -223,7 +222,7 @@ def _with_entity(config: Config, where: str) -> Config:
     if entity is None:
         return config
     check_columns([entity], schema.columns, at)
-    if not isinstance(schema.columns[entity], Id):
+    if not schema.columns[entity].is_identifier:
         what = f"{entity!r} is `type: {schema.columns[entity].type}`, which names no patients"
         raise ConfigError(at, what, "Declare it `type: id`, or name another column.")
     if schema.entity not in {None, entity}:

@@ -26,7 +26,6 @@ from synthclin.expressions import parse
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
-from synthclin.schema.columns import Level
 from synthclin.study.config.blocks import Config, Judging
 
 __all__ = ["check_columns", "check_judging", "check_references", "hint"]
@@ -70,7 +69,7 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
     for i, name in enumerate(config.evaluation.by):
         at = f"{where}: evaluation.by[{i}]"
         check_columns([name], schema.modelled, at)
-        if schema.columns[name].quantity or schema.columns[name].type in {"date", "datetime"}:
+        if schema.columns[name].is_numeric or schema.columns[name].is_temporal:
             raise ConfigError(at, f"{name!r} has no levels to form groups", "Name a column of levels.")
 
 
@@ -119,7 +118,7 @@ def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
             raise ConfigError(f"{where}.where", error.what, error.remedy) from None
     for name, shares in (cohort.mix or {}).items():
         check_columns([name], schema.modelled, f"{where}.mix")
-        levels: tuple[Level, ...] | None = getattr(schema.columns[name], "levels", None)
+        levels = schema.columns[name].levels
         unknown = [level for level in shares if levels is not None and level not in levels]
         if unknown:
             what = f"{unknown[0]!r} is no level of this column"

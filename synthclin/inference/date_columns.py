@@ -1,4 +1,4 @@
-"""Guesses about columns of days and moments."""
+"""Inference of date and datetime columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.inference.evidence import Guess, Refusal, count
+from synthclin.inference.guesses import Guess, Refusal, count
 from synthclin.schema.columns import Date, Datetime
 
 if TYPE_CHECKING:
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["guess_moments", "moments_column"]
+__all__ = ["datetime_column", "guess_datetimes"]
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?")
 _ZONED = re.compile(_ISO.pattern + r" ?(Z|[+-][0-9]{2}:?[0-9]{2})")
 _OTHER = re.compile(
     r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?|[0-9]{4}([./])[0-9]{2}\4[0-9]{2}"
 )
-_LAST = dt.datetime(2261, 12, 31, 23, 59, 59)  # noqa: DTZ001 (tables hold moments without a zone)
+_LAST = dt.datetime(2261, 12, 31, 23, 59, 59)  # noqa: DTZ001 (datetimes in tables have no time zone)
 
 
-def guess_moments(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | Refusal | None:
-    """Guess that texts are days or moments; None if they are not.
+def guess_datetimes(texts: NDArray[np.object_], values: Sequence[str]) -> Guess | Refusal | None:
+    """Guess that texts are dates or datetimes; None if they are not.
 
     Arguments:
         texts: (cells,) str.
         values: the distinct texts.
     """
     if all(_ISO.fullmatch(value) for value in values):
-        return moments_column(pd.Series(texts, dtype=object))
+        return datetime_column(pd.Series(texts, dtype=object))
     if all(_ZONED.fullmatch(value) for value in values):
-        return Refusal("its moments name a time zone", "Write them in local time without it.")
+        return Refusal("its datetimes have a time zone", "Write them in local time without it.")
     if all(_OTHER.fullmatch(value) for value in values):
         return Refusal("its cells are dates in another format than ISO 8601", "Write them as YYYY-MM-DD.")
     return None
 
 
-def moments_column(cells: pd.Series) -> Guess | Refusal:
-    """Return the guess that cells are days or moments, with a range of whole years.
+def datetime_column(cells: pd.Series) -> Guess | Refusal:
+    """Return the guess of a date or datetime column, with a range of whole years.
 
     Arguments:
-        cells: (cells,) dates, moments or ISO text; at least one.
+        cells: (cells,) dates, datetimes or ISO text; at least one.
     """
     typed, unread = Datetime().coerce(cells)
     if unread.any():
@@ -59,7 +59,5 @@ def moments_column(cells: pd.Series) -> Guess | Refusal:
         days = (dt.date(first, 1, 1), dt.date(last, 12, 31))
         return Guess(Date(range=days), [f"{count(len(cells), len(cells))} are calendar days", *evidence])
     end = min(dt.datetime(last + 1, 1, 1), _LAST)  # noqa: DTZ001
-    moments = (dt.datetime(first, 1, 1), end)  # noqa: DTZ001
-    return Guess(
-        Datetime(range=moments), [f"{count(len(cells), len(cells))} are moments with a time of day", *evidence]
-    )
+    datetimes = (dt.datetime(first, 1, 1), end)  # noqa: DTZ001
+    return Guess(Datetime(range=datetimes), [f"{count(len(cells), len(cells))} are datetimes", *evidence])

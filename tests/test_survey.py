@@ -1,4 +1,4 @@
-"""The survey of a table beside its schema: counts are exact, and no cell's value is told."""
+"""The survey of a table: counts are exact, and no cell's value is disclosed."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ def test_mixed_units_are_suspected(table, schema):
     assert note == "two units? 50 and 150 cells lie apart as mg/dL and mmol/L of glucose do"
 
 
-def test_no_cell_is_told(table, schema):
+def test_no_cell_is_disclosed(table, schema):
     table["sbp"] = table["sbp"] + 1000.123
     table.loc[0, "sex"] = CANARY
-    told = repr(dataclasses.asdict(survey(table, schema)))
-    assert CANARY not in told
-    assert not any(f"{value:g}" in told for value in table["sbp"].dropna().unique())
+    text = repr(dataclasses.asdict(survey(table, schema)))
+    assert CANARY not in text
+    assert not any(f"{value:g}" in text for value in table["sbp"].dropna().unique())
 
 
 def test_columns_that_are_absent_are_findings(table, schema):
@@ -114,7 +114,7 @@ def test_columns_that_are_absent_are_findings(table, schema):
     assert {finding.where for finding in seen.findings} >= {"column 'dbp'", "column 'who'"}
 
 
-def test_an_empty_table_is_said_to_be_empty(table, schema):
+def test_an_empty_table_is_reported(table, schema):
     seen = survey(table.head(0), schema)
     assert not seen.valid
     assert seen.columns == ()

@@ -1,4 +1,4 @@
-"""Terms of a clinical vocabulary, and the terms above them."""
+"""Codes of a clinical vocabulary and their parent terms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHAPES = {
 
 
 class Depths(BaseModel):
-    """How many characters, dots not counted, the terms of each level above the leaves have, from the top."""
+    """The lengths of parent terms, dots not counted, from the top of the hierarchy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -44,9 +44,9 @@ class Depths(BaseModel):
 class Code(Levels):
     """A term of a clinical vocabulary (ICD-10, ATC, LOINC), kept as text exactly as written.
 
-    `hierarchy` says how many characters, dots not counted, the terms above a term have: ``icd10``, ``icd9`` and ``atc``
-    know it, ``{levels: [3, 4, 5]}`` tells it. Then a term that too few patients hold is learnt as the one above it, and
-    so on; what is still too rare at the top is never drawn.
+    `hierarchy` gives the lengths of parent terms, dots not counted: ``icd10``, ``icd9``, ``atc``, or
+    ``{levels: [3, 4, 5]}``. With it, a term of too few patients is replaced by its parent, up to the top of the
+    hierarchy; a term that is too rare even there is never sampled.
 
     Example:
         >>> Code(hierarchy="icd10").above("E11.93"), Code(hierarchy="atc").above("A10BA02")
@@ -58,12 +58,17 @@ class Code(Levels):
     hierarchy: Literal["icd10", "icd9", "atc"] | Depths | None = None
 
     @property
-    def levels(self) -> None:
-        """A vocabulary is never listed in the schema."""
-        return
+    def is_categorical(self) -> bool:
+        """False: the schema does not list the codes."""
+        return False
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """True."""
+        return True
 
     def above(self, term: str) -> tuple[str, ...]:
-        """Return the terms above a term, nearest first; none without a `hierarchy`."""
+        """Return the parent terms, nearest first; none without a `hierarchy`."""
         if self.hierarchy is None:
             return ()
         depths = self.hierarchy.levels if isinstance(self.hierarchy, Depths) else _DEPTHS[self.hierarchy]
@@ -72,38 +77,38 @@ class Code(Levels):
         return tuple(_prefix(term, length) for length in reversed(lengths) if length < _length(term))
 
     def nearest(self, term: str, known: Container[str]) -> str | None:
-        """Return the term itself or the nearest one above it that is `known`, None if there is none."""
+        """Return the term itself or its nearest parent among `known`, None if there is none."""
         return next((one for one in (term, *self.above(term)) if one in known), None)
 
-    def held(self, terms: pd.Series[Any], holder: NDArray[Any], limit: int) -> frozenset[str]:
-        """Return the terms that at least `limit` holders have once rarer ones count for the term above them.
+    def frequent(self, terms: pd.Series[Any], patient: NDArray[Any], limit: int) -> frozenset[str]:
+        """Return the terms of at least `limit` patients after rarer terms are replaced by their parents.
 
         Arguments:
             terms: (rows,) typed cells.
-            holder: (rows,) whose row it is.
-            limit: how many different holders a term needs.
+            patient: (rows,) the number of each row's patient.
+            limit: the smallest number of patients per term.
 
         Example:
             >>> terms = pd.Series(["E11.9"] * 3 + ["E11.0", "E11.1", "E11.22", "I10"])
-            >>> sorted(Code(hierarchy="icd10").held(terms, np.arange(7), 3))
+            >>> sorted(Code(hierarchy="icd10").frequent(terms, np.arange(7), 3))
             ['E11', 'E11.9']
         """
         codes, names = pd.factorize(terms)
-        pairs = pd.DataFrame({"term": codes, "holder": holder})[codes >= 0].drop_duplicates()
+        pairs = pd.DataFrame({"term": codes, "patient": patient})[codes >= 0].drop_duplicates()
         place = np.array([*names], dtype=object)
 
-        def holders() -> dict[str, int]:
+        def counts() -> dict[str, int]:
             counted = pairs.assign(term=place[pairs["term"]]).drop_duplicates()["term"].value_counts()
             return {str(term): int(count) for term, count in counted.items()}
 
-        # Longest first: what has moved up is counted with what stands there.
+        # Longest terms first: a replaced term counts for its parent.
         for length in range(max(map(_length, place), default=0), 0, -1):
-            rare = {term for term, count in holders().items() if count < limit and _length(term) == length}
+            rare = {term for term, count in counts().items() if count < limit and _length(term) == length}
             place = np.array([(*self.above(term), term)[0] if term in rare else term for term in place], dtype=object)
-        return frozenset(term for term, count in holders().items() if count >= limit)
+        return frozenset(term for term, count in counts().items() if count >= limit)
 
-    def pooled(self, terms: pd.Series[Any], holder: NDArray[Any], limit: int) -> pd.Series[Any]:
-        """Return (rows,) typed cells in which terms that fewer than `limit` holders have stand as the term above them.
+    def pooled(self, terms: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:
+        """Return (rows,) typed cells with terms of fewer than `limit` patients replaced by their parents.
 
         Example:
             >>> terms = pd.Series(["E11.9"] * 3 + ["E11.0", "E11.1", "E11.22", "I10"], dtype="category")
@@ -112,12 +117,12 @@ class Code(Levels):
         """
         if self.hierarchy is None:
             return terms
-        kept = self.held(terms, holder, limit)
+        kept = self.frequent(terms, patient, limit)
         return terms.astype(object).map({term: self.nearest(term, kept) or term for term in terms.cat.categories})
 
     @property
     def unreadable(self) -> tuple[str, str]:
-        """What a cell that is no term holds, and the remedy."""
+        """The fault of a cell that is no term, and the remedy."""
         return (
             "a blank, a number with decimals or something else that is no text",
             "Read the column as text, so that 250.10 keeps its zero, or recode it as missing.",
@@ -140,13 +145,15 @@ class Code(Levels):
         return typed, pd.Series(found == parsing.UNREAD, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield warnings for terms with blanks around them, and for those that do not have the vocabulary's shape."""
+        """Yield warnings for terms with surrounding blanks, and for terms without the vocabulary's format."""
         yield padded(typed)
         if isinstance(self.hierarchy, str):
             shape = re.compile(_SHAPES[self.hierarchy], re.IGNORECASE)
             strange = [term for term in typed.cat.categories if not shape.fullmatch(term)]
             remedy = "Correct it, or declare another `hierarchy`."
-            yield Problem(typed.isin(strange), f"a term that no {self.hierarchy} code looks like", remedy, "warning")
+            yield Problem(
+                typed.isin(strange), f"a term without the format of {self.hierarchy} codes", remedy, "warning"
+            )
 
 
 def _length(term: str) -> int:

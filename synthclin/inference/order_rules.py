@@ -1,4 +1,4 @@
-"""Guesses about order: one column that is nowhere above another, such as a diastolic pressure below a systolic."""
+"""Inference of order rules: one column never exceeds another, such as diastolic and systolic pressure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_name
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.guesses import Proposal
 from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["order_rules"]
 
-LEAST = 3.0  # fewer rows that chance alone would put out of order say nothing
+LEAST = 3.0  # fewer expected violations are no evidence
 STRONG = 30.0
 LEAST_ROWS = 30
 
 
 class _Order(NamedTuple):
-    """`low` is nowhere above `high`."""
+    """An order: `low` never exceeds `high`."""
 
     low: str
     high: str
@@ -36,14 +36,14 @@ class _Order(NamedTuple):
 
 
 def order_rules(lines: Mapping[str, Floats], *, strong: float = STRONG) -> list[Proposal]:
-    """Return the order rules that hold in all rows although both columns reach the same values.
+    """Return the order rules that all rows satisfy although the ranges of both columns overlap.
 
-    How many rows would be out of order if the two columns did not depend on each other says how strong that is. An
-    order that follows from two others is left out.
+    The strength of a rule is the number of rows that would violate it if the columns were independent. An order implied
+    by two others is left out.
 
     Arguments:
         lines: columns of one kind, numbers or days since 1970; (rows,) float64 each, NaN where missing.
-        strong: from how many rows expected out of order a rule is proposed as active.
+        strong: the least number of expected violations of an active rule.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -64,7 +64,7 @@ def order_rules(lines: Mapping[str, Floats], *, strong: float = STRONG) -> list[
 
 
 def _order(low: str, high: str, lines: Mapping[str, Floats]) -> _Order | None:
-    """Return the order of two columns, None where it is broken or says nothing."""
+    """Return the order of two columns, None if it is violated or without evidence."""
     below, above = lines[low], lines[high]
     with np.errstate(invalid="ignore"):
         if np.any(below > above):
@@ -81,5 +81,5 @@ def _order(low: str, high: str, lines: Mapping[str, Floats]) -> _Order | None:
 def _proposal(order: _Order, strong: float) -> Proposal:
     sign = "<" if order.strict else "<="
     rule = Rule(then=f"{quote_name(order.low)} {sign} {quote_name(order.high)}")
-    told = f"holds in all {order.rows} rows that have both; by chance {order.expected:.0f} would break it"
-    return Proposal((rule,), told, order.expected >= strong)
+    evidence = f"holds in all {order.rows} rows that have both; by chance {order.expected:.0f} would violate it"
+    return Proposal((rule,), evidence, order.expected >= strong)

@@ -1,4 +1,4 @@
-"""Guesses of anchors: the date of the same row that another date is best told from."""
+"""Inference of anchors: the date of the same row from which another date is best measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from synthclin.inference.orders import LEAST, LEAST_ROWS
+from synthclin.inference.order_rules import LEAST, LEAST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +19,12 @@ NEARLY = 0.99  # the least share of rows in order
 
 
 class Anchor(NamedTuple):
-    """The date before another.
+    """A candidate anchor of a date.
 
     Arguments:
         name: the earlier date.
-        evidence: in how many rows it is.
-        certain: whether it is so in all rows, and is known in each of them.
+        evidence: the number of rows in which it is.
+        certain: whether it is the earlier one in all rows, and never missing.
     """
 
     name: str
@@ -33,9 +33,9 @@ class Anchor(NamedTuple):
 
 
 def anchors(lines: Mapping[str, NDArray[np.float64]]) -> dict[str, Anchor]:
-    """Return by date the nearest one that is before it in nearly all rows, a certain one first.
+    """Return by date the nearest date that is earlier in nearly all rows, certain ones first.
 
-    Two dates that chance alone would not put out of order, such as those of birth and of a visit, say nothing.
+    Two dates that chance alone would not put out of order, such as those of birth and of a visit, are no evidence.
 
     Arguments:
         lines: (rows,) float64 each, days since 1970, NaN where missing.
@@ -56,15 +56,15 @@ def anchors(lines: Mapping[str, NDArray[np.float64]]) -> dict[str, Anchor]:
 
 
 def _anchor(earlier: str, later: str, lines: Mapping[str, NDArray[np.float64]]) -> tuple[float, Anchor] | None:
-    """Return the usual distance of two dates and what is told of them, None where they say nothing."""
+    """Return the median distance of two dates and the anchor, None without evidence."""
     first, then = lines[earlier], lines[later]
     both = ~np.isnan(first) & ~np.isnan(then)
     apart, rows = then[both] - first[both], int(both.sum())
     if rows < LEAST_ROWS or apart.mean() <= 0:
         return None
-    held = int(np.sum(apart >= 0))
+    in_order = int(np.sum(apart >= 0))
     by_chance = float(np.searchsorted(np.sort(then[both]), first[both], side="left").mean())
-    if held < NEARLY * rows or by_chance < LEAST:
+    if in_order < NEARLY * rows or by_chance < LEAST:
         return None
-    told = f"not after it in {'all' if held == rows else f'{held} of'} {rows} rows that have both"
-    return float(np.median(apart)), Anchor(earlier, told, held == rows and not np.isnan(first).any())
+    evidence = f"not after it in {'all' if in_order == rows else f'{in_order} of'} {rows} rows that have both"
+    return float(np.median(apart)), Anchor(earlier, evidence, in_order == rows and not np.isnan(first).any())

@@ -1,4 +1,4 @@
-"""What a checked syntax tree may come out as, given a set of values for every column that it reads."""
+"""Evaluation of a checked syntax tree on domains: the possible outcomes, given a set of values per column."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from synthclin.expressions.arithmetic import FUNCTIONS, OPERATORS, negative
-from synthclin.expressions.sets import Choice, Outcomes, Span, Test, Values, compare
+from synthclin.expressions.interval_arithmetic import FUNCTIONS, OPERATORS, negative
+from synthclin.expressions.value_sets import Interval, LevelSets, Outcomes, Test, Values, compare
 
 __all__ = ["Domains", "number", "truth"]
 
 Domains = Callable[[str], Values]
-"""The set of values that each column may hold, by its name."""
+"""The domain of each column, by its name."""
 
 _TESTS: dict[type[ast.cmpop], Test] = {
     ast.Eq: operator.eq,
@@ -27,7 +27,7 @@ _TESTS: dict[type[ast.cmpop], Test] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_TURNED: dict[Test, Test] = {
+_MIRRORED: dict[Test, Test] = {
     operator.lt: operator.gt,
     operator.le: operator.ge,
     operator.gt: operator.lt,
@@ -37,13 +37,13 @@ _DAY = 86_400
 
 
 def truth(tree: ast.expr, domains: Domains) -> Outcomes:
-    """Return what a predicate may come out as; the shape is that of the scene's sets, broadcast."""
+    """Return the possible truth values of a predicate, in the broadcast shape of the domains."""
     with np.errstate(all="ignore"):
         return _truth(tree, domains)
 
 
-def number(tree: ast.expr, domains: Domains) -> Span:
-    """Return the numbers that an expression may have."""
+def number(tree: ast.expr, domains: Domains) -> Interval:
+    """Return the interval of possible values of an expression."""
     with np.errstate(all="ignore"):
         return _number(tree, domains)
 
@@ -69,7 +69,7 @@ def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains
     match op, left, right:
         case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
             values = domains(name)
-            missing = values.missing if isinstance(values, Span) else values.missing[values.at]
+            missing = values.missing if isinstance(values, Interval) else values.missing[values.at]
             empty = Outcomes(missing, values.present, np.array(False))
             return empty if isinstance(op, ast.Is) else ~empty
         case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
@@ -77,7 +77,7 @@ def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains
             return found if isinstance(op, ast.In) else ~found
     test = _TESTS[type(op)]
     if isinstance(left, ast.Constant):
-        return _constant(_TURNED.get(test, test), _values(right, domains), left.value)
+        return _constant(_MIRRORED.get(test, test), _values(right, domains), left.value)
     if isinstance(right, ast.Constant):
         return _constant(test, _values(left, domains), right.value)
     return compare(test, _values(left, domains), _values(right, domains))
@@ -85,8 +85,8 @@ def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains
 
 def _among(left: ast.expr, items: list[ast.expr], domains: Domains) -> Outcomes:
     values = _values(left, domains)
-    if isinstance(values, Choice) and all(isinstance(item, ast.Constant) for item in items):
-        # All at once: a set of two levels that are both listed is certainly among them.
+    if isinstance(values, LevelSets) and all(isinstance(item, ast.Constant) for item in items):
+        # Jointly: a set of two levels that are both listed is certainly among them.
         listed = [item.value for item in items if isinstance(item, ast.Constant)]
         return values.outcomes(np.array([level in listed for level in values.levels], dtype=np.bool_))
     each = (_comparison(ast.Eq(), left, item, domains) for item in items)
@@ -94,44 +94,44 @@ def _among(left: ast.expr, items: list[ast.expr], domains: Domains) -> Outcomes:
 
 
 def _constant(test: Test, values: Values, value: object) -> Outcomes:
-    """Return what comparing `values` with a constant on the right may come out as."""
-    if isinstance(values, Choice):
+    """Return the possible outcomes of comparing `values` with a constant on the right."""
+    if isinstance(values, LevelSets):
         holds = values.tested(test, value)
         return Outcomes.open() if holds is None else values.outcomes(holds)
     if isinstance(value, str):
         if not values.dated:
             return Outcomes.open()
         moment = np.datetime64(dt.datetime.fromisoformat(value), "us").astype(np.int64) / 1e6
-        return compare(test, values, Span.point(float(moment), dated=True))
-    return compare(test, values, Span.point(float(value)))  # type: ignore[arg-type]
+        return compare(test, values, Interval.point(float(moment), dated=True))
+    return compare(test, values, Interval.point(float(value)))  # type: ignore[arg-type]
 
 
 def _values(node: ast.expr, domains: Domains) -> Values:
     return domains(node.id) if isinstance(node, ast.Name) else _number(node, domains)
 
 
-def _number(node: ast.expr, domains: Domains) -> Span:
+def _number(node: ast.expr, domains: Domains) -> Interval:
     match node:
         case ast.Constant(value=int() | float() as value):
-            return Span.point(float(value))
+            return Interval.point(float(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return negative(_number(operand, domains))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return FUNCTIONS[name](*(_number(argument, domains) for argument in arguments))
         case ast.Name(id=name):
             values = domains(name)
-            return values if isinstance(values, Span) and not values.dated else Span.anything()
+            return values if isinstance(values, Interval) and not values.dated else Interval.anything()
         case ast.BinOp(left=left, op=op, right=right):
             days = None
             if isinstance(op, ast.Sub) and isinstance(left, ast.Name) and isinstance(right, ast.Name):
                 days = _days(domains(left.id), domains(right.id))
             return OPERATORS[type(op)](_number(left, domains), _number(right, domains)) if days is None else days
-    return Span.anything()
+    return Interval.anything()
 
 
-def _days(first: Values, second: Values) -> Span | None:
-    """Return the days between two moments; None where the two are none."""
-    if not (isinstance(first, Span) and isinstance(second, Span) and first.dated and second.dated):
+def _days(first: Values, second: Values) -> Interval | None:
+    """Return the days between two datetimes; None for other types."""
+    if not (isinstance(first, Interval) and isinstance(second, Interval) and first.dated and second.dated):
         return None
     low, high = (first.low - second.high) / _DAY, (first.high - second.low) / _DAY
-    return Span(low, high, first.present & second.present, first.missing | second.missing)
+    return Interval(low, high, first.present & second.present, first.missing | second.missing)

@@ -1,4 +1,4 @@
-"""All that is kept of a column: plain data, checked when it is read back."""
+"""Fitted parameters of a codec: plain data, validated when they are read back."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class _Kept(BaseModel):
 
 
 class Tail(_Kept):
-    """The law beyond an outermost edge: exponential, cut off at `limit`.
+    """The density beyond an outermost edge: exponential, truncated at `limit`.
 
     Arguments:
         mean: mean distance of the bin's rows from the edge (of logarithms, on a log scale).
-        limit: the position beyond which there is nothing.
+        limit: the position where it is truncated.
     """
 
     mean: Annotated[float, Field(gt=0, le=1e200)]
@@ -32,7 +32,7 @@ class Tail(_Kept):
 
 
 class Heap(_Kept):
-    """A position inside a bin that enough patients hold for it to be kept.
+    """A position inside a bin with a point mass, held by enough patients.
 
     Arguments:
         at: the position.
@@ -56,20 +56,20 @@ class Grid(_Kept):
 
 
 class LineState(_Kept):
-    """All that is kept of a column on a line; positions as in `Axis`.
+    """Fitted parameters of a numeric or temporal column; positions as in `Axis`.
 
     Arguments:
         point_masses: positions with a code of their own, each held by enough patients.
         edges: where one bin ends and the next begins, each an average over enough patients.
-        lower: the law below the first edge; None if no bin lies there.
-        upper: the law above the last edge; None if no bin lies there.
+        lower: the density below the first edge; None if no bin lies there.
+        upper: the density above the last edge; None if no bin lies there.
         joined: whether the two tails of a single edge are one bin.
-        heaps: positions inside bins with a mass of their own, each held by enough patients.
+        heaps: point masses inside bins, each held by enough patients.
         rounding: relative weight of each last digit (each weekday of a date) inside narrow bins; empty for none.
         grids: coarser lattices inside wide bins, coarsest first.
-        logarithmic: whether laws are laws of the logarithm.
+        logarithmic: whether densities are densities of the logarithm.
         step: seconds per position of a datetime; 1 otherwise.
-        missing: whether the last code stands for an empty cell.
+        missing: whether the last code is *missing*.
         commonest: the code of most rows.
     """
 
@@ -92,7 +92,7 @@ class LineState(_Kept):
         if any(
             (np.diff(rising) <= 0).any() for rising in (self.point_masses, self.edges, [heap.at for heap in self.heaps])
         ):
-            raise ValueError("atoms, edges and heaps must rise")
+            raise ValueError("point masses, edges and heaps must rise")
         if sum(grid.share for grid in self.grids) > 1:
             raise ValueError("the shares of grids must not exceed 1")
         if self.logarithmic and self.edges and self.edges[0] <= 0:
@@ -113,7 +113,7 @@ class LevelGroup(_Kept):
 
     Arguments:
         levels: their names; for a pool of rare levels, declared names only.
-        weights: how the code's mass is spread over them when drawn.
+        weights: relative probabilities of the levels given the code.
     """
 
     levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=100_000, strict=False)]
@@ -121,12 +121,12 @@ class LevelGroup(_Kept):
 
 
 class LevelsState(_Kept):
-    """All that is kept of a column of levels.
+    """Fitted parameters of a column of levels.
 
     Arguments:
         groups: one per code, in order.
-        unnamed: whether one more code stands for rare levels whose names are not kept.
-        missing: whether the last code stands for an empty cell.
+        unnamed: whether one more code pools rare levels whose names are not stored.
+        missing: whether the last code is *missing*.
         commonest: the code of most rows.
     """
 

@@ -1,4 +1,4 @@
-"""What a guess is made of: a column or a rule, and the reasons for it."""
+"""Guesses: an inferred column or rule, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Guess(NamedTuple):
     """A guessed column.
 
     Arguments:
-        column: what the cells seem to mean.
-        evidence: why, in short sentences of counts; no value that few patients hold.
+        column: the guessed declaration.
+        evidence: the reasons, in short sentences of counts; no value of few patients.
         hints: lines of YAML that a person may want to add to the column.
     """
 
@@ -35,12 +35,12 @@ class Guess(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A rule between columns that no row of the table breaks.
+    """A proposed rule between columns, without violations in the table.
 
     Arguments:
         rules: the rule, or the few that belong together.
-        evidence: how many rows it was seen in, and how many would break it if the columns did not depend on each other.
-        active: whether the evidence is strong; else the rule is only shown, for a person to take up.
+        evidence: its number of rows, and how many would violate it if the columns were independent.
+        active: whether the evidence is strong; else the rule is only shown for review.
     """
 
     rules: tuple[Rule, ...]
@@ -49,20 +49,20 @@ class Proposal(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a column is not learnt before a person says what it is: the fact and the remedy, as in an error."""
+    """The reason why a column is left out until it is declared: the fact and the remedy, as in an error."""
 
     what: str
     remedy: str
 
     def as_text(self) -> Guess:
-        """Return the column as free text, which nobody learns, with the fact and the remedy as evidence."""
+        """Return the column as free text, which is not modelled, with the fact and the remedy as evidence."""
         return Guess(Text(), [f"{_LEFT_OUT}{self.what}", self.remedy.rstrip(".")])
 
 
 def rare(counts: NDArray[np.intp]) -> list[str]:
-    """Return what to say of levels that few rows hold, given the rows of each level: one sentence or none."""
+    """Return the evidence on rare levels, given the number of rows per level: one sentence or none."""
     few = int(np.sum(counts < MIN_PATIENTS))
-    return [f"fewer than {MIN_PATIENTS} rows each hold {few} of these levels, which are listed as well"] if few else []
+    return [f"levels of fewer than {MIN_PATIENTS} rows, which are listed as well: {few}"] if few else []
 
 
 def count(some: int, total: int, noun: str = "cells") -> str:

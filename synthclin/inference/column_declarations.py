@@ -1,4 +1,4 @@
-"""Columns that a person declares in a word before the others are guessed."""
+"""Columns declared on the command line, before the others are guessed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["declared_columns"]
 
 
 def declared_columns(texts: Iterable[str]) -> dict[str, AnyColumn]:
-    """Return the columns that texts such as ``diary=text`` declare, by name.
+    """Return the columns declared by texts such as ``diary=text``, by name.
 
     Raises:
         ConfigError: a text is not COLUMN=TYPE, or there is no such type.

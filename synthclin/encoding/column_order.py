@@ -1,10 +1,8 @@
-"""In which order a family that draws column by column takes them."""
+"""The order of columns in sequential sampling."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from synthclin.schema.columns import MissingKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +14,10 @@ __all__ = ["column_order"]
 
 
 def column_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, ...]:
-    """Return the places of the columns, those with few codes first.
+    """Return the indices of the columns in sampling order: small cardinality first.
 
-    Where an arm is randomised, it comes after all that is known before, and everything else after it. A column that
-    tells kinds of missing comes right before the one that it tells of: what it says of a cell holds.
+    A randomised arm follows the columns known before randomisation and precedes all others. A column of missing
+    reasons comes right before the column that it explains, which is missing wherever a reason is given.
     """
     codes = {column.name: column.cardinality for column in columns}
 
@@ -28,10 +26,10 @@ def column_order(schema: Schema, columns: Sequence[ColumnLayout]) -> tuple[int, 
     def key(place: int) -> tuple[int, int, int, int]:
         name = columns[place].name
         stage = 0 if schema.randomised is None or name in known else 1 if name == schema.randomised else 2
-        kind = schema.columns.get(name)
-        if isinstance(kind, MissingKind):
-            source = next(i for i, column in enumerate(columns) if column.name == kind.of)
-            return stage, min(codes[kind.of], columns[place].cardinality), source, 0
+        column = schema.columns.get(name)
+        if column is not None and (explained := column.reason_for) is not None:
+            source = next(i for i, other in enumerate(columns) if other.name == explained)
+            return stage, min(codes[explained], columns[place].cardinality), source, 0
         return stage, columns[place].cardinality, place, 1
 
     return tuple(sorted(range(len(columns)), key=key))

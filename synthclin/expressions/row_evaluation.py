@@ -1,4 +1,4 @@
-"""The value of a checked syntax tree in every row of a table."""
+"""Evaluation of a checked syntax tree in every row of a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 from pandas.arrays import BooleanArray
 
 from synthclin.errors import ConfigError
-from synthclin.expressions.sides import Side, compare, finite, of_column, of_constant, of_numbers
+from synthclin.expressions.operands import Operand, column_operand, compare, constant_operand, finite, number_operand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ _EMPTY_WORDS = {"NA", "NULL", "NaN", "missing", "nan", "null"}
 
 
 def truth(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[bool]:
-    """Return where a predicate holds, as a pandas "boolean" Series; NA where that is unknown."""
+    """Return the truth value in every row, as a pandas "boolean" Series; NA where it is unknown."""
     with np.errstate(all="ignore"):
         return pd.Series(_Rows(table, where).truth(tree), index=table.index)
 
@@ -67,7 +67,7 @@ def number(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Walks a tree over all rows of a table at once."""
+    """Vectorised evaluation over all rows of a table."""
 
     table: pd.DataFrame
     where: str
@@ -86,13 +86,13 @@ class _Rows:
             remedy = f"Did you mean {close[0]!r}?"
         raise ConfigError(self.where, f"there is no column {name!r}", remedy)
 
-    def side(self, node: ast.expr) -> Side:
+    def side(self, node: ast.expr) -> Operand:
         match node:
             case ast.Name(id=name):
-                return of_column(name, self.series(name))
+                return column_operand(name, self.series(name))
             case ast.Constant(value=bool() | int() | float() | str() as value):
-                return of_constant(value)
-        return of_numbers(self.number(node))
+                return constant_operand(value)
+        return number_operand(self.number(node))
 
     def truth(self, node: ast.expr) -> BooleanArray:
         match node:
@@ -109,7 +109,7 @@ class _Rows:
             case ast.Name():
                 return self.flag(self.side(node))
             case _:
-                raise ConfigError(self.where, "a number stands where something true or false belongs", "Compare it.")
+                raise ConfigError(self.where, "a number is used where a truth value is needed", "Compare it.")
 
     def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> BooleanArray:
         match op, left, right:
@@ -123,7 +123,7 @@ class _Rows:
                 return found if isinstance(op, ast.In) else ~found
         return self.boolean(*compare(_COMPARISONS[type(op)], self.side(left), self.side(right), self.where))
 
-    def flag(self, side: Side) -> BooleanArray:
+    def flag(self, side: Operand) -> BooleanArray:
         """Return a column of truth values, or of 0 and 1, as a predicate."""
         if not np.isin(side.values[~side.missing].astype(object), [0, 1]).all():
             raise ConfigError(self.where, f"{side.label} is not true or false", "Compare it with a value.")
@@ -135,7 +135,7 @@ class _Rows:
         return BooleanArray(np.broadcast_to(values, shape).astype(bool) & ~unknown, unknown)
 
     def number(self, node: ast.expr) -> NDArray[np.float64]:
-        # A long sum leans to the left; walking it in a loop keeps the stack short.
+        # A long sum nests to the left; a loop avoids deep recursion.
         rest: list[tuple[ast.operator, ast.expr]] = []
         while isinstance(node, ast.BinOp):
             rest.append((node.op, node.right))
@@ -150,16 +150,16 @@ class _Rows:
             case ast.Name():
                 values = self.numeric(self.side(node), rest)
             case _:
-                raise ConfigError(self.where, "something true or false stands where a number belongs", "Use a number.")
+                raise ConfigError(self.where, "a truth value is used where a number is needed", "Use a number.")
         for op, right in reversed(rest):
             values = finite(_ARITHMETIC[type(op)](values, self.number(right)))
         return values
 
-    def numeric(self, side: Side, rest: list[tuple[ast.operator, ast.expr]]) -> NDArray[np.float64]:
+    def numeric(self, side: Operand, rest: list[tuple[ast.operator, ast.expr]]) -> NDArray[np.float64]:
         """Return a column of numbers, or days when the last of `rest` subtracts a date from a date and so is done."""
         if not side.families:
             return np.full(len(self.table), np.nan)
-        if side.families == {"number"} and side.is_line:
+        if side.families == {"number"} and side.is_numeric_or_date:
             return side.values
         match rest:
             case [*_, (ast.Sub(), ast.Name() as node)] if side.families == {"date"}:

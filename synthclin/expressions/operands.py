@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what a column or a constant of any type is, and how two of them compare."""
+"""Operands of a comparison: columns and constants of any type, and their comparison."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Side", "compare", "finite", "of_column", "of_constant", "of_numbers"]
+__all__ = ["Operand", "column_operand", "compare", "constant_operand", "finite", "number_operand"]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a comparison.
+class Operand:
+    """One operand of a comparison.
 
     Arguments:
-        label: what to call it in an error.
-        families: what its values are: number, text, date; several for mixed levels, none when every cell is empty.
+        label: its name in an error.
+        families: the types of its values: number, text, date; several for mixed levels, none if every cell is missing.
         values: (rows,) or () float64 for numbers, datetime64[us] for dates, objects otherwise.
         missing: (rows,) or () bool.
         levels: the levels of a categorical column.
@@ -47,7 +47,7 @@ class Side:
         return self.values.ndim == 0
 
     @property
-    def is_line(self) -> bool:
+    def is_numeric_or_date(self) -> bool:
         """Whether the values are plain numbers or dates."""
         return self.values.dtype != np.dtype(object)
 
@@ -57,40 +57,40 @@ def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def of_numbers(values: NDArray[np.float64], label: str = "a number") -> Side:
-    """Return the side that computed numbers make; an infinite value is no measurement, so nothing is known of it."""
-    return Side(label, frozenset({"number"}), finite(values), ~np.isfinite(values))
+def number_operand(values: NDArray[np.float64], label: str = "a number") -> Operand:
+    """Return the operand of computed numbers; an infinite value counts as missing."""
+    return Operand(label, frozenset({"number"}), finite(values), ~np.isfinite(values))
 
 
-def of_constant(value: bool | float | str) -> Side:
-    """Return the side that a constant makes; true and false are 1 and 0."""
+def constant_operand(value: bool | float | str) -> Operand:
+    """Return the operand of a constant; true and false are 1 and 0."""
     if isinstance(value, str):
-        return Side("a text", frozenset({"text"}), np.array(value, dtype=object), np.array(False))
-    return of_numbers(np.array(float(value)), "true or false" if isinstance(value, bool) else "a number")
+        return Operand("a text", frozenset({"text"}), np.array(value, dtype=object), np.array(False))
+    return number_operand(np.array(float(value)), "true or false" if isinstance(value, bool) else "a number")
 
 
-def of_column(name: str, column: pd.Series[Any]) -> Side:
-    """Return the side that a column of a table makes."""
+def column_operand(name: str, column: pd.Series[Any]) -> Operand:
+    """Return the operand of a column of a table."""
     dtype = column.dtype
     if types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype):
         kind = "boolean" if types.is_bool_dtype(dtype) else "number"
-        return of_numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), f"column {name!r} ({kind})")
+        return number_operand(column.to_numpy(dtype=np.float64, na_value=np.nan), f"column {name!r} ({kind})")
     missing = column.isna().to_numpy(dtype=bool)
     if types.is_datetime64_dtype(dtype):
-        return Side(f"column {name!r} (date)", frozenset({"date"}), column.to_numpy(dtype="datetime64[us]"), missing)
+        return Operand(f"column {name!r} (date)", frozenset({"date"}), column.to_numpy(dtype="datetime64[us]"), missing)
     values = column.astype(object).to_numpy(copy=True)
     values[missing] = None
     if isinstance(dtype, pd.CategoricalDtype):
         levels = tuple(dtype.categories)
         label = f"column {name!r} ({'ordinal' if dtype.ordered else 'category'})"
-        return Side(label, _families(levels), values, missing, levels, bool(dtype.ordered))
+        return Operand(label, _families(levels), values, missing, levels, bool(dtype.ordered))
     families = _families(values[~missing])
     if families == {"number"}:
-        return of_numbers(np.where(missing, np.nan, values).astype(np.float64), f"column {name!r} (number)")
+        return number_operand(np.where(missing, np.nan, values).astype(np.float64), f"column {name!r} (number)")
     kind = (
         " and ".join(sorted(families)) if types.is_object_dtype(dtype) or types.is_string_dtype(dtype) else str(dtype)
     )
-    return Side(f"column {name!r} ({kind})", families, values, missing)
+    return Operand(f"column {name!r} ({kind})", families, values, missing)
 
 
 def _families(values: Iterable[object]) -> frozenset[str]:
@@ -105,18 +105,18 @@ def _families(values: Iterable[object]) -> frozenset[str]:
 
 
 def compare(
-    test: Callable[[Any, Any], Any], left: Side, right: Side, where: str
+    test: Callable[[Any, Any], Any], left: Operand, right: Operand, where: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return in which rows `test` holds between two sides, and in which rows that is unknown.
+    """Return in which rows `test` is true for two operands, and in which rows it is unknown.
 
     Arguments:
         test: a comparison of the `operator` module.
-        left: the left side.
-        right: the right side.
-        where: what an error names as its place.
+        left: the left operand.
+        right: the right operand.
+        where: the place in error messages.
 
     Raises:
-        ConfigError: when the types do not compare, or have no order and `test` needs one.
+        ConfigError: the types cannot be compared, or lack the order that `test` needs.
     """
     left, right = _dated(left, right, where), _dated(right, left, where)
     if not left.families or not right.families:
@@ -124,13 +124,13 @@ def compare(
     if not left.families & right.families:
         raise ConfigError(where, f"{left.label} is compared with {right.label}", "Compare like with like.")
     missing = left.missing | right.missing
-    if test in (operator.eq, operator.ne) or (left.is_line and right.is_line):
+    if test in (operator.eq, operator.ne) or (left.is_numeric_or_date and right.is_numeric_or_date):
         return np.asarray(test(left.values, right.values), dtype=bool), missing
-    levels = _shared_levels(left, right, where)
+    levels = _common_levels(left, right, where)
     return test(_ranks(left, levels, where), _ranks(right, levels, where)), missing
 
 
-def _dated(side: Side, other: Side, where: str) -> Side:
+def _dated(side: Operand, other: Operand, where: str) -> Operand:
     """Return a constant text as a date when the other side is a date."""
     if not (side.is_constant and side.families == {"text"} and other.families == {"date"}):
         return side
@@ -141,13 +141,13 @@ def _dated(side: Side, other: Side, where: str) -> Side:
     if moment is None or moment.tzinfo is not None:
         remedy = "Write it as '2015-01-31' or '2015-01-31 23:59:00'."
         raise ConfigError(where, f"{other.label} is compared with a text that is no date", remedy)
-    return Side("a date", frozenset({"date"}), np.array(moment, dtype="datetime64[us]"), np.array(False))
+    return Operand("a date", frozenset({"date"}), np.array(moment, dtype="datetime64[us]"), np.array(False))
 
 
-def _shared_levels(left: Side, right: Side, where: str) -> tuple[object, ...]:
+def _common_levels(left: Operand, right: Operand, where: str) -> tuple[object, ...]:
     columns = [side for side in (left, right) if not side.is_constant]
     for side in columns:
-        if not side.is_line and not side.ordered:
+        if not side.is_numeric_or_date and not side.ordered:
             raise ConfigError(where, f"{side.label} has no order", "Use ==, != or in, or declare it `ordinal`.")
     levels = {side.levels for side in columns}
     if len(levels) > 1:
@@ -155,7 +155,7 @@ def _shared_levels(left: Side, right: Side, where: str) -> tuple[object, ...]:
     return levels.pop() or ()
 
 
-def _ranks(side: Side, levels: tuple[object, ...], where: str) -> NDArray[np.int64]:
+def _ranks(side: Operand, levels: tuple[object, ...], where: str) -> NDArray[np.int64]:
     rank = {level: position for position, level in enumerate(levels)}
     if not side.is_constant:
         return np.array([rank.get(value, -1) for value in side.values], dtype=np.int64)

@@ -1,28 +1,28 @@
-"""A guessed schema as YAML for people: above each guess stands why it was made, below it what may be added."""
+"""Serialisation of an inferred schema as YAML, with the evidence for every guess and hints as comments."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING
 
-from synthclin.inference.evidence import left_out
+from synthclin.inference.guesses import left_out
 from synthclin.io.documents import dump_yaml, parse_yaml
 
 if TYPE_CHECKING:
-    from synthclin.inference import Inferred
-    from synthclin.inference.evidence import Proposal
+    from synthclin.inference.guesses import Proposal
+    from synthclin.inference.schema_inference import Inferred
     from synthclin.schema.constraints import Rule
 
 __all__ = ["to_commented_yaml"]
 
 _WIDTH = 110
 _RULE_HEAD = """
-# Rules between columns that no row of the table breaks, with counts of {rows} rows. Those after `#` are seen rarely, or
-# may be chance: take the `#` away from what you know to be true, and remove what is chance."""
+# Rules between columns that no row of the table violates, with counts of {rows} rows. Those after `#` are rare, or may
+# be chance: remove the `#` from rules that you know to be true, and remove the others."""
 
 
 def to_commented_yaml(inferred: Inferred) -> str:
-    """Return the schema as YAML in which a comment above each column and rule says why it was guessed so.
+    """Return the schema as YAML with a comment of evidence above each column and rule.
 
     Example:
         >>> import pandas as pd
@@ -47,8 +47,8 @@ def to_commented_yaml(inferred: Inferred) -> str:
     document = parse_yaml(inferred.schema.to_yaml(), "schema")
     for name, words in document["columns"].items():
         reasons = inferred.evidence[name]
-        told = reasons == ["declared"] or left_out(reasons)
-        lines += _comment("; ".join(reasons) if told else f"guessed: {'; '.join(reasons)}")
+        verbatim = reasons == ["declared"] or left_out(reasons)
+        lines += _comment("; ".join(reasons) if verbatim else f"guessed: {'; '.join(reasons)}")
         lines.append(textwrap.indent(dump_yaml({name: words}), "  ").rstrip("\n"))
         lines += [f"    # {hint}" for hint in inferred.hints.get(name, ())]
     if inferred.proposals:
@@ -74,10 +74,12 @@ def _rules(proposal: Proposal) -> list[str]:
 
 def _entry(rule: Rule) -> list[str]:
     """Return a rule as the lines of one entry of a list."""
-    said = rule.model_dump(mode="json")
-    if isinstance(said, str):
-        return [f"- {line}" if first else line for first, line in _numbered(dump_yaml({"x": said}).removeprefix("x: "))]
-    return [f"- {line}" if first else f"  {line}" for first, line in _numbered(dump_yaml(said))]
+    document = rule.model_dump(mode="json")
+    if isinstance(document, str):
+        return [
+            f"- {line}" if first else line for first, line in _numbered(dump_yaml({"x": document}).removeprefix("x: "))
+        ]
+    return [f"- {line}" if first else f"  {line}" for first, line in _numbered(dump_yaml(document))]
 
 
 def _numbered(text: str) -> list[tuple[bool, str]]:

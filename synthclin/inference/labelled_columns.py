@@ -1,4 +1,4 @@
-"""Guesses from what a file of SAS, SPSS or Stata says of a column: its label, its levels, its codes for missing."""
+"""Inference from the codebook of a SAS, SPSS or Stata file: variable labels, value labels, missing-value codes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.inference.evidence import Guess, rare
-from synthclin.inference.textual import no_yes, rising
+from synthclin.inference.guesses import Guess, rare
+from synthclin.inference.text_columns import no_yes, rising
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["described", "guess_labelled", "is_coded_missing", "merged"]
 
-_SHOWN = 12  # so many labels fit the one line of a description
+_SHOWN = 12  # labels that fit in the one line of a description
 
 
 def is_coded_missing(series: pd.Series, entry: Entry) -> pd.Series[bool]:
-    """Return (rows,) whether a cell holds a code that the file declares missing."""
+    """Return (rows,) whether a cell has a code that the file declares missing."""
     return series.notna() & (parsing.match(series, list(entry.missing)) >= 0)
 
 
 def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
-    """Guess levels where the file labels each code that the cells hold; None where it does not.
+    """Guess a categorical column if the file labels each code in the cells, else None.
 
-    The levels are the codes, as the cells hold them: what is written for the real table runs on a synthetic one. They
-    are yes and no, or in order, where their labels are, and in order too where the file says so.
+    The levels are the codes, as in the cells: programs for the real table run on a synthetic one. The column is boolean
+    or ordinal if its labels are, and ordinal if the file declares it.
 
     Arguments:
         cells: (cells,) without missing ones; at least one.
-        entry: what the file says of the column.
+        entry: the codebook entry of the column.
 
     Example:
         >>> import pandas as pd
@@ -58,14 +58,14 @@ def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
         return Guess(Boolean(values=(no, yes)), [*evidence, "which mean no and yes"])
     if order := rising(labels):
         column = Ordinal(categories=tuple(codes[labels.index(label)] for label in order))
-        return Guess(column, [*evidence, "the labels have an order of their own"])
+        return Guess(column, [*evidence, "the labels have a known order"])
     if entry.measure == "ordinal" and len(codes) > 1:
         return Guess(Ordinal(categories=tuple(codes)), [*evidence, "the file calls them ordinal"])
     return Guess(Category(categories=tuple(codes)), evidence)
 
 
 def merged(declared: Mapping[Code, str], guessed: Mapping[Code, str]) -> dict[Code, str]:
-    """Return the missing codes that the file declares and those guessed beside them, each under a name of its own."""
+    """Return the missing codes that the file declares and the guessed ones, each with a distinct name."""
     codes = dict(declared)
     for code, name in guessed.items():
         codes[code] = f"{name} ({code})" if name in codes.values() else name
@@ -73,7 +73,7 @@ def merged(declared: Mapping[Code, str], guessed: Mapping[Code, str]) -> dict[Co
 
 
 def described(entry: Entry) -> tuple[str | None, tuple[str, ...]]:
-    """Return a column's description, and comments with the labels that are too many for one.
+    """Return a column's description, and its labels as comments if they are too many for it.
 
     Example:
         >>> from synthclin.schema.codebook import Entry

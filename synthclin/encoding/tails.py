@@ -1,4 +1,4 @@
-"""Fitting what lies beyond the outermost edges, where single patients stand out."""
+"""Fitting the tails beyond the outermost edges, where single patients stand out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.encoding.states import Tail
+from synthclin.encoding.codec_states import Tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["declared_law", "rounded", "tails"]
+__all__ = ["rounded", "tails", "uniform_on_range"]
 
-# No row counts for more than so many times the mean of the others, lest the mean tells of it.
+# No row counts for more than this many times the mean of the others, so that the mean does not disclose it.
 _DOMINANCE = 5
 
 
 def tails(
-    rows: Rows, rest: Rows, edges: Floats, axis: Axis, point_masses: Floats, held: Floats, *, logarithmic: bool
+    rows: Rows, rest: Rows, edges: Floats, axis: Axis, point_masses: Floats, frequent: Floats, *, logarithmic: bool
 ) -> dict[str, Any]:
     """Return the edges and tails of a `LineState`.
 
@@ -32,31 +32,31 @@ def tails(
         rest: those that are in bins.
         edges: inner edges between bins.
         axis: the column's line.
-        point_masses: positions of codes of their own.
-        held: values in bins that enough patients hold for them to be kept.
-        logarithmic: whether laws are laws of the logarithm.
+        point_masses: positions with a code of their own.
+        frequent: values in bins with enough patients to be stored.
+        logarithmic: whether densities are densities of the logarithm.
     """
-    law = _Law(rows, axis, point_masses, held, logarithmic=logarithmic)
+    fit = _TailFit(rows, axis, point_masses, frequent, logarithmic=logarithmic)
     values = rest.position
     if len(edges):
         return {
             "edges": tuple(edges.tolist()),
-            "lower": law.tail(edges[0], values[values < edges[0]], -1),
-            "upper": law.tail(edges[-1], values[values >= edges[-1]], 1),
+            "lower": fit.tail(edges[0], values[values < edges[0]], -1),
+            "upper": fit.tail(edges[-1], values[values >= edges[-1]], 1),
         }
-    # A single bin: beside the atoms if they all lie on one side of it, else on both sides of its mean.
+    # A single bin: next to the point masses if they all lie on one side of it, else on both sides of its mean.
     for side, anchors in ((1, point_masses[-1:]), (-1, point_masses[:1])):
         for point_mass in anchors:
             edge = float(point_mass + side * (0.5 if axis.lattice else 0.0))
             if (side * (values - point_mass) > 0).all() and (edge > 0 or not logarithmic):
-                return {"edges": (edge,), ("upper" if side > 0 else "lower"): law.tail(edge, values, side)}
+                return {"edges": (edge,), ("upper" if side > 0 else "lower"): fit.tail(edge, values, side)}
     centre = float(np.exp(np.log(values).mean()) if logarithmic else (values / len(values)).sum())
     centre = float(np.floor(centre) + 0.5 if axis.lattice else rounded(np.array([centre]), values)[0])
-    lower, upper = law.tail(centre, values, -1), law.tail(centre, values, 1)
+    lower, upper = fit.tail(centre, values, -1), fit.tail(centre, values, 1)
     return {"edges": (centre,), "lower": lower, "upper": upper, "joined": True}
 
 
-def declared_law(axis: Axis) -> dict[str, Any]:
+def uniform_on_range(axis: Axis) -> dict[str, Any]:
     """Return the edges and tails of a `LineState` that is uniform on the declared range."""
     half = 0.5 if axis.lattice else 0.0
     low, high = axis.low - half, axis.high + half
@@ -73,15 +73,15 @@ def rounded(edges: Floats, values: Floats) -> Floats:
     return np.array([float(f"{edge:.{digits}e}") for edge, digits in zip(edges, places, strict=True)], dtype=np.float64)
 
 
-class _Law:
-    """Fits the exponential law beyond an edge, `side` 1 above it and -1 below."""
+class _TailFit:
+    """Fit of the exponential density beyond an edge, `side` 1 above it and -1 below."""
 
-    def __init__(self, rows: Rows, axis: Axis, point_masses: Floats, held: Floats, *, logarithmic: bool) -> None:
+    def __init__(self, rows: Rows, axis: Axis, point_masses: Floats, frequent: Floats, *, logarithmic: bool) -> None:
         self.ends, self.axis, self.logarithmic = rows.position[[0, -1]], axis, logarithmic
-        self.point_masses, self.held = point_masses, held
+        self.point_masses, self.frequent = point_masses, frequent
 
     def tail(self, edge: float, values: Floats, side: int) -> Tail:
-        """Return the law for rows at `values`."""
+        """Return the tail for rows at `values`."""
         excess = np.abs(np.log(values / edge) if self.logarithmic else values - edge)
         typical = float(excess.mean())
         if len(excess) > 1:
@@ -102,11 +102,11 @@ class _Law:
         """Return positions that the tail must not pass, times `side`."""
         declared = self.axis.high if side > 0 else self.axis.low
         whole = 1.0 if self.axis.lattice else 0.0
-        # Values that are kept themselves lie inside. Beyond 40 means lies less than an offset can tell from 1.
+        # Stored values lie inside. Beyond 40 means lies less mass than the resolution of an offset.
         reach = (40 if self.axis.declared else 5) * mean
-        held = max(side * self.held) + whole if len(self.held) else -np.inf
-        bounds = [max(side * self._beyond(edge, side * reach), held), side * declared]
-        # A sign, or an extreme that is itself an atom, is a fact about more patients than the limit.
+        outermost = max(side * self.frequent) + whole if len(self.frequent) else -np.inf
+        bounds = [max(side * self._beyond(edge, side * reach), outermost), side * declared]
+        # A sign, or an extreme that is itself a point mass, is a fact about more patients than the limit.
         end = float(self.ends[-1 if side > 0 else 0])
         if side * end <= 0 and side * edge < 0:
             bounds.append(-whole if end else 0.0)

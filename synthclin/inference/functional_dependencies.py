@@ -1,4 +1,4 @@
-"""Guesses about columns of levels of which one determines another, such as a disease and its class."""
+"""Inference of functional dependencies between categorical columns, such as a disease and its class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_level, quote_name
-from synthclin.inference.evidence import Proposal
+from synthclin.inference.guesses import Proposal
 from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -28,7 +28,7 @@ class LevelColumn(NamedTuple):
     """A column of levels.
 
     Arguments:
-        codes: (rows,) position of each cell's level, -1 where it is missing.
+        codes: (rows,) index of each cell's level, -1 where it is missing.
         levels: the levels.
     """
 
@@ -37,11 +37,10 @@ class LevelColumn(NamedTuple):
 
 
 def determined(columns: Mapping[str, LevelColumn]) -> dict[tuple[str, str], Proposal]:
-    """Return which column determines which, as rules: (determining, determined) -> proposal.
+    """Return the functional dependencies as rules: (determining, determined) -> proposal.
 
-    Every level of the one goes with a single level of the other in all rows, three levels at least, and many more rows
-    than 30 would break that if the two did not depend on each other. Of two columns that determine each other the one
-    that stands first is taken for the determining one.
+    Each of at least three levels of the one column occurs with a single level of the other, and at least 30 rows would
+    violate that under independence. Of two columns that determine each other, the first is the determining one.
 
     Example:
         >>> place = np.arange(90) % 3
@@ -55,13 +54,13 @@ def determined(columns: Mapping[str, LevelColumn]) -> dict[tuple[str, str], Prop
         table = _crossed(columns[one], columns[other])
         if (other, one) in found or not _determines(table):
             continue
-        twins = bool((np.count_nonzero(table, axis=0) <= 1).all())
-        found[one, other] = _proposal(one, other, columns, table, twins=twins)
+        one_to_one = bool((np.count_nonzero(table, axis=0) <= 1).all())
+        found[one, other] = _proposal(one, other, columns, table, one_to_one=one_to_one)
     return found
 
 
 def ranks(columns: Mapping[str, LevelColumn], texts: str, numbers: str) -> tuple[object, ...] | None:
-    """Return the levels of `texts` in the order of the whole numbers that stand beside them one to one, else None.
+    """Return the levels of `texts` in the order of integers that correspond to them one to one, else None.
 
     Example:
         >>> rows = np.arange(60) % 3
@@ -82,7 +81,7 @@ def ranks(columns: Mapping[str, LevelColumn], texts: str, numbers: str) -> tuple
 
 
 def _crossed(one: LevelColumn, other: LevelColumn) -> NDArray[np.int64]:
-    """Return (levels of one, levels of other) how many rows hold both."""
+    """Return the (levels of one, levels of other) contingency table."""
     both = (one.codes >= 0) & (other.codes >= 0)
     shape = (len(one.levels), len(other.levels))
     pairs = one.codes[both] * shape[1] + other.codes[both]
@@ -90,7 +89,7 @@ def _crossed(one: LevelColumn, other: LevelColumn) -> NDArray[np.int64]:
 
 
 def _determines(table: NDArray[np.int64]) -> bool:
-    """Whether each row of a table of counts has its counts in one place, and that is no chance."""
+    """Whether each row of a contingency table has one nonzero entry, beyond chance."""
     rows, columns, total = table.sum(axis=1), table.sum(axis=0), int(table.sum())
     often = int(np.sum(rows >= MIN_PATIENTS))
     if often < 3 or np.sum(columns >= MIN_PATIENTS) < 2 or (np.count_nonzero(table, axis=1) > 1).any():
@@ -99,7 +98,7 @@ def _determines(table: NDArray[np.int64]) -> bool:
 
 
 def _proposal(
-    one: str, other: str, columns: Mapping[str, LevelColumn], table: NDArray[np.int64], *, twins: bool
+    one: str, other: str, columns: Mapping[str, LevelColumn], table: NDArray[np.int64], *, one_to_one: bool
 ) -> Proposal:
     """Return a rule for each level of the determined column."""
     rules = []
@@ -108,17 +107,19 @@ def _proposal(
         causes = [columns[one].levels[j] for j in np.flatnonzero(seen & (table.argmax(axis=1) == place))]
         if causes:
             rules.append(Rule(when=_among(one, causes), then=f"{quote_name(other)} == {quote_level(level)}"))
-    link = "and" if twins else "determines"
-    told = f"{one} {link} {other}{' are one to one' if twins else ''} in all {int(table.sum())} rows that have both"
+    link = "and" if one_to_one else "determines"
+    evidence = (
+        f"{one} {link} {other}{' are one to one' if one_to_one else ''} in all {int(table.sum())} rows that have both"
+    )
     fits = len(rules) <= MOST_RULES and all(len(rule.text) < 1_500 for rule in rules)
     fits &= int(seen.sum()) <= MOST_TERMS
     if not fits:
-        return Proposal((), f"{told}; too many levels to write a rule for each", active=False)
-    return Proposal(tuple(rules), told, active=True)
+        return Proposal((), f"{evidence}; too many levels to write a rule for each", active=False)
+    return Proposal(tuple(rules), evidence, active=True)
 
 
 def _among(name: str, levels: list[object]) -> str:
-    """Return the condition that a column holds one of some levels."""
+    """Return the predicate that a column has one of some levels."""
     if len(levels) == 1:
         return f"{quote_name(name)} == {quote_level(levels[0])}"
     return f"{quote_name(name)} in [{', '.join(map(quote_level, levels))}]"

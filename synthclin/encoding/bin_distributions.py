@@ -1,4 +1,4 @@
-"""What a bin can decode to: lattice points with a weight each, or a smooth law with heaps and grids on it."""
+"""The distribution inside each bin: weights of lattice points, or a smooth density with heaps and grids on it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.encoding.axis import Axis
-    from synthclin.encoding.states import LineState
+    from synthclin.encoding.codec_states import LineState
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["Contents", "contents_of", "pieces_of"]
+__all__ = ["BinDistributions", "bin_densities", "bin_distributions"]
 
-# A piece of at most this many lattice points has a weight for each; a wider one has a smooth law.
+# A piece of at most this many lattice points has a weight for each; a wider one has a smooth density.
 _MOST_POINTS = 1_000
 # A tail reaches further: it may hold as many points of a coarser grid.
 _MOST_TAIL_POINTS = 5_000
 
 
-class Contents(NamedTuple):
-    """Cells of bins, all (cells,), in the order of their pieces.
+class BinDistributions(NamedTuple):
+    """Distributions inside bins as weighted cells, all (cells,), in the order of their pieces.
 
     Arguments:
-        piece: the stretch of the line that the cell belongs to.
-        value: the position that it stands for; NaN for the smooth law of the whole piece.
+        piece: the index of the cell's piece of the line.
+        value: the position of a point mass; NaN for the smooth density of the whole piece.
         weight: its weight; the weights of a bin sum to about 1.
-        narrow: whether its piece has a weight for every lattice point, and no smooth law.
-        base: whether the weight follows the piece's law, not a heap's own share.
+        narrow: whether its piece has a weight for every lattice point, and no smooth density.
+        base: whether the weight follows the piece's density, not a heap's own share.
     """
 
     piece: Ints
@@ -43,8 +43,8 @@ class Contents(NamedTuple):
     base: NDArray[np.bool_]
 
 
-def pieces_of(axis: Axis, state: LineState) -> tuple[Pieces, Ints]:
-    """Return the laws between and beyond the edges, low to high, and the bin that each (pieces,) belongs to.
+def bin_densities(axis: Axis, state: LineState) -> tuple[Pieces, Ints]:
+    """Return the densities between and beyond the edges, low to high, and the bin of each of the (pieces,).
 
     Raises:
         ValueError: a bin lies outside the declared range.
@@ -75,8 +75,8 @@ def _rate(state: LineState, low: float, high: float, mean: float) -> float:
     return rate_for_mean(mean / width)
 
 
-def contents_of(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> Contents:
-    """Return what each bin can decode to; never an atom.
+def bin_distributions(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> BinDistributions:
+    """Return the distribution inside each bin, without the point masses that have a code of their own.
 
     Raises:
         ValueError: a bin holds no value, or a heap lies outside all bins.
@@ -85,7 +85,7 @@ def contents_of(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> Con
     if len(heaps) and not (len(bins) and pieces.low[0] <= heaps[0] and heaps[-1] <= pieces.high[-1]):
         raise ValueError("a heap lies outside all bins")
     if np.isin(heaps, state.point_masses).any():
-        raise ValueError("a heap is an atom")
+        raise ValueError("a heap is a point mass with a code of its own")
     narrow = (pieces.high - pieces.low <= _MOST_POINTS) & axis.lattice
     taken = np.union1d(state.point_masses, heaps)
     piece, value, weight = _points(axis, state, pieces, narrow, taken)
@@ -103,13 +103,13 @@ def contents_of(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) -> Con
         raise ValueError("a bin holds no value")
     order = np.lexsort((value, piece))
     base = np.arange(len(piece)) < len(piece) - len(heaps)
-    return Contents(piece[order], value[order], weight[order], narrow[piece[order]], base[order])
+    return BinDistributions(piece[order], value[order], weight[order], narrow[piece[order]], base[order])
 
 
 def _points(
     axis: Axis, state: LineState, pieces: Pieces, narrow: NDArray[np.bool_], taken: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return piece, position and weight of what follows the pieces' laws, beside the values that are `taken`."""
+    """Return piece, position and weight of the cells that follow the pieces' densities, without the `taken` values."""
     piece, value = _multiples(pieces, narrow, 1, taken)
     weight = _mass(pieces, piece, value)
     if state.rounding and len(value):
@@ -118,7 +118,7 @@ def _points(
     for grid in state.grids if axis.lattice else ():
         left -= grid.share
         piece, value = _multiples(pieces, ~narrow, grid.step, taken)
-        # Each point stands for the mass of a whole step of the law, thinned to the grid's share.
+        # Each point has the mass of a whole step of the density, times the grid's share.
         parts.append((piece, value, grid.share * grid.step * _mass(pieces, piece, value)))
         taken = np.union1d(taken, value)
     wide = np.flatnonzero(~narrow)
@@ -142,6 +142,6 @@ def _multiples(pieces: Pieces, chosen: NDArray[np.bool_], step: int, taken: Floa
 
 
 def _mass(pieces: Pieces, piece: Ints, value: Floats) -> Floats:
-    """Return the mass of the law within half a step of each position."""
-    # The sum keeps far points of a steep tail possible.
+    """Return the probability mass within half a step of each position."""
+    # The added constant keeps the probability of far points in a steep tail above 0.
     return pieces.cdf(piece, value + 0.5) - pieces.cdf(piece, value - 0.5) + 1e-9

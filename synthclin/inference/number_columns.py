@@ -1,4 +1,4 @@
-"""Guesses about columns of numbers."""
+"""Inference of numeric columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.inference import name_hints
-from synthclin.inference.evidence import Guess, Refusal, count, rare
+from synthclin.inference.guesses import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
 from synthclin.schema.columns.column import MissingCode
 from synthclin.schema.patients import MIN_PATIENTS
@@ -26,8 +26,8 @@ NINES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 TOO_LOW = frozenset(-code for nine in NINES for code in (nine, nine - 1, nine - 2, nine * 8 / 9, nine * 7 / 9))
 TOO_HIGH = frozenset((99.9, 999.9, *(-code for code in TOO_LOW if code < -9)))
 SPIKE = 0.10  # the least share of a spike
-RISING = 20  # so many rows that rise from one to the next are numbered, not measured
-BLOCKS = 50  # so many numbers without a gap, in blocks of rows, name patients
+RISING = 20  # rows in rising order that are numbered, not measured
+BLOCKS = 50  # consecutive integers, in blocks of rows, that identify patients
 BY_CHANCE = 14.0  # e**-14 is less than one in a million
 MANY_DECIMALS = 6
 UNORDERED = "declare it `category` if it has no order"
@@ -42,7 +42,7 @@ def guess_numbers(
         name: the column's name.
         numbers: (cells,) float64, the cells that are not missing, in the order of the rows; at least one.
         rows: how many rows the table has.
-        missing: codes that are known to stand for missing; no number is one of them.
+        missing: known missing-value codes; no number is one of them.
 
     Example:
         >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), 80).column.categories
@@ -66,14 +66,14 @@ def guess_numbers(
         return found
     codes = [float(code) for code in missing if not isinstance(code, str)]
     if any(values[0] < code < values[-1] for code in codes):
-        return Refusal("a code for missing lies among its numbers", "Recode it in the file to one outside of them.")
+        return Refusal("a missing-value code lies among its numbers", "Recode it in the file to one outside of them.")
     return _few_levels(name, values, counts) or _quantity(values, counts, codes, whole=whole)
 
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
-    """Return the guess that whole numbers name rows or patients."""
+    """Return the guess that whole numbers identify rows or patients."""
     if EXACT <= np.abs(values).max() < 2.0**63:
-        return Guess(Id(), ["whole numbers of more than 15 digits, which name things and measure nothing"])
+        return Guess(Id(), ["whole numbers of more than 15 digits, which identify and measure nothing"])
     if len(values) == rows and (reason := _named_rows(name, numbers)):
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
     per_value = len(numbers) / len(values)
@@ -83,26 +83,26 @@ def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.floa
         return Guess(Id(), [f"{len(values)} distinct numbers, and the name is one of an identifier"])
     gapless = len(values) >= BLOCKS and values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
     if gapless and bool(np.all(np.diff(numbers) >= 0)):
-        told = f"{len(values)} numbers without a gap that rise in blocks of {per_value:.1f} rows on average"
-        return Guess(Id(), [f"{told}, as numbered patients do"])
+        evidence = f"{len(values)} numbers without a gap that rise in blocks of {per_value:.1f} rows on average"
+        return Guess(Id(), [f"{evidence}, as numbered patients do"])
     return None
 
 
 def _named_rows(name: str, numbers: NDArray[np.float64]) -> str | None:
-    """Return why whole numbers that all differ name the rows, None if they may be measured."""
+    """Return why distinct whole numbers identify the rows, None if they may be measured."""
     rows = len(numbers)
     if name_hints.identifies(name):
         return "the name is one of an identifier"
     if rows >= RISING and bool(np.all(np.diff(numbers) > 0)):
         return "they rise from row to row, as numbered rows do"
     if not name_hints.knowable(name) and rows**2 / (2 * (np.ptp(numbers) + 1)) > BY_CHANCE:
-        # The birthday paradox: so many measurements on so short a scale would have met.
+        # The birthday problem: this many measurements on this short a scale would have ties.
         return "they fill their range, as serial numbers do"
     return None
 
 
 def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]) -> Guess | None:
-    """Return the guess that numbers stand for levels."""
+    """Return the guess that numbers are levels."""
     cells, few = int(counts.sum()), len(values)
     if values.tolist() == [0.0, 1.0]:
         return Guess(Boolean(values=(0, 1)), [f"{count(cells, cells)} are 0 or 1"])
@@ -118,7 +118,7 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
         if few > 2 and not numbered and np.allclose(np.diff(values), (last - first) / (few - 1), atol=0):
             return Guess(Ordinal(categories=_levels(values)), [*shown, f"at equal steps; {UNORDERED}"])
         codes = [value for value in _sentinels(values) if value <= -9 or value >= 99]
-        shown += [f"{code:g} is often a code for missing" for code in codes]
+        shown += [f"{code:g} is often a missing-value code" for code in codes]
         return Guess(Category(categories=_levels(values)), shown, _missing_codes(codes))
     if numbered and whole and few <= 50 and cells >= MIN_PATIENTS * few:
         return Guess(Category(categories=_levels(values)), [*shown, "the name is one of numbered levels"])
@@ -126,28 +126,28 @@ def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]
 
 
 def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], known: list[float], *, whole: bool) -> Guess:
-    """Return the guess that numbers are measured or counted; `known` are codes for missing among none of them."""
+    """Return the guess that numbers are measured or counted; `known` are missing-value codes outside of them."""
     cells = int(counts.sum())
     codes = _sentinels(values)
     rest = ~np.isin(values, codes)
     masses = [spike for spike in _spikes(values, counts) if spike not in codes]
     decimals = 0 if whole else _decimals(values[rest])
     low, high = _outward(values[rest], counts[rest], 10.0 ** -(MANY_DECIMALS if decimals is None else decimals))
-    # What many cells hold, all of it outside the range, was written on purpose; a few cells may be slips of the pen.
+    # A code of many cells, outside the range, is intended; one of a few cells may be a typing error.
     sure = all(counts[values == code][0] >= MIN_PATIENTS for code in codes)
     odd = [] if sure else codes
-    missing = _kinds(codes) if sure else {}
+    missing = _reasons(codes) if sure else {}
     low, high = _clear(low, high, values[rest], [*known, *(codes if sure else [])], decimals)
     bounds = (min(low, *odd, low), max(high, *odd, high))
     spikes = sorted({*odd, *masses})
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
     evidence += [
-        f"{code:g} stands far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
-        f"{'taken for' if sure else 'perhaps'} a code for missing"
+        f"{code:g} lies far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
+        f"{'taken for' if sure else 'perhaps'} a missing-value code"
         for code in codes
     ]
     evidence += [
-        f"{spike:g} stands in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
+        f"{spike:g} is in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
         for spike in masses
     ]
     shared = counts[rest][0] >= MIN_PATIENTS <= counts[rest][-1]
@@ -169,11 +169,11 @@ def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _kinds(codes: list[float]) -> dict[MissingCode, str]:
-    """Return a name for each code for missing.
+def _reasons(codes: list[float]) -> dict[MissingCode, str]:
+    """Return a reason for each missing-value code.
 
     Example:
-        >>> _kinds([-9.0]), _kinds([998.0, 99.9])
+        >>> _reasons([-9.0]), _reasons([998.0, 99.9])
         ({-9: 'unknown'}, {998: 'code 998', 99.9: 'code 99.9'})
     """
     written: list[MissingCode] = [int(code) if code == round(code) else code for code in codes]
@@ -181,14 +181,14 @@ def _kinds(codes: list[float]) -> dict[MissingCode, str]:
 
 
 def _missing_codes(codes: list[float]) -> tuple[str, ...]:
-    """Return the line of YAML that takes numbers for missing, if there are any."""
+    """Return the line of YAML that declares missing-value codes, if there are any."""
     if not codes:
         return ()
-    return (f"missing_codes: {{{', '.join(f'{code}: {kind}' for code, kind in _kinds(codes).items())}}}",)
+    return (f"missing_codes: {{{', '.join(f'{code}: {reason}' for code, reason in _reasons(codes).items())}}}",)
 
 
 def _sentinels(values: NDArray[np.float64]) -> list[float]:
-    """Return the codes for missing among sorted distinct numbers: -9 and -8 below 0, or 998 and 999 far above the rest.
+    """Return the missing-value codes among sorted distinct numbers: -9 and -8 below 0, or 998 and 999 far above.
 
     Example:
         >>> _sentinels(np.array([-9.0, -8.0, 40.0, 41.0, 60.0, 998.0, 999.0]))
@@ -208,28 +208,28 @@ def _sentinels(values: NDArray[np.float64]) -> list[float]:
 
 
 def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float]:
-    """Return the numbers with a mass of their own: a tenth of the cells, and thrice what any lesser number has.
+    """Return the spikes: numbers with a tenth of the cells, and three times the cells of any other number.
 
-    One or two at most: three heavy numbers are the shape of the column.
+    One or two at most: three frequent numbers belong to the distribution of the column.
     """
-    heavy = (counts >= SPIKE * counts.sum()) & (counts >= MIN_PATIENTS)
-    # Digit preference makes 120, 130 and 140 heavy too, but not apart from 110.
-    usual = counts[~heavy].max(initial=0)
-    spikes = values[heavy & (counts >= 3 * usual)].tolist() if usual else []
+    frequent = (counts >= SPIKE * counts.sum()) & (counts >= MIN_PATIENTS)
+    # Digit preference makes 120, 130 and 140 frequent too, but not apart from 110.
+    usual = counts[~frequent].max(initial=0)
+    spikes = values[frequent & (counts >= 3 * usual)].tolist() if usual else []
     return spikes if len(spikes) <= 2 else []
 
 
 def _outward(values: NDArray[np.float64], counts: NDArray[np.intp], last: float) -> tuple[float, float]:
-    """Return bounds that hold all numbers and lie at no extreme patient.
+    """Return bounds around all numbers that disclose no extreme patient.
 
-    An extreme that many rows share, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
+    An extreme of many rows, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
     1, 2 or 5 times a power of ten, at most twenty steps of it inside the span and one at least five last decimals, and
-    then moved by one more step, but not across 0. So each bound stands for five extremes or more.
+    then moved by one more step, but not across 0. So each bound is the same for five extremes or more.
 
     Arguments:
         values: (values,) float64, distinct, rising.
-        counts: (values,) in how many rows each stands.
-        last: the last decimal that they are written with.
+        counts: (values,) the number of rows of each.
+        last: their rounding unit.
 
     Example:
         >>> _outward(np.arange(64.0, 72.0), np.full(8, 5), 1.0), _outward(np.arange(0.0, 31.0), np.full(31, 40), 1.0)
@@ -251,7 +251,7 @@ def _outward(values: NDArray[np.float64], counts: NDArray[np.intp], last: float)
 def _clear(
     low: float, high: float, values: NDArray[np.float64], codes: list[float], decimals: int | None
 ) -> tuple[float, float]:
-    """Return bounds drawn back from the codes for missing that they would take in."""
+    """Return bounds tightened to exclude missing-value codes."""
     digits = MANY_DECIMALS if decimals is None else decimals
     last = 10.0**-digits
     above = [max(round(code - last, digits), values[-1]) for code in codes if values[-1] < code <= high]
@@ -260,7 +260,7 @@ def _clear(
 
 
 def _decimals(values: NDArray[np.float64]) -> int | None:
-    """Return how many decimals the numbers are written with, None for more than six."""
+    """Return the number of decimals, None for more than six."""
     for decimals in range(MANY_DECIMALS + 1):
         if np.array_equal(np.round(values, decimals), values):
             return decimals

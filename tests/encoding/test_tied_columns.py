@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthclin.encoding import Encoded, TableEncoder
-from synthclin.encoding.ties import Tie
+from synthclin.encoding.tied_columns import TiedColumns
 from synthclin.errors import ModelFormatError
 from synthclin.models import ConditionalGAN
 from synthclin.rules.validation import conform
@@ -56,7 +56,7 @@ def encoder(table):
 
 def test_only_columns_whose_bins_would_not_meet_are_tied(encoder):
     # `rough` has other decimals; values of `count` and `again` have codes of their own.
-    assert encoder.ties == (Tie("stay", "follow_up"),)
+    assert encoder.ties == (TiedColumns("stay", "follow_up"),)
     assert encoder.layout.names[-1] == "stay = follow_up"
 
 
@@ -102,7 +102,7 @@ def test_an_end_of_follow_up_is_a_tie_in_small_tables_too(end):
     if end not in ("closed - entered", "other"):
         assert encoder.ties == ()
         return
-    assert encoder.ties == (Tie(end, "days", declared=True),)
+    assert encoder.ties == (TiedColumns(end, "days", declared=True),)
     encoded = encoder.encode(typed)
     fresh = Encoded(encoded.codes, torch.rand(encoded.offsets.shape, generator=torch.Generator().manual_seed(0)))
     decoded = encoder.decode(fresh)
@@ -133,8 +133,8 @@ def test_forged_ties_are_refused(encoder, ties):
 
 def test_a_model_repeats_and_completes_by_the_tie(table):
     model = ConditionalGAN(SCHEMA, effort="quick", width=32, random_state=1).fit(table)
-    drawn = model.sample(1_000)
-    assert (drawn["stay"] == drawn["follow_up"]).mean() == pytest.approx(0.27, abs=0.08)
+    sampled = model.sample(1_000)
+    assert (sampled["stay"] == sampled["follow_up"]).mean() == pytest.approx(0.27, abs=0.08)
     low = model.sample(200, where="follow_up < 5 and stay > 1")
     assert (low["follow_up"] < 5).all()
     assert (low["stay"] > 1).all()

@@ -1,4 +1,4 @@
-"""Guesses about columns of text: levels, scales, dates, vocabularies, identifiers."""
+"""Inference of text columns: levels, scales, dates, vocabularies, identifiers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthclin.inference import name_hints
-from synthclin.inference.calendar import guess_moments
-from synthclin.inference.evidence import Guess, Refusal, count, rare
-from synthclin.inference.persons import MANY, direct_identifier, share
+from synthclin.inference.date_columns import guess_datetimes
+from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
+from synthclin.inference.guesses import Guess, Refusal, count, rare
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Refusal:
-    """Guess what a column of text means.
+    """Guess the type of a text column.
 
     Arguments:
         name: the column's name.
@@ -78,7 +78,7 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
     if personal := direct_identifier(name, values, cells):
         return personal
-    if dates := guess_moments(texts, values):
+    if dates := guess_datetimes(texts, values):
         return dates
     if len(values) == 1:
         return Guess(Category(categories=(values[0],)), [f"constant: {count(cells, rows)} hold the same text"])
@@ -92,7 +92,7 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
 
 
 def _truth(values: Sequence[str], cells: int) -> Guess | None:
-    """Return the guess that two texts stand for no and yes."""
+    """Return the guess that two texts mean no and yes."""
     if (truth := no_yes(values)) is None:
         return None
     column = Boolean() if truth[0].casefold() == "false" else Boolean(values=truth)
@@ -107,14 +107,16 @@ def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
-    """Return the guess that texts name rows or patients."""
+    """Return the guess that texts identify rows or patients."""
     named, shaped = name_hints.identifies(name), share(_NAMED, values) >= _MOST
     if len(values) == rows and (named or shaped):
-        reason = "the name is one of an identifier" if named else "they have the shape of identifiers"
+        reason = "the name is one of an identifier" if named else "they have the format of identifiers"
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
     if len(values) > MANY and (name_hints.identifies_person(name) or (named and shaped)):
         average = cells / len(values)
-        return Guess(Id(), [f"{len(values)} distinct identifiers by name or shape, {average:.1f} rows each on average"])
+        return Guess(
+            Id(), [f"{len(values)} distinct identifiers by name or format, {average:.1f} rows each on average"]
+        )
     return None
 
 
@@ -125,7 +127,7 @@ def _vocabulary(values: Sequence[str], counts: NDArray[np.intp]) -> Guess | None
     for system, pattern in _VOCABULARIES.items():
         fits = np.array([pattern.fullmatch(value) is not None for value in values])
         if counts[fits].sum() >= _MOST * counts.sum():
-            return Guess(Code(system=system), [f"{len(values)} distinct terms with the shape of {system} codes"])
+            return Guess(Code(system=system), [f"{len(values)} distinct terms with the format of {system} codes"])
     return None
 
 
@@ -150,12 +152,12 @@ def _levels(values: Sequence[str], counts: NDArray[np.intp]) -> Guess:
     cells = int(counts.sum())
     evidence = [f"{count(cells, cells)} hold one of {len(values)} texts", *rare(counts)]
     if order := rising(values):
-        return Guess(Ordinal(categories=order), [*evidence, "the texts have an order of their own"])
+        return Guess(Ordinal(categories=order), [*evidence, "the texts have a known order"])
     return Guess(Category(categories=tuple(sorted(values))), evidence)
 
 
 def rising(values: Sequence[str]) -> tuple[str, ...] | None:
-    """Return texts in their known order, lowest first."""
+    """Return texts in their known order, lowest first, else None."""
     folded = {" ".join(value.casefold().split()): value for value in values}
     if len(folded) < len(values) or len(values) < 3:
         return None
@@ -171,7 +173,7 @@ def rising(values: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _place(text: str) -> tuple[float, int] | None:
-    """Return where a band such as ``[60-70)``, ``<25`` or ``80+`` lies: its bound, and -1 below, 0 from, 1 above it."""
+    """Return the position of a band such as ``[60-70)``, ``<25`` or ``80+``: its bound, and -1 below, 0 at, 1 above."""
     above = _ABOVE.match(text)
     band = _BAND.fullmatch(text[above.end() :] if above else text)
     if band is None or (above and band["below"]):

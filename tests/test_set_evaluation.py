@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import parse
-from synthclin.expressions.sets import Choice, Span, spans_of
+from synthclin.expressions.value_sets import Interval, LevelSets, intervals_of
 
 PLACES = 40
 SEX = ("F", "M", "X")
@@ -55,7 +55,7 @@ predicates = st.recursive(
 
 
 def line(rng, draw, cells):
-    """Return spans between two drawn values, some of one value, some that may be missing or always are, and a point."""
+    """Return intervals between two values, some single values, some perhaps or always missing, one a point."""
     ends = np.sort(draw((2, PLACES)), axis=0)
     ends[1] = np.where(rng.random(PLACES) < 0.3, ends[0], ends[1])
     share = rng.random(PLACES)
@@ -63,7 +63,7 @@ def line(rng, draw, cells):
     empty, maybe = rng.random(PLACES) < 0.1, rng.random(PLACES) < 0.3
     gone = empty | (maybe & (rng.random(PLACES) < 0.5))
     low, high = (pd.Series(cells(end)).mask(empty) for end in ends)
-    return spans_of(low, high, empty | maybe), pd.Series(cells(point)).mask(gone)
+    return intervals_of(low, high, empty | maybe), pd.Series(cells(point)).mask(gone)
 
 
 def levels(rng, dtype):
@@ -73,7 +73,7 @@ def levels(rng, dtype):
     chosen = [
         rng.choice([*np.flatnonzero(row), *([-1] if none else [])]) for row, none in zip(possible, missing, strict=True)
     ]
-    values = Choice(tuple(dtype.categories), possible, missing, np.arange(PLACES), bool(dtype.ordered))
+    values = LevelSets(tuple(dtype.categories), possible, missing, np.arange(PLACES), bool(dtype.ordered))
     return values, pd.Series(pd.Categorical.from_codes(np.array(chosen, dtype=int), dtype=dtype))
 
 
@@ -118,17 +118,17 @@ def test_what_is_ruled_out_never_happens(text, seed):
 def test_numbers_lie_in_their_span(text, seed):
     scene, points = world(seed)
     value = parse(text).compute(points).to_numpy()
-    span = parse(text).span(scene.__getitem__)
+    interval = parse(text).interval(scene.__getitem__)
     low, high, present, missing = (
-        np.broadcast_to(part, PLACES) for part in (span.low, span.high, span.present, span.missing)
+        np.broadcast_to(part, PLACES) for part in (interval.low, interval.high, interval.present, interval.missing)
     )
     known = np.isfinite(value)
     assert (present & (low <= value) & (value <= high))[known].all()
     assert missing[~known].all()
 
 
-def span(low, high):
-    return Span(np.array([low]), np.array([high]), np.array([True]), np.array([False]))
+def interval(low, high):
+    return Interval(np.array([low]), np.array([high]), np.array([True]), np.array([False]))
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def span(low, high):
     ],
 )
 def test_known_answers(text, true, false):
-    scene = {"x": span(1.0, 2.0), "y": span(10.0, 11.0), "z": span(-1.0, 1.0)}
+    scene = {"x": interval(1.0, 2.0), "y": interval(10.0, 11.0), "z": interval(-1.0, 1.0)}
     found = parse(text).outcomes(scene.__getitem__)
     assert (bool(np.all(found.true)), bool(np.all(found.false))) == (true, false)
 
 
 def test_a_set_of_listed_levels_is_certainly_among_them():
-    sets = Choice(SEX, np.array([[True, True, False], [False, False, True]]), np.array([False, False]), np.arange(2))
+    sets = LevelSets(SEX, np.array([[True, True, False], [False, False, True]]), np.array([False, False]), np.arange(2))
     found = parse("sex in ['F', 'M']").outcomes({"sex": sets}.__getitem__)
     assert (found.true.tolist(), found.false.tolist()) == ([True, False], [False, True])

@@ -1,4 +1,7 @@
-"""Columns that hold the very value of another, or of a formula: a code says in which rows, since bins meet by luck."""
+"""Tied columns: exact equality of two columns, or of a column and a formula, encoded as a code of its own.
+
+Two bins rarely decode to exactly equal values, so the codes of the columns cannot represent equality.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +24,26 @@ if TYPE_CHECKING:
     from synthclin.encoding.codecs import Codec
     from synthclin.encoding.protection import Limits
 
-__all__ = ["Tie", "find_ties", "tie_from_dict"]
+__all__ = ["TiedColumns", "find_tied_columns", "tied_columns_from_dict"]
 
 OFTEN = 0.1
-"""Share of the rows with both values from which on equality is a fact of its own."""
+"""The least share of the rows with both values that are equal."""
 
 ENOUGH = 1_000
-"""Rows below which a further column costs more than it tells."""
+"""The least number of rows: in fewer, a further column costs more than it adds."""
 
 _LOOK = 2_000
-"""Rows that rule most pairs out before all rows are compared."""
+"""The number of rows compared first, which excludes most pairs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
+class TiedColumns:
     """A column that often repeats another of its type, or an expression.
 
     Arguments:
-        first: gives the value: a column's name; of a declared tie, an expression.
-        second: takes it over where the tie's code is 1.
-        declared: whether the schema names the two: the end of follow-up, at which many times of an event lie.
+        first: the source of the value: a column's name; of a declared tie, an expression.
+        second: the column that equals it where the tie's code is 1.
+        declared: whether the schema states the tie: the end of follow-up, which many event times equal.
     """
 
     first: str
@@ -49,16 +52,16 @@ class Tie:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the columns that give the value."""
+        """Names of the source columns."""
         return tuple(sorted(parse(self.first).columns)) if self.declared else (self.first,)
 
     def value(self, table: pd.DataFrame) -> pd.Series:
-        """Return the (rows,) values to be repeated."""
+        """Return the (rows,) values of the source."""
         return parse(self.first).compute(table) if self.declared else table[self.first]
 
     @property
     def layout(self) -> ColumnLayout:
-        """Two codes: 1 where both cells are there and equal, 0 everywhere else."""
+        """Two codes: 1 where both cells are present and equal, 0 everywhere else."""
         no = np.zeros(2, dtype=np.bool_)
         return ColumnLayout(f"{self.first} = {self.second}", 2, "levels", None, ~no, no)
 
@@ -68,44 +71,44 @@ class Tie:
         return equal.fillna(value=False).to_numpy(dtype=np.bool_).astype(np.int64)
 
 
-def find_ties(
+def find_tied_columns(
     table: pd.DataFrame,
     codecs: Mapping[str, Codec],
     ends: Mapping[str, str],
     patient: NDArray[np.int64],
     limits: Limits,
-) -> tuple[Tie, ...]:
+) -> tuple[TiedColumns, ...]:
     """Return the ties of a typed table; each column repeats at most one other, the one it repeats most often.
 
-    Those that the schema declares are ties as soon as enough patients have equal values; they come last, since their
-    formulas may read what other ties settle.
+    Declared ties need only enough patients with equal values; they come last, since their formulas may read columns
+    that other ties change.
 
     Arguments:
         table: (rows, columns) in canonical types.
         codecs: of the columns that may be tied.
-        ends: by name of a column, the expression that the schema says it often equals; see `Schema.ends`.
-        patient: (rows,) whose row it is.
-        limits: how many patients must have equal values.
+        ends: by name of a column, the expression that it often equals; see `Schema.ends`.
+        patient: (rows,) the number of each row's patient.
+        limits: the smallest number of patients with equal values.
     """
     declared = []
     for second, first in ends.items():
-        tie = Tie(first, second, declared=True)
+        tie = TiedColumns(first, second, declared=True)
         if second in codecs and codecs.keys() >= set(tie.sources):
-            held = len(np.unique(patient[tie.encode(table) == 1]))
-            declared += [tie] if held >= limits.value else []
-    told = {frozenset((*tie.sources, tie.second)) for tie in declared}
+            equal = len(np.unique(patient[tie.encode(table) == 1]))
+            declared += [tie] if equal >= limits.value else []
+    pairs = {frozenset((*tie.sources, tie.second)) for tie in declared}
     found = _frequent(table, codecs, patient, limits) if len(table) >= ENOUGH else ()
     taken = {tie.second for tie in declared}
-    free = (tie for tie in found if tie.second not in taken and {tie.first, tie.second} not in told)
+    free = (tie for tie in found if tie.second not in taken and {tie.first, tie.second} not in pairs)
     return (*free, *declared)
 
 
 def _frequent(
     table: pd.DataFrame, codecs: Mapping[str, Codec], patient: NDArray[np.int64], limits: Limits
-) -> tuple[Tie, ...]:
+) -> tuple[TiedColumns, ...]:
     """Return the pairs of columns that are equal in many rows.
 
-    Two values that have a code each are equal whenever the codes say so; only equality with a bin in it counts.
+    Two point masses are equal if their codes are those of equal values; only equality that involves a bin counts.
     """
     lines = {name: codec for name, codec in codecs.items() if isinstance(codec, LineCodec)}
     inside = {name: ~codec.layout(name).point_masses[codec.encode(table[name])[0]] for name, codec in lines.items()}
@@ -123,11 +126,11 @@ def _frequent(
         equal = both & (positions[first] == positions[second])
         if share >= OFTEN and len(np.unique(patient[equal])) >= limits.value:
             best[second] = max(best.get(second, (0.0, "")), (share, first))
-    return tuple(Tie(first, second) for second, (_, first) in best.items())
+    return tuple(TiedColumns(first, second) for second, (_, first) in best.items())
 
 
-def tie_from_dict(pair: object, codecs: Mapping[str, Codec], ends: Mapping[str, str]) -> Tie:
-    """Return the tie that was written as its first and second; see `find_ties` for the arguments.
+def tied_columns_from_dict(pair: object, codecs: Mapping[str, Codec], ends: Mapping[str, str]) -> TiedColumns:
+    """Return the tie that was written as its first and second; see `find_tied_columns` for the arguments.
 
     Raises:
         ValueError: it is no such pair, or its columns cannot be equal.
@@ -135,11 +138,11 @@ def tie_from_dict(pair: object, codecs: Mapping[str, Codec], ends: Mapping[str, 
     if not isinstance(pair, list) or len(pair) != 2 or pair[0] == pair[1]:
         raise ValueError("no pair")
     if pair[1] in ends and ends[pair[1]] == pair[0]:
-        return Tie(pair[0], pair[1], declared=True)
+        return TiedColumns(pair[0], pair[1], declared=True)
     first, second = codecs[pair[0]], codecs[pair[1]]
     if not isinstance(first, LineCodec) or not isinstance(second, LineCodec) or not _alike(first, second):
-        raise ValueError("not alike")
-    return Tie(pair[0], pair[1])
+        raise ValueError("columns of different types")
+    return TiedColumns(pair[0], pair[1])
 
 
 def _alike(first: LineCodec, second: LineCodec) -> bool:
@@ -149,6 +152,6 @@ def _alike(first: LineCodec, second: LineCodec) -> bool:
 
 
 def _share(first: NDArray[np.float64], second: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
-    """Return how many of the rows with both values have equal ones, and not both a code of their own."""
+    """Return the share of rows with both values in which they are equal and at least one lies in a bin."""
     known = np.isfinite(first) & np.isfinite(second)
     return float((inside & (first == second)).sum() / max(1, known.sum()))

@@ -1,4 +1,4 @@
-"""Columns that identify persons directly: by the name of the column, and by the shape of its values."""
+"""Detection of direct identifiers, by the name of a column and the format of its values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from synthclin.inference import name_hints
-from synthclin.inference.evidence import Refusal
+from synthclin.inference.guesses import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["MANY", "direct_identifier", "share"]
 
-MANY = 30  # more distinct texts than a person would list as levels
+MANY = 30  # more distinct texts than a list of levels has
 _REMEDY = "Remove it, or keep it as `text`, which leaves it out of synthetic tables"
 
 _SHAPES = (
@@ -37,12 +37,12 @@ _ROWS_PER_NAME = 5
 
 
 def share(pattern: re.Pattern[str], values: Sequence[str]) -> float:
-    """Return which share of the texts has a shape."""
+    """Return the share of texts that match a pattern."""
     return sum(pattern.fullmatch(value) is not None for value in values) / len(values)
 
 
 def direct_identifier(name: str, values: Sequence[str], cells: int) -> Refusal | None:
-    """Return why a column of text may not be learnt: it identifies persons directly; None if nothing says so.
+    """Return why a text column is a direct identifier and may not be modelled; None without evidence.
 
     Arguments:
         name: the column's name.
@@ -51,17 +51,17 @@ def direct_identifier(name: str, values: Sequence[str], cells: int) -> Refusal |
 
     Example:
         >>> direct_identifier("contact", ["ann@example.org", "bob@example.org"], 2).what
-        'its cells have the shape of e-mail addresses'
+        'its cells have the format of e-mail addresses'
         >>> direct_identifier("drug", ["aspirin", "heparin"], 2) is None
         True
     """
     kinds = [kind for kind, pattern in _SHAPES if share(pattern, values) > 0.5]
-    # Levels such as `Lung Cancer` have the shape of names too, but they are few and many rows hold each.
+    # Levels such as `Lung Cancer` have the format of names too, but they are few, with many rows each.
     if len(values) > min(MANY, cells / 2) and cells < _ROWS_PER_NAME * len(values):
         kinds += [kind for kind, pattern in (("street addresses", _STREET), ("persons' names", _NAME))
                   if share(pattern, values) > 0.8]  # fmt: skip
     if kinds:
-        return Refusal(f"its cells have the shape of {kinds[0]}", _REMEDY)
+        return Refusal(f"its cells have the format of {kinds[0]}", _REMEDY)
     if name_hints.points_to_person(name) and (len(values) > MANY or len(values) > cells / 2):
         return Refusal(f"{len(values)} distinct texts under the name of a direct identifier", _REMEDY)
     return None

@@ -1,0 +1,228 @@
+"""Schema inference: a first schema from a table, with evidence for each guess, for a person to confirm."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from synthclin.errors import ConfigError, DataError
+from synthclin.inference import name_hints
+from synthclin.inference.date_columns import datetime_column
+from synthclin.inference.guesses import Guess, Proposal, Refusal, count, left_out
+from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
+from synthclin.inference.number_columns import guess_numbers
+from synthclin.inference.relations import relate
+from synthclin.inference.text_columns import guess_texts
+from synthclin.io.documents import validate
+from synthclin.rules.validation import conform
+from synthclin.schema import Schema
+from synthclin.schema.codebook import Entry, codebook
+from synthclin.schema.columns import Boolean, Ordinal, parsing
+from synthclin.schema.schema import provide_inference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from synthclin.schema.codebook import Code
+    from synthclin.schema.columns import AnyColumn
+
+_CELL = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}")
+
+HEAD = 2_000  # rows searched for a column's name
+
+__all__ = ["Inferred", "infer", "infer_schema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """An inferred schema and its evidence.
+
+    Arguments:
+        schema: the table conforms to it; no row violates its constraints.
+        evidence: the reasons for each column's guess, in short sentences of counts.
+        hints: for some columns, optional lines of YAML, such as missing-value codes.
+        proposals: rules between columns with their evidence; the active ones are the constraints of the schema.
+        rows: the number of rows searched for rules; no row of the table violates them.
+    """
+
+    schema: Schema
+    evidence: dict[str, list[str]]
+    hints: dict[str, list[str]] = field(default_factory=dict)
+    proposals: tuple[Proposal, ...] = ()
+    rows: int = 0
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the columns that are not modelled until they are declared."""
+        return tuple(name for name, reasons in self.evidence.items() if left_out(reasons))
+
+
+def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) -> Inferred:
+    """Infer a schema: the type of each column of a table, and rules between columns.
+
+    Ranges are rounded outward to a public grid, so that they do not disclose the values of extreme patients; levels are
+    listed as in the table. Direct identifiers, and text with about as many values as rows, are left out as
+    `type: text`.
+
+    Arguments:
+        table: as `synthclin.tables.read_table` returns it, or any other table.
+        declared: known columns, which stay unchanged.
+
+    Raises:
+        DataError: no schema fits, or the table seems to lack its header line.
+        ConfigError: a declared column is not in the table.
+
+    Example:
+        >>> table = pd.DataFrame({"age": range(40, 80), "nyha": ["I", "II", "III", "II"] * 10, "died": [0, 1] * 20})
+        >>> inferred = infer(table.sample(frac=1, random_state=0))
+        >>> {name: column.type for name, column in inferred.schema.columns.items()}
+        {'age': 'integer', 'nyha': 'ordinal', 'died': 'boolean'}
+        >>> inferred.evidence["died"]
+        ['all 40 cells are 0 or 1']
+    """
+    known = dict(declared or {})
+    _check(table, known)
+    entries = codebook(table)
+    guesses = {
+        name: Guess(known[name], ["declared"])
+        if name in known
+        else _guess(name, table[name], entries.get(name, Entry()))
+        for name in table.columns
+    }
+    entity = None if any(column.role == "entity" for column in known.values()) else _entity(table, guesses, known)
+    if entity is not None:
+        guess = guesses[entity]
+        guesses[entity] = guess._replace(
+            column=_with(guess.column, role="entity"), evidence=[*guess.evidence, "identifies the patient"]
+        )
+    schema = validate(Schema, {"columns": {name: guess.column for name, guess in guesses.items()}}, "declared")
+    found = relate(conform(table, schema), schema, known)
+    for name, changes in found.changes.items():
+        schema = schema.with_column(name, **changes) if changes else schema
+    rules = [rule for proposal in found.proposals if proposal.active for rule in proposal.rules]
+    schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
+    conform(table, schema)
+    return Inferred(
+        schema,
+        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()},
+        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()},
+        tuple(found.proposals),
+        found.rows,
+    )
+
+
+def infer_schema(table: pd.DataFrame) -> Schema:
+    """Return the schema that `infer` guesses from a table, without the evidence; the same as ``Schema.infer(table)``.
+
+    Example:
+        >>> schema = infer_schema(pd.DataFrame({"age": [40, 51, 62] * 20, "sex": ["F", "M", "F"] * 20}))
+        >>> schema.columns["sex"].type
+        'category'
+    """
+    return infer(table).schema
+
+
+provide_inference(infer_schema)
+
+
+def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
+    """Refuse a table that no schema can describe."""
+    columns = list(table.columns)
+    if _lacks_names(table):
+        # The message leaves them out: they are the cells of a patient.
+        remedy = "Put the names into the first line."
+        raise DataError("table", "its first line seems to hold cells instead of column names", remedy)
+    if not all(isinstance(name, str) and name.strip() and name.isprintable() for name in columns):
+        raise DataError("table", "a column name is empty or not printable text", "Name each column by printable text.")
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError("table", f"several columns are named '{twice[0]}'", "Give each column a name of its own.")
+    for size, noun in ((len(columns), "columns"), (len(table), "rows")):
+        if size < 2:
+            raise DataError("table", f"too small, with {size} {noun}", f"Give a table with at least two {noun}.")
+    for name in declared:
+        if name not in columns:
+            close = difflib.get_close_matches(name, columns, n=1)
+            remedy = f"Did you mean '{close[0]}'?" if close else "Declare columns of the table alone."
+            raise ConfigError(f"column '{name}'", "declared, but not in the table", remedy)
+
+
+def _lacks_names(table: pd.DataFrame) -> bool:
+    """Whether the names of at least two columns, and a third of all, look like cells: numbers, dates, values below.
+
+    Example:
+        >>> _lacks_names(pd.DataFrame({"64": [71, 58], "F": ["F", "M"], "2021-03-04": ["2021-03-09", "2021-04-01"]}))
+        True
+    """
+    head = table.head(HEAD)
+    odd = sum(
+        _CELL.fullmatch(name) is not None or name in {cell for cell in head.iloc[:, place] if isinstance(cell, str)}
+        for place, name in enumerate(table.columns)
+        if isinstance(name, str)
+    )
+    return odd >= max(2, len(table.columns) / 3)
+
+
+def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
+    """Guess one column; a refused one becomes text, which is not modelled."""
+    rows, coded = len(series), is_coded_missing(series, entry).to_numpy()
+    known = series.notna().to_numpy() & ~coded
+    cells = series[known].reset_index(drop=True)
+    if cells.empty:
+        return Refusal("every cell is missing", "Remove the column").as_text()
+    found = guess_labelled(cells, entry) or _by_kind(name, cells, rows, tuple(entry.missing))
+    if isinstance(found, Refusal):
+        return found.as_text()
+    changes: dict[str, object] = {}
+    evidence = list(found.evidence)
+    about, comments = described(entry)
+    if about:
+        changes["description"] = about
+    if entry.missing and found.column.modelled:
+        changes["missing_codes"] = merged(entry.missing, found.column.missing_codes)
+        evidence.append(f"declared missing by the file: {count(int(coded.sum()), rows)}")
+        known |= coded
+    if not known.all():
+        changes["missing"] = "allowed"
+        evidence.append(f"empty: {count(int(rows - known.sum()), rows)}")
+    if found.column.modelled and name_hints.knowable(name):
+        changes["disclosure"] = "quasi_identifier"
+        evidence.append("the name is one that others may know")
+    return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
+
+
+def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = ()) -> Guess | Refusal:
+    """Guess a column without missing cells by the type of its values; `missing` are its missing-value codes."""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        levels = cells.cat.categories.tolist()
+        if cells.cat.ordered and len(levels) > 1 and all(isinstance(level, str | int | float) for level in levels):
+            return Guess(Ordinal(categories=tuple(levels)), ["an ordered categorical column"])
+        cells = cells.astype(cells.cat.categories.dtype)
+    kind = pd.api.types.infer_dtype(cells, skipna=True)
+    if kind == "boolean":
+        return Guess(Boolean(), [f"{count(len(cells), len(cells))} are true or false"])
+    if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
+        return guess_numbers(name, parsing.numbers(cells)[0], rows, missing)
+    if kind in {"date", "datetime", "datetime64"}:
+        return datetime_column(cells)
+    if kind == "string":
+        return guess_texts(name, cells.to_numpy(dtype=object), rows)
+    return Refusal(
+        "its cells are of several types, or of one that no column type covers", "Write them as text or numbers."
+    )
+
+
+def _with(column: AnyColumn, **changes: object) -> AnyColumn:
+    """Return a column with some keys replaced."""
+    return type(column).model_validate({**column.model_dump(), **changes})
+
+
+def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping[str, AnyColumn]) -> str | None:
+    """Return the patient identifier column: a repeating one before one without repeats."""
+    ids = [name for name, guess in guesses.items() if guess.column.is_identifier and name not in declared]
+    named = [name for name in ids if name_hints.identifies_person(name)] or (ids if len(ids) == 1 else [])
+    return min(named, key=lambda name: table[name].nunique(), default=None)

@@ -1,0 +1,158 @@
+"""Reading and writing table files by their suffix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from synthclin.errors import DataError
+from synthclin.io.files import write_atomic
+from synthclin.rules.validation import Finding, conform
+from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.parquet_format import from_parquet, to_parquet
+from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
+from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
+
+if TYPE_CHECKING:
+    from synthclin.schema import Schema
+
+__all__ = ["read_table", "spreadsheet_warnings", "write_table"]
+
+Reader = Callable[[bytes, str, "Schema | None"], pd.DataFrame]
+Writer = Callable[[pd.DataFrame, "Schema"], bytes]
+
+READERS: dict[str, Reader] = {
+    ".csv": from_csv,
+    ".csv.gz": from_csv_gz,
+    ".parquet": from_parquet,
+    **{suffix: partial(from_readstat, suffix=suffix) for suffix in FUNCTIONS},
+}
+WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
+
+
+def read_table(
+    path: str | Path, schema: Schema | None = None, *, partial: bool = False, judged: bool = False
+) -> pd.DataFrame:
+    r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file, or from one of SAS, SPSS or Stata.
+
+    A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
+    missing, unless the schema lists that text as a level. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
+    ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
+    the labels for `synthclin.inference.infer`.
+
+    Arguments:
+        path: the file.
+        schema: what the columns mean. With it, the table is checked and typed by `synthclin.rules.validation.conform`;
+            without it, a column is Int64 if every cell is a whole number, float64 if every cell is a number, else text.
+        partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
+        judged: also accept violations of the schema, such as values out of range, which scores count in a synthetic
+            table.
+
+    Raises:
+        ConfigError: the file needs the extra ``readstat``, which is not installed.
+        DataError: the file is missing, damaged, empty or of another format, or the table violates its schema.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> _ = path.write_text("age,diagnosis\n63,250.10\n,V27\n")
+        >>> read_table(path).dtypes.astype(str).to_dict()
+        {'age': 'Int64', 'diagnosis': 'object'}
+    """
+    path = Path(path)
+    suffix = _suffix(path, tuple(READERS))
+    if not path.exists():
+        raise DataError(str(path), "there is no such file", _nearest(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
+        ) from None
+    table = READERS[suffix](content, str(path), schema)
+    if schema is None or partial:
+        return table
+    try:
+        return conform(table, schema, judged=judged)
+    except DataError as error:
+        # The path distinguishes several tables.
+        raise DataError(f"{path}: {error.where}", error.what, error.remedy) from None
+
+
+def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
+    r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
+
+    Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
+    is written atomically, readable by its owner only.
+
+    Arguments:
+        table: the typed table.
+        path: where to write it.
+        schema: what the columns mean.
+        csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
+            stay as they are, and `read_table` with the schema takes the quote away again. See `formulas`.
+
+    Raises:
+        OutputError: the file cannot be written.
+        DataError: files with this suffix cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from synthclin.schema import Schema
+        >>> columns = {"age": {"type": "integer"}, "bmi": {"type": "number", "decimals": 1}}
+        >>> schema = Schema.model_validate({"columns": columns})
+        >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
+        >>> write_table(pd.DataFrame({"age": [63, 41], "bmi": [21.04, None]}), path, schema)
+        >>> path.read_text()
+        'age,bmi\n63,21.0\n41,\n'
+    """
+    path = Path(path)
+    suffix = _suffix(path, tuple(WRITERS))
+    content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
+    write_atomic(path, content)
+
+
+def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> list[Finding]:
+    """Return a warning for each modelled column with text that a spreadsheet may run as a formula from a CSV file.
+
+    Arguments:
+        table: any table.
+        schema: what its columns mean; only modelled columns are written.
+        remedy: the setting that escapes them.
+    """
+    names = [name for name in schema.modelled if name in table.columns]
+    return [
+        Finding(
+            f"column {name!r}",
+            f"{count:,} rows or the name begin like a formula, which a spreadsheet may run",
+            f"Set `{remedy}` to put a quote before them, or write Parquet.",
+            count=count,
+            total=len(table),
+            severity="warning",
+        )
+        for name, count in formulas(table, names).items()
+    ]
+
+
+def _suffix(path: Path, known: tuple[str, ...]) -> str:
+    """Return which of the `known` suffixes the file has."""
+    for suffix in known:
+        if path.name.lower().endswith(suffix):
+            return suffix
+    remedy = f"Use {', '.join(known[:-1])} or {known[-1]}."
+    kind = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
+    raise DataError(str(path), f"files {kind} are not understood here", remedy)
+
+
+def _nearest(path: Path) -> str:
+    """Return the remedy for a file that is not there."""
+    if not path.parent.is_dir():
+        return f"There is no folder '{path.parent}' either; check the path."
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path."
