@@ -32,6 +32,7 @@ from synthclin.schema.columns import (
 )
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import AnyRule, Rule, ended, implied
+from synthclin.schema.html import schema_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,6 @@ __all__ = ["Schema"]
 
 _COMBINABLE = (Boolean, Category, Code, Integer, Ordinal)
 _COMPUTABLE = (Number, Integer, Duration, Boolean, Date, Datetime)
-
 
 _INFERENCE: list[Callable[[pd.DataFrame], Schema]] = []
 
@@ -117,6 +117,9 @@ class Schema(BaseModel):
         if len(arms) > 1:
             raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
         return self
+
+    def _repr_html_(self) -> str:
+        return schema_html(self)
 
     @property
     def randomised(self) -> str | None:
