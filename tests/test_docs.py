@@ -30,6 +30,7 @@ from synthclin.study import config
 from synthclin.study.config import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
+# Pages with code, and all texts.
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -57,6 +58,15 @@ def test_links_lead_somewhere(page):
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in heading_links(target.read_text("utf-8")), link
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page.name != "CHANGELOG.md"], ids=lambda page: page.stem)
+def test_texts_use_the_terms_of_the_glossary(page):
+    private = re.compile(
+        r"\b(told from|rows learnt|learnt from|set aside|held[- ]out|posing as|planted rows|fresh (real )?rows|"
+        r"unused patients|vulnerable tenth|short sight|learn a secret|false alarms|ridges?|tilts?|laws?)\b"
+    )
+    assert private.findall(page.read_text("utf-8")) == []
 
 
 def test_the_readme_is_short_and_its_pictures_are_small():
