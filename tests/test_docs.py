@@ -30,7 +30,6 @@ from synthclin.study import config
 from synthclin.study.config import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
-# Pages with code, and all texts.
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -60,7 +59,11 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in heading_links(target.read_text("utf-8")), link
 
 
-@pytest.mark.parametrize("page", [page for page in TEXTS if page.name != "CHANGELOG.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [page for page in TEXTS if page.name != "CHANGELOG.md"],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
 def test_texts_use_the_terms_of_the_glossary(page):
     private = re.compile(
         r"\b(told from|rows learnt|learnt from|set aside|held[- ]out|posing as|planted rows|fresh (real )?rows|"

@@ -9,7 +9,7 @@ import pytest
 import synthclin as sc
 from synthclin.evaluation.gates import Verdict, parse_gate
 from synthclin.evaluation.score import Score
-from synthclin.io.html import MOST_BYTES, card
+from synthclin.io.html import MOST_BYTES, card, cell
 from synthclin.report import Report
 from synthclin.sampling.sampler import SampleFacts
 
@@ -80,6 +80,12 @@ def test_hostile_names_are_text():
     assert "&lt;script&gt;" in text
     check(report(HOSTILE)._repr_html_())
     assert "\n" not in repr(report(f"a\nb\u202e{HOSTILE}"))
+
+
+def test_blanks_stay_and_what_hides_text_is_replaced():
+    assert cell("55\u00a0%") == "55\u00a0%"
+    assert cell("a\u202eb\nc") == "a\ufffdb\ufffdc"
+    assert "\u202e" not in card("t", lines=["a\u202eb"])
 
 
 def test_thousands_of_columns_stay_small():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 __all__ = ["MOST_BYTES", "card", "cell"]
@@ -13,7 +14,7 @@ MOST_BYTES = 250_000
 # No colour is set: text and lines take the notebook's own, whatever its theme.
 _STYLE = (
     "<style>.synthclin-card{font:13px/1.45 system-ui,sans-serif;max-width:62rem}"
-    ".synthclin-card table{border-collapse:collapse;color:inherit;background:transparent;margin:.4rem 0}"
+    ".synthclin-card table{border-collapse:collapse;font:inherit;color:inherit;background:transparent;margin:.4rem 0}"
     ".synthclin-card th,.synthclin-card td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;"
     "border:0;border-bottom:1px solid rgba(128,128,128,.4);color:inherit;background:transparent}"
     ".synthclin-card p{margin:.3rem 0}</style>"
@@ -27,7 +28,7 @@ def cell(value: object, longest: int = 120) -> str:
         >>> cell("<b>age</b>"), cell(None)
         ('&lt;b&gt;age&lt;/b&gt;', '')
     """
-    text = "" if value is None else "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+    text = "" if value is None else "".join(map(_visible, str(value)))
     return html.escape(text if len(text) <= longest else f"{text[: longest - 1]}\u2026")
 
 
@@ -61,7 +62,7 @@ def card(
     said = [*lines, *([f"{left:,} more rows are not shown."] if left else [])]
     names = "".join(f'<th scope="col">{cell(name)}</th>' for name in head)
     table = f"<table>{f'<thead><tr>{names}</tr></thead>' if head else ''}<tbody>{''.join(shown)}</tbody></table>"
-    paragraphs = "".join(f"<p>{html.escape(line)}</p>" for line in said)
+    paragraphs = "".join(f"<p>{cell(line, 2_000)}</p>" for line in said)
     return (
         f'<div class="synthclin-card">{_STYLE}<p><strong>{cell(title)}</strong></p>'
         f"{paragraphs}{table if shown else ''}</div>"
@@ -73,3 +74,8 @@ def _row(values: Sequence[object], longest: int, *, named: bool) -> str:
     if named:
         cells[0] = f'<th scope="row">{cell(values[0], longest)}</th>'
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _visible(character: str) -> str:
+    """Return a character, or U+FFFD for one that hides or reorders text."""
+    return character if character.isprintable() or unicodedata.category(character) == "Zs" else "\ufffd"
