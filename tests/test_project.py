@@ -205,7 +205,8 @@ def test_no_text_claims_what_a_tool_cannot_know():
 def test_the_table_of_floors_is_the_contract():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d) \| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
-    (contract,) = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (contract,) = [one for one in contracts if one.get("containers") == ["synthclin"]]
     floors = [layer.split(" | ") for layer in contract["layers"]]
     written = [(len(floors) - 1 - i, room) for i, rooms in enumerate(floors) for room in rooms]
     assert [(int(floor), room) for floor, room, _ in rows] == written

@@ -11,7 +11,7 @@ from synthclin.io.files import write_atomic
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
-from synthclin.report.notebook import one_line, page_one_html
+from synthclin.report.pages.notebook import one_line, page_one_html
 from synthclin.report.summary import summary
 
 __all__ = ["Report"]
