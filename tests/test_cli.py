@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +15,8 @@ import pytest
 import yaml
 
 from synthclin.cli import error_boundary, main
+from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
+from synthclin.cli.examples import LINES
 from synthclin.errors import GateError
 
 CANARY = "ZZ_CANARY_7391"
@@ -198,7 +203,7 @@ class TestFitAndSample:
     def test_what_a_condition_costs_is_told(self, model, quiet, tmp_path):
         arguments = ("sample", model, "-n", 20, "--where", "sex == 'F'", "--overwrite", "-o", tmp_path / "out.csv")
         _, err = quiet(*arguments)
-        assert err.startswith("the model's probability of such a row: 0.")
+        assert err.startswith("probability of such a row under the model: 0.")
         assert quiet(*arguments, "--quiet")[1] == ""
         told = json.loads(quiet(*arguments, "--json")[0])
         assert told["rows"] == 20
@@ -428,3 +433,35 @@ def test_a_reader_that_goes_away():
     done = subprocess.run(pipe, capture_output=True, text=True, check=True)
     assert len(done.stdout) == 1000
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name not in {"", "schema"}])
+def test_every_command_shows_an_example_that_parses(name, quiet, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    out, _ = quiet(*name.split(), "--help")
+    for line in LINES[name]:
+        assert f"\n    {line}\n" in f"{out}\n"
+        words = shlex.split(line)
+        assert words[: 1 + len(name.split())] == ["synthclin", *name.split()]
+        assert [word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word) and word not in out] == []
+
+
+def test_every_command_has_its_example():
+    assert set(LINES) == {"", "schema", *COMMANDS, *(f"schema {name}" for name in SCHEMA_COMMANDS)}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_for_the_shell(shell):
+    code = "import sys; from synthclin.cli import main; sys.exit(main(['--show-completion', sys.argv[1]]))"
+    done = subprocess.run([sys.executable, "-c", code, shell], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "_SYNTHCLIN_COMPLETE" in done.stdout
+
+
+def test_completion_lists_the_commands_without_loading_torch():
+    heavy = "sorted({'torch', 'pandas', 'sklearn'} & set(sys.modules))"
+    code = f"import atexit, sys; atexit.register(lambda: print({heavy})); from synthclin.cli import main; main([])"
+    given = {**os.environ, "_SYNTHCLIN_COMPLETE": "complete_bash", "COMP_WORDS": "synthclin ", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=False)
+    assert {"run", "schema", "export"} <= set(done.stdout.split())
+    assert done.stdout.endswith("[]\n")

@@ -15,8 +15,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import synthclin
-from synthclin.cli import main
-from synthclin.study import config
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {
@@ -193,54 +191,25 @@ def test_every_requirement_has_a_pin_that_meets_it():
     assert [name for name, good in met.items() if not good] == []
 
 
-def test_the_readme_links_to_files_that_exist():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
 def test_no_text_claims_what_a_tool_cannot_know():
     claims = re.compile(r"\b(anonymous|anonymi[sz]ed|compliant|guaranteed|risk-free)\b", re.IGNORECASE)
-    texts = [*ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("synthclin/report/templates/*")]
+    texts = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("synthclin/report/templates/*"),
+    ]
     assert [path.name for path in texts if claims.search(path.read_text("utf-8"))] == []
 
 
-def block(language):
-    """The README's one block of a language that is marked with `<!-- test -->`."""
-    (found,) = re.findall(rf"<!-- test -->\n```{language}\n(.+?)```", README, re.DOTALL)
-    return found
-
-
-# A few patients and scores: that the example runs does not take all of them.
-FEW = """
-from synthclin import datasets
-from synthclin.evaluation import scoring
-whole = datasets.load
-def load(name):
-    table, schema = whole(name)
-    return table.sample(240, random_state=1).reset_index(drop=True), schema
-datasets.load, scoring.SCORES = load, scoring.SCORES[:2]
-"""
-
-
-def test_the_readme_python_example_runs(tmp_path):
-    run = [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", FEW + block("python")]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "report.html").stat().st_size > 0
-
-
-def test_the_readme_yaml_example_is_a_configuration(tmp_path):
-    path = tmp_path / "study.yaml"
-    path.write_text(block("yaml"), "utf-8")
-    assert config.load(path).name == "heart-failure"
-
-
-def test_the_readme_names_commands_and_options_that_exist(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "200")
-    listing = README.split("## Command line")[1].split("```")[1].strip()
-    for line in listing.splitlines():
-        command = re.findall(r"^synthclin ((?:schema )?[a-z]+)", line)[0].split()
-        assert main([*command, "--help"]) == 0
-        shown = capsys.readouterr().out
-        assert [option for option in re.findall(r"(?<=[ \[])--?[a-z][a-z-]*", line) if option not in shown] == []
+def test_the_table_of_floors_is_the_contract():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (contract,) = [one for one in contracts if one.get("containers") == ["synthclin"]]
+    floors = [layer.split(" | ") for layer in contract["layers"]]
+    written = [(len(floors) - 1 - i, room) for i, rooms in enumerate(floors) for room in rooms]
+    assert [(int(floor), room) for floor, room, _ in rows] == written
+    assert all(
+        (ROOT / "synthclin" / room).exists() or (ROOT / "synthclin" / f"{room}.py").exists() for _, room in written
+    )

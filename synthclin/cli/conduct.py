@@ -1,4 +1,4 @@
-"""How commands behave around their work: progress, warnings, and rows that leave in a file."""
+"""Behaviour that commands share: progress, warnings, written tables, and the part of a process under torchrun."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-# Imported where it is needed: `synthclin --help` does not wait for pandas.
+# Imported inside functions: `synthclin --help` does not load pandas.
 # ruff: noqa: PLC0415
 
 __all__ = ["assists", "manners", "warn_of", "warn_of_formulas", "write_sample"]
@@ -25,7 +25,7 @@ __all__ = ["assists", "manners", "warn_of", "warn_of_formulas", "write_sample"]
 
 @contextmanager
 def manners(quiet: bool) -> Iterator[None]:
-    """Keep progress off stderr where it is not wanted."""
+    """Suppress progress on stderr where `quiet` is set."""
     from synthclin import progress
 
     with progress.quiet() if quiet else ExitStack():
@@ -33,7 +33,7 @@ def manners(quiet: bool) -> Iterator[None]:
 
 
 def warn_of(quiet: bool) -> Callable[[Finding], None]:
-    """Return what tells a finding on stderr, or nobody."""
+    """Return a function that prints a finding on stderr, or drops it where `quiet` is set."""
 
     def tell(finding: Finding) -> None:
         if not quiet:
@@ -43,7 +43,7 @@ def warn_of(quiet: bool) -> Callable[[Finding], None]:
 
 
 def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs.csv_safe: escape") -> None:
-    """Warn of each column whose text a spreadsheet would run; `remedy` is the setting that disarms it."""
+    """Warn of each column whose text a spreadsheet would run as a formula; `remedy` is the setting that escapes it."""
     from synthclin.tables import spreadsheet_warnings
 
     for finding in spreadsheet_warnings(table, schema, remedy):
@@ -51,7 +51,7 @@ def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs
 
 
 def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
-    """Write drawn rows; warn of text that a spreadsheet may run, or `escape` it."""
+    """Write sampled rows; escape text that a spreadsheet may run as a formula, or warn of it."""
     from synthclin.tables import write_table
 
     write_table(table, output, schema, csv_safe="escape" if escape else "warn")
@@ -60,12 +60,12 @@ def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: b
 
 
 def assists(study: Config, resume: bool) -> bool:
-    """Return whether this is one of several processes and another one writes; if so, it has done its share by now."""
+    """Take part in the training of another process, and return whether this process did so."""
     from synthclin.models import distributed
     from synthclin.study import run
 
     if distributed.processes() > 1 and resume:
-        raise ConfigError("--resume", "several processes cannot go on together", "Resume with one process.")
+        raise ConfigError("--resume", "several processes cannot resume together", "Resume with one process.")
     if distributed.processes() > 1 and study.privacy.audit != "quick":
         what, remedy = "several processes do not train shadow models", "Set `privacy.audit: quick`, or use one process."
         raise ConfigError("privacy.audit", what, remedy)

@@ -1,4 +1,4 @@
-"""Around every command: errors become one line and an exit code, signals leave nothing half-written."""
+"""The error boundary of every command: errors become one line and an exit code; signals leave no partial output."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run_command(command: Callable[[], object], *, as_json: bool = False) -> int:
                 return _usage(error, as_json=as_json)
             if debug:
                 raise
-            # Its message may hold cells, so nobody may see it.
+            # Its message may hold cells, so it is not shown.
             what = f"internal error in {_blame(error)}: {type(error).__name__}"
             remedy = f"Set {DEBUG}=1 to see the traceback, which may quote cells."
             return _say(f"{what}. {remedy}", {"what": what, "remedy": remedy}, FAILED, as_json=as_json)

@@ -24,21 +24,31 @@ __all__ = [
 ]
 
 Override = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace one value of the config; may be repeated.")
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override one value of the study; may be repeated.")
 ]
 Declared = Annotated[
-    list[str], typer.Option("--declare", metavar="COLUMN=TYPE", help="What a column is that cannot be guessed.")
+    list[str],
+    typer.Option(
+        "--declare",
+        metavar="COLUMN=TYPE",
+        help="Declare the type of a column instead of inferring it; may be repeated.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no warnings on stderr.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands at the output path.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of an interrupted training.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study.")]
-TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table.")]
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="A table: .csv, .csv.gz, .parquet, or with the extra `readstat` SAS, SPSS and Stata."
+    ),
+]
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
 Escape = Annotated[
-    bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
+    bool, typer.Option("--csv-safe", help="Escape text in CSV files that a spreadsheet would run as a formula.")
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample; by default the model's own.")]
 Edition = Literal["internal", "shareable"]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Where to write.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Output path.")]

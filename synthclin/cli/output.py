@@ -1,4 +1,4 @@
-"""What commands print of their results: findings, plans, verdicts and draws."""
+"""Results of commands as text and JSON: findings, plans, verdicts and facts about samples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from synthclin.cli.error_boundary import DONE, GATES_MISSED
 from synthclin.cli.terminal import show_status, show_table, show_text
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from synthclin.sampling.sampler import SampleFacts
 
 __all__ = [
+    "exit_code",
     "show_cohort",
     "show_plan",
     "show_sample_facts",
@@ -26,11 +28,11 @@ __all__ = [
     "verdict_record",
 ]
 
-SHOWN_ROWS = 5  # how many row numbers a line tells
+SHOWN_ROWS = 5  # row numbers per line
 
 
 def _finding_record(finding: Finding) -> dict[str, Any]:
-    """Return a finding in the words of JSON."""
+    """Return a finding as a JSON object."""
     return {
         "severity": finding.severity,
         "where": finding.where,
@@ -42,7 +44,7 @@ def _finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def survey_record(seen: Survey) -> dict[str, Any]:
-    """Return a survey in the words of JSON; counts and row numbers alone."""
+    """Return a survey as a JSON object of counts and row numbers."""
     return {
         "valid": seen.valid,
         "rows": seen.rows,
@@ -54,7 +56,7 @@ def survey_record(seen: Survey) -> dict[str, Any]:
 
 
 def show_survey(seen: Survey) -> None:
-    """Print each column and rule of a survey in a line, and below them what is wrong."""
+    """Print a line per column and rule of a survey, then its errors."""
     patients = "" if seen.patients in {None, seen.rows} else f" of {seen.patients:,} patients"
     show_text(f"{seen.rows:,} rows{patients}")
     show_text("")
@@ -93,34 +95,37 @@ def _first(rows: tuple[int, ...]) -> str:
     return ", ".join(map(str, rows[:SHOWN_ROWS])) + (", ..." if len(rows) > SHOWN_ROWS else "")
 
 
+def exit_code(report: Report) -> int:
+    """Return the exit code of a report: 0 where no gate is missed, else 3."""
+    return DONE if report.passed else GATES_MISSED
+
+
 def verdict_record(report: Report) -> dict[str, Any]:
-    """Return what a script wants to know of a report; the rest is in report.json."""
+    """Return verdict, gates and score values of a report as a JSON object; report.json holds the rest."""
     document = report.to_dict()
     scores = {score["name"]: {key: score[key] for key in ("value", "low", "high")} for score in document["scores"]}
     return {"passed": report.passed, "gates": document["gates"], "scores": scores}
 
 
 def show_verdict(report: Report) -> None:
-    """Print what became of each gate, worst first, and the sum of it."""
+    """Print the verdict on each gate, worst first, and their counts."""
     for line in report.verdict:
         show_status(line)
     counts = Counter(verdict.status for verdict in report.verdicts)
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    show_text(f"{'no gate failed' if report.passed else 'NOT PASSED'}: {told or 'no gates'}")
+    summed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    show_text(f"{'no gate failed' if report.passed else 'NOT PASSED'}: {summed or 'no gates'}")
 
 
 def show_plan(plan: dict[str, Any]) -> None:
-    """Print what a run would do."""
+    """Print the plan of a run."""
     rows = plan["rows"]
-    show_text(
-        f"{plan['name']}: {rows['train']:,} rows to learn from, {rows['holdout']:,} held out, seed {plan['seed']}"
-    )
+    show_text(f"{plan['name']}: {rows['train']:,} training rows, {rows['holdout']:,} holdout rows, seed {plan['seed']}")
     show_text("")
     columns = [
         [
             column["name"],
             column["type"],
-            "learnt" if column["modelled"] else "not learnt",
+            "modelled" if column["modelled"] else "not modelled",
             "yes" if column["missing"] else "no",
         ]
         for column in plan["columns"]
@@ -133,29 +138,29 @@ def show_plan(plan: dict[str, Any]) -> None:
     for cohort in plan["cohorts"]:
         wanted = cohort["where"] or "; ".join(f"{name} {shares}" for name, shares in (cohort["mix"] or {}).items())
         tables.append([cohort["name"], f"{cohort['rows']:,}", wanted, cohort["support"]])
-    show_table(["table", "rows", "condition", "real patients behind it"], tables)
+    show_table(["table", "rows", "condition", "supporting patients"], tables)
     show_text("")
     for gate in plan["gates"]:
         show_text(f"gate: {gate}")
     outputs = plan["outputs"]
     show_text(f"would write {', '.join(outputs['files'])} to {outputs['folder']}/")
     if outputs["exists"]:
-        show_text("which exists: a run needs --overwrite")
+        show_text("the folder exists: add --overwrite to replace it")
 
 
 def show_cohort(cohort: CohortFacts) -> None:
-    """Print how many rows a cohort has and how common they are."""
+    """Print the rows of a cohort, the probability of its condition and the effective sample size."""
     data = "suppressed, for too few patients" if cohort.data is None else f"{cohort.data:.3g}"
     behind = "" if cohort.patients is None else f" ({cohort.patients:,} patients)"
     show_text(
-        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.model:.3g} to the model, "
+        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.model:.3g} under the model, "
         f"share in the data {data}{behind}; effective sample size {cohort.effective:,.0f}"
     )
 
 
-def show_sample_facts(draw: SampleFacts) -> None:
-    """Print on stderr how probable the rows of a draw are to the model, and what they were taken from."""
+def show_sample_facts(facts: SampleFacts) -> None:
+    """Print on stderr the probability of the condition under the model and the effective sample size."""
     sys.stderr.write(
-        f"the model's probability of such a row: {draw.probability:.3g}; "
-        f"effective sample size {draw.effective:,.0f} of {draw.drawn:,} rows drawn\n"
+        f"probability of such a row under the model: {facts.probability:.3g}; "
+        f"effective sample size {facts.effective:,.0f} of {facts.drawn:,} rows proposed\n"
     )

@@ -1,4 +1,4 @@
-"""Words for people: tables on stdout, messages on stderr; colours on a terminal, plain text elsewhere."""
+"""Terminal output: results on stdout, messages on stderr; colours on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show_status(line: str) -> None:
     if not sys.stdout.isatty():
         show_text(line)
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal waits for rich
+    from rich.console import Console  # noqa: PLC0415 - loaded on a terminal only
     from rich.text import Text  # noqa: PLC0415
 
     status = next((status for status in _STYLES if line.startswith(status)), "")
@@ -76,7 +76,7 @@ def complain(text: str, detail: dict[str, Any] | None = None) -> None:
 
 
 def _show_rich(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal waits for rich
+    from rich.console import Console  # noqa: PLC0415 - loaded on a terminal only
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 

@@ -26,6 +26,7 @@ from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.distributed import one_thread
+from synthclin.models.html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.sampling.imputation import Imputer
@@ -58,6 +59,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     imputation, rules and files are done here once for all of them.
 
     Attributes after `fit`:
+        rows_: number of training rows; not kept in a model folder.
         encoder_: how cells become codes and offsets, and back.
         training_: plain facts about the training, for the manifest.
         sample_facts_: facts about the last draw: probability of its condition, effective sample size.
@@ -71,8 +73,16 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     rare_category: int
     trim_extremes: int
     encoder_: TableEncoder
+    rows_: int
     training_: dict[str, Any]
     sample_facts_: SampleFacts
+
+    def _repr_html_(self) -> str:
+        return synthesizer_html(self)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        # scikit-learn's own shows a diagram of parameters, with a script.
+        return {"text/plain": repr(self), "text/html": synthesizer_html(self)}
 
     def fit(
         self,
@@ -124,6 +134,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
         self.calls_ = 0
+        self.rows_ = len(table)
         encoded = self.encoder_.encode(table)
         saved = None if checkpoint is None else checkpoint.open(self.identity(encoded))
         self.training_ = self._fit(encoded, self.encoder_.layout, TrainingMonitor(callback, checkpoint, saved))

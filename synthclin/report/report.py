@@ -11,6 +11,7 @@ from synthclin.io.files import write_atomic
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
+from synthclin.report.pages.notebook import one_line, page_one_html
 from synthclin.report.summary import summary
 
 __all__ = ["Report"]
@@ -26,6 +27,12 @@ class Report(Findings):
         >>> Report((), (), {}, {"name": "toy"}).to_html().startswith("<!doctype html>")
         True
     """
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def _repr_html_(self) -> str:
+        return page_one_html(self)
 
     @classmethod
     def read(cls, path: str | Path) -> Report:

@@ -21,6 +21,7 @@ from synthclin.progress import track
 from synthclin.rules.propagation import constraint_of, constraints_of
 from synthclin.rules.rules import finish
 from synthclin.sampling.cohorts import Condition, allocate, rake, split_where
+from synthclin.sampling.html import sample_facts_html
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.repair import Repair
 from synthclin.sampling.sequential import Imposed, allocations_of
@@ -81,6 +82,9 @@ class SampleFacts:
     drawn: int
     probability: float
     effective: float
+
+    def _repr_html_(self) -> str:
+        return sample_facts_html(self)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from synthclin.io.documents import dump_yaml, read_yaml, validate
 from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import AnyRule, Rule, administrative_rules, implied_rules
+from synthclin.schema.html import schema_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +99,9 @@ class Schema(BaseModel):
         if len(arms) > 1:
             raise ValueError(f"columns: {' and '.join(arms)} are both randomised. Keep it on one.")
         return self
+
+    def _repr_html_(self) -> str:
+        return schema_html(self)
 
     @property
     def randomised(self) -> str | None:

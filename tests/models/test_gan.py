@@ -39,7 +39,7 @@ def test_the_record_says_what_happened(model):
 
 def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
-    assert set(model.training_["seconds"]) == {"warm-up", "fine_tuning", "calibration"}
+    assert set(model.training_["seconds"]) == {"warm-up", "fine-tuning", "calibration"}
     judged = model.training_["fine_tuning"]
     assert judged["passed"] == (model.training_["kept"] == "adversarial")
     if judged["passed"]:

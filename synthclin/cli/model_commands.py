@@ -1,0 +1,105 @@
+"""Commands on model folders: sample rows, impute missing cells."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from synthclin.cli.conduct import manners, write_sample
+from synthclin.cli.error_boundary import DONE
+from synthclin.cli.options import AsJson, Escape, ModelFolder, Output, Overwrite, Quiet, Seed, TableFile
+from synthclin.cli.output import show_sample_facts
+from synthclin.cli.terminal import show_json, show_text
+from synthclin.io.files import refuse_taken
+
+# Imports inside commands: `synthclin --help` does not load torch.
+# ruff: noqa: PLC0415
+
+__all__ = ["impute", "sample"]
+
+
+def sample(
+    model: ModelFolder,
+    output: Output,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="Number of rows.")],
+    where: Annotated[str | None, typer.Option(help="A condition that every row satisfies.")] = None,
+    mix: Annotated[
+        list[str],
+        typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Shares of the levels of a column; may be repeated."),
+    ] = [],  # noqa: B006
+    seed: Seed = None,
+    escape: Escape = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Sample rows from a model into a file.
+
+    The name of the file ends in .csv or .parquet.
+    """
+    from synthclin.io.documents import validate
+    from synthclin.models import load
+    from synthclin.sampling.cohorts import Cohort
+    from synthclin.study.config import parse_value
+
+    refuse_taken(output, overwrite)
+    shares: dict[str, object] = {}
+    for text in mix:
+        column, _, levels = (part.strip() for part in text.partition("="))
+        shares[column] = parse_value(levels, f"--mix {column}")
+    wanted = {"name": "sample", "rows": rows, "where": where, "mix": shares or None}
+    cohort = validate(Cohort, wanted, "sample")
+    with manners(quiet):
+        synthesizer = load(model)
+        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
+    write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
+    if as_json:
+        show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})
+    else:
+        if not quiet and (where is not None or mix):
+            show_sample_facts(synthesizer.sample_facts_)
+        show_text(f"{len(table):,} rows written to {output}")
+    return DONE
+
+
+def impute(
+    model: ModelFolder,
+    data: TableFile,
+    output: Output,
+    imputations: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of completed copies, stacked; the columns `.imp` and `.id` identify copy and row."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str], typer.Option("--column", metavar="COLUMN", help="Impute this column only; may be repeated.")
+    ] = [],  # noqa: B006
+    seed: Seed = None,
+    escape: Escape = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Impute the missing cells of a table.
+
+    They are sampled from the model, given the observed cells of each row.
+    """
+    from synthclin.models import load
+    from synthclin.sampling.imputation import stacked
+    from synthclin.tables import read_table
+
+    refuse_taken(output, overwrite)
+    with manners(quiet):
+        synthesizer = load(model)
+        tables = synthesizer.impute(
+            read_table(data, synthesizer.schema, partial=True),
+            imputations or 1,
+            columns=columns or None,
+            random_state=seed,
+        )
+    table = tables[0] if imputations is None else stacked(tables)
+    write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
+    show_text(f"{len(table):,} rows written to {output}")
+    return DONE

@@ -1,0 +1,132 @@
+"""Commands on studies and run folders: run, fit, verify, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthclin.cli.conduct import assists, manners, warn_of
+from synthclin.cli.error_boundary import DONE, FAILED
+from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
+from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
+from synthclin.cli.terminal import show_json, show_text
+from synthclin.errors import ConfigError
+
+# Imports inside commands: `synthclin --help` does not load torch.
+# ruff: noqa: PLC0415
+
+__all__ = ["export", "fit", "run", "verify"]
+
+
+def run(
+    config: ConfigFile,
+    overrides: Override = [],  # noqa: B006 - typer reads it, nobody writes it
+    dry: Annotated[bool, typer.Option("--dry-run", help="Check the study and print the plan; write nothing.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+) -> int:
+    """Run a study: fit, sample, score, report.
+
+    The exit code is 3 if a gate is missed.
+    """
+    from synthclin.study import plan
+    from synthclin.study import run as study_run
+    from synthclin.study.config import load
+
+    study = load(config, overrides)
+    if not dry and assists(study, resume):
+        return DONE
+    with manners(quiet):
+        if dry:
+            planned = plan.dry_run(study, tell=warn_of(quiet))
+            (show_json if as_json else show_plan)(planned)
+            return DONE
+        done = study_run.run(study, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
+    if as_json:
+        cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
+        show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
+    else:
+        show_verdict(done.report)
+        for cohort in done.manifest.cohorts:
+            show_cohort(cohort)
+        show_text(f"written to {done.folder.as_posix()}/")
+    return exit_code(done.report)
+
+
+def fit(
+    config: ConfigFile,
+    output: Output,
+    overrides: Override = [],  # noqa: B006
+    quiet: Quiet = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+) -> int:
+    """Fit the model of a study and write the model folder."""
+    from synthclin.study import run as study_run
+    from synthclin.study.config import load
+
+    study = load(config, overrides)
+    if assists(study, resume):
+        return DONE
+    with manners(quiet):
+        study_run.fit(study, output, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
+    show_text(f"written to {output}/")
+    return DONE
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The folder of a finished run.")],
+    as_json: AsJson = False,
+) -> int:
+    """Verify a run folder.
+
+    Its files must be unaltered, its tables valid and its gates passed.
+    """
+    from synthclin.study.verify import verify as check_folder
+
+    outcome = check_folder(folder)
+    if as_json:
+        show_json(
+            {"intact": not outcome.problems, "problems": list(outcome.problems), **verdict_record(outcome.report)}
+        )
+    else:
+        for problem in outcome.problems:
+            show_text(problem)
+        if not outcome.problems:
+            show_text(f"{outcome.files} files are unaltered; the synthetic tables satisfy the schema")
+        show_verdict(outcome.report)
+    return FAILED if outcome.problems else exit_code(outcome.report)
+
+
+def export(
+    source: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="A finished run, or the model inside one.")],
+    output: Output,
+    for_sharing: Annotated[
+        bool,
+        typer.Option("--for-sharing", help="Remove seed and training record, check the attack, write a model card."),
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--override", metavar="REASON", help="Export although the attack misses its limit, for this reason."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Export the model of a run with a model card.
+
+    The exit code is 3 if the attack on the model misses its limit.
+    """
+    from synthclin.study.export import CARD
+    from synthclin.study.export import export as share
+
+    if not for_sharing:
+        raise ConfigError("export", "the purpose is missing", "Add --for-sharing, or copy the model folder.")
+    done = share(source, output, reason=reason, overwrite=overwrite)
+    show_text(f"{done.verdict.status}  {done.verdict.gate.text}{', overridden' if done.overridden else ''}")
+    show_text(f"written to {output}/; it derives from personal data, read {CARD}")
+    return DONE

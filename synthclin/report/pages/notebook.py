@@ -1,0 +1,40 @@
+"""A report in a notebook: page one as a table, and the report as one line of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from synthclin.io.html import card
+from synthclin.report.pages.decision import decision
+from synthclin.report.words import plain
+
+if TYPE_CHECKING:
+    from synthclin.report.findings import Findings
+
+__all__ = ["one_line", "page_one_html"]
+
+_HEAD = ("question", "answer", "status", "result", "95 % interval", "limit for PASS")
+
+
+def page_one_html(report: Findings) -> str:
+    """Return page one of the report as an HTML table without scripts."""
+    page = decision(report)
+    rows = [(row.question, row.answer, row.status, row.value, row.interval, row.limit) for row in page.rows]
+    limits = [f"{limit.headline} {limit.text}" for limit in page.limits]
+    edition = f"{page.edition.capitalize()} edition. {page.banner} {page.privacy}"
+    return card(page.title, lines=[page.sentence.striptags(), edition, *limits], head=_HEAD, rows=rows, longest=400)
+
+
+def one_line(report: Findings) -> str:
+    """Return the name of a report and how many gates have each status.
+
+    Example:
+        >>> from synthclin.report.findings import Findings
+        >>> one_line(Findings((), (), {}, {"name": "toy"}))
+        'Report(toy: no gates)'
+    """
+    counts = Counter[str](verdict.status for verdict in report.verdicts)
+    ordered = [status for status in ("PASS", "REVIEW", "NOT ASSESSABLE", "FAIL") if counts[status]]
+    told = ", ".join(f"{counts[status]} {status}" for status in ordered)
+    return f"Report({plain(report.provenance.get('name', 'synthetic table'), 60)}: {told or 'no gates'})"

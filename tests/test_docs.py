@@ -1,0 +1,240 @@
+"""README, documentation and notebooks: blocks of code run, links lead somewhere, tables are complete."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synthclin import datasets, evaluation
+from synthclin.cli import main
+from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
+from synthclin.evaluation import detection, marginals, scoring, validity
+from synthclin.evaluation import score_names as names
+from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.evaluation.score import Definition
+from synthclin.evaluation.tasks import PredictTask
+from synthclin.schema import Schema
+from synthclin.schema.columns import AnyColumn, Column
+from synthclin.study import config
+from synthclin.study.config import blocks
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+_BLOCK = re.compile(r"^(<!-- no test: .+ -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks_of(page, language):
+    """The blocks of a language on a page that are to be tested, in order."""
+    found = _BLOCK.findall(page.read_text("utf-8"))
+    return [text for exempt, written, text in found if written == language and not exempt]
+
+
+def heading_links(text):
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)|(?:src|href)=\"(?!https?:)([^\"]+)\"", text)
+    for link in filter(None, (one or other for one, other in links)):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in heading_links(target.read_text("utf-8")), link
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in TEXTS if page.name != "CHANGELOG.md"],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_texts_use_the_terms_of_the_glossary(page):
+    private = re.compile(
+        r"\b(told from|rows learnt|learnt from|set aside|held[- ]out|posing as|planted rows|fresh (real )?rows|"
+        r"unused patients|vulnerable tenth|short sight|learn a secret|false alarms|ridges?|tilts?|laws?)\b"
+    )
+    assert private.findall(page.read_text("utf-8")) == []
+
+
+def test_the_readme_is_short_and_its_pictures_are_small():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+    for picture in (ROOT / "docs" / "images").iterdir():
+        assert picture.stat().st_size < 200_000
+        assert picture.suffix != ".svg" or "<script" not in picture.read_text("utf-8")
+
+
+def test_every_page_is_in_the_index():
+    listed = set(re.findall(r"\]\(([\w./-]+)\)", (ROOT / "docs" / "index.md").read_text("utf-8")))
+    assert {page.name for page in PAGES[1:]} - {"index.md"} <= listed
+    assert {f"notebooks/{path.name}" for path in NOTEBOOKS} <= listed
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """A few patients and scores, and a table `ward.csv`: that an example runs does not take all of them."""
+    whole = datasets.load
+
+    def load(name):
+        table, schema = whole(name)
+        return table.sample(160, random_state=1).reset_index(drop=True), schema
+
+    monkeypatch.setattr(datasets, "load", load)
+    monkeypatch.setattr(scoring, "SCORES", (validity.rules, marginals.marginals, detection.detection))
+    monkeypatch.chdir(tmp_path)
+    load("heart_disease")[0].to_csv("ward.csv", index=False)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page, "python")], ids=lambda page: page.stem)
+def test_python_blocks_run(page):
+    names = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
+        for text in blocks_of(page, "python"):
+            exec(compile(text, str(page), "exec"), names)
+
+
+STUDY = yaml.safe_load(blocks_of(ROOT / "docs" / "yaml.md", "yaml")[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(text, id=f"{page.stem}-{i}") for page in PAGES for i, text in enumerate(blocks_of(page, "yaml"))],
+)
+def test_yaml_blocks_are_studies_schemas_or_parts_of_a_study(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("schema.yaml").write_text("columns: {age: {type: integer}, num: {type: boolean}}", "utf-8")
+    written = yaml.safe_load(text)
+    if "columns" in written:
+        Path("block.yaml").write_text(text, "utf-8")
+        assert Schema.read("block.yaml").columns
+    elif "version" in written:
+        Path("block.yaml").write_text(text, "utf-8")
+        assert config.load("block.yaml").name
+    else:
+        Path("block.yaml").write_text(yaml.safe_dump(STUDY | written), "utf-8")
+        assert config.load("block.yaml").name
+
+
+def test_yaml_names_every_key_of_a_study():
+    told = (ROOT / "docs" / "yaml.md").read_text("utf-8")
+    for block in (blocks.Config, *(getattr(blocks, name) for name in ("Data", "Protect", "Sampling"))):
+        assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in told] == []
+    for block in (blocks.EvaluationBlock, blocks.Privacy, blocks.Outputs):
+        assert [key for key in block.model_fields if f"`{key}`" not in told] == []
+    parameters = set(config.load(ROOT / "configs" / "heart_disease.yaml").model.parameters) | {"type"}
+    assert [key for key in parameters if f"`{key}`" not in told] == []
+
+
+def test_the_schema_page_names_every_type_and_key():
+    told = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    kinds = AnyColumn.__origin__.__args__
+    assert [kind for kind in kinds if f"| `{kind.model_fields['type'].default}` |" not in told] == []
+    keys = set(Column.model_fields).union(*(kind.model_fields for kind in kinds)) - {"type"}
+    assert [key for key in keys if f"`{key}`" not in told] == []
+
+
+def score_rows():
+    """The rows of the tables of scores: name -> direction, default gate."""
+    text = (ROOT / "docs" / "scores.md").read_text("utf-8")
+    found = re.findall(r"^\| `([\w.]+)` \| (higher|lower) \| ([^|]+) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    assert len({name for name, *_ in found}) == len(found)
+    return {name: (better, gate) for name, better, gate in found}
+
+
+def test_scores_lists_every_score():
+    predicted = PredictTask(target="TARGET")
+    grouped = [names.within("COLUMN", f"survival.{measure}.EVENT") for measure in names.SURVIVAL_HEADLINES]
+    assert set(score_rows()) == {
+        *names.SCORE_NAMES,
+        *names.TRIAL_NAMES,
+        *names.RULED_NAMES,
+        *names.MODEL_SCORES,
+        *names.SHADOW_SCORES,
+        *predicted.names,
+        "inference.TASK.TARGET",
+        *names.survival_names("EVENT"),
+        *names.hazard_names("EVENT"),
+        *names.subgroup_names("COLUMN"),
+        names.representation_name("COLUMN"),
+        names.outcome_name("COLUMN", "prevalence", "TARGET"),
+        names.outcome_name("COLUMN", "utility", "TARGET"),
+        names.within("COLUMN", "inference.TASK.TARGET"),
+        *grouped,
+    }
+
+
+def test_scores_have_the_direction_and_the_default_gate_of_the_library():
+    found = pkgutil.walk_packages(evaluation.__path__, "synthclin.evaluation.")
+    modules = [importlib.import_module(module.name) for module in found]
+    defined = {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Definition)}
+    rows = score_rows()
+    assert {name: one.better for name, one in defined.items()} == {name: rows[name][0] for name in defined}
+    groups = {"utility.*": "utility.TARGET", "inference.*": "inference.TASK.TARGET"}
+    gates = {groups.get(gate.score, gate.score): gate for gate in DEFAULT_GATES}
+    assert set(gates) <= set(rows)
+    for name, (_, written) in rows.items():
+        gate = gates.get(name)
+        wanted = "none" if gate is None else f"{gate.op} {gate.limit:g}; {gate.op} {gate.review:g}"
+        assert written == wanted + ("; only where it rings" if gate is not None and gate.alarm else ""), name
+
+
+def test_the_cli_page_names_commands_and_options_that_exist(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    listing = (ROOT / "docs" / "cli.md").read_text("utf-8").split("```")[1].strip()
+    listed = []
+    for line in listing.splitlines():
+        (command,) = re.findall(r"^synthclin ((?:schema )?[a-z]+)", line)
+        listed.append(command)
+        assert main([*command.split(), "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert [option for option in re.findall(r"(?<=[ \[])--?[a-z][a-z-]*", line) if option not in shown] == []
+    assert sorted(listed) == sorted([*COMMANDS, *(f"schema {name}" for name in SCHEMA_COMMANDS)])
+
+
+def test_the_glossary_is_a_table_of_distinct_terms():
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", (ROOT / "docs" / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    terms = [term for term, _ in rows if term != "term"]
+    assert len(set(terms)) == len(terms) > 40
+
+
+@functools.cache
+def cells(path, kind):
+    notebook = json.loads(path.read_text("utf-8"))
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_from_top_to_bottom(path, tmp_path):
+    notebook = json.loads(path.read_text("utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    assert all(not cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    assert cells(path, "markdown")[0].startswith("# ")
+    program = tmp_path / "cells.py"
+    program.write_text("\n\n".join(cells(path, "code")), "utf-8")
+    start = time.monotonic()
+    run = [sys.executable, "-W", "error::DeprecationWarning:__main__", program]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 120
+
+
+def test_there_are_three_notebooks():
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03"]
