@@ -28,18 +28,18 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     privacy,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
     subgroups,
-    support,
+    survival_fidelity,
     tasks,
     utility,
     validity,
@@ -91,7 +91,11 @@ ANALYSES = {
 
 def _cox(c: Comparison) -> list[Score]:
     found = analyses.study(c, COX)
-    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+    return [
+        replication.replicate(c, COX, found),
+        *proportional_hazards.hazards(c, COX, found),
+        *proportional_hazards.predictive_accuracy(c, COX, found),
+    ]
 
 
 def _groups(c: Comparison) -> list[Score]:
@@ -111,16 +115,16 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "tails": marginals.tails,
     "heaping": marginals.heaping,
     "rare levels": marginals.rare_levels,
-    "missingness": missing.missingness,
-    "missing dependence": missing.missing_dependence,
+    "missingness": missingness.missingness,
+    "missing dependence": missingness.missing_dependence,
     "pairs": pairs.pairs,
     "triples": pairs.triples,
     "associations": pairs.association_changes,
     "unseen pairs": pairs.unseen_pairs,
     "propensity": propensity.propensity,
-    "precision": support.precision,
-    "recall": support.recall,
-    "survival": partial(endpoints.followed, task=SURVIVAL),
+    "precision": precision_recall.precision,
+    "recall": precision_recall.recall,
+    "survival": partial(survival_fidelity.followed, task=SURVIVAL),
     "representation": partial(representation.representation, by="site"),
     "prevalence": partial(representation.prevalence, by="site", task=DIED),
     **{name: partial(replication.replicate, task=task) for name, task in ANALYSES.items()},

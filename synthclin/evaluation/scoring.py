@@ -1,4 +1,4 @@
-"""Judge a synthetic table, or several of one model: every score, and the plain data behind the report's pictures."""
+"""Evaluate a synthetic table, or several replicates: every score, and the plain data of the report's figures."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     privacy,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
-    support,
+    survival_fidelity,
     utility,
     validity,
 )
@@ -56,11 +56,11 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
     pairs.triples,
     pairs.association_changes,
     pairs.unseen_pairs,
-    missing.missingness,
-    missing.missing_dependence,
+    missingness.missingness,
+    missingness.missing_dependence,
     propensity.propensity,
-    support.precision,
-    support.recall,
+    precision_recall.precision,
+    precision_recall.recall,
     detection.detection,
     detection.logistic_detection,
     *privacy.ATTACKS,
@@ -75,7 +75,7 @@ class Evaluation:
 
     Arguments:
         scores: one of each kind, and one per task.
-        sections: data for plots in the words of JSON; see `synthclin.evaluation.sections`.
+        sections: data of the figures as JSON types; see `synthclin.evaluation.sections`.
     """
 
     scores: tuple[Score, ...]
@@ -96,22 +96,23 @@ def score_table(
     by: Sequence[str] = (),
     random_state: int = 0,
 ) -> Evaluation:
-    """Judge a synthetic table against the rows that its model learnt from and rows that it never saw.
+    """Evaluate a synthetic table against the training rows of its model and holdout rows.
 
     Arguments:
-        synthetic: the table to judge, or several drawn from one model, the released one first: likeness, detection
-            and usefulness are means over all of them, rules and privacy those of the first. All tables are typed as
+        synthetic: the synthetic table, or several replicates of one model, the released one first: fidelity, detection
+            and utility are means over all replicates, validity and privacy are of the first. All tables are typed as
             `conform` returns them.
-        train: the real rows that the model learnt from.
-        holdout: real rows that the model never saw; without them detection, utility and attacks are not assessable.
-        schema: what the columns mean.
-        tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
-            the role event or outcome is predicted.
-        by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
-        random_state: the same number gives the same scores, whatever the number of cores.
+        train: the training rows.
+        holdout: real rows that were not used in training; without them detection, utility and attacks are not
+            assessable.
+        schema: the schema of all tables.
+        tasks: predictions for utility, and analyses to replicate; without any, each column with the role event or
+            outcome is predicted.
+        by: columns of levels; the headline scores and the attacks are repeated in their groups.
+        random_state: seed; equal seeds give equal scores, for any number of cores.
 
     Raises:
-        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
+        DataError: a table has no rows, lacks a column, or has text in a column of numbers or dates.
         ConfigError: a task or `by` names a column that it cannot use.
 
     Example:
@@ -119,28 +120,28 @@ def score_table(
         >>> from synthclin.progress import quiet
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}})
-        >>> draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
+        >>> rows = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
         >>> with quiet():
-        ...     evaluation = score_table(draw(1), train=draw(2), holdout=draw(3), schema=schema)
+        ...     evaluation = score_table(rows(1), train=rows(2), holdout=rows(3), schema=schema)
         >>> evaluation["privacy.copies"].value
         0.0
     """
-    # One thread: sums are formed in one order, and small tables are no slower for it.
+    # One thread, so that sums have one order; small tables are no slower.
     with threadpool_limits(limits=1):
         comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
-        # What is misspelt is refused before the work starts.
+        # Misspelt columns are refused before the work starts.
         jobs = _jobs(comparison, tuple(dict.fromkeys(tasks or utility.default_tasks(schema))), by)
         scores: list[Score] = []
         with track("scoring", total=len(jobs), unit="scores") as step:
             for job in jobs:
-                told = job()
-                scores += (told,) if isinstance(told, Score) else told
+                computed = job()
+                scores += (computed,) if isinstance(computed, Score) else computed
                 step(1, note=scores[-1].name)
         return Evaluation(tuple(scores), sections(comparison, scores))
 
 
 def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[str]) -> list[Job]:
-    """Return what computes each score, in the order of the report.
+    """Return the function of each score, in the order of the report.
 
     Raises:
         ConfigError: a task or `by` names a column that it cannot use.
@@ -168,11 +169,14 @@ def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> 
     if isinstance(task, PredictTask):
         utility.target(c, task)
         return [partial(utility.predict, c, task, by=by)]
-    # Several scores look at the fits to the same rows.
+    # Several scores share the fits to the same rows.
     found = analyses.study(c, task)
     jobs: list[Job] = [partial(replication.replicate, c, task, found)]
     if isinstance(task, SurvivalTask):
-        jobs.append(partial(endpoints.followed, c, task))
+        jobs.append(partial(survival_fidelity.followed, c, task))
     elif isinstance(task, CoxTask):
-        jobs += [partial(hazards.hazards, c, task, found), partial(hazards.learnt, c, task, found)]
+        jobs += [
+            partial(proportional_hazards.hazards, c, task, found),
+            partial(proportional_hazards.predictive_accuracy, c, task, found),
+        ]
     return jobs

@@ -9,7 +9,7 @@ import pytest
 from synthclin.evaluation import Evaluation, detection, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy import canaries
-from synthclin.evaluation.privacy.copies import canary_rows
+from synthclin.evaluation.privacy.copies import copies_attack
 from synthclin.evaluation.privacy.near_copies import near_copies
 
 from .clinic import SCHEMA, clinic
@@ -20,8 +20,8 @@ def spare(patch: pytest.MonkeyPatch) -> None:
 
     What each of the others sees is shown attack by attack.
     """
-    patch.setattr(detection, "_DRAWS", 1)
-    patch.setattr(canaries, "_SEARCHERS", (canary_rows, near_copies))
+    patch.setattr(detection, "_REPEATS", 1)
+    patch.setattr(canaries, "_SEARCHERS", (copies_attack, near_copies))
 
 
 @pytest.fixture(scope="session")

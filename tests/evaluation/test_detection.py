@@ -18,13 +18,13 @@ from .clinic import SCHEMA, clinic, shuffled
 @pytest.fixture(autouse=True)
 def _one_draw(monkeypatch):
     # Three draws steady the value; what is shown here one shows as well.
-    monkeypatch.setattr(module, "_DRAWS", 1)
+    monkeypatch.setattr(module, "_REPEATS", 1)
 
 
 @pytest.fixture(scope="module")
 def good(compare, fresh):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_DRAWS", 1)
+        patch.setattr(module, "_REPEATS", 1)
         return detection(compare(fresh))
 
 

@@ -120,7 +120,7 @@ def test_a_default_gate_fails_only_what_is_surely_worse(low, high, reference, ex
 )
 def test_how_many_more_patients_would_settle_it_is_told(value, high, times):
     verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", reference=0.5)])[0]
-    assert (f"About {times} times as many held-out patients" in verdict.reason) == (times not in (None, "20.2"))
+    assert (f"About {times} times as many holdout patients" in verdict.reason) == (times not in (None, "20.2"))
 
 
 def test_what_cannot_be_judged_is_a_miss_only_of_a_users_gate():

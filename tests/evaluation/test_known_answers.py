@@ -14,17 +14,17 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     prediction_problem,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
-    support,
+    survival_fidelity,
     utility,
     validity,
 )
@@ -60,7 +60,11 @@ SURVIVAL = SurvivalTask(event="end", by="arm", horizon=18)
 
 def _cox(c: Comparison) -> Iterable[Score]:
     found = analyses.study(c, COX)
-    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+    return [
+        replication.replicate(c, COX, found),
+        *proportional_hazards.hazards(c, COX, found),
+        *proportional_hazards.predictive_accuracy(c, COX, found),
+    ]
 
 
 def _in_groups(c: Comparison, headline: Headline) -> Score:
@@ -105,11 +109,11 @@ JUDGES = (
     _one("fidelity.triples", pairs.triples),
     _one("fidelity.associations", pairs.association_changes),
     _one("fidelity.unseen_pairs", pairs.unseen_pairs),
-    _one("fidelity.missingness", missing.missingness),
-    _one("fidelity.missing_dependence", missing.missing_dependence),
+    _one("fidelity.missingness", missingness.missingness),
+    _one("fidelity.missing_dependence", missingness.missing_dependence),
     _one("fidelity.propensity", propensity.propensity),
-    _one("fidelity.precision", support.precision),
-    _one("fidelity.recall", support.recall),
+    _one("fidelity.precision", precision_recall.precision),
+    _one("fidelity.recall", precision_recall.recall),
     _one("fidelity.detection", detection.detection, rows=300),
     _one("fidelity.logistic_detection", detection.logistic_detection),
     _one("fidelity.balance", balance.balance),
@@ -117,7 +121,7 @@ JUDGES = (
     _one("sdmetrics.diagnostic", sdmetrics.diagnostic, columns=_FEW, rows=400),
     Judge((*DIED.names, outcome_name("sex", "utility", "died")), partial(utility.predict, task=DIED, by=["sex"])),
     *_REPLICATED,
-    Judge(survival_names("end"), partial(endpoints.followed, task=SURVIVAL)),
+    Judge(survival_names("end"), partial(survival_fidelity.followed, task=SURVIVAL)),
     Judge((COX.name, *hazard_names("end")), _cox, ("age", "site", "arm", "months", "end"), rows=320),
     *_GROUPED,
     _one(representation_name("sex"), partial(representation.representation, by="sex")),
@@ -286,7 +290,7 @@ def _one_learner() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prediction_problem, "classifiers", one)
-        patch.setattr(detection, "_DRAWS", 1)
+        patch.setattr(detection, "_REPEATS", 1)
         yield
 
 

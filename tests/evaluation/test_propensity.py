@@ -9,7 +9,7 @@ from synthclin.evaluation.features import Features
 from synthclin.evaluation.propensity import pmse, propensity
 from synthclin.schema import Schema
 
-from .test_support import PLANE, cloud
+from .test_precision_recall import PLANE, cloud
 
 
 def compared(table):

@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.replication import combined, overlap, replicate
-from synthclin.evaluation.survival import rmst
+from synthclin.evaluation.restricted_mean import rmst
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -74,7 +74,7 @@ def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
     assert bad.high < good.low
     assert good.details["signs_agree"] == 1.0
     assert bad.details["signs_agree"] < 1.0
-    assert "turned round" in bad.note
+    assert "is reversed" in bad.note
     # Half the tasks lean on age as well, which still agrees.
     assert good.baseline < good.reference
 

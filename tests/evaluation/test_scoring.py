@@ -166,7 +166,7 @@ from synthclin.evaluation import detection, score_table
 from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
-detection._DRAWS = 1
+detection._REPEATS = 1
 canaries._SEARCHERS = canaries._SEARCHERS[:2]  # copies and near copies
 
 def run(folder):

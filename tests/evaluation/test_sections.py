@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.evaluation.cells import small
+from synthclin.evaluation.cell_suppression import is_small
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.pairs import association_changes as pairs
 from synthclin.evaluation.sections import marginal_panels, sections, table_one
@@ -54,7 +54,7 @@ def test_no_small_count_of_real_rows_is_told_or_left_to_subtraction(seed, rows, 
     for panel in marginal_panels(Comparison.of(table, train=table, holdout=None, schema=schema)):
         counts = [*panel["real"], panel["missing"]["real"]]
         told = [count for count in counts if count is not None]
-        assert not any(map(small, told))
+        assert not any(map(is_small, told))
         # One unknown could be found by subtraction from the number of rows, unless it is none.
         assert len(counts) - len(told) != 1 or sum(told) == rows
 

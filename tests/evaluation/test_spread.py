@@ -6,7 +6,7 @@ import pytest
 
 from synthclin.evaluation import spread
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.samples import Likeness, likeness
+from synthclin.evaluation.fidelity import FidelityEstimate, estimate_fidelity
 from synthclin.schema import Schema
 
 COLUMNS = [f"x{i}" for i in range(5)]
@@ -20,7 +20,7 @@ def apart(real):
     return lambda other: np.abs(other.mean(axis=0) - middle)
 
 
-def study(seed: int, *, shift: float, tables: int, holdout: int) -> Likeness:
+def study(seed: int, *, shift: float, tables: int, holdout: int) -> FidelityEstimate:
     rng = np.random.default_rng(seed)
 
     def table(rows: int, middle: float = 0.0) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def study(seed: int, *, shift: float, tables: int, holdout: int) -> Likeness:
 
     drawn = [table(100, shift) for _ in range(tables)]
     c = Comparison.of(drawn, train=table(100), holdout=table(holdout), schema=SCHEMA, random_state=seed)
-    return likeness(c, apart, "means", high=9.0)
+    return estimate_fidelity(c, apart, "means", high=9.0)
 
 
 @pytest.fixture(
@@ -36,7 +36,7 @@ def study(seed: int, *, shift: float, tables: int, holdout: int) -> Likeness:
     params=[(0.0, 1, 50), (0.15, 1, 50), (1.0, 1, 50), (0.0, 5, 50), (1.0, 5, 50), (0.0, 2, 100)],
     ids=lambda law: f"shift {law[0]}, {law[1]} tables, {law[2]} held out",
 )
-def studies(request) -> list[Likeness]:
+def studies(request) -> list[FidelityEstimate]:
     """Return the same comparison of many tables of one law, which differs from that of real rows by a shift."""
     shift, tables, holdout = request.param
     return [study(seed, shift=shift, tables=tables, holdout=holdout) for seed in range(STUDIES)]
@@ -52,7 +52,7 @@ def test_intervals_are_as_wide_as_studies_differ(studies):
 
 
 def test_a_ceiling_is_as_sure_as_studies_differ(studies):
-    error = np.sqrt(np.mean([found.fresh_error**2 for found in studies]))
+    error = np.sqrt(np.mean([found.reference_error**2 for found in studies]))
     assert 0.75 < error / np.std([found.reference for found in studies], ddof=1) < 1.35
 
 
@@ -69,4 +69,4 @@ def test_too_few_rows_tell_nothing_of_chance():
     rng = np.random.default_rng(0)
     few = [pd.DataFrame(rng.normal(size=(9, len(COLUMNS))), columns=COLUMNS) for _ in range(2)]
     c = Comparison.of(few[0], train=few[1], holdout=None, schema=SCHEMA)
-    assert likeness(c, apart, "means", high=9.0).interval("lower") == (0.0, 9.0)
+    assert estimate_fidelity(c, apart, "means", high=9.0).interval("lower") == (0.0, 9.0)

@@ -9,7 +9,7 @@ import pytest
 from synthclin.errors import ConfigError
 from synthclin.evaluation import detection as module
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.missing import missingness
+from synthclin.evaluation.missingness import missingness
 from synthclin.evaluation.pairs import association_changes, pairs
 from synthclin.evaluation.score_names import HEADLINES, subgroup_names, within
 from synthclin.evaluation.subgroups import Groups, headlines
@@ -93,10 +93,7 @@ def test_the_group_that_is_worst_off_is_named_beside_what_its_real_rows_reach(co
     score = scored(compare(damaged), "sex", "fidelity.marginals")
     groups = apart(score)
     assert score.details["worst"] == "F"
-    assert (
-        f"F is the worst group: {score.value:.3f}, where fresh real rows of it reach {score.reference:.3f}."
-        in score.note
-    )
+    assert f"F is the worst group: {score.value:.3f}; its real-data reference is {score.reference:.3f}." in score.note
     assert groups["F"]["high"] < groups["M"]["value"]
     assert (score.value, score.reference) == (groups["F"]["value"], groups["F"]["reference"])
     assert score.high < score.reference
@@ -198,7 +195,7 @@ def test_a_score_of_a_group_is_that_of_its_rows_alone(train, holdout, fresh):
 
 
 def test_detection_in_short_finds_the_same(monkeypatch):
-    monkeypatch.setattr(module, "_DRAWS", 1)
+    monkeypatch.setattr(module, "_REPEATS", 1)
     c = Comparison.of(clinic(60, 3), train=clinic(60, 1), holdout=clinic(40, 2), schema=SCHEMA)
     whole, brief = (module.detection(c, brief=short) for short in (False, True))
     assert (whole.value, whole.low, whole.high, whole.reference) == (
@@ -219,12 +216,12 @@ def test_small_groups_are_left_out_and_counted(compare, fresh):
     }
     assert set(apart(score)) == judged
     assert score.details["not_judged"] == 4 - len(judged) > 0
-    assert f"{4 - len(judged)} groups are too small to judge." in score.note
+    assert f"{4 - len(judged)} groups are too small." in score.note
     few = clinic(90, 1)
     c = Comparison.of(few, train=few, holdout=None, schema=SCHEMA)
     for score in scored(c, "sex", *HEADLINES):
         assert math.isnan(score.value)
-        assert score.note == "No group is large enough. 2 groups are too small to judge."
+        assert score.note == "No group is large enough. 2 groups are too small."
         assert score.details["not_judged"] == 2
 
 
@@ -239,7 +236,7 @@ def test_a_group_that_one_score_cannot_judge_is_told(train, holdout, fresh):
 def test_a_group_that_the_model_never_draws_is_too_small_rather_than_perfect(compare, fresh):
     score = scored(compare(fresh.assign(sex=fresh["sex"].where(fresh["sex"] == "M", "M"))), "sex", "fidelity.pairs")
     assert set(apart(score)) == {"M"}
-    assert "M is the only group that is judged" in score.note
+    assert "M is the only evaluated group" in score.note
     assert "1 group is too small" in score.note
 
 

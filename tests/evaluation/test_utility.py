@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation import prediction_problem, utility
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
-from synthclin.evaluation.performance import brier, calibration_slope, importances, r2
+from synthclin.evaluation.prediction_metrics import brier, calibration_slope, importances, r2
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility import default_tasks
 from synthclin.evaluation.utility import predict as predicted
@@ -116,7 +116,7 @@ def test_reasons_not_to_judge(train, holdout, fresh):
 def test_synthetic_rows_of_one_class_teach_nothing(compare, fresh):
     score = predict(compare(fresh.assign(died=pd.array([1] * 400, dtype="Int64"))), DIED)
     assert all(row["synthetic"] == 0.5 for row in score.details["learners"])
-    assert "nothing can be learnt" in score.note
+    assert "no model can be trained" in score.note
     assert score.high < -0.1
 
 
@@ -180,8 +180,8 @@ def test_of_many_rows_a_part_drawn_with_the_seed_is_learnt_from_and_tried_on(com
     monkeypatch.setattr(prediction_problem, "_MOST_EXPLAINED", 60)
     part = predict(compare(fresh), DIED)
     assert part.details["rows"] == {"train": 100, "test": 150}
-    assert "learnt from 100 rows" in part.note
-    assert "tried on 150 of" in part.note
+    assert "trained on 100 rows" in part.note
+    assert "tested on 150 of" in part.note
     assert part == predict(compare(fresh), DIED)
     assert part.low <= whole.value <= part.high
     assert part.high - part.low > whole.high - whole.low  # fewer rows, more chance

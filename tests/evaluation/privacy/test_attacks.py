@@ -13,7 +13,7 @@ from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy import ATTACKS
 from synthclin.evaluation.privacy.attack import Attack
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.copies import canary_rows, copies
+from synthclin.evaluation.privacy.copies import copies, copies_attack
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
@@ -27,7 +27,7 @@ from tests.evaluation.clinic import shuffled
 
 from .ward import SCHEMA, jittered, ward
 
-EVERY = (canary_rows, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
+EVERY = (copies_attack, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
 
 
 def name(attack: Attack) -> str:
@@ -66,7 +66,7 @@ def test_a_value_that_one_patient_has_singles_them_out_even_in_shuffled_columns(
 @pytest.mark.parametrize("attack", [near_copies, membership, membership_tpr, relative_f1, linkability], ids=name)
 def test_nearly_copied_rows_are_found_though_no_row_is_a_copy(attack, data, values, train):
     near = values(jittered(train))
-    assert canary_rows.run(data, near).value == 0
+    assert copies_attack.run(data, near).value == 0
     assert attack.run(data, near).interval.low > attack.null + 0.1
 
 

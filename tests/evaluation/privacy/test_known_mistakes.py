@@ -1,9 +1,10 @@
-"""Mistakes of other libraries' attacks, each as a case that it would fail.
+"""Known mistakes in the attacks of other libraries, each as a case that the library would fail.
 
-What Anonymeter 1.1 counts as met and 1.0 makes of dates; SDMetrics' tied distances, uniform baseline and chance without
-a seed; syntheval's copy in the order of the training rows, and its share of the wrong table; the pickles that synthcity
-leaves in the working folder. The authenticity of synthcity and the tables of equal size of gower are in test_support,
-the weak associations that SDMetrics leaves out in test_sdmetrics, the singletons that it rewards in test_marginals.
+The hits of Anonymeter 1.1 and the dates of 1.0; the tied distances, the uniform baseline and the unseeded randomness of
+SDMetrics; the copy in the order of the training rows and the share of the wrong table of syntheval; the pickles that
+synthcity writes to the working folder. The authenticity of synthcity and the tables of equal size of gower are in
+test_precision_recall, the weak associations that SDMetrics leaves out in test_sdmetrics, the singletons that it rewards
+in test_marginals.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import pytest
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.classes import similar
 from synthclin.evaluation.privacy.copies import copies
+from synthclin.evaluation.privacy.equivalence_classes import similar
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.schema import Schema

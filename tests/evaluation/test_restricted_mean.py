@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from synthclin.evaluation.survival import curves
+from synthclin.evaluation.restricted_mean import curves
 
 
 def followed(rows, seed, rate=0.1, end=20.0):

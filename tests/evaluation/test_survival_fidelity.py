@@ -9,10 +9,10 @@ from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.curves import StepCurve, breslow, brier, concordance, gap, incidence, survival
-from synthclin.evaluation.endpoints import followed
-from synthclin.evaluation.hazards import hazards, learnt
-from synthclin.evaluation.survival import rmst
+from synthclin.evaluation.proportional_hazards import hazards, learnt
+from synthclin.evaluation.restricted_mean import rmst
+from synthclin.evaluation.survival_estimators import StepCurve, breslow, brier, concordance, gap, incidence, survival
+from synthclin.evaluation.survival_fidelity import followed
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.schema import Schema
 

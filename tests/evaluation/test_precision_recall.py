@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.support import _own_distance, _precision, _recall, authenticity, precision, recall
+from synthclin.evaluation.precision_recall import _own_distance, _precision, _recall, authenticity, precision, recall
 from synthclin.schema import Schema
 
 PLANE = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.missing import missing_dependence, missingness
+from synthclin.evaluation.missingness import missing_dependence, missingness
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.knowledge import Knowledge
+from synthclin.evaluation.privacy.adversary_knowledge import Knowledge
 from tests.evaluation import clinic
 
 from .ward import SCHEMA, ward

@@ -6,10 +6,10 @@ import pytest
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.detection import detection
+from synthclin.evaluation.fidelity import fair_size, halved
 from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.missing import missingness
+from synthclin.evaluation.missingness import missingness
 from synthclin.evaluation.pairs import pairs
-from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility import predict
