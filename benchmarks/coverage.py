@@ -198,27 +198,27 @@ def table(lines: Iterable[str]) -> None:
     right (3.92 standard deviations of the score).
     """
     found: defaultdict[str, dict[str, list[list[float]]]] = defaultdict(dict)
-    laws: dict[str, None] = {}
+    generators: dict[str, None] = {}
     for line in map(json.loads, lines):
-        law = line["generator"] + (f", {line['tables']} tables" if line["tables"] > 1 else "")
-        laws[law] = None
+        generator = line["generator"] + (f", {line['tables']} tables" if line["tables"] > 1 else "")
+        generators[generator] = None
         for name, ends in line["scores"].items():
-            found[name].setdefault(law, []).append([np.nan if end is None else end for end in ends])
-    print("| score |", " | ".join(laws), "|")
-    print("|---" * (len(laws) + 1) + "|")
-    for name, of_law in found.items():
-        print(f"| {name} |", " | ".join(_held(of_law[law]) if law in of_law else "" for law in laws), "|")
+            found[name].setdefault(generator, []).append([np.nan if end is None else end for end in ends])
+    print("| score |", " | ".join(generators), "|")
+    print("|---" * (len(generators) + 1) + "|")
+    for name, of in found.items():
+        print(f"| {name} |", " | ".join(_coverage(of[each]) if each in of else "" for each in generators), "|")
 
 
-def _held(ends: list[list[float]]) -> str:
+def _coverage(ends: list[list[float]]) -> str:
     every = np.array(ends)
     value, low, high = every[~np.isnan(every).any(axis=1)].T
     if len(value) < 2:
         return "not assessable"
-    held = np.mean((low <= value.mean()) & (value.mean() <= high))
+    covered = np.mean((low <= value.mean()) & (value.mean() <= high))
     right = 3.92 * value.std(ddof=1)
     wide = f"{(high - low).mean() / right:.2f}" if right > 0 else "always the same"
-    return f"{value.mean():.3f}: {held:.1%} ({len(value)}; {wide})"
+    return f"{value.mean():.3f}: {covered:.1%} ({len(value)}; {wide})"
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 import synthclin as sc
 from synthclin.evaluation import privacy, scoring
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.attack_data import Scene
+from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.progress import quiet
 
 SIZES = [(1_000, 20), (10_000, 50), (250_000, 20)]
@@ -50,10 +50,10 @@ def attacks(rows: int, columns: int, leak: float) -> dict:
     seconds, wall = {}, time.perf_counter()
     with quiet(), threadpool_limits(limits=1):
         c = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=0)
-        scene = Scene.of(c)
+        data = AttackData.of(c)
         for attack in privacy.ATTACKS:
             start = time.process_time()
-            score = attack(c, scene=scene)
+            score = attack(c, data=data)
             seconds[score.name] = round(time.process_time() - start, 2)
     return {
         "rows": rows,

@@ -159,7 +159,7 @@ def _when(c: Comparison, task: CoxTask | SurvivalTask) -> int:
     """Return the place of the time column."""
     name = task.time or c.schema.time_of(task.event)
     if name is None:
-        what = f"no column says when '{task.event}' happened"
+        what = f"there is no time column for '{task.event}'"
         raise ConfigError(f"task {task.name}", what, "Name `time` in the task, or beside the event in the schema.")
     return _line(c, name, task)
 

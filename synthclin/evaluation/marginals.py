@@ -157,8 +157,8 @@ def tails(c: Comparison) -> Score:
     found = estimate_fidelity(c, lambda real: partial(errors, real), "tails")
     shifts = {j: _tail_errors(_observed(c.train, j), _observed(c.synthetic, j), signed=True) for j in lines}
     columns = [
-        {"column": c.features.names[j], "value": part, "reference": fresh, "shifts": shifts[j]}
-        for j, part, fresh in zip(lines, found.parts, found.reference_parts, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference, "shifts": shifts[j]}
+        for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
     few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
     return found.score(TAILS, baseline=False, notes=[NO_BASELINE, few], details={"columns": _worst_first(columns)})
@@ -190,8 +190,8 @@ def wasserstein(c: Comparison) -> Score:
 
     found = estimate_fidelity(c, lambda real: partial(distances, real), "wasserstein")
     columns = [
-        {"column": c.features.names[j], "value": part, "reference": fresh}
-        for j, part, fresh in zip(lines, found.parts, found.reference_parts, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference}
+        for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
     return found.score(WASSERSTEIN, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(columns)})
 
@@ -210,8 +210,8 @@ def heaping(c: Comparison) -> Score:
 
     found = estimate_fidelity(c, measure, "heaping")
     details = [
-        {"column": c.features.names[j], "value": part, "reference": fresh}
-        for j, part, fresh in zip(numbers, found.parts, found.reference_parts, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference}
+        for j, part, reference in zip(numbers, found.parts, found.reference_parts, strict=True)
     ]
     return found.score(HEAPING, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(details)})
 
@@ -243,7 +243,7 @@ def rare_levels(c: Comparison) -> Score:
             counts = np.bincount(_observed(c.train, j).astype(int), minlength=len(feature.levels))
             rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_PATIENTS) & (counts < _RARE * len(c.train)))]
     if not rare:
-        return RARE_LEVELS.unassessable("No level is held by 11 training rows and by less than a tenth of them.")
+        return RARE_LEVELS.unassessable("No level has 11 training rows and less than a tenth of them.")
     columns, levels = np.array(rare).T
 
     def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:

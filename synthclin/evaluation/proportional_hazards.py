@@ -9,9 +9,8 @@ import numpy as np
 
 from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.fidelity import estimate_fidelity
+from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
-from synthclin.evaluation.replication import COX_EFFORT
 from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import hazard_names
 from synthclin.evaluation.survival_estimators import breslow, brier, concordance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.analyses import study
-from synthclin.evaluation.fidelity import estimate_fidelity
+from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.score import Definition, Score, Z
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["COX_EFFORT", "combined", "overlap", "overlap_of", "replicate"]
-
-COX_EFFORT = {"rounds": 4, "splits": 4}
-"""The library takes a second for a Cox regression of a thousand rows."""
+__all__ = ["combined", "overlap", "overlap_of", "replicate"]
 
 _KINDS = {
     "linear": "linear regression (least squares, statsmodels)",

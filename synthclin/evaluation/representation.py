@@ -36,7 +36,7 @@ def representation(c: Comparison, by: str) -> Score:
     j, levels = c.features.names.index(by), c.features.columns[c.features.names.index(by)].levels
     places = [k for k in range(len(levels)) if (c.train[:, j] == k).sum() >= _MIN_ROWS]
     if not places:
-        return definition.unassessable(f"No group is held by {_MIN_ROWS} training rows.")
+        return definition.unassessable(f"No group has {_MIN_ROWS} training rows.")
 
     def logs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log([((rows[:, j] == k).sum() + 0.5) / (len(rows) + 1) for k in places])
@@ -48,8 +48,8 @@ def representation(c: Comparison, by: str) -> Score:
     estimate = estimate_fidelity(c, measure, definition.name, high=np.inf)
     ratios = np.mean([logs(rows) for rows in c.replicates], axis=0) - logs(c.train)
     groups = [
-        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "reference": fresh}
-        for k, ratio, value, fresh in zip(places, ratios, estimate.parts, estimate.reference_parts, strict=True)
+        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "reference": reference}
+        for k, ratio, value, reference in zip(places, ratios, estimate.parts, estimate.reference_parts, strict=True)
     ]
     worst = max(groups, key=lambda row: abs(row["log_ratio"]))
     return estimate.score(
@@ -92,8 +92,8 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
 
     estimate = estimate_fidelity(c, measure, definition.name, high=np.inf if feature.kind == "line" else 1.0)
     groups = [
-        {"group": str(levels[k]), "value": value, "reference": fresh}
-        for k, value, fresh in zip(places, estimate.parts, estimate.reference_parts, strict=True)
+        {"group": str(levels[k]), "value": value, "reference": reference}
+        for k, value, reference in zip(places, estimate.parts, estimate.reference_parts, strict=True)
     ]
     worst = max(groups, key=lambda row: row["value"])["group"]
     note = f"The group furthest off is {worst}."

@@ -160,7 +160,7 @@ class AttackData:
         known: T = self.kept[key]
         return known
 
-    def aside(self) -> AttackData:
+    def with_own_cache(self) -> AttackData:
         """Return a copy with its own cache, for tables that are attacked only once."""
         return replace(self, kept=dict(self.kept))
 

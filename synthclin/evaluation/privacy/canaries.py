@@ -106,8 +106,8 @@ def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind:
     """
     left, curve = list(nulls), []
     for share in reversed(_SHARES):
-        repeats = [(_spiked(c, data, share, kind, repeat), data.aside()) for repeat in range(_REPEATS)]
-        while left and not all(_alarmed(left[0], nulls[left[0]], aside, rows) for rows, aside in repeats):
+        repeats = [(_spiked(c, data, share, kind, repeat), data.with_own_cache()) for repeat in range(_REPEATS)]
+        while left and not all(_alarmed(left[0], nulls[left[0]], own, rows) for rows, own in repeats):
             left.pop(0)
         names = [attack.definition.name for attack in left[:1]]
         curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})

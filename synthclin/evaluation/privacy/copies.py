@@ -109,7 +109,7 @@ def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDAr
     shared = int((holders > 1).sum())
     notes = [
         "The table has the training rows in the training table's proportions." if whole else "",
-        f"{shared} further rows equal rows that several training patients share, so they identify nobody."
+        f"{shared} further rows equal rows that several training patients share, so they do not identify anybody."
         if shared and not whole
         else "",
     ]

@@ -31,7 +31,7 @@ _FEWEST = 10
 
 MODEL_MEMBERSHIP = Definition(
     "privacy.model_membership",
-    "Can someone who holds the model file tell who was in the training data?",
+    "Can someone who has the model file tell who was in the training data?",
     "lower",
     "AUC of the best of three attacks by someone who has the model file, members against non-members (holdout): the "
     "log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess over that "

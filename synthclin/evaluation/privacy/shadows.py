@@ -170,7 +170,7 @@ def _judged(
         # Shadow models do not copy rows, so the logistic regression cannot learn that signal.
         "nearest row beyond shadows": beyond[:, 0],
     }
-    # Cross-validated AUC on members of held-out shadow models: the power of the attack.
+    # Cross-validated AUC on members of the left-out shadow models: the power of the attack.
     folds = GroupKFold(min(models, 8))
     elsewhere = cross_val_predict(weigher, known, member, groups=pool, cv=folds, method="decision_function")
     worst = decisive([_outcome(name, scores, targets) for name, scores in attack_scores.items()], area)
