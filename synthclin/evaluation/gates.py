@@ -97,7 +97,7 @@ _PRIVACY = (
     ),
     Gate("privacy.replicated_uniques", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
     Gate("privacy.disclosive_keys", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
-    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of the rarest patients; 0.5 is chance", null=0.5),
+    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of outliers; 0.5 is chance", null=0.5),
     Gate(
         "privacy.smallest_leak",
         "<=",

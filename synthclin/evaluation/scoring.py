@@ -44,7 +44,7 @@ __all__ = ["SCORES", "Evaluation", "score_table"]
 
 Job = Callable[[], Score | tuple[Score, ...]]
 
-# In the order of the report: the first question is whether a row can be real at all.
+# In the order of the report, validity first.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
     validity.rules,
     marginals.marginals,
@@ -71,7 +71,7 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is known of a synthetic table.
+    """The result of an evaluation.
 
     Arguments:
         scores: one of each kind, and one per task.

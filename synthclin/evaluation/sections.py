@@ -133,14 +133,14 @@ def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.i
     if feature.kind == "ordinal":
         return np.arange(len(real)), merged_cells(real.tolist())
     order = np.argsort(-real, kind="stable")
-    alone = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
-    if alone and is_small(int(real[order][alone:].sum())):
-        alone -= 1
-    if len(real) - alone <= 1 and not is_small(int(real[order][-1])):
-        alone = len(real)
-    shown = np.concatenate([np.sort(order[:alone]), order[alone:]])
-    runs = [slice(i, i + 1) for i in range(alone)]
-    return shown, runs + ([slice(alone, len(real))] if alone < len(real) else [])
+    separate = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
+    if separate and is_small(int(real[order][separate:].sum())):
+        separate -= 1
+    if len(real) - separate <= 1 and not is_small(int(real[order][-1])):
+        separate = len(real)
+    shown = np.concatenate([np.sort(order[:separate]), order[separate:]])
+    runs = [slice(i, i + 1) for i in range(separate)]
+    return shown, runs + ([slice(separate, len(real))] if separate < len(real) else [])
 
 
 def table_one(c: Comparison) -> list[dict[str, Any]]:

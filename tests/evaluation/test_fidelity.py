@@ -20,7 +20,7 @@ from .clinic import SCHEMA, clinic
 
 @pytest.fixture(scope="module", params=[marginals, pairs, missingness])
 def perfect(request) -> list[Score]:
-    """Return the scores of studies whose generator is perfect: five replicates of one distribution, and a small holdout."""
+    """Return scores of studies with a perfect generator: five replicates, and a small holdout."""
     return [
         request.param(
             Comparison.of(

@@ -44,8 +44,8 @@ from synthclin.evaluation.subgroups import Groups, Headline, headlines
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
 
 from .clinic import TRIAL, trial
-from .damages import DAMAGES
 from .completeness import is_whole
+from .damages import DAMAGES
 
 TRAIN, HOLDOUT, IDEAL = trial(800, 1), trial(400, 2), trial(800, 3)
 MADE = {"ideal": lambda _: IDEAL, "copy": lambda _: TRAIN, **DAMAGES}

@@ -45,7 +45,7 @@ def test_a_lost_association_shows_by_the_products():
 
 
 def test_its_expectation_is_that_of_a_correct_model():
-    # Synthetic rows of the distribution that was fitted to the real ones, here a normal distribution with their mean and spread.
+    # Synthetic rows of a correct model: a normal distribution with the mean and variance of the real rows.
     schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})
     features = Features.of(schema, [cloud(5, 0)])
     rng = np.random.default_rng(0)

@@ -19,8 +19,8 @@ from synthclin.evaluation.score_names import SCORE_NAMES, subgroup_names
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
-from .conftest import spare
 from .completeness import is_whole
+from .conftest import spare
 
 NAMES = [
     *SCORE_NAMES,

@@ -35,7 +35,7 @@ IDENTITY_DISCLOSURE = Definition(
 
 def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
     sides = [
         AttackTrials(side, _disclosed(data, synthetic, side, non_members=bool(i)))
         for i, side in enumerate(data.compared())

@@ -63,7 +63,9 @@ def _clopper_pearson(hits: float, n: int) -> Interval:
 
 def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if min(len(side) for side in data.attacked()) < _MIN_CONTROLS:
-        return Found.nothing(f"A false alarm rate of 1 % takes {_MIN_CONTROLS} patients on each side.")
+        return Found.nothing(
+            f"A false positive rate of 1 % takes {_MIN_CONTROLS} members and {_MIN_CONTROLS} non-members."
+        )
     worst = decisive(ranked(data, synthetic), rate)
     value, interval = rate(worst.train, worst.control)
     few = len(worst.control) < _ENOUGH_CONTROLS

@@ -52,7 +52,7 @@ def _keys(
 
 def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know.")
+        return Found.nothing("There is no known column for the attack.")
 
     def unique(side: PatientSample) -> tuple[AttackTrials, AttackTrials]:
         is_unique, replicated = np.zeros(len(side)), np.zeros(len(side))
@@ -71,7 +71,7 @@ def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
 
 def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
 
     def disclosed(side: PatientSample, sensitive: int) -> AttackTrials:
         hit = np.zeros(len(side))
