@@ -66,7 +66,7 @@ def test_constant_and_nearly_empty_columns_have_no_association():
     assert (np.diag(found) == 1).all()
 
 
-def test_changes_count_what_got_weaker_as_lost_and_what_got_stronger_as_invented():
+def test_weaker_associations_are_lost_and_stronger_ones_invented():
     rng = np.random.default_rng(4)
     table = pd.DataFrame(rng.normal(size=(20, 4)), columns=list("abcd"))
     features, _ = matrix(table, **{name: {"type": "number"} for name in table})

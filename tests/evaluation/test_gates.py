@@ -165,7 +165,7 @@ def test_a_distance_only_raises_the_alarm():
     assert [verdict.status for verdict in judge(default_gates([ringing]), [ringing])] == ["REVIEW"]
 
 
-def test_rows_that_know_no_patient_excuse_what_they_reach_themselves():
+def test_the_baseline_of_an_attack_excuses_an_equal_score():
     of = {"name": "privacy.singling_out", "value": 0.15, "low": 0.12, "high": 0.18, "better": "lower"}
     gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
     assert judge([gate], [score(**of, baseline=0.0)])[0].status == "FAIL"

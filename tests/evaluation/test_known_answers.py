@@ -355,7 +355,7 @@ def test_ideal_rows_differ_from_the_reference_by_sampling_error():
 
 
 @pytest.mark.parametrize(("made", "name"), MOVED)
-def test_what_sees_a_damage_moves_past_its_interval(made, name):
+def test_a_score_detects_its_damage_beyond_the_interval(made, name):
     ideal, damaged = score("ideal", name), score(made, name)
     if ideal.better == "lower":
         assert damaged.low > ideal.high
@@ -364,7 +364,7 @@ def test_what_sees_a_damage_moves_past_its_interval(made, name):
 
 
 @pytest.mark.parametrize(("made", "name"), STILL)
-def test_what_looks_elsewhere_stays_where_it_was(made, name):
+def test_a_score_ignores_damage_elsewhere(made, name):
     damaged = score(made, name)
     assert damaged.low <= score("ideal", name).value <= damaged.high
 

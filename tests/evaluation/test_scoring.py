@@ -105,7 +105,7 @@ def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
     assert set(statuses.values()) == {"FAIL"}
 
 
-def test_without_a_holdout_what_needs_one_is_not_assessable(train, ideal):
+def test_scores_that_need_a_holdout_are_not_assessable_without_one(train, ideal):
     evaluation = checked(ideal.iloc[:100], train=train.iloc[:100])
     unknown = {score.name for score in evaluation.scores if np.isnan(score.value)}
     unseen = {"fidelity.detection", "fidelity.logistic_detection"}
@@ -207,7 +207,7 @@ def test_another_seed_changes_sampling_but_not_conclusions(whole, train, holdout
         assert score.value == pytest.approx(other.value, abs=0.05)
 
 
-def test_what_cannot_be_compared_is_refused(train, ideal):
+def test_incomparable_tables_are_refused(train, ideal):
     with pytest.raises(DataError, match="no rows"):
         score_table(ideal.iloc[:0], train=train, schema=SCHEMA)
     with pytest.raises(ConfigError, match="ward"):

@@ -38,7 +38,7 @@ def test_scores_are_those_of_sdmetrics(compare, ideal, train, score, report):
     assert found.low <= found.value <= found.high
 
 
-def test_metadata_names_what_the_schema_declares(compare, ideal):
+def test_metadata_has_the_declarations_of_the_schema(compare, ideal):
     columns = metadata(compare(ideal).features)["tables"]["table"]["columns"]
     assert columns["age"] == {"sdtype": "numerical", "range_min": 18, "range_max": 95, "range_is_nullable": False}
     assert columns["sex"]["range_values"] == ["F", "M"]
@@ -61,7 +61,7 @@ def test_nothing_is_printed_or_warned(compare, ideal, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_sdmetrics_cannot_score_is_not_assessable():
+def test_a_score_that_sdmetrics_cannot_compute_is_not_assessable():
     schema = Schema.model_validate({"columns": {"c": {"type": "category", "missing": "allowed"}}})
     known = pd.DataFrame({"c": pd.Categorical(["a", "b"] * 20)})
     unknown = pd.DataFrame({"c": pd.Categorical([None] * 40, categories=["a", "b"])})

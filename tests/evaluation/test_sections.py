@@ -84,7 +84,7 @@ def test_table_one_gives_means_shares_and_standardised_differences(compare, idea
     assert blocks["sex"]["difference"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_sections_are_plain_json_and_hold_what_the_scores_found(compare, ideal):
+def test_sections_are_plain_json_with_the_details_of_scores(compare, ideal):
     c = compare(ideal)
     found = sections(c, [pairs(c)])
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -87,7 +87,7 @@ def test_every_headline_has_its_groups():
         assert tuple(each.definition.name for each in headlines(task)) == task.headlines
 
 
-def test_the_group_that_is_worst_off_is_named_beside_what_its_real_rows_reach(compare, ideal):
+def test_the_worst_group_is_named_with_its_real_data_reference(compare, ideal):
     women = ideal["sex"] == "F"
     damaged = ideal.assign(age=ideal["age"].mask(women, 90), bmi=ideal["bmi"].mask(women, ideal["bmi"] + 15))
     score = scored(compare(damaged), "sex", "fidelity.marginals")

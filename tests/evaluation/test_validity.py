@@ -54,7 +54,7 @@ def test_small_counts_of_real_rows_are_suppressed(compare, ideal, train):
     assert rules(c).details["rules"] == [{"rule": "age >= 30", "synthetic": 3, "real": None}]
 
 
-def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp_path, compare, ideal):
+def test_a_csv_with_forbidden_values_is_read_and_scored(tmp_path, compare, ideal):
     wild = ideal.astype({"sex": object})
     wild.loc[:19, "age"] = 17  # out of range, and against a rule
     wild.loc[20:29, "sex"] = "unknown"
@@ -79,7 +79,7 @@ def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp
         (lambda t: t.iloc[:0], "no rows"),
     ],
 )
-def test_what_cannot_be_read_names_the_file_and_the_column_and_no_cell(tmp_path, ideal, damage, message):
+def test_a_reading_error_names_file_and_column_and_no_cell(tmp_path, ideal, damage, message):
     damage(ideal).to_csv(tmp_path / "sampled.csv", index=False)
     with pytest.raises(DataError) as caught:
         read_table(tmp_path / "sampled.csv", SCHEMA, judged=True)

@@ -27,7 +27,7 @@ _ENOUGH_CONTROLS = 300
 
 MEMBERSHIP_TPR = Definition(
     "privacy.recognition",
-    "How many training patients are recognised with hardly a false alarm?",
+    "How many training patients are identified at a false positive rate of 1 %?",
     "lower",
     "TPR at 1 % FPR of the best membership inference attack, members against non-members, chosen on half of the "
     "patients and judged on the others; a guess has 1 %; Clopper-Pearson interval, combined with the uncertainty of "
