@@ -121,7 +121,7 @@ def main() -> None:
         return
     table, schema = tables.read(given.table)
     name, start = Path(given.table).name, time.monotonic()
-    for seed in range(given.first, given.first + given.replicates):
+    for seed in range(given.first, given.first + given.draws):
         if time.monotonic() - start > given.seconds:
             break
         line = one(table, schema, given.train, given.holdout, seed, copy=given.copy, whole=given.whole)
