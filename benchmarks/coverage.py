@@ -28,18 +28,18 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     privacy,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
     subgroups,
-    support,
+    survival_fidelity,
     tasks,
     utility,
     validity,
@@ -91,7 +91,11 @@ ANALYSES = {
 
 def _cox(c: Comparison) -> list[Score]:
     found = analyses.study(c, COX)
-    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+    return [
+        replication.replicate(c, COX, found),
+        *proportional_hazards.hazards(c, COX, found),
+        *proportional_hazards.predictive_accuracy(c, COX, found),
+    ]
 
 
 def _groups(c: Comparison) -> list[Score]:
@@ -111,16 +115,16 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "tails": marginals.tails,
     "heaping": marginals.heaping,
     "rare levels": marginals.rare_levels,
-    "missingness": missing.missingness,
-    "missing dependence": missing.missing_dependence,
+    "missingness": missingness.missingness,
+    "missing dependence": missingness.missing_dependence,
     "pairs": pairs.pairs,
     "triples": pairs.triples,
     "associations": pairs.association_changes,
     "unseen pairs": pairs.unseen_pairs,
     "propensity": propensity.propensity,
-    "precision": support.precision,
-    "recall": support.recall,
-    "survival": partial(endpoints.followed, task=SURVIVAL),
+    "precision": precision_recall.precision,
+    "recall": precision_recall.recall,
+    "survival": partial(survival_fidelity.followed, task=SURVIVAL),
     "representation": partial(representation.representation, by="site"),
     "prevalence": partial(representation.prevalence, by="site", task=DIED),
     **{name: partial(replication.replicate, task=task) for name, task in ANALYSES.items()},
@@ -194,27 +198,27 @@ def table(lines: Iterable[str]) -> None:
     right (3.92 standard deviations of the score).
     """
     found: defaultdict[str, dict[str, list[list[float]]]] = defaultdict(dict)
-    laws: dict[str, None] = {}
+    generators: dict[str, None] = {}
     for line in map(json.loads, lines):
-        law = line["generator"] + (f", {line['tables']} tables" if line["tables"] > 1 else "")
-        laws[law] = None
+        generator = line["generator"] + (f", {line['tables']} tables" if line["tables"] > 1 else "")
+        generators[generator] = None
         for name, ends in line["scores"].items():
-            found[name].setdefault(law, []).append([np.nan if end is None else end for end in ends])
-    print("| score |", " | ".join(laws), "|")
-    print("|---" * (len(laws) + 1) + "|")
-    for name, of_law in found.items():
-        print(f"| {name} |", " | ".join(_held(of_law[law]) if law in of_law else "" for law in laws), "|")
+            found[name].setdefault(generator, []).append([np.nan if end is None else end for end in ends])
+    print("| score |", " | ".join(generators), "|")
+    print("|---" * (len(generators) + 1) + "|")
+    for name, of in found.items():
+        print(f"| {name} |", " | ".join(_coverage(of[each]) if each in of else "" for each in generators), "|")
 
 
-def _held(ends: list[list[float]]) -> str:
+def _coverage(ends: list[list[float]]) -> str:
     every = np.array(ends)
     value, low, high = every[~np.isnan(every).any(axis=1)].T
     if len(value) < 2:
         return "not assessable"
-    held = np.mean((low <= value.mean()) & (value.mean() <= high))
+    covered = np.mean((low <= value.mean()) & (value.mean() <= high))
     right = 3.92 * value.std(ddof=1)
     wide = f"{(high - low).mean() / right:.2f}" if right > 0 else "always the same"
-    return f"{value.mean():.3f}: {held:.1%} ({len(value)}; {wide})"
+    return f"{value.mean():.3f}: {covered:.1%} ({len(value)}; {wide})"
 
 
 def main() -> None:

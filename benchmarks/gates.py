@@ -46,15 +46,15 @@ def one(
     ends = np.cumsum([train, holdout, train])
     if ends[-1] > len(table):
         raise SystemExit(f"{len(table)} rows are too few")
-    learnt, held, fresh = (
+    train_rows, holdout_rows, ideal = (
         table.iloc[np.sort(order[end - size : end])].reset_index(drop=True)
         for end, size in zip(ends, (train, holdout, train), strict=True)
     )
-    posing = learnt.sample(frac=1, random_state=seed).reset_index(drop=True) if copy else fresh
+    synthetic = train_rows.sample(frac=1, random_state=seed).reset_index(drop=True) if copy else ideal
     with threadpool_limits(limits=1):
-        c = Comparison.of(posing, train=learnt, holdout=held, schema=schema, random_state=seed)
-        scene = AttackData.of(c)
-        scores = [attack(c, scene=scene) if whole else alone(attack, c, scene) for attack in SCORES]
+        c = Comparison.of(synthetic, train=train_rows, holdout=holdout_rows, schema=schema, random_state=seed)
+        data = AttackData.of(c)
+        scores = [attack(c, data=data) if whole else alone(attack, c, data) for attack in SCORES]
     verdicts = judge(default_gates(scores), scores)
     return {
         "train": train,
@@ -67,17 +67,17 @@ def one(
     }
 
 
-def alone(attack: Callable[..., Score], c: Comparison, scene: AttackData) -> Score:
+def alone(attack: Callable[..., Score], c: Comparison, data: AttackData) -> Score:
     """Return the score without what shuffled and fresh rows reach, unless its gate would fail then."""
     if not isinstance(attack, Attack):
-        return attack(c, scene=scene)
-    found = attack.find(scene, c.synthetic)
+        return attack(c, data=data)
+    found = attack.find(data, c.synthetic)
     if isnan(found.value):
         return attack.definition.unassessable(" ".join(found.notes))
-    baseline = None if isnan(found.unused) else found.unused
+    baseline = None if isnan(found.non_members) else found.non_members
     score = attack.definition.score(found.value, found.interval, n=found.n, baseline=baseline)
     fails = any(verdict.status == "FAIL" for verdict in judge(default_gates([score]), [score]))
-    return attack(c, scene=scene) if fails else score
+    return attack(c, data=data) if fails else score
 
 
 def numbers(score: Score) -> list[float | None]:
@@ -121,7 +121,7 @@ def main() -> None:
         return
     table, schema = tables.read(given.table)
     name, start = Path(given.table).name, time.monotonic()
-    for seed in range(given.first, given.first + given.replicates):
+    for seed in range(given.first, given.first + given.draws):
         if time.monotonic() - start > given.seconds:
             break
         line = one(table, schema, given.train, given.holdout, seed, copy=given.copy, whole=given.whole)

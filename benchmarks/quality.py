@@ -38,8 +38,8 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict:
     model = sc.ConditionalGAN(schema, random_state=seed, **settings).fit(train)
     fit_seconds = time.perf_counter() - start
     start = time.perf_counter()
-    replicates = [model.sample(len(train), random_state=draw)[columns] for draw in range(options.replicates)]
-    rate = len(train) * options.replicates / (time.perf_counter() - start)
+    replicates = [model.sample(len(train), random_state=draw)[columns] for draw in range(options.draws)]
+    rate = len(train) * options.draws / (time.perf_counter() - start)
     likelihood = [model.log_likelihood(part) for part in (train, holdout)]
     found: dict[str, list[float]] = {}
     for drawn in replicates:

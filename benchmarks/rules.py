@@ -99,13 +99,13 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
     told: dict[str, list[float]] = {}
     for kind, encoder in encoders.items():
         sampler = CohortSampler(model._sample, encoder, encoder.schema, options.seed)  # noqa: SLF001 - with other rules
-        rows = options.rows if kind == "with" else max(10_000, options.replicates * len(holdout))
+        rows = options.rows if kind == "with" else max(10_000, options.draws * len(holdout))
         start = time.process_time()
         drawn, facts = sampler.sample(rows)
         line[f"rows_per_cpu_s_{kind}"] = round(rows / (time.process_time() - start))
         line |= {f"rows_{kind}": rows, f"broken_{kind}": broken_rows(drawn, ruled), f"drawn_{kind}": facts.drawn}
         told[kind] = []
-        for draw in range(options.replicates):
+        for draw in range(options.draws):
             part = drawn.iloc[draw * len(holdout) : (draw + 1) * len(holdout)]
             told[kind].append(c2st(*numbers([one[list(schema.modelled)] for one in (holdout, part)]), seed=draw))
         line[f"told_{kind}"] = [round(one, 4) for one in told[kind]]

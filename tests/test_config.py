@@ -231,7 +231,7 @@ class TestRefusals:
 
     def test_a_gate_on_a_group_of_patients(self, study):
         task = "evaluation.utility=[{task: survival, time: age, event: died}]"
-        for score in ("associations", "rules", "representation", "survival.died", "curve.died", "restricted_mean.died"):
+        for score in ("associations", "rules", "representation", "survival.died", "curve.died", "rmst.died"):
             assert load(study.path, [task, "evaluation.by=[sex]", f"gates=[subgroups.sex.{score} <= 0.5]"]).gates
         refusal = refused(study, "gates=[subgroups.sex.curve.dead <= 0.5]", task, "evaluation.by=[sex]")
         assert "Did you mean 'subgroups.sex.curve.died'?" in refusal

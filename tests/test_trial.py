@@ -157,5 +157,5 @@ def test_what_means_the_event_is_read_from_the_schema():
         with pytest.raises(ConfigError, match="no event of column 'end'"):
             study(c, SurvivalTask(event="end", cause=cause))
     timeless = schema(months={"type": "number", "range": [0, 60]})
-    with pytest.raises(ConfigError, match="no column says when 'end' happened"):
+    with pytest.raises(ConfigError, match="there is no time column for 'end'"):
         study(Comparison.of(train, train=train, holdout=None, schema=timeless), SurvivalTask(event="end"))

@@ -1,4 +1,4 @@
-"""Judging a synthetic table. Knows nothing of models, so anybody's table can be judged."""
+"""Evaluation of a synthetic table: validity, fidelity, utility and privacy; it needs the tables and no model."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Analysis", "Evaluation", "PredictTask", "Score", "score_table"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 (the names' own types stand under TYPE_CHECKING)
-    # A config only needs the tasks and gates: the learners load on first use.
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (the types are under TYPE_CHECKING)
+    # A config needs only tasks and gates; scikit-learn is loaded on first use.
     if name in {"Evaluation", "score_table"}:
         return getattr(import_module("synthclin.evaluation.scoring"), name)
     raise AttributeError(f"module 'synthclin.evaluation' has no attribute '{name}'")

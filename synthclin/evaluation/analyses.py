@@ -1,4 +1,4 @@
-"""The analyses of a protocol as numbers: from rows to estimates with standard errors, one for each term."""
+"""Declared analyses: regressions, survival and group comparisons, as estimates with standard errors per term."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.survival import Followed, curves, rmst
+from synthclin.evaluation.restricted_mean import Followed, curves, rmst
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -27,21 +27,21 @@ __all__ = ["Endpoint", "Estimates", "Study", "endpoint", "study"]
 _AT_RISK = 10
 
 Estimates = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
-"""(terms,) estimates and (terms,) standard errors; NaN where a table cannot give them."""
+"""(terms,) estimates and (terms,) standard errors; NaN where they cannot be computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One analysis, ready to be run on any rows.
+    """One analysis as functions of any rows.
 
     Arguments:
-        terms: what is estimated.
+        terms: names of the estimated parameters.
         run: from (rows, columns) to estimates.
-        contrast: (terms,) whether a term is compared with nothing, so that sign and significance mean something.
-        horizon: up to which time survival is looked at; else None.
-        curves: from real and synthetic (rows, columns) to what a picture of survival shows; else None.
-        matrix: from (rows, columns) to (rows, terms), what a regression multiplies its estimates with; else None.
-        drift: from (rows, columns) to (terms,) z statistics of a hazard ratio that changes with time; else None.
+        contrast: (terms,) whether 0 is the null hypothesis, so that sign and significance have a meaning.
+        horizon: last time of a survival analysis; else None.
+        curves: from real and synthetic (rows, columns) to the data of a survival plot; else None.
+        matrix: from (rows, columns) to the (rows, terms) design matrix of a regression; else None.
+        drift: from (rows, columns) to (terms,) z statistics of the proportional hazards test; else None.
     """
 
     terms: tuple[str, ...]
@@ -55,15 +55,15 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The time to an event, in each group of patients.
+    """A time-to-event endpoint, in each group of patients.
 
     Arguments:
-        time: the place of the time.
-        event: from (rows, columns) to 1 where the event happened, else 0; NaN where missing.
-        by: the place of the column of groups.
-        groups: its levels, the most frequent first; one None where all rows are one group.
-        labels: their names.
-        horizon: up to which time survival is looked at.
+        time: place of the time column.
+        event: from (rows, columns) to the event indicator, 1 or 0; NaN where missing.
+        by: place of the group column.
+        groups: its levels, the most frequent first; a single None where all rows are one group.
+        labels: names of the groups.
+        horizon: last time of the analysis.
     """
 
     time: int
@@ -74,11 +74,11 @@ class Endpoint:
     horizon: float
 
     def known(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the rows whose time and event are known."""
+        """Return the rows with known time and event."""
         return rows[~np.isnan(rows[:, self.time]) & ~np.isnan(self.event(rows))]
 
     def split(self, rows: NDArray[np.float64]) -> list[Followed]:
-        """Return the times of each group, and whether the event happened."""
+        """Return (rows,) times and (rows,) event indicators of each group."""
         known = self.known(rows)
         parts = [known if level is None else known[known[:, self.by] == level] for level in self.groups]
         return [(part[:, self.time], self.event(part) == 1) for part in parts]
@@ -86,7 +86,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """Covariates as columns of a matrix: numbers per real standard deviation, levels against the most frequent one."""
+    """Design matrix: numbers per real standard deviation, levels as contrasts with the most frequent one."""
 
     terms: tuple[str, ...]
     lines: tuple[tuple[int, float, float], ...]
@@ -100,10 +100,10 @@ class _Design:
 
 
 def study(c: Comparison, task: Analysis) -> Study:
-    """Return the analysis with its terms settled by the training rows.
+    """Return the analysis; its terms are fixed by the training rows.
 
     Raises:
-        ConfigError: a column is none that is modelled, or of a type that the analysis cannot use.
+        ConfigError: a column is not modelled, or has a type that the analysis cannot use.
     """
     for name in task.columns:
         if name not in c.features.names:
@@ -126,7 +126,7 @@ def _cells(j: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
 
 
 def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return what turns the rows into 1 for the last of two values, else 0; NaN where missing."""
+    """Return the indicator function of the last of two values: 1, 0, or NaN where missing."""
     j = _place(c, name)
     seen = np.unique(c.train[~np.isnan(c.train[:, j]), j])
     if len(seen) > 2:
@@ -137,7 +137,7 @@ def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float
 
 
 def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return what turns the rows into 1 where the event happened, else 0; NaN where missing."""
+    """Return the event indicator function: 1, 0, or NaN where missing."""
     column = c.schema.columns[task.event]
     when, censored = column.event_level, column.censored_level
     if task.cause is None and when is None and censored is None:
@@ -156,10 +156,10 @@ def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[
 
 
 def _when(c: Comparison, task: CoxTask | SurvivalTask) -> int:
-    """Return the place of the time to the event."""
+    """Return the place of the time column."""
     name = task.time or c.schema.time_of(task.event)
     if name is None:
-        what = f"no column says when '{task.event}' happened"
+        what = f"there is no time column for '{task.event}'"
         raise ConfigError(f"task {task.name}", what, "Name `time` in the task, or beside the event in the schema.")
     return _line(c, name, task)
 
@@ -172,7 +172,7 @@ def _line(c: Comparison, name: str, task: Analysis) -> int:
 
 
 def _groups(feature: Feature, train: NDArray[np.float64]) -> list[float]:
-    """Return the levels that 11 training rows have, the most frequent first, then in their order."""
+    """Return the levels with at least 11 training rows, the most frequent first, then in their order."""
     counts = np.bincount(train[~np.isnan(train)].astype(int), minlength=len(feature.levels))
     frequent = np.flatnonzero(counts >= MIN_PATIENTS)
     if not len(frequent):
@@ -217,14 +217,14 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
     kept: dict[bytes, tuple[NDArray[np.float64], ...]] = {}
 
     def once(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Fit to the same rows once: several scores look at them."""
+        """Fit once to the same rows, which several scores use."""
         key = blake2b(rows.tobytes()).digest()
         if key not in kept:
             kept[key] = fitted(rows)
         return kept[key]
 
     def fitted(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Return estimates, standard errors and drifts."""
+        """Return estimates, standard errors and z statistics of the proportional hazards test."""
         x, outcome = design.matrix(rows), y(rows)
         known = ~np.isnan(x).any(axis=1) & ~np.isnan(outcome)
         known &= True if time is None else ~np.isnan(rows[:, time])
@@ -249,18 +249,18 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
 def _fit(
     kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], ...]:
-    """Fit the model of a library, and return estimates, errors and drifts; a fit that fails gives NaN."""
+    """Fit a statsmodels model: estimates, standard errors, proportional hazards z; NaN where the fit fails."""
     from statsmodels.duration.hazard_regression import PHReg  # noqa: PLC0415 (takes a second, and few runs need it)
     from statsmodels.genmod.families import Binomial  # noqa: PLC0415
     from statsmodels.genmod.generalized_linear_model import GLM  # noqa: PLC0415
     from statsmodels.regression.linear_model import OLS  # noqa: PLC0415
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # Terms that separate the outcome: their standard errors say so.
+        # Warnings of separation are not needed: the standard errors are huge then.
         warnings.simplefilter("ignore")
         try:
             if time is not None:
-                # Without ties both ways are the same, and one is twice as fast.
+                # Without ties both methods are equal, and Breslow's is twice as fast.
                 tied = len(np.unique(time[y == 1])) < y.sum()
                 found = PHReg(time, x, status=y, ties="efron" if tied else "breslow").fit(disp=0)
                 return np.asarray(found.params), np.asarray(found.bse), _drift(found, time)
@@ -273,9 +273,9 @@ def _fit(
 
 
 def _drift(found: Any, time: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ANN401 (the library has no types)
-    """Return (terms,) how scaled Schoenfeld residuals go along with the rank of time, as z statistics.
+    """Return (terms,) z statistics of the proportional hazards test: scaled Schoenfeld residuals on the rank of time.
 
-    Far from 0 the hazards are not proportional (Grambsch and Therneau, Biometrika 81:515-526, 1994).
+    Grambsch and Therneau, Biometrika 81:515-526, 1994.
     """
     residuals = np.asarray(found.schoenfeld_residuals)
     events = ~np.isnan(residuals).any(axis=1)
@@ -287,10 +287,10 @@ def _drift(found: Any, time: NDArray[np.float64]) -> NDArray[np.float64]:  # noq
 
 
 def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
-    """Return the time to the event of a task, in the groups of `by`, up to the horizon.
+    """Return the endpoint of a task, in the groups of `by`, up to the horizon.
 
     Raises:
-        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+        ConfigError: the schema and the task do not define the event, its time or the groups.
     """
     time, event = _when(c, task), _happened(c, task)
     groups: list[float | None] = [None]
@@ -320,12 +320,12 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
             np.concatenate([errors, np.hypot(errors[1:], errors[:1])]),
         )
 
-    def drawn(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> list[dict[str, Any]]:
+    def survival_curves(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> list[dict[str, Any]]:
         return curves(list(zip(labels, found.split(real), found.split(synthetic), strict=True)), horizon)
 
     terms = [f"mean survival time, {label}" for label in labels]
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]
-    return Study(tuple(terms), run, np.arange(len(terms)) >= len(labels), horizon, drawn)
+    return Study(tuple(terms), run, np.arange(len(terms)) >= len(labels), horizon, survival_curves)
 
 
 def _comparison(c: Comparison, task: CompareTask) -> Study:

@@ -1,4 +1,4 @@
-"""How strongly two columns of any type go together, and which of these ties a synthetic table lost or invented."""
+"""Association matrices of mixed columns, and the associations that a synthetic table lost or invented."""
 
 from __future__ import annotations
 
@@ -52,22 +52,20 @@ def changes(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the `most` associations that got weaker (`lost`) and stronger (`invented`), largest change first.
 
-    A change is how far apart the two are, below zero where the synthetic one is the weaker;
-    so one that turned round has changed by both its lengths. There is no threshold: small
-    associations count as large ones do. An association that cannot be computed in the
-    synthetic table counts as none.
+    The change is the absolute difference, negative where the synthetic association is the weaker one; a change of sign
+    adds both absolute values. There is no threshold. A synthetic association that cannot be computed counts as 0.
     """
     first, second = np.triu_indices(len(features), 1)
-    was, now = real[first, second], np.nan_to_num(synthetic[first, second])
-    change = np.abs(now - was) * np.where(np.abs(now) < np.abs(was), -1, 1)
+    before, after = real[first, second], np.nan_to_num(synthetic[first, second])
+    change = np.abs(after - before) * np.where(np.abs(after) < np.abs(before), -1, 1)
     names = features.names
 
     def rows(chosen: NDArray[np.intp]) -> list[dict[str, Any]]:
         return [
             {
                 "columns": [names[first[i]], names[second[i]]],
-                "real": round(float(was[i]), 4),
-                "synthetic": round(float(now[i]), 4),
+                "real": round(float(before[i]), 4),
+                "synthetic": round(float(after[i]), 4),
                 "change": round(float(change[i]), 4),
             }
             for i in chosen

@@ -1,4 +1,4 @@
-"""Is the arm of a randomised trial as independent of the baseline as chance makes it."""
+"""Baseline balance of a randomised trial: standardised mean differences between the arms."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BALANCE = Definition(
     "Are the arms of the trial as alike at baseline as randomisation makes them?",
     "lower",
     "mean absolute standardised difference between arms over the numbers and levels known before randomisation "
-    "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic tables; the real-data reference is that of the "
-    "training rows; interval from 200 bootstrap samples of the rows of each table",
+    "(Austin, Stat Med 28:3083-3107, 2009), mean over pairs of arms and synthetic replicates; the real-data reference "
+    "is that of the training rows; interval from 200 bootstrap samples of the rows of each replicate",
 )
 
 
 def balance(c: Comparison) -> Score:
-    """Score how alike the arms are before the treatment."""
+    """Score the mean absolute standardised difference of baseline columns between arms."""
     arm, before = c.schema.randomised, c.schema.before_randomisation
     if arm is None or not before:
         return BALANCE.unassessable("No column is known before the randomisation. Give it the role baseline.")
@@ -58,7 +58,7 @@ def balance(c: Comparison) -> Score:
         return gaps
 
     def bootstrap(rows: NDArray[np.float64], table: int) -> NDArray[np.float64]:
-        """Return (samples,) scores of samples of one table, none of a table of few rows."""
+        """Return (samples,) scores of bootstrap samples of one replicate; empty for fewer than 11 rows."""
         samples = resamples(len(rows), _BOOTSTRAP, c.rng("balance", "bootstrap", table)).astype(np.float64)
         return np.nanmean(differences(rows, samples), axis=1) if len(samples) else np.empty(0)
 

@@ -1,4 +1,4 @@
-"""The tables that a score compares, on one footing: as numbers, at schema precision, with their patients."""
+"""The input of every score: synthetic, training and holdout tables as numeric arrays, with patient numbers."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Tables", "subsample"]
 
-# In a table of which nine rows in ten are distinct, one fresh row in ten repeats another: half of them is no chance.
+# Where nine rows in ten are distinct, about one new row in ten repeats another; that half of them do is no coincidence.
 _DISTINCT = 0.9
 _FEW = 20
-_MOST_MET = 0.5
+_MOST_SHARED = 0.5
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}  # as pandas infers them
 _MOMENTS = {"datetime64", "datetime", "date", "empty"}
-_UNSEEN = "Give real rows that the model never saw, such as the holdout of `synthclin.split`."
+_NO_HOLDOUT = "Give real rows that were not used in training, such as the holdout of `synthclin.split`."
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The typed tables as given, the first of the synthetic ones, and the training table with each column shuffled."""
+    """Typed tables: the first synthetic replicate, training, holdout, and training with each column shuffled."""
 
     synthetic: pd.DataFrame
     train: pd.DataFrame
@@ -43,19 +43,19 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What every score gets.
+    """The argument of every score.
 
     Arguments:
-        schema: what the columns mean.
-        features: the columns that are judged.
+        schema: the schema of all tables.
+        features: the evaluated columns.
         tables: the typed tables.
-        replicates: (rows, columns) of each synthetic table of one model, as `Features.values`; the first is released.
-        train: (rows, columns) the rows that the model learnt from.
-        holdout: (rows, columns) real rows that the model never saw, or None.
-        shuffled: (rows, columns) the training rows, each column shuffled on its own: the independence baseline.
-        train_patients: (rows,) numbers 0, 1, ... of the patients; rows of one patient share it.
+        replicates: (rows, columns) each synthetic replicate, as `Features.values`; the first is released.
+        train: (rows, columns) training rows.
+        holdout: (rows, columns) real rows that were not used in training, or None.
+        shuffled: (rows, columns) training rows, each column shuffled: the independence baseline.
+        train_patients: (rows,) patient numbers 0, 1, ...; rows of one patient share a number.
         holdout_patients: (rows,) the same for the holdout.
-        seed: the seed that all streams of `rng` come from.
+        seed: seed of all streams of `rng`.
     """
 
     schema: Schema
@@ -79,43 +79,43 @@ class Comparison:
         schema: Schema,
         random_state: int = 0,
     ) -> Comparison:
-        """Put typed tables on one footing; a holdout without rows counts as none.
+        """Encode typed tables as arrays; a holdout without rows counts as none.
 
         Raises:
-            DataError: there is no synthetic table, a table has no rows or lacks a column that is judged, a column of
-                numbers or dates holds something else, or the holdout has patients or rows of the training table.
+            DataError: there is no synthetic table, a table has no rows or lacks an evaluated column, a column of
+                numbers or dates has values of another type, or the holdout shares patients or rows with training.
         """
         replicates = [synthetic] if isinstance(synthetic, pd.DataFrame) else list(synthetic)
         if not replicates:
             raise DataError("synthetic tables", "there are none", "Give one or more.")
         if holdout is not None and holdout.empty:
             holdout = None
-        given = [("training table", train), *(("synthetic table", draw) for draw in replicates)]
+        given = [("training table", train), *(("synthetic table", table) for table in replicates)]
         given += [] if holdout is None else [("holdout table", holdout)]
-        judged = schema.modelled
+        evaluated = schema.modelled
         for where, table in given:
             if table.empty:
                 raise DataError(where, "it has no rows", "Give a table with rows.")
-            absent = [name for name in judged if name not in table.columns]
+            absent = [name for name in evaluated if name not in table.columns]
             if absent:
-                what = f"{len(absent)} of {len(judged)} columns of the schema are absent, '{absent[0]}' first"
+                what = f"{len(absent)} of {len(evaluated)} columns of the schema are absent, '{absent[0]}' first"
                 raise DataError(where, what, "Add them, or take them out of the schema.")
             _refuse_untyped(where, table, schema)
-        # Combinations that are to be observed are those of any row learnt.
+        # The allowed combinations are those of any training row.
         schema = schema.observed(train, patients(train, schema), least=1)
         shuffled = _shuffled(train, numpy_generator(random_state, "evaluation", "shuffle"))
         features = Features.of(schema, [table for _, table in given])
-        learnt, held = features.values(train), None if holdout is None else features.values(holdout)
-        if holdout is not None and held is not None:
+        train_values, holdout_values = features.values(train), None if holdout is None else features.values(holdout)
+        if holdout is not None and holdout_values is not None:
             _refuse_shared_patients(train, holdout, schema)
-            _refuse_shared_rows(learnt, held)
+            _refuse_shared_rows(train_values, holdout_values)
         return cls(
             schema=schema,
             features=features,
             tables=Tables(replicates[0], train, holdout, shuffled),
-            replicates=tuple(features.values(draw) for draw in replicates),
-            train=learnt,
-            holdout=held,
+            replicates=tuple(features.values(table) for table in replicates),
+            train=train_values,
+            holdout=holdout_values,
             shuffled=features.values(shuffled),
             train_patients=patients(train, schema),
             holdout_patients=None if holdout is None else patients(holdout, schema),
@@ -123,19 +123,19 @@ class Comparison:
         )
 
     def where(self, column: int, place: float) -> Comparison:
-        """Return the comparison of those rows whose column has the level at `place`."""
-        here, drawn = self.train[:, column] == place, [rows[:, column] == place for rows in self.replicates]
-        train, held, holdout, holdout_patients = self.tables.train[here], None, None, None
+        """Return the comparison of one subgroup: the rows with the level at `place` of a column."""
+        here, masks = self.train[:, column] == place, [rows[:, column] == place for rows in self.replicates]
+        train, table, holdout, holdout_patients = self.tables.train[here], None, None, None
         if self.holdout is not None and self.holdout_patients is not None and self.tables.holdout is not None:
-            unseen = self.holdout[:, column] == place
-            if unseen.any():
-                held, holdout = self.tables.holdout[unseen], self.holdout[unseen]
-                holdout_patients = np.unique(self.holdout_patients[unseen], return_inverse=True)[1]
+            inside = self.holdout[:, column] == place
+            if inside.any():
+                table, holdout = self.tables.holdout[inside], self.holdout[inside]
+                holdout_patients = np.unique(self.holdout_patients[inside], return_inverse=True)[1]
         shuffled = _shuffled(train, self.rng("shuffle", column, int(place)))
         return replace(
             self,
-            tables=Tables(self.tables.synthetic[drawn[0]], train, held, shuffled),
-            replicates=tuple(rows[mask] for rows, mask in zip(self.replicates, drawn, strict=True)),
+            tables=Tables(self.tables.synthetic[masks[0]], train, table, shuffled),
+            replicates=tuple(rows[mask] for rows, mask in zip(self.replicates, masks, strict=True)),
             train=self.train[here],
             holdout=holdout,
             shuffled=self.features.values(shuffled),
@@ -145,16 +145,16 @@ class Comparison:
 
     @property
     def synthetic(self) -> NDArray[np.float64]:
-        """(rows, columns) the synthetic table that is released."""
+        """(rows, columns) the released synthetic table."""
         return self.replicates[0]
 
     @property
     def real(self) -> NDArray[np.float64]:
-        """(rows, columns) all real rows, those learnt first."""
+        """(rows, columns) all real rows, training rows first."""
         return self.train if self.holdout is None else np.vstack([self.train, self.holdout])
 
     def two_halves(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-        """Return two random parts of the real rows, of `n` rows each, or few less: no patient is in both."""
+        """Return two disjoint random parts of the real rows, about `n` rows each; no patient is in both."""
         who = self.train_patients
         if self.holdout_patients is not None:
             who = np.concatenate([who, self.holdout_patients + who.max() + 1])
@@ -163,26 +163,26 @@ class Comparison:
         return [self.real[part] for part in (order[:n], later[who[later] != who[order[n - 1]]][:n])]
 
     def two_tables(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-        """Return `n` random rows of each of two synthetic tables, or two parts of the only one."""
+        """Return `n` random rows of each of two replicates, or two disjoint parts of a single synthetic table."""
         if len(self.replicates) > 1:
             return [subsample(self.replicates[k], n, rng) for k in rng.choice(len(self.replicates), 2, replace=False)]
         order = rng.permutation(len(self.synthetic))
         return [self.synthetic[order[:n]], self.synthetic[order[n : 2 * n]]]
 
     def rng(self, *path: str | int) -> np.random.Generator:
-        """Return the generator of the stream `path`; the same path gives the same numbers."""
+        """Return the random generator of the stream `path`; equal paths give equal numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
 
 
 def _shuffled(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the table, each column shuffled on its own."""
+    """Return the table with each column shuffled independently."""
     return pd.DataFrame({name: table[name].iloc[rng.permutation(len(table))].array for name in table.columns})
 
 
 def _refuse_untyped(where: str, table: pd.DataFrame, schema: Schema) -> None:
-    """Refuse columns of numbers or dates that hold something else: what pandas says of it would tell a cell."""
+    """Refuse columns of numbers or dates with values of another type; an error of pandas would quote a cell."""
     for twin in table.columns[table.columns.duplicated()]:
-        raise DataError(where, f"column '{twin}' stands in it more than once", "Rename or remove the others.")
+        raise DataError(where, f"column '{twin}' is in it more than once", "Rename or remove the others.")
     for name in schema.modelled:
         column = schema.columns[name]
         moments = column.is_temporal
@@ -200,21 +200,21 @@ def _refuse_shared_patients(train: pd.DataFrame, holdout: pd.DataFrame, schema: 
     shared = known[known.isin(train[schema.entity])].nunique()
     if shared:
         what = f"{shared} of {known.nunique()} patients are in the training table too"
-        raise DataError("holdout table", what, _UNSEEN)
+        raise DataError("holdout table", what, _NO_HOLDOUT)
 
 
 def _refuse_shared_rows(train: NDArray[np.float64], holdout: NDArray[np.float64]) -> None:
-    """Refuse a holdout most of whose rows were learnt from; rows of few columns may be alike by chance."""
+    """Refuse a holdout of mostly training rows; in tables of few columns equal rows may be coincidence."""
     again = pd.DataFrame(np.vstack([train, holdout])).duplicated().to_numpy()
-    distinct, met = 1 - again[: len(train)].mean(), again[len(train) :]
-    telling = len(train) >= _FEW and distinct > _DISTINCT
-    if np.array_equal(train, holdout, equal_nan=True) or (telling and met.mean() > _MOST_MET):
-        what = f"{int(met.sum())} of {len(met)} rows are in the training table too"
-        raise DataError("holdout table", what, _UNSEEN)
+    distinct, shared = 1 - again[: len(train)].mean(), again[len(train) :]
+    mostly_distinct = len(train) >= _FEW and distinct > _DISTINCT
+    if np.array_equal(train, holdout, equal_nan=True) or (mostly_distinct and shared.mean() > _MOST_SHARED):
+        what = f"{int(shared.sum())} of {len(shared)} rows are in the training table too"
+        raise DataError("holdout table", what, _NO_HOLDOUT)
 
 
 def subsample(values: NDArray[np.float64], most: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return at most `most` rows, drawn without replacement, in their order."""
+    """Return at most `most` rows, sampled without replacement, in their order."""
     if len(values) <= most:
         return values
     return values[np.sort(rng.choice(len(values), most, replace=False))]

@@ -1,4 +1,4 @@
-"""Can a classifier tell synthetic rows from real rows that the model never saw, and what gives them away."""
+"""Classifier two-sample test (C2ST): the cross-validated AUC of synthetic against holdout rows."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ Learner = Callable[["Features", "NDArray[np.float64]"], "Classifier"]
 MIN_ROWS = 20
 _MOST_ROWS = 5_000
 _FOLDS = 5
-_STEADY = 1_000  # rows of each kind, from which one set is steady enough
-_DRAWS = 3
-_LEARNT = 8  # standard errors from 0.5, where half of the variance is that of a classifier that knows what to look for
+_ONE_SAMPLE = 1_000  # rows of each kind, from which one random sample is enough
+_REPEATS = 3
+_SIGNAL = 8  # standard errors from 0.5, where half of the variance is that of a classifier that found a difference
 
 LOGISTIC = Definition(
     "fidelity.logistic_detection",
-    "What does the familiar linear detector say?",
+    "Can a linear classifier tell synthetic rows from real ones?",
     "higher",
-    "1 - (2 max(0.5, AUC) - 1) of a logistic regression on single columns, cross-validated as detection by trees; a "
-    "familiar figure only (LogisticDetection: sdmetrics.dev)",
+    "1 - (2 max(0.5, AUC) - 1) of a logistic regression on single columns, cross-validated as fidelity.detection; for "
+    "comparison with published figures only (LogisticDetection: sdmetrics.dev)",
 )
 DETECTION = Definition(
     "fidelity.detection",
     "Can a classifier tell synthetic rows from real ones?",
     "lower",
-    "AUC of boosted trees, 5-fold cross-validated with all rows of a patient in one fold, synthetic rows against as "
-    "many held-out real rows at schema precision, mean over folds and a random set of rows of each synthetic table, "
-    "or 3 sets at least where there are less than 1,000; 0.5 is a coin toss; Newcombe interval, wider near 0.5 "
-    "(classifier two-sample test: Lopez-Paz and Oquab, ICLR 2017)",
+    "classifier two-sample test (C2ST) AUC: boosted trees, 5-fold cross-validated with all rows of a patient in one "
+    "fold, synthetic rows against as many holdout rows at schema precision, mean over folds and one random sample of "
+    "each synthetic replicate, 3 samples at least below 1,000 rows; 0.5 is a coin toss; Newcombe interval, wider near "
+    "0.5 (Lopez-Paz and Oquab, ICLR 2017)",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One cross-validation: the area, what each row scored, and what each column adds to the area."""
+    """One cross-validation: AUC, (rows,) out-of-fold scores, labels, and (columns,) permutation importance."""
 
     area: float
     scores: NDArray[np.float64]
@@ -62,25 +62,27 @@ class _Run:
 
 
 def detection(c: Comparison, *, brief: bool = False) -> Score:
-    """Score how well synthetic rows pass for held-out real ones.
+    """Score the C2ST AUC of synthetic against holdout rows.
 
     Arguments:
         c: the tables.
-        brief: leave out the area against training rows and what each column adds, which cost a quarter of the time.
+        brief: leave out the AUC against training rows and the feature importance, a quarter of the time.
     """
     if len(c.synthetic) < MIN_ROWS or len(c.train) < MIN_ROWS:
         return DETECTION.unassessable(f"A classifier needs {MIN_ROWS} rows of each kind.")
-    # As many rows as are held out, so that both areas compare.
+    # As many rows as in the holdout, so that the two AUCs are comparable.
     most = _MOST_ROWS if c.holdout is None else max(MIN_ROWS, len(c.holdout))
-    by_memory = None if brief else _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
+    against_train = (
+        None if brief else _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
+    )
     if c.holdout is None or c.holdout_patients is None or c.holdout_patients.max() + 1 < MIN_ROWS:
         known = "no holdout" if c.holdout is None else "a holdout of too few patients"
         return DETECTION.unassessable(
-            f"With {known} there is no fair comparison; it takes {MIN_ROWS} patients that the model never saw.",
-            details={"auc_against_train": by_memory},
+            f"With {known} there is no fair comparison; it takes {MIN_ROWS} holdout patients.",
+            details={"auc_against_train": against_train},
         )
     holdout, patients = c.holdout, c.holdout_patients
-    runs = _runs(c, holdout, patients, c.replicates, "synthetic", draws=_DRAWS, explain=not brief)
+    runs = _runs(c, holdout, patients, c.replicates, "synthetic", repeats=_REPEATS, explain=not brief)
     rows = int(runs[0].synthetic.sum())
     value, interval = _averaged(runs, c.replicates, int(patients.max()) + 1)
     order = np.argsort(-runs[0].drops, kind="stable")
@@ -89,13 +91,13 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         interval,
         n=rows,
         baseline=_mean_area(_runs(c, holdout, patients, [c.shuffled], "shuffled")),
-        reference=_mean_area(_runs(c, holdout, patients, [c.train], "real", draws=_DRAWS)),
+        reference=_mean_area(_runs(c, holdout, patients, [c.train], "real", repeats=_REPEATS)),
         notes=[
-            "The real-data reference is that of real training rows against the holdout.",
+            "The real-data reference is the AUC of training rows against the holdout.",
             f"A random {rows} of {len(holdout)} holdout rows were used." if rows < len(holdout) else "",
         ],
         details={
-            "auc_against_train": by_memory,
+            "auc_against_train": against_train,
             "columns": [
                 {"column": c.features.names[j], "auc_drop": round(float(runs[0].drops[j]), 4)}
                 for j in order[: 0 if brief else 10]
@@ -107,31 +109,29 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
 
 
 def logistic_detection(c: Comparison) -> Score:
-    """Score what the familiar linear detector sees: differences of single columns, nothing between them."""
+    """Score the logistic C2ST of SDMetrics, which sees differences of single columns and none between columns."""
     if c.holdout is None or c.holdout_patients is None or min(len(c.holdout), len(c.synthetic)) < MIN_ROWS:
         return LOGISTIC.unassessable(f"It takes a holdout and {MIN_ROWS} rows of each kind.")
     real, patients = c.holdout, c.holdout_patients
 
     def areas(tables: Sequence[NDArray[np.float64]], stream: str) -> list[_Run]:
-        return _runs(c, real, patients, tables, stream, draws=_DRAWS, learner=separator)
+        return _runs(c, real, patients, tables, stream, repeats=_REPEATS, learner=separator)
 
     runs = areas(c.replicates, "logistic")
     value, interval = _averaged(runs, c.replicates, int(patients.max()) + 1)
 
-    def familiar(area: float) -> float:
+    def detection_score(area: float) -> float:
         return 2 * (1 - max(0.5, area))
 
     return LOGISTIC.score(
-        familiar(value),
-        Interval(familiar(interval.high), familiar(interval.low)),
+        detection_score(value),
+        Interval(detection_score(interval.high), detection_score(interval.low)),
         n=int(runs[0].synthetic.sum()),
-        baseline=familiar(_mean_area(areas([c.shuffled], "logistic shuffled"))),
-        reference=familiar(_mean_area(areas([c.train], "logistic real"))),
-        notes=[
-            "Shuffled columns score well on it, so it says nothing of how columns go together: no verdict rests on it."
-        ],
+        baseline=detection_score(_mean_area(areas([c.shuffled], "logistic shuffled"))),
+        reference=detection_score(_mean_area(areas([c.train], "logistic real"))),
+        notes=["Shuffled columns score well on it, so it says nothing about dependence: no verdict rests on it."],
         details={"auc": value},
-        tables=[familiar(area) for area in _by_table(runs, len(c.replicates))],
+        tables=[detection_score(area) for area in _by_table(runs, len(c.replicates))],
     )
 
 
@@ -142,25 +142,25 @@ def _runs(
     tables: Sequence[NDArray[np.float64]],
     stream: str,
     *,
-    draws: int = 1,
+    repeats: int = 1,
     most: int = _MOST_ROWS,
     explain: bool = False,
     learner: Learner = detector,
 ) -> list[_Run]:
-    """Cross-validate `draws` random sets of as many real and other rows, from the tables in turn; explain the first."""
+    """Cross-validate `repeats` samples of equally many real and other rows, replicates in turn; explain the first."""
     n = min(len(real), most, _MOST_ROWS, *map(len, tables))
     runs = []
-    # Each table counts as often.
-    turns = ceil(draws / len(tables)) if n < _STEADY else 1
-    for draw in range(turns * len(tables)):
-        rng = c.rng("detection", stream, draw)
+    # Each replicate is used equally often.
+    turns = ceil(repeats / len(tables)) if n < _ONE_SAMPLE else 1
+    for repeat in range(turns * len(tables)):
+        rng = c.rng("detection", stream, repeat)
         chosen = np.sort(rng.choice(len(real), n, replace=False)) if len(real) > n else np.arange(n)
-        posing = subsample(tables[draw % len(tables)], n, rng)
-        values = np.vstack([real[chosen], posing])
+        other = subsample(tables[repeat % len(tables)], n, rng)
+        values = np.vstack([real[chosen], other])
         synthetic = np.arange(len(values)) >= n
         folds = np.concatenate([_folds(patients[chosen], rng), _folds(np.arange(n), rng)])
         runs.append(
-            _cross_validate(c.features, values, synthetic, folds, learner, rng if explain and not draw else None)
+            _cross_validate(c.features, values, synthetic, folds, learner, rng if explain and not repeat else None)
         )
     return runs
 
@@ -176,19 +176,19 @@ def _cross_validate(
     scores = np.zeros(len(values))
     areas, drops = [], []
     for fold in range(_FOLDS):
-        held = folds == fold
-        model = learner(features, values[~held])
-        model.fit(learnable(values[~held]), synthetic[~held])
-        scores[held] = model.predict_proba(values[held])[:, 1]
-        areas.append(float(auc(scores[held], synthetic[held])[0]))
+        test = folds == fold
+        model = learner(features, values[~test])
+        model.fit(learnable(values[~test]), synthetic[~test])
+        scores[test] = model.predict_proba(values[test])[:, 1]
+        areas.append(float(auc(scores[test], synthetic[test])[0]))
         if explain is not None:
-            drops.append(areas[-1] - _areas_without(model, values[held], synthetic[held], explain))
+            drops.append(areas[-1] - _permuted_areas(model, values[test], synthetic[test], explain))
     drop = np.nanmean(drops, axis=0) if drops else np.zeros(len(features))
     return _Run(_mean(areas), scores, synthetic, drop)
 
 
 def _folds(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(rows,) the fold of each row; rows of one patient share it."""
+    """(rows,) the fold of each row; all rows of a patient are in one fold."""
     numbers = np.unique(patients, return_inverse=True)[1]
     fold_of = np.empty(int(numbers.max()) + 1, dtype=np.int64)
     for fold, split in enumerate(partition(len(fold_of), _FOLDS, rng)):
@@ -196,10 +196,10 @@ def _folds(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.
     return fold_of[numbers]
 
 
-def _areas_without(
+def _permuted_areas(
     model: Classifier, values: NDArray[np.float64], synthetic: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(columns,) the area once a column is shuffled among the held-out rows, for each column in turn."""
+    """(columns,) the AUC after each column in turn is permuted among the test rows (permutation importance)."""
     rows, columns = values.shape
     copies = np.repeat(values[None], columns, axis=0)
     for j in range(columns):
@@ -209,22 +209,22 @@ def _areas_without(
 
 
 def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients: int) -> tuple[float, Interval]:
-    """Return the mean area and its interval.
+    """Return the mean AUC over repeats and its 95 % interval.
 
-    Half the variance of an area is that of the real rows, which all sets share; the other half, that of synthetic rows,
-    shrinks with sets that do not share them. Where tables differ by more than that, the excess counts as well.
+    Half of the variance of an AUC is due to the real rows, which all repeats share. The other half is due to the
+    synthetic rows and shrinks over repeats with different rows. Variance between replicates beyond that is added.
 
-    Near 0.5 there is nothing to learn but chance, and the chance that a fold is learnt from is what the other folds are
-    tried on: each pair of rows counts twice, which doubles the variance. A quarter of it is then that of pairs of real
-    rows, a quarter that of pairs of synthetic ones. How fast this fades with the distance from 0.5 is a project
-    convention, that simulations bear out.
+    Near 0.5 the classifier fits noise, and the noise of a training fold is that of the other folds' test rows: each
+    pair of rows counts twice, which doubles the variance. A quarter of it is then due to pairs of real rows and a
+    quarter to pairs of synthetic rows. How fast this fades with the distance from 0.5 is a project convention that
+    simulations support.
     """
     value = _mean_area(runs)
     rows = int(runs[0].synthetic.sum())
-    # Several rows of one patient tell little more than one.
+    # The effective number of real rows is at most the number of patients.
     low, high = auc_interval(value, rows, min(rows, patients))
     one = ((high - low) / (2 * Z)) ** 2
-    blind = 1 / (1 + (value - 0.5) ** 2 / one / _LEARNT**2)
+    blind = 1 / (1 + (value - 0.5) ** 2 / one / _SIGNAL**2)
     if len(tables) > 1:
         shared = squared = 1 / len(tables)
     else:
@@ -238,7 +238,7 @@ def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients:
 
 
 def _by_table(runs: list[_Run], tables: int) -> list[float]:
-    """Return the mean area of each synthetic table; they took turns."""
+    """Return the mean AUC of each synthetic replicate."""
     return [_mean_area(runs[table::tables]) for table in range(tables)]
 
 

@@ -1,4 +1,4 @@
-"""How a typed table becomes numbers: plain values for trees, codes for counting, coordinates for distances."""
+"""Numeric encodings of a typed table: values for trees, bin codes for counting, coordinates for distances."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _SECOND = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column that is judged.
+    """One evaluated column.
 
     Arguments:
         name: the column.
-        kind: ``line`` (numbers and dates), ``ordinal`` (levels in rising order) or ``levels`` (no order).
-        column: what the schema says of it.
-        levels: the levels met in any of the tables, the schema's order first; empty for a line.
-        kept: terms of a hierarchy for which rarer ones below them count, in the first table.
+        kind: ``line`` (numeric: numbers and dates), ``ordinal`` (levels in rising order) or ``levels`` (nominal).
+        column: its declaration in the schema.
+        levels: the levels in any of the tables, in the schema's order first; empty for a numeric column.
+        kept: frequent terms of a hierarchy in the first table; rarer terms are mapped to their nearest kept ancestor.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The columns that are judged: what a synthesizer learns.
+    """The evaluated columns, which are those that a synthesizer models.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -63,7 +63,7 @@ class Features:
 
     @classmethod
     def of(cls, schema: Schema, tables: Sequence[pd.DataFrame]) -> Features:
-        """Return the features of `schema`, with the levels that any of the typed `tables` has, the learnt one first."""
+        """Return the features of `schema`, with the levels of all typed `tables`; the training table is the first."""
         return cls(
             tuple(
                 _feature(name, column, [table[name] for table in tables])
@@ -81,19 +81,19 @@ class Features:
         return tuple(feature.name for feature in self.columns)
 
     @property
-    def on_line(self) -> NDArray[np.bool_]:
-        """(columns,) which columns are numbers or dates."""
+    def is_numeric(self) -> NDArray[np.bool_]:
+        """(columns,) mask of numbers and dates."""
         return np.array([feature.kind == "line" for feature in self.columns], dtype=bool)
 
     @property
     def ordered(self) -> NDArray[np.bool_]:
-        """(columns,) which columns have an order: lines and ordinals."""
+        """(columns,) mask of the columns with an order: numeric and ordinal."""
         return np.array([feature.kind != "levels" for feature in self.columns], dtype=bool)
 
     def values(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return (rows, columns) floats; NaN is missing.
 
-        Numbers at schema precision, dates in days, moments in seconds, levels as their places.
+        Numbers at schema precision, dates in days, datetimes in seconds, levels as their places.
         """
         out = np.empty((len(table), len(self.columns)))
         for j, feature in enumerate(self.columns):
@@ -107,7 +107,7 @@ def _feature(name: str, column: Column, series: Sequence[pd.Series[Any]]) -> Fea
     # A dict is an ordered set in which 1 and True are one level, as they are in a table.
     levels: dict[Level, None] = dict.fromkeys(column.levels or ())
     if isinstance(column, Code) and column.hierarchy is not None:
-        # No synthetic row has a rare term, by design; what is judged is the one above it.
+        # Synthetic rows never have a rare term, by design; its nearest frequent ancestor is compared.
         kept = column.frequent(series[0], np.arange(len(series[0])), MIN_PATIENTS)
         met = {column.nearest(term, kept) or term for each in series for term in each.cat.categories}
         return Feature(name, "levels", column, tuple(sorted(kept | met)), kept)
@@ -137,12 +137,12 @@ def _values(series: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Codebook:
-    """Few codes per column for counting: quantile bins or frequent levels, one for other levels, the last for missing.
+    """Discretisation for counting: quantile bins or frequent levels, one code for other levels, the last for missing.
 
     Arguments:
-        edges: per column, upper ends of all bins but the last; for levels, none.
-        kept: per column, the places of the levels that have a code of their own; for lines, none.
-        cardinalities: per column, how many codes there are.
+        edges: per column, upper ends of all bins but the last; empty for levels.
+        kept: per column, the places of the levels with a code of their own; empty for numeric columns.
+        cardinalities: per column, the number of codes.
     """
 
     edges: tuple[NDArray[np.float64], ...]
@@ -159,14 +159,14 @@ class Codebook:
         min_rows: int = MIN_PATIENTS,
         most: int = 30,
     ) -> Codebook:
-        """Learn at most `bins` quantile bins, or the `most` frequent levels that `min_rows` rows have."""
+        """Fit at most `bins` quantile bins, or the `most` frequent levels with at least `min_rows` rows."""
         edges, kept, cardinalities = [], [], []
         empty = np.empty(0)
         for feature, column in zip(features.columns, values.T, strict=True):
             seen = column[~np.isnan(column)]
             if feature.kind == "line":
                 cuts = np.quantile(seen, np.arange(1, bins) / bins, method="inverted_cdf") if len(seen) else empty
-                # A cut at the maximum would leave the last bin empty.
+                # A cut at the maximum would make an empty last bin.
                 cuts = np.unique(cuts[cuts < seen.max()]) if len(seen) else cuts
                 edges.append(cuts)
                 kept.append(empty)
@@ -205,46 +205,46 @@ class Codebook:
 
 @dataclass(frozen=True, slots=True)
 class Coordinates:
-    """Mixed columns as points in space: ranks in [0, 1], levels at distance one from each other, missing apart.
+    """Embedding of mixed columns in a Euclidean space: ranks in [0, 1], levels one-hot at distance 1, missing flags.
 
-    Ranks are taken within the table that the coordinates were learnt from; an
-    unknown level lies at distance 1/sqrt(2) from every other.
+    Ranks are within the table that the embedding was fitted to. A level that is not in that table has distance
+    1/sqrt(2) from every other level.
 
     Arguments:
-        ladders: per column, the sorted observed values; for levels, none.
-        kept: per column, the places of the levels with a coordinate of their own; for ordered columns, none.
+        sorted_values: per column, the sorted observed values; None for levels.
+        kept: per column, the places of the levels with a coordinate; empty for ordered columns.
     """
 
-    ladders: tuple[NDArray[np.float64] | None, ...]
+    sorted_values: tuple[NDArray[np.float64] | None, ...]
     kept: tuple[NDArray[np.float64], ...]
 
     @classmethod
     def of(cls, features: Features, values: NDArray[np.float64], *, most: int = 50) -> Coordinates:
-        """Learn ranks and the `most` frequent levels from `values`."""
-        ladders: list[NDArray[np.float64] | None] = []
+        """Fit ranks and the `most` frequent levels to `values`."""
+        sorted_values: list[NDArray[np.float64] | None] = []
         kept: list[NDArray[np.float64]] = []
         for feature, column in zip(features.columns, values.T, strict=True):
             seen = column[~np.isnan(column)]
             if feature.kind == "levels":
                 counts = np.bincount(seen.astype(int), minlength=len(feature.levels))
                 frequent = np.argsort(-counts, kind="stable")[:most]
-                ladders.append(None)
+                sorted_values.append(None)
                 kept.append(np.sort(frequent[counts[frequent] > 0]).astype(np.float64))
             else:
-                ladders.append(np.sort(seen))
+                sorted_values.append(np.sort(seen))
                 kept.append(np.empty(0))
-        return cls(tuple(ladders), tuple(kept))
+        return cls(tuple(sorted_values), tuple(kept))
 
     def place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (rows, coordinates) points."""
+        """Return the (rows, coordinates) embedding."""
         blocks: list[NDArray[np.float64]] = []
-        for ladder, kept, column in zip(self.ladders, self.kept, values.T, strict=True):
+        for ordered, kept, column in zip(self.sorted_values, self.kept, values.T, strict=True):
             missing = np.isnan(column)
-            if ladder is None:
+            if ordered is None:
                 block = (column[:, None] == kept[None, :]) / np.sqrt(2)
                 blocks += [block, missing[:, None] / np.sqrt(2)]
             else:
-                below, upto = np.searchsorted(ladder, column, "left"), np.searchsorted(ladder, column, "right")
-                rank = np.where(missing, 0.5, (below + upto) / max(2 * len(ladder), 1))
+                below, upto = np.searchsorted(ordered, column, "left"), np.searchsorted(ordered, column, "right")
+                rank = np.where(missing, 0.5, (below + upto) / max(2 * len(ordered), 1))
                 blocks += [rank[:, None], missing[:, None].astype(np.float64)]
         return np.hstack(blocks)

@@ -1,4 +1,4 @@
-"""Limits that scores are held against, and the verdict on each: pass, review, fail or not assessable."""
+"""Gates: limits of scores, and the verdict on each: pass, review, fail or not assessable."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _MOST_TIMES = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One score held against one limit.
+    """A limit of one score.
 
     Arguments:
-        score: the name of the score; one that ends in ``.*`` stands for every score of its group.
+        score: the name of the score; a name that ends in ``.*`` is for every score of its group.
         op: one of ``>= <= > <``.
-        limit: what the score must meet for PASS.
-        review: what it must meet for REVIEW; None for a strict gate, which knows only PASS and FAIL.
-        source: where the limit comes from.
-        null: what a table that leaks nothing reaches, for an attack; a score that beats it for sure is never too
-            unsure to tell. Where the limit is the null itself, an interval that holds it passes.
-        alarm: whether the gate is only there when its score beats the null: it can trouble a table and never clear it.
+        limit: the limit for PASS.
+        review: the limit for REVIEW; None for a strict gate, which gives only PASS or FAIL.
+        source: the origin of the limit.
+        null: the value of an attack without leakage; a score significantly beyond it is never NOT ASSESSABLE. Where the
+            limit is the null itself, an interval that contains it passes.
+        alarm: whether the gate applies only to a score beyond the null, so that it can fail a table and never pass one.
     """
 
     score: str
@@ -48,19 +48,19 @@ class Gate:
 
     @property
     def text(self) -> str:
-        """The gate as it is written."""
+        """The gate as text."""
         return f"{self.score} {self.op} {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a gate.
+    """The result of a gate.
 
     Arguments:
         gate: the gate, with the full name of its score.
         status: PASS, REVIEW, FAIL or NOT ASSESSABLE.
         value: the score.
-        bound: the end of its interval that was held against the limit.
+        bound: the end of its interval that was compared with the limit.
         reason: why, as a sentence.
     """
 
@@ -72,17 +72,17 @@ class Verdict:
 
     @property
     def missed(self) -> bool:
-        """Whether a run must not count as passed: a FAIL, or a limit set by the user that could not be judged."""
+        """Whether the run did not pass: a FAIL, or a limit set by the user that is NOT ASSESSABLE."""
         return self.status == "FAIL" or (self.status == "NOT ASSESSABLE" and self.gate.review is None)
 
 
 _CONVENTION = "project convention"
 _NO_STANDARD = f"{_CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none"
 _PRIVACY = (
-    Gate("privacy.copies", "<=", 0.0, 0.005, f"{_CONVENTION}: no more than among unused patients", null=0.0),
+    Gate("privacy.copies", "<=", 0.0, 0.005, f"{_CONVENTION}: no more than among non-members", null=0.0),
     Gate("privacy.near_copies", "<=", 0.0, 1.0, f"{_CONVENTION}: an alarm, never decisive", null=0.0, alarm=True),
     Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5),
-    Gate("privacy.recognition", "<=", 0.03, 0.05, f"{_CONVENTION}: epsilon 1 allows 0.027", null=0.01),
+    Gate("privacy.membership_tpr", "<=", 0.03, 0.05, f"{_CONVENTION}: epsilon 1 allows 0.027", null=0.01),
     Gate("privacy.relative_f1", "<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {_CONVENTION}", null=0.0),
     Gate("privacy.singling_out", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
     Gate("privacy.linkability", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
@@ -97,25 +97,33 @@ _PRIVACY = (
     ),
     Gate("privacy.replicated_uniques", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
     Gate("privacy.disclosive_keys", "<=", 0.01, 0.03, f"{_CONVENTION}: 1 percentage point", null=0.0),
-    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of the rarest patients; 0.5 is chance", null=0.5),
-    Gate("privacy.smallest_leak", "<=", 0.01, 0.05, f"{_CONVENTION}: who cannot see 5 % copied rows cannot pass them"),
+    Gate("privacy.shadow_table", "<=", 0.65, 0.80, f"{_CONVENTION}: of outliers; 0.5 is chance", null=0.5),
+    Gate(
+        "privacy.smallest_leak",
+        "<=",
+        0.01,
+        0.05,
+        f"{_CONVENTION}: attacks that miss 5 % copied rows cannot pass a table",
+    ),
 )
 DEFAULT_GATES = (
     Gate("validity.rules", ">=", 0.99, 0.95, f"{_CONVENTION}: at most 1 % of rows break a rule"),
-    Gate("validity.raw_rules", "<=", 0.01, 0.05, f"{_CONVENTION}: rules are imposed, but a good model knows them"),
+    Gate(
+        "validity.raw_rules", "<=", 0.01, 0.05, f"{_CONVENTION}: rules are imposed, but a good model rarely breaks them"
+    ),
     Gate("fidelity.marginals", ">=", 0.90, 0.80, _CONVENTION),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
-    Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one law overlap by 0.7 on average"),
+    Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one distribution overlap by 0.7 on average"),
     *_PRIVACY,
 )
 
 MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5)
-"""What a model file is held against before it is shared; it says nothing of the table, so no report applies it."""
+"""The gate of a model file before it is shared; it is not about the table, so no report applies it."""
 
 
 def parse_gate(text: str) -> Gate:
-    """Read a gate as a config writes it.
+    """Parse a gate from its text.
 
     Raises:
         ConfigError: the text is no score, comparison and number.
@@ -134,7 +142,7 @@ def parse_gate(text: str) -> Gate:
 
 
 def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
-    """Return the default gates for the scores that there are; an alarm only where it rings."""
+    """Return the default gates of the given scores; an alarm only where its score is beyond the null."""
     known = tuple(scores)
     return tuple(
         replace(gate, score=score.name)
@@ -146,12 +154,12 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
 
 
 def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]:
-    """Hold each gate's score against its limit, at the unfavourable end of its interval.
+    """Compare the unfavourable end of each score's interval with the limit of its gate.
 
-    A strict gate is passed or failed by that end alone. A default gate is failed only by a table that is surely worse
-    than its limit, and not passed by an analysis one of whose clear effects turns round. It asks for review where the
-    interval holds the limit, or where real rows that the model never saw miss the limit too; where the interval
-    reaches from pass to fail, it decides nothing.
+    A strict gate is passed or failed by that end alone. A default gate fails only a table that is significantly worse
+    than its limit, and does not pass an analysis in which the sign of a significant effect is reversed. The result is
+    REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
+    interval reaches from pass to fail.
 
     Raises:
         ConfigError: a gate names a score that was not computed.
@@ -171,7 +179,7 @@ def _judge(gate: Gate, score: Score) -> Verdict:
         return Verdict(gate, "NOT ASSESSABLE", score.value, worse, score.note or "The score has no interval.")
     if _HOLDS[gate.op](worse, gate.limit):
         if gate.review is not None and _turned(score):
-            return Verdict(gate, "REVIEW", score.value, worse, "The sign of a clear effect turned round.")
+            return Verdict(gate, "REVIEW", score.value, worse, "The sign of a clear effect is reversed.")
         reason = f"The worse end of its interval, {worse:.3f}, meets the limit."
         return Verdict(gate, "PASS", score.value, worse, reason)
     if gate.review is None:
@@ -183,61 +191,61 @@ def _judge(gate: Gate, score: Score) -> Verdict:
 
 
 def _turned(score: Score) -> bool:
-    """Return whether an analysis gives a clear effect of the real rows another sign, which a mean over terms hides."""
+    """Return whether a significant effect has another sign on synthetic rows; a mean over terms would hide it."""
     agree = score.details.get("signs_agree")
     return agree is not None and agree < 1
 
 
 def _null_reached(gate: Gate, score: Score) -> float:
-    """Return what rows without a leak reach on the same table; NaN where that is not known.
+    """Return the value of the score without leakage on the same data; NaN where it is not known.
 
-    Attacks: the worst of chance, shuffled rows and fresh real rows. Other scores: fresh real rows.
+    Attacks: the worst of chance, independence baseline and real-data reference. Other scores: real-data reference.
     """
     known = [score.reference] if gate.null is None else [gate.null, score.baseline, score.reference]
     return max((value for value in known if value is not None), default=math.nan)
 
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
-    """Return status and reason of a gate whose limit is what rows without a leak reach."""
+    """Return status and reason of a gate whose limit is the null."""
     better, null = ends[1], _null_reached(gate, score)
     if better <= null:
-        return "PASS", f"No more than rows without a leak reach, {null:.3f}, for all that can be told."
+        return "PASS", f"Not significantly more than rows without a leak reach, {null:.3f}."
     if better > review + null - gate.limit:
-        return "FAIL", f"Surely more than {review:g} beyond rows without a leak, which reach {null:.3f}."
-    return "REVIEW", f"Surely more than rows without a leak, which reach {null:.3f}."
+        return "FAIL", f"Significantly more than {review:g} beyond rows without a leak, which reach {null:.3f}."
+    return "REVIEW", f"Significantly more than rows without a leak, which reach {null:.3f}."
 
 
 def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
-    """Return status and reason of a default gate whose limit the worse of both `ends` of the interval misses."""
+    """Return status and reason of a default gate where the worse of both `ends` of the interval misses the limit."""
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    fresh = _null_reached(gate, score)
+    reference = _null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
-    # The limit may ask more than real rows give; then the table is held against them, with the same room for review.
-    excused = not math.isnan(fresh) and not holds(fresh, limit)
-    if excused and (holds(better, fresh) or holds(worse, fresh + review - limit)):
-        whose = "Real rows that the model never saw" if gate.null is None else "Rows without a leak"
-        status, reason = "REVIEW", f"{whose} reach {fresh:.3f}, so they miss the limit too."
+    # Where real rows miss the limit too, they replace it, with the same margin for review.
+    excused = not math.isnan(reference) and not holds(reference, limit)
+    if excused and (holds(better, reference) or holds(worse, reference + review - limit)):
+        whose = "Holdout rows" if gate.null is None else "Rows without a leak"
+        status, reason = "REVIEW", f"{whose} reach {reference:.3f}, so they miss the limit too."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
-        status, reason = "REVIEW", f"The interval, {span}, holds the limit, but it is surely beyond {gate.null:g}."
+        status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):
         reason = f"The interval, {span}, reaches from pass to fail: there are too few rows."
-        status, reason = "NOT ASSESSABLE", reason + _settled(gate, score, worse)
+        status, reason = "NOT ASSESSABLE", reason + _rows_needed(gate, score, worse)
     elif holds(better, limit):
-        status, reason = "REVIEW", f"The interval, {span}, holds the limit.{_settled(gate, score, worse)}"
+        status, reason = "REVIEW", f"The interval, {span}, includes the limit.{_rows_needed(gate, score, worse)}"
     elif holds(worse, review):
         status, reason = "REVIEW", f"The whole interval, {span}, misses the limit, by no more than asks for review."
     return status, reason
 
 
-def _settled(gate: Gate, score: Score, worse: float) -> str:
-    """Return how many more held-out patients would clear an attack that seems harmless; nothing where they would not.
+def _rows_needed(gate: Gate, score: Score, worse: float) -> str:
+    """Return, as a sentence, how large a holdout would decide the gate of an attack; empty where none would.
 
-    An interval narrows by the square root of their number.
+    The width of the interval is inversely proportional to the square root of the number of patients.
     """
     room, reach = gate.limit - score.value, worse - score.value
     if gate.null is None or room <= 0 or (times := (reach / room) ** 2) > _MOST_TIMES:
         return ""
-    return f" About {times:.1f} times as many held-out patients would settle it if the score stayed."
+    return f" About {times:.1f} times as many holdout patients would decide it if the score stayed the same."

@@ -1,4 +1,4 @@
-"""How sure a score is: intervals for shares and means, and the resampling behind them."""
+"""Confidence intervals of shares, means and differences: Wilson, bootstrap, jackknife, random groups."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _FEW_TRIALS = 50
 
 
 def wilson(k: float, n: int) -> Interval:
-    """Return Wilson's 95 % interval for a share of `k` in `n`, mended near 0 and 1.
+    """Return Wilson's 95 % interval for a share of `k` in `n`, with a Poisson correction near 0 and 1.
 
-    Wilson's interval (JASA 22:209-212, 1927) holds a share of .2 / n less than 85 % of the time. Where one to three
-    rows are left the end near 0 or 1 is that of a Poisson count, as Brown, Cai and DasGupta advise (Stat Sci
-    16:101-133, 2001, section 4.1.1): it then holds any share 93 % of the time and more.
+    Wilson's interval (JASA 22:209-212, 1927) covers a share of .2 / n less than 85 % of the time. Where the count is
+    one to three rows from 0 or n, that end is of a Poisson count, as Brown, Cai and DasGupta advise (Stat Sci
+    16:101-133, 2001, section 4.1.1); the coverage is then 93 % or more for any share.
 
     Example:
         >>> low, high = wilson(0, 100)
@@ -52,7 +52,7 @@ def wilson(k: float, n: int) -> Interval:
     few = 2 if n <= _FEW_TRIALS else 3
 
     def least(count: float, end: float) -> float:
-        # At the ends rounding would leave the share itself out.
+        # Exactly 0 or 1, because rounding could exclude the share itself.
         return 0.0 if not count else float(stats.chi2.ppf(0.05, 2 * count)) / (2 * n) if count <= few else end
 
     return Interval(max(0.0, least(k, middle - half)), min(1.0, 1 - least(n - k, 1 - middle - half)))
@@ -61,23 +61,22 @@ def wilson(k: float, n: int) -> Interval:
 def resamples(
     n: int, times: int, rng: np.random.Generator, clusters: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """Return (times, n) how often each row is drawn in each bootstrap sample; the rows of a cluster go together.
+    """Return (times, n) bootstrap weights: how often each row is in each sample; clusters are resampled whole.
 
-    Fewer than 11 rows vary too little to show their own uncertainty: there is no sample of them.
+    Fewer than 11 rows or clusters are too few for a bootstrap; (0, n) is returned.
     """
     if n < _FEW:
         return np.empty((0, n), dtype=np.int64)
     if clusters is not None:
-        drawn = resamples(int(clusters.max()) + 1, times, rng)
-        return drawn[:, clusters]
+        of_clusters = resamples(int(clusters.max()) + 1, times, rng)
+        return of_clusters[:, clusters]
     return np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(times)])
 
 
 def recentred(value: float, replicates: NDArray[np.float64], low: float = 0.0, high: float = 1.0) -> Interval:
-    """Return the percentile interval of bootstrap replicates, moved so that their median falls on `value`.
+    """Return the percentile interval of bootstrap replicates, shifted so that their median is `value`.
 
-    A distance can only grow by resampling: replicates of a perfect match all lie
-    below it, and their plain percentiles would leave the value itself out.
+    Resampling biases a distance upwards, so plain percentiles can exclude the value itself.
     """
     if not len(replicates):
         return Interval(low, high)
@@ -86,7 +85,7 @@ def recentred(value: float, replicates: NDArray[np.float64], low: float = 0.0, h
 
 
 def widened(value: float, interval: Interval, variance: float) -> Interval:
-    """Return an interval that allows for a further variance, independent of what made it as wide as it is.
+    """Return an interval widened by the variance of a further, independent error.
 
     Example:
         >>> low, high = widened(0.0, Interval(-3.0, 3.0), (4 / Z) ** 2)
@@ -100,20 +99,20 @@ def widened(value: float, interval: Interval, variance: float) -> Interval:
 def learners_gap(
     gaps: NDArray[np.float64],
     halves: Sequence[NDArray[np.float64]],
-    drawn_halves: Sequence[NDArray[np.float64]],
+    synthetic_halves: Sequence[NDArray[np.float64]],
     most: float = inf,
 ) -> Interval:
-    """Return the interval of what learners of synthetic rows do better than learners of real ones, on the same tests.
+    """Return the interval of a difference in performance: trained on synthetic minus trained on real, same test rows.
 
-    Three chances: which rows were held out to test on, seen by a bootstrap; which real rows were learnt from, seen by
-    learning from halves of them; and which synthetic ones, seen likewise, or by several tables.
+    Three sources of variance: the test rows (bootstrap), the real training rows (models of disjoint halves), and the
+    synthetic training rows (models of disjoint halves, or of several replicates).
 
     Arguments:
-        gaps: (tables, 1 + samples) figure of a learner of each synthetic table minus that of a learner of real rows, on
+        gaps: (replicates, 1 + samples) performance trained on each synthetic replicate minus trained on real rows; on
             the test rows first, then on bootstrap samples of them.
-        halves: for each of some splits (2, 1 + samples) figures of learners of the two halves of the real rows.
-        drawn_halves: the same of the only synthetic table.
-        most: how large a gap can be.
+        halves: one (2, 1 + samples) array per split: performance trained on either half of the real rows.
+        synthetic_halves: the same for a single synthetic table.
+        most: largest possible difference.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -127,21 +126,21 @@ def learners_gap(
     if not len(samples):
         return Interval(nan, nan)
     # A half has twice the variance of all rows.
-    learnt = float(np.mean([_beyond_tests(half) for half in halves])) / 2
+    training = float(np.mean([_training_variance(half) for half in halves])) / 2
     if len(gaps) > 1:
-        learnt += _beyond_tests(gaps) / len(gaps)
+        training += _training_variance(gaps) / len(gaps)
     else:
-        learnt += float(np.mean([_beyond_tests(half) for half in drawn_halves])) / 2
+        training += float(np.mean([_training_variance(half) for half in synthetic_halves])) / 2
     low, high = recentred(value, samples, -most, most)
-    # Learners that are the same have no chance between them.
-    return widened(value, Interval(low, high), max(0.0, learnt) if gaps.any() and not isnan(learnt) else 0.0)
+    # Models that agree everywhere differ by no training variance.
+    return widened(value, Interval(low, high), max(0.0, training) if gaps.any() and not isnan(training) else 0.0)
 
 
-def _beyond_tests(figures: NDArray[np.float64]) -> float:
-    """Return how much figures of several learners vary beyond what the chance of the test rows makes of it.
+def _training_variance(figures: NDArray[np.float64]) -> float:
+    """Return the variance of performance between models beyond that of the test rows.
 
     Arguments:
-        figures: (learners, 1 + samples).
+        figures: (models, 1 + samples).
     """
     apart = figures - figures.mean(axis=0)
     by_tests = np.nanvar(apart[:, 1:], axis=1, ddof=1).sum() / (len(figures) - 1)
@@ -149,12 +148,12 @@ def _beyond_tests(figures: NDArray[np.float64]) -> float:
 
 
 def partition(n: int, groups: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Return the numbers 0 .. n-1, dealt at random into `groups` hands of nearly equal size (fewer if n is smaller)."""
-    return [np.sort(hand) for hand in np.array_split(rng.permutation(n), max(1, min(groups, n)))]
+    """Return a random partition of 0 .. n-1 into `groups` parts of nearly equal size (fewer parts if n is smaller)."""
+    return [np.sort(part) for part in np.array_split(rng.permutation(n), max(1, min(groups, n)))]
 
 
 def jackknife(value: float, left_out: Sequence[float], low: float = 0.0, high: float = 1.0) -> Interval:
-    """Return a t interval from the scores with one group of rows left out each (Wolter 2007, chapter 4)."""
+    """Return a delete-a-group jackknife t interval (Wolter 2007, chapter 4); `left_out` has a score for each group."""
     k = len(left_out)
     if k < 2:
         return Interval(low, high)
@@ -163,7 +162,7 @@ def jackknife(value: float, left_out: Sequence[float], low: float = 0.0, high: f
 
 
 def random_groups(value: float, by_group: Sequence[float], low: float = 0.0, high: float = 1.0) -> Interval:
-    """Return a t interval from the scores of disjoint groups that make up the rows (Wolter 2007, chapter 2)."""
+    """Return a random-groups t interval from the scores of disjoint groups (Wolter 2007, chapter 2)."""
     scores = np.asarray([score for score in by_group if not np.isnan(score)])
     k = len(scores)
     if k < 2:

@@ -1,4 +1,4 @@
-"""Does each column look like the real one: its distribution, its tails, its round numbers and its rare levels."""
+"""Marginal distributions: Kolmogorov-Smirnov and total variation, tails, Wasserstein, heaping, rare levels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from synthclin.evaluation.cells import share_told
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.cell_suppression import suppressed_share
+from synthclin.evaluation.fidelity import estimate_fidelity
 from synthclin.evaluation.score import NO_BASELINE, Definition, Score
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["agreements", "heaping", "marginals", "rare_levels", "tails", "wasserstein"]
 
 _TAILS = np.array([0.01, 0.05, 0.95, 0.99])
-_MIN_TAIL = 100  # rows, below which the percentile 1 is the least value
+_MIN_TAIL = 100  # rows, below which the 1st percentile is the minimum
 _RARE = 0.10
 _SPIKE = 0.05
 
@@ -47,7 +47,7 @@ TAILS = Definition(
 )
 WASSERSTEIN = Definition(
     "fidelity.wasserstein",
-    "How far would numbers have to be moved to lie like the real ones?",
+    "How far apart are the distributions of numbers?",
     "lower",
     "mean over numbers and dates of the Wasserstein distance of the observed values in real interquartile ranges, one "
     "or more of them counted as one, against as many training rows, mean of 10 random halves of the real rows "
@@ -66,23 +66,23 @@ RARE_LEVELS = Definition(
     "Are rare groups of patients still there?",
     "higher",
     "mean over levels of 11 and more training rows, and less than a tenth of them, of the smaller of both shares over "
-    "the larger, against as many training rows, mean of 10 random halves of the real rows; levels of fewer rows earn "
-    "nothing, for a copied singleton is a disclosure, unlike SDMetrics' CategoryCoverage (project convention)",
+    "the larger, against as many training rows, mean of 10 random halves of the real rows; rarer levels do not count, "
+    "because a copied singleton is a disclosure, unlike SDMetrics' CategoryCoverage (project convention)",
 )
 
 
 def marginals(c: Comparison) -> Score:
-    """Score each column on its own."""
-    lines = c.features.on_line
-    found = likeness(c, lambda real: agreements(real, lines), "marginals")
+    """Score the similarity of each column's marginal distribution."""
+    lines = c.features.is_numeric
+    found = estimate_fidelity(c, lambda real: agreements(real, lines), "marginals")
     missing = [np.isnan(rows).mean(axis=0) for rows in (c.train, c.synthetic)]
     columns = [
         {
             "column": name,
             "value": found.parts[j],
-            "reference": found.fresh[j],
+            "reference": found.reference_parts[j],
             "measure": "1 - KS" if lines[j] else "1 - TVD",
-            "missing_real": share_told(missing[0][j], len(c.train)),
+            "missing_real": suppressed_share(missing[0][j], len(c.train)),
             "missing_synthetic": missing[1][j],
         }
         for j, name in enumerate(c.features.names)
@@ -95,23 +95,26 @@ def marginals(c: Comparison) -> Score:
     )
 
 
-def agreements(real: NDArray[np.float64], on_line: NDArray[np.bool_]) -> Against:
-    """Return what tells how alike each column of another table is, 0 to 1.
+def agreements(real: NDArray[np.float64], is_numeric: NDArray[np.bool_]) -> Against:
+    """Return the comparison of marginal distributions with `real`: 1 - KS or 1 - TVD of each column, 0 to 1.
 
     Arguments:
         real: (rows, columns).
-        on_line: (columns,) whether 1 - KS of the observed values or 1 - TVD with missing as a level is meant.
+        is_numeric: (columns,) 1 - KS of the observed values where true, else 1 - TVD with missing as a level.
 
     Returns:
-        From (other rows, columns) to (columns,); 0 where a table has no observed value on a line, unless both have
-        none.
+        From (other rows, columns) to (columns,); 0 where one table has no observed number in a column, 1 where neither
+        has one.
     """
-    columns = [_on_line(_seen(real, j)) if line else _of_levels(real[:, j]) for j, line in enumerate(on_line)]
+    columns = [
+        _ks_similarity(_observed(real, j)) if numeric else _tvd_similarity(real[:, j])
+        for j, numeric in enumerate(is_numeric)
+    ]
     return lambda other: np.array([agreement(other[:, j]) for j, agreement in enumerate(columns)]).clip(0, 1)
 
 
-def _on_line(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
-    """Return what gives 1 - KS: the real steps are where the two distributions can be furthest apart."""
+def _ks_similarity(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """Return the function 1 - KS of other cells; the two distributions are furthest apart at a real step."""
     steps, counts = np.unique(real, return_counts=True)
     upto = np.cumsum(counts) / max(len(real), 1)
     below = upto - counts / max(len(real), 1)
@@ -127,8 +130,8 @@ def _on_line(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float
     return agreement
 
 
-def _of_levels(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
-    """Return what gives 1 - TVD, missing as a level."""
+def _tvd_similarity(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """Return the function 1 - TVD of other cells, missing as a level."""
 
     def shares(cells: NDArray[np.float64], size: int) -> NDArray[np.float64]:
         return np.bincount(np.nan_to_num(cells, nan=-1).astype(int) + 1, minlength=size) / len(cells)
@@ -143,26 +146,26 @@ def _of_levels(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], flo
 
 
 def tails(c: Comparison) -> Score:
-    """Score whether the outer percentiles of numbers and dates lie where the real ones do."""
-    lines = np.flatnonzero(c.features.on_line)
+    """Score the distance of the outer percentiles of numbers and dates from the real ones."""
+    lines = np.flatnonzero(c.features.is_numeric)
     if not len(lines):
         return TAILS.unassessable("No column is a number or a date.")
 
     def errors(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([np.mean(_tail_errors(_seen(real, j), _seen(other, j)).clip(0, 1)) for j in lines])
+        return np.array([np.mean(_tail_errors(_observed(real, j), _observed(other, j)).clip(0, 1)) for j in lines])
 
-    found = likeness(c, lambda real: partial(errors, real), "tails")
-    shifts = {j: _tail_errors(_seen(c.train, j), _seen(c.synthetic, j), signed=True) for j in lines}
+    found = estimate_fidelity(c, lambda real: partial(errors, real), "tails")
+    shifts = {j: _tail_errors(_observed(c.train, j), _observed(c.synthetic, j), signed=True) for j in lines}
     columns = [
-        {"column": c.features.names[j], "value": part, "reference": fresh, "shifts": shifts[j]}
-        for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference, "shifts": shifts[j]}
+        for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
     few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
     return found.score(TAILS, baseline=False, notes=[NO_BASELINE, few], details={"columns": _worst_first(columns)})
 
 
 def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:
-    """(percentiles,) distances in real interquartile ranges; NaN where there are few values or half are the same."""
+    """(percentiles,) distances in real interquartile ranges; NaN for fewer than 11 values or a range of 0."""
     if min(len(a), len(b)) < MIN_PATIENTS:
         return np.full(len(_TAILS), np.nan)
     low, high = np.quantile(a, [0.25, 0.75])
@@ -173,8 +176,8 @@ def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool
 
 
 def wasserstein(c: Comparison) -> Score:
-    """Score how far numbers and dates lie from the real ones on the whole, not only where they differ most."""
-    lines = np.flatnonzero(c.features.on_line)
+    """Score the Wasserstein distance of numbers and dates, over the whole distribution and not its worst place."""
+    lines = np.flatnonzero(c.features.is_numeric)
     if not len(lines):
         return WASSERSTEIN.unassessable("No column is a number or a date.")
 
@@ -183,18 +186,18 @@ def wasserstein(c: Comparison) -> Score:
         return min(1.0, float(stats.wasserstein_distance(a, b)) / spread) if spread > 0 else np.nan
 
     def distances(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([distance(_seen(real, j), _seen(other, j)) for j in lines])
+        return np.array([distance(_observed(real, j), _observed(other, j)) for j in lines])
 
-    found = likeness(c, lambda real: partial(distances, real), "wasserstein")
+    found = estimate_fidelity(c, lambda real: partial(distances, real), "wasserstein")
     columns = [
-        {"column": c.features.names[j], "value": part, "reference": fresh}
-        for j, part, fresh in zip(lines, found.parts, found.fresh, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference}
+        for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
     return found.score(WASSERSTEIN, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(columns)})
 
 
 def heaping(c: Comparison) -> Score:
-    """Score whether people rounded as often: last digits of 0 and 5, and values that many rows share."""
+    """Score heaping: the shares of last digits 0 and 5, and of values that many rows share."""
     numbers = [j for j, feature in enumerate(c.features.columns) if feature.column.is_numeric]
     if not numbers:
         return HEAPING.unassessable("No column is a number.")
@@ -202,19 +205,19 @@ def heaping(c: Comparison) -> Score:
     decimals = [column.decimal_places for column in columns]
 
     def measure(real: NDArray[np.float64]) -> Against:
-        heaps = [_heap(_seen(real, j), d) for j, d in zip(numbers, decimals, strict=True)]
-        return lambda other: np.array([heap(_seen(other, j)) for j, heap in zip(numbers, heaps, strict=True)])
+        heaps = [_heap(_observed(real, j), d) for j, d in zip(numbers, decimals, strict=True)]
+        return lambda other: np.array([heap(_observed(other, j)) for j, heap in zip(numbers, heaps, strict=True)])
 
-    found = likeness(c, measure, "heaping")
+    found = estimate_fidelity(c, measure, "heaping")
     details = [
-        {"column": c.features.names[j], "value": part, "reference": fresh}
-        for j, part, fresh in zip(numbers, found.parts, found.fresh, strict=True)
+        {"column": c.features.names[j], "value": part, "reference": reference}
+        for j, part, reference in zip(numbers, found.parts, found.reference_parts, strict=True)
     ]
     return found.score(HEAPING, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(details)})
 
 
 def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
-    """Return what gives the largest difference of a share, NaN for few values."""
+    """Return the function from other cells to the largest difference of a share; NaN for fewer than 11 values."""
     values, counts = np.unique(real, return_counts=True)
     spikes = values[counts >= max(MIN_PATIENTS, _SPIKE * len(real))]
 
@@ -233,14 +236,14 @@ def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[
 
 
 def rare_levels(c: Comparison) -> Score:
-    """Score whether levels that few, but not too few, patients have are as frequent."""
+    """Score the frequency of rare levels, those of 11 training rows up to a tenth of them."""
     rare: list[tuple[int, int]] = []
     for j, feature in enumerate(c.features.columns):
         if feature.kind != "line":
-            counts = np.bincount(_seen(c.train, j).astype(int), minlength=len(feature.levels))
+            counts = np.bincount(_observed(c.train, j).astype(int), minlength=len(feature.levels))
             rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_PATIENTS) & (counts < _RARE * len(c.train)))]
     if not rare:
-        return RARE_LEVELS.unassessable("No level is held by 11 training rows and by less than a tenth of them.")
+        return RARE_LEVELS.unassessable("No level has 11 training rows and less than a tenth of them.")
     columns, levels = np.array(rare).T
 
     def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -260,9 +263,9 @@ def rare_levels(c: Comparison) -> Score:
 
         return ratios
 
-    found = likeness(c, measure, "rare levels")
+    found = estimate_fidelity(c, measure, "rare levels")
     synthetic = np.mean([shares(rows) for rows in c.replicates], axis=0)
-    # Half a row each, so that a level that is gone has a ratio (Agresti, Categorical Data Analysis, 2002, section 3.1).
+    # 0.5 is added to each count, so that an absent level has a ratio (Agresti, Categorical Data Analysis, 2002, 3.1).
     n_real, n_synthetic = len(c.train), sum(map(len, c.replicates))
     log_ratio = np.log((synthetic * n_synthetic + 0.5) / (n_synthetic + 1)) - np.log(
         (shares(c.train) * n_real + 0.5) / (n_real + 1)
@@ -282,7 +285,7 @@ def rare_levels(c: Comparison) -> Score:
     )
 
 
-def _seen(rows: NDArray[np.float64], j: int | np.intp) -> NDArray[np.float64]:
+def _observed(rows: NDArray[np.float64], j: int | np.intp) -> NDArray[np.float64]:
     """(observed,) the observed values of a column."""
     column = rows[:, j]
     return column[~np.isnan(column)]

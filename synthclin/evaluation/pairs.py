@@ -1,4 +1,4 @@
-"""Do columns go together as in the real table: pairs, triples, associations, and pairs of levels never seen."""
+"""Joint distributions: pairs and triples of columns, associations, category pairs unseen in training."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from synthclin.evaluation.association import associations, changes
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.fidelity import estimate_fidelity
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Interval, Score
 from synthclin.seeds import numpy_generator
 
@@ -54,16 +54,16 @@ ASSOCIATIONS = Definition(
 )
 UNSEEN_PAIRS = Definition(
     "fidelity.unseen_pairs",
-    "Do rows hold levels that never go together in real patients?",
+    "Do rows have combinations of levels that no real patient has?",
     "lower",
-    "share of rows that hold a pair of levels, of two columns, which no row of a random half of the real rows holds, "
-    "though each level alone is there; mean of 10 halves; interval no narrower than Wilson's "
+    "share of rows with a category pair unseen in training: levels of two columns that no row of a random half of the "
+    "real rows has together, though each level is there; mean of 10 halves; interval no narrower than Wilson's "
     "(structural zeros: Hu, Reiter and Wang, arXiv:1402.6696)",
 )
 
 
 def pairs(c: Comparison) -> Score:
-    """Score each pair of columns."""
+    """Score the joint distribution of each pair of columns."""
     if len(c.features) < 2:
         return PAIRS.unassessable("There is only one column.")
     first, second = np.triu_indices(len(c.features), 1)
@@ -77,14 +77,18 @@ def pairs(c: Comparison) -> Score:
         of_real = joint(real)
         return lambda other: pair_agreements(of_real, joint(other), codebook.cardinalities)[first, second]
 
-    found = likeness(c, measure, "pairs")
+    found = estimate_fidelity(c, measure, "pairs")
     worst = np.argsort(found.parts, kind="stable")[:10]
     names = c.features.names
     return found.score(
         PAIRS,
         details={
             "worst": [
-                {"columns": [names[first[i]], names[second[i]]], "value": found.parts[i], "reference": found.fresh[i]}
+                {
+                    "columns": [names[first[i]], names[second[i]]],
+                    "value": found.parts[i],
+                    "reference": found.reference_parts[i],
+                }
                 for i in worst
             ]
         },
@@ -101,23 +105,23 @@ def pair_agreements(
     """Return the (columns, columns) matrix of 1 - total variation distance.
 
     Arguments:
-        real: (codes, codes) shares of rows that hold both codes, for all codes of all columns.
+        real: (codes, codes) shares of rows with both codes, for all codes of all columns.
         other: the same of the other table.
-        cardinalities: how many codes each column has.
+        cardinalities: the number of codes of each column.
     """
     starts = np.concatenate([[0], np.cumsum(cardinalities)[:-1]])
     gaps = np.add.reduceat(np.add.reduceat(np.abs(real - other), starts, axis=0), starts, axis=1)
-    # Sums of single precision may exceed 2 by a hair.
+    # Sums in single precision may slightly exceed 2.
     agreement: NDArray[np.float64] = (1 - gaps / 2).clip(0, 1)
     return agreement
 
 
 def triples(c: Comparison) -> Score:
-    """Score three columns at a time."""
+    """Score the joint distribution of three columns at a time."""
     columns = len(c.features)
     if columns < 3:
         return TRIPLES.unassessable("There are fewer than three columns.")
-    # The same for every seed: which columns are looked at is no chance of the rows.
+    # The same triples for every seed: the choice of columns is no sampling error of the rows.
     chosen = _triples(columns, numpy_generator(0, "evaluation", "triples"))
 
     def measure(real: NDArray[np.float64]) -> Against:
@@ -137,7 +141,7 @@ def triples(c: Comparison) -> Score:
             [1 - np.abs(a - b).sum() / 2 for a, b in zip(of_real, shares(other), strict=True)]
         )
 
-    found = likeness(c, measure, "triples")
+    found = estimate_fidelity(c, measure, "triples")
     worst = np.argsort(found.parts, kind="stable")[:10]
     return found.score(
         TRIPLES,
@@ -146,7 +150,7 @@ def triples(c: Comparison) -> Score:
                 {
                     "columns": [c.features.names[j] for j in chosen[i]],
                     "value": found.parts[i],
-                    "reference": found.fresh[i],
+                    "reference": found.reference_parts[i],
                 }
                 for i in worst
             ]
@@ -155,34 +159,34 @@ def triples(c: Comparison) -> Score:
 
 
 def _triples(columns: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """Return all triples of columns, or as many random ones as are scored."""
+    """Return all triples of columns, or 100 random ones where there are more."""
     if columns * (columns - 1) * (columns - 2) // 6 <= _MOST_TRIPLES:
         return list(combinations(range(columns), 3))
     return [tuple(np.sort(rng.choice(columns, 3, replace=False)).tolist()) for _ in range(_MOST_TRIPLES)]
 
 
 def association_changes(c: Comparison) -> Score:
-    """Score by how much associations differ, and name those lost and invented."""
+    """Score the mean absolute change of associations; the details list those lost and invented."""
     if len(c.features) < 2:
         return ASSOCIATIONS.unassessable("There is only one column.")
     upper = np.triu_indices(len(c.features), 1)
 
     def measure(real: NDArray[np.float64]) -> Against:
         codebook = Codebook.of(c.features, real)
-        tied = associations(c.features, codebook, real)
-        # What cannot be computed in the other table, of a constant column for instance, is no association.
-        return lambda other: np.abs(np.nan_to_num(associations(c.features, codebook, other)) - tied)[upper]
+        of_real = associations(c.features, codebook, real)
+        # An association that cannot be computed in the other table, as of a constant column, counts as 0.
+        return lambda other: np.abs(np.nan_to_num(associations(c.features, codebook, other)) - of_real)[upper]
 
-    found = likeness(c, measure, "associations", high=2.0)
-    # The matrices are of whole tables, so that few rows invent as little as they can.
+    found = estimate_fidelity(c, measure, "associations", high=2.0)
+    # The matrices are of whole tables, to limit spurious associations of few rows.
     train = subsample(c.train, _MOST_ROWS, c.rng("associations", "train"))
     codebook = Codebook.of(c.features, train)
     real = associations(c.features, codebook, train)
-    drawn = [
+    matrices = [
         np.nan_to_num(associations(c.features, codebook, subsample(rows, _MOST_ROWS, c.rng("associations", "draw", i))))
         for i, rows in enumerate(c.replicates)
     ]
-    synthetic = np.mean(drawn, axis=0)
+    synthetic = np.mean(matrices, axis=0)
     known = ~np.isnan(found.parts)
     details: dict[str, Any] = {
         "columns": c.features.names,
@@ -191,14 +195,14 @@ def association_changes(c: Comparison) -> Score:
         "mean_change_synthetic": found.value,
         "mean_change_holdout": found.reference,
         "largest_change_synthetic": found.parts[known].max() if known.any() else None,
-        "largest_change_holdout": np.nan if np.isnan(found.fresh).all() else np.nanmax(found.fresh),
+        "largest_change_holdout": np.nan if np.isnan(found.reference_parts).all() else np.nanmax(found.reference_parts),
     }
     return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
 
 
 def unseen_pairs(c: Comparison) -> Score:
-    """Score how many rows hold two levels that never meet in real rows."""
-    labels = np.flatnonzero(~c.features.on_line)
+    """Score the share of rows with a category pair unseen in training."""
+    labels = np.flatnonzero(~c.features.is_numeric)
     if len(labels) < 2:
         return UNSEEN_PAIRS.unassessable("Fewer than two columns have levels.")
     few = [j for j in labels if 1 < len(c.features.columns[j].levels) <= _MOST_LEVELS]
@@ -215,23 +219,23 @@ def unseen_pairs(c: Comparison) -> Score:
         return out
 
     def unseen(real: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(levels, levels) which pairs of levels are not there, though both levels are."""
+        """(levels, levels) mask of the unseen pairs of two seen levels."""
         together = real.T @ real
-        there = together.diagonal() > 0
-        apart: NDArray[np.bool_] = (together == 0) & there[:, None] & there[None, :]
-        return apart
+        seen = together.diagonal() > 0
+        pairs_unseen: NDArray[np.bool_] = (together == 0) & seen[:, None] & seen[None, :]
+        return pairs_unseen
 
     def share(real: NDArray[np.float64]) -> Against:
-        apart = unseen(one_hot(real)).astype(np.float32)
+        mask = unseen(one_hot(real)).astype(np.float32)
 
-        def met(other: NDArray[np.float64]) -> NDArray[np.float64]:
-            posing = one_hot(other)
-            return np.array([((posing @ apart) * posing).any(axis=1).mean()])
+        def share_unseen(other: NDArray[np.float64]) -> NDArray[np.float64]:
+            rows = one_hot(other)
+            return np.array([((rows @ mask) * rows).any(axis=1).mean()])
 
-        return met
+        return share_unseen
 
-    found = likeness(c, share, "unseen pairs")
-    # A share of rows is no surer than its count: few pairs decide, and where chance met none of them none vary.
+    found = estimate_fidelity(c, share, "unseen pairs")
+    # Few unseen pairs decide the score, and a count of 0 has no variance between parts: Wilson's interval is a minimum.
     counted = wilson(found.value * len(c.synthetic), len(c.synthetic))
     low, high = found.interval(UNSEEN_PAIRS.better)
     ends = Interval(min(low, counted.low), max(high, counted.high))
@@ -245,9 +249,7 @@ def unseen_pairs(c: Comparison) -> Score:
     return found.score(
         UNSEEN_PAIRS,
         interval=ends,
-        notes=[
-            "Levels of one column that are never met with a level of another in these real rows may still be possible."
-        ],
+        notes=["A category pair that is unseen in these real rows may still be possible."],
         details={
             "pairs": [
                 {

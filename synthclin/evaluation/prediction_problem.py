@@ -1,4 +1,4 @@
-"""A prediction task as numbers, and learners that are fitted to it and tried on real rows."""
+"""A prediction task as arrays, and learners that are fitted to training rows and tested on holdout rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.learners import classifiers, learnable, regressors
-from synthclin.evaluation.performance import brier, calibration_slope, chances, importances, macro_auc, r2
+from synthclin.evaluation.prediction_metrics import (
+    brier,
+    calibration_slope,
+    class_probabilities,
+    importances,
+    macro_auc,
+    r2,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,14 +34,14 @@ Rows = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 
 @dataclass(frozen=True, slots=True)
 class PredictionProblem:
-    """A prediction task as numbers.
+    """A prediction task as arrays.
 
     Arguments:
-        columns: (predictors,) places of the columns that help to predict.
-        features: what these columns are.
-        target: place of the column that is predicted.
-        classes: (classes,) the values of the target that count; None where it is a number.
-        log: whether the number is predicted on the scale log(1 + y).
+        columns: (predictors,) places of the predictors.
+        features: the predictors.
+        target: place of the target.
+        classes: (classes,) the values of the target that count; None for regression.
+        log: whether a number is predicted on the scale log(1 + y).
     """
 
     columns: NDArray[np.intp]
@@ -44,12 +51,12 @@ class PredictionProblem:
     log: bool
 
     def known(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(rows,) where the target is known, and one of the classes that count."""
+        """(rows,) mask of rows with a known target, of a class that counts."""
         y = values[:, self.target]
         return ~np.isnan(y) if self.classes is None else np.isin(y, self.classes)
 
     def rows(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return predictors and target of the rows whose target is known."""
+        """Return predictors and target of the rows with a known target."""
         known = values[self.known(values)]
         y = known[:, self.target]
         return known[:, self.columns], np.log1p(np.clip(y, 0, None)) if self.log else y
@@ -57,16 +64,16 @@ class PredictionProblem:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One learner, fitted and tried on the holdout.
+    """The test results of one fitted learner.
 
     Arguments:
-        performance: (samples,) AUC or R2, for each weighting of the holdout.
-        brier: (samples,) Brier score; NaN where the target is a number.
-        sensitivity: (samples,) share of those with the last of two classes whose chance of it is above its share
-            among the rows learnt; else NaN.
-        false_alarms: (samples,) the same share of those with the first.
-        importance: (predictors,) what shuffling a column costs, among at most 1,000 rows.
-        slope: calibration slope, and intercept, of the last of two classes; else NaN.
+        performance: (samples,) AUC or R2, for each bootstrap weighting of the holdout.
+        brier: (samples,) Brier score; NaN for regression.
+        sensitivity: (samples,) true positive rate of the last of two classes, at a threshold equal to its share among
+            the training rows; else NaN.
+        false_alarms: (samples,) false positive rate at that threshold.
+        importance: (predictors,) permutation feature importance, on at most 1,000 rows.
+        slope: calibration slope and intercept of the last of two classes; else NaN.
     """
 
     performance: NDArray[np.float64]
@@ -80,7 +87,7 @@ class Fit:
 def fitted(
     problem: PredictionProblem, train: Rows, test: Rows, weights: NDArray[np.int64], *, explain: bool = True
 ) -> dict[str, Fit]:
-    """Fit each learner and try it; `explain` what it leans on, which takes longer than the rest."""
+    """Fit and test each learner; `explain` adds feature importance, which takes longer than the rest."""
     x, y = learnable(train[0]), train[1]
     few = _few(test[1], problem.classes)
     unknown, none = np.full(len(weights), np.nan), np.zeros(x.shape[1])
@@ -100,12 +107,12 @@ def fitted(
             for name, model in models.items()
         }
     return {
-        name: _try(problem, model, (x, y), test, weights, explain=explain)
+        name: _test(problem, model, (x, y), test, weights, explain=explain)
         for name, model in classifiers(problem.features, x).items()
     }
 
 
-def _try(
+def _test(
     problem: PredictionProblem, model: Classifier, train: Rows, test: Rows, weights: NDArray[np.int64], *, explain: bool
 ) -> Fit:
     classes = problem.classes
@@ -118,13 +125,13 @@ def _try(
         rates = _rates(sure, classes, y, weights, 0.5)
         return Fit(np.full(len(weights), 0.5), brier(sure, classes, y, weights), *rates, none, (np.nan, np.nan))
     model.fit(*train)
-    p = chances(model, classes, x)
+    p = class_probabilities(model, classes, x)
     slope = calibration_slope(p[:, 1], y == classes[1]) if len(classes) == 2 else (np.nan, np.nan)
 
     few = _few(y, classes)
 
     def areas(copies: NDArray[np.float64]) -> list[float]:
-        each = chances(model, classes, copies).reshape(-1, len(few), len(classes))
+        each = class_probabilities(model, classes, copies).reshape(-1, len(few), len(classes))
         return [float(macro_auc(part, classes, y[few])[0]) for part in each]
 
     losses = importances(areas, x[few]) if explain else none
@@ -139,7 +146,7 @@ def _rates(
     weights: NDArray[np.int64],
     threshold: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (samples,) the shares of those with the last of two classes, and of the others, above a threshold."""
+    """Return (samples,) true and false positive rates of the last of two classes at a threshold."""
     unknown = np.full(len(weights), np.nan)
     if len(classes) != 2:
         return unknown, unknown
@@ -154,7 +161,7 @@ def _rates(
 
 
 def _few(y: NDArray[np.float64], classes: NDArray[np.float64] | None) -> NDArray[np.intp]:
-    """Return the places of at most 1,000 rows to shuffle columns among, as many of each class where they can be."""
+    """Return the places of at most 1,000 rows for permutation importance, balanced over classes where possible."""
     if len(y) <= _MOST_EXPLAINED:
         return np.arange(len(y))
     parts = [np.arange(len(y))] if classes is None else [np.flatnonzero(y == k) for k in classes]

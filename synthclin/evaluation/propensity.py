@@ -1,4 +1,4 @@
-"""The propensity score mean squared error: how far a logistic model's chances of being synthetic are from a guess."""
+"""Propensity score mean squared error (pMSE) of a logistic model of synthetic against training rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.samples import fair_size, likeness
+from synthclin.evaluation.fidelity import estimate_fidelity, fair_size
 from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ __all__ = ["pmse", "propensity"]
 _MOST_ROWS = 5_000
 _ROUNDS = 5
 _ROWS_PER_TERM = 10  # fewer, and a logistic model fits noise (Peduzzi et al., J Clin Epidemiol 49:1373-1379, 1996)
-_WEAK = 1e4  # so weak a penalty that only terms which separate the rows feel it
+_WEAK = 1e4  # a penalty so weak that it only affects terms that separate the rows
 
 PMSE = Definition(
     "fidelity.propensity",
-    "How far from a guess are the chances of being synthetic?",
+    "How well does a logistic model tell synthetic rows from real ones?",
     "lower",
-    "pMSE: mean squared distance of a logistic model's chance of being synthetic from the share of synthetic rows, "
+    "pMSE: mean squared distance of a logistic model's propensity score from the share of synthetic rows, "
     f"{_MOST_ROWS} rows of each kind at most, main effects and, where there are {_ROWS_PER_TERM} rows per term, "
     f"products of two, missing as a level; against as many training rows, mean of {_ROUNDS} random halves of the real "
     "rows (Snoke, Raab, Nowok, Dibben and Slavkovic, JRSS A 181:663-688, 2018)",
@@ -39,7 +39,7 @@ PMSE = Definition(
 
 
 def propensity(c: Comparison) -> Score:
-    """Score how well a logistic model of all columns tells synthetic from training rows."""
+    """Score the pMSE of a logistic model of all columns, synthetic against training rows."""
     ratios = []
     crossed = _crossed(2 * fair_size(c, _MOST_ROWS), _main_effects(c.features, c.train).shape[1])
 
@@ -48,13 +48,15 @@ def propensity(c: Comparison) -> Score:
         ratios.append(expected)
         return np.array([value])
 
-    found = likeness(c, lambda real: partial(distance, real), "propensity", rounds=_ROUNDS, most=_MOST_ROWS, high=0.25)
+    found = estimate_fidelity(
+        c, lambda real: partial(distance, real), "propensity", rounds=_ROUNDS, most=_MOST_ROWS, high=0.25
+    )
     expected = float(np.mean(ratios))
     return found.score(
         PMSE,
         notes=[
-            "S_pMSE divides it by what a correct model would give: below 3 is good, below 10 acceptable (synthpop).",
-            "" if crossed else "Rows are too few for products of columns, so it does not see how columns go together.",
+            "S_pMSE is its ratio to that of a correct model: below 3 is good, below 10 acceptable (synthpop).",
+            "" if crossed else "There are too few rows for products of columns, so dependence is not seen.",
         ],
         details={"s_pmse": found.value / expected, "s_pmse_fresh": found.reference / expected, "expected": expected},
     )
@@ -64,12 +66,12 @@ def pmse(features: Features, real: NDArray[np.float64], other: NDArray[np.float6
     """Return pMSE and its expectation (k - 1)(1 - c)^2 c / N for synthetic rows of a correct model.
 
     Arguments:
-        features: what the columns are.
+        features: the columns.
         real: (rows, columns).
         other: (other rows, columns); they are a share c of all N rows.
     """
     values = np.vstack([real, other])
-    posing = np.arange(len(values)) >= len(real)
+    synthetic = np.arange(len(values)) >= len(real)
     terms = _main_effects(features, values)
     p = terms.shape[1]
     if _crossed(len(values), p):
@@ -77,21 +79,21 @@ def pmse(features: Features, real: NDArray[np.float64], other: NDArray[np.float6
         terms = np.hstack([terms, terms[:, first] * terms[:, second]])
     spread = terms.std(axis=0)
     terms = (terms[:, spread > 1e-9] - terms[:, spread > 1e-9].mean(axis=0)) / spread[spread > 1e-9]
-    c = posing.mean()
+    c = synthetic.mean()
     rank = int(np.linalg.matrix_rank(terms.T @ terms, hermitian=True)) if terms.shape[1] else 0
     expected = max(rank, 1) * (1 - c) ** 2 * c / len(values)
     if not rank:
         return 0.0, expected
     model = LogisticRegression(C=_WEAK, solver="newton-cholesky", max_iter=50, tol=1e-3)
     with warnings.catch_warnings():
-        # Terms that tell all rows apart have no best weight: the chances are 0 and 1 long before it gives up.
+        # Separating terms have no finite optimum; the propensities are 0 and 1 long before the iterations end.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(terms, posing)
+        model.fit(terms, synthetic)
     return float(((model.predict_proba(terms)[:, 1] - c) ** 2).mean()), expected
 
 
 def _crossed(rows: int, terms: int) -> bool:
-    """Whether there are rows enough for the products of two terms."""
+    """Return whether there are 10 rows per term with all products of two terms."""
     return rows >= _ROWS_PER_TERM * terms * (terms + 1) / 2
 
 

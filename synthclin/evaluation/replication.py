@@ -1,4 +1,4 @@
-"""Would the analysis of the study give the same answer on the synthetic table."""
+"""Confidence interval overlap of a declared analysis on synthetic and on training rows (Karr et al. 2006)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.analyses import study
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.score import Definition, Score, Z
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["COX_EFFORT", "combined", "overlap", "overlap_of", "replicate"]
-
-COX_EFFORT = {"rounds": 4, "splits": 4}
-"""The library takes a second for a Cox regression of a thousand rows."""
+__all__ = ["combined", "overlap", "overlap_of", "replicate"]
 
 _KINDS = {
     "linear": "linear regression (least squares, statsmodels)",
@@ -34,12 +31,12 @@ _NARROW = "Intervals from one synthetic table are too narrow, and more rows than
 
 
 def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Score:
-    """Score how far the confidence intervals of one declared analysis overlap, term by term.
+    """Score the confidence interval overlap of one declared analysis, term by term.
 
     Arguments:
         c: the tables.
         task: the analysis.
-        found: what `study` makes of it, where other scores look at the same fits.
+        found: the result of `study` for the task, where other scores share its fits.
 
     Raises:
         ConfigError: the analysis names a column that it cannot use.
@@ -57,18 +54,18 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
 
         def against(other: NDArray[np.float64]) -> NDArray[np.float64]:
             shares = np.clip(overlap(first, found.run(other)), -1, 1)
-            # A term that only the other table cannot estimate is lost.
-            lost: NDArray[np.float64] = np.where(np.isnan(shares) & ~np.isnan(first[0]), -1.0, shares)
-            return lost
+            # A term that cannot be estimated in the other table only counts as -1.
+            overlaps: NDArray[np.float64] = np.where(np.isnan(shares) & ~np.isnan(first[0]), -1.0, shares)
+            return overlaps
 
         return against
 
     rows = _terms(c, found, real)
-    turned = [row["term"] for row in rows if row["sign_agrees"] is False]
+    reversed_terms = [row["term"] for row in rows if row["sign_agrees"] is False]
     effort = {"most": 1_000, **COX_EFFORT} if task.task == "cox" else {}
-    return likeness(c, measure, task.name, low=-1.0, **effort).score(
+    return estimate_fidelity(c, measure, task.name, low=-1.0, **effort).score(
         definition,
-        notes=[_NARROW, f"The sign of {len(turned)} clear effects turned round." if turned else ""],
+        notes=[_NARROW, f"The sign of {len(reversed_terms)} clear effects is reversed." if reversed_terms else ""],
         details={
             "terms": rows,
             "tables": len(c.replicates),
@@ -82,21 +79,21 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
 
 
 def overlap_of(task: Analysis) -> Definition:
-    """Return what the score of a declared analysis is."""
+    """Return the definition of the score of a declared analysis."""
     return Definition(
         task.name,
         f"Would the declared analysis of '{task.columns[0]}' give the same answer?",
         "higher",
         f"{_KINDS[task.task]} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, "
-        "1 where they are the same, below 0 where they are apart (counted as -1 at least), synthetic against as many "
+        "1 where they are equal, below 0 where they are disjoint (no less than -1), synthetic against as many "
         "training rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) "
-        "(Karr et al., Am Stat 60:224-232, 2006); the details combine the tables by Raab, Nowok and Dibben, J Priv "
+        "(Karr et al., Am Stat 60:224-232, 2006); the details combine replicates by Raab, Nowok and Dibben, J Priv "
         "Confid 7:67-97, 2016",
     )
 
 
 def overlap(first: Estimates, second: Estimates) -> NDArray[np.float64]:
-    """Return (terms,) the mean share of both 95 % intervals that they have in common; below 0 where they are apart.
+    """Return (terms,) confidence interval overlaps: the mean share in common of both 95 % intervals, below 0 if apart.
 
     Karr et al., Am Stat 60:224-232, 2006.
 
@@ -113,14 +110,14 @@ def overlap(first: Estimates, second: Estimates) -> NDArray[np.float64]:
 
 
 def combined(tables: list[Estimates], rows: float) -> Estimates:
-    """Return estimates of several synthetic tables as one, with the standard errors of what they say of the real law.
+    """Combine the estimates of several synthetic replicates, with standard errors for the population.
 
-    The variance is u (k / n + 1 / m): u is the mean squared error of one table, k / n its rows over the real
-    ones, m the number of tables (Raab, Nowok and Dibben, J Priv Confid 7:67-97, 2016). It holds for synthetic rows
-    of a correct model; no network is known to be one.
+    The variance is u (k / n + 1 / m): u is the mean squared standard error of one replicate, k / n its number of rows
+    over that of the training rows, m the number of replicates (Raab, Nowok and Dibben, J Priv Confid 7:67-97, 2016).
+    It assumes that the synthesizer is a correct model, which is not known of any network.
 
     Arguments:
-        tables: the estimates of each table.
+        tables: estimates and standard errors of each replicate.
         rows: k / n.
     """
     estimates, errors = (np.array(part) for part in zip(*tables, strict=True))
@@ -128,7 +125,7 @@ def combined(tables: list[Estimates], rows: float) -> Estimates:
 
 
 def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]:
-    """Return what the training rows and all synthetic tables together say of each term."""
+    """Return for each term the estimates of the training rows and of the combined replicates, and their agreement."""
     tables = [found.run(rows) for rows in c.replicates]
     together = combined(tables, len(c.synthetic) / len(c.train))
     shares = overlap(real, together)
@@ -157,7 +154,7 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
 
 
 def _decision(estimate: float, error: float) -> int:
-    """Return what a test at 5 % says: 1 above nothing, -1 below it, 0 undecided."""
+    """Return the decision of a two-sided test at 5 %: 1 or -1 for the sign of a significant effect, else 0."""
     return int(np.sign(estimate)) if abs(estimate) > Z * error else 0
 
 

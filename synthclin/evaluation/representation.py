@@ -1,4 +1,4 @@
-"""Is each group of patients as large as in the real table, and does the outcome befall it as often."""
+"""Subgroup representation: group sizes (log disparity), and the prevalence of an outcome in each group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.fidelity import estimate_fidelity
 from synthclin.evaluation.score import NO_BASELINE, Definition
 from synthclin.evaluation.score_names import outcome_name, representation_name
 
@@ -25,18 +25,18 @@ _AGAINST = "against as many training rows, mean of 10 random halves of the real 
 
 
 def representation(c: Comparison, by: str) -> Score:
-    """Score whether the groups of one column are as large as in the real table."""
+    """Score the log disparity of the group sizes of one column."""
     definition = Definition(
         representation_name(by),
         f"Are the groups of '{by}' as large as in the real table?",
         "lower",
         f"mean over groups of {_MIN_ROWS} and more training rows of the absolute logarithm of the ratio of their "
-        f"shares, half a row added to each, {_AGAINST} (log disparity: Bhanot et al., Entropy 23:1165, 2021)",
+        f"shares, 0.5 added to each count, {_AGAINST} (log disparity: Bhanot et al., Entropy 23:1165, 2021)",
     )
     j, levels = c.features.names.index(by), c.features.columns[c.features.names.index(by)].levels
     places = [k for k in range(len(levels)) if (c.train[:, j] == k).sum() >= _MIN_ROWS]
     if not places:
-        return definition.unassessable(f"No group is held by {_MIN_ROWS} training rows.")
+        return definition.unassessable(f"No group has {_MIN_ROWS} training rows.")
 
     def logs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log([((rows[:, j] == k).sum() + 0.5) / (len(rows) + 1) for k in places])
@@ -45,23 +45,23 @@ def representation(c: Comparison, by: str) -> Score:
         of_real = logs(real)
         return lambda other: np.abs(logs(other) - of_real)
 
-    alike = likeness(c, measure, definition.name, high=np.inf)
+    estimate = estimate_fidelity(c, measure, definition.name, high=np.inf)
     ratios = np.mean([logs(rows) for rows in c.replicates], axis=0) - logs(c.train)
-    told = [
-        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "reference": fresh}
-        for k, ratio, value, fresh in zip(places, ratios, alike.parts, alike.fresh, strict=True)
+    groups = [
+        {"group": str(levels[k]), "log_ratio": ratio, "value": value, "reference": reference}
+        for k, ratio, value, reference in zip(places, ratios, estimate.parts, estimate.reference_parts, strict=True)
     ]
-    worst = max(told, key=lambda row: abs(row["log_ratio"]))
-    return alike.score(
+    worst = max(groups, key=lambda row: abs(row["log_ratio"]))
+    return estimate.score(
         definition,
         baseline=False,
         notes=[NO_BASELINE, f"The group furthest from its share is {worst['group']}."],
-        details={"column": by, "worst": worst["group"], "groups": told},
+        details={"column": by, "worst": worst["group"], "groups": groups},
     )
 
 
 def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
-    """Score whether the target of a prediction is as frequent, or as high, in each group."""
+    """Score the prevalence, or the mean, of a prediction target in each group."""
     definition = Definition(
         outcome_name(by, "prevalence", task.target),
         f"Is '{task.target}' as frequent in each group of '{by}'?",
@@ -90,11 +90,11 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
         of_real = means(real)
         return lambda other: np.abs(means(other) - of_real).max(axis=1)
 
-    alike = likeness(c, measure, definition.name, high=np.inf if feature.kind == "line" else 1.0)
-    told = [
-        {"group": str(levels[k]), "value": value, "reference": fresh}
-        for k, value, fresh in zip(places, alike.parts, alike.fresh, strict=True)
+    estimate = estimate_fidelity(c, measure, definition.name, high=np.inf if feature.kind == "line" else 1.0)
+    groups = [
+        {"group": str(levels[k]), "value": value, "reference": reference}
+        for k, value, reference in zip(places, estimate.parts, estimate.reference_parts, strict=True)
     ]
-    worst = max(told, key=lambda row: row["value"])["group"]
+    worst = max(groups, key=lambda row: row["value"])["group"]
     note = f"The group furthest off is {worst}."
-    return alike.score(definition, notes=[note], details={"column": by, "worst": worst, "groups": told})
+    return estimate.score(definition, notes=[note], details={"column": by, "worst": worst, "groups": groups})

@@ -1,4 +1,4 @@
-"""Ranking two groups: the area under the ROC curve, its interval and its points."""
+"""ROC analysis: the area under the curve with its interval, the points of the curve, the TPR at a given FPR."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["auc", "auc_interval", "roc_points", "true_positive_rate"]
 def auc(
     scores: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Return how likely a positive row scores above a negative one; ties count half.
+    """Return the area under the ROC curve: the probability that a positive row has the higher score; ties count half.
 
     Arguments:
         scores: (rows,).
         positive: (rows,).
-        weights: (samples, rows) how often each row counts; without them every row counts once.
+        weights: (samples, rows) bootstrap weights; without them every row counts once.
 
     Returns:
         (samples,) areas; NaN where one group is empty.
@@ -34,7 +34,7 @@ def auc(
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0) if len(scores) else np.empty(0, dtype=np.intp)
     up, down = counts[:, order] * positive[order], counts[:, order] * ~positive[order]
-    # Rows of one score form one step.
+    # Tied scores form one step of the curve.
     up, down = np.add.reduceat(up, starts, axis=1), np.add.reduceat(down, starts, axis=1)
     below = np.cumsum(down, axis=1) - down
     pairs = up.sum(axis=1) * down.sum(axis=1)
@@ -44,9 +44,9 @@ def auc(
 
 
 def auc_interval(area: float, positives: int, negatives: int) -> Interval:
-    """Return a score-type 95 % interval of an AUC, sound also at 0 and 1.
+    """Return Newcombe's score-type 95 % interval of an AUC, valid also at 0 and 1.
 
-    Method 5 of Newcombe, Stat Med 25:559-573, 2006.
+    Method 5 of Stat Med 25:559-573, 2006.
 
     Example:
         >>> low, high = auc_interval(0.5, 100, 100)
@@ -75,7 +75,7 @@ def roc_points(scores: NDArray[np.float64], positive: NDArray[np.bool_], most: i
 
 
 def true_positive_rate(scores: NDArray[np.float64], positive: NDArray[np.bool_], at: float) -> float:
-    """Return the share of positives told at the share `at` of false alarms; a tie at the threshold is drawn by lot."""
+    """Return the true positive rate at the false positive rate `at`; between two thresholds by linear interpolation."""
     false, true = _curve(scores, positive)
     after = int(np.searchsorted(false, at, side="right"))
     if after == len(false):

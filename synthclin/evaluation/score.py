@@ -1,4 +1,4 @@
-"""One number that can be trusted: with its interval, its independence baseline and real-data reference from real data, and its direction."""
+"""A score: a number with its 95 % interval, independence baseline, real-data reference and direction."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 __all__ = ["NO_BASELINE", "Definition", "Direction", "Interval", "Score", "Z", "plain"]
 
-NO_BASELINE = "Shuffling columns changes none of them, so there is no independence baseline."
-"""The note of a score that looks at columns one by one."""
+NO_BASELINE = "Shuffling leaves each column as it is, so there is no independence baseline."
+"""The note of a score of marginal distributions."""
 
 Direction = Literal["higher", "lower"]
 
@@ -35,18 +35,18 @@ class Score:
 
     Arguments:
         name: ``group.name``, such as ``fidelity.marginals``; gates and the report use it.
-        question: the reader's question that it answers, in plain words.
-        value: the number; NaN when it could not be computed (then `note` says why).
+        question: the reader's question that the score answers, in plain words.
+        value: the number; NaN where it could not be computed; `note` gives the reason.
         low: lower end of the 95 % interval.
         high: upper end of the 95 % interval.
         better: whether ``higher`` or ``lower`` is better.
-        baseline: the same score for real rows whose columns were shuffled independently; None where it has no meaning.
-        reference: the same score for held-out real rows posing as synthetic; None without a holdout.
-        n: how many rows the score rests on.
+        baseline: independence baseline, the score of real rows with each column shuffled; None where it has no meaning.
+        reference: real-data reference, the score of holdout rows in the place of synthetic ones; None without them.
+        n: the number of rows behind the score.
         method: how it was computed, in one line, with its source.
-        note: what the reader must know: subsampling, a reason for NaN.
+        note: caveats: subsampling, the reason for NaN.
         details: plain numbers, texts, lists and dicts behind the score, for the report's tables and plots.
-        tables: the score of each synthetic table on its own, where several of one model were judged.
+        tables: the score of each synthetic replicate, where there are several.
     """
 
     name: str
@@ -65,28 +65,28 @@ class Score:
 
     @property
     def floor(self) -> float | None:
-        """The short name of `baseline` in scripts."""
+        """Alias of `baseline`."""
         return self.baseline
 
     @property
     def ceiling(self) -> float | None:
-        """The short name of `reference` in scripts."""
+        """Alias of `reference`."""
         return self.reference
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation of the score across synthetic tables of one model; None of a single table."""
+        """Standard deviation of the score across synthetic replicates; None for one replicate."""
         return stdev(self.tables) if len(self.tables) > 1 else None
 
     @property
     def unfavourable(self) -> float:
-        """The worse end of the interval: what a gate is held against."""
+        """The worse end of the interval, which a gate compares with its limit."""
         return self.low if self.better == "higher" else self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a score is, whatever table it judges: its name, question, direction and method.
+    """The definition of a score, without any table: name, question, direction and method.
 
     Example:
         >>> size = Definition("fidelity.size", "Are there as many rows?", "higher", "rows / rows")
@@ -113,9 +113,9 @@ class Definition:
         details: dict[str, Any] | None = None,
         tables: Sequence[float] = (),
     ) -> Score:
-        """Return the score of a table, or of several of one model.
+        """Return the score of a synthetic table, or of several replicates.
 
-        A independence baseline or real-data reference that is NaN becomes None; empty notes, and tables that cannot all be scored, are left out.
+        A baseline or reference of NaN becomes None. Empty notes are left out, and `tables` unless all are finite.
         """
         return Score(
             name=self.name,
@@ -134,12 +134,12 @@ class Definition:
         )
 
     def unassessable(self, note: str, *, n: int = 0, details: dict[str, Any] | None = None) -> Score:
-        """Return a score without a value; `note` says why."""
+        """Return a score without a value; `note` gives the reason."""
         return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 (as many types as JSON has)
-    """Return `value` in the words of JSON: numpy's types become Python's, NaN becomes None, a tuple becomes a list.
+    """Return `value` as JSON types: numpy types become Python's, NaN becomes None, a tuple becomes a list.
 
     Example:
         >>> plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), "x")})

@@ -1,4 +1,4 @@
-"""The names of the scores of every run, known without loading what computes them: a misspelt gate costs no training."""
+"""The names of the scores, apart from the code that computes them: a misspelt gate is found before any training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 Tier = Literal["quick", "standard", "full"]
-"""How hard a run attacks what it made."""
+"""How many privacy attacks a run makes on its own output."""
 
 SCORE_NAMES = (
     "validity.rules",
@@ -46,7 +46,7 @@ SCORE_NAMES = (
     "privacy.copies",
     "privacy.near_copies",
     "privacy.membership",
-    "privacy.recognition",
+    "privacy.membership_tpr",
     "privacy.relative_f1",
     "privacy.singling_out",
     "privacy.linkability",
@@ -62,10 +62,10 @@ TRIAL_NAMES = ("fidelity.balance",)
 """Scores of a table with a randomised arm."""
 
 RULED_NAMES = ("validity.raw_rules",)
-"""Scores of a run whose schema has rules to impose."""
+"""Scores of a run whose schema has rules that the sampler imposes."""
 
 MODEL_SCORES = ("privacy.model_membership",)
-"""Scores of a run that take its model, which a table alone does not give."""
+"""Scores of a run that need its model; a table alone is not enough."""
 
 SHADOW_SCORES = ("privacy.shadow_table", "privacy.shadow_model")
 """Scores of a run whose audit trains shadow models."""
@@ -79,17 +79,18 @@ HEADLINES = (
     "fidelity.propensity",
     "fidelity.detection",
 )
-"""Scores of the whole table that are computed again for each subgroup; a task adds its own."""
+"""Scores of the whole table that are repeated in each subgroup; a task adds its own."""
 
-SURVIVAL_MEASURES = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
-"""What the scores of a survival task measure."""
+SURVIVAL_MEASURES = ("curve", "optimism", "premature_end", "rmst", "censoring", "incidence")
+"""What the scores of a survival task measure: Kaplan-Meier curve, survival optimism and premature follow-up end (both
+SurvivalGAN: Norcliffe et al., AISTATS 2023), RMST, censoring, cumulative incidence."""
 
-SURVIVAL_HEADLINES = ("curve", "restricted_mean")
-"""Those of them that are computed again for each subgroup."""
+SURVIVAL_HEADLINES = ("curve", "rmst")
+"""Those of them that are repeated in each subgroup."""
 
 
 def within(by: str, score: str) -> str:
-    """Return the name of a score of the whole table, computed again in the groups of one column.
+    """Return the name that a score of the whole table has within the groups of one column.
 
     Example:
         >>> within("sex", "fidelity.pairs"), within("sex", "survival.curve.died")
@@ -129,7 +130,7 @@ def hazard_names(event: str) -> tuple[str, str, str, str]:
 
 
 def representation_name(by: str) -> str:
-    """Return the name of the score of how large the groups of one column are."""
+    """Return the name of the score of the group sizes of one column."""
     return f"subgroups.{by}.representation"
 
 

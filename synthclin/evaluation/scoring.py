@@ -1,4 +1,4 @@
-"""Judge a synthetic table, or several of one model: every score, and the plain data behind the report's pictures."""
+"""Evaluate a synthetic table, or several replicates: every score, and the plain data of the report's figures."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     privacy,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
-    support,
+    survival_fidelity,
     utility,
     validity,
 )
@@ -67,7 +67,7 @@ class Job(NamedTuple):
     long: bool = False
 
 
-# In the order of the report: the first question is whether a row can be real at all.
+# In the order of the report, validity first.
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
     validity.rules,
     marginals.marginals,
@@ -79,11 +79,11 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
     pairs.triples,
     pairs.association_changes,
     pairs.unseen_pairs,
-    missing.missingness,
-    missing.missing_dependence,
+    missingness.missingness,
+    missingness.missing_dependence,
     propensity.propensity,
-    support.precision,
-    support.recall,
+    precision_recall.precision,
+    precision_recall.recall,
     detection.detection,
     detection.logistic_detection,
     *privacy.ATTACKS,
@@ -94,11 +94,11 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is known of a synthetic table.
+    """The result of an evaluation.
 
     Arguments:
         scores: one of each kind, and one per task.
-        sections: data for plots in the words of JSON; see `synthclin.evaluation.sections`.
+        sections: data of the figures as JSON types; see `synthclin.evaluation.sections`.
     """
 
     scores: tuple[Score, ...]
@@ -120,23 +120,24 @@ def score_table(
     random_state: int = 0,
     workers: int | None = None,
 ) -> Evaluation:
-    """Judge a synthetic table against the rows that its model learnt from and rows that it never saw.
+    """Evaluate a synthetic table against the training rows of its model and holdout rows.
 
     Arguments:
-        synthetic: the table to judge, or several drawn from one model, the released one first: likeness, detection
-            and usefulness are means over all of them, rules and privacy those of the first. All tables are typed as
+        synthetic: the synthetic table, or several replicates of one model, the released one first: fidelity, detection
+            and utility are means over all replicates, validity and privacy are of the first. All tables are typed as
             `conform` returns them.
-        train: the real rows that the model learnt from.
-        holdout: real rows that the model never saw; without them detection, utility and attacks are not assessable.
-        schema: what the columns mean.
-        tasks: predictions that utility is measured by, and analyses that are run again; without any, each column with
-            the role event or outcome is predicted.
-        by: columns of levels, in whose groups the headline scores are computed again and patients are attacked.
-        random_state: the same number gives the same scores, whatever the number of cores.
+        train: the training rows.
+        holdout: real rows that were not used in training; without them detection, utility and attacks are not
+            assessable.
+        schema: the schema of all tables.
+        tasks: predictions for utility, and analyses to replicate; without any, each column with the role event or
+            outcome is predicted.
+        by: columns of levels; the headline scores and the attacks are repeated in their groups.
+        random_state: seed; equal seeds give equal scores, for any number of cores.
         workers: processes to score in; None for one per processor, and a single one for small tables.
 
     Raises:
-        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
+        DataError: a table has no rows, lacks a column, or has text in a column of numbers or dates.
         ConfigError: a task or `by` names a column that it cannot use.
 
     Example:
@@ -144,9 +145,9 @@ def score_table(
         >>> from synthclin.progress import quiet
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"age": {"type": "number"}, "bmi": {"type": "number"}}})
-        >>> draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
+        >>> rows = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
         >>> with quiet():
-        ...     evaluation = score_table(draw(1), train=draw(2), holdout=draw(3), schema=schema)
+        ...     evaluation = score_table(rows(1), train=rows(2), holdout=rows(3), schema=schema)
         >>> evaluation["privacy.copies"].value
         0.0
     """
@@ -232,14 +233,14 @@ def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> 
     if isinstance(task, PredictTask):
         utility.target(c, task)
         return [Job(partial(utility.predict, c, task, by=by), long=True)]
-    # Several scores look at the fits to the same rows.
+    # Several scores share the fits to the same rows.
     found, chain = analyses.study(c, task), f"task {task!r}"
     jobs = [Job(partial(replication.replicate, c, task, found), chain)]
     if isinstance(task, SurvivalTask):
-        jobs.append(Job(partial(endpoints.followed, c, task), chain))
+        jobs.append(Job(partial(survival_fidelity.followed, c, task), chain))
     elif isinstance(task, CoxTask):
         jobs += [
-            Job(partial(hazards.hazards, c, task, found), chain),
-            Job(partial(hazards.learnt, c, task, found), chain),
+            Job(partial(proportional_hazards.hazards, c, task, found), chain),
+            Job(partial(proportional_hazards.predictive_accuracy, c, task, found), chain),
         ]
     return jobs

@@ -1,4 +1,4 @@
-"""The two scores that users of SDMetrics know, computed by SDMetrics itself."""
+"""The overall scores of SDMetrics' quality and diagnostic reports, computed by SDMetrics itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Features
+from synthclin.evaluation.fidelity import fair_size, halved
 from synthclin.evaluation.intervals import partition, random_groups
-from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Definition, Interval, Score
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ DIAGNOSTIC = Definition(
 
 
 def quality(c: Comparison) -> Score:
-    """Score shapes of columns and trends of pairs."""
+    """Score SDMetrics' QualityReport: column shapes and column pair trends."""
     note = "SDMetrics leaves out pairs whose real correlation is 0.5 or less, or whose V is 0.3 or less."
     return _scored(c, QUALITY, "QualityReport", note)
 
 
 def diagnostic(c: Comparison) -> Score:
-    """Score whether cells are valid and columns are there."""
+    """Score SDMetrics' DiagnosticReport: data validity and data structure."""
     return _scored(c, DIAGNOSTIC, "DiagnosticReport", "")
 
 
@@ -64,7 +64,7 @@ def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -
     def some(rows: NDArray[np.float64], stream: str, most: int = _MOST_ROWS) -> NDArray[np.float64]:
         return subsample(rows, most, c.rng(definition.name, stream))
 
-    # SDMetrics looks at each pair of columns, at hundreds of pairs a second.
+    # SDMetrics compares each pair of columns, some hundred pairs a second.
     columns = np.arange(len(c.features))
     if len(columns) > _FEW_COLUMNS:
         columns = c.rng(definition.name, "columns").permutation(columns)[:_MOST_COLUMNS]
@@ -91,21 +91,21 @@ def _scored(c: Comparison, definition: Definition, report: _Report, note: str) -
             f"A random {len(columns)} of {len(c.features)} columns were used."
             if len(columns) < len(c.features)
             else "",
-            "Independence baseline and real-data reference: the figure and what shuffled and fresh rows score more than as many synthetic ones.",
+            "Baseline and reference are the score plus the difference of shuffled or holdout rows from synthetic ones.",
         ],
         details={"properties": properties},
     )
 
 
 def _references(c: Comparison, stream: str, figure: _Figure) -> tuple[float, float]:
-    """Return by how much shuffled and fresh real rows score more than as many synthetic ones, against the same rows."""
+    """Return the mean differences of shuffled and of other real rows from equally many synthetic rows."""
     n = fair_size(c, _FEW_ROWS)
     gaps = []
     for r in range(_ROUNDS):
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
-        apart = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
-        own, baseline = (figure(half, rows) for rows in (subsample(c.synthetic, n, rng), apart))
+        independent = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
+        own, baseline = (figure(half, rows) for rows in (subsample(c.synthetic, n, rng), independent))
         gaps.append((baseline - own, figure(half, rest) - own if len(rest) else np.nan))
     baseline, reference = np.mean(gaps, axis=0)
     return float(baseline), float(reference)
@@ -118,12 +118,12 @@ def _interval(
     synthetic: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> Interval:
-    """Return an interval from pairs of groups of both kinds of rows.
+    """Return a random-groups interval from pairs of real and synthetic groups.
 
-    Large groups are cut short, for SDMetrics takes its time.
+    Groups have at most 1,000 rows, because SDMetrics is slow.
     """
     splits = [
-        [subsample(rows[hand], _FEW_ROWS, rng) for hand in partition(len(rows), _GROUPS, rng)]
+        [subsample(rows[part], _FEW_ROWS, rng) for part in partition(len(rows), _GROUPS, rng)]
         for rows in (real, synthetic)
     ]
     pairs = [(one, other) for one, other in zip(*splits, strict=False) if min(len(one), len(other)) > 1]
@@ -131,7 +131,7 @@ def _interval(
     known = np.array([score for score in scores if not np.isnan(score)])
     if len(known) < 2:
         return Interval(0.0, 1.0)
-    # Groups that were cut short vary more than all their rows would.
+    # Subsampled groups have a larger variance than whole ones.
     kept = sum(1 / sum(map(len, kind)) for kind in splits)
     shrink = np.sqrt((1 / len(real) + 1 / len(synthetic)) / kept)
     return random_groups(value, (value + shrink * (known - known.mean())).tolist())
@@ -144,13 +144,13 @@ def _generate(
     real: NDArray[np.float64],
     synthetic: NDArray[np.float64],
 ) -> tuple[float, dict[str, Any]]:
-    """Return the overall score of some columns and that of each property; NaN where SDMetrics has none."""
-    from sdmetrics import reports  # noqa: PLC0415 (brings plotly along and takes seconds)
+    """Return the overall score of some columns and that of each property; NaN where SDMetrics gives none."""
+    from sdmetrics import reports  # noqa: PLC0415 (imports plotly, which takes seconds)
 
     generated = getattr(reports, report)()
     chosen = Features(tuple(features.columns[j] for j in columns))
     with warnings.catch_warnings():
-        # Constant columns and empty sets of pairs: SDMetrics scores them NaN, warns, and leaves them out of its means.
+        # SDMetrics scores constant columns and empty sets of pairs NaN, warns, and leaves them out of its means.
         warnings.simplefilter("ignore")
         generated.generate(
             {_TABLE: plain_table(chosen, real[:, columns])},
@@ -164,25 +164,25 @@ def _generate(
 
 
 def metadata(features: Features) -> dict[str, Any]:
-    """Return SDMetrics' description of the columns that are judged, with what the schema declares of them."""
+    """Return SDMetrics' metadata of the evaluated columns, with the declared ranges and categories."""
     return {"tables": {_TABLE: {"columns": {feature.name: _column(feature) for feature in features.columns}}}}
 
 
 def _column(feature: Feature) -> dict[str, Any]:
-    words: dict[str, Any] = {"range_is_nullable": feature.column.may_be_missing}
+    entry: dict[str, Any] = {"range_is_nullable": feature.column.may_be_missing}
     if feature.kind == "line":
         bounds = feature.column.bounds
         if bounds is not None:
-            words |= {"range_min": bounds[0], "range_max": bounds[1]}
-        return words | {"sdtype": "datetime" if _moment(feature) else "numerical"}
+            entry |= {"range_min": bounds[0], "range_max": bounds[1]}
+        return entry | {"sdtype": "datetime" if _moment(feature) else "numerical"}
     declared = feature.column.levels
     if declared is not None:
-        words["range_values"] = [str(level) for level in declared]
-    return words | {"sdtype": "categorical"}
+        entry["range_values"] = [str(level) for level in declared]
+    return entry | {"sdtype": "categorical"}
 
 
 def plain_table(features: Features, values: NDArray[np.float64]) -> pd.DataFrame:
-    """Return rows as SDMetrics reads them: floats, moments and text, NaN where missing."""
+    """Return rows as SDMetrics reads them: floats, datetimes and text, NaN where missing."""
     return pd.DataFrame({f.name: _plain(f, column) for f, column in zip(features.columns, values.T, strict=True)})
 
 

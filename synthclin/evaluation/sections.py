@@ -1,4 +1,4 @@
-"""Plain data behind the report's pictures: shared histograms, associations, ROC curves and the table of patients."""
+"""Plain data of the report's figures: histograms, associations, ROC curves and the table of patient characteristics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from synthclin.evaluation.cells import merged, small, told
+from synthclin.evaluation.cell_suppression import is_small, merged_cells, suppressed_count
 from synthclin.evaluation.score import plain
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -27,11 +27,11 @@ _MOST_LEVELS = 20
 
 
 def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
-    """Return what the pictures show, in the words of JSON, keyed by section.
+    """Return the data of the report's figures as JSON types, keyed by section.
 
     ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a
     block per column. ``pairs``: association matrices. ``detection`` and ``membership``: ROC points.
-    ``controls``: what each attack makes of real rows posing as synthetic, and which planted rows are seen.
+    ``controls``: negative controls of each attack, and the canaries that were detected (positive control).
     Real counts below 11 are merged with a neighbour or left out (None).
     """
     details = {score.name: score.details for score in scores}
@@ -59,11 +59,11 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
 
 
 def marginal_panels(c: Comparison) -> list[dict[str, Any]]:
-    """Return one histogram per column on cells that both tables share.
+    """Return one histogram per column, with the same cells for both tables.
 
-    A panel of a number or date has ``edges`` between its cells; the first and last cell are
-    open, so no extreme value is told. A panel of levels has ``labels``. ``real`` and
-    ``synthetic`` count rows per cell; ``missing`` counts empty cells.
+    A panel of a number or date has ``edges`` between its cells; the first and last cell are open, so no extreme value
+    is disclosed. A panel of levels has ``labels``. ``real`` and ``synthetic`` are counts per cell; ``missing`` counts
+    missing values.
     """
     return [_panel(feature, c.train[:, j], c.synthetic[:, j]) for j, feature in enumerate(c.features.columns)]
 
@@ -76,8 +76,8 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
         edges = _edges(tables["real"])
         places = {key: np.searchsorted(edges, x, "right") for key, x in tables.items()}
         counts = {key: np.bincount(place, minlength=len(edges) + 1) for key, place in places.items()}
-        runs = merged(counts["real"].tolist())
-        cells = {"edges": [_told_edge(feature, edges[run.start - 1]) for run in runs[1:]]}
+        runs = merged_cells(counts["real"].tolist())
+        cells = {"edges": [_edge_label(feature, edges[run.start - 1]) for run in runs[1:]]}
     else:
         counts = {key: np.bincount(x.astype(int), minlength=len(feature.levels)) for key, x in tables.items()}
         order, runs = _level_runs(feature, counts["real"] + 0)
@@ -86,14 +86,14 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
         cells = {"labels": [_label(labels[run], feature) for run in runs]}
     summed = {key: [int(n[run].sum()) for run in runs] for key, n in counts.items()}
     missing = int(np.isnan(real).sum())
-    # The number of rows is known, so a count left out alone could be found by subtraction: the smallest goes with it.
-    hidden = small(missing) or any(map(small, summed["real"]))
+    # Secondary suppression: a single suppressed count could be found by subtraction from the number of rows.
+    hidden = is_small(missing) or any(map(is_small, summed["real"]))
     smallest = int(np.argmin(np.where(np.array(summed["real"]) > 0, summed["real"], np.inf))) if hidden else -1
     return (
         base
         | cells
         | {
-            "real": [None if i == smallest else told(n) for i, n in enumerate(summed["real"])],
+            "real": [None if i == smallest else suppressed_count(n) for i, n in enumerate(summed["real"])],
             "synthetic": summed["synthetic"],
             "missing": {"real": None if hidden and missing else missing, "synthetic": int(np.isnan(synthetic).sum())},
         }
@@ -101,7 +101,7 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
 
 
 def _edges(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round numbers between the 1st and 99th percentile, about twenty of them."""
+    """Return about twenty round numbers between the 1st and the 99th percentile."""
     if len(seen) < MIN_PATIENTS:
         return np.empty(0)
     low, high = np.quantile(seen, [0.01, 0.99])
@@ -122,25 +122,25 @@ def _label(levels: list[str], feature: Feature) -> str:
     return f"{levels[0]} to {levels[-1]}" if feature.kind == "ordinal" else f"other ({len(levels)} levels)"
 
 
-def _told_edge(feature: Feature, edge: float) -> float | str:
+def _edge_label(feature: Feature, edge: float) -> float | str:
     if feature.column.resolution == "D":
         return str(pd.Timestamp(edge, unit="D").date())
     return pd.Timestamp(edge, unit="s").isoformat() if feature.column.resolution == "s" else float(edge)
 
 
 def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.intp], list[slice]]:
-    """Return the order of levels, and which share a cell: ordinals with neighbours, rare ones of others at the end."""
+    """Return the order of levels and their cells: small ordinal levels join a neighbour, others a last cell."""
     if feature.kind == "ordinal":
-        return np.arange(len(real)), merged(real.tolist())
+        return np.arange(len(real)), merged_cells(real.tolist())
     order = np.argsort(-real, kind="stable")
-    alone = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
-    if alone and small(int(real[order][alone:].sum())):
-        alone -= 1
-    if len(real) - alone <= 1 and not small(int(real[order][-1])):
-        alone = len(real)
-    shown = np.concatenate([np.sort(order[:alone]), order[alone:]])
-    runs = [slice(i, i + 1) for i in range(alone)]
-    return shown, runs + ([slice(alone, len(real))] if alone < len(real) else [])
+    separate = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
+    if separate and is_small(int(real[order][separate:].sum())):
+        separate -= 1
+    if len(real) - separate <= 1 and not is_small(int(real[order][-1])):
+        separate = len(real)
+    shown = np.concatenate([np.sort(order[:separate]), order[separate:]])
+    runs = [slice(i, i + 1) for i in range(separate)]
+    return shown, runs + ([slice(separate, len(real))] if separate < len(real) else [])
 
 
 def table_one(c: Comparison) -> list[dict[str, Any]]:
@@ -155,10 +155,10 @@ def table_one(c: Comparison) -> list[dict[str, Any]]:
         seen = [x[~np.isnan(x)] for x in (c.train[:, j], c.synthetic[:, j])]
         if feature.kind == "line":
             real, synthetic = (_summary(feature, x) for x in seen)
-            told_real = real if len(seen[0]) >= MIN_PATIENTS else dict.fromkeys(real)
-            blocks.append(block | {"real": told_real, "synthetic": synthetic, "difference": _difference(*seen)})
+            shown_real = real if len(seen[0]) >= MIN_PATIENTS else dict.fromkeys(real)
+            blocks.append(block | {"real": shown_real, "synthetic": synthetic, "difference": _difference(*seen)})
             continue
-        # Where few cells are missing, a percentage of the known values would tell how many.
+        # A percentage of the known values would disclose a suppressed count of missing values.
         known = 0 if panel["missing"]["real"] is None else len(seen[0])
         rows = [
             {"level": label, "real": _of(a, known), "synthetic": _of(b, len(seen[1]))}
@@ -176,7 +176,7 @@ def _of(count: int | None, n: int) -> dict[str, float | None]:
 def _summary(feature: Feature, seen: NDArray[np.float64]) -> dict[str, Any]:
     if not len(seen):
         return dict.fromkeys(("mean", "sd", "q1", "median", "q3"))
-    quartiles = [_told_edge(feature, q) for q in np.quantile(seen, [0.25, 0.5, 0.75])]
+    quartiles = [_edge_label(feature, q) for q in np.quantile(seen, [0.25, 0.5, 0.75])]
     moments = feature.column.is_temporal
     return {
         "mean": None if moments else seen.mean(),

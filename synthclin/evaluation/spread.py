@@ -1,4 +1,4 @@
-"""How much a comparison of real with synthetic rows varies by chance, and what a mean of several such keeps of it."""
+"""Variance components of a comparison of real with synthetic rows, and the standard error of a mean of rounds."""
 
 from __future__ import annotations
 
@@ -19,32 +19,31 @@ if TYPE_CHECKING:
 __all__ = ["Against", "Measure", "Spread", "mean_known", "reference_error"]
 
 Against = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
-"""From (rows, columns) to the parts (one per column, pair, ...) whose mean is the score."""
+"""From (rows, columns) other rows to (parts,) values, one per column, pair, ...; their mean is the score."""
 Measure = Callable[["NDArray[np.float64]"], Against]
-"""From (rows, columns) real rows to what measures others against them: what is known of the real ones is reused."""
+"""From (rows, columns) real rows to the comparison of other rows with them; work on the real rows is done once."""
 
-_SAME = 0.9  # so alike rounds differ too little to tell how much they vary
+_SAME = 0.9  # rounds of a higher correlation differ too little to estimate their variance
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Variances of one comparison of n real with n synthetic rows: due to either kind of rows, and to both together.
+    """Variance components of one comparison of n real with n synthetic rows: a two-way random-effects layout.
 
-    Distances have a corner at 0: rows left out or drawn again move them by more than other rows of the
-    same law would, so jackknife and bootstrap give intervals up to twice too wide. Here two disjoint parts of the real
-    rows are compared with two disjoint parts of the synthetic ones, all four ways, and the squares of the
-    contrasts between these four are the variances of a two-way layout (Searle, Casella and McCulloch, Variance
-    Components, 1992, chapter 4). Several tables are the two parts in pairs, so that their own differences count.
+    Two disjoint parts of the real rows are compared with two disjoint parts of the synthetic rows, all four ways; the
+    squared contrasts of the four values estimate the components (Searle, Casella and McCulloch, Variance Components,
+    1992, chapter 4). With several synthetic replicates the two synthetic parts are of two replicates, so that the
+    variance between replicates counts.
 
-    What is far from the real rows moves with the rows of either kind, each on its own: how both meet adds nothing.
-    Where there is nothing but chance, a distance folds at 0, |x - y| of two chances, and about half of its variance is
-    how both meet. So twice the variance of both together tells how much of all is that of a fold, which averages out
-    faster over rounds that share rows.
+    A distance has a corner at 0, where the jackknife and the bootstrap give intervals up to twice too wide. Where real
+    and synthetic distributions are equal, it is a folded normal variable, |x - y|, about half of whose variance is
+    interaction. Twice the interaction variance therefore estimates which part of the variance is that of a fold; that
+    part averages out faster over rounds that share rows. The derivation is in docs/interval-of-fidelity-scores.md.
 
     Arguments:
-        real: due to which real rows there are, by themselves and by how they meet the synthetic ones.
-        synthetic: due to which synthetic rows, and which of several tables, likewise.
-        both: due to how these meet.
+        real: variance due to the real rows, main effect and half of the interaction.
+        synthetic: variance due to the synthetic rows, likewise.
+        both: variance of the interaction.
     """
 
     real: float
@@ -53,7 +52,7 @@ class Spread:
 
     @classmethod
     def of(cls, c: Comparison, measure: Measure, n: int, splits: int, stream: str) -> Spread:
-        """Return the variances of a comparison of `n` rows; infinite where rows are too few to tell."""
+        """Estimate the components for a comparison of `n` rows; infinite where a part would have fewer than 11 rows."""
         least = min(map(len, c.replicates))
         size = min(n, len(c.real) // 2, least if len(c.replicates) > 1 else least // 2)
         if size < MIN_PATIENTS:
@@ -70,7 +69,7 @@ class Spread:
         known = np.array([each for each in contrasts if np.isfinite(each).all()])
         if not len(known):
             return cls(np.inf, np.inf, np.inf)
-        # Fewer rows than are compared, where there are few, vary more.
+        # Parts of fewer than n rows have a larger variance, in proportion to 1 / rows.
         rows, columns, both = (known**2).mean(axis=0) * size / n
         return cls(rows / 2, columns / 2, both)
 
@@ -79,59 +78,63 @@ class Spread:
 
         Arguments:
             c: the tables.
-            n: how many rows of each kind are compared in a round.
-            rounds: how many rounds there are.
-            folds: how much of what seems to fold is taken to do so: what folds averages out faster.
+            n: the number of rows of each kind in a round.
+            rounds: the number of rounds.
+            folds: multiplier, 0 to 1, of the estimated part of the variance that is a fold's.
         """
-        # Rows that happen to lie at no distance seem not to vary but by how they meet.
+        # Where main effects are estimated as 0 by chance, only the interaction is left.
         whole = max(self.real + self.synthetic, self.both)
         if not np.isfinite(whole) or whole == 0:
             return whole
-        alone = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
+        real_share = self.real / (self.real + self.synthetic) if self.real + self.synthetic else 0.5
         folded = folds * min(1.0, 2 * self.both / whole)
-        alike = sum(
-            share * ((1 - folded) * (alone * real + (1 - alone) * drawn) + folded * _folded((real + drawn) / 2))
-            for share, real, drawn in _pairs_of_rounds(c, n, rounds)
+        correlation = sum(
+            share
+            * (
+                (1 - folded) * (real_share * real + (1 - real_share) * synthetic)
+                + folded * _folded((real + synthetic) / 2)
+            )
+            for share, real, synthetic in _pairs_of_rounds(c, n, rounds)
         )
-        return sqrt(whole * alike)
+        return sqrt(whole * correlation)
 
 
 def _pairs_of_rounds(c: Comparison, n: int, rounds: int) -> list[tuple[float, float, float]]:
-    """Return which share of all pairs of rounds has which shares of real and of synthetic rows in common."""
+    """Return for each kind of pair of rounds: its share of all pairs, the shares of common real and synthetic rows."""
     itself, real, tables = (1 / rounds, 1.0, 1.0), n / len(c.train), len(c.replicates)
     if tables > 1:
-        # Rounds of one table share what it has of its own.
+        # Rounds of one replicate share its deviation from the generator's mean.
         turns = 1 / min(tables, rounds)
         return [itself, (turns - 1 / rounds, real, 1.0), (1 - turns, real, 0.0)]
-    hands = min(len(c.synthetic) // n, rounds)
-    return [itself, ((hands - 1) / rounds, real, 0.0), (1 - hands / rounds, real, n / len(c.synthetic))]
+    disjoint = min(len(c.synthetic) // n, rounds)
+    return [itself, ((disjoint - 1) / rounds, real, 0.0), (1 - disjoint / rounds, real, n / len(c.synthetic))]
 
 
 def _folded(correlation: float) -> float:
-    """Return the correlation of the absolute values of two normal variables that correlate so, with means of 0.
+    """Return the correlation of |x| and |y| for normal x and y of mean 0 and this correlation.
 
-    (Kamat, Biometrika 40:20-34, 1953.)
+    Kamat, Biometrika 40:20-34, 1953.
     """
     return (correlation * asin(correlation) + sqrt(1 - correlation**2) - 1) / (pi / 2 - 1)
 
 
 def reference_error(c: Comparison, n: int, references: NDArray[np.float64], unknown: float) -> float:
-    """Return the standard error of a mean over rounds of fresh rows, or `unknown` where all rounds have the same rows.
+    """Return the standard error of the real-data reference, or `unknown` where all rounds have nearly the same rows.
 
-    Nothing but chance sets fresh rows apart, so their distance varies as a fold does.
+    Reference rows and training rows have one distribution, so their distance is a folded variable.
     """
-    held = 0 if c.holdout is None else len(c.holdout)
-    unseen = min(n, held)
-    real, fresh = n / len(c.train), (unseen * unseen / max(held, 1) + (n - unseen) ** 2 / len(c.train)) / n
-    # Training rows that are fresh in one round are in the half of another, and move the two apart.
+    holdout = 0 if c.holdout is None else len(c.holdout)
+    unseen = min(n, holdout)
+    real, reference = n / len(c.train), (unseen * unseen / max(holdout, 1) + (n - unseen) ** 2 / len(c.train)) / n
+    # A training row can be a reference row in one round and a compared row in another: a negative correlation.
     crossed = real * (n - unseen) / n
-    alike, rounds = _folded((real + fresh) / 2 - crossed), len(references)
-    if alike > _SAME:
+    correlation, rounds = _folded((real + reference) / 2 - crossed), len(references)
+    if correlation > _SAME:
         return unknown
-    return sqrt(float(references.var(ddof=1)) / (1 - alike) * (1 / rounds + (1 - 1 / rounds) * alike))
+    return sqrt(float(references.var(ddof=1)) / (1 - correlation) * (1 / rounds + (1 - 1 / rounds) * correlation))
 
 
 def mean_known(parts: NDArray[np.float64]) -> float:
-    """Return the mean of the parts that are known, NaN where none is."""
+    """Return the mean of the parts that are not NaN; NaN where there are none."""
     known = parts[~np.isnan(parts)]
     return float(known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""The headline scores again, for each group of patients: does the table serve everybody."""
+"""Subgroup evaluation: the headline scores within each group of patients; the worst group is the score."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from synthclin.errors import ConfigError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.detection import DETECTION, detection
-from synthclin.evaluation.endpoints import definitions, measured
 from synthclin.evaluation.marginals import MARGINALS, marginals
-from synthclin.evaluation.missing import MISSINGNESS, missingness
+from synthclin.evaluation.missingness import MISSINGNESS, missingness
 from synthclin.evaluation.pairs import ASSOCIATIONS, PAIRS, association_changes, pairs
 from synthclin.evaluation.propensity import PMSE, propensity
 from synthclin.evaluation.replication import overlap_of, replicate
 from synthclin.evaluation.score import NO_BASELINE, Definition, Interval, Score
 from synthclin.evaluation.score_names import HEADLINES, SURVIVAL_HEADLINES, within
+from synthclin.evaluation.survival_fidelity import definitions, measured
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
 from synthclin.schema.patients import MIN_PATIENTS
@@ -35,12 +35,12 @@ _MIN_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A score of the whole table that is computed again in each group.
+    """A score of the whole table that is repeated in each group.
 
     Arguments:
-        definition: what it is.
-        compute: what scores a comparison, be it of the whole table or of one group.
-        columns: what it needs; groups of one of them cannot be told apart by it.
+        definition: its definition.
+        compute: the score of a comparison, of the whole table or of one group.
+        columns: the required columns; the score cannot be repeated in groups of one of them.
     """
 
     definition: Definition
@@ -63,7 +63,7 @@ _EVERY_RUN = {
 
 
 def headlines(task: Analysis | None = None) -> tuple[Headline, ...]:
-    """Return what is computed again in each group: of every run, or of a declared analysis."""
+    """Return the scores that are repeated in each group: of every run, or of a declared analysis."""
     if task is None:
         return tuple(_EVERY_RUN[name] for name in HEADLINES)
     found = [Headline(overlap_of(task), partial(replicate, task=task), task.columns)]
@@ -81,9 +81,9 @@ class Groups:
 
     Arguments:
         by: the column.
-        parts: the groups that are judged: of 100 training rows, of 11 patients, and 100 rows of each synthetic table.
-        small: how many others there are.
-        unknown: whether rows lack the column, and so are in no group.
+        parts: the evaluated groups, of at least 100 training rows, 11 patients, and 100 rows of each replicate.
+        small: the number of other groups.
+        unknown: whether the column is missing in some rows, which are in no group.
     """
 
     by: str
@@ -96,7 +96,7 @@ class Groups:
         """Form the groups of a column.
 
         Raises:
-            ConfigError: it is no column of levels that is modelled.
+            ConfigError: the column is not modelled, or has no levels.
         """
         feature, j = _grouping(c, by), c.features.names.index(by)
         parts = {}
@@ -109,7 +109,7 @@ class Groups:
         return cls(by, parts, len(feature.levels) - len(parts), unknown)
 
     def again(self, headline: Headline) -> Score:
-        """Score each group: the one that stays furthest behind fresh real rows of its own is the score.
+        """Score each group; the result is of the group with the largest deficit to its own real-data reference.
 
         Raises:
             ConfigError: the score names a column that it cannot use.
@@ -119,28 +119,28 @@ class Groups:
             within(self.by, of.name),
             f"{of.question.removesuffix('?')}, in each group of '{self.by}'?",
             of.better,
-            f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_PATIENTS} and more "
-            "patients and as many synthetic rows; value, interval, independence baseline and real-data reference are those of the group furthest "
-            "behind what fresh real rows of it reach (project convention)",
+            f"{of.name} within each group of '{self.by}' of {_MIN_ROWS} and more training rows, {MIN_PATIENTS} and "
+            "more patients and as many synthetic rows; value, interval, independence baseline and real-data reference "
+            "are those of the group with the largest deficit to its real-data reference (project convention)",
         )
-        told = {"score": of.name, "column": self.by, "not_judged": self.small}
+        common = {"score": of.name, "column": self.by, "not_judged": self.small}
         if self.by in headline.columns:
-            return definition.unassessable(f"It compares the groups of '{self.by}' itself.", details=told)
+            return definition.unassessable(f"It compares the groups of '{self.by}' itself.", details=common)
         scores = {level: headline.compute(part) for level, part in self.parts.items()}
         known = {level: score for level, score in scores.items() if not np.isnan(score.value)}
-        lost = [level for level in scores if level not in known]
+        unassessable = [level for level in scores if level not in known]
         left_out = [
-            f"Not assessable in {', '.join(lost)}: {scores[lost[0]].note}" if lost else "",
-            f"{self.small} {'group is' if self.small == 1 else 'groups are'} too small to judge." if self.small else "",
+            f"Not assessable in {', '.join(unassessable)}: {scores[unassessable[0]].note}" if unassessable else "",
+            f"{self.small} {'group is' if self.small == 1 else 'groups are'} too small." if self.small else "",
             f"Rows without '{self.by}' are in no group." if self.unknown else "",
         ]
         if not known:
-            notes = [*([] if lost else ["No group is large enough."]), *filter(None, left_out)]
-            return definition.unassessable(" ".join(notes), details=told)
-        level = max(known, key=lambda one: _behind(known[one]))
+            notes = [*([] if unassessable else ["No group is large enough."]), *filter(None, left_out)]
+            return definition.unassessable(" ".join(notes), details=common)
+        level = max(known, key=lambda one: _deficit(known[one]))
         worst = known[level]
-        alone = "is the only group that is judged" if len(known) == 1 else "is the worst group"
-        fresh = "" if worst.reference is None else f", where fresh real rows of it reach {worst.reference:.3f}"
+        which = "is the only evaluated group" if len(known) == 1 else "is the worst group"
+        reference = "" if worst.reference is None else f"; its real-data reference is {worst.reference:.3f}"
         return definition.score(
             worst.value,
             Interval(worst.low, worst.high),
@@ -148,11 +148,11 @@ class Groups:
             baseline=worst.baseline,
             reference=worst.reference,
             notes=[
-                f"{level} {alone}: {worst.value:.3f}{fresh}.",
+                f"{level} {which}: {worst.value:.3f}{reference}.",
                 NO_BASELINE if NO_BASELINE in worst.note else "",
                 *left_out,
             ],
-            details=told
+            details=common
             | {
                 "worst": level,
                 "groups": [
@@ -172,10 +172,10 @@ def _grouping(c: Comparison, by: str) -> Feature:
     return feature
 
 
-def _behind(score: Score) -> float:
-    """Return how far a group stays behind fresh real rows of its own, which small groups do by chance as these do.
+def _deficit(score: Score) -> float:
+    """Return the deficit of a group to its own real-data reference, which corrects for the size of the group.
 
-    Where there are none it is held against the best there is.
+    Without a reference the deficit is to the best possible value.
     """
     higher = score.better == "higher"
     best = score.reference if score.reference is not None else float(higher)

@@ -1,4 +1,4 @@
-"""What an analyst will do with the table: predictions that utility is measured by, analyses that are run again."""
+"""Tasks of the intended analysis: predictions for utility, and analyses to replicate."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class _Task(BaseModel):
 class PredictTask(_Task):
     """Predict one column from the others.
 
-    Columns of the roles time, event and outcome are known only after the
-    prediction is wanted, so they never help to predict another column.
+    Columns of the roles time, event and outcome are known only after the time of prediction, so they are never
+    predictors.
 
     Example:
         >>> PredictTask(target="died").name
@@ -54,14 +54,14 @@ class PredictTask(_Task):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs."""
+        """The required columns."""
         return (self.target,)
 
 
 class _Analysis(_Task):
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs, the target first."""
+        """The required columns, the target first."""
         raise NotImplementedError
 
     @property
@@ -76,7 +76,7 @@ class _Analysis(_Task):
 
     @property
     def headlines(self) -> tuple[str, ...]:
-        """The names of those that are computed again for each subgroup."""
+        """The names of the scores that are repeated in each subgroup."""
         return (self.name,)
 
 
@@ -104,9 +104,9 @@ class LogisticTask(_Regression):
 class CoxTask(_Analysis):
     """Cox regression of the time to an event on covariates.
 
-    `event` is a column of two levels or of 0 and 1, of which the last is the event unless the schema says otherwise by
-    `event_when` or `censored`; with `cause`, only that level of it counts and other causes are censored. Without a
-    `time`, it is the event's own in the schema.
+    `event` is a column of two levels or of 0 and 1; the last is the event unless the schema declares `event_when` or
+    `censored`. With `cause`, only that level counts and other causes are censored. The default `time` is the time
+    column of the event in the schema.
 
     Example:
         >>> CoxTask(time="follow_up", event="died", covariates=["age", "sex"]).name
@@ -126,12 +126,12 @@ class CoxTask(_Analysis):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it names, the event first."""
+        """The named columns, the event first."""
         return self.event, *([] if self.time is None else [self.time]), *self.covariates
 
 
 class SurvivalTask(_Analysis):
-    """Kaplan-Meier survival and restricted mean survival time up to `horizon`, in each group of `by`.
+    """Kaplan-Meier survival and restricted mean survival time (RMST) up to `horizon`, in each group of `by`.
 
     Event, cause and time as for `CoxTask`. Without a `horizon` it is the last time at which 10 real patients of each
     group are at risk.
@@ -151,12 +151,12 @@ class SurvivalTask(_Analysis):
 
     @property
     def headlines(self) -> tuple[str, ...]:
-        """The names of those that are computed again for each subgroup."""
+        """The names of the scores that are repeated in each subgroup."""
         return self.name, *(f"survival.{measure}.{self.event}" for measure in SURVIVAL_HEADLINES)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it names, the event first."""
+        """The named columns, the event first."""
         return tuple(name for name in (self.event, self.time, self.by) if name is not None)
 
 
@@ -169,7 +169,7 @@ class CompareTask(_Analysis):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it needs, the target first."""
+        """The required columns, the target first."""
         return self.target, self.by
 
 
@@ -178,7 +178,7 @@ Task = Annotated[PredictTask | Analysis, Field(discriminator="task")]
 
 
 class Tasks(BaseModel):
-    """Tasks as a study writes them, or as objects."""
+    """Validation of tasks that are given as mappings or as objects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

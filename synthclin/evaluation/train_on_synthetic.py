@@ -1,4 +1,4 @@
-"""Learners of synthetic and of real rows, tried on the same holdout: what they differ by, in all and in each group."""
+"""Train on synthetic, test on real (TSTR): differences from training on real, overall and in each subgroup."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ Figure = Literal["performance", "brier", "sensitivity", "false_alarms"]
 
 @dataclass(frozen=True, slots=True)
 class LearnerTrials:
-    """Learners by name, fitted to each kind of rows and tried on weightings of the same holdout.
+    """Learners by name, trained on each kind of rows and tested on bootstrap weightings of the same holdout.
 
     Arguments:
-        replicates: learnt from each synthetic table.
-        real: learnt from as many training rows.
-        shuffled: learnt from training rows, each column shuffled.
-        halves: learnt from disjoint halves of the training rows.
-        drawn_halves: the same of the synthetic rows; none where there are several tables.
+        replicates: trained on each synthetic replicate.
+        real: trained on as many real rows.
+        shuffled: trained on real rows, each column shuffled.
+        halves: trained on disjoint halves of the real training rows.
+        synthetic_halves: trained on disjoint halves of the synthetic rows; empty where there are several replicates.
     """
 
     replicates: list[Fits]
     real: Fits
     shuffled: Fits
     halves: list[tuple[Fits, Fits]]
-    drawn_halves: list[tuple[Fits, Fits]]
+    synthetic_halves: list[tuple[Fits, Fits]]
 
     def of_group(self, place: int, samples: int, of_halves: int) -> LearnerTrials:
-        """Return what one group of weightings shows: the group itself and bootstrap samples of it.
+        """Return the results in one subgroup: itself and bootstrap samples of it.
 
         Arguments:
-            place: which group.
-            samples: how many weightings each group has, itself the first.
-            of_halves: how many of these the halves were tried on.
+            place: number of the subgroup.
+            samples: weightings per subgroup, itself the first.
+            of_halves: weightings per subgroup in the tests of the halves.
         """
         some, few = (slice(place * size, (place + 1) * size) for size in (samples, of_halves))
         return LearnerTrials(
@@ -61,13 +61,13 @@ class LearnerTrials:
             _part(self.real, some),
             _part(self.shuffled, some),
             [(_part(one, few), _part(other, few)) for one, other in self.halves],
-            [(_part(one, few), _part(other, few)) for one, other in self.drawn_halves],
+            [(_part(one, few), _part(other, few)) for one, other in self.synthetic_halves],
         )
 
     def difference(
         self, definition: Definition, figure: Figure, n: int, notes: list[str], details: dict[str, Any]
     ) -> Score:
-        """Score a figure of what learnt from synthetic rows minus that of what learnt from real ones."""
+        """Score a metric of learners trained on synthetic rows minus that of learners trained on real rows."""
 
         def mean(fits: Fits) -> NDArray[np.float64]:
             found: NDArray[np.float64] = np.mean([getattr(fits[name], figure) for name in self.real], axis=0)
@@ -81,24 +81,27 @@ class LearnerTrials:
         gaps = np.array([mean(fits) - real for fits in self.replicates])
         return definition.score(
             gaps[:, 0].mean(),
-            learners_gap(gaps, both(self.halves), both(self.drawn_halves)),
+            learners_gap(gaps, both(self.halves), both(self.synthetic_halves)),
             n=n,
             baseline=float((mean(self.shuffled) - real)[0]),
             reference=0.0,
-            notes=["The real-data reference is 0 by definition: what real training rows reach is subtracted.", *notes],
+            notes=[
+                "The real-data reference is 0 by definition: the result of training on real rows is subtracted.",
+                *notes,
+            ],
             details=details,
             tables=gaps[:, 0].tolist(),
         )
 
 
 def _part(fits: Fits, some: slice) -> Fits:
-    """Return the fits as some of the weightings of the test rows show them."""
+    """Return the results for some weightings of the test rows."""
     figures = ("performance", "brier", "sensitivity", "false_alarms")
     return {name: replace(fit, **{each: getattr(fit, each)[some] for each in figures}) for name, fit in fits.items()}
 
 
 def measure(problem: PredictionProblem) -> str:
-    """Return what performance is, in words."""
+    """Return the name of the performance metric."""
     if problem.classes is None:
         return "R2 on the log(1 + y) scale" if problem.log else "R2"
     return "AUC" if len(problem.classes) == 2 else "AUC (mean of each class against the others)"
@@ -111,17 +114,17 @@ def group_definition(by: str, task: PredictTask, problem: PredictionProblem) -> 
         f"Is '{task.target}' predicted as well for each group of '{by}'?",
         "higher",
         f"{measure(problem)} within each group of '{by}' of {_MIN_GROUP} and more holdout rows, {MIN_CLASS} of each "
-        "class, by models that learnt from all synthetic rows minus those that learnt from as many real rows, as "
-        f"{task.name}; value and interval are those of the group that loses most; for two classes the details tell "
-        "the Brier score and, where a chance above the share of the class counts as a yes, the rates of true and "
-        "false ones, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)",
+        "class, by models trained on all synthetic rows minus those trained on as many real rows, as "
+        f"{task.name}; value and interval are those of the group with the largest loss; for two classes the details "
+        "have the Brier score and, at a threshold equal to the share of the class, the true and false positive rates, "
+        "synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)",
     )
 
 
 def groups_of(
     c: Comparison, by: str, test: NDArray[np.float64], problem: PredictionProblem
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return which test rows are in each group that is large enough."""
+    """Return the mask of test rows of each group that is large enough."""
     j = c.features.names.index(by)
     members = {str(level): test[:, j] == place for place, level in enumerate(c.features.columns[j].levels)}
 
@@ -136,24 +139,24 @@ def groups_of(
 def in_groups(
     by: str, task: PredictTask, problem: PredictionProblem, groups: dict[str, LearnerTrials], sizes: dict[str, int]
 ) -> Score:
-    """Score the group whose patients are predicted worst, and tell of each group what differs."""
+    """Score the group with the largest loss; the details have the differences of each group."""
     definition = group_definition(by, task, problem)
     if not groups:
         return definition.unassessable(f"No group has {_MIN_GROUP} holdout rows, {MIN_CLASS} of each class.")
 
-    def differs(level: str, figure: Figure) -> Score:
+    def difference(level: str, figure: Figure) -> Score:
         return groups[level].difference(definition, figure, sizes[level], [], {})
 
-    scores = {level: differs(level, "performance") for level in groups}
+    scores = {level: difference(level, "performance") for level in groups}
     level = min(scores, key=lambda one: scores[one].value)
     worst = scores[level]
     figures: tuple[Figure, ...] = ("brier", "sensitivity", "false_alarms")
-    told = [
+    rows = [
         {"group": one, "value": score.value, "low": score.low, "high": score.high, "reference": 0.0, "n": score.n}
         | {
             each: [found.value, found.low, found.high]
             for each in figures
-            for found in [differs(one, each)]
+            for found in [difference(one, each)]
             if problem.classes is not None and len(problem.classes) == 2
         }
         for one, score in scores.items()
@@ -164,7 +167,7 @@ def in_groups(
         n=worst.n,
         baseline=worst.baseline,
         reference=0.0,
-        notes=[f"The group that loses most is {level}.", worst.note],
-        details={"score": task.name, "column": by, "worst": level, "groups": told},
+        notes=[f"The group with the largest loss is {level}.", worst.note],
+        details={"score": task.name, "column": by, "worst": level, "groups": rows},
         tables=worst.tables,
     )

@@ -1,4 +1,4 @@
-"""Does a model that learnt from the synthetic table predict real patients as well as one that learnt from real ones."""
+"""Utility: prediction models trained on synthetic and tested on real rows, against models trained on real rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from synthclin.errors import ConfigError
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import resamples
-from synthclin.evaluation.performance import importance_agreement
+from synthclin.evaluation.prediction_metrics import importance_agreement
 from synthclin.evaluation.prediction_problem import Fit, PredictionProblem, Rows, fitted
 from synthclin.evaluation.score import Definition, Interval, Score, Z
 from synthclin.evaluation.tasks import PredictTask
@@ -36,12 +36,12 @@ __all__ = ["default_tasks", "predict", "target"]
 
 _MIN_ROWS = 20
 _MOST_CLASSES = 10
-_MOST_ROWS = 4_000  # learnt from
+_MOST_ROWS = 4_000  # training rows
 _MOST_TESTED = 10_000
 _BOOTSTRAP = 200
-_FEW_SAMPLES = 50  # on which halves of the rows learnt from are tried, for a variance alone
+_FEW_SAMPLES = 50  # for models of halves of the training rows, which only estimate a variance
 _EXPLAINED = ("halves", 0)
-_SPLITS = 2  # of the rows learnt from, into halves that show what their chance does
+_SPLITS = 2  # of the training rows into halves, for the variance due to training rows
 _MIN_COLUMNS = 5
 _TOP = 10
 _LISTED = 20
@@ -49,7 +49,7 @@ _LATER_ROLES = {"entity", "time", "event", "outcome"}
 
 
 def default_tasks(schema: Schema) -> tuple[PredictTask, ...]:
-    """Return one task for each column that the schema calls an event or an outcome."""
+    """Return one task for each column with the role event or outcome."""
     return tuple(
         PredictTask(target=name)
         for name, column in schema.columns.items()
@@ -58,10 +58,10 @@ def default_tasks(schema: Schema) -> tuple[PredictTask, ...]:
 
 
 def target(c: Comparison, task: PredictTask) -> int:
-    """Return the place of the column that is predicted.
+    """Return the place of the target.
 
     Raises:
-        ConfigError: it is no column that is judged.
+        ConfigError: it is not a modelled column.
     """
     if task.target not in c.features.names:
         raise ConfigError(f"task predict '{task.target}'", "it is no column that is modelled", "Name another target.")
@@ -69,14 +69,14 @@ def target(c: Comparison, task: PredictTask) -> int:
 
 
 def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[Score, ...]:
-    """Score how useful the table is for one prediction task: discrimination, calibration, and importance of columns.
+    """Score the utility for one prediction task: discrimination, calibration, and agreement of feature importance.
 
-    For each column of `by` the discrimination is told within its groups as well. Of many rows, models learn from 4,000
-    and are tried on 10,000, drawn with the seed of the comparison; the note says so, and the score is then what models
-    of that many rows are worth. Which rows chance drew is in the interval: its halves are of such draws too.
+    For each column of `by` the discrimination is scored within its groups as well. At most 4,000 rows are sampled for
+    training and 10,000 for testing, with a note; the score is then that of models of so many rows. The interval
+    includes this sampling, because its halves are sampled likewise.
 
     Raises:
-        ConfigError: the target is no column that is judged.
+        ConfigError: the target is not a modelled column.
     """
     problem = _problem(c, task)
     definitions = _definitions(task, problem)
@@ -99,16 +99,16 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     samples, of_halves = len(weights), min(len(weights), _FEW_SAMPLES)
     groups = {name: groups_of(c, name, c.holdout[tested], problem) for name in by}
     masks = [mask for members in groups.values() for mask in members.values()]
-    # What holds of a group is what holds of the same rows, the others counted nought times.
+    # A subgroup is the same test rows with weight 0 for all others.
     few = np.vstack([weights[:_FEW_SAMPLES], *(weights[:_FEW_SAMPLES] * mask for mask in masks)])
     weights = np.vstack([weights, *(weights * mask for mask in masks)])
 
-    def learnt(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
-        return fitted(problem, _draw(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
+    def trained(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
+        return fitted(problem, _sampled(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
 
     def halves(rows: NDArray[np.float64], *stream: str | int) -> tuple[dict[str, Fit], dict[str, Fit]]:
         rng = c.rng(task.name, *stream)
-        x, y = _draw(problem.rows(rows), size, rng)
+        x, y = _sampled(problem.rows(rows), size, rng)
         order = rng.permutation(size)
         one, other = (
             fitted(problem, (x[order[i::2]], y[order[i::2]]), test, few, explain=stream == _EXPLAINED) for i in range(2)
@@ -116,19 +116,19 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         return one, other
 
     trials = LearnerTrials(
-        [learnt(rows, "synthetic", i) for i, rows in enumerate(c.replicates)],
-        learnt(c.train, "real"),
-        learnt(c.shuffled, "shuffled"),
+        [trained(rows, "synthetic", i) for i, rows in enumerate(c.replicates)],
+        trained(c.train, "real"),
+        trained(c.shuffled, "shuffled"),
         [halves(c.train, "halves", i) for i in range(_SPLITS)],
-        # Several tables show by themselves how much they differ.
+        # Several replicates show the variance between them directly.
         [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.replicates) == 1 else 0)],
     )
     whole_holdout = trials.of_group(0, samples, of_halves)
     replicates, real, shuffled = whole_holdout.replicates, whole_holdout.real, whole_holdout.shuffled
     notes = [
-        f"Each model learnt from {size} rows." if size < len(c.synthetic) else "",
-        f"It was tried on {len(tested)} of {len(known)} held-out rows." if len(tested) < len(known) else "",
-        "All synthetic rows are of one class, so nothing can be learnt from them."
+        f"Each model was trained on {size} rows." if size < len(c.synthetic) else "",
+        f"It was tested on {len(tested)} of {len(known)} holdout rows." if len(tested) < len(known) else "",
+        "All synthetic rows are of one class, so no model can be trained on them."
         if problem.classes is not None and len(np.unique(problem.rows(c.synthetic)[1])) < 2
         else "",
     ]
@@ -147,7 +147,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     calibration = (
         whole_holdout.difference(definitions[1], "brier", n, notes, _calibrations(replicates, real))
         if problem.classes is not None
-        else definitions[1].unassessable("Calibration is of chances, and the target is a number.")
+        else definitions[1].unassessable("Calibration is of probabilities, and the target is a number.")
     )
     by_group = []
     at = 1
@@ -164,8 +164,8 @@ def _definitions(task: PredictTask, problem: PredictionProblem) -> tuple[Definit
     linear = "ridge" if problem.classes is None else "logistic"
     learners = f"boosted trees, a random forest and a {linear} model"
     paired = (
-        "interval from 200 bootstrap samples of the holdout, paired, and from what halves of the rows learnt from "
-        "differ by, or several synthetic tables"
+        "interval from 200 paired bootstrap samples of the holdout, and from the variance between models of halves of "
+        "the training rows, or of several synthetic replicates"
     )
     source = "train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633"
     return (
@@ -179,7 +179,7 @@ def _definitions(task: PredictTask, problem: PredictionProblem) -> tuple[Definit
         ),
         Definition(
             f"calibration.{task.target}",
-            f"Are the chances of '{task.target}' that a model learns from the synthetic table right for real patients?",
+            f"Are predicted probabilities of '{task.target}' from the synthetic table right for real patients?",
             "lower",
             f"Brier score of {learners} on the holdout, trained on synthetic rows minus trained on as many real rows, "
             f"mean of the learners; {paired} ({source}; Brier, Mon Weather Rev 78:1-3, 1950)",
@@ -188,8 +188,8 @@ def _definitions(task: PredictTask, problem: PredictionProblem) -> tuple[Definit
             f"importance.{task.target}",
             f"Do the same columns predict '{task.target}'?",
             "higher",
-            "Spearman's correlation of the importances of columns, synthetic against real training, mean of the "
-            f"learners; importance is the loss in {measure(problem)} on the holdout once the column is shuffled "
+            "Spearman's correlation of the feature importances, synthetic against real training, mean of the "
+            f"learners; importance is the loss in {measure(problem)} on the holdout when the column is shuffled "
             "(Breiman, Mach Learn 45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, "
             "Psychometrika 65:23-28, 2000)",
         ),
@@ -222,10 +222,10 @@ def _importance(
     shuffled: dict[str, Fit],
     halves: tuple[dict[str, Fit], dict[str, Fit]],
 ) -> Score:
-    """Score whether models that learnt from synthetic rows lean on the same columns."""
+    """Score the agreement of feature importances, trained on synthetic against trained on real rows."""
     columns = len(problem.columns)
     if columns < _MIN_COLUMNS:
-        return definition.unassessable(f"Ranks of fewer than {_MIN_COLUMNS} columns say little.")
+        return definition.unassessable(f"Rank correlations of fewer than {_MIN_COLUMNS} columns are meaningless.")
 
     def agreement(first: dict[str, Fit], second: dict[str, Fit]) -> float:
         return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
@@ -246,7 +246,7 @@ def _importance(
         n=columns,
         baseline=agreement(shuffled, real),
         reference=agreement(*halves),
-        notes=["The real-data reference is the agreement of models that learnt from two halves of the real rows."],
+        notes=["The real-data reference is the agreement of models trained on two halves of the real rows."],
         details={
             "shared_top": len(top["synthetic"] & top["real"]) / min(_TOP, columns),
             "columns": [
@@ -277,19 +277,19 @@ def _problem(c: Comparison, task: PredictTask) -> PredictionProblem:
 
 
 def _known_later(schema: Schema, column: Column) -> bool:
-    """Whether a column, or the one whose kinds of missing it tells, is known only after the prediction is wanted."""
-    judged = column if column.reason_for is None else schema.columns[column.reason_for]
-    return judged.role in _LATER_ROLES
+    """Return whether a column, or the column whose missing codes it records, is known only after the prediction."""
+    source = column if column.reason_for is None else schema.columns[column.reason_for]
+    return source.role in _LATER_ROLES
 
 
 def _why_not(c: Comparison, problem: PredictionProblem) -> str:
-    """Say why the task cannot be judged, or nothing."""
+    """Return why the task is not assessable; empty where it is."""
     if c.holdout is None:
         return "There is no holdout to test on."
     if not len(problem.columns):
         return "No column is left to predict from."
     if problem.classes is not None and len(problem.classes) < 2:
-        return f"Fewer than two classes are held by {MIN_CLASS} training and {MIN_CLASS} holdout rows."
+        return f"Fewer than two classes have {MIN_CLASS} training and {MIN_CLASS} holdout rows."
     tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.replicates)]
     for name, rows in tables:
         y = problem.rows(rows)[1]
@@ -300,7 +300,7 @@ def _why_not(c: Comparison, problem: PredictionProblem) -> str:
     return ""
 
 
-def _draw(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
+def _sampled(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     x, y = rows
     chosen = _chosen(len(y), size, rng)
     return x[chosen], y[chosen]

@@ -1,4 +1,4 @@
-"""Does every synthetic row keep the rules: ranges, categories, what may be missing, and the rules between columns."""
+"""Validity: the share of rows that satisfy ranges, categories, missingness and the rules between columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.cells import told
+from synthclin.evaluation.cell_suppression import suppressed_count
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.score import Definition, Score
 from synthclin.rules.rules import violations
@@ -26,37 +26,37 @@ RULES = Definition(
     "Are there impossible records?",
     "higher",
     "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule whose "
-    "outcome is unknown for a missing value counts as held; Wilson interval (project convention)",
+    "outcome is unknown for a missing value counts as satisfied; Wilson interval (project convention)",
 )
 
 
 RAW_RULES = Definition(
     "validity.raw_rules",
-    "Has the model learnt the rules?",
+    "Does the model satisfy the rules without being forced to?",
     "lower",
-    "largest share of rows, drawn without imposing any rule, whose codes break one rule for certain; Wilson interval "
+    "largest share of rows, sampled without imposing any rule, whose codes certainly break one rule; Wilson interval "
     "(project convention)",
 )
 
 
 def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
-    """Score how often a model breaks its worst rule where none is imposed: what construction would hide.
+    """Score the largest violation rate of a rule in rows that were sampled without imposing rules.
 
     Arguments:
-        shares: of the rows that break each rule, by its text.
-        rows: how many were drawn.
+        shares: the share of rows that break each rule, by the text of the rule.
+        rows: the number of sampled rows.
 
     Example:
         >>> raw_rules({"dbp < sbp": 0.01, "age >= 18": 0.0}, 2_000).value
         0.01
     """
     worst = max(shares.values())
-    told = [{"rule": rule, "raw": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])]
-    return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details={"rules": told})
+    by_rule = [{"rule": rule, "raw": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])]
+    return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details={"rules": by_rule})
 
 
 def rules(c: Comparison) -> Score:
-    """Score how many synthetic rows could be real."""
+    """Score the share of synthetic rows that break no rule."""
     synthetic = violations(c.tables.synthetic, c.schema)
     train = violations(c.tables.train, c.schema)
     valid = _valid(synthetic, len(c.tables.synthetic))
@@ -64,7 +64,7 @@ def rules(c: Comparison) -> Score:
         {
             "rule": rule,
             "synthetic": int(mask.sum()),
-            "real": told(int(train[rule].sum())) if rule in train else None,
+            "real": suppressed_count(int(train[rule].sum())) if rule in train else None,
         }
         for rule, mask in synthetic.items()
     ]
@@ -89,6 +89,6 @@ def _share(c: Comparison, table: pd.DataFrame) -> float:
 
 
 def _valid(broken: dict[str, pd.Series[bool]], rows: int) -> NDArray[np.bool_]:
-    """(rows,) which rows break no rule."""
+    """(rows,) mask of the rows that break no rule."""
     masks = [mask.to_numpy(dtype=bool) for mask in broken.values()]
     return ~np.any(masks, axis=0) if masks else np.ones(rows, dtype=bool)

@@ -1,4 +1,4 @@
-"""A made-up clinic from which as many patients can be drawn as a test wants: the truth is known."""
+"""A simulated clinic of any number of patients, with a known distribution."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRIAL = (
 
 
 def clinic(rows: int, seed: int) -> pd.DataFrame:
-    """Draw typed patients whose columns depend on each other; bmi and weight are missing together."""
+    """Sample typed patients whose columns depend on each other; bmi and weight are missing together."""
     rng = np.random.default_rng(seed)
     age = rng.integers(30, 90, rows)
     sex = rng.choice(["F", "M"], rows)
@@ -66,7 +66,7 @@ def clinic(rows: int, seed: int) -> pd.DataFrame:
 
 
 def trial(rows: int, seed: int) -> pd.DataFrame:
-    """Draw typed patients of the clinic in a trial of a drug that halves the hazard of two competing causes of death.
+    """Sample typed patients of the clinic in a trial of a drug that halves the hazard of two competing causes of death.
 
     Few have a flutter, and nobody of class I is paced.
     """

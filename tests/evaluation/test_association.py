@@ -66,7 +66,7 @@ def test_constant_and_nearly_empty_columns_have_no_association():
     assert (np.diag(found) == 1).all()
 
 
-def test_changes_count_what_got_weaker_as_lost_and_what_got_stronger_as_invented():
+def test_weaker_associations_are_lost_and_stronger_ones_invented():
     rng = np.random.default_rng(4)
     table = pd.DataFrame(rng.normal(size=(20, 4)), columns=list("abcd"))
     features, _ = matrix(table, **{name: {"type": "number"} for name in table})
@@ -76,8 +76,8 @@ def test_changes_count_what_got_weaker_as_lost_and_what_got_stronger_as_invented
     real[1, 2], synthetic[1, 2] = 0.0, -0.3  # invented by 0.3
     real[2, 3], synthetic[2, 3] = np.nan, 0.9  # unknown in reality: says nothing
     found = changes(features, real, synthetic)
-    told = {key: [("".join(row["columns"]), row["change"]) for row in rows] for key, rows in found.items()}
-    assert told == {"lost": [("ab", -1.0), ("ac", -0.5)], "invented": [("bc", 0.3)]}
+    by_kind = {key: [("".join(row["columns"]), row["change"]) for row in rows] for key, rows in found.items()}
+    assert by_kind == {"lost": [("ab", -1.0), ("ac", -0.5)], "invented": [("bc", 0.3)]}
 
 
 def test_corrected_v_is_that_of_the_chi_square_of_scipy():

@@ -53,11 +53,11 @@ def test_subsample_keeps_order_and_leaves_small_tables_alone():
     assert (np.diff(some[:, 0]) > 0).all()
 
 
-def test_a_holdout_that_was_learnt_from_is_refused(train, holdout):
+def test_a_holdout_of_training_rows_is_refused(train, holdout):
     half = pd.concat([train[:150], holdout[:100]], ignore_index=True)
-    for learnt in (train, train[:50], half):
+    for leaked in (train, train[:50], half):
         with pytest.raises(DataError, match="rows are in the training table too"):
-            Comparison.of(train, train=train, holdout=learnt, schema=SCHEMA)
+            Comparison.of(train, train=train, holdout=leaked, schema=SCHEMA)
 
 
 def test_rows_of_few_columns_may_be_alike():
@@ -81,7 +81,7 @@ def test_a_patient_on_both_sides_is_refused():
 
 @pytest.mark.parametrize("which", ["synthetic", "training", "holdout"])
 @pytest.mark.parametrize(("name", "kind"), [("x", "numbers"), ("on", "dates")])
-def test_text_among_numbers_or_dates_is_told_without_a_cell(which, name, kind):
+def test_text_among_numbers_or_dates_is_refused_without_quoting_a_cell(which, name, kind):
     schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "on": {"type": "date"}}})
     days = pd.date_range("2020-01-01", periods=40)
     tables = {
@@ -97,11 +97,11 @@ def test_text_among_numbers_or_dates_is_told_without_a_cell(which, name, kind):
 
 
 @pytest.mark.parametrize("which", ["synthetic", "training", "holdout"])
-def test_a_column_that_stands_twice_is_told(which, fresh, train, holdout):
-    tables = {"synthetic": fresh, "training": train, "holdout": holdout}
+def test_a_duplicated_column_is_refused(which, ideal, train, holdout):
+    tables = {"synthetic": ideal, "training": train, "holdout": holdout}
     twin = tables[which].columns[0]
     tables[which] = pd.concat([tables[which], tables[which][[twin]]], axis=1)
-    with pytest.raises(DataError, match=f"{which} table: column '{twin}' stands in it more than once"):
+    with pytest.raises(DataError, match=f"{which} table: column '{twin}' is in it more than once"):
         Comparison.of(tables["synthetic"], train=tables["training"], holdout=tables["holdout"], schema=SCHEMA)
 
 

@@ -17,25 +17,25 @@ from .clinic import SCHEMA, clinic, shuffled
 
 @pytest.fixture(autouse=True)
 def _one_draw(monkeypatch):
-    # Three draws steady the value; what is shown here one shows as well.
-    monkeypatch.setattr(module, "_DRAWS", 1)
+    # One repeat is enough here; three only reduce the variance.
+    monkeypatch.setattr(module, "_REPEATS", 1)
 
 
 @pytest.fixture(scope="module")
-def good(compare, fresh):
+def good(compare, ideal):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_DRAWS", 1)
-        return detection(compare(fresh))
+        patch.setattr(module, "_REPEATS", 1)
+        return detection(compare(ideal))
 
 
-def test_one_damaged_column_gives_the_rows_away(good, compare, fresh):
-    score = detection(compare(fresh.assign(age=(fresh["age"] + 15).clip(upper=95).astype("Int64"))))
+def test_one_damaged_column_raises_the_auc_and_its_importance(good, compare, ideal):
+    score = detection(compare(ideal.assign(age=(ideal["age"] + 15).clip(upper=95).astype("Int64"))))
     assert score.low > good.high
     assert score.details["columns"][0]["column"] == "age"
 
 
-def test_area_and_curve_are_those_of_the_scores(good, compare, fresh):
-    c = compare(fresh)
+def test_area_and_curve_are_those_of_the_scores(good, compare, ideal):
+    c = compare(ideal)
     run = module._runs(c, c.holdout, c.holdout_patients, [c.synthetic], "synthetic")[0]
     assert run.area == pytest.approx(roc_auc_score(run.synthetic, run.scores), abs=0.03)
     assert good.value == run.area
@@ -63,9 +63,9 @@ def test_repeated_rows_of_patients_are_no_advantage():
 
 
 @pytest.mark.parametrize("rows", [None, 5])
-def test_without_enough_unseen_patients_nothing_is_said(train, holdout, fresh, rows):
+def test_too_few_holdout_patients_are_not_assessable(train, holdout, ideal, rows):
     few = None if rows is None else holdout.iloc[:rows]
-    score = detection(Comparison.of(fresh.iloc[:60], train=train.iloc[:60], holdout=few, schema=SCHEMA))
+    score = detection(Comparison.of(ideal.iloc[:60], train=train.iloc[:60], holdout=few, schema=SCHEMA))
     assert math.isnan(score.value)
     assert "fair comparison" in score.note
     assert 0 <= score.details["auc_against_train"] <= 1
@@ -95,18 +95,18 @@ def test_visits_of_few_patients_give_a_wide_interval():
     assert score.low < 0.5
 
 
-def test_the_familiar_figure_is_that_of_sdmetrics_and_blind_for_what_columns_share(compare, fresh, train):
+def test_logistic_detection_equals_sdmetrics_and_ignores_dependence(compare, ideal, train):
     lost = logistic_detection(compare(shuffled(train)))
     assert lost.baseline > 0.8
     assert lost.value > 0.75
     assert "no verdict" in lost.note
-    damaged = fresh.assign(age=(fresh["age"] + 20).astype("Int64"), bmi=fresh["bmi"] + 3)
-    assert logistic_detection(compare(damaged)).high < logistic_detection(compare(fresh)).low
+    damaged = ideal.assign(age=(ideal["age"] + 20).astype("Int64"), bmi=ideal["bmi"] + 3)
+    assert logistic_detection(compare(damaged)).high < logistic_detection(compare(ideal)).low
     assert 2 * (1 - lost.details["auc"]) == pytest.approx(lost.value, abs=0.2)
 
 
-def test_several_tables_narrow_the_interval_by_what_they_do_not_share(train, holdout, fresh, good):
-    tables = [fresh, *(clinic(400, 20 + i) for i in range(3))]
+def test_several_replicates_narrow_the_interval(train, holdout, ideal, good):
+    tables = [ideal, *(clinic(400, 20 + i) for i in range(3))]
     score = detection(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
     assert len(score.tables) == 4
     width = (score.high - score.low) / (good.high - good.low)

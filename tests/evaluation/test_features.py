@@ -39,7 +39,7 @@ def test_levels_of_all_tables_share_one_order():
     assert np.isnan(features.values(one)[1, 1])
 
 
-def test_identity_and_computed_columns_are_not_judged():
+def test_identity_and_computed_columns_are_left_out():
     columns = {
         "who": {"type": "id", "role": "entity"},
         "note": {"type": "text"},

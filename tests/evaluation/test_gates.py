@@ -70,7 +70,7 @@ def test_any_text_is_read_or_refused(text):
     assert math.isfinite(gate.limit)
 
 
-def test_a_users_gate_is_judged_at_the_worse_end_and_knows_no_middle():
+def test_a_strict_gate_compares_the_worse_end_and_gives_pass_or_fail():
     assert status("fidelity.marginals >= 0.88") == "PASS"
     assert status("fidelity.marginals > 0.88") == "FAIL"
     assert status("fidelity.marginals >= 0.89") == "FAIL"
@@ -99,13 +99,13 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
         (0.56, 0.59, 0.5, "REVIEW"),
         (0.56, 0.65, 0.5, "FAIL"),
         (0.90, 0.95, 0.5, "FAIL"),
-        (0.60, 0.66, 0.62, "REVIEW"),  # real rows that nobody learnt from miss it too
+        (0.60, 0.66, 0.62, "REVIEW"),  # holdout rows miss it too
         (0.63, 0.66, 0.62, "REVIEW"),  # hardly worse than they
         (0.90, 0.95, 0.62, "FAIL"),  # they do not excuse everything
         (0.90, 0.95, None, "FAIL"),
     ],
 )
-def test_a_default_gate_fails_only_what_is_surely_worse(low, high, reference, expected):
+def test_a_default_gate_fails_only_what_is_significantly_worse(low, high, reference, expected):
     of = {"name": "privacy.membership", "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
     verdict = judge([MEMBERSHIP], [score(**of, reference=reference)])[0]
     assert verdict.status == expected
@@ -118,12 +118,12 @@ def test_a_default_gate_fails_only_what_is_surely_worse(low, high, reference, ex
     ("value", "high", "times"),
     [(0.50, 0.60, "4.0"), (0.53, 0.62, "20.2"), (0.52, 0.58, "4.0"), (0.56, 0.63, None), (0.549, 0.65, None)],
 )
-def test_how_many_more_patients_would_settle_it_is_told(value, high, times):
+def test_the_reason_states_how_many_patients_would_decide(value, high, times):
     verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", reference=0.5)])[0]
-    assert (f"About {times} times as many held-out patients" in verdict.reason) == (times not in (None, "20.2"))
+    assert (f"About {times} times as many holdout patients" in verdict.reason) == (times not in (None, "20.2"))
 
 
-def test_what_cannot_be_judged_is_a_miss_only_of_a_users_gate():
+def test_not_assessable_is_a_miss_only_for_a_strict_gate():
     nothing = score(value=math.nan, low=math.nan, high=math.nan)
     strict, default = judge([parse_gate("fidelity.marginals >= 0.1"), *default_gates([nothing])], [nothing])
     assert strict.status == default.status == "NOT ASSESSABLE"
@@ -147,12 +147,12 @@ def test_default_gates_are_those_of_the_scores_there_are():
         (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # surely some
         (0.001, 0.03, 0.0, 0.0, "REVIEW"),
         (0.006, 0.03, 0.0, 0.0, "FAIL"),
-        (0.006, 0.03, 0.0, 0.011, "PASS"),  # unused patients are copied as often
+        (0.006, 0.03, 0.0, 0.011, "PASS"),  # non-members are copied as often
         (0.013, 0.03, 0.0, 0.011, "REVIEW"),
         (0.013, 0.03, None, None, "FAIL"),
     ],
 )
-def test_a_copy_beyond_those_of_unused_patients_never_passes(low, high, baseline, reference, expected):
+def test_copies_beyond_those_of_non_members_never_pass(low, high, baseline, reference, expected):
     gate = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.copies")
     of = {"name": gate.score, "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
     assert judge([gate], [score(**of, baseline=baseline, reference=reference)])[0].status == expected
@@ -165,7 +165,7 @@ def test_a_distance_only_raises_the_alarm():
     assert [verdict.status for verdict in judge(default_gates([ringing]), [ringing])] == ["REVIEW"]
 
 
-def test_rows_that_know_no_patient_excuse_what_they_reach_themselves():
+def test_the_baseline_of_an_attack_excuses_an_equal_score():
     of = {"name": "privacy.singling_out", "value": 0.15, "low": 0.12, "high": 0.18, "better": "lower"}
     gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
     assert judge([gate], [score(**of, baseline=0.0)])[0].status == "FAIL"

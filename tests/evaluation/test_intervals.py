@@ -23,7 +23,7 @@ def test_wilson_is_that_of_scipy_but_at_the_ends(counts):
 
 
 @pytest.mark.parametrize("n", [40, 400, 5_000])
-def test_wilson_holds_rare_and_sure_shares_as_often_as_it_says(n):
+def test_wilson_covers_shares_near_0_and_1(n):
     counts = np.arange(41)
     low, high = np.array([wilson(int(k), n) for k in counts]).T
     shares = np.geomspace(0.02, 12, 200)[:, None] / n
@@ -37,20 +37,20 @@ def test_wilson_of_nothing_is_unknown():
 
 
 @given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
-def test_dealing_gives_every_row_to_one_hand(n, groups, seed):
-    hands = partition(n, groups, np.random.default_rng(seed))
-    assert sorted(np.concatenate(hands).tolist()) == list(range(n))
-    assert max(map(len, hands)) - min(map(len, hands)) <= 1
-    assert len(hands) == min(n, groups)
+def test_partition_assigns_every_row_to_one_part(n, groups, seed):
+    parts = partition(n, groups, np.random.default_rng(seed))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert len(parts) == min(n, groups)
 
 
-def test_resamples_keep_size_and_draw_clusters_whole():
+def test_resamples_keep_size_and_whole_clusters():
     rng = np.random.default_rng(0)
     assert (resamples(50, 20, rng).sum(axis=1) == 50).all()
     clusters = np.repeat(np.arange(20), 3)
-    drawn = resamples(60, 20, rng, clusters)
-    assert drawn.shape == (20, 60)
-    assert (drawn.reshape(20, 20, 3) == drawn.reshape(20, 20, 3)[:, :, :1]).all()
+    weights = resamples(60, 20, rng, clusters)
+    assert weights.shape == (20, 60)
+    assert (weights.reshape(20, 20, 3) == weights.reshape(20, 20, 3)[:, :, :1]).all()
 
 
 def test_few_rows_cannot_show_their_own_uncertainty():
@@ -68,11 +68,11 @@ def test_recentred_interval_holds_a_value_that_all_replicates_miss():
 @pytest.mark.parametrize("method", [jackknife, random_groups])
 def test_group_intervals_cover_a_mean(method):
     rng = np.random.default_rng(3)
-    held = 0
+    covered = 0
     for _ in range(300):
         x = rng.normal(0.5, 0.1, 100)
-        hands = partition(100, 10, rng)
-        scores = [np.delete(x, hand).mean() if method is jackknife else x[hand].mean() for hand in hands]
+        parts = partition(100, 10, rng)
+        scores = [np.delete(x, part).mean() if method is jackknife else x[part].mean() for part in parts]
         low, high = method(x.mean(), scores)
-        held += low <= 0.5 <= high
-    assert 0.92 <= held / 300 <= 0.98
+        covered += low <= 0.5 <= high
+    assert 0.92 <= covered / 300 <= 0.98

@@ -1,4 +1,4 @@
-"""What each score says of tables whose faults are known: fresh patients, a copy, and one damage at a time."""
+"""Known answers of each score: ideal rows, a copy, and tables with one damage at a time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from synthclin.evaluation import (
     analyses,
     balance,
     detection,
-    endpoints,
-    hazards,
     marginals,
-    missing,
+    missingness,
     pairs,
+    precision_recall,
     prediction_problem,
     propensity,
+    proportional_hazards,
     replication,
     representation,
     sdmetrics,
-    support,
+    survival_fidelity,
     utility,
     validity,
 )
@@ -44,11 +44,11 @@ from synthclin.evaluation.subgroups import Groups, Headline, headlines
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
 
 from .clinic import TRIAL, trial
+from .completeness import is_whole
 from .damages import DAMAGES
-from .promises import is_whole
 
-TRAIN, HOLDOUT, FRESH = trial(800, 1), trial(400, 2), trial(800, 3)
-MADE = {"fresh": lambda _: FRESH, "copy": lambda _: TRAIN, **DAMAGES}
+TRAIN, HOLDOUT, IDEAL = trial(800, 1), trial(400, 2), trial(800, 3)
+MADE = {"ideal": lambda _: IDEAL, "copy": lambda _: TRAIN, **DAMAGES}
 
 DIED = PredictTask(target="died")
 LINEAR = LinearTask(target="weight", covariates=("age", "sex"))
@@ -60,7 +60,11 @@ SURVIVAL = SurvivalTask(event="end", by="arm", horizon=18)
 
 def _cox(c: Comparison) -> Iterable[Score]:
     found = analyses.study(c, COX)
-    return [replication.replicate(c, COX, found), *hazards.hazards(c, COX, found), *hazards.learnt(c, COX, found)]
+    return [
+        replication.replicate(c, COX, found),
+        *proportional_hazards.hazards(c, COX, found),
+        *proportional_hazards.predictive_accuracy(c, COX, found),
+    ]
 
 
 def _in_groups(c: Comparison, headline: Headline) -> Score:
@@ -105,11 +109,11 @@ JUDGES = (
     _one("fidelity.triples", pairs.triples),
     _one("fidelity.associations", pairs.association_changes),
     _one("fidelity.unseen_pairs", pairs.unseen_pairs),
-    _one("fidelity.missingness", missing.missingness),
-    _one("fidelity.missing_dependence", missing.missing_dependence),
+    _one("fidelity.missingness", missingness.missingness),
+    _one("fidelity.missing_dependence", missingness.missing_dependence),
     _one("fidelity.propensity", propensity.propensity),
-    _one("fidelity.precision", support.precision),
-    _one("fidelity.recall", support.recall),
+    _one("fidelity.precision", precision_recall.precision),
+    _one("fidelity.recall", precision_recall.recall),
     _one("fidelity.detection", detection.detection, rows=300),
     _one("fidelity.logistic_detection", detection.logistic_detection),
     _one("fidelity.balance", balance.balance),
@@ -117,7 +121,7 @@ JUDGES = (
     _one("sdmetrics.diagnostic", sdmetrics.diagnostic, columns=_FEW, rows=400),
     Judge((*DIED.names, outcome_name("sex", "utility", "died")), partial(utility.predict, task=DIED, by=["sex"])),
     *_REPLICATED,
-    Judge(survival_names("end"), partial(endpoints.followed, task=SURVIVAL)),
+    Judge(survival_names("end"), partial(survival_fidelity.followed, task=SURVIVAL)),
     Judge((COX.name, *hazard_names("end")), _cox, ("age", "site", "arm", "months", "end"), rows=320),
     *_GROUPED,
     _one(representation_name("sex"), partial(representation.representation, by="sex")),
@@ -140,12 +144,12 @@ ANSWERS = {
             "fidelity.missing_dependence fidelity.precision fidelity.recall fidelity.detection sdmetrics.quality "
             "utility.died calibration.died subgroups.sex.utility.died inference.linear.weight "
             "inference.logistic.died inference.compare.bmi inference.survival.end survival.curve.end "
-            "survival.restricted_mean.end"
+            "survival.rmst.end"
         ),
         blind=(
             "validity.rules fidelity.marginals fidelity.wasserstein fidelity.tails fidelity.heaping "
             "fidelity.rare_levels fidelity.logistic_detection fidelity.balance sdmetrics.diagnostic "
-            "survival.short_sight.end subgroups.sex.representation"
+            "survival.premature_end.end subgroups.sex.representation"
         ),
     ),
     "a tie lost": Answer(
@@ -222,10 +226,10 @@ ANSWERS = {
     "arms swapped": Answer(
         sees=(
             "inference.cox.end survival.hazards.end survival.concordance.end survival.brier.end "
-            "inference.survival.end survival.curve.end survival.restricted_mean.end"
+            "inference.survival.end survival.curve.end survival.rmst.end"
         ),
         blind=(
-            "survival.optimism.end survival.censoring.end survival.short_sight.end survival.incidence.end "
+            "survival.optimism.end survival.censoring.end survival.premature_end.end survival.incidence.end "
             "fidelity.marginals"
         ),
     ),
@@ -239,15 +243,15 @@ ANSWERS = {
     ),
     "twice as slow": Answer(
         sees=(
-            "survival.optimism.end survival.curve.end survival.restricted_mean.end survival.censoring.end "
+            "survival.optimism.end survival.curve.end survival.rmst.end survival.censoring.end "
             "inference.survival.end"
         ),
         blind="fidelity.missing_dependence fidelity.rare_levels",
     ),
     "censored early": Answer(
-        sees="survival.censoring.end survival.short_sight.end",
+        sees="survival.censoring.end survival.premature_end.end",
         blind=(
-            "survival.curve.end survival.optimism.end survival.restricted_mean.end survival.incidence.end "
+            "survival.curve.end survival.optimism.end survival.rmst.end survival.incidence.end "
             "inference.survival.end inference.cox.end survival.hazards.end survival.proportional.end "
             "survival.concordance.end survival.brier.end"
         ),
@@ -255,15 +259,15 @@ ANSWERS = {
     "causes swapped": Answer(
         sees="survival.incidence.end",
         blind=(
-            "survival.curve.end survival.optimism.end survival.restricted_mean.end survival.censoring.end "
-            "survival.short_sight.end inference.survival.end"
+            "survival.curve.end survival.optimism.end survival.rmst.end survival.censoring.end "
+            "survival.premature_end.end inference.survival.end"
         ),
     ),
     "women damaged": Answer(
         sees=(
             "subgroups.sex.rules subgroups.sex.marginals subgroups.sex.pairs subgroups.sex.associations "
             "subgroups.sex.missingness subgroups.sex.propensity subgroups.sex.detection subgroups.sex.logistic.died "
-            "subgroups.sex.survival.end subgroups.sex.curve.end subgroups.sex.restricted_mean.end "
+            "subgroups.sex.survival.end subgroups.sex.curve.end subgroups.sex.rmst.end "
             "subgroups.sex.utility.died inference.compare.bmi"
         ),
         blind="subgroups.sex.representation fidelity.rare_levels fidelity.unseen_pairs fidelity.balance",
@@ -279,14 +283,14 @@ STILL = [(made, name) for made, answer in ANSWERS.items() for name in answer.bli
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_learner() -> Iterator[None]:
-    """Let one learner predict, and one draw detect: more of them steady what is shown here, and take their time."""
+    """Use one learner and one C2ST repeat: more of them only reduce the variance, and take time."""
 
     def one(features, x):
         return {"trees": classifiers(features, x, trees=20)["boosted trees"]}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prediction_problem, "classifiers", one)
-        patch.setattr(detection, "_DRAWS", 1)
+        patch.setattr(detection, "_REPEATS", 1)
         yield
 
 
@@ -294,7 +298,7 @@ def _one_learner() -> Iterator[None]:
 def compared(made: str, columns: tuple[str, ...], rows: int) -> Comparison:
     chosen = {name: TRIAL.columns[name] for name in columns}
     schema = TRIAL.model_validate({"columns": chosen, "constraints": TRIAL.constraints})
-    synthetic, train = (table[list(columns)][:rows] for table in (MADE[made](FRESH), TRAIN))
+    synthetic, train = (table[list(columns)][:rows] for table in (MADE[made](IDEAL), TRAIN))
     holdout = HOLDOUT[list(columns)][: rows // 2]
     return Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=1)
 
@@ -311,7 +315,7 @@ def score(made: str, name: str) -> Score:
     return judged(made, JUDGE_OF[name])[name]
 
 
-def test_every_score_sees_one_damage_and_is_blind_to_another():
+def test_every_score_detects_one_damage_and_ignores_another():
     names = {name for name in (*SCORE_NAMES, *TRIAL_NAMES) if not name.startswith("privacy.")}
     assert names <= set(JUDGE_OF)
     assert set(ANSWERS) == set(DAMAGES)
@@ -325,53 +329,53 @@ def test_every_score_sees_one_damage_and_is_blind_to_another():
 
 
 def test_no_score_sees_decimals_beyond_the_schema():
-    noisy = Comparison.of(FRESH.assign(weight=FRESH["weight"] + 0.001), train=TRAIN, holdout=HOLDOUT, schema=TRIAL)
+    noisy = Comparison.of(IDEAL.assign(weight=IDEAL["weight"] + 0.001), train=TRAIN, holdout=HOLDOUT, schema=TRIAL)
     assert np.array_equal(
-        noisy.synthetic, Comparison.of(FRESH, train=TRAIN, holdout=HOLDOUT, schema=TRIAL).synthetic, equal_nan=True
+        noisy.synthetic, Comparison.of(IDEAL, train=TRAIN, holdout=HOLDOUT, schema=TRIAL).synthetic, equal_nan=True
     )
 
 
-def _behind_by_chance(fresh: Score) -> float:
-    """Return how far off the ceiling is, in 95 % intervals: other fresh patients have a chance of their own."""
-    own = (fresh.low if fresh.reference < fresh.value else fresh.high) - fresh.value
-    gap, beside = abs(fresh.reference - fresh.value), Z * fresh.details.get("reference_error", abs(own) / Z)
+def _behind_by_chance(ideal: Score) -> float:
+    """Return the distance to the reference in half widths of the 95 % interval of the difference."""
+    own = (ideal.low if ideal.reference < ideal.value else ideal.high) - ideal.value
+    gap, beside = abs(ideal.reference - ideal.value), Z * ideal.details.get("reference_error", abs(own) / Z)
     return gap / np.hypot(own, beside) if gap else 0.0
 
 
 @pytest.mark.parametrize("name", JUDGE_OF)
-def test_fresh_patients_reach_the_ceiling(name):
-    fresh = score("fresh", name)
-    assert is_whole(fresh)
-    assert _behind_by_chance(fresh) < 1.5
+def test_ideal_rows_reach_the_reference(name):
+    ideal = score("ideal", name)
+    assert is_whole(ideal)
+    assert _behind_by_chance(ideal) < 1.5
 
 
-def test_fresh_patients_are_off_the_ceiling_by_chance_alone():
-    assert sum(_behind_by_chance(score("fresh", name)) > 1 for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
-    assert sum(score("fresh", name).details.get("beyond_reference", False) for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
+def test_ideal_rows_differ_from_the_reference_by_sampling_error():
+    assert sum(_behind_by_chance(score("ideal", name)) > 1 for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
+    assert sum(score("ideal", name).details.get("beyond_reference", False) for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
 
 
 @pytest.mark.parametrize(("made", "name"), MOVED)
-def test_what_sees_a_damage_moves_past_its_interval(made, name):
-    fresh, damaged = score("fresh", name), score(made, name)
-    if fresh.better == "lower":
-        assert damaged.low > fresh.high
+def test_a_score_detects_its_damage_beyond_the_interval(made, name):
+    ideal, damaged = score("ideal", name), score(made, name)
+    if ideal.better == "lower":
+        assert damaged.low > ideal.high
     else:
-        assert damaged.high < fresh.low
+        assert damaged.high < ideal.low
 
 
 @pytest.mark.parametrize(("made", "name"), STILL)
-def test_what_looks_elsewhere_stays_where_it_was(made, name):
+def test_a_score_ignores_damage_elsewhere(made, name):
     damaged = score(made, name)
-    assert damaged.low <= score("fresh", name).value <= damaged.high
+    assert damaged.low <= score("ideal", name).value <= damaged.high
 
 
 @pytest.mark.parametrize("name", ["marginals", "pairs", "triples", "associations", "propensity", "recall"])
-def test_a_copy_is_closer_to_the_training_rows_than_fresh_patients_are(name):
+def test_a_copy_is_closer_to_the_training_rows_than_ideal_rows(name):
     copy = score("copy", f"fidelity.{name}")
     assert copy.details["beyond_reference"]
     assert "no merit" in copy.note
 
 
 def test_a_copy_is_taken_for_the_training_rows_themselves():
-    copy, fresh = (score(made, "fidelity.detection").details["auc_against_train"] for made in ("copy", "fresh"))
-    assert copy < 0.3 < fresh
+    copy, ideal = (score(made, "fidelity.detection").details["auc_against_train"] for made in ("copy", "ideal"))
+    assert copy < 0.3 < ideal

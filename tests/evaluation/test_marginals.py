@@ -28,52 +28,52 @@ def test_levels_are_judged_with_missing_as_one_of_them():
     assert agreements(real, np.array([False]))(other)[0] == pytest.approx(0.5)
 
 
-def test_one_damaged_column_is_named_first(compare, fresh):
-    damaged = fresh.assign(age=(fresh["age"] + 40).astype("Int64"))
-    before, after = marginals(compare(fresh)), marginals(compare(damaged))
+def test_one_damaged_column_is_named_first(compare, ideal):
+    damaged = ideal.assign(age=(ideal["age"] + 40).astype("Int64"))
+    before, after = marginals(compare(ideal)), marginals(compare(damaged))
     assert after.high < before.low
     assert after.details["columns"][0]["column"] == "age"
     assert before.baseline is None
 
 
-def test_a_column_without_synthetic_values_agrees_in_nothing(compare, fresh):
-    columns = marginals(compare(fresh.assign(bmi=np.nan))).details["columns"]
+def test_a_column_without_synthetic_values_agrees_in_nothing(compare, ideal):
+    columns = marginals(compare(ideal.assign(bmi=np.nan))).details["columns"]
     assert columns[0] == columns[0] | {"column": "bmi", "value": 0.0, "missing_synthetic": 1.0}
 
 
-def test_cut_tails_show_as_tails_and_keep_the_middle(compare, fresh):
-    low, high = fresh["weight"].quantile([0.2, 0.8])
-    cut = compare(fresh.assign(weight=fresh["weight"].clip(low, high)))
-    assert tails(cut).low > tails(compare(fresh)).high
+def test_cut_tails_show_as_tails_and_keep_the_middle(compare, ideal):
+    low, high = ideal["weight"].quantile([0.2, 0.8])
+    cut = compare(ideal.assign(weight=ideal["weight"].clip(low, high)))
+    assert tails(cut).low > tails(compare(ideal)).high
     worst = tails(cut).details["columns"][0]
     assert worst["column"] == "weight"
     assert worst["shifts"][0] > 0 > worst["shifts"][-1]
 
 
-def test_a_shifted_column_is_as_far_away_as_it_was_shifted(compare, fresh):
-    good, bad = wasserstein(compare(fresh)), wasserstein(compare(fresh.assign(weight=fresh["weight"] + 5)))
+def test_a_shifted_column_is_as_far_away_as_it_was_shifted(compare, ideal):
+    good, bad = wasserstein(compare(ideal)), wasserstein(compare(ideal.assign(weight=ideal["weight"] + 5)))
     assert good.low <= good.reference <= good.high
     assert bad.low > good.high
     worst = bad.details["columns"][0]
     assert worst["column"] == "weight"
-    spread = np.subtract(*np.nanquantile(fresh["weight"], [0.75, 0.25]))
+    spread = np.subtract(*np.nanquantile(ideal["weight"], [0.75, 0.25]))
     assert worst["value"] == pytest.approx(5 / spread, abs=0.1)
 
 
-def test_numbers_rounded_to_tens_and_a_lost_spike_show_as_heaping(compare, train, holdout, fresh):
-    rounded = fresh.assign(age=(fresh["age"] // 10 * 10).astype("Int64"))
-    good, bad = heaping(compare(fresh)), heaping(compare(rounded))
+def test_numbers_rounded_to_tens_and_a_lost_spike_show_as_heaping(compare, train, holdout, ideal):
+    rounded = ideal.assign(age=(ideal["age"] // 10 * 10).astype("Int64"))
+    good, bad = heaping(compare(ideal)), heaping(compare(rounded))
     assert bad.low > good.high
     assert bad.details["columns"][0]["column"] == "age"
     spiked = [
         table.assign(weight=table["weight"].where(np.arange(len(table)) % 4 > 0, 70.0)) for table in (train, holdout)
     ]
-    c = Comparison.of(fresh, train=spiked[0], holdout=spiked[1], schema=SCHEMA)
+    c = Comparison.of(ideal, train=spiked[0], holdout=spiked[1], schema=SCHEMA)
     assert heaping(c).details["columns"][0]["column"] == "weight"
     assert heaping(c).value > 0.05
 
 
-def test_a_rare_level_that_is_gone_costs_and_a_singleton_earns_nothing(fresh, train, holdout):
+def test_an_absent_rare_level_lowers_the_score_and_a_singleton_does_not_raise_it(ideal, train, holdout):
     def with_rare(table, rows, level):
         site = table["site"].cat.add_categories(
             [name for name in ("rare", "single") if name not in table["site"].cat.categories]
@@ -82,7 +82,7 @@ def test_a_rare_level_that_is_gone_costs_and_a_singleton_earns_nothing(fresh, tr
         return table.assign(site=site)
 
     real = with_rare(train, 30, "rare"), with_rare(holdout, 15, "rare")
-    kept, gone = with_rare(fresh, 30, "rare"), with_rare(fresh, 0, "rare")
+    kept, gone = with_rare(ideal, 30, "rare"), with_rare(ideal, 0, "rare")
     scores = [
         rare_levels(Comparison.of(table, train=real[0], holdout=real[1], schema=SCHEMA)) for table in (kept, gone)
     ]
@@ -92,9 +92,9 @@ def test_a_rare_level_that_is_gone_costs_and_a_singleton_earns_nothing(fresh, tr
         == scores[1].details["levels"][0]
     )
     assert scores[1].details["coverage"] < 1
-    alone = with_rare(real[0], 1, "single")
+    with_single = with_rare(real[0], 1, "single")
     judged = [
-        rare_levels(Comparison.of(table, train=alone, holdout=real[1], schema=SCHEMA))
+        rare_levels(Comparison.of(table, train=with_single, holdout=real[1], schema=SCHEMA))
         for table in (kept, with_rare(kept, 1, "single"))
     ]
     assert judged[0].value == pytest.approx(judged[1].value, abs=0.02)

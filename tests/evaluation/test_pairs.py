@@ -13,26 +13,26 @@ from .clinic import shuffled
 ALL = [pairs, triples, association_changes, unseen_pairs]
 
 
-def test_a_lost_association_is_named_first(compare, fresh):
-    score = association_changes(compare(shuffled(fresh, "bmi")))
+def test_a_lost_association_is_named_first(compare, ideal):
+    score = association_changes(compare(shuffled(ideal, "bmi")))
     assert set(score.details["lost"][0]["columns"]) == {"bmi", "weight"}
     assert score.details["lost"][0]["real"] > 0.99
     assert abs(score.details["lost"][0]["synthetic"]) < 0.2
-    assert score.low > association_changes(compare(fresh)).high
+    assert score.low > association_changes(compare(ideal)).high
     assert score.details["largest_change_synthetic"] > 0.7 > score.details["largest_change_holdout"]
-    assert pairs(compare(shuffled(fresh, "bmi"))).high < pairs(compare(fresh)).reference
+    assert pairs(compare(shuffled(ideal, "bmi"))).high < pairs(compare(ideal)).reference
 
 
-def test_an_invented_association_is_named_first(compare, fresh):
-    order = fresh["age"].astype(int).to_numpy().argsort(kind="stable")
-    invented = fresh.copy()
-    invented.loc[invented.index[order], "seen"] = np.sort(fresh["seen"].to_numpy())
+def test_an_invented_association_is_named_first(compare, ideal):
+    order = ideal["age"].astype(int).to_numpy().argsort(kind="stable")
+    invented = ideal.copy()
+    invented.loc[invented.index[order], "seen"] = np.sort(ideal["seen"].to_numpy())
     score = association_changes(compare(invented))
     row = score.details["invented"][0]
     assert set(row["columns"]) == {"age", "seen"}
     assert row["synthetic"] > 0.9
     assert abs(row["real"]) < 0.2
-    assert score.low > association_changes(compare(fresh)).high
+    assert score.low > association_changes(compare(ideal)).high
 
 
 def coded(a, b, c):
@@ -44,7 +44,7 @@ def coded(a, b, c):
 CODED = Schema.model_validate({"columns": {name: {"type": "category", "categories": ["n", "y"]} for name in "abc"}})
 
 
-def test_what_only_three_columns_show_is_seen_by_triples_alone():
+def test_a_three_way_interaction_changes_triples_and_not_pairs():
     def parity(rows, seed, *, kept):
         rng = np.random.default_rng(seed)
         a, b = rng.integers(0, 2, (2, rows))
@@ -86,13 +86,13 @@ def test_scores_without_a_subject_say_why():
 
 def test_no_more_than_a_hundred_triples_are_scored():
     schema = Schema.model_validate({"columns": {f"x{i}": {"type": "number"} for i in range(12)}})
-    draw = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 12)), columns=list(schema.columns))  # noqa: E731
-    c = Comparison.of(draw(1), train=draw(2), holdout=None, schema=schema)
+    sample = lambda seed: pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 12)), columns=list(schema.columns))  # noqa: E731
+    c = Comparison.of(sample(1), train=sample(2), holdout=None, schema=schema)
     assert "at most 100 random triples" in triples(c).method
     assert len(triples(c).details["worst"]) == 10
 
 
-def test_agreements_stay_within_0_and_1(compare, fresh):
-    empty = fresh.assign(weight=np.nan, age=pd.array([None] * len(fresh), dtype="Int64"))
+def test_agreements_stay_within_0_and_1(compare, ideal):
+    empty = ideal.assign(weight=np.nan, age=pd.array([None] * len(ideal), dtype="Int64"))
     for row in pairs(compare(empty)).details["worst"]:
         assert 0 <= row["value"] <= 1

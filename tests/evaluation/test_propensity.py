@@ -9,14 +9,14 @@ from synthclin.evaluation.features import Features
 from synthclin.evaluation.propensity import pmse, propensity
 from synthclin.schema import Schema
 
-from .test_support import PLANE, cloud
+from .test_precision_recall import PLANE, cloud
 
 
 def compared(table):
     return Comparison.of(table, train=cloud(800, 1), holdout=cloud(400, 2), schema=PLANE)
 
 
-def test_fresh_rows_lie_at_the_ceiling_and_moved_rows_above_it():
+def test_propensity_of_ideal_rows_is_the_reference_and_of_shifted_rows_larger():
     good, bad = (
         propensity(compared(cloud(800, 3))),
         propensity(compared(cloud(800, 3).assign(x=lambda t: t["x"] + 0.5))),
@@ -26,9 +26,9 @@ def test_fresh_rows_lie_at_the_ceiling_and_moved_rows_above_it():
     assert bad.details["s_pmse"] > 10 > good.details["s_pmse"]
 
 
-def test_rows_too_few_for_products_are_told(compare, fresh):
-    assert "too few for products" in propensity(compare(fresh)).note
-    assert "too few for products" not in propensity(compared(cloud(800, 3))).note
+def test_too_few_rows_for_products_give_a_note(compare, ideal):
+    assert "too few rows for products" in propensity(compare(ideal)).note
+    assert "too few rows for products" not in propensity(compared(cloud(800, 3))).note
 
 
 def test_a_lost_association_shows_by_the_products():
@@ -45,7 +45,7 @@ def test_a_lost_association_shows_by_the_products():
 
 
 def test_its_expectation_is_that_of_a_correct_model():
-    # Synthetic rows of the very law that was fitted to the real ones: here a normal law with their mean and spread.
+    # Synthetic rows of a correct model: a normal distribution with the mean and variance of the real rows.
     schema = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})
     features = Features.of(schema, [cloud(5, 0)])
     rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_its_expectation_is_that_of_a_correct_model():
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.25)
 
 
-def test_rows_that_all_agree_and_rows_that_a_column_tells_apart_are_scored():
+def test_constant_and_separated_rows_are_scored():
     features = Features.of(PLANE, [cloud(5, 0)])
     same = np.ones((30, 2))
     assert pmse(features, same, same)[0] == 0.0
@@ -68,10 +68,10 @@ def test_rows_that_all_agree_and_rows_that_a_column_tells_apart_are_scored():
 def test_it_is_that_of_a_logit_of_statsmodels():
     features = Features.of(PLANE, [cloud(5, 0)])
     real, other = (cloud(rows, seed, spread).to_numpy() for rows, seed, spread in ((60, 1, 1.0), (40, 2, 1.5)))
-    values, posing = np.vstack([real, other]), np.arange(100) >= 60
+    values, synthetic = np.vstack([real, other]), np.arange(100) >= 60
     # Of a hundred rows there are ten for each of five terms: x, y and their three products.
     terms = np.column_stack([values, values[:, 0] * values[:, 1]])
-    chances = sm.Logit(posing.astype(float), sm.add_constant(terms)).fit(disp=0).predict()
+    chances = sm.Logit(synthetic.astype(float), sm.add_constant(terms)).fit(disp=0).predict()
     value, expected = pmse(features, real, other)
     assert value == pytest.approx(np.mean((chances - 0.4) ** 2), rel=1e-3)
     assert expected == pytest.approx(3 * 0.6**2 * 0.4 / 100)

@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.replication import combined, overlap, replicate
-from synthclin.evaluation.survival import rmst
+from synthclin.evaluation.restricted_mean import rmst
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -66,7 +66,7 @@ def compared(*tables):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.task)
-def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
+def test_ideal_rows_overlap_and_a_reversed_effect_does_not(task):
     good = replicate(compared(*(trial(400, 10 + i) for i in range(3))), task)
     bad = replicate(compared(*(trial(400, 10 + i, effect=0.8) for i in range(3))), task)
     chance = 2 * good.details["reference_error"]
@@ -74,7 +74,7 @@ def test_fresh_patients_give_the_same_answer_and_a_turned_effect_does_not(task):
     assert bad.high < good.low
     assert good.details["signs_agree"] == 1.0
     assert bad.details["signs_agree"] < 1.0
-    assert "turned round" in bad.note
+    assert "is reversed" in bad.note
     # Half the tasks lean on age as well, which still agrees.
     assert good.baseline < good.reference
 
@@ -130,7 +130,7 @@ def test_the_standard_error_of_the_restricted_mean_is_the_spread_of_many_studies
 
 
 def test_combined_intervals_of_a_correct_model_cover_the_truth():
-    # A correct model of a normal law: mean and spread are learnt, m tables of as many rows are drawn.
+    # A correct model of a normal distribution: mean and variance are fitted, m replicates are sampled.
     rng = np.random.default_rng(0)
     n, m, hits = 60, 5, 0
     for _ in range(800):
@@ -149,7 +149,7 @@ def test_overlap_is_one_for_equal_intervals_and_negative_for_distant_ones():
     assert np.isnan(overlap(here, (np.array([np.nan]), np.array([1.0])))[0])
 
 
-def test_what_cannot_be_analysed_says_why():
+def test_analyses_that_are_not_possible_give_a_note():
     with pytest.raises(ConfigError, match="ward"):
         study(compared(TRAIN), CompareTask(target="ward", by="arm"))
     with pytest.raises(ConfigError, match="two values"):

@@ -44,12 +44,12 @@ def test_interval_holds_the_area_and_stays_within_bounds(area, positives, negati
 def test_interval_covers_the_truth_and_is_not_empty_at_the_ends():
     rng = np.random.default_rng(0)
     truth = 0.7602  # of two normal groups whose means lie one SD apart
-    held = 0
+    covered = 0
     for _ in range(300):
         scores = np.concatenate([rng.normal(1, 1, 80), rng.normal(0, 1, 80)])
         low, high = auc_interval(float(auc(scores, np.arange(160) < 80)[0]), 80, 80)
-        held += low <= truth <= high
-    assert 0.92 <= held / 300 <= 0.99
+        covered += low <= truth <= high
+    assert 0.92 <= covered / 300 <= 0.99
     assert auc_interval(1.0, 50, 50).low < 0.97
     assert auc_interval(0.0, 50, 50).high > 0.03
 
@@ -77,4 +77,4 @@ def test_true_positive_rate_never_exceeds_the_false_alarms_allowed():
     assert true_positive_rate(scores, positive, 0.0) == pytest.approx(2 / 3)
     assert true_positive_rate(scores, positive, 0.34) == 1.0
     assert true_positive_rate(scores, positive, 1.0) == 1.0
-    assert true_positive_rate(np.zeros(6), positive, 0.25) == 0.25  # all tied: a quarter is drawn by lot
+    assert true_positive_rate(np.zeros(6), positive, 0.25) == 0.25  # all tied: linear interpolation

@@ -15,7 +15,7 @@ def test_the_worse_end_follows_the_direction():
     assert (up.unfavourable, down.unfavourable) == (0.4, 0.6)
 
 
-def test_an_unknown_floor_is_none_and_empty_notes_are_left_out():
+def test_an_unknown_baseline_is_none_and_empty_notes_are_left_out():
     score = Definition("a.b", "?", "higher", "toy").score(
         0.5, Interval(0.4, 0.6), n=np.int64(3), baseline=math.nan, reference=np.float64(0.9), notes=["One.", "", "Two."]
     )

@@ -19,8 +19,8 @@ from synthclin.evaluation.score_names import SCORE_NAMES, subgroup_names
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
+from .completeness import is_whole
 from .conftest import spare
-from .promises import is_whole
 
 NAMES = [
     *SCORE_NAMES,
@@ -43,7 +43,7 @@ def _no_warning_leaks(monkeypatch):
 
 
 def checked(synthetic, *, train, holdout=None, schema=SCHEMA, tasks=()):
-    """Score, with the promises kept, and leave the tables as they were."""
+    """Score, with complete fields, and leave the tables as they were."""
     given = [table for table in (synthetic, train, holdout) if table is not None]
     before = [table.copy() for table in given]
     evaluation = score_table(synthetic, train=train, holdout=holdout, schema=schema, tasks=tasks, random_state=7)
@@ -70,7 +70,7 @@ def keeps_its_promises(evaluation):
     assert json.loads(json.dumps(evaluation.sections, allow_nan=False)) == evaluation.sections
 
 
-def test_a_whole_evaluation_is_complete_and_passes_fresh_rows(whole):
+def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     keeps_its_promises(whole)
     assert [score.name for score in whole.scores] == NAMES
     unknown = {score.name for score in whole.scores if np.isnan(score.value)}
@@ -105,8 +105,8 @@ def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
     assert set(statuses.values()) == {"FAIL"}
 
 
-def test_without_a_holdout_what_needs_one_is_not_assessable(train, fresh):
-    evaluation = checked(fresh.iloc[:100], train=train.iloc[:100])
+def test_scores_that_need_a_holdout_are_not_assessable_without_one(train, ideal):
+    evaluation = checked(ideal.iloc[:100], train=train.iloc[:100])
     unknown = {score.name for score in evaluation.scores if np.isnan(score.value)}
     unseen = {"fidelity.detection", "fidelity.logistic_detection"}
     unseen |= {f"{of}.died" for of in ("utility", "calibration", "importance")}
@@ -122,11 +122,11 @@ def test_tiny_tables_raise_nothing(rows):
     checked(clinic(rows, 1), train=clinic(rows, 2), holdout=clinic(rows, 3), tasks=[PredictTask(target="age")])
 
 
-def test_constant_and_empty_columns_raise_nothing(train, holdout, fresh):
+def test_constant_and_empty_columns_raise_nothing(train, holdout, ideal):
     odd = {"age": pd.array([50] * 60, dtype="Int64"), "died": pd.array([0] * 60, dtype="Int64")}
     empty = {"bmi": np.nan, "nyha": pd.Categorical([None] * 60, categories=["I", "II", "III", "IV"], ordered=True)}
     tables = [table.iloc[:60].assign(**odd) for table in (train, holdout)]
-    checked(fresh.iloc[:60].assign(**odd, **empty), train=tables[0], holdout=tables[1])
+    checked(ideal.iloc[:60].assign(**odd, **empty), train=tables[0], holdout=tables[1])
 
 
 def test_levels_and_types_that_only_one_table_has_raise_nothing():
@@ -142,7 +142,7 @@ def test_levels_and_types_that_only_one_table_has_raise_nothing():
         }
     )
 
-    def draw(rows: int, seed: int, levels: str) -> pd.DataFrame:
+    def sample(rows: int, seed: int, levels: str) -> pd.DataFrame:
         rng = np.random.default_rng(seed)
         return pd.DataFrame(
             {
@@ -155,7 +155,7 @@ def test_levels_and_types_that_only_one_table_has_raise_nothing():
         )
 
     tasks = [PredictTask(target=name) for name in ("c", "yes", "long", "when")]
-    checked(draw(60, 1, "abz"), train=draw(60, 2, "ab"), holdout=draw(50, 3, "abw"), schema=schema, tasks=tasks)
+    checked(sample(60, 1, "abz"), train=sample(60, 2, "ab"), holdout=sample(50, 3, "abw"), schema=schema, tasks=tasks)
 
 
 THREADS = """
@@ -166,7 +166,7 @@ from synthclin.evaluation import detection, score_table
 from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
-detection._DRAWS = 1
+detection._REPEATS = 1
 canaries._SEARCHERS = canaries._SEARCHERS[:2]  # copies and near copies
 
 def run(folder):
@@ -199,16 +199,16 @@ def test_the_same_seed_gives_the_same_evaluation_on_any_number_of_threads(tmp_pa
     assert len(there) > 5_000
 
 
-def test_another_seed_changes_draws_but_not_what_is_found(whole, train, holdout, fresh):
-    c = Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA, random_state=8)
+def test_another_seed_changes_sampling_but_not_conclusions(whole, train, holdout, ideal):
+    c = Comparison.of(ideal, train=train, holdout=holdout, schema=SCHEMA, random_state=8)
     for score in (marginals.marginals(c), pairs.pairs(c), privacy.membership(c)):
         other = whole[score.name]
         assert (score.low, score.baseline) != (other.low, other.baseline)
         assert score.value == pytest.approx(other.value, abs=0.05)
 
 
-def test_what_cannot_be_compared_is_refused(train, fresh):
+def test_incomparable_tables_are_refused(train, ideal):
     with pytest.raises(DataError, match="no rows"):
-        score_table(fresh.iloc[:0], train=train, schema=SCHEMA)
+        score_table(ideal.iloc[:0], train=train, schema=SCHEMA)
     with pytest.raises(ConfigError, match="ward"):
-        score_table(fresh, train=train, schema=SCHEMA, tasks=[PredictTask(target="ward")])
+        score_table(ideal, train=train, schema=SCHEMA, tasks=[PredictTask(target="ward")])

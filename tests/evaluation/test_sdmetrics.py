@@ -15,7 +15,7 @@ from synthclin.schema import Schema
 
 
 @pytest.mark.parametrize(("score", "report"), [(quality, QualityReport), (diagnostic, DiagnosticReport)])
-def test_scores_are_those_of_sdmetrics(compare, fresh, train, score, report):
+def test_scores_are_those_of_sdmetrics(compare, ideal, train, score, report):
     # The same tables as a user of SDMetrics would write them, without our adapter.
     def as_user(table: pd.DataFrame) -> pd.DataFrame:
         numbers = {name: table[name].astype(float) for name in ("age", "bmi", "weight")}
@@ -29,39 +29,39 @@ def test_scores_are_those_of_sdmetrics(compare, fresh, train, score, report):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         direct.generate(
-            {"t": as_user(train)}, {"t": as_user(fresh)}, {"tables": {"t": {"columns": columns}}}, verbose=False
+            {"t": as_user(train)}, {"t": as_user(ideal)}, {"tables": {"t": {"columns": columns}}}, verbose=False
         )
-    found = score(compare(fresh))
+    found = score(compare(ideal))
     # Declared ranges are wider than the training rows, so validity may only gain.
     slack = 0.002 if report is DiagnosticReport else 1e-12
     assert found.value == pytest.approx(direct.get_score(), abs=slack)
     assert found.low <= found.value <= found.high
 
 
-def test_metadata_names_what_the_schema_declares(compare, fresh):
-    columns = metadata(compare(fresh).features)["tables"]["table"]["columns"]
+def test_metadata_has_the_declarations_of_the_schema(compare, ideal):
+    columns = metadata(compare(ideal).features)["tables"]["table"]["columns"]
     assert columns["age"] == {"sdtype": "numerical", "range_min": 18, "range_max": 95, "range_is_nullable": False}
     assert columns["sex"]["range_values"] == ["F", "M"]
     assert columns["bmi"]["range_is_nullable"] is True
     assert columns["seen"]["sdtype"] == "datetime"
 
 
-def test_plain_table_gives_back_moments_and_text(compare, fresh):
-    c = compare(fresh)
+def test_plain_table_gives_back_moments_and_text(compare, ideal):
+    c = compare(ideal)
     table = plain_table(c.features, c.synthetic)
-    assert (table["seen"] == fresh["seen"]).all()
-    assert (table["site"] == fresh["site"].astype(object)).all()
-    assert table["bmi"].isna().sum() == fresh["bmi"].isna().sum()
+    assert (table["seen"] == ideal["seen"]).all()
+    assert (table["site"] == ideal["site"].astype(object)).all()
+    assert table["bmi"].isna().sum() == ideal["bmi"].isna().sum()
 
 
-def test_nothing_is_printed_or_warned(compare, fresh, capfd):
+def test_nothing_is_printed_or_warned(compare, ideal, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        quality(compare(fresh.assign(age=pd.array([50] * 400, dtype="Int64"), bmi=np.nan)))
+        quality(compare(ideal.assign(age=pd.array([50] * 400, dtype="Int64"), bmi=np.nan)))
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_sdmetrics_cannot_score_is_not_assessable():
+def test_a_score_that_sdmetrics_cannot_compute_is_not_assessable():
     schema = Schema.model_validate({"columns": {"c": {"type": "category", "missing": "allowed"}}})
     known = pd.DataFrame({"c": pd.Categorical(["a", "b"] * 20)})
     unknown = pd.DataFrame({"c": pd.Categorical([None] * 40, categories=["a", "b"])})
@@ -73,12 +73,13 @@ def test_what_sdmetrics_cannot_score_is_not_assessable():
 def test_a_weak_association_that_sdmetrics_leaves_out_is_seen_as_lost():
     schema = Schema.model_validate({"columns": {name: {"type": "number"} for name in "xy"}})
 
-    def drawn(seed, tie):
+    def sampled(seed, tie):
         x, noise = np.random.default_rng(seed).normal(size=(2, 1000))
         return pd.DataFrame({"x": x, "y": tie * x + np.sqrt(1 - tie**2) * noise})
 
     kept, lost = (
-        Comparison.of(drawn(3, tie), train=drawn(1, 0.4), holdout=drawn(2, 0.4), schema=schema) for tie in (0.4, 0.0)
+        Comparison.of(sampled(3, tie), train=sampled(1, 0.4), holdout=sampled(2, 0.4), schema=schema)
+        for tie in (0.4, 0.0)
     )
     assert quality(lost).value == pytest.approx(quality(kept).value, abs=0.02)
     assert association_changes(lost).low > association_changes(kept).high

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.evaluation.cells import small
+from synthclin.evaluation.cell_suppression import is_small
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.pairs import association_changes as pairs
 from synthclin.evaluation.sections import marginal_panels, sections, table_one
@@ -18,20 +18,20 @@ from synthclin.schema import Schema
 from .clinic import SCHEMA, clinic
 
 
-def test_panels_count_every_row_on_shared_cells(compare, fresh, train):
-    panels = {panel["column"]: panel for panel in marginal_panels(compare(fresh))}
+def test_panels_count_every_row_on_shared_cells(compare, ideal, train):
+    panels = {panel["column"]: panel for panel in marginal_panels(compare(ideal))}
     assert list(panels) == list(SCHEMA.columns)
     for name, panel in panels.items():
         cells = len(panel["edges"]) + 1 if panel["kind"] == "line" else len(panel["labels"])
         assert len(panel["real"]) == len(panel["synthetic"]) == cells
-        assert sum(panel["synthetic"]) == fresh[name].notna().sum()
+        assert sum(panel["synthetic"]) == ideal[name].notna().sum()
         assert sum(panel["real"]) == train[name].notna().sum()
     assert date.fromisoformat(panels["seen"]["edges"][0]).year in (2019, 2020)
     assert panels["nyha"]["labels"] == ["I", "II", "III", "IV"]
 
 
 @given(st.integers(0, 50), st.integers(12, 200), st.integers(0, 30))
-def test_no_small_count_of_real_rows_is_told_or_left_to_subtraction(seed, rows, holes):
+def test_small_cells_are_suppressed_also_against_subtraction(seed, rows, holes):
     rng = np.random.default_rng(seed)
     schema = Schema.model_validate(
         {
@@ -53,13 +53,13 @@ def test_no_small_count_of_real_rows_is_told_or_left_to_subtraction(seed, rows, 
     table.loc[: holes - 1] = np.nan
     for panel in marginal_panels(Comparison.of(table, train=table, holdout=None, schema=schema)):
         counts = [*panel["real"], panel["missing"]["real"]]
-        told = [count for count in counts if count is not None]
-        assert not any(map(small, told))
+        shown = [count for count in counts if count is not None]
+        assert not any(map(is_small, shown))
         # One unknown could be found by subtraction from the number of rows, unless it is none.
-        assert len(counts) - len(told) != 1 or sum(told) == rows
+        assert len(counts) - len(shown) != 1 or sum(shown) == rows
 
 
-def test_extremes_are_not_told():
+def test_extreme_values_are_not_disclosed():
     table = clinic(300, 1)
     table.loc[0, "bmi"] = 69.9
     panel = next(
@@ -71,21 +71,21 @@ def test_extremes_are_not_told():
     assert "69.9" not in json.dumps(table_one(Comparison.of(table, train=table, holdout=None, schema=SCHEMA)))
 
 
-def test_table_one_gives_means_shares_and_standardised_differences(compare, fresh, train):
-    blocks = {block["column"]: block for block in table_one(compare(fresh))}
+def test_table_one_gives_means_shares_and_standardised_differences(compare, ideal, train):
+    blocks = {block["column"]: block for block in table_one(compare(ideal))}
     assert blocks["age"]["real"]["mean"] == pytest.approx(train["age"].astype(float).mean())
-    assert blocks["age"]["synthetic"]["sd"] == pytest.approx(fresh["age"].astype(float).std())
+    assert blocks["age"]["synthetic"]["sd"] == pytest.approx(ideal["age"].astype(float).std())
     assert abs(blocks["age"]["difference"]) < 0.2
     women = blocks["sex"]["levels"][0]
     assert women["level"] == "F"
     assert women["real"] == {"n": (train["sex"] == "F").sum(), "percent": round(100 * (train["sex"] == "F").mean(), 1)}
-    p, q = (train["sex"] == "M").mean(), (fresh["sex"] == "M").mean()
+    p, q = (train["sex"] == "M").mean(), (ideal["sex"] == "M").mean()
     expected = abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / 2)
     assert blocks["sex"]["difference"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_sections_are_plain_json_and_hold_what_the_scores_found(compare, fresh):
-    c = compare(fresh)
+def test_sections_are_plain_json_with_the_details_of_scores(compare, ideal):
+    c = compare(ideal)
     found = sections(c, [pairs(c)])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert set(found) == {"rows", "marginals", "table_one", "pairs"}
@@ -94,7 +94,7 @@ def test_sections_are_plain_json_and_hold_what_the_scores_found(compare, fresh):
 
 
 @pytest.mark.parametrize("missing", [1, 4, 40])
-def test_percentages_do_not_tell_how_few_cells_are_missing(missing):
+def test_percentages_do_not_disclose_small_counts_of_missing_values(missing):
     rng = np.random.default_rng(0)
     schema = Schema.model_validate(
         {
@@ -108,6 +108,6 @@ def test_percentages_do_not_tell_how_few_cells_are_missing(missing):
     table = pd.DataFrame({"x": rng.normal(size=400), "ecg": levels})
     table.loc[: missing - 1, "ecg"] = None
     block = table_one(Comparison.of(table, train=table, holdout=None, schema=schema))[1]
-    told = [row["real"]["percent"] for row in block["levels"] if row["real"]["n"] is not None]
-    assert told
-    assert all((percent is None) == (missing < 11) for percent in told)
+    shown = [row["real"]["percent"] for row in block["levels"] if row["real"]["n"] is not None]
+    assert shown
+    assert all((percent is None) == (missing < 11) for percent in shown)

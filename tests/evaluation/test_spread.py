@@ -6,7 +6,7 @@ import pytest
 
 from synthclin.evaluation import spread
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.samples import Likeness, likeness
+from synthclin.evaluation.fidelity import FidelityEstimate, estimate_fidelity
 from synthclin.schema import Schema
 
 COLUMNS = [f"x{i}" for i in range(5)]
@@ -15,44 +15,44 @@ STUDIES = 120
 
 
 def apart(real):
-    """Return what tells how far the means of columns are apart."""
+    """Return the comparison of column means."""
     middle = real.mean(axis=0)
     return lambda other: np.abs(other.mean(axis=0) - middle)
 
 
-def study(seed: int, *, shift: float, tables: int, holdout: int) -> Likeness:
+def study(seed: int, *, shift: float, tables: int, holdout: int) -> FidelityEstimate:
     rng = np.random.default_rng(seed)
 
     def table(rows: int, middle: float = 0.0) -> pd.DataFrame:
         return pd.DataFrame(rng.normal(middle, 1.0, (rows, len(COLUMNS))), columns=COLUMNS)
 
-    drawn = [table(100, shift) for _ in range(tables)]
-    c = Comparison.of(drawn, train=table(100), holdout=table(holdout), schema=SCHEMA, random_state=seed)
-    return likeness(c, apart, "means", high=9.0)
+    sampled = [table(100, shift) for _ in range(tables)]
+    c = Comparison.of(sampled, train=table(100), holdout=table(holdout), schema=SCHEMA, random_state=seed)
+    return estimate_fidelity(c, apart, "means", high=9.0)
 
 
 @pytest.fixture(
     scope="module",
     params=[(0.0, 1, 50), (0.15, 1, 50), (1.0, 1, 50), (0.0, 5, 50), (1.0, 5, 50), (0.0, 2, 100)],
-    ids=lambda law: f"shift {law[0]}, {law[1]} tables, {law[2]} held out",
+    ids=lambda setting: f"shift {setting[0]}, {setting[1]} tables, {setting[2]} holdout rows",
 )
-def studies(request) -> list[Likeness]:
-    """Return the same comparison of many tables of one law, which differs from that of real rows by a shift."""
+def studies(request) -> list[FidelityEstimate]:
+    """Return the same comparison of many synthetic tables, whose distribution is that of real rows but for a shift."""
     shift, tables, holdout = request.param
     return [study(seed, shift=shift, tables=tables, holdout=holdout) for seed in range(STUDIES)]
 
 
-def test_intervals_are_as_wide_as_studies_differ(studies):
+def test_interval_width_is_the_spread_over_studies(studies):
     values = np.array([found.value for found in studies])
     ends = [found.interval("lower") for found in studies]
-    held = np.mean([low <= values.mean() <= high for low, high in ends])
-    assert held >= 0.9
+    covered = np.mean([low <= values.mean() <= high for low, high in ends])
+    assert covered >= 0.9
     wide = np.mean([high - low for low, high in ends]) / (3.92 * values.std(ddof=1))
     assert 0.9 < wide < 1.4
 
 
-def test_a_ceiling_is_as_sure_as_studies_differ(studies):
-    error = np.sqrt(np.mean([found.fresh_error**2 for found in studies]))
+def test_reference_error_is_the_standard_deviation_over_studies(studies):
+    error = np.sqrt(np.mean([found.reference_error**2 for found in studies]))
     assert 0.75 < error / np.std([found.reference for found in studies], ddof=1) < 1.35
 
 
@@ -65,8 +65,8 @@ def test_folded_variables_correlate_as_simulated_ones(correlation):
     assert spread._folded(correlation) == pytest.approx(expected, abs=0.006)
 
 
-def test_too_few_rows_tell_nothing_of_chance():
+def test_too_few_rows_give_the_widest_interval():
     rng = np.random.default_rng(0)
     few = [pd.DataFrame(rng.normal(size=(9, len(COLUMNS))), columns=COLUMNS) for _ in range(2)]
     c = Comparison.of(few[0], train=few[1], holdout=None, schema=SCHEMA)
-    assert likeness(c, apart, "means", high=9.0).interval("lower") == (0.0, 9.0)
+    assert estimate_fidelity(c, apart, "means", high=9.0).interval("lower") == (0.0, 9.0)

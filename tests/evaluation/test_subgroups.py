@@ -9,7 +9,7 @@ import pytest
 from synthclin.errors import ConfigError
 from synthclin.evaluation import detection as module
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.missing import missingness
+from synthclin.evaluation.missingness import missingness
 from synthclin.evaluation.pairs import association_changes, pairs
 from synthclin.evaluation.score_names import HEADLINES, subgroup_names, within
 from synthclin.evaluation.subgroups import Groups, headlines
@@ -67,7 +67,7 @@ def followed(harm):
 
 
 def within_women(table, change):
-    """Return the table with something done to the rows of women alone."""
+    """Return the table with something done to the rows of women only."""
     women = (table["sex"] == "F").to_numpy()
     out = table.copy()
     for name, column in change(table[women]).items():
@@ -87,25 +87,22 @@ def test_every_headline_has_its_groups():
         assert tuple(each.definition.name for each in headlines(task)) == task.headlines
 
 
-def test_the_group_that_is_worst_off_is_named_beside_what_its_real_rows_reach(compare, fresh):
-    women = fresh["sex"] == "F"
-    damaged = fresh.assign(age=fresh["age"].mask(women, 90), bmi=fresh["bmi"].mask(women, fresh["bmi"] + 15))
+def test_the_worst_group_is_named_with_its_real_data_reference(compare, ideal):
+    women = ideal["sex"] == "F"
+    damaged = ideal.assign(age=ideal["age"].mask(women, 90), bmi=ideal["bmi"].mask(women, ideal["bmi"] + 15))
     score = scored(compare(damaged), "sex", "fidelity.marginals")
     groups = apart(score)
     assert score.details["worst"] == "F"
-    assert (
-        f"F is the worst group: {score.value:.3f}, where fresh real rows of it reach {score.reference:.3f}."
-        in score.note
-    )
+    assert f"F is the worst group: {score.value:.3f}; its real-data reference is {score.reference:.3f}." in score.note
     assert groups["F"]["high"] < groups["M"]["value"]
     assert (score.value, score.reference) == (groups["F"]["value"], groups["F"]["reference"])
     assert score.high < score.reference
-    good = scored(compare(fresh), "sex", "fidelity.marginals")
+    good = scored(compare(ideal), "sex", "fidelity.marginals")
     assert good.low <= good.reference <= good.high
 
 
-def test_associations_lost_in_one_group_are_seen_there(train, holdout, fresh):
-    few = [table[(table["sex"] == "M") | (np.arange(len(table)) % 2 == 0)] for table in (train, holdout, fresh)]
+def test_associations_lost_in_one_group_are_seen_there(train, holdout, ideal):
+    few = [table[(table["sex"] == "M") | (np.arange(len(table)) % 2 == 0)] for table in (train, holdout, ideal)]
     lost = within_women(few[2], shuffle("nyha", "died", "weight"))
     c = Comparison.of(lost, train=few[0], holdout=few[1], schema=SCHEMA)
     score, whole = scored(c, "sex", "fidelity.associations"), association_changes(c)
@@ -116,8 +113,8 @@ def test_associations_lost_in_one_group_are_seen_there(train, holdout, fresh):
     assert whole.value < groups["F"]["low"]  # the whole table hides it
 
 
-def test_cells_missing_in_one_group_are_seen_there(compare, fresh):
-    bad = within_women(fresh, lambda part: {"bmi": part["bmi"].mask(np.arange(len(part)) % 2 == 0)})
+def test_cells_missing_in_one_group_are_seen_there(compare, ideal):
+    bad = within_women(ideal, lambda part: {"bmi": part["bmi"].mask(np.arange(len(part)) % 2 == 0)})
     score, whole = scored(compare(bad), "sex", "fidelity.missingness"), missingness(compare(bad))
     groups = apart(score)
     assert score.details["worst"] == "F"
@@ -126,17 +123,17 @@ def test_cells_missing_in_one_group_are_seen_there(compare, fresh):
     assert groups["F"]["value"] < whole.value
 
 
-def test_impossible_records_of_one_group_are_counted_there(compare, fresh):
-    impossible = fresh["sex"].eq("F") & (np.arange(len(fresh)) % 4 == 0)
-    score = scored(compare(fresh.assign(age=fresh["age"].mask(impossible, 20))), "sex", "validity.rules")
+def test_impossible_records_of_one_group_are_counted_there(compare, ideal):
+    impossible = ideal["sex"].eq("F") & (np.arange(len(ideal)) % 4 == 0)
+    score = scored(compare(ideal.assign(age=ideal["age"].mask(impossible, 20))), "sex", "validity.rules")
     groups = apart(score)
     assert groups["M"]["value"] == 1
-    assert score.value == pytest.approx(1 - impossible.sum() / fresh["sex"].eq("F").sum())
+    assert score.value == pytest.approx(1 - impossible.sum() / ideal["sex"].eq("F").sum())
     assert score.details["worst"] == "F"
 
 
-def test_women_who_are_too_old_are_told_from_real_ones_by_propensity(compare, fresh):
-    score = scored(compare(within_women(fresh, lambda part: {"age": part["age"] + 10})), "sex", "fidelity.propensity")
+def test_women_who_are_too_old_raise_the_propensity_score(compare, ideal):
+    score = scored(compare(within_women(ideal, lambda part: {"age": part["age"] + 10})), "sex", "fidelity.propensity")
     groups = apart(score)
     assert score.details["worst"] == "F"
     assert groups["F"]["low"] > groups["F"]["reference"]
@@ -145,7 +142,7 @@ def test_women_who_are_too_old_are_told_from_real_ones_by_propensity(compare, fr
 
 def test_the_group_whose_patients_die_faster_is_named():
     good, bad = of_task(followed(1.0), "sex", SURVIVAL), of_task(followed(4.0), "sex", SURVIVAL)
-    names = ["subgroups.sex.survival.died", "subgroups.sex.curve.died", "subgroups.sex.restricted_mean.died"]
+    names = ["subgroups.sex.survival.died", "subgroups.sex.curve.died", "subgroups.sex.rmst.died"]
     assert [score.name for score in bad] == names
     for one, other in zip(good, bad, strict=True):
         assert abs(one.value - one.reference) < abs(other.value - other.reference) / 3
@@ -154,14 +151,14 @@ def test_the_group_whose_patients_die_faster_is_named():
         women, men = (apart(other)[sex] for sex in "FM")
         assert abs(men["value"] - men["reference"]) < abs(women["value"] - women["reference"]) / 3
         assert women["n"] < men["n"]
-    # On average a woman lives 40 days less of the first 60 than she should, as exponential laws have it.
+    # On average a woman lives 40 days less of the first 60 than she should, as exponential distributions have it.
     expected = 40 * (1 - math.exp(-1.5)) - 10 * (1 - math.exp(-6))
     assert bad[2].value == pytest.approx(expected, rel=0.2)
 
 
-def test_a_task_that_compares_the_groups_is_not_run_within_them(compare, fresh):
+def test_a_task_that_compares_the_groups_is_not_run_within_them(compare, ideal):
     assert all("compares the groups" in score.note for score in of_task(followed(1.0), "arm", SURVIVAL_BY_ARM))
-    (itself,) = of_task(compare(fresh), "sex", CompareTask(target="age", by="sex"))
+    (itself,) = of_task(compare(ideal), "sex", CompareTask(target="age", by="sex"))
     assert math.isnan(itself.value)
 
 
@@ -173,32 +170,32 @@ def test_arms_are_followed_within_each_group():
     assert score.details["worst"] == "F"
 
 
-def test_the_group_whose_analysis_gives_another_answer_is_named(compare, fresh):
+def test_the_group_whose_analysis_gives_another_answer_is_named(compare, ideal):
     task = LogisticTask(target="died", covariates=("age",))
-    women = (fresh["sex"] == "F").to_numpy()
-    lost = fresh.assign(died=fresh["died"].mask(women, fresh["died"].iloc[::-1].array))
-    (good,), (bad,) = (of_task(compare(table), "sex", task) for table in (fresh, lost))
+    women = (ideal["sex"] == "F").to_numpy()
+    lost = ideal.assign(died=ideal["died"].mask(women, ideal["died"].iloc[::-1].array))
+    (good,), (bad,) = (of_task(compare(table), "sex", task) for table in (ideal, lost))
     assert bad.name == "subgroups.sex.logistic.died"
     assert bad.high < good.value
     assert bad.details["worst"] == "F"
     assert apart(bad)["F"]["high"] < apart(bad)["M"]["low"]
 
 
-def test_a_score_of_a_group_is_that_of_its_rows_alone(train, holdout, fresh):
-    women = [table[table["sex"] == "F"].reset_index(drop=True) for table in (fresh, train, holdout)]
-    whole = Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA).where(1, 0.0)
-    alone = Comparison.of(women[0], train=women[1], holdout=women[2], schema=SCHEMA)
+def test_a_score_of_a_group_is_that_of_its_rows(train, holdout, ideal):
+    women = [table[table["sex"] == "F"].reset_index(drop=True) for table in (ideal, train, holdout)]
+    whole = Comparison.of(ideal, train=train, holdout=holdout, schema=SCHEMA).where(1, 0.0)
+    women_only = Comparison.of(women[0], train=women[1], holdout=women[2], schema=SCHEMA)
     for name in ("synthetic", "train", "holdout", "train_patients", "holdout_patients"):
-        assert np.array_equal(getattr(whole, name), getattr(alone, name), equal_nan=True)
+        assert np.array_equal(getattr(whole, name), getattr(women_only, name), equal_nan=True)
     for name in ("synthetic", "train", "holdout"):
-        one, other = getattr(whole.tables, name), getattr(alone.tables, name)
+        one, other = getattr(whole.tables, name), getattr(women_only.tables, name)
         pd.testing.assert_frame_equal(one.reset_index(drop=True), other)
     assert np.array_equal(np.sort(whole.shuffled, axis=0), np.sort(whole.train, axis=0), equal_nan=True)
-    assert pairs(whole).value == pairs(alone).value
+    assert pairs(whole).value == pairs(women_only).value
 
 
 def test_detection_in_short_finds_the_same(monkeypatch):
-    monkeypatch.setattr(module, "_DRAWS", 1)
+    monkeypatch.setattr(module, "_REPEATS", 1)
     c = Comparison.of(clinic(60, 3), train=clinic(60, 1), holdout=clinic(40, 2), schema=SCHEMA)
     whole, brief = (module.detection(c, brief=short) for short in (False, True))
     assert (whole.value, whole.low, whole.high, whole.reference) == (
@@ -210,42 +207,42 @@ def test_detection_in_short_finds_the_same(monkeypatch):
     assert (brief.details["columns"], brief.details["auc_against_train"]) == ([], None)
 
 
-def test_small_groups_are_left_out_and_counted(compare, fresh):
-    score = scored(compare(fresh), "nyha", "fidelity.marginals")
+def test_small_groups_are_left_out_and_counted(compare, ideal):
+    score = scored(compare(ideal), "nyha", "fidelity.marginals")
     judged = {
         level
         for level in ("I", "II", "III", "IV")
-        if min((t["nyha"] == level).sum() for t in (fresh, clinic(400, 1))) >= 100
+        if min((t["nyha"] == level).sum() for t in (ideal, clinic(400, 1))) >= 100
     }
     assert set(apart(score)) == judged
     assert score.details["not_judged"] == 4 - len(judged) > 0
-    assert f"{4 - len(judged)} groups are too small to judge." in score.note
+    assert f"{4 - len(judged)} groups are too small." in score.note
     few = clinic(90, 1)
     c = Comparison.of(few, train=few, holdout=None, schema=SCHEMA)
     for score in scored(c, "sex", *HEADLINES):
         assert math.isnan(score.value)
-        assert score.note == "No group is large enough. 2 groups are too small to judge."
+        assert score.note == "No group is large enough. 2 groups are too small."
         assert score.details["not_judged"] == 2
 
 
-def test_a_group_that_one_score_cannot_judge_is_told(train, holdout, fresh):
-    whole = [within_women(t, lambda part: part[["bmi", "weight"]].fillna(25.0)) for t in (fresh, train, holdout)]
+def test_a_group_that_is_not_assessable_gives_a_note(train, holdout, ideal):
+    whole = [within_women(t, lambda part: part[["bmi", "weight"]].fillna(25.0)) for t in (ideal, train, holdout)]
     c = Comparison.of(whole[0], train=whole[1], holdout=whole[2], schema=SCHEMA)
     score = scored(c, "sex", "fidelity.missingness")
     assert set(apart(score)) == {"M"}
     assert "Not assessable in F: No cell is missing." in score.note
 
 
-def test_a_group_that_the_model_never_draws_is_too_small_rather_than_perfect(compare, fresh):
-    score = scored(compare(fresh.assign(sex=fresh["sex"].where(fresh["sex"] == "M", "M"))), "sex", "fidelity.pairs")
+def test_a_group_absent_from_synthetic_rows_is_too_small(compare, ideal):
+    score = scored(compare(ideal.assign(sex=ideal["sex"].where(ideal["sex"] == "M", "M"))), "sex", "fidelity.pairs")
     assert set(apart(score)) == {"M"}
-    assert "M is the only group that is judged" in score.note
+    assert "M is the only evaluated group" in score.note
     assert "1 group is too small" in score.note
 
 
-def test_rows_without_the_column_are_in_no_group(train, holdout, fresh):
+def test_rows_without_the_column_are_in_no_group(train, holdout, ideal):
     schema = SCHEMA.with_column("sex", missing="allowed")
-    gaps = [table.assign(sex=table["sex"].mask(np.arange(len(table)) % 10 == 0)) for table in (fresh, train, holdout)]
+    gaps = [table.assign(sex=table["sex"].mask(np.arange(len(table)) % 10 == 0)) for table in (ideal, train, holdout)]
     c = Comparison.of(gaps[0], train=gaps[1], holdout=gaps[2], schema=schema)
     groups = Groups.of(c, "sex")
     assert sum(len(part.train) for part in groups.parts.values()) == int(gaps[1]["sex"].notna().sum())
@@ -253,12 +250,12 @@ def test_rows_without_the_column_are_in_no_group(train, holdout, fresh):
     assert "Rows without 'sex' are in no group." in scored(c, "sex", "fidelity.marginals").note
     assert (
         "in no group"
-        not in scored(Comparison.of(fresh, train=train, holdout=holdout, schema=SCHEMA), "sex", "validity.rules").note
+        not in scored(Comparison.of(ideal, train=train, holdout=holdout, schema=SCHEMA), "sex", "validity.rules").note
     )
 
 
-def test_each_of_several_columns_has_groups_of_its_own(compare, fresh):
-    c = compare(within_women(fresh, shuffle("age", "died", "nyha")))
+def test_each_of_several_columns_has_groups_of_its_own(compare, ideal):
+    c = compare(within_women(ideal, shuffle("age", "died", "nyha")))
     by_sex, by_site = (scored(c, by, "fidelity.pairs") for by in ("sex", "site"))
     assert (by_sex.name, by_site.name) == ("subgroups.sex.pairs", "subgroups.site.pairs")
     assert by_sex.details["worst"] == "F"
@@ -282,6 +279,6 @@ def test_rows_of_one_patient_stay_together_and_few_patients_form_no_group():
 
 
 @pytest.mark.parametrize("by", ["age", "ward"])
-def test_a_column_without_levels_forms_no_groups(compare, fresh, by):
+def test_a_column_without_levels_forms_no_groups(compare, ideal, by):
     with pytest.raises(ConfigError, match=by):
-        Groups.of(compare(fresh), by)
+        Groups.of(compare(ideal), by)

@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation import prediction_problem, utility
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
-from synthclin.evaluation.performance import brier, calibration_slope, importances, r2
+from synthclin.evaluation.prediction_metrics import brier, calibration_slope, importances, r2
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility import default_tasks
 from synthclin.evaluation.utility import predict as predicted
@@ -39,16 +39,16 @@ def test_outcomes_are_predicted_unless_tasks_are_given():
 
 
 @pytest.fixture(scope="module")
-def good(compare, fresh):
-    return predicted(compare(fresh), DIED)
+def good(compare, ideal):
+    return predicted(compare(ideal), DIED)
 
 
 @pytest.fixture(scope="module")
-def lost(compare, fresh):
-    return predicted(compare(shuffled(fresh, "died")), DIED)
+def lost(compare, ideal):
+    return predicted(compare(shuffled(ideal, "died")), DIED)
 
 
-def test_a_copy_loses_nothing_and_fresh_rows_little(compare, good, train):
+def test_a_copy_loses_nothing_and_ideal_rows_little(compare, good, train):
     copy, good = predict(compare(train), DIED), good[0]
     assert copy.value == copy.low == copy.high == copy.reference == 0.0
     assert abs(good.value) < 0.06
@@ -59,19 +59,19 @@ def test_a_lost_association_with_the_target_costs_utility(good, lost):
     assert {row["learner"] for row in lost[0].details["learners"]} == {"boosted trees", "random forest", "linear"}
 
 
-def test_several_classes_are_each_held_against_the_others(compare, fresh, monkeypatch):
+def test_several_classes_are_scored_one_against_the_rest(compare, ideal, monkeypatch):
     monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
-    good = predict(compare(fresh), PredictTask(target="nyha"))
-    bad = predict(compare(shuffled(fresh, "nyha")), PredictTask(target="nyha"))
+    good = predict(compare(ideal), PredictTask(target="nyha"))
+    bad = predict(compare(shuffled(ideal, "nyha")), PredictTask(target="nyha"))
     assert "each class against the others" in good.method
     assert bad.high < good.low
 
 
-def test_numbers_are_judged_by_explained_variance(compare, fresh):
-    good = predict(compare(fresh), PredictTask(target="weight"))
+def test_numbers_are_judged_by_explained_variance(compare, ideal):
+    good = predict(compare(ideal), PredictTask(target="weight"))
     assert good.details["measure"] == "R2"
     assert all(row["real"] > 0.8 for row in good.details["learners"])
-    assert predict(compare(shuffled(fresh, "weight")), PredictTask(target="weight")).high < good.low
+    assert predict(compare(shuffled(ideal, "weight")), PredictTask(target="weight")).high < good.low
 
 
 def test_weighted_r2_is_that_of_scikit_learn():
@@ -94,12 +94,12 @@ def test_auc_is_that_of_scikit_learn(train, holdout):
     assert linear["real"] == pytest.approx(expected)
 
 
-def test_columns_known_only_later_do_not_help(compare, fresh):
-    assert "died" not in predict(compare(fresh), PredictTask(target="age")).details["predictors"]
+def test_columns_known_only_later_do_not_help(compare, ideal):
+    assert "died" not in predict(compare(ideal), PredictTask(target="age")).details["predictors"]
 
 
-def test_reasons_not_to_judge(train, holdout, fresh):
-    def note(synthetic=fresh, real=train, test=holdout, target="died"):
+def test_reasons_for_not_assessable_tasks(train, holdout, ideal):
+    def note(synthetic=ideal, real=train, test=holdout, target="died"):
         c = Comparison.of(synthetic, train=real, holdout=test, schema=SCHEMA)
         score = predict(c, PredictTask(target=target))
         assert math.isnan(score.value)
@@ -108,21 +108,21 @@ def test_reasons_not_to_judge(train, holdout, fresh):
     alive = {"died": pd.array([0] * 400, dtype="Int64")}
     assert "no holdout" in note(test=None)
     assert "two classes" in note(real=train.assign(**alive))
-    assert "synthetic rows" in note(synthetic=fresh.assign(weight=np.nan), target="weight")
+    assert "synthetic rows" in note(synthetic=ideal.assign(weight=np.nan), target="weight")
     assert "holdout rows" in note(test=holdout.iloc[:12], target="age")
     assert "same in all training rows" in note(real=train.assign(bmi=20.0), target="bmi")
 
 
-def test_synthetic_rows_of_one_class_teach_nothing(compare, fresh):
-    score = predict(compare(fresh.assign(died=pd.array([1] * 400, dtype="Int64"))), DIED)
+def test_synthetic_rows_of_one_class_give_a_note(compare, ideal):
+    score = predict(compare(ideal.assign(died=pd.array([1] * 400, dtype="Int64"))), DIED)
     assert all(row["synthetic"] == 0.5 for row in score.details["learners"])
-    assert "nothing can be learnt" in score.note
+    assert "no model can be trained" in score.note
     assert score.high < -0.1
 
 
-def test_a_target_that_is_not_modelled_is_refused(compare, fresh):
+def test_a_target_that_is_not_modelled_is_refused(compare, ideal):
     with pytest.raises(ConfigError, match="ward"):
-        predict(compare(fresh), PredictTask(target="ward"))
+        predict(compare(ideal), PredictTask(target="ward"))
 
 
 def test_missing_columns_in_all_training_rows_do_not_stop_the_learners(train, holdout):
@@ -133,9 +133,9 @@ def test_missing_columns_in_all_training_rows_do_not_stop_the_learners(train, ho
     assert not math.isnan(score.value)
 
 
-def test_too_many_deaths_cost_calibration_and_little_discrimination(compare, fresh, good):
-    dead = fresh[fresh["died"] == 1]
-    more = pd.concat([dead, dead, dead, fresh[fresh["died"] == 0].iloc[:30]]).iloc[-400:].reset_index(drop=True)
+def test_too_many_deaths_cost_calibration_and_little_discrimination(compare, ideal, good):
+    dead = ideal[ideal["died"] == 1]
+    more = pd.concat([dead, dead, dead, ideal[ideal["died"] == 0].iloc[:30]]).iloc[-400:].reset_index(drop=True)
     discrimination, calibration, _ = predicted(compare(more), DIED)
     assert calibration.low > good[1].high
     assert abs(discrimination.value) < 0.06
@@ -159,35 +159,35 @@ def test_brier_and_slope_are_those_of_other_libraries():
 
 
 def test_columns_that_predict_show_as_importance(good):
-    fresh = good[2]
-    assert fresh.name == "importance.died"
-    assert fresh.details["columns"][0]["column"] in {"age", "nyha"}
-    assert fresh.reference > fresh.baseline
+    ideal = good[2]
+    assert ideal.name == "importance.died"
+    assert ideal.details["columns"][0]["column"] in {"age", "nyha"}
+    assert ideal.reference > ideal.baseline
 
 
-def test_several_tables_share_one_holdout_and_their_differences_count(train, holdout, fresh, good, lost):
-    tables = [fresh, shuffled(fresh, "died")]
+def test_several_tables_share_one_holdout_and_their_differences_count(train, holdout, ideal, good, lost):
+    tables = [ideal, shuffled(ideal, "died")]
     both = predict(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7), DIED)
     assert both.value == pytest.approx((good[0].value + lost[0].value) / 2, abs=0.03)
     assert both.high - both.low > 2 * (good[0].high - good[0].low)
 
 
-def test_of_many_rows_a_part_drawn_with_the_seed_is_learnt_from_and_tried_on(compare, fresh, monkeypatch):
+def test_large_tables_are_subsampled_for_training_and_testing(compare, ideal, monkeypatch):
     monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
-    whole = predict(compare(fresh), DIED)
+    whole = predict(compare(ideal), DIED)
     monkeypatch.setattr(utility, "_MOST_ROWS", 100)
     monkeypatch.setattr(utility, "_MOST_TESTED", 150)
     monkeypatch.setattr(prediction_problem, "_MOST_EXPLAINED", 60)
-    part = predict(compare(fresh), DIED)
+    part = predict(compare(ideal), DIED)
     assert part.details["rows"] == {"train": 100, "test": 150}
-    assert "learnt from 100 rows" in part.note
-    assert "tried on 150 of" in part.note
-    assert part == predict(compare(fresh), DIED)
+    assert "trained on 100 rows" in part.note
+    assert "tested on 150 of" in part.note
+    assert part == predict(compare(ideal), DIED)
     assert part.low <= whole.value <= part.high
     assert part.high - part.low > whole.high - whole.low  # fewer rows, more chance
 
 
-def test_rows_that_importance_is_judged_by_hold_every_class():
+def test_permutation_importance_uses_rows_of_every_class():
     y = np.repeat([0.0, 1.0, 2.0], [2_990, 5, 1_000])
     few = prediction_problem._few(y, np.array([0.0, 1.0, 2.0]))
     assert np.bincount(y[few].astype(int)).tolist() == [333, 5, 333]
@@ -202,7 +202,7 @@ def test_columns_that_predict_in_the_opposite_order_cost_importance(monkeypatch)
         {"columns": {**{name: {"type": "number"} for name in names}, "ill": {"type": "boolean", "role": "outcome"}}}
     )
 
-    def drawn(seed, weights):
+    def sampled(seed, weights):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(1000, 16))
         ill = rng.random(1000) < 1 / (1 + np.exp(-x @ weights))
@@ -211,7 +211,7 @@ def test_columns_that_predict_in_the_opposite_order_cost_importance(monkeypatch)
     rising = np.linspace(0, 1.2, 16)
     kept, turned = (
         predicted(
-            Comparison.of(drawn(3, weights), train=drawn(1, rising), holdout=drawn(2, rising), schema=schema),
+            Comparison.of(sampled(3, weights), train=sampled(1, rising), holdout=sampled(2, rising), schema=schema),
             PredictTask(target="ill"),
         )[2]
         for weights in (rising, rising[::-1])
@@ -220,7 +220,7 @@ def test_columns_that_predict_in_the_opposite_order_cost_importance(monkeypatch)
     assert turned.high < kept.low
 
 
-def test_importance_is_that_of_scikit_learn_but_for_the_shuffles():
+def test_importance_equals_scikit_learn_up_to_permutations():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 3))
     y = x @ [2.0, 1.0, 0.0] + rng.normal(size=2000)

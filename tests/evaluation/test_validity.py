@@ -16,15 +16,15 @@ from synthclin.tables import read_table
 from .clinic import SCHEMA
 
 
-def test_fresh_rows_break_no_rule(compare, fresh):
-    score = rules(compare(fresh))
+def test_ideal_rows_break_no_rule(compare, ideal):
+    score = rules(compare(ideal))
     assert score.value == score.reference == score.high == 1.0
     assert score.details["rules"] == []
     assert score.details["declared"] >= 8
 
 
-def test_broken_rules_and_ranges_are_counted_by_row_and_by_rule(compare, fresh):
-    broken = fresh.copy()
+def test_broken_rules_and_ranges_are_counted_by_row_and_by_rule(compare, ideal):
+    broken = ideal.copy()
     broken.loc[:19, "age"] = 25  # breaks the rule
     broken.loc[10:29, "bmi"] = 99.0  # breaks the range
     broken.loc[390:, "sex"] = None  # is never missing
@@ -46,22 +46,22 @@ def test_shuffling_breaks_rules_between_columns():
     assert score.reference is None
 
 
-def test_counts_of_few_real_rows_are_not_told(compare, fresh, train):
+def test_small_counts_of_real_rows_are_suppressed(compare, ideal, train):
     broken = train.copy()
     broken.loc[:2, "age"] = 25
-    c = compare(fresh)
+    c = compare(ideal)
     c = replace(c, tables=replace(c.tables, train=broken, synthetic=broken))
     assert rules(c).details["rules"] == [{"rule": "age >= 30", "synthetic": 3, "real": None}]
 
 
-def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp_path, compare, fresh):
-    wild = fresh.astype({"sex": object})
+def test_a_csv_with_forbidden_values_is_read_and_scored(tmp_path, compare, ideal):
+    wild = ideal.astype({"sex": object})
     wild.loc[:19, "age"] = 17  # out of range, and against a rule
     wild.loc[20:29, "sex"] = "unknown"
     wild.loc[30:39, "died"] = None
-    path = tmp_path / "drawn.csv"
+    path = tmp_path / "sampled.csv"
     wild[wild.columns[::-1]].to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"drawn\.csv: column 'age': 20 of 400"):
+    with pytest.raises(DataError, match=r"sampled\.csv: column 'age': 20 of 400"):
         read_table(path, SCHEMA)
     read = read_table(path, SCHEMA, judged=True)
     assert list(read.columns) == list(SCHEMA.columns)
@@ -71,7 +71,7 @@ def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda t: t.drop(columns=["sex"]), "column 'sex': is in the schema, but not in the table"),
         (lambda t: t.assign(index=1), "column 'index': is in the table, but not in the schema"),
@@ -79,10 +79,10 @@ def test_anybodys_csv_is_read_with_what_its_schema_forbids_and_scored_for_it(tmp
         (lambda t: t.iloc[:0], "no rows"),
     ],
 )
-def test_what_cannot_be_read_names_the_file_and_the_column_and_no_cell(tmp_path, fresh, damage, told):
-    damage(fresh).to_csv(tmp_path / "drawn.csv", index=False)
+def test_a_reading_error_names_file_and_column_and_no_cell(tmp_path, ideal, damage, message):
+    damage(ideal).to_csv(tmp_path / "sampled.csv", index=False)
     with pytest.raises(DataError) as caught:
-        read_table(tmp_path / "drawn.csv", SCHEMA, judged=True)
-    assert "drawn.csv: " in str(caught.value)
-    assert told in str(caught.value)
+        read_table(tmp_path / "sampled.csv", SCHEMA, judged=True)
+    assert "sampled.csv: " in str(caught.value)
+    assert message in str(caught.value)
     assert "CANARY" not in str(caught.value)

@@ -154,7 +154,7 @@ def test_real_counts_below_eleven_do_not_occur(real: Report) -> None:
     assert lab["real"] is None or lab["real"]["mean"] is None
     for score in report["scores"]:
         if score["name"] == "privacy.smallest_leak":
-            assert score["note"].startswith("This suite could not have seen 5 % of the rows copied")
+            assert score["note"].startswith("These attacks could not have detected 5 % of the rows copied")
         else:
             assert score["note"] in {"", "It cannot be computed on these rows."}
 

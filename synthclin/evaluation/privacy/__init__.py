@@ -1,4 +1,4 @@
-"""Attacks on the table by somebody who wants to know its patients: one file each, and what they could have seen."""
+"""Privacy attacks on a synthetic table, one file each, with a positive control of their power."""
 
 from __future__ import annotations
 

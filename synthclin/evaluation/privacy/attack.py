@@ -1,4 +1,4 @@
-"""What all attacks share: run on the synthetic table, on shuffled rows, and on fresh real rows posing as synthetic."""
+"""The common part of all attacks: synthetic table, independence baseline (shuffled rows) and negative control."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 __all__ = ["Attack", "Found", "judged"]
 
 _SHUFFLES = 3
-_FLOOR = "The independence baseline is the mean of the attack on 3 tables of shuffled training columns, which know no patient."
-_NO_BASELINE = "There is no independence baseline: shuffled columns keep values that may point to one patient."
-_CEILING = (
-    "The real-data reference is the attack on {} held-out real rows posing as synthetic, the other half of the holdout as control: "
-    "fewer rows tell an attacker less, so it shows false alarms and not power."
+_BASELINE = "The independence baseline is the mean of the attack on 3 tables of shuffled training columns."
+_NO_BASELINE = "There is no independence baseline: shuffled columns keep values that may identify one patient."
+_REFERENCE = (
+    "The real-data reference is the attack on {} holdout rows in the place of synthetic ones (negative control), the "
+    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an attack found in one table; NaN with a note where it could not be run.
+    """The result of an attack on one table; NaN with a note where it could not be run.
 
     Arguments:
         value: the risk.
-        interval: its interval.
-        n: how many patients or rows it rests on.
-        notes: what the reader must know.
-        details: the figures behind it.
-        unused: what unused patients would suffer, where the value does not leave that out; else NaN.
+        interval: its 95 % interval.
+        n: number of patients or rows.
+        notes: caveats.
+        details: the numbers behind it.
+        non_members: the risk of non-members, where the value is not relative to it; else NaN.
     """
 
     value: float
@@ -50,24 +50,24 @@ class Found:
     n: int
     notes: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
-    unused: float = nan
+    non_members: float = nan
 
     @classmethod
     def nothing(cls, note: str) -> Found:
-        """Return that the attack could not be run, and why."""
+        """Return the result of an attack that could not be run; `note` gives the reason."""
         return cls(nan, Interval(nan, nan), 0, (note,))
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack: call it with a comparison to get its score.
+    """One attack; calling it with a comparison returns its score.
 
     Arguments:
         definition: name, question, direction and method of the score.
-        run: attacks one table of rows.
-        null: what a table that leaks nothing reaches.
-        above_chance: whether shuffled columns leak nothing; where a single column can give a patient away they do.
-        more: further details of the synthetic table, which no verdict rests on.
+        run: the attack on one table of rows.
+        null: its value without leakage.
+        above_chance: whether shuffled columns have no leakage; false where a single column can identify a patient.
+        more: further details of the synthetic table, which are not part of a verdict.
     """
 
     definition: Definition
@@ -77,9 +77,9 @@ class Attack:
     more: Callable[[AttackData, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
 
     def __call__(self, c: Comparison, *, by: Sequence[str] = (), data: AttackData | None = None) -> Score:
-        """Score the synthetic table, overall, for the most vulnerable tenth and for the subgroups of columns `by`.
+        """Score the synthetic table: overall, for top-decile outliers and for the subgroups of columns `by`.
 
-        A scene of the same comparison and `by` that other attacks have used saves what they found out.
+        `data` of the same comparison and `by`, shared with other attacks, saves repeated computations.
         """
         reason = why_not(c)
         if reason:
@@ -93,24 +93,26 @@ class Attack:
             found.value,
             found.interval,
             n=found.n,
-            baseline=max((value for value in (self.baseline(data, c), found.unused) if not isnan(value)), default=nan),
+            baseline=max(
+                (value for value in (self.baseline(data, c), found.non_members) if not isnan(value)), default=nan
+            ),
             reference=negative["value"],
             notes=[
                 *found.notes,
-                data.drawn(c.synthetic),
-                _FLOOR if self.above_chance else _NO_BASELINE,
-                _CEILING.format(negative["rows"]),
+                data.subsampling_note(c.synthetic),
+                _BASELINE if self.above_chance else _NO_BASELINE,
+                _REFERENCE.format(negative["rows"]),
             ],
             details=found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative},
         )
 
     def find(self, data: AttackData, rows: NDArray[np.float64]) -> Found:
-        """Return what `run` finds in a table; what was found before is known."""
+        """Return the result of `run` on a table, computed once."""
         return data.once(self.definition.name, lambda: self.run(data, rows), rows)
 
     def negative_control(self, data: AttackData) -> dict[str, Any]:
-        """Return what the attack makes of fresh real rows posing as synthetic: mean of both halves of the control."""
-        halves = [(self.find(left, posing), len(posing)) for posing, left in data.negative()]
+        """Return the negative control: the attack on half of the holdout as synthetic rows, mean of both halves."""
+        halves = [(self.find(remaining, rows), len(rows)) for rows, remaining in data.negative()]
         known = [found for found, _ in halves if not isnan(found.value)]
         return {
             "value": _mean([found.value for found in known]),
@@ -120,13 +122,13 @@ class Attack:
         }
 
     def baseline(self, data: AttackData, c: Comparison) -> float:
-        """Return what the attack makes of training rows whose columns were shuffled; NaN where these may leak."""
+        """Return the independence baseline: mean of the attack on shuffled rows; NaN where these may leak."""
         tables = _shuffled(c) if self.above_chance else ()
         return _mean([value for rows in tables if not isnan(value := self.find(data, rows).value)])
 
 
 def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMeasure, note: str) -> Found:
-    """Return the risk of the most harmful of several attacks, with naive, control and train success of each."""
+    """Return the risk of the strongest of several attacks, with naive, non-member and member success rates of each."""
     usable = [outcome for outcome in outcomes if not isnan(measure(outcome.train, outcome.control)[0])]
     if not usable:
         return Found.nothing(note)
@@ -134,24 +136,28 @@ def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMea
     value, interval = measure(worst.train, worst.control)
     if isnan(value):
         return Found.nothing(note)
-    weak = worst.train.rate <= worst.naive
+    no_power = worst.train.rate <= worst.naive
     return Found(
         value,
         interval,
         min(len(worst.train), len(worst.control)),
-        ("The attack does no better than a guess without the table, so a low risk says little." if weak else "",),
+        (
+            "The attack is no better than a guess without the table, so a low risk is weak evidence."
+            if no_power
+            else "",
+        ),
         {
             "attack": worst.name,
             "naive": round(worst.naive, 4),
-            "control": worst.control.told(),
-            "train": worst.train.told(),
+            "control": worst.control.summary(),
+            "train": worst.train.summary(),
             **by_group(worst, data.groups, measure),
             "attacks": [
                 {
                     "name": outcome.name,
                     "naive": round(outcome.naive, 4),
-                    "control": outcome.control.told(),
-                    "train": outcome.train.told(),
+                    "control": outcome.control.summary(),
+                    "train": outcome.train.summary(),
                     "value": round(measure(outcome.train, outcome.control)[0], 4),
                 }
                 for outcome in usable
@@ -161,7 +167,7 @@ def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMea
 
 
 def _shuffled(c: Comparison) -> Iterator[NDArray[np.float64]]:
-    """Yield training rows whose columns were shuffled: several times, because one table may have luck."""
+    """Yield several tables of training rows with shuffled columns, to average over the shuffles."""
     yield c.shuffled
     for i in range(1, _SHUFFLES):
         yield c.rng("privacy", "shuffle", i).permuted(c.train, axis=0)

@@ -1,4 +1,4 @@
-"""The scene of every attack: patients who were in training, patients who were not, and what is known of them."""
+"""The input of every attack: members, non-members, the reference population and the adversary's knowledge."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from synthclin.errors import ConfigError
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import partition
+from synthclin.evaluation.privacy.adversary_knowledge import Knowledge
 from synthclin.evaluation.privacy.distances import ReferencePopulation
-from synthclin.evaluation.privacy.knowledge import Knowledge
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TOP_DECILE", "AttackData", "AttackedGroup", "PatientSample", "few", "why_not"]
 
 TOP_DECILE = 9
-"""The last of the tenths 0 to 9 of `PatientSample.decile`."""
+"""The last of the deciles 0 to 9 of `PatientSample.decile`: the outliers."""
 
 _MIN_PATIENTS = 20
 _MIN_GROUP = 30
@@ -42,13 +42,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PatientSample:
-    """Patients of one kind, each by one of their rows, drawn at random.
+    """A sample of members or of non-members, one random row for each patient.
 
     Arguments:
         rows: (patients, columns) as `Features.values`.
-        places: (patients,) which row of its table stands for each patient.
-        decile: (patients,) by how far a patient is from other real patients, from 0 to 9.
-        half: (patients,) which of two random halves: an attack is chosen on one and judged on the other.
+        places: (patients,) the place of the row in its table.
+        decile: (patients,) decile 0 to 9 of the nearest-neighbour distance to the reference population.
+        half: (patients,) random half: an attack is selected on one half and evaluated on the other.
     """
 
     rows: NDArray[np.float64]
@@ -61,16 +61,16 @@ class PatientSample:
 
     @property
     def outliers(self) -> NDArray[np.bool_]:
-        """(patients,) whether a patient lies in the tenth that is furthest from other real patients."""
+        """(patients,) mask of the top-decile outliers by nearest-neighbour distance."""
         outliers: NDArray[np.bool_] = self.decile == TOP_DECILE
         return outliers
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PatientSample:
-        """Return some of the patients."""
+        """Return a subset of the patients."""
         return PatientSample(self.rows[chosen], self.places[chosen], self.decile[chosen], self.half[chosen])
 
     def and_then(self, other: PatientSample) -> PatientSample:
-        """Return the patients of both."""
+        """Return the patients of both samples."""
         both = self, other
         return PatientSample(
             rows=np.vstack([side.rows for side in both]),
@@ -82,7 +82,7 @@ class PatientSample:
 
 @dataclass(frozen=True, slots=True)
 class AttackedGroup:
-    """Patients who agree in one column: those with one level, or in one quarter of a number's range of ranks."""
+    """A subgroup of patients: one level of a column, or one quartile group of a number."""
 
     column: str
     level: str
@@ -91,7 +91,7 @@ class AttackedGroup:
     high: float
 
     def holds(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(rows,) who belongs to it."""
+        """(rows,) mask of the rows in the subgroup."""
         cells = rows[:, self.place]
         inside: NDArray[np.bool_] = (cells > self.low) & (cells <= self.high)
         return inside
@@ -99,17 +99,17 @@ class AttackedGroup:
 
 @dataclass(frozen=True, slots=True)
 class AttackData:
-    """Who is attacked, and with what knowledge; the synthetic table is handed to each attack.
+    """The targets and the knowledge of an attack; the synthetic table is an argument of each attack.
 
     Arguments:
         features: the columns.
-        knowledge: what an attacker knows and wants.
-        train: patients whom the model learnt from.
-        control: patients whom it never saw; nothing of an attack is fitted to them that is then judged on them.
-        population: tells who stands alone.
-        groups: subgroups with enough patients on both sides.
-        seed: the seed of all streams.
-        kept: what attacks found out of the same rows, so that it is found out once.
+        knowledge: the known and the sensitive columns.
+        train: members, patients of the training table.
+        control: non-members, patients of the holdout; no attack is fitted to a non-member and evaluated on it.
+        population: reference population of outlier deciles.
+        groups: subgroups with enough members and non-members.
+        seed: seed of all streams.
+        kept: cache of results for the same rows.
     """
 
     features: Features
@@ -123,10 +123,10 @@ class AttackData:
 
     @classmethod
     def of(cls, c: Comparison, by: Sequence[str] = ()) -> AttackData:
-        """Draw one row of each patient and set both sides up; the holdout must pass `why_not`.
+        """Sample one row of each patient of both tables; the holdout must pass `why_not`.
 
         Raises:
-            ConfigError: `by` names no column that is judged.
+            ConfigError: `by` names a column that is not modelled.
         """
         assert c.holdout is not None
         assert c.holdout_patients is not None
@@ -149,49 +149,49 @@ class AttackData:
         return cls(c.features, Knowledge.of(c), train, control, population, groups, c.seed)
 
     def rng(self, *path: str | int) -> np.random.Generator:
-        """Return the generator of the stream `path`; the same path gives the same numbers."""
+        """Return the random generator of the stream `path`; equal paths give equal numbers."""
         return numpy_generator(self.seed, "evaluation", "privacy", *path)
 
     def once(self, what: str, work: Callable[[], T], *rows: NDArray[np.float64]) -> T:
-        """Return `work()`, which depends on these rows and the control; it is done once."""
+        """Return `work()`, which depends on these rows and the non-members; the result is cached."""
         key = (what, *(blake2b(each.tobytes()).hexdigest() for each in (self.control.rows, *rows)))
         if key not in self.kept:
             self.kept[key] = work()
         known: T = self.kept[key]
         return known
 
-    def aside(self) -> AttackData:
-        """Return the same scene, whose finds from now on are not kept: for tables that are looked at once."""
+    def with_own_cache(self) -> AttackData:
+        """Return a copy with its own cache, for tables that are attacked only once."""
         return replace(self, kept=dict(self.kept))
 
     def attacked(self) -> tuple[PatientSample, PatientSample]:
-        """Return at most 2,000 patients of each side, for attacks that measure distances."""
+        """Return at most 2,000 members and 2,000 non-members, for attacks by distance."""
         return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
             self.control, _MOST_ATTACKED, self.rng("attacked", 1)
         )
 
     def compared(self) -> tuple[PatientSample, PatientSample]:
-        """Return at most 5,000 patients of each side, for attacks that look at them one by one."""
+        """Return at most 5,000 members and 5,000 non-members, for attacks without distances."""
         return few(self.train, _MOST_COMPARED, self.rng("compared", 0)), few(
             self.control, _MOST_COMPARED, self.rng("compared", 1)
         )
 
     def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return at most 5,000 synthetic rows, for attacks that measure distances."""
+        """Return at most 5,000 synthetic rows, for attacks by distance."""
         return subsample(synthetic, _MOST_SYNTHETIC, self.rng("published"))
 
-    def drawn(self, synthetic: NDArray[np.float64]) -> str:
-        """Return which part of the tables attacks look at that measure distances, as a sentence, or nothing."""
+    def subsampling_note(self, synthetic: NDArray[np.float64]) -> str:
+        """Return the sizes of the subsamples of attacks by distance, as a sentence; empty where all rows are used."""
         sizes = [(len(synthetic), _MOST_SYNTHETIC, "synthetic rows")]
-        sizes += [(len(self.train), _MOST_ATTACKED, "training patients")]
-        sizes += [(len(self.control), _MOST_ATTACKED, "unused patients")]
+        sizes += [(len(self.train), _MOST_ATTACKED, "members")]
+        sizes += [(len(self.control), _MOST_ATTACKED, "non-members")]
         parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
         return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
 
     def splits(self) -> tuple[list[PatientSample], PatientSample]:
-        """Return training patients dealt into hands of as many as the control has, and the control.
+        """Return at most five disjoint splits of the members, and a sample of non-members of the size of a split.
 
-        No hand has more than 5,000, and there are five at most.
+        A split has at most 5,000 patients.
         """
         size = min(len(self.train), len(self.control), _MOST_COMPARED)
         order = self.rng("hands").permutation(len(self.train))[: size * _MOST_SPLITS]
@@ -199,16 +199,16 @@ class AttackData:
         return splits, few(self.control, size, self.rng("hands", "control"))
 
     def negative(self) -> Iterator[tuple[NDArray[np.float64], AttackData]]:
-        """Yield each half of the control, posing as the synthetic table, with the scene that the other half is left."""
+        """Yield the negative controls: half of the non-members as synthetic rows, with the other half as control."""
         first, second = partition(len(self.control), 2, self.rng("negative"))
-        for negative_controls, left in ((first, second), (second, first)):
-            yield self.control.rows[negative_controls], replace(self, control=self.control.where(left), groups=())
+        for chosen, rest in ((first, second), (second, first)):
+            yield self.control.rows[chosen], replace(self, control=self.control.where(rest), groups=())
 
 
 def why_not(c: Comparison) -> str:
-    """Return why nobody can be attacked, or nothing."""
+    """Return why no attack is possible; empty where one is."""
     if c.holdout is None or c.holdout_patients is None:
-        return "There is no holdout: nobody is known to have been left out of training."
+        return "There is no holdout, so there are no known non-members."
     if c.holdout_patients.max() + 1 < _MIN_PATIENTS:
         return f"The holdout has fewer than {_MIN_PATIENTS} patients."
     if c.train_patients.max() + 1 < _MIN_PATIENTS:
@@ -217,21 +217,21 @@ def why_not(c: Comparison) -> str:
 
 
 def _one_each(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
-    """(patients,) the place of one row of each patient, drawn at random."""
+    """(patients,) the place of one random row of each patient."""
     order = rng.permutation(len(patients))
     first = np.unique(patients[order], return_index=True)[1]
     return np.sort(order[first])
 
 
 def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(n,) a random half of them."""
+    """(n,) mask of a random half."""
     half = np.zeros(n, dtype=bool)
     half[partition(n, 2, rng)[0]] = True
     return half
 
 
 def few(side: PatientSample, most: int, rng: np.random.Generator) -> PatientSample:
-    """Return at most `most` of the patients, drawn at random."""
+    """Return a random sample of at most `most` patients."""
     return side if len(side) <= most else side.where(np.sort(rng.choice(len(side), most, replace=False)))
 
 

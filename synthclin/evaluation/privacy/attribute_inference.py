@@ -1,4 +1,4 @@
-"""Attribute inference: does the table tell what an attacker wants to know of a patient they know in part."""
+"""Attribute inference attack: prediction of a sensitive attribute from known attributes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.learners import classifiers, learnable, regressors
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
-from synthclin.evaluation.privacy.classes import similar
 from synthclin.evaluation.privacy.distances import nearest
+from synthclin.evaluation.privacy.equivalence_classes import similar
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
 from synthclin.evaluation.score import Definition
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 __all__ = ["attribute_inference"]
 
-_MOST_LEARNT = 2_000
+_MOST_TRAINING = 2_000
 _MOST_CLASSES = 10
 _MIN_ROWS = 20
 _TREES = 30
 
 ATTRIBUTE_INFERENCE = Definition(
     "privacy.attribute_inference",
-    "Can an attacker learn a secret of someone they know in part?",
+    "Can an attacker infer a sensitive attribute of a patient from known ones?",
     "lower",
-    "a sensitive column of each patient is guessed from the quasi-identifiers, and from all other columns: as the "
-    "nearest synthetic row has it, and by boosted trees that learnt from synthetic rows; a level must be met, a number "
-    "within 5 %; R = (t - c) / (1 - c) of the worst attack, chosen on half of the patients and judged on the others; "
-    "what unused patients suffer too is knowledge of the population (Anonymeter: Giomi et al., PoPETs 2023-0055), "
-    "interval from two Wilson intervals",
+    "a sensitive column of each patient is predicted from the quasi-identifiers, and from all other columns: by the "
+    "nearest synthetic row, and by boosted trees trained on synthetic rows; a hit is the equal level, or a number "
+    "within 5 %; R = (t - c) / (1 - c) of the strongest attack, chosen on half of the patients and judged on the "
+    "others; t of members, c of non-members, whose risk is knowledge of the population (Anonymeter: Giomi et al., "
+    "PoPETs 2023-0055), interval from two Wilson intervals",
 )
 
 
 def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if len(data.features) < 2 or not data.knowledge.sensitive_columns:
-        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
     synthetic = data.published(synthetic)
     train, control = data.attacked()
     sides = train, control
@@ -55,38 +55,38 @@ def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         known_sides = [side.where(~np.isnan(side.rows[:, sensitive])) for side in sides]
         column = data.features.names[sensitive]
 
-        def right(
+        def trials_of(
             guesses: NDArray[np.float64],
             side: int,
             sensitive: int = sensitive,
             known: list[PatientSample] = known_sides,
         ) -> AttackTrials:
-            met = similar(data.features, sensitive, train.rows, known[side].rows[:, sensitive], guesses)
-            return AttackTrials(known[side], met.astype(float))
+            hit = similar(data.features, sensitive, train.rows, known[side].rows[:, sensitive], guesses)
+            return AttackTrials(known[side], hit.astype(float))
 
-        blind = _blind_guess(data, public[:, sensitive], sensitive)
-        naive = right(np.full(len(known_sides[0]), blind), 0).rate
+        constant = _constant_guess(data, public[:, sensitive], sensitive)
+        naive = trials_of(np.full(len(known_sides[0]), constant), 0).rate
         for what, known in _known(data, sensitive).items():
-            for how, guess in (("nearest row", _neighbour), ("boosted trees", _learnt)):
+            for how, guess in (("nearest row", _neighbour), ("boosted trees", _boosted_trees)):
                 guesses = guess(data, public, known, sensitive, [side.rows for side in known_sides])
                 if guesses:
-                    trials = [right(each, i) for i, each in enumerate(guesses)]
+                    trials = [trials_of(each, i) for i, each in enumerate(guesses)]
                     outcomes.append(AttackOutcome(f"{column} from {what}, {how}", trials[0], trials[1], naive))
     return judged(
-        data, outcomes, relative, "Nearly every unused patient's secret is guessed too: nothing is left to lose."
+        data, outcomes, relative, "The attack succeeds on nearly all non-members too, so no risk can be measured."
     )
 
 
 def _known(data: AttackData, sensitive: int) -> dict[str, tuple[int, ...]]:
-    """Return what the attacker knows: the quasi-identifiers where they are declared, and everything else."""
+    """Return the sets of known columns: all other columns, and the declared quasi-identifiers."""
     known = {"all other columns": tuple(j for j in range(len(data.features)) if j != sensitive)}
     if data.knowledge.declared and (keys := tuple(j for j in data.knowledge.keys[0] if j != sensitive)):
         known["quasi-identifiers"] = keys
     return known
 
 
-def _blind_guess(data: AttackData, cells: NDArray[np.float64], sensitive: int) -> float:
-    """Return the most frequent level or the median: what is guessed of anybody."""
+def _constant_guess(data: AttackData, cells: NDArray[np.float64], sensitive: int) -> float:
+    """Return the most frequent level or the median: the naive prediction for every patient."""
     if data.features.columns[sensitive].kind == "line":
         return float(np.median(cells))
     values, times = np.unique(cells, return_counts=True)
@@ -99,11 +99,11 @@ def _neighbour(
     return [public[nearest(data.features, known, public, each, 1)[1][:, 0], sensitive] for each in rows if len(each)]
 
 
-def _learnt(
+def _boosted_trees(
     data: AttackData, public: NDArray[np.float64], known: Sequence[int], sensitive: int, rows: list[NDArray[np.float64]]
 ) -> list[NDArray[np.float64]]:
-    """Return what boosted trees guess; nothing where there is too little to learn from."""
-    public = subsample(public, _MOST_LEARNT, data.rng("learnt"))
+    """Return the predictions of boosted trees; empty where there are too few training rows."""
+    public = subsample(public, _MOST_TRAINING, data.rng("learnt"))
     features = Features(tuple(data.features.columns[j] for j in known))
     columns, target = list(known), public[:, sensitive]
     if data.features.columns[sensitive].kind == "line":

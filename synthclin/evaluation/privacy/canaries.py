@@ -1,4 +1,4 @@
-"""What the suite can see at all: training rows are planted among the synthetic ones, and the attacks look for them."""
+"""Positive control: canaries, training rows among the synthetic rows, and the smallest share that an attack detects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
-from synthclin.evaluation.privacy.copies import canary_rows
+from synthclin.evaluation.privacy.copies import copies_attack
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["smallest_leak"]
 
 _SHARES = (0.005, 0.01, 0.05)
-_DRAWS = 3
+_REPEATS = 3
 _KINDS = {"exact": "exactly", "jittered": "with small changes"}
 _STEP = 0.02  # how far a jittered number moves at most, in ranks
-_REDRAWN = 0.05  # the chance that a jittered level is drawn anew
+_RESAMPLED = 0.05  # probability that a jittered level is resampled
 _SEARCHERS: tuple[Attack, ...] = (
-    canary_rows,
+    copies_attack,
     near_copies,
     membership_tpr,
     singling_out,
@@ -42,14 +42,14 @@ _SEARCHERS: tuple[Attack, ...] = (
 
 SMALLEST_LEAK = Definition(
     "privacy.smallest_leak",
-    "How small a leak would these attacks have seen on this table?",
+    "How small a leak would these attacks have detected on this table?",
     "lower",
-    "0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up to 2 % of "
-    "their ranks, one level in 20 drawn anew), three times each; a leak is seen where in all three an attack that is "
-    "silent about the table itself is surely beyond chance, shuffled rows and fresh real rows; of the attacks those "
-    "search in turn that a few rows can move: copies, near copies, recognition, singling out, RepU and DiSCO; the "
-    "smallest share at which both kinds are seen; it is of the attacks, so it has neither independence baseline nor real-data reference (project "
-    "convention)",
+    "canaries: 0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up "
+    "to 2 % of their ranks, one level in 20 resampled), three times each; they are detected where in all three an "
+    "attack that raises no alarm on the table itself is significantly beyond chance, shuffled rows and holdout rows; "
+    "attacks, in turn, that a few rows can move: copies, near copies, TPR at 1 % FPR, singling out, RepU and DiSCO; "
+    "the smallest share at which both kinds are detected; a property of the attacks, so there is neither independence "
+    "baseline nor real-data reference (project convention)",
 )
 
 
@@ -59,7 +59,7 @@ def smallest_leak(
     by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
     data: AttackData | None = None,
 ) -> Score:
-    """Score the smallest share of planted training rows that the attacks notice; NaN where they notice none."""
+    """Score the smallest share of canaries that the attacks detect; NaN where they detect none."""
     reason = why_not(c)
     if reason:
         return SMALLEST_LEAK.unassessable(reason)
@@ -75,39 +75,39 @@ def smallest_leak(
     blind = _blind(curve)
     if not seen:
         if len(silent) < len(_SEARCHERS):
-            blind = "Attacks raise the alarm about the table itself, so they cannot be seen to notice what is planted."
+            blind = "Attacks raise an alarm on the table itself, so the detection of canaries cannot be measured."
         return SMALLEST_LEAK.unassessable(blind, n=len(c.synthetic), details=details)
     least = min(seen)
     return SMALLEST_LEAK.score(least, Interval(least, least), n=len(c.synthetic), notes=[blind], details=details)
 
 
 def _blind(curve: Sequence[dict[str, Any]]) -> str:
-    """Return the largest leak of each kind that this suite could not have seen, as a sentence; nothing if none."""
+    """Return the largest undetected leak of each kind, as a sentence; empty if there is none."""
     unseen = {kind: [row["share"] for row in curve if row["kind"] == kind and not row["seen_by"]] for kind in _KINDS}
     missed = [
         f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
     ]
     if not missed:
         return ""
-    return f"This suite could not have seen {' nor '.join(missed)}: a pass says nothing of such a leak."
+    return f"These attacks could not have detected {' nor '.join(missed)}: a pass does not exclude such a leak."
 
 
 def _leak_free(attack: Attack, data: AttackData, c: Comparison) -> float:
-    """Return what rows without a leak reach: chance, shuffled rows or fresh real rows, whichever is most."""
+    """Return the largest value without leakage: of chance, independence baseline and negative control."""
     reached = (attack.null, attack.baseline(data, c), attack.negative_control(data)["value"])
     return max(value for value in reached if not isnan(value))
 
 
 def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind: str) -> list[dict[str, Any]]:
-    """Return for each share the first attack that notices the planted rows in every draw.
+    """Return for each share the first attack that detects the canaries in every repeat.
 
-    An attack that misses a larger leak is not tried on a smaller one, which it would notice by luck, and those after
-    the first that notices are not tried at all: distances in a large table take minutes.
+    An attack that misses a larger leak is not run on a smaller one, which it could only detect by chance. Attacks after
+    the first that detects are not run, because distances in a large table take minutes.
     """
     left, curve = list(nulls), []
     for share in reversed(_SHARES):
-        draws = [(_spiked(c, data, share, kind, draw), data.aside()) for draw in range(_DRAWS)]
-        while left and not all(_alarmed(left[0], nulls[left[0]], aside, rows) for rows, aside in draws):
+        repeats = [(_spiked(c, data, share, kind, repeat), data.with_own_cache()) for repeat in range(_REPEATS)]
+        while left and not all(_alarmed(left[0], nulls[left[0]], own, rows) for rows, own in repeats):
             left.pop(0)
         names = [attack.definition.name for attack in left[:1]]
         curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
@@ -123,29 +123,29 @@ def _rows(c: Comparison, share: float) -> int:
     return max(1, round(share * len(c.synthetic)))
 
 
-def _spiked(c: Comparison, data: AttackData, share: float, kind: str, draw: int) -> NDArray[np.float64]:
-    """Return the synthetic rows with a share of them replaced by training patients."""
-    rng = data.rng("spike", kind, str(share), draw)
+def _spiked(c: Comparison, data: AttackData, share: float, kind: str, repeat: int) -> NDArray[np.float64]:
+    """Return the synthetic rows with a share of them replaced by canaries."""
+    rng = data.rng("spike", kind, str(share), repeat)
     rows, n = c.synthetic.copy(), _rows(c, share)
     patients = data.train.rows[rng.choice(len(data.train), min(n, len(data.train)), replace=False)]
     if kind == "jittered":
-        patients = jittered(patients, data.train.rows, data.features.on_line, rng)
+        patients = jittered(patients, data.train.rows, data.features.is_numeric, rng)
     rows[rng.choice(len(rows), len(patients), replace=False)] = patients
     return rows
 
 
 def jittered(
-    rows: NDArray[np.float64], real: NDArray[np.float64], on_line: NDArray[np.bool_], rng: np.random.Generator
+    rows: NDArray[np.float64], real: NDArray[np.float64], is_numeric: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return rows whose numbers are moved by a few ranks among `real` and whose levels are now and then redrawn."""
+    """Return jittered rows: numbers moved by up to 2 % of their ranks among `real`, one level in 20 resampled."""
     out = rows.copy()
-    for j, moved in enumerate(on_line):
+    for j, moved in enumerate(is_numeric):
         known = ~np.isnan(rows[:, j])
         seen = np.sort(real[~np.isnan(real[:, j]), j])
         if moved and len(seen):
             place = np.searchsorted(seen, rows[known, j]) + rng.uniform(-_STEP, _STEP, known.sum()) * len(seen)
             out[known, j] = seen[np.clip(place.round().astype(int), 0, len(seen) - 1)]
         elif len(seen):
-            drawn = known & (rng.random(len(rows)) < _REDRAWN)
-            out[drawn, j] = rng.choice(seen, int(drawn.sum()))
+            resampled = known & (rng.random(len(rows)) < _RESAMPLED)
+            out[resampled, j] = rng.choice(seen, int(resampled.sum()))
     return out

@@ -1,4 +1,4 @@
-"""Exact copies: synthetic rows that repeat the row of one training patient, in every column."""
+"""Exact copies: synthetic rows that equal the row of one member in every column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.classes import counted, numbered
+from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
 from synthclin.evaluation.score import Definition
 from synthclin.schema.patients import patients
 
@@ -32,32 +32,33 @@ COPIES = Definition(
     "lower",
     "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no other "
     "training patient shares; every row counts where the table has the training rows in the training table's "
-    "proportions; Wilson interval; none found is no all-clear (DCR Delusion: Yao et al., arXiv:2505.01524)",
+    "proportions; Wilson interval; absence of copies does not prove privacy (DCR Delusion: Yao et al., "
+    "arXiv:2505.01524)",
 )
 
 
 def copies(
     c: Comparison,
     *,
-    by: Sequence[str] = (),  # noqa: ARG001 (all attacks are called alike)
+    by: Sequence[str] = (),  # noqa: ARG001 (all attacks have one signature)
     data: AttackData | None = None,  # noqa: ARG001
 ) -> Score:
-    """Score how many synthetic rows repeat one training patient; without a holdout only what is found is told."""
+    """Score the share of exact copies; without a holdout it is assessable only where copies are found."""
     found = _count(c.train, c.train_patients, c.synthetic)
     if c.holdout is None and not found.value:
-        why = "No copy was found; without a holdout nothing tells whether one would have been."
+        why = "No copy was found; without a holdout the share among non-members is not known."
         return COPIES.unassessable(why, n=found.n, details=found.details)
-    fresh = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
-    # Where the whole training table is repeated nothing excuses it, least of all that other tables are alike.
-    excused = fresh if not found.details["whole_table"] else None
+    reference = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
+    # A copy of the whole training table has no excuse, even where holdout rows are equal too.
+    excused = reference if not found.details["whole_table"] else None
     negative = (
         {}
-        if fresh is None
+        if reference is None
         else {
-            "value": fresh.value,
-            "low": fresh.interval.low,
-            "high": fresh.interval.high,
-            "rows": fresh.n,
+            "value": reference.value,
+            "low": reference.interval.low,
+            "high": reference.interval.high,
+            "rows": reference.n,
         }
     )
     return COPIES.score(
@@ -68,19 +69,17 @@ def copies(
         reference=None if excused is None else excused.value,
         notes=[
             *found.notes,
-            "The real-data reference is the share of held-out real rows that are such copies."
-            if excused is not None
-            else "",
+            "The real-data reference is the share of holdout rows that are such copies." if excused is not None else "",
         ],
         details=found.details | {"null": 0.0, "negative_control": negative},
     )
 
 
 def repeated(schema: Schema, train: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
-    """Return how many rows of each table equal, in every modelled column, the row of one training patient.
+    """Return the number of exact copies in each table: rows equal, in every modelled column, to one patient's row.
 
-    A count and no filter: leaving these rows out would tell an attacker where training rows lie (ReconSyn: Ganev and
-    De Cristofaro, arXiv:2312.05114).
+    They are counted and not filtered: a filter would show an attacker where training rows are (ReconSyn: Ganev and De
+    Cristofaro, arXiv:2312.05114).
 
     Example:
         >>> import pandas as pd
@@ -92,17 +91,17 @@ def repeated(schema: Schema, train: pd.DataFrame, tables: Mapping[str, pd.DataFr
     """
     features = Features.of(schema, [train, *tables.values()])
     real = features.values(train)
-    told = {}
+    counts = {}
     for name, table in tables.items():
-        numbers, learnt = numbered(features.values(table), real)
-        each = np.unique(np.column_stack([learnt, patients(train, schema)]), axis=0)[:, 0]
-        told[name] = int((counted(numbers, each) == 1).sum())
-    return told
+        numbers, of_train = numbered(features.values(table), real)
+        each = np.unique(np.column_stack([of_train, patients(train, schema)]), axis=0)[:, 0]
+        counts[name] = int((counted(numbers, each) == 1).sum())
+    return counts
 
 
 def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDArray[np.float64]) -> Found:
     numbers, real = numbered(synthetic, train)
-    # A patient's own repeated row is still one patient's.
+    # Equal rows of one patient count once.
     each = np.unique(np.column_stack([real, whose]), axis=0)[:, 0]
     holders = counted(numbers, each)
     whole = bool(_same_proportions(numbers, real))
@@ -110,7 +109,7 @@ def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDAr
     shared = int((holders > 1).sum())
     notes = [
         "The table has the training rows in the training table's proportions." if whole else "",
-        f"{shared} further rows equal rows that several training patients share, so they point to nobody."
+        f"{shared} further rows equal rows that several training patients share, so they do not identify anybody."
         if shared and not whole
         else "",
     ]
@@ -120,8 +119,8 @@ def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDAr
 
 def _same_proportions(numbers: NDArray[np.int64], real: NDArray[np.int64]) -> bool:
     size = int(max(numbers.max(), real.max())) + 1
-    drawn, given = np.bincount(numbers, minlength=size), np.bincount(real, minlength=size)
-    return bool((drawn * len(real) == given * len(numbers)).all())
+    synthetic_counts, real_counts = np.bincount(numbers, minlength=size), np.bincount(real, minlength=size)
+    return bool((synthetic_counts * len(real) == real_counts * len(numbers)).all())
 
 
 def _run(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
@@ -129,4 +128,4 @@ def _run(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     return _count(rows, np.arange(len(rows)), synthetic)
 
 
-canary_rows = Attack(COPIES, _run)
+copies_attack = Attack(COPIES, _run)

@@ -1,4 +1,4 @@
-"""How far rows of mixed types lie from each other, and which stand alone among real patients."""
+"""Nearest neighbours of rows of mixed types, and outlier deciles by nearest-neighbour distance."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _DECILES = np.arange(1, 10) / 10
 
 @dataclass(frozen=True, slots=True)
 class ReferencePopulation:
-    """Real rows, and the distances that part them into tenths by how much they stand alone.
+    """The reference population of outlier deciles: real rows, and the limits of the mean distance to 5 neighbours.
 
-    Mean distance to the 5 nearest other real rows (Meeus et al., Achilles' Heels, arXiv:2306.10308).
+    Meeus et al., Achilles' Heels, arXiv:2306.10308.
     """
 
     features: Features
@@ -38,13 +38,13 @@ class ReferencePopulation:
     def of(
         cls, features: Features, train: NDArray[np.float64], rng: np.random.Generator
     ) -> tuple[ReferencePopulation, NDArray[np.intp]]:
-        """Return the crowd, and (rows,) the tenth of each training row; see `decile`."""
-        drawn = np.zeros(len(train), dtype=bool)
-        drawn[rng.permutation(len(train))[:_MOST_POPULATION]] = True
-        population = cls(features, train[drawn], np.empty(0))
+        """Return the reference population, and the (rows,) decile of each training row; see `decile`."""
+        sampled = np.zeros(len(train), dtype=bool)
+        sampled[rng.permutation(len(train))[:_MOST_POPULATION]] = True
+        population = cls(features, train[sampled], np.empty(0))
         near = population.near(train, _NEIGHBOURS + 1)
-        # One of the crowd finds itself first.
-        distances = np.where(drawn[:, None], near[:, 1:], near[:, :-1]).mean(axis=1)
+        # The first neighbour of a row in the reference population is the row itself.
+        distances = np.where(sampled[:, None], near[:, 1:], near[:, :-1]).mean(axis=1)
         population = replace(population, limits=np.quantile(distances, _DECILES))
         return population, np.searchsorted(population.limits, distances)
 
@@ -53,7 +53,7 @@ class ReferencePopulation:
         return nearest(self.features, range(len(self.features)), self.rows, rows, k)[0]
 
     def decile(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
-        """(rows,) the tenth that other rows fall into, from 0, in the midst of others, to 9, most alone."""
+        """(rows,) the outlier decile of other rows, from 0 (smallest neighbour distance) to 9 (outliers)."""
         decile: NDArray[np.intp] = np.searchsorted(self.limits, self.near(rows, _NEIGHBOURS).mean(axis=1))
         return decile
 
@@ -67,7 +67,7 @@ def nearest(
     *,
     ranked: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return distances to, and places of, the `k` nearest rows of `among` in some columns, nearest first.
+    """Return distances and places of the `k` nearest rows of `among` in some columns, nearest first.
 
     Mixed types: ranks within `ranked` (else `among`) for numbers, distance one between levels.
 
@@ -78,9 +78,9 @@ def nearest(
     columns = list(columns)
     space = Coordinates.of(part, (among if ranked is None else ranked)[:, columns], most=_MOST_LEVELS)
     there, here = (space.place(part[:, columns]) for part in (among, rows))
-    # What is the same for all, such as being known, is no distance: half of the work is saved.
+    # Constant coordinates, such as most missing flags, add no distance; leaving them out halves the work.
     varies = (there != there[:1]).any(axis=0) | (here != there[:1]).any(axis=0)
-    varies[0] = True  # where all are the same, they are all as near
+    varies[0] = True  # one coordinate at least, where all are constant
     index = NearestNeighbors(n_neighbors=min(k, len(among)), algorithm="brute").fit(there[:, varies])
     distances, places = index.kneighbors(here[:, varies])
     return distances, places

@@ -1,4 +1,4 @@
-"""Identity disclosure: is a patient found by what is known of them, and is something new learnt of them then."""
+"""Identity disclosure risk: re-identification by quasi-identifiers, times the share of new sensitive information."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.classes import counted, numbered, similar, stepped
+from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, similar, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group
 from synthclin.evaluation.score import Definition, Interval
 
@@ -23,25 +23,26 @@ _MOST_COMPARED = 500
 
 IDENTITY_DISCLOSURE = Definition(
     "privacy.identity_disclosure",
-    "How likely is a patient identified and something new learnt of them?",
+    "How likely is a patient identified with new sensitive information?",
     "lower",
-    "mean over training patients, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f "
-    "being how many agree in them (no population is declared, so the sample stands for it, and no error in the data "
-    "is assumed), times the share of these synthetic rows that give away a sensitive value rarer than expected; "
-    "the independence baseline is no lower than the same mean over unused patients, had they taken part; Wilson interval (El Emam, "
-    "Mosquera and Bass, J Med Internet Res 22:e23139, 2020)",
+    "mean over members, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f being the "
+    "number of members who agree in them (the sample in place of the population, data without error), times the share "
+    "of these synthetic rows that disclose a sensitive value rarer than expected; the independence baseline is no "
+    "lower than the same mean over non-members, as if they had taken part; Wilson interval (El Emam, Mosquera and "
+    "Bass, J Med Internet Res 22:e23139, 2020)",
 )
 
 
 def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
     sides = [
-        AttackTrials(side, _disclosed(data, synthetic, side, unused=bool(i))) for i, side in enumerate(data.compared())
+        AttackTrials(side, _disclosed(data, synthetic, side, non_members=bool(i)))
+        for i, side in enumerate(data.compared())
     ]
     outcome = AttackOutcome("identity disclosure", sides[0], sides[1], nan)
 
-    def alone(train: AttackTrials, _: AttackTrials) -> tuple[float, Interval]:
+    def members_only(train: AttackTrials, _: AttackTrials) -> tuple[float, Interval]:
         return train.rate, train.interval
 
     return Found(
@@ -51,49 +52,51 @@ def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         (data.knowledge.note,),
         {
             "attack": outcome.name,
-            "control": sides[1].told(),
-            "train": sides[0].told(),
-            **by_group(outcome, data.groups, alone),
+            "control": sides[1].summary(),
+            "train": sides[0].summary(),
+            **by_group(outcome, data.groups, members_only),
         },
-        unused=sides[1].rate,
+        non_members=sides[1].rate,
     )
 
 
 def _disclosed(
-    data: AttackData, synthetic: NDArray[np.float64], side: PatientSample, *, unused: bool
+    data: AttackData, synthetic: NDArray[np.float64], side: PatientSample, *, non_members: bool
 ) -> NDArray[np.float64]:
-    """(patients,) the chance that each is found and something new is learnt, the unused as if they had taken part."""
+    """(patients,) the risk of each patient; non-members as if they had taken part."""
     train, out = data.train.rows, np.zeros(len(side))
     assigned = np.arange(len(side)) % len(data.knowledge.keys)
     for i, keys in enumerate(data.knowledge.keys):
         place = np.flatnonzero(assigned == i)
         numbers = numbered(*stepped(data.features, keys, train, side.rows[place], train, synthetic))
-        size = counted(numbers[0], numbers[1]) + unused
-        learnt = np.zeros(len(place))
+        size = counted(numbers[0], numbers[1]) + non_members
+        disclosed = np.zeros(len(place))
         for sensitive in data.knowledge.sensitive_columns:
             if sensitive not in keys:
-                learnt = np.maximum(learnt, _share_given_away(data, synthetic, side.rows[place], sensitive, numbers))
-        out[place] = learnt / np.maximum(size, 1)
+                disclosed = np.maximum(
+                    disclosed, _share_disclosed(data, synthetic, side.rows[place], sensitive, numbers)
+                )
+        out[place] = disclosed / np.maximum(size, 1)
     return out
 
 
-def _share_given_away(
+def _share_disclosed(
     data: AttackData,
     synthetic: NDArray[np.float64],
     rows: NDArray[np.float64],
     sensitive: int,
     numbers: list[NDArray[np.int64]],
 ) -> NDArray[np.float64]:
-    """(patients,) the share of synthetic rows with their key that give their secret away, where it is a rare one."""
+    """(patients,) the share of synthetic rows with their key that disclose the sensitive value, where it is rare."""
     train = data.train.rows
     cells = train[~np.isnan(train[:, sensitive]), sensitive]
     compared = data.rng("identity", sensitive).permutation(cells)[:_MOST_COMPARED]
-    alike = similar(data.features, sensitive, train, compared[:, None], compared[None, :]).mean()
+    expected = similar(data.features, sensitive, train, compared[:, None], compared[None, :]).mean()
     own = similar(data.features, sensitive, train, rows[:, sensitive, None], compared[None, :]).mean(axis=1)
     order = np.argsort(numbers[2], kind="stable")
     first, last = (np.searchsorted(numbers[2][order], numbers[0], side) for side in ("left", "right"))
     share = np.zeros(len(rows))
-    for i in np.flatnonzero((last > first) & (own < alike)):
+    for i in np.flatnonzero((last > first) & (own < expected)):
         guesses = synthetic[order[first[i] : last[i]], sensitive]
         share[i] = similar(data.features, sensitive, train, rows[i, sensitive], guesses).mean()
     return share

@@ -1,4 +1,4 @@
-"""Linkability: do two data sets about one patient find each other through the synthetic table."""
+"""Linkability attack: records of two data sets are joined through common nearest synthetic rows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ LINKABILITY = Definition(
     "privacy.linkability",
     "Can two data sets about one patient be joined through the table?",
     "lower",
-    "an attacker holds some columns of a patient in one data set and the others in a second (the quasi-identifiers "
-    "and the rest, or random halves of the columns, one of 4 for each patient) and links them where the 5 nearest "
-    "synthetic rows of both parts have one in common; risk of training patients beyond that of unused patients, "
+    "an attacker has some columns of a patient in one data set and the others in a second (the quasi-identifiers and "
+    "the rest, or random halves of the columns, one of 4 for each patient) and links them where the 5 nearest "
+    "synthetic rows of both parts have one in common; success rate t of members beyond c of non-members, "
     "R = (t - c) / (1 - c) (Anonymeter: Giomi et al., PoPETs 2023-0055), interval from two Wilson intervals",
 )
 
@@ -48,7 +48,9 @@ def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         for side in data.attacked()
     )
     outcomes = [AttackOutcome(name, train[name], control[name], naive) for name in splits]
-    return judged(data, outcomes, relative, "Nearly every unused patient can be linked too: nothing is left to lose.")
+    return judged(
+        data, outcomes, relative, "The attack succeeds on nearly all non-members too, so no risk can be measured."
+    )
 
 
 def _halves(data: AttackData) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -64,7 +66,7 @@ def _linked(
     splits: list[tuple[tuple[int, ...], tuple[int, ...]]],
     k: int,
 ) -> NDArray[np.float64]:
-    """(patients,) whether the neighbours of both parts meet; patients are dealt out among the splits."""
+    """(patients,) whether both parts have a common neighbour; each patient is assigned to one split."""
     linked = np.zeros(len(side))
     assigned = np.arange(len(side)) % len(splits)
     for i, (first, second) in enumerate(splits):

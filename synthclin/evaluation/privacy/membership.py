@@ -1,4 +1,4 @@
-"""Membership: can someone tell who was in the training data."""
+"""Membership inference attack on the synthetic table: density ratio, nearest row and a logistic ensemble."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 __all__ = ["ROUNDS", "area", "membership", "ranked", "risks_only"]
 
 ROUNDS = 2
-"""How often each training patient stands in an outcome: once against each half of the unused patients."""
+"""How often each member is in an outcome: once against each half of the non-members."""
 _FOLDS = 5
 
 MEMBERSHIP = Definition(
     "privacy.membership",
     "Can someone tell who was in the training data?",
     "lower",
-    "AUC of the best of three attacks by someone who knows the synthetic table and half of the holdout, training "
-    "patients against the other half, both ways round: density of synthetic rows against that of people around a "
+    "AUC of the best of three attacks by someone who knows the synthetic table and half of the holdout, members "
+    "against the other half (non-members), both ways round: density of synthetic rows relative to real rows around a "
     "patient (DOMIAS: van Breugel et al., AISTATS 2023, arXiv:2302.12580), the distance to the nearest synthetic row, "
     "and a logistic ensemble of both in several sets of columns, cross-validated (after MIDST 2025); the best is "
     "chosen on half of the patients and judged on the others; 0.5 is a coin toss; "
-    "Newcombe interval with as many patients on each side as the smaller has",
+    "Newcombe interval for the smaller number of members and non-members on both sides",
 )
 
 
 def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return the AUC of scores in place of hits; each training patient stands there once a round.
+    """Return the AUC of attack scores, which take the place of hits; each member is there once per round.
 
-    The interval counts as many patients on each side as the smaller has: choosing the attack and learning the
-    ensemble add some chance of their own.
+    The interval uses the smaller number of patients for both sides, because the choice of the attack and the fit of the
+    ensemble add variance.
     """
     scores = np.concatenate([train.hit, control.hit])
     value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
@@ -54,10 +54,10 @@ def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
 
 
 def ranked(data: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutcome]:
-    """Return what each attack says of each patient, on a scale from 0 to 1; an unused patient is judged once.
+    """Return the scores of each attack for each patient, 0 to 1; a non-member is scored once.
 
-    The attacker knows one half of the unused patients while the others stand against training patients, then the
-    other half: nobody is known and judged at once.
+    The attacker knows one half of the non-members, and the other half is compared with the members; then the halves
+    change roles. No patient is known and scored at the same time.
     """
     synthetic = data.published(synthetic)
     return data.once("membership", lambda: _ranked(data, synthetic), synthetic)
@@ -73,12 +73,12 @@ def _ranked(data: AttackData, synthetic: NDArray[np.float64]) -> list[AttackOutc
         around = [
             Neighbourhood.of(data, synthetic, control.rows[known], side.rows, closest=near) for side, near in sides
         ]
-        says = {
+        attack_scores = {
             "density ratio": [each.density_ratio for each in around],
             "nearest row": [each.nearness for each in around],
             "ensemble": _ensemble([each.features for each in around], data.rng("membership", "folds")),
         }
-        rounds.append((sides[1][0], {name: _ranks(*scores) for name, scores in says.items()}))
+        rounds.append((sides[1][0], {name: _ranks(*scores) for name, scores in attack_scores.items()}))
     return [_outcome(name, train, rounds) for name in rounds[0][1]]
 
 
@@ -91,7 +91,7 @@ def _outcome(
 
 
 def _ensemble(features: list[NDArray[np.float64]], rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    """Return what a model says of patients whom it did not learn from: a strong attacker, who knows some members."""
+    """Return out-of-fold scores of a logistic model: a strong attacker, who knows some members."""
     member = np.repeat([1, 0], [len(each) for each in features])
     folds = min(_FOLDS, *np.bincount(member))
     if folds < 2:
@@ -105,10 +105,10 @@ def _ensemble(features: list[NDArray[np.float64]], rng: np.random.Generator) -> 
 
 
 def _ranks(members: NDArray[np.float64], others: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return scores as shares of unused patients that lie below: attacks and rounds get one scale of false alarms."""
-    ladder = np.sort(others)
+    """Return scores as ranks among non-members: all attacks and rounds have one scale of false positive rates."""
+    ordered = np.sort(others)
     return [
-        (np.searchsorted(ladder, scores, "left") + np.searchsorted(ladder, scores, "right")) / (2 * len(ladder))
+        (np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")) / (2 * len(ordered))
         for scores in (members, others)
     ]
 
@@ -118,7 +118,7 @@ def _curve(outcome: AttackOutcome) -> list[tuple[float, float]]:
     return roc_points(scores, np.arange(len(scores)) < len(outcome.train))
 
 
-def _tell(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
+def _attack(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     outcomes = ranked(data, synthetic)
     worst = decisive(outcomes, area)
     value, interval = area(worst.train, worst.control)
@@ -147,17 +147,17 @@ def _tell(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def risks_only(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what `by_group` told without success rates of both sides, which an attack that only ranks has not."""
+def risks_only(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of `by_group` without success rates, which an attack that only ranks does not have."""
 
     def area_only(row: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in row.items() if key not in {"train", "control"}}
 
-    outliers = told["outliers"]
+    outliers = found["outliers"]
     return {
         "outliers": None if outliers is None else area_only(outliers),
-        "groups": [area_only(row) for row in told["groups"]],
+        "groups": [area_only(row) for row in found["groups"]],
     }
 
 
-membership = Attack(MEMBERSHIP, _tell, null=0.5)
+membership = Attack(MEMBERSHIP, _attack, null=0.5)

@@ -1,4 +1,4 @@
-"""Recognition: how many training patients are told for sure, with hardly a false alarm."""
+"""Membership inference: true positive rate at 1 % false positive rate (TPR at 1 % FPR)."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
 
 __all__ = ["membership_tpr"]
 
-_FALSE_ALARMS = 0.01
+_FPR = 0.01
 _MIN_CONTROLS = 100
 _ENOUGH_CONTROLS = 300
 
 MEMBERSHIP_TPR = Definition(
-    "privacy.recognition",
-    "How many training patients are recognised with hardly a false alarm?",
+    "privacy.membership_tpr",
+    "How many training patients are identified at a false positive rate of 1 %?",
     "lower",
-    "share of training patients whom the best membership attack tells at 1 % false alarms among unused patients, "
-    "chosen on half of the patients and judged on the others; guessing tells 1 %; Clopper-Pearson interval, the false "
-    "alarm rate itself being uncertain by the order statistic of unused patients (rate at low false alarms: Carlini "
-    "et al., IEEE S&P 2022, arXiv:2112.03570)",
+    "TPR at 1 % FPR of the best membership inference attack, members against non-members, chosen on half of the "
+    "patients and judged on the others; a guess has 1 %; Clopper-Pearson interval, combined with the uncertainty of "
+    "the FPR from the order statistic of non-members (TPR at low FPR: Carlini et al., IEEE S&P 2022, "
+    "arXiv:2112.03570)",
 )
 
 
 def rate(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return the share of members above the threshold that 1 % of the others pass, with its interval.
+    """Return the TPR at 1 % FPR with its interval.
 
-    That threshold is known no better than the unused patients above it are many: the interval combines, as
-    logarithms, how often members pass it with how often anybody does (a concave ROC curve is assumed).
+    The threshold is an order statistic of few non-members. The interval combines, on the logarithmic scale, the
+    uncertainty of the TPR with that of the FPR (assuming a concave ROC curve).
     """
     n = len(control)
     members = min(len(train) // ROUNDS, n)
-    above = ROUNDS * (int(_FALSE_ALARMS * n / ROUNDS) + 1)  # the first above the threshold in each round
+    above = ROUNDS * (int(_FPR * n / ROUNDS) + 1)  # the first above the threshold in each round
     scores = np.concatenate([train.hit, control.hit])
-    told = true_positive_rate(scores, np.arange(len(scores)) < len(train), _FALSE_ALARMS)
-    low, high = _clopper_pearson(told * members, members)
+    tpr = true_positive_rate(scores, np.arange(len(scores)) < len(train), _FPR)
+    low, high = _clopper_pearson(tpr * members, members)
     least, most = (float(beta.ppf(end, above, n - above + 1)) for end in (0.025, 0.975))
-    too_low, too_high = log(max(most / _FALSE_ALARMS, 1.0)), log(max(_FALSE_ALARMS / least, 1.0))
-    if not told:
+    too_low, too_high = log(max(most / _FPR, 1.0)), log(max(_FPR / least, 1.0))
+    if not tpr:
         return 0.0, Interval(0.0, min(1.0, high * exp(too_high)))
-    down, up = hypot(log(told / low), too_low), hypot(log(high / told), too_high)
-    return told, Interval(told * exp(-down), min(1.0, told * exp(up)))
+    down, up = hypot(log(tpr / low), too_low), hypot(log(high / tpr), too_high)
+    return tpr, Interval(tpr * exp(-down), min(1.0, tpr * exp(up)))
 
 
 def _clopper_pearson(hits: float, n: int) -> Interval:
@@ -63,7 +63,9 @@ def _clopper_pearson(hits: float, n: int) -> Interval:
 
 def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if min(len(side) for side in data.attacked()) < _MIN_CONTROLS:
-        return Found.nothing(f"A false alarm rate of 1 % takes {_MIN_CONTROLS} patients on each side.")
+        return Found.nothing(
+            f"A false positive rate of 1 % takes {_MIN_CONTROLS} members and {_MIN_CONTROLS} non-members."
+        )
     worst = decisive(ranked(data, synthetic), rate)
     value, interval = rate(worst.train, worst.control)
     few = len(worst.control) < _ENOUGH_CONTROLS
@@ -71,13 +73,13 @@ def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         value,
         interval,
         len(worst.control),
-        ("Among so few unused patients 1 % are fewer than 3 of them." if few else "",),
+        ("1 % of so few non-members are fewer than 3 patients." if few else "",),
         {
             "attack": worst.name,
-            "naive": _FALSE_ALARMS,
+            "naive": _FPR,
             **risks_only(by_group(worst, data.groups, rate, fewest=_MIN_CONTROLS)),
         },
     )
 
 
-membership_tpr = Attack(MEMBERSHIP_TPR, _true_positives, null=_FALSE_ALARMS)
+membership_tpr = Attack(MEMBERSHIP_TPR, _true_positives, null=_FPR)

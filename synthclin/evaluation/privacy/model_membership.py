@@ -1,4 +1,4 @@
-"""Membership from the model file: do the rows that a model learnt seem likelier to it than rows that it never saw."""
+"""Membership inference from the model file: likelihoods of members against those of non-members."""
 
 from __future__ import annotations
 
@@ -31,48 +31,48 @@ _FEWEST = 10
 
 MODEL_MEMBERSHIP = Definition(
     "privacy.model_membership",
-    "Can someone who holds the model file tell who was in the training data?",
+    "Can someone who has the model file tell who was in the training data?",
     "lower",
-    "AUC of the best of three attacks by someone who holds the model file, training patients against the holdout: the "
-    "likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), how far it exceeds what "
-    "its columns are worth on their own, and how far that excess exceeds that of the 20 most similar real rows, "
-    "because rare rows are unlikely whoever they are of (difficulty calibration: Watson et al., ICLR 2022, "
-    "arXiv:2111.08440); chosen on half of the patients and judged on the others; 0.5 is a coin toss; Newcombe "
-    "interval; it speaks of the model file and not of the table",
+    "AUC of the best of three attacks by someone who has the model file, members against non-members (holdout): the "
+    "log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess over that "
+    "of independent columns, and the excess of that over the mean of the 20 most similar real rows, because rare rows "
+    "have low likelihoods, members or not (difficulty calibration: Watson et al., ICLR 2022, arXiv:2111.08440); chosen "
+    "on half of the patients and judged on the others; 0.5 is a coin toss; Newcombe interval; a risk of the model file "
+    "and not of the table",
 )
 
 
 def model_membership(
     c: Comparison, members: NDArray[np.float64], others: NDArray[np.float64], *, by: Sequence[str] = ()
 ) -> Score:
-    """Score how well the likelihoods of a model tell its training patients from others.
+    """Score membership inference by the likelihoods of a model.
 
     Arguments:
-        c: the tables; the synthetic one plays no part.
+        c: the tables; the synthetic one is not used.
         members: (rows,) log-likelihood of each training row under the model, in nats.
-        others: (rows,) the same of each holdout row.
-        by: columns in whose groups patients are attacked too.
+        others: (rows,) the same for each holdout row.
+        by: columns in whose groups the attack is repeated.
 
     Returns:
-        The score; ``deciles`` among its details attack patients of one tenth by how much they stand alone, from the
-        most common to the rarest, None where a tenth holds too few.
+        The score; its detail ``deciles`` has the AUC within each outlier decile, from the most common patients to the
+        outliers, None where a decile has too few patients.
     """
     reason = why_not(c)
     if reason:
         return MODEL_MEMBERSHIP.unassessable(reason, n=len(others))
     data = AttackData.of(c, by)
     train, control = data.attacked()
-    told = np.concatenate([members[train.places], others[control.places]])
+    log_likelihood = np.concatenate([members[train.places], others[control.places]])
     rows = np.vstack([train.rows, control.rows])
-    beyond = told - _alone(data.features, rows)
-    says = {
-        "excess over similar rows": beyond - _around(data.features, rows, beyond),
-        "excess over single columns": beyond,
-        "likelihood": told,
+    excess = log_likelihood - _independent_log_likelihood(data.features, rows)
+    attack_scores = {
+        "excess over similar rows": excess - _neighbour_mean(data.features, rows, excess),
+        "excess over single columns": excess,
+        "likelihood": log_likelihood,
     }
     outcomes = [
         AttackOutcome(name, AttackTrials(train, placed[: len(train)]), AttackTrials(control, placed[len(train) :]), 0.5)
-        for name, placed in ((name, ranks(said)) for name, said in says.items())
+        for name, placed in ((name, ranks(scores)) for name, scores in attack_scores.items())
     ]
     worst = decisive(outcomes, area)
     value, interval = area(worst.train, worst.control)
@@ -103,26 +103,26 @@ def model_membership(
     )
 
 
-def _alone(features: Features, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(rows,) log-likelihood of each row were its columns unrelated; whose side a row is on plays no part."""
+def _independent_log_likelihood(features: Features, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(rows,) log-likelihood of each row under independent columns, fitted to members and non-members together."""
     codes = Codebook.of(features, rows, bins=_BINS).codes(features, rows)
     parts = [np.log(np.bincount(column)[column] / len(rows)) for column in codes.T]
-    alone: NDArray[np.float64] = np.sum(parts, axis=0)
-    return alone
+    total: NDArray[np.float64] = np.sum(parts, axis=0)
+    return total
 
 
-def _around(features: Features, rows: NDArray[np.float64], told: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(rows,) the mean of what is told of the most similar other rows, whichever side they are on."""
+def _neighbour_mean(features: Features, rows: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(rows,) the mean value of the 20 nearest other rows, members or not."""
     _, places = nearest(features, range(len(features)), rows, rows, _ALIKE + 1)
     itself = places == np.arange(len(rows))[:, None]
-    # Of many equal rows none of those found may be the row itself.
+    # Among many equal rows, the row itself may not be found.
     itself[~itself.any(axis=1), -1] = True
-    around: NDArray[np.float64] = np.where(itself, 0.0, told[places]).sum(axis=1) / (places.shape[1] - 1)
-    return around
+    means: NDArray[np.float64] = np.where(itself, 0.0, values[places]).sum(axis=1) / (places.shape[1] - 1)
+    return means
 
 
 def _decile(outcome: AttackOutcome, decile: int) -> dict[str, Any] | None:
-    """Return the area among patients of one tenth, or None where there are too few."""
+    """Return the AUC among patients of one decile, or None where there are too few."""
     train, control = (side.where(side.side.decile == decile) for side in (outcome.train, outcome.control))
     if min(len(train), len(control)) < _FEWEST:
         return None

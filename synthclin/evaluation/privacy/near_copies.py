@@ -1,4 +1,4 @@
-"""Near copies: more synthetic rows very close to training patients than chance brings. An alarm, never an all-clear."""
+"""Near copies: the excess of synthetic rows very close to members, relative to non-members. An alarm, never a pass."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NEAR_COPIES = Definition(
     "privacy.near_copies",
     "Do rows come closer to training patients than other patients do?",
     "lower",
-    "share of synthetic rows that are as close to a training row as only the closest 1 % of unused patients are, minus "
-    "the share of unused patients who are; interval from Wilson's and from the order statistic of the unused; an alarm "
-    "that a person looks at, since distances neither prove nor exclude a leak (DCR Delusion: Yao et al., "
+    "share of synthetic rows whose distance to the closest training row is below the 1st percentile of that of "
+    "non-members, minus the share of non-members; interval from Wilson's and from the order statistic of non-members; "
+    "an alarm for manual review, since distances neither prove nor exclude a leak (DCR Delusion: Yao et al., "
     "arXiv:2505.01524)",
 )
 
@@ -46,12 +46,12 @@ def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         "natural distances", lambda: np.sort(nearest(data.features, columns, train, control, 1)[0][:, 0])
     )
     radius = natural[max(int(_CLOSE * len(natural)), 1) - 1] + 1e-6  # equal distances differ by rounding
-    near, unused = int((to_train <= radius).sum()), int((natural <= radius).sum())
-    value = near / len(synthetic) - unused / (len(natural) + 1)
+    near, near_control = int((to_train <= radius).sum()), int((natural <= radius).sum())
+    value = near / len(synthetic) - near_control / (len(natural) + 1)
     low, high = wilson(near, len(synthetic))
-    # What share of the population lies within a radius that was set by the unused themselves.
-    least, most = (float(beta.ppf(end, unused, len(natural) - unused + 1)) for end in (0.025, 0.975))
-    expected = unused / (len(natural) + 1)
+    # Beta distribution of the population share within a radius that is an order statistic of the non-members.
+    least, most = (float(beta.ppf(end, near_control, len(natural) - near_control + 1)) for end in (0.025, 0.975))
+    expected = near_control / (len(natural) + 1)
     share = near / len(synthetic)
     interval = Interval(
         max(-1.0, value - sqrt((share - low) ** 2 + (most - expected) ** 2)),
@@ -61,19 +61,17 @@ def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         value,
         interval,
         len(synthetic),
-        (f"They are compared with a random {_MOST_TRAIN:,} of the training patients.",)
-        if len(train) < len(data.train)
-        else (),
+        (f"They are compared with a random {_MOST_TRAIN:,} of the members.",) if len(train) < len(data.train) else (),
         {"near": near, "unused_near": round(expected, 4)},
     )
 
 
 def _share_closer(data: AttackData, synthetic: NDArray[np.float64]) -> dict[str, Any]:
-    """Return the share of synthetic rows closer to training than to as many unused patients; ties count half."""
+    """Return the share of synthetic rows closer to members than to as many non-members; ties count half."""
     synthetic = data.published(synthetic)
     splits, control = data.splits()
     columns = range(len(data.features))
-    # Ranks among both, so that they favour neither.
+    # Ranks among both, so that neither side has an advantage.
     both = np.vstack([splits[0].rows, control.rows])
     first, second = (
         nearest(data.features, columns, rows, synthetic, 1, ranked=both)[0][:, 0]

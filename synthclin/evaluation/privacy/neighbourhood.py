@@ -1,4 +1,4 @@
-"""What a membership attacker sees around a patient: how near synthetic rows are, and how near other people are."""
+"""Features of a membership inference attack: log distances to the nearest synthetic and to the nearest real rows."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Neighbourhood"]
 
 _NEIGHBOURS = 5
 _RANDOM_SPACES = 3
-_BLUR = 1e-3  # distances below it count as none: it keeps the logarithm finite where a row is copied
+_OFFSET = 1e-3  # added to distances, so that the logarithm is finite for copies
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Logarithms of distances, in several spaces: all columns first, then parts of them.
+    """Logarithms of distances, in several sets of columns, all columns first.
 
     Arguments:
-        synthetic: (spaces, rows, neighbours) to the nearest synthetic rows.
-        people: (spaces, rows) to the nearest real rows that the attacker knows, mean of 5.
+        synthetic: (sets, rows, neighbours) to the nearest synthetic rows.
+        people: (sets, rows) to the nearest real rows that the attacker knows, mean of 5.
     """
 
     synthetic: NDArray[np.float64]
@@ -43,14 +43,14 @@ class Neighbourhood:
         *,
         closest: NDArray[np.float64] | None = None,
     ) -> Neighbourhood:
-        """Look around `rows`; ranks are those among synthetic rows, as far from members as from others.
+        """Compute the distances of `rows`; ranks are among synthetic rows, which favours neither members nor others.
 
         Arguments:
-            data: the columns and the spaces.
+            data: the columns and the column sets.
             synthetic: the published rows.
             known: the real rows that the attacker knows; none of `rows` is among them.
             rows: (rows, columns) the patients.
-            closest: distances to synthetic rows where they are known already.
+            closest: the result of `closest`, where it is known.
         """
         if closest is None:
             closest = cls.closest(data, synthetic, rows)
@@ -62,33 +62,33 @@ class Neighbourhood:
 
     @staticmethod
     def closest(data: AttackData, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(spaces, rows, neighbours) logarithms of the distances to the nearest synthetic rows."""
+        """Return (sets, rows, neighbours) logarithms of the distances to the nearest synthetic rows."""
         return np.stack(
             [_logarithm(nearest(data.features, each, synthetic, rows, _NEIGHBOURS)[0]) for each in spaces(data)]
         )
 
     @property
     def density_ratio(self) -> NDArray[np.float64]:
-        """(rows,) how much denser synthetic rows are around a patient than people are."""
+        """(rows,) log density ratio of synthetic to real rows around a patient (DOMIAS)."""
         ratio: NDArray[np.float64] = self.people[0] - self.synthetic[0, :, 0]
         return ratio
 
     @property
     def nearness(self) -> NDArray[np.float64]:
-        """(rows,) how near the nearest synthetic row is."""
+        """(rows,) negative log distance to the nearest synthetic row."""
         near: NDArray[np.float64] = -self.synthetic[0, :, 0]
         return near
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(rows, features) all of it: what an ensemble learns from."""
+        """(rows, features) input of the ensemble."""
         first, mean = self.synthetic[:, :, 0], self.synthetic.mean(axis=2)
-        gap = mean - first  # a lone copy leaves one row near and the others far
+        gap = mean - first  # large for a copy without other near rows
         return np.vstack([first, self.people - first, self.people - mean, gap]).T
 
 
 def spaces(data: AttackData) -> list[tuple[int, ...]]:
-    """Return sets of columns: all, those with an order, those without, and three random halves."""
+    """Return the column sets: all, ordered, unordered, and three random halves."""
     columns = np.arange(len(data.features))
     ordered = data.features.ordered
     rng = data.rng("spaces")
@@ -98,5 +98,5 @@ def spaces(data: AttackData) -> list[tuple[int, ...]]:
 
 
 def _logarithm(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    logarithm: NDArray[np.float64] = np.log(distances + _BLUR)
+    logarithm: NDArray[np.float64] = np.log(distances + _OFFSET)
     return logarithm

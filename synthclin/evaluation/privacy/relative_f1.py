@@ -1,4 +1,4 @@
-"""Relative F1: the membership measure that health data reviewers know."""
+"""Relative F1 score of a matching membership attack (El Emam et al. 2022)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.privacy.attack import Attack, Found
-from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, spread
+from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, mover_interval
 from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _BATCH = 50_000_000  # cells that are compared at a time
 
 RELATIVE_F1 = Definition(
     "privacy.relative_f1",
-    "How much better than claiming everybody does a matching attacker do?",
+    "How much better than claiming everybody is a matching attack?",
     "lower",
     "an attacker claims that a patient was in training if a synthetic row differs in at most h columns, numbers in 20 "
     "steps; F1 of the claims beyond that of claiming everybody, (F1 - F) / (1 - F) with F = 2t / (1 + t), for an "
@@ -37,21 +37,21 @@ RELATIVE_F1 = Definition(
 )
 
 
-def beyond_naive(told: float, alarms: float, share: float = _SHARE) -> float:
-    """Return (F1 - F) / (1 - F) from the rates of true claims and false alarms, for a share of members.
+def beyond_naive(tpr: float, fpr: float, share: float = _SHARE) -> float:
+    """Return (F1 - F) / (1 - F) from true and false positive rates, for a share of members.
 
     Example:
         >>> beyond_naive(1.0, 0.0), beyond_naive(1.0, 1.0)
         (1.0, 0.0)
     """
-    claimed = share * told + (1 - share) * alarms
-    f1 = 2 * share * told / (share + claimed)
+    claimed = share * tpr + (1 - share) * fpr
+    f1 = 2 * share * tpr / (share + claimed)
     naive = 2 * share / (1 + share)
     return (f1 - naive) / (1 - naive)
 
 
 def _measure(train: AttackTrials, control: AttackTrials, share: float = _SHARE) -> tuple[float, Interval]:
-    return spread(partial(beyond_naive, share=share), train, control)
+    return mover_interval(partial(beyond_naive, share=share), train, control)
 
 
 def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
@@ -63,7 +63,7 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         for side in data.attacked()
     )
     columns = len(data.features)
-    # Claiming everybody comes first: it stands unless a closer look does clearly better.
+    # Claiming everybody is the first attack, which `decisive` prefers unless another is clearly better.
     limits = {"everybody is claimed": columns}
     limits |= {f"at most {h} columns differ": h for h in range(min(_MOST_DIFFERENCES + 1, columns))}
     outcomes = [AttackOutcome(name, _claims(*train, h), _claims(*control, h), 0.0) for name, h in limits.items()]
@@ -74,19 +74,19 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         value,
         interval,
         min(len(worst.train), len(worst.control)),
-        ("A low F1 can hide an attacker who is sure of a few patients; see privacy.recognition.",),
+        ("A low F1 does not exclude an attacker who is certain about a few patients; see privacy.membership_tpr.",),
         {
             "attack": worst.name,
             "naive": 0.0,
-            "train": worst.train.told(),
-            "control": worst.control.told(),
+            "train": worst.train.summary(),
+            "control": worst.control.summary(),
             "by_share_of_members": others,
             **by_group(worst, data.groups, _measure),
             "attacks": [
                 {
                     "name": outcome.name,
-                    "train": outcome.train.told(),
-                    "control": outcome.control.told(),
+                    "train": outcome.train.summary(),
+                    "control": outcome.control.summary(),
                     "value": round(_measure(outcome.train, outcome.control)[0], 4),
                 }
                 for outcome in outcomes
@@ -100,7 +100,7 @@ def _claims(side: PatientSample, differences: NDArray[np.int64], most: int) -> A
 
 
 def _fewest_differences(rows: NDArray[np.uint8], published: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(rows,) in how many columns the most similar synthetic row differs."""
+    """(rows,) Hamming distance to the nearest synthetic row."""
     fewest = np.empty(len(rows), dtype=np.int64)
     batch = max(1, _BATCH // max(len(published), 1))
     for start in range(0, len(rows), batch):

@@ -1,4 +1,4 @@
-"""From successes of an attack to its risk: what patients in training suffer beyond patients who were not in it."""
+"""Risk measures of attacks: the success rate on members relative to non-members, with intervals."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ __all__ = [
     "by_group",
     "decisive",
     "difference",
+    "mover_interval",
     "ranks",
     "relative",
-    "spread",
 ]
 
-_MIN_WITHSTOOD = 5
+_MIN_FAILURES = 5
 _FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class AttackTrials:
-    """Attempts on patients of one side.
+    """Attempts of an attack on members, or on non-members.
 
     Arguments:
-        side: whom each attempt was about.
-        hit: (attempts,) whether it succeeded; for an expected success, a number from 0 to 1.
+        side: the patient of each attempt.
+        hit: (attempts,) 1 for success, 0 for failure; an expected success is a number between.
     """
 
     side: PatientSample
@@ -53,25 +53,25 @@ class AttackTrials:
         return len(self.hit)
 
     def where(self, chosen: NDArray[np.bool_]) -> AttackTrials:
-        """Return some of the attempts."""
+        """Return a subset of the attempts."""
         return AttackTrials(self.side.where(chosen), self.hit[chosen])
 
     def and_then(self, other: AttackTrials) -> AttackTrials:
-        """Return both lots of attempts."""
+        """Return the attempts of both."""
         return AttackTrials(self.side.and_then(other.side), np.concatenate([self.hit, other.hit]))
 
     @property
     def rate(self) -> float:
-        """Share of attempts that succeeded."""
+        """Success rate."""
         return float(self.hit.mean()) if len(self) else nan
 
     @property
     def interval(self) -> Interval:
-        """Wilson's interval of the rate; for expected successes it is too wide, never too narrow."""
+        """Wilson's interval of the success rate; conservative for expected successes."""
         return wilson(float(self.hit.sum()), len(self))
 
-    def told(self) -> dict[str, Any]:
-        """Return the rate for a report."""
+    def summary(self) -> dict[str, Any]:
+        """Return the success rate as plain numbers for the report."""
         low, high = self.interval
         return {"value": round(self.rate, 4), "low": round(low, 4), "high": round(high, 4), "n": len(self)}
 
@@ -81,7 +81,7 @@ RiskMeasure: TypeAlias = Callable[[AttackTrials, AttackTrials], tuple[float, Int
 
 @dataclass(frozen=True, slots=True)
 class AttackOutcome:
-    """One attack on both sides, and how often a guess without the synthetic table succeeds."""
+    """One attack on members (`train`) and non-members (`control`), and the success rate of a naive guess."""
 
     name: str
     train: AttackTrials
@@ -90,41 +90,42 @@ class AttackOutcome:
 
 
 def relative(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return the share of what unused patients withstand that training patients lose, R = (t - c) / (1 - c).
+    """Return Anonymeter's risk R = (t - c) / (1 - c), t and c being the success rates on members and non-members.
 
-    Giomi et al., Anonymeter, PoPETs 2023-0055. The interval combines the two Wilson intervals (MOVER: Zou and
-    Donner, Stat Med 27:1693-1702, 2008), which stays sound where a rate is 0 or 1. NaN where fewer than 5 unused
-    patients withstand the attack: then there is nothing to lose.
+    Giomi et al., PoPETs 2023-0055. The interval combines the two Wilson intervals (MOVER: Zou and Donner, Stat Med
+    27:1693-1702, 2008), which is valid for rates of 0 and 1. NaN where the attack fails on fewer than 5 non-members.
     """
-    if not len(train) or not len(control) or len(control) * (1 - control.rate) < _MIN_WITHSTOOD:
+    if not len(train) or not len(control) or len(control) * (1 - control.rate) < _MIN_FAILURES:
         return nan, Interval(nan, nan)
-    return spread(lambda t, c: (t - c) / (1 - c), train, control)
+    return mover_interval(lambda t, c: (t - c) / (1 - c), train, control)
 
 
 def difference(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return the rate in training minus the rate of unused patients (Newcombe, Stat Med 17:873-890, 1998)."""
+    """Return the success rate on members minus that on non-members (Newcombe, Stat Med 17:873-890, 1998)."""
     if not len(train) or not len(control):
         return nan, Interval(nan, nan)
-    return spread(lambda t, c: t - c, train, control)
+    return mover_interval(lambda t, c: t - c, train, control)
 
 
 def area(train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return the AUC of scores in place of hits, with Newcombe's interval."""
+    """Return the AUC of attack scores, which take the place of hits, with Newcombe's interval."""
     scores = np.concatenate([train.hit, control.hit])
     value = float(auc(scores, np.arange(len(scores)) < len(train))[0])
     return value, auc_interval(value, len(train), len(control))
 
 
-def ranks(says: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(patients,) shares of all patients that lie below: scores of several attacks get one scale."""
-    ladder = np.sort(says)
-    below = np.searchsorted(ladder, says, "left") + np.searchsorted(ladder, says, "right")
-    placed: NDArray[np.float64] = below / (2 * len(ladder))
-    return placed
+def ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(patients,) mid-ranks, 0 to 1, so that scores of several attacks have one scale."""
+    ordered = np.sort(scores)
+    below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+    mid_ranks: NDArray[np.float64] = below / (2 * len(ordered))
+    return mid_ranks
 
 
-def spread(of: Callable[[float, float], float], train: AttackTrials, control: AttackTrials) -> tuple[float, Interval]:
-    """Return `of` both rates with its interval; it rises with the first and falls with the second."""
+def mover_interval(
+    of: Callable[[float, float], float], train: AttackTrials, control: AttackTrials
+) -> tuple[float, Interval]:
+    """Return a function of both rates with its MOVER interval; it rises with the first and falls with the second."""
     t, c = train.rate, control.rate
     (t_low, t_high), (c_low, c_high) = train.interval, control.interval
     c_high = min(c_high, 1 - 1e-9)
@@ -135,9 +136,9 @@ def spread(of: Callable[[float, float], float], train: AttackTrials, control: At
 
 
 def decisive(outcomes: Sequence[AttackOutcome], measure: RiskMeasure) -> AttackOutcome:
-    """Return the attack that does most harm, chosen on one half of the patients and judged on the other, both ways.
+    """Return the strongest attack, selected on one half of the patients and evaluated on the other, both ways.
 
-    The largest of several attacks on the same patients would be too large.
+    The maximum over attacks on the same patients would be biased upwards.
     """
     if len(outcomes) == 1:
         return outcomes[0]
@@ -148,9 +149,9 @@ def decisive(outcomes: Sequence[AttackOutcome], measure: RiskMeasure) -> AttackO
 
 
 def _worst_elsewhere(outcomes: Sequence[AttackOutcome], measure: RiskMeasure, half: bool) -> AttackOutcome:
-    """Return on one half of the patients the attack that does most harm to the other half.
+    """Return, on one half of the patients, the attack that is strongest on the other half.
 
-    The first stands unless another does clearly more: to choose between equals would add nothing but chance.
+    The first attack is preferred unless another is clearly stronger, because a choice between equals adds variance.
     """
 
     def part(outcome: AttackOutcome, half: bool) -> tuple[AttackTrials, AttackTrials]:
@@ -169,28 +170,28 @@ def _worst_elsewhere(outcomes: Sequence[AttackOutcome], measure: RiskMeasure, ha
 def by_group(
     outcome: AttackOutcome, groups: Sequence[AttackedGroup], measure: RiskMeasure, *, fewest: int = _FEWEST
 ) -> dict[str, Any]:
-    """Return the risk of the most vulnerable tenth and of each subgroup, with `fewest` patients on both sides.
+    """Return the risk of top-decile outliers and of each subgroup with at least `fewest` members and non-members.
 
     Returns:
-        ``outliers``: the risk, or None where these are fewer. ``groups``: one for each that is large enough.
+        ``outliers``: the risk, or None where they are too few. ``groups``: one for each that is large enough.
     """
     train, control = outcome.train, outcome.control
-    decile = train.where(train.side.outliers), control.where(control.side.outliers)
+    outliers = train.where(train.side.outliers), control.where(control.side.outliers)
     parts = (
         (group, train.where(group.holds(train.side.rows)), control.where(group.holds(control.side.rows)))
         for group in groups
     )
     return {
-        "outliers": _told(decile[0], decile[1], measure) if min(map(len, decile)) >= fewest else None,
+        "outliers": _risk(outliers[0], outliers[1], measure) if min(map(len, outliers)) >= fewest else None,
         "groups": [
-            {"column": group.column, "level": group.level} | _told(members, others, measure)
+            {"column": group.column, "level": group.level} | _risk(members, others, measure)
             for group, members, others in parts
             if min(len(members), len(others)) >= fewest
         ],
     }
 
 
-def _told(train: AttackTrials, control: AttackTrials, measure: RiskMeasure) -> dict[str, Any]:
+def _risk(train: AttackTrials, control: AttackTrials, measure: RiskMeasure) -> dict[str, Any]:
     value, (low, high) = measure(train, control)
     risk = {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
-    return risk | {"train": train.told(), "control": control.told()}
+    return risk | {"train": train.summary(), "control": control.summary()}

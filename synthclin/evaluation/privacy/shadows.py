@@ -1,10 +1,10 @@
-"""Shadow models: what those trained with a patient and those trained without show of the patient tells who was in.
+"""Shadow model attack: membership inference with models that the attacker trained with and without each target.
 
-The attacker knows the algorithm and people like the patients, trains models on random halves of them, and learns from
-these how a model betrays whom it learnt from. Aimed at the patients who stand most alone, because an average over all
-hides them. Shadow pool: Stadler et al., USENIX Security 2022, arXiv:2011.07018, and TAPAS, arXiv:2211.06550; the most
-vulnerable: Meeus et al., Achilles' Heels, arXiv:2306.10308; each signal against what models show of the same patient:
-LiRA, Carlini et al., IEEE S&P 2022, arXiv:2112.03570.
+The attacker knows the algorithm and patients of the same population, and trains shadow models on random halves of them.
+The targets are outliers by nearest-neighbour distance, because an average over all patients hides their risk. Shadow
+models: Stadler et al., USENIX Security 2022, arXiv:2011.07018, and TAPAS, arXiv:2211.06550; outliers: Meeus et al.,
+Achilles' Heels, arXiv:2306.10308; standardising each signal by the shadow models of the same target: LiRA, Carlini et
+al., IEEE S&P 2022, arXiv:2112.03570.
 """
 
 from __future__ import annotations
@@ -37,37 +37,36 @@ _QUERIES = 60
 _FEWEST_MODELS = 4
 
 _METHOD = (
-    "AUC of an attacker who trained shadow models on random halves of training and held-out patients and {} around the "
-    "patients who stand most alone (Achilles' Heels: Meeus et al., arXiv:2306.10308); each signal is compared with "
-    "what the shadows show of the same patient and weighed by logistic regression over the shadows, whose members are "
-    "known (after LiRA: Carlini et al., arXiv:2112.03570), or the nearest row is taken alone, because no shadow copies "
-    "rows; the better is chosen on half of the patients and judged on the others; training patients "
-    "against unused ones; 0.5 is a coin toss; "
-    "Newcombe interval"
+    "AUC of an attacker who trained shadow models on random halves of training and holdout patients and {}; targets "
+    "are outliers by nearest-neighbour distance (Achilles' Heels: Meeus et al., arXiv:2306.10308); each signal is "
+    "standardised by the shadow models and weighted by logistic regression over them, whose members are known (after "
+    "LiRA: Carlini et al., arXiv:2112.03570), or only the nearest row is used, because no shadow model copies rows; "
+    "the better is chosen on half of the patients and judged on the others; members against non-members; 0.5 is a "
+    "coin toss; Newcombe interval"
 )
 TABLE = Definition(
     "privacy.shadow_table",
-    "Can someone who trains models of their own tell from the table that a rare patient was in the training data?",
+    "Can someone who trains shadow models tell from the table that a rare patient was in the training data?",
     "lower",
-    _METHOD.format("looks at the synthetic rows (distances in several sets of columns, counts of matching rows)"),
+    _METHOD.format("uses the synthetic rows (distances in several sets of columns, counts of matching rows)"),
 )
 MODEL = Definition(
     "privacy.shadow_model",
-    "Can someone who trains models of their own tell from the model file that a rare patient was in the training data?",
+    "Can someone who trains shadow models tell from the model file that a rare patient was in the training data?",
     "lower",
-    _METHOD.format("holds the model file: the likelihood of the row, beside what the table's attacker sees"),
+    _METHOD.format("has the model file: the likelihood of the row, in addition to the signals of the table"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The patients of both sides who stand most alone, and how an attacker looks at a table around them.
+    """The targets of the attack, outliers among members and non-members, and the signals of a table around them.
 
     Arguments:
-        data: where they come from.
-        train: those who were in training.
-        control: those who were not.
-        decile: the most common of the tenths that they are from.
+        data: the input of all attacks.
+        train: the members.
+        control: the non-members.
+        decile: the lowest outlier decile of the targets.
     """
 
     data: AttackData
@@ -77,7 +76,7 @@ class Targets:
 
     @classmethod
     def of(cls, c: Comparison) -> Targets | str:
-        """Return at most 200 a side, from as few of the rarest tenths as hold 30 a side, or why there are none."""
+        """Return at most 200 members and 200 non-members of the fewest top deciles with 30 of each, or the reason."""
         reason = why_not(c)
         if reason:
             return reason
@@ -94,7 +93,7 @@ class Targets:
         return len(self.train) + len(self.control)
 
     def signals(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(targets, signals) what a table shows around each target, those of training first; large is near."""
+        """(targets, signals) nearness of synthetic rows to each target, members first; larger is nearer."""
         rows = np.vstack([self.train.rows, self.control.rows])
         synthetic = self.data.published(synthetic)
         near = Neighbourhood.closest(self.data, synthetic, rows)
@@ -104,44 +103,43 @@ class Targets:
         """(sizes, targets) mean logarithm of how many rows agree with a target in random sets of 2, 3 or 4 columns."""
         features = self.data.features
         book = Codebook.of(features, self.data.population.rows)
-        drawn, wanted = (book.codes(features, part) for part in (synthetic, rows))
+        synthetic_codes, target_codes = (book.codes(features, part) for part in (synthetic, rows))
         rng = self.data.rng("queries")
         sizes = [size for size in (2, 3, 4) if size <= len(features)] or [1]
-        told = np.zeros((len(sizes), len(rows)))
+        signals = np.zeros((len(sizes), len(rows)))
         for place, size in enumerate(sizes):
             for _ in range(_QUERIES // len(sizes)):
                 columns = rng.permutation(len(features))[:size]
-                met = np.ones((len(rows), len(synthetic)), dtype=bool)
+                equal = np.ones((len(rows), len(synthetic)), dtype=bool)
                 for j in columns:
-                    met &= wanted[:, j, None] == drawn[None, :, j]
-                told[place] += np.log1p(met.sum(axis=1))
-        return told
+                    equal &= target_codes[:, j, None] == synthetic_codes[None, :, j]
+                signals[place] += np.log1p(equal.sum(axis=1))
+        return signals
 
 
 def shadow_scores(
     targets: Targets,
     released: NDArray[np.float64],
     shadows: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    in_training: NDArray[np.bool_],
 ) -> tuple[Score, Score]:
-    """Score what shadow models tell of the targets, from the table alone and from the model file.
+    """Score the shadow model attack, with the table only and with the model file.
 
     Arguments:
         targets: the patients.
-        released: (targets, signals) around each target, of the table and model that are judged; the last signal is the
-            likelihood under the model.
+        released: (targets, signals) of the released table and model; the last signal is the likelihood under the model.
         shadows: (models, targets, signals) the same of each shadow model.
-        held: (models, targets) whose row each shadow model learnt.
+        in_training: (models, targets) whether the target is a member of the shadow model.
 
     Returns:
         ``privacy.shadow_table`` and ``privacy.shadow_model``.
     """
     if len(shadows) < _FEWEST_MODELS:
-        return unattacked(f"Fewer than {_FEWEST_MODELS} shadow models tell nothing.")
+        return unattacked(f"Fewer than {_FEWEST_MODELS} shadow models are not enough.")
     table = slice(0, released.shape[1] - 1)
     return (
-        _judged(TABLE, targets, released[:, table], shadows[:, :, table], held),
-        _judged(MODEL, targets, released, shadows, held),
+        _judged(TABLE, targets, released[:, table], shadows[:, :, table], in_training),
+        _judged(MODEL, targets, released, shadows, in_training),
     )
 
 
@@ -155,27 +153,27 @@ def _judged(
     targets: Targets,
     released: NDArray[np.float64],
     shadows: NDArray[np.float64],
-    held: NDArray[np.bool_],
+    in_training: NDArray[np.bool_],
 ) -> Score:
     expected = shadows.mean(axis=0)
-    # Not each target's own spread: a few shadows would show it badly.
+    # Pooled over targets, because a few shadow models do not estimate the variance of each target.
     spread = (shadows - expected).std(axis=(0, 1))
     spread[spread == 0] = 1.0
     models, n, signals = shadows.shape
     known = ((shadows - expected) / spread).reshape(models * n, signals)
-    member = held.reshape(-1)
+    member = in_training.reshape(-1)
     pool = np.repeat(np.arange(models), n)
     weigher = LogisticRegression(C=0.1, max_iter=1_000)
     beyond = (released - expected) / spread
-    says = {
+    attack_scores = {
         "weighed by shadows": weigher.fit(known, member).decision_function(beyond),
-        # What shadows never do they teach nobody to weigh: that a row is copied.
+        # Shadow models do not copy rows, so the logistic regression cannot learn that signal.
         "nearest row beyond shadows": beyond[:, 0],
     }
-    # How well it tells members of shadow models that it did not learn from: its power.
+    # Cross-validated AUC on members of the left-out shadow models: the power of the attack.
     folds = GroupKFold(min(models, 8))
     elsewhere = cross_val_predict(weigher, known, member, groups=pool, cv=folds, method="decision_function")
-    worst = decisive([_outcome(name, said, targets) for name, said in says.items()], area)
+    worst = decisive([_outcome(name, scores, targets) for name, scores in attack_scores.items()], area)
     value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])
     truth = np.arange(n) < len(targets.train)
@@ -183,7 +181,7 @@ def _judged(
         value,
         interval,
         n=len(targets.control),
-        notes=[_whom(targets), f"{models} shadow models."],
+        notes=[_target_note(targets), f"{models} shadow models."],
         details={
             "attack": worst.name,
             "naive": 0.5,
@@ -199,14 +197,14 @@ def _judged(
     )
 
 
-def _outcome(name: str, says: NDArray[np.float64], targets: Targets) -> AttackOutcome:
-    says, members = ranks(says), len(targets.train)
+def _outcome(name: str, scores: NDArray[np.float64], targets: Targets) -> AttackOutcome:
+    scores, members = ranks(scores), len(targets.train)
     return AttackOutcome(
-        name, AttackTrials(targets.train, says[:members]), AttackTrials(targets.control, says[members:]), 0.5
+        name, AttackTrials(targets.train, scores[:members]), AttackTrials(targets.control, scores[members:]), 0.5
     )
 
 
-def _whom(targets: Targets) -> str:
+def _target_note(targets: Targets) -> str:
     deciles = TOP_DECILE + 1 - targets.decile
     part = "all patients" if targets.decile == 0 else f"the rarest {10 * deciles} % of patients"
-    return f"Attacked are {part}, at most {_MOST} a side."
+    return f"Targets are {part}, at most {_MOST} members and as many non-members."

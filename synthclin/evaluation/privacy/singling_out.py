@@ -1,4 +1,4 @@
-"""Singling out: does what is true of one synthetic row alone hold for one real patient alone."""
+"""Singling-out attack: predicates that hold for one synthetic row only, tested on members and non-members."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 __all__ = ["singling_out"]
 
 _GUESSES = 500
-_TRIES = 10
+_PROPOSALS = 10  # per guess
 _FEWEST_COLUMNS, _MOST_COLUMNS = 3, 7
 _EQUAL, _AT_MOST, _AT_LEAST, _MISSING = range(4)
 
 SINGLING_OUT = Definition(
     "privacy.singling_out",
-    "Can a patient be singled out by what the table shows?",
+    "Can a patient be singled out with the table?",
     "lower",
-    "guesses that hold for exactly one synthetic row (univariate: extremes, values and levels met once; multivariate: "
+    "predicates that hold for exactly one synthetic row (univariate: extremes, unique values and levels; multivariate: "
     "3 to 7 random columns, numbers on their side of the median) and succeed where they hold for exactly one patient; "
-    "as many training as unused patients at a time; R = (t - c) / (1 - c) of the worse of both attacks, chosen on "
-    "half of the guesses and judged on the others (Anonymeter: Giomi et al., PoPETs 2023-0055; chance by Cohen and "
+    "as many members as non-members at a time; R = (t - c) / (1 - c) of the stronger of both attacks, chosen on half "
+    "of the predicates and judged on the others (Anonymeter: Giomi et al., PoPETs 2023-0055; chance by Cohen and "
     "Nissim, PNAS 117:8344-8352, 2020), interval from two Wilson intervals",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Guesses:
-    """(guesses, parts) each: column, comparison and value; and the synthetic row that a guess came from."""
+    """Predicates: (guesses, parts) column, comparison and value; (guesses,) the synthetic row of origin."""
 
     column: NDArray[np.intp]
     comparison: NDArray[np.intp]
@@ -49,7 +49,7 @@ class _Guesses:
         return _Guesses(self.column[chosen], self.comparison[chosen], self.value[chosen], self.source[chosen])
 
     def counts(self, rows: NDArray[np.float64]) -> NDArray[np.intp]:
-        """(guesses,) for how many rows each guess holds."""
+        """(guesses,) number of rows for which each predicate holds."""
         holds = np.ones((len(self.column), len(rows)), dtype=bool)
         for part in range(self.column.shape[1]):
             cells = rows[:, self.column[:, part]].T
@@ -83,26 +83,26 @@ def _single_out(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         outcomes.append(
             AttackOutcome(name, train, AttackTrials(about, (guesses.counts(control.rows) == 1).astype(float)), naive)
         )
-    return judged(data, outcomes, relative, "No guess holds for one synthetic row alone.")
+    return judged(data, outcomes, relative, "No predicate holds for exactly one synthetic row.")
 
 
 def _about(
     data: AttackData, synthetic: NDArray[np.float64], guesses: _Guesses, rng: np.random.Generator
 ) -> PatientSample:
-    """Return the synthetic rows behind the guesses in place of patients: an outlying one aims at an outlier."""
+    """Return the synthetic rows of origin in place of patients; the predicate of an outlier targets an outlier."""
     rows = synthetic[guesses.source]
     return PatientSample(rows, guesses.source, data.population.decile(rows), rng.random(len(rows)) < 0.5)
 
 
 def _univariate(data: AttackData, rows: NDArray[np.float64]) -> _Guesses:
-    """Return what one column has only once: a value, a level, an extreme, a missing cell."""
+    """Return predicates of one column: unique values, levels, extremes and missing values."""
     column, comparison, value, source = [], [], [], []
     for j, cells in enumerate(rows.T):
         unknown = np.flatnonzero(np.isnan(cells))
         values, first, times = np.unique(cells[~np.isnan(cells)], return_index=True, return_counts=True)
         place = np.flatnonzero(~np.isnan(cells))[first]
         once = [(_EQUAL, i) for i in np.flatnonzero(times == 1).tolist()]
-        if data.features.on_line[j] and len(values):
+        if data.features.is_numeric[j] and len(values):
             once += [(sign, i) for sign, i in ((_AT_MOST, 0), (_AT_LEAST, len(values) - 1)) if times[i] == 1]
         column += [j] * len(once)
         comparison += [sign for sign, _ in once]
@@ -125,13 +125,13 @@ def _univariate(data: AttackData, rows: NDArray[np.float64]) -> _Guesses:
 
 
 def _multivariate(data: AttackData, rows: NDArray[np.float64], rng: np.random.Generator) -> _Guesses:
-    """Return descriptions of random synthetic rows by 3 to 7 random columns, as far as they fit one row only."""
+    """Return predicates of random synthetic rows on 3 to 7 random columns, those that hold for one row only."""
     columns, most = rows.shape[1], min(_MOST_COLUMNS, rows.shape[1])
-    tries = _TRIES * _GUESSES
-    source = rng.integers(len(rows), size=tries)
-    column = np.argsort(rng.random((tries, columns)), axis=1)[:, :most]
-    # A column named twice adds nothing: the spare parts of a short guess repeat its first.
-    parts = rng.integers(_FEWEST_COLUMNS, most + 1, size=tries)
+    proposals = _PROPOSALS * _GUESSES
+    source = rng.integers(len(rows), size=proposals)
+    column = np.argsort(rng.random((proposals, columns)), axis=1)[:, :most]
+    # The unused parts of a short predicate repeat its first column, which changes nothing.
+    parts = rng.integers(_FEWEST_COLUMNS, most + 1, size=proposals)
     column = np.where(np.arange(most) < parts[:, None], column, column[:, :1])
     value = rows[source[:, None], column]
     middle = np.array([np.median(seen) if len(seen := cells[~np.isnan(cells)]) else 0.0 for cells in rows.T])
@@ -140,7 +140,7 @@ def _multivariate(data: AttackData, rows: NDArray[np.float64], rng: np.random.Ge
     comparison = np.where(np.isnan(value), _MISSING, comparison)
     found: list[_Guesses] = []
     all_guesses = _Guesses(column, comparison, value, source)
-    for start in range(0, tries, _GUESSES):
+    for start in range(0, proposals, _GUESSES):
         some = all_guesses.where(np.arange(start, start + _GUESSES))
         found.append(some.where(some.counts(rows) == 1))
         if sum(len(each.source) for each in found) >= _GUESSES:

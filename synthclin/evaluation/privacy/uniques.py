@@ -1,4 +1,4 @@
-"""Keys that only one patient has, and keys that tell the secret: RepU and DiSCO of the statistics agencies."""
+"""Replicated uniques (RepU) and disclosive keys (DiSCO) of synthpop (Raab, Nowok and Dibben 2024)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
-from synthclin.evaluation.privacy.classes import counted, numbered, stepped
+from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, difference
 from synthclin.evaluation.score import Definition
 
@@ -26,24 +26,24 @@ _SOURCE = "(Raab, Nowok and Dibben, arXiv:2406.16826; synthpop), interval from t
 
 REPLICATED_UNIQUES = Definition(
     "privacy.replicated_uniques",
-    "Do patients who are unique by what is known of them appear in the table as unique?",
+    "Are patients with unique quasi-identifiers unique in the table too?",
     "lower",
-    "RepU: share of training patients whose quasi-identifiers nobody else in training has and one synthetic row has, "
-    f"minus the share of unused patients of whom the same would be true had they taken part {_SOURCE}",
+    "RepU: share of members whose quasi-identifiers no other member has and exactly one synthetic row has, minus the "
+    f"same share of non-members, as if they had taken part {_SOURCE}",
 )
 DISCLOSIVE_KEYS = Definition(
     "privacy.disclosive_keys",
-    "Do all rows that match a patient agree on the patient's secret?",
+    "Do all rows that match a patient have the patient's sensitive value?",
     "lower",
-    "DiSCO: share of training patients for whom all synthetic rows with their quasi-identifiers have one sensitive "
-    f"value, theirs, minus the same share of unused patients; numbers in 20 steps {_SOURCE}",
+    "DiSCO: share of members for whom all synthetic rows with their quasi-identifiers have one sensitive value, "
+    f"theirs, minus the same share of non-members; numbers in 20 quantile bins {_SOURCE}",
 )
 
 
 def _keys(
     data: AttackData, synthetic: NDArray[np.float64], side: PatientSample
 ) -> Iterator[tuple[NDArray[np.intp], tuple[int, ...], list[NDArray[np.int64]]]]:
-    """Yield for each set of keys whose patients are dealt to it: their places, the key, numbers of all classes."""
+    """Yield for each set of keys: the places of its assigned patients, the keys, the class numbers of all tables."""
     assigned = np.arange(len(side)) % len(data.knowledge.keys)
     for i, keys in enumerate(data.knowledge.keys):
         place, train = np.flatnonzero(assigned == i), data.train.rows
@@ -52,34 +52,34 @@ def _keys(
 
 def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know.")
+        return Found.nothing("There is no known column for the attack.")
 
     def unique(side: PatientSample) -> tuple[AttackTrials, AttackTrials]:
-        alone, again = np.zeros(len(side)), np.zeros(len(side))
+        is_unique, replicated = np.zeros(len(side)), np.zeros(len(side))
         for place, _, (own, train, published) in _keys(data, synthetic, side):
-            # An unused patient is unique if nobody in training has their key.
-            alone[place] = counted(own, train) == int(side is data.train)
-            again[place] = alone[place] * (counted(own, published) == 1)
-        return AttackTrials(side, alone), AttackTrials(side, again)
+            # A non-member is unique if no member has the same key.
+            is_unique[place] = counted(own, train) == int(side is data.train)
+            replicated[place] = is_unique[place] * (counted(own, published) == 1)
+        return AttackTrials(side, is_unique), AttackTrials(side, replicated)
 
     (original, train), (_, control) = unique(data.train), unique(data.control)
     found = judged(
         data, [AttackOutcome("replicated uniques", train, control, nan)], difference, "There are no patients."
     )
-    return _with(found, data, unique_in_training=original.told())
+    return _with(found, data, unique_in_training=original.summary())
 
 
 def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no column left that an attacker could know, or none that they could want.")
+        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
 
     def disclosed(side: PatientSample, sensitive: int) -> AttackTrials:
         hit = np.zeros(len(side))
         for place, keys, (own, _, published) in _keys(data, synthetic, side):
             if sensitive in keys:
                 continue
-            truth, told = stepped(data.features, [sensitive], data.train.rows, side.rows[place], synthetic)
-            low, high = _ends(published, np.nan_to_num(told[:, 0], nan=-np.inf), max(own.max(initial=0), 0))
+            truth, guesses = stepped(data.features, [sensitive], data.train.rows, side.rows[place], synthetic)
+            low, high = _ends(published, np.nan_to_num(guesses[:, 0], nan=-np.inf), max(own.max(initial=0), 0))
             mine = np.nan_to_num(truth[:, 0], nan=-np.inf)
             hit[place] = (low[own] == mine) & (high[own] == mine) & ~np.isnan(truth[:, 0])
         return AttackTrials(side, hit)
@@ -96,7 +96,7 @@ def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
 def _ends(
     classes: NDArray[np.int64], values: NDArray[np.float64], most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(classes,) the smallest and the largest value in each class; they differ in a class without rows."""
+    """(classes,) the smallest and the largest value of each class; they differ for an empty class."""
     size = int(max(classes.max(initial=0), most)) + 1
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, classes, values)

@@ -27,7 +27,7 @@ __all__ = ["attack_figures"]
 
 _NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak", *MODEL_SCORES, *SHADOW_SCORES}
 _NONE = "\u2013"
-_NULL = {"privacy.membership": 0.5, "privacy.recognition": 0.01}  # the value of a random guess
+_NULL = {"privacy.membership": 0.5, "privacy.membership_tpr": 0.01}  # the value of a random guess
 
 Attacks = list[tuple["Score", AttackDetails]]
 

@@ -23,7 +23,7 @@ __all__ = ["Answer", "answers", "section_status", "texts_of", "worst"]
 _GROUPS = ("inference", "utility")  # groups whose scores answer one question together
 _SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility"}
 _SHARED = {
-    "privacy.recognition": "privacy.membership",
+    "privacy.membership_tpr": "privacy.membership",
     "privacy.relative_f1": "privacy.membership",
     "privacy.shadow_table": "privacy.membership",
     "privacy.identity_disclosure": "privacy.attribute_inference",

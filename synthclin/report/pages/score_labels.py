@@ -31,8 +31,8 @@ NAMES = {
 SURVIVAL = {
     "curve": ("Survival to {}", "area between the curves"),
     "optimism": ("Survival optimism, {}", "mean signed difference of the curves"),
-    "short_sight": ("Premature follow-up end, {}", "share of follow-up lost"),
-    "restricted_mean": ("RMST of {}", "mean difference, in units of time"),
+    "premature_end": ("Premature follow-up end, {}", "share of follow-up lost"),
+    "rmst": ("RMST of {}", "mean difference, in units of time"),
     "censoring": ("Censoring before {}", "area between the curves"),
     "incidence": ("Cumulative incidence, {}", "mean area between the curves"),
 }

@@ -232,7 +232,7 @@ QUESTIONS = {
     "privacy.shadow_model": _attack(
         "Shadow models, by model", "AUC, 0.5 is chance", _MEMBERSHIP, "Membership of rare patients can be inferred."
     ),
-    "privacy.recognition": _attack(
+    "privacy.membership_tpr": _attack(
         "TPR at 1 % FPR",
         "true positive rate of the membership attack",
         _MEMBERSHIP,

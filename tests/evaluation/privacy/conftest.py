@@ -24,7 +24,7 @@ def holdout() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def fresh() -> pd.DataFrame:
+def ideal() -> pd.DataFrame:
     return ward(300, 3)
 
 
@@ -39,8 +39,8 @@ def compare(train: pd.DataFrame, holdout: pd.DataFrame) -> Callable[[pd.DataFram
 
 
 @pytest.fixture(scope="session")
-def data(compare: Callable[[pd.DataFrame], Comparison], fresh: pd.DataFrame) -> AttackData:
-    return AttackData.of(compare(fresh))
+def data(compare: Callable[[pd.DataFrame], Comparison], ideal: pd.DataFrame) -> AttackData:
+    return AttackData.of(compare(ideal))
 
 
 @pytest.fixture(scope="session")

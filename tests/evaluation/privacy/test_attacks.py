@@ -1,4 +1,4 @@
-"""What holds for every attack: a copy is caught, fresh rows and shuffled columns are not, the rest is not judged."""
+"""Every attack: a copy is detected, ideal rows and shuffled columns reach the null, small tables are not assessable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy import ATTACKS
 from synthclin.evaluation.privacy.attack import Attack
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.copies import canary_rows, copies
+from synthclin.evaluation.privacy.copies import copies, copies_attack
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
@@ -27,18 +27,18 @@ from tests.evaluation.clinic import shuffled
 
 from .ward import SCHEMA, jittered, ward
 
-EVERY = (canary_rows, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
+EVERY = (copies_attack, *(attack for attack in ATTACKS if isinstance(attack, Attack)))
 
 
 def name(attack: Attack) -> str:
     return attack.definition.name
 
 
-LEAST = {membership_tpr: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one secret of three is common
+LEAST = {membership_tpr: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one sensitive value of three is common
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=name)
-def test_a_copy_of_the_training_rows_is_caught(attack, data, values, train):
+def test_a_copy_of_the_training_rows_is_detected(attack, data, values, train):
     found = attack.run(data, values(train.sample(frac=1, random_state=1)))
     assert found.interval.low > LEAST.get(attack, 0.8)
     assert found.value > 0.9 or attack is identity_disclosure
@@ -47,14 +47,14 @@ def test_a_copy_of_the_training_rows_is_caught(attack, data, values, train):
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=name)
-def test_fresh_rows_are_cleared(attack, data, values, fresh):
-    found = attack.run(data, values(fresh))
-    # Secrets are met by chance, too: only this attack has no control to take it off.
+def test_ideal_rows_reach_the_null(attack, data, values, ideal):
+    found = attack.run(data, values(ideal))
+    # Sensitive values are equal by chance, too, and this attack does not subtract the non-members.
     assert found.interval.low <= attack.null + (0.02 if attack is identity_disclosure else 0) <= found.interval.high
 
 
 @pytest.mark.parametrize("attack", [attack for attack in EVERY if attack.above_chance], ids=name)
-def test_shuffled_columns_know_no_patient(attack, data, values, train):
+def test_shuffled_columns_reach_the_null(attack, data, values, train):
     found = attack.run(data, values(shuffled(train)))
     assert found.value == pytest.approx(attack.null, abs=0.06)
 
@@ -66,35 +66,37 @@ def test_a_value_that_one_patient_has_singles_them_out_even_in_shuffled_columns(
 @pytest.mark.parametrize("attack", [near_copies, membership, membership_tpr, relative_f1, linkability], ids=name)
 def test_nearly_copied_rows_are_found_though_no_row_is_a_copy(attack, data, values, train):
     near = values(jittered(train))
-    assert canary_rows.run(data, near).value == 0
+    assert copies_attack.run(data, near).value == 0
     assert attack.run(data, near).interval.low > attack.null + 0.1
 
 
 @pytest.mark.parametrize("attack", [attribute_inference, disclosive_keys, identity_disclosure], ids=name)
-def test_a_secret_that_only_training_rows_tell_is_found(attack, data, values, train, fresh):
-    # What is known of patients and their secret are those of training rows, all else is not.
-    told = fresh.assign(**{column: train[column].to_numpy() for column in ("age", "sex", "zip")}, hiv=train["hiv"])
-    found = attack.run(data, values(told))
+def test_leaked_sensitive_values_of_members_are_inferred(attack, data, values, train, ideal):
+    # Quasi-identifiers and sensitive values are those of training rows, all else is not.
+    leaking = ideal.assign(**{column: train[column].to_numpy() for column in ("age", "sex", "zip")}, hiv=train["hiv"])
+    found = attack.run(data, values(leaking))
     assert found.interval.low > LEAST.get(attack, 0.5)
-    blurred = told.assign(hiv=told["hiv"].sample(frac=1, random_state=1).to_numpy())
-    assert attack.run(data, values(blurred)).value < 0.6 * found.value  # a third of the secrets is met by chance
+    blurred = leaking.assign(hiv=leaking["hiv"].sample(frac=1, random_state=1).to_numpy())
+    assert (
+        attack.run(data, values(blurred)).value < 0.6 * found.value
+    )  # a third of the sensitive values is equal by chance
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
 @pytest.mark.parametrize("rows", [None, 19])
-def test_without_enough_unseen_patients_nothing_passes(attack, rows, train, holdout, fresh):
+def test_too_few_holdout_patients_never_pass(attack, rows, train, holdout, ideal):
     few = None if rows is None else holdout.iloc[:rows]
     if attack is copies and rows is not None:
         pytest.skip("a copy needs one patient to be found")
-    score = attack(Comparison.of(fresh, train=train, holdout=few, schema=SCHEMA))
+    score = attack(Comparison.of(ideal, train=train, holdout=few, schema=SCHEMA))
     assert math.isnan(score.value)
     assert "holdout" in score.note
     verdicts = judge(default_gates([score]), [score])
     assert [verdict.status for verdict in verdicts] in ([], ["NOT ASSESSABLE"])
 
 
-def test_a_score_stands_between_shuffled_and_fresh_rows_and_tells_its_null(compare, fresh):
-    score = linkability(compare(fresh), by=["sex", "age"])
+def test_a_score_has_baseline_reference_and_null(compare, ideal):
+    score = linkability(compare(ideal), by=["sex", "age"])
     assert score.baseline == pytest.approx(0, abs=0.1)
     assert score.reference == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
     assert score.details["negative_control"]["rows"] == 150
@@ -105,11 +107,11 @@ def test_a_score_stands_between_shuffled_and_fresh_rows_and_tells_its_null(compa
     assert score.details["outliers"]["train"]["n"] == 30
 
 
-def test_groups_of_few_patients_are_not_told(compare, fresh, train, holdout):
-    rare = Comparison.of(fresh, train=train, holdout=holdout.iloc[:50], schema=SCHEMA)
+def test_small_groups_are_left_out(compare, ideal, train, holdout):
+    rare = Comparison.of(ideal, train=train, holdout=holdout.iloc[:50], schema=SCHEMA)
     assert linkability(rare, by=["sex"]).details["groups"] == []
     with pytest.raises(ConfigError, match="ward"):
-        linkability(compare(fresh), by=["ward"])
+        linkability(compare(ideal), by=["ward"])
 
 
 def test_the_order_of_rows_changes_nothing(data, values, train):
@@ -137,7 +139,7 @@ def test_rows_of_one_patient_count_as_one():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: getattr(attack, "__name__", None) or name(attack))
-def test_constant_columns_raise_nothing_and_tell_nothing_but_that_all_rows_are_alike(attack):
+def test_constant_columns_have_no_leakage_but_copies(attack):
     tables = [ward(60, 1).iloc[[0] * rows].reset_index(drop=True) for rows in (60, 60, 40)]
     score = attack(Comparison.of(tables[0], train=tables[1], holdout=tables[2], schema=SCHEMA))
     assert math.isnan(score.value) or score.low <= score.details["null"] or attack is copies

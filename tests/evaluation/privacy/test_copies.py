@@ -16,17 +16,17 @@ def verdict(score):
     return judge(default_gates([score]), [score])[0].status
 
 
-def test_copies_are_found_at_schema_precision_whatever_their_order(compare, train, fresh):
+def test_copies_are_found_at_schema_precision_whatever_their_order(compare, train, ideal):
     noisy = train.iloc[::-1].assign(weight=lambda t: t["weight"] + 0.001)
     assert copies(compare(noisy)).value == 1.0
-    none = copies(compare(fresh))
+    none = copies(compare(ideal))
     assert none.value == none.reference == none.baseline == 0.0
     assert verdict(none) == "PASS"
 
 
 @pytest.mark.parametrize(("copied", "expected"), [(0, "PASS"), (1, "REVIEW"), (3, "REVIEW"), (15, "FAIL")])
-def test_even_one_copied_patient_is_looked_at(compare, train, fresh, copied, expected):
-    score = copies(compare(pd.concat([fresh.iloc[copied:], train.iloc[:copied]], ignore_index=True)))
+def test_even_one_copied_patient_is_looked_at(compare, train, ideal, copied, expected):
+    score = copies(compare(pd.concat([ideal.iloc[copied:], train.iloc[:copied]], ignore_index=True)))
     assert score.details["copies"] == copied
     assert verdict(score) == expected
 
@@ -35,11 +35,11 @@ BOOLEANS = Schema.model_validate({"columns": {"a": {"type": "boolean"}, "b": {"t
 
 
 def booleans(rows: int, seed: int, chance: float = 0.5) -> pd.DataFrame:
-    drawn = np.random.default_rng(seed).random((rows, 2)) < chance
-    return pd.DataFrame(drawn, columns=["a", "b"]).astype("boolean")
+    sampled = np.random.default_rng(seed).random((rows, 2)) < chance
+    return pd.DataFrame(sampled, columns=["a", "b"]).astype("boolean")
 
 
-def test_common_combinations_point_to_nobody():
+def test_copies_of_rows_of_several_patients_do_not_count():
     score = copies(Comparison.of(booleans(100, 1), train=booleans(100, 2), holdout=booleans(50, 3), schema=BOOLEANS))
     assert score.value == 0
     assert score.details["copies_of_repeated_rows"] == 100
@@ -48,10 +48,10 @@ def test_common_combinations_point_to_nobody():
 
 @pytest.mark.parametrize("rows", [1, 2, 30])
 @pytest.mark.parametrize("chance", [0.0, 0.5])
-@pytest.mark.parametrize("held", [0, 40])
-def test_the_training_table_again_fails_however_coarse_or_small(rows, chance, held):
+@pytest.mark.parametrize("holdout_rows", [0, 40])
+def test_the_training_table_again_fails_however_coarse_or_small(rows, chance, holdout_rows):
     train = booleans(rows, 2, chance)
-    holdout = booleans(held, 3, chance) if held else None
+    holdout = booleans(holdout_rows, 3, chance) if holdout_rows else None
     for again in (train, pd.concat([train, train], ignore_index=True)):
         score = copies(Comparison.of(again, train=train, holdout=holdout, schema=BOOLEANS))
         assert score.value == 1.0
@@ -68,6 +68,6 @@ def test_one_patients_repeated_visit_is_still_one_patients():
     assert score.details["copies"] == 1
 
 
-def test_copies_without_a_holdout_are_told_and_none_is_no_pass(train, fresh):
-    assert verdict(copies(Comparison.of(fresh, train=train, holdout=None, schema=SCHEMA))) == "NOT ASSESSABLE"
+def test_copies_without_a_holdout_fail_and_their_absence_does_not_pass(train, ideal):
+    assert verdict(copies(Comparison.of(ideal, train=train, holdout=None, schema=SCHEMA))) == "NOT ASSESSABLE"
     assert verdict(copies(Comparison.of(train.iloc[:90], train=train, holdout=None, schema=SCHEMA))) == "FAIL"

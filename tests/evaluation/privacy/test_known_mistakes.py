@@ -1,9 +1,10 @@
-"""Mistakes of other libraries' attacks, each as a case that it would fail.
+"""Known mistakes in the attacks of other libraries, each as a case that the library would fail.
 
-What Anonymeter 1.1 counts as met and 1.0 makes of dates; SDMetrics' tied distances, uniform baseline and chance without
-a seed; syntheval's copy in the order of the training rows, and its share of the wrong table; the pickles that synthcity
-leaves in the working folder. The authenticity of synthcity and the tables of equal size of gower are in test_support,
-the weak associations that SDMetrics leaves out in test_sdmetrics, the singletons that it rewards in test_marginals.
+The hits of Anonymeter 1.1 and the dates of 1.0; the tied distances, the uniform baseline and the unseeded randomness of
+SDMetrics; the copy in the order of the training rows and the share of the wrong table of syntheval; the pickles that
+synthcity writes to the working folder. The authenticity of synthcity and the tables of equal size of gower are in
+test_precision_recall, the weak associations that SDMetrics leaves out in test_sdmetrics, the singletons that it rewards
+in test_marginals.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import pytest
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
-from synthclin.evaluation.privacy.classes import similar
 from synthclin.evaluation.privacy.copies import copies
+from synthclin.evaluation.privacy.equivalence_classes import similar
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.schema import Schema
@@ -34,7 +35,7 @@ COARSE = Schema.model_validate(
 SHARES = {"a": 0.5, "b": 0.5, "died": 0.05}
 
 
-def drawn(seed: int, rows: int = 200) -> pd.DataFrame:
+def sampled(seed: int, rows: int = 200) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     flags = {name: pd.array((rng.random(rows) < share).astype(int), dtype="Int64") for name, share in SHARES.items()}
     return pd.DataFrame(flags | {"base_excess": rng.normal(-20, 4, rows).round(1)})[list(COARSE.columns)]
@@ -42,7 +43,7 @@ def drawn(seed: int, rows: int = 200) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def data() -> AttackData:
-    return AttackData.of(Comparison.of(drawn(1), train=drawn(2), holdout=drawn(3), schema=COARSE))
+    return AttackData.of(Comparison.of(sampled(1), train=sampled(2), holdout=sampled(3), schema=COARSE))
 
 
 def values(data: AttackData, table: pd.DataFrame):
@@ -56,8 +57,8 @@ def test_a_negative_guess_is_not_always_right(data):
     assert met.astype(bool).tolist() == [True, False, False]
 
 
-def test_a_common_outcome_is_no_secret_learnt(data):
-    found = attribute_inference.run(data, values(data, drawn(4)))
+def test_a_common_outcome_is_no_attribute_inference(data):
+    found = attribute_inference.run(data, values(data, sampled(4)))
     assert found.interval.low <= 0 <= found.interval.high
     naive = [row["naive"] for row in found.details["attacks"] if row["name"].startswith("died")]
     assert naive
@@ -65,15 +66,15 @@ def test_a_common_outcome_is_no_secret_learnt(data):
 
 
 def test_a_copy_in_the_order_of_the_training_rows_is_a_copy(data):
-    train = drawn(2)
-    c = Comparison.of(train, train=train, holdout=drawn(3), schema=COARSE)
+    train = sampled(2)
+    c = Comparison.of(train, train=train, holdout=sampled(3), schema=COARSE)
     assert copies(c).value > 0
     assert near_copies.run(data, values(data, train)).details["near"] == len(train)
 
 
 def test_tied_distances_count_half():
     flat = Schema.model_validate({"columns": {name: COARSE.columns[name].model_dump() for name in ("a", "b")}})
-    c = Comparison.of(drawn(4), train=drawn(2), holdout=drawn(3), schema=flat)
+    c = Comparison.of(sampled(4), train=sampled(2), holdout=sampled(3), schema=flat)
     score = near_copies(c)
     # Every row of two flags is met among both: as near to training rows as to others.
     assert score.details["closer_to_training"]["value"] == 0.5
@@ -81,9 +82,9 @@ def test_tied_distances_count_half():
 
 def test_nothing_is_left_in_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    table = drawn(4)
+    table = sampled(4)
     before = table.copy()
-    c = Comparison.of(table, train=drawn(2), holdout=drawn(3), schema=COARSE)
+    c = Comparison.of(table, train=sampled(2), holdout=sampled(3), schema=COARSE)
     for attack in (near_copies, attribute_inference):
         attack(c)
     pd.testing.assert_frame_equal(table, before)
@@ -91,10 +92,10 @@ def test_nothing_is_left_in_the_working_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("rows", [100, 400])
-def test_a_share_of_the_unused_is_a_share_of_their_own_number(rows):
+def test_the_share_of_near_non_members_is_relative_to_their_number(rows):
     flat = Schema.model_validate({"columns": {name: COARSE.columns[name].model_dump() for name in ("a", "b")}})
-    score = near_copies(Comparison.of(drawn(4), train=drawn(2), holdout=drawn(3, rows), schema=flat))
-    # Of two flags everybody is met, so all of the unused are near.
+    score = near_copies(Comparison.of(sampled(4), train=sampled(2), holdout=sampled(3, rows), schema=flat))
+    # With two flags every row has an equal one, so all non-members are near.
     assert score.details["unused_near"] == pytest.approx(rows / (rows + 1), abs=1e-4)
 
 
@@ -106,17 +107,17 @@ def test_a_moment_singles_out_the_patient_who_was_seen_then():
         seen = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 10**7, 200), unit="s")
         return pd.DataFrame({"seen": seen, "ill": pd.array(rng.random(200) < 0.5, dtype="boolean")})
 
-    copied, fresh = (
+    copied, ideal = (
         singling_out(Comparison.of(visits(seed), train=visits(2), holdout=visits(3), schema=schema)) for seed in (2, 4)
     )
     assert copied.low > 0.5
-    assert fresh.low <= 0 <= fresh.high
+    assert ideal.low <= 0 <= ideal.high
 
 
-def test_the_same_seed_gives_the_same_attack_whatever_chance_stands_elsewhere():
+def test_the_global_random_state_changes_no_attack():
     found = []
     for elsewhere in (1, 2):
         np.random.seed(elsewhere)  # noqa: NPY002 (what an unseeded library would draw from)
-        c = Comparison.of(drawn(4), train=drawn(2), holdout=drawn(3), schema=COARSE, random_state=7)
+        c = Comparison.of(sampled(4), train=sampled(2), holdout=sampled(3), schema=COARSE, random_state=7)
         found.append([(score.value, score.low, score.high) for score in (attribute_inference(c), singling_out(c))])
     assert found[0] == found[1]

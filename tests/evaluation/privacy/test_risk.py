@@ -23,7 +23,7 @@ def shares(k, n):
     return trials(np.arange(n) < k)
 
 
-def test_risk_is_what_unused_patients_withstand_and_training_patients_lose():
+def test_risk_relative_to_non_members():
     assert relative(shares(60, 100), shares(20, 100))[0] == pytest.approx(0.5)
     assert relative(shares(20, 100), shares(20, 100))[0] == 0
     assert difference(shares(60, 100), shares(20, 100))[0] == pytest.approx(0.4)
@@ -44,7 +44,7 @@ def test_intervals_hold_their_value_at_the_ends(train, control):
         assert high > low
 
 
-def test_where_nobody_withstands_there_is_nothing_to_lose():
+def test_risk_is_nan_where_the_attack_fails_on_no_non_member():
     assert math.isnan(relative(shares(50, 50), shares(46, 50))[0])
     assert math.isnan(relative(shares(0, 0), shares(0, 50))[0])
 
@@ -54,11 +54,11 @@ def test_where_nobody_withstands_there_is_nothing_to_lose():
 def test_intervals_cover_the_truth(measure, p, q):
     rng = np.random.default_rng(3)
     truth = (p - q) / (1 - q) if measure is relative else p - q
-    held = 0
+    covered = 0
     for t, c in zip(rng.binomial(400, p, 400), rng.binomial(120, q, 400), strict=True):
         low, high = measure(shares(t, 400), shares(c, 120))[1]
-        held += low - 1e-9 <= truth <= high + 1e-9
-    assert held >= 0.91 * 400
+        covered += low - 1e-9 <= truth <= high + 1e-9
+    assert covered >= 0.91 * 400
 
 
 def test_the_best_of_many_useless_attacks_is_no_better_than_chance():
@@ -94,11 +94,11 @@ def test_relative_f1_by_hand():
 @pytest.mark.parametrize(("members", "others"), [(700, 180), (300, 300), (1500, 500)])
 def test_membership_intervals_cover_chance(members, others):
     rng = np.random.default_rng(7)
-    held = np.zeros(2)
+    covered = np.zeros(2)
     for _ in range(200):
         once = rng.random(members)
         sides = trials(np.concatenate([once, once])), trials(rng.random(others))
         for i, (measure, null) in enumerate(((area, 0.5), (rate, 0.01))):
             low, high = measure(*sides)[1]
-            held[i] += low <= null <= high
-    assert (held >= 0.925 * 200).all()
+            covered[i] += low <= null <= high
+    assert (covered >= 0.925 * 200).all()

@@ -1,4 +1,4 @@
-"""A made-up ward in which a secret has nothing to do with what is known of a patient: only a leak tells it."""
+"""A simulated ward: the sensitive column is independent of all others, so that only leakage can disclose it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = Schema.model_validate(
 
 
 def ward(rows: int, seed: int) -> pd.DataFrame:
-    """Draw typed patients."""
+    """Sample typed patients."""
     rng = np.random.default_rng(seed)
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""How well a fitted model predicts real rows: discrimination, calibration, and which columns it leans on."""
+"""Metrics of predictions on real rows: AUC, R2, Brier score, calibration slope, permutation feature importance."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.learners import Classifier
 
-__all__ = ["brier", "calibration_slope", "chances", "importance_agreement", "importances", "macro_auc", "r2"]
+__all__ = [
+    "brier",
+    "calibration_slope",
+    "class_probabilities",
+    "importance_agreement",
+    "importances",
+    "macro_auc",
+    "r2",
+]
 
 _MOST_CELLS = 5_000_000  # of copies of the rows at a time
-_LEAST = 1e-4  # a chance of 0 has no logit
+_LEAST = 1e-4  # a probability of 0 has no logit
 
 
-def chances(model: Classifier, classes: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (rows, classes) the chance of each class; a class that was never learnt has 0."""
-    learnt = dict(zip(model.classes_.tolist(), model.predict_proba(x).T, strict=True))
-    return np.column_stack([learnt.get(k, np.zeros(len(x))) for k in classes.tolist()])
+def class_probabilities(model: Classifier, classes: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (rows, classes) class probabilities; a class that was not in the training rows has 0."""
+    by_class = dict(zip(model.classes_.tolist(), model.predict_proba(x).T, strict=True))
+    return np.column_stack([by_class.get(k, np.zeros(len(x))) for k in classes.tolist()])
 
 
 def macro_auc(
@@ -35,8 +43,8 @@ def macro_auc(
     y: NDArray[np.float64],
     weights: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """Average over classes the AUC of one against the others; a class that was never learnt scores 0.5."""
-    # Of two classes, one says it all.
+    """Return the macro-averaged one-against-rest AUC; a class that was not in the training rows has 0.5."""
+    # Of two classes, both AUCs are equal.
     judged = range(1, 2) if len(classes) == 2 else range(len(classes))
     mean: NDArray[np.float64] = np.mean([auc(p[:, k], y == classes[k], weights) for k in judged], axis=0)
     return mean
@@ -45,10 +53,9 @@ def macro_auc(
 def brier(
     p: NDArray[np.float64], classes: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return (samples,) the mean squared distance of chances from what came true.
+    """Return (samples,) Brier scores (Mon Weather Rev 78:1-3, 1950).
 
-    Of two classes that of the last one, 0 to 1; of several the sum over classes, 0 to 2 (Brier, Mon Weather Rev
-    78:1-3, 1950).
+    Of two classes the score of the last one, 0 to 1; of several the sum over classes, 0 to 2.
     """
     errors = (p - (y[:, None] == classes)) ** 2
     each = errors[:, 1] if len(classes) == 2 else errors.sum(axis=1)
@@ -57,9 +64,9 @@ def brier(
 
 
 def calibration_slope(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and intercept of what came true on the logit of its chance; 1 and 0 are best.
+    """Return the calibration slope and intercept: logistic regression of the outcome on the logit; 1 and 0 are best.
 
-    A slope below 1 means chances too near 0 and 1 (Cox, Biometrika 45:562-565, 1958).
+    A slope below 1 means probabilities too near 0 and 1 (Cox, Biometrika 45:562-565, 1958).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -76,7 +83,7 @@ def calibration_slope(p: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[
 
 
 def r2(predicted: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (samples,) the explained share of the variance, for each weighting of the rows."""
+    """Return (samples,) R2, the explained share of the variance, for each weighting of the rows."""
     mean = weights @ y / weights.sum(axis=1)
     spread = weights @ y**2 - weights.sum(axis=1) * mean**2
     errors = weights @ (y - predicted) ** 2
@@ -87,7 +94,7 @@ def r2(predicted: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[
 
 
 def importance_agreement(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return Spearman's correlation of two lists of importances; 0 where one list knows no difference."""
+    """Return Spearman's correlation of two vectors of feature importance; 0 where one of them is constant."""
     if not (np.ptp(first) > 0 and np.ptp(second) > 0):
         return 0.0
     return float(stats.spearmanr(first, second).statistic)
@@ -96,12 +103,12 @@ def importance_agreement(first: NDArray[np.float64], second: NDArray[np.float64]
 def importances(
     figure: Callable[[NDArray[np.float64]], Sequence[float]], x: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (predictors,) what the figure of the first rows loses once a column is shuffled among them.
+    """Return (predictors,) permutation feature importance: the loss of a metric when a column is shuffled.
 
-    Every model sees the same shuffles, so that their differences are its own.
+    All models get the same permutations.
 
     Arguments:
-        figure: from copies of all rows, one below the other, to the figure of each copy.
+        figure: from stacked copies of all rows to the metric of each copy.
         x: (rows, predictors).
     """
     rng = np.random.default_rng(0)

@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.missing import missing_dependence, missingness
+from synthclin.evaluation.missingness import missing_dependence, missingness
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
 
 
-def test_missing_cells_that_came_apart_cost_the_pattern(compare, fresh):
-    apart = fresh.assign(weight=fresh["weight"].iloc[::-1].to_numpy())
+def test_missing_cells_that_came_apart_cost_the_pattern(compare, ideal):
+    apart = ideal.assign(weight=ideal["weight"].iloc[::-1].to_numpy())
     score = missingness(compare(apart))
-    assert score.high < missingness(compare(fresh)).low
+    assert score.high < missingness(compare(ideal)).low
     assert [row["missing"] for row in score.details["patterns"]] == [[], ["bmi", "weight"]]
     assert {row["column"] for row in score.details["columns"]} == {"bmi", "weight"}
 
 
 def test_values_missing_of_other_patients_cost_the_dependence_and_leave_the_pattern():
-    train, holdout, fresh = clinic(1600, 1), clinic(400, 2), clinic(1600, 3)
+    train, holdout, ideal = clinic(1600, 1), clinic(400, 2), clinic(1600, 3)
     # As many cells are missing, and together, but no longer more often of men.
-    order = np.random.default_rng(0).permutation(len(fresh))
-    moved = fresh.assign(bmi=fresh["bmi"].to_numpy()[order], weight=fresh["weight"].to_numpy()[order])
-    tables = [Comparison.of(table, train=train, holdout=holdout, schema=SCHEMA) for table in (fresh, moved)]
+    order = np.random.default_rng(0).permutation(len(ideal))
+    moved = ideal.assign(bmi=ideal["bmi"].to_numpy()[order], weight=ideal["weight"].to_numpy()[order])
+    tables = [Comparison.of(table, train=train, holdout=holdout, schema=SCHEMA) for table in (ideal, moved)]
     good, bad = map(missing_dependence, tables)
     assert bad.low > good.high
     assert missingness(tables[0]).value == pytest.approx(missingness(tables[1]).value, abs=0.02)
@@ -44,7 +44,7 @@ def test_scores_without_a_subject_say_why():
     assert "11 training rows" in missingness(Comparison.of(few, train=few, holdout=None, schema=SCHEMA)).note
 
 
-def test_shares_of_few_patients_are_not_told():
+def test_shares_of_small_cells_are_suppressed():
     train = clinic(300, 4)
     train.loc[train["bmi"].notna(), "bmi"] = 25.0
     train["bmi"] = train["bmi"].fillna(25.0)

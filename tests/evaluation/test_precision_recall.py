@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.support import _own_distance, _precision, _recall, authenticity, precision, recall
+from synthclin.evaluation.precision_recall import _own_distance, _precision, _recall, authenticity, precision, recall
 from synthclin.schema import Schema
 
 PLANE = Schema.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}})
@@ -29,7 +29,7 @@ def good():
     return precision(c), recall(c)
 
 
-def test_fresh_rows_lie_at_the_ceiling(good):
+def test_ideal_rows_reach_the_reference(good):
     for score in good:
         assert score.low <= score.reference <= score.high
 
@@ -67,11 +67,11 @@ def test_authenticity_looks_up_the_nearest_real_point_by_its_own_number():
     assert authenticity(real, other[::-1]) == authenticity(real, other)
 
 
-def test_a_copy_has_no_authenticity_in_any_order_of_rows(compare, train, fresh):
+def test_a_copy_has_no_authenticity_in_any_order_of_rows(compare, train, ideal):
     # A library skips the first neighbour where both tables are equal, so that a verbatim copy passes as harmless.
     for copy in (train, train.iloc[::-1]):
         assert recall(compare(copy)).details["authenticity"]["synthetic"] == 0.0
-    assert recall(compare(fresh)).details["authenticity"]["synthetic"] > 0.3
+    assert recall(compare(ideal)).details["authenticity"]["synthetic"] > 0.3
 
 
 def test_equally_many_real_and_synthetic_rows_are_not_taken_for_the_same_table():

@@ -1,4 +1,4 @@
-"""Counting equal rows: which rows agree in all or some columns, and whose secret is as good as known."""
+"""Equivalence classes: rows that are equal in all or some columns, and closeness of sensitive values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARGIN = 0.05
 
 
 def numbered(*tables: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """Return (rows,) a number for each row of each table, the same for equal rows; missing equals missing.
+    """Return the (rows,) class number of each row of each table; equal rows share it, and missing equals missing.
 
     Example:
         >>> numbered(np.array([[1.0, np.nan], [2.0, 0.0]]), np.array([[1.0, np.nan]]))
@@ -35,7 +35,7 @@ def numbered(*tables: NDArray[np.float64]) -> list[NDArray[np.int64]]:
 
 
 def counted(numbers: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(rows,) how many rows of the other table each row equals."""
+    """(rows,) the size of each row's class in the other table."""
     counts = np.bincount(among, minlength=int(max(numbers.max(initial=0), among.max(initial=0))) + 1)
     return counts[numbers]
 
@@ -43,7 +43,7 @@ def counted(numbers: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.
 def stepped(
     features: Features, columns: Sequence[int], real: NDArray[np.float64], *tables: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
-    """Return some columns of tables; numbers of more than 100 values in `real` in 20 steps with as many rows each."""
+    """Return some columns of tables; numbers of more than 100 values in `real` in 20 quantile bins."""
     parts = [table[:, list(columns)].copy() for table in tables]
     for place, j in enumerate(columns):
         seen = np.unique(real[~np.isnan(real[:, j]), j])
@@ -58,15 +58,15 @@ def stepped(
 def similar(
     features: Features, column: int, real: NDArray[np.float64], truth: NDArray[np.float64], guess: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Return where a guess gives a secret away; `truth` and `guess` broadcast, and what is missing gives nothing away.
+    """Return where a guess discloses a sensitive value; `truth` and `guess` broadcast; missing discloses nothing.
 
-    A level must be met. A number must be met within 5 % of itself or one unit of its last decimal, a date within 5 %
-    of the range between the quartiles of `real`.
+    A level must be equal. A number must be within 5 % of itself or one unit of its last decimal, a date within 5 % of
+    the interquartile range of `real`.
     """
     feature = features.columns[column]
     if feature.kind != "line":
-        met: NDArray[np.bool_] = truth == guess
-        return met
+        equal: NDArray[np.bool_] = truth == guess
+        return equal
     if feature.column.is_temporal:
         seen = real[~np.isnan(real[:, column]), column]
         margin = np.asarray(_MARGIN * np.subtract(*np.quantile(seen, [0.75, 0.25])) if len(seen) else 0.0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from synthclin.evaluation.survival import curves
+from synthclin.evaluation.restricted_mean import curves
 
 
 def followed(rows, seed, rate=0.1, end=20.0):
@@ -47,7 +47,7 @@ def test_no_time_has_fewer_than_eleven_at_risk(rows, seed, horizon):
         assert len(arm["real"]["survival"]) > 1
 
 
-def test_ticks_stand_where_eleven_were_censored():
+def test_ticks_mark_times_with_eleven_censored():
     times, events = np.repeat([1.0, 5.0, 9.0], [10, 11, 40]), np.zeros(61, dtype=bool)
     (arm,) = curves([("all", (times, events), (times, events))], 8.0)
     ticked = [time for time, many in zip(arm["times"], arm["real"]["censored"], strict=False) if many]

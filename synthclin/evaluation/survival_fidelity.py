@@ -1,4 +1,4 @@
-"""Do synthetic patients live as long, are they followed as long, and is the risk of each cause the same."""
+"""Fidelity of time-to-event data: survival curves, RMST, censoring, competing causes, and the SurvivalGAN measures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.analyses import endpoint
-from synthclin.evaluation.curves import gap, incidence, survival
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.fidelity import estimate_fidelity
+from synthclin.evaluation.restricted_mean import rmst
 from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import SURVIVAL_MEASURES, survival_names
-from synthclin.evaluation.survival import rmst
+from synthclin.evaluation.survival_estimators import gap, incidence, survival
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ _HORIZON = "the horizon of the task, or else the last time at which 10 training 
 
 
 def followed(c: Comparison, task: SurvivalTask) -> tuple[Score, ...]:
-    """Score the times to an event: survival of each group, follow-up, censoring, and competing causes.
+    """Score every one of `SURVIVAL_MEASURES`.
 
     Raises:
-        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+        ConfigError: the schema and the task do not define the event, its time or the groups.
     """
     return tuple(measured(c, task, measure) for measure in SURVIVAL_MEASURES)
 
@@ -45,7 +45,7 @@ def measured(c: Comparison, task: SurvivalTask, measure: str) -> Score:
     """Score one of `SURVIVAL_MEASURES`.
 
     Raises:
-        ConfigError: the schema or the task does not say what the event, its time or the groups are.
+        ConfigError: the schema and the task do not define the event, its time or the groups.
     """
     found, definition = endpoint(c, task), definitions(task)[measure]
     if np.isnan(found.horizon) or found.horizon <= 0:
@@ -56,7 +56,7 @@ def measured(c: Comparison, task: SurvivalTask, measure: str) -> Score:
 
 
 def definitions(task: SurvivalTask) -> dict[str, Definition]:
-    """Return what each of `SURVIVAL_MEASURES` is."""
+    """Return the definition of each of `SURVIVAL_MEASURES`."""
     event = task.event
     asked = (
         (
@@ -67,24 +67,26 @@ def definitions(task: SurvivalTask) -> dict[str, Definition]:
             ),
         ),
         (
-            f"Are synthetic patients too healthy, or too ill, to reach '{event}'?",
+            f"Do synthetic patients reach '{event}' later, or earlier, than real ones?",
             (
-                "how far the Kaplan-Meier curve of all patients lies above the real one on average, up to the time of "
-                f"survival.curve; the sign stands among the details; {_AGAINST} ({_PAPER})"
+                "survival optimism: absolute mean height of the Kaplan-Meier curve of all patients above the real one, "
+                f"up to the time of survival.curve; the sign is among the details; {_AGAINST} ({_PAPER})"
             ),
         ),
         (
             f"Does the follow-up for '{event}' end too early?",
             (
-                "1 - the time that 5 % of patients are followed up longer than, over that of real ones, instead of "
-                f"the very last time, which is one patient's; below 0 it is later; {_AGAINST} ({_PAPER})"
+                "premature follow-up end (short-sightedness): 1 - the ratio of the 95th percentiles of follow-up time, "
+                "synthetic to real, in place of the maximum, which discloses one patient; below 0 it is later; "
+                f"{_AGAINST} ({_PAPER})"
             ),
         ),
         (
             f"How far off is the mean time to '{event}' in each group?",
             (
-                "mean over groups of the absolute difference of the restricted mean survival times, in units of time, "
-                f"up to the time of survival.curve, {_AGAINST} (Royston and Parmar, BMC Med Res Methodol 13:152, 2013)"
+                "mean over groups of the absolute difference of the restricted mean survival times (RMST), in units of "
+                f"time, up to the time of survival.curve, {_AGAINST} (Royston and Parmar, BMC Med Res Methodol 13:152, "
+                "2013)"
             ),
         ),
         (
@@ -110,7 +112,7 @@ def definitions(task: SurvivalTask) -> dict[str, Definition]:
 
 
 def _per_part(curves: Callable[[NDArray[np.float64]], Sequence[Any]], far: Callable[[Any, Any], float]) -> Measure:
-    """Return the measure that holds each part of the rows against the same part of the real ones."""
+    """Return the measure that compares each part of other rows with the same part of the real rows."""
 
     def measure(real: NDArray[np.float64]) -> Against:
         of_real = curves(real)
@@ -124,13 +126,13 @@ def _curve(c: Comparison, found: Endpoint, definition: Definition) -> Score:
         return [survival(*part) if len(part[0]) else None for part in found.split(rows)]
 
     def far(a: Any, b: Any) -> float:  # noqa: ANN401
-        # A group that is gone is as far off as can be.
+        # An absent group has the largest possible distance.
         return np.nan if a is None else 1.0 if b is None else gap(a, b, found.horizon)
 
-    alike = likeness(c, _per_part(curves, far), definition.name)
-    parts = zip(found.labels, alike.parts, alike.fresh, strict=True)
-    groups = [{"group": label, "value": value, "reference": fresh} for label, value, fresh in parts]
-    return alike.score(definition, details={"horizon": found.horizon, "groups": groups})
+    estimate = estimate_fidelity(c, _per_part(curves, far), definition.name)
+    parts = zip(found.labels, estimate.parts, estimate.reference_parts, strict=True)
+    groups = [{"group": label, "value": value, "reference": reference} for label, value, reference in parts]
+    return estimate.score(definition, details={"horizon": found.horizon, "groups": groups})
 
 
 def _pooled(found: Endpoint, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -142,10 +144,10 @@ def _optimism(c: Comparison, found: Endpoint, definition: Definition) -> Score:
     def above(a: Any, b: Any) -> float:  # noqa: ANN401
         return abs(gap(a, b, found.horizon, signed=True))
 
-    alike = likeness(c, _per_part(lambda rows: [survival(*_pooled(found, rows))], above), definition.name)
+    estimate = estimate_fidelity(c, _per_part(lambda rows: [survival(*_pooled(found, rows))], above), definition.name)
     real = survival(*_pooled(found, c.train))
     signed = [gap(real, survival(*_pooled(found, rows)), found.horizon, signed=True) for rows in c.replicates]
-    return alike.score(definition, details={"optimism": np.mean(signed)})
+    return estimate.score(definition, details={"optimism": np.mean(signed)})
 
 
 def _premature_end(c: Comparison, found: Endpoint, definition: Definition) -> Score:
@@ -154,23 +156,23 @@ def _premature_end(c: Comparison, found: Endpoint, definition: Definition) -> Sc
         return [float(np.quantile(times, _LATE)) if len(times) else np.nan]
 
     measure = _per_part(lasts, lambda a, b: 1 - b / a if a > 0 else np.nan)
-    return likeness(c, measure, definition.name, low=-np.inf, high=1.0).score(definition)
+    return estimate_fidelity(c, measure, definition.name, low=-np.inf, high=1.0).score(definition)
 
 
 def _rmsts(c: Comparison, found: Endpoint, definition: Definition) -> Score:
     def means(rows: NDArray[np.float64]) -> list[float]:
         return [rmst(part, found.horizon)[0] for part in found.split(rows)]
 
-    alike = likeness(c, _per_part(means, lambda a, b: abs(b - a)), definition.name, high=found.horizon)
+    estimate = estimate_fidelity(c, _per_part(means, lambda a, b: abs(b - a)), definition.name, high=found.horizon)
     real = [rmst(part, found.horizon) for part in found.split(c.train)]
-    drawn = np.array([[rmst(part, found.horizon) for part in found.split(rows)] for rows in c.replicates])
+    synthetic = np.array([[rmst(part, found.horizon) for part in found.split(rows)] for rows in c.replicates])
     groups = []
-    for label, (mean, error), tables in zip(found.labels, real, np.moveaxis(drawn, 1, 0), strict=True):
-        # Of several tables each has its own chance; the training rows are the same for all.
+    for label, (mean, error), tables in zip(found.labels, real, np.moveaxis(synthetic, 1, 0), strict=True):
+        # The standard error is of one replicate; replicates do not reduce that of the training rows.
         difference, spread = tables[:, 0].mean() - mean, np.hypot(error, np.sqrt((tables[:, 1] ** 2).mean()))
         ends = {"low": difference - Z * spread, "high": difference + Z * spread}
         groups.append({"group": label, "real": mean, "synthetic": mean + difference, "difference": difference} | ends)
-    return alike.score(definition, details={"horizon": found.horizon, "groups": groups})
+    return estimate.score(definition, details={"horizon": found.horizon, "groups": groups})
 
 
 def _censoring(c: Comparison, found: Endpoint, definition: Definition) -> Score:
@@ -178,9 +180,9 @@ def _censoring(c: Comparison, found: Endpoint, definition: Definition) -> Score:
         times, events = _pooled(found, rows)
         return [survival(times, ~events)]
 
-    alike = likeness(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
+    estimate = estimate_fidelity(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
     shares = [float(_pooled(found, rows)[1].mean()) for rows in (c.train, c.synthetic)]
-    return alike.score(definition, details={"events_real": shares[0], "events_synthetic": shares[1]})
+    return estimate.score(definition, details={"events_real": shares[0], "events_synthetic": shares[1]})
 
 
 def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: Definition) -> Score:
@@ -190,26 +192,26 @@ def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, definition: D
     if censored is None or len(levels) < 3:
         return definition.unassessable("There is one cause only, which survival.curve shows.")
     nothing = float(levels.index(censored))
-    held = c.train[:, place]
-    causes = [k for k in range(len(levels)) if k != nothing and (held == k).sum() >= MIN_PATIENTS]
+    real = c.train[:, place]
+    causes = [k for k in range(len(levels)) if k != nothing and (real == k).sum() >= MIN_PATIENTS]
     if not causes:
-        return definition.unassessable("No cause is held by 11 training rows.")
+        return definition.unassessable("No cause has 11 training rows.")
 
     def curves(rows: NDArray[np.float64]) -> list[Any]:
         known = found.known(rows)
         happened = np.where(known[:, place] == nothing, np.nan, known[:, place])
         return [incidence(known[:, found.time], happened, float(cause)) for cause in causes]
 
-    alike = likeness(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
-    parts = zip(causes, alike.parts, alike.fresh, strict=True)
-    told = [{"cause": str(levels[k]), "value": value, "reference": fresh} for k, value, fresh in parts]
-    return alike.score(definition, details={"causes": told})
+    estimate = estimate_fidelity(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
+    parts = zip(causes, estimate.parts, estimate.reference_parts, strict=True)
+    by_cause = [{"cause": str(levels[k]), "value": value, "reference": reference} for k, value, reference in parts]
+    return estimate.score(definition, details={"causes": by_cause})
 
 
 _COMPUTED: dict[str, Callable[[Comparison, Endpoint, Definition], Score]] = {
     "curve": _curve,
     "optimism": _optimism,
-    "short_sight": _premature_end,
-    "restricted_mean": _rmsts,
+    "premature_end": _premature_end,
+    "rmst": _rmsts,
     "censoring": _censoring,
 }

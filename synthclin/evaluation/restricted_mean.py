@@ -1,4 +1,4 @@
-"""Survival under censoring: the Kaplan-Meier curve, as a mean up to a horizon and as a report may draw it."""
+"""Restricted mean survival time (RMST), and Kaplan-Meier curves whose small numbers at risk are suppressed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.evaluation.curves import at_risk, event_times
 from synthclin.evaluation.score import Z
+from synthclin.evaluation.survival_estimators import at_risk, event_times
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Followed = tuple["NDArray[np.float64]", "NDArray[np.bool_]"]
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """(events,) the distinct times of events, at risk and dying then, and survival from each on."""
+    """(events,) the distinct event times, numbers at risk and of events, and survival from each on."""
 
     at: NDArray[np.float64]
     risk: NDArray[np.intp]
@@ -35,7 +35,7 @@ class _Steps:
 
     @property
     def greenwood(self) -> NDArray[np.float64]:
-        """(events,) what each time adds to Greenwood's sum; nothing where nobody is left."""
+        """(events,) terms of Greenwood's sum; 0 where nobody remains at risk."""
         left = self.risk > self.deaths
         return np.divide(self.deaths, self.risk * (self.risk - self.deaths), out=np.zeros(len(self.at)), where=left)
 
@@ -48,7 +48,7 @@ def _steps(followed: Followed, until: float) -> _Steps:
 
 
 def rmst(followed: Followed, horizon: float) -> tuple[float, float]:
-    """Return the mean survival time up to a horizon, the area under the Kaplan-Meier curve, and its standard error.
+    """Return the RMST, the area under the Kaplan-Meier curve up to a horizon, and its standard error.
 
     Greenwood's variance (Royston and Parmar, BMC Med Res Methodol 13:152, 2013).
 
@@ -73,8 +73,8 @@ def rmst(followed: Followed, horizon: float) -> tuple[float, float]:
 def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> list[dict[str, Any]]:
     """Return the real and the synthetic curve of each arm on a grid of times that all arms share.
 
-    Each curve ends where fewer than 11 are at risk, so that no time or count of few patients is told. An arm of
-    which nothing can be told is left out.
+    Each curve ends where fewer than 11 are at risk, so that no time or count of few patients is disclosed. An arm
+    without 11 at risk at the second time is left out.
 
     Arguments:
         arms: name, real rows and synthetic rows of each.
@@ -95,10 +95,10 @@ def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> li
     if np.isnan(horizon):
         return []
     grid = np.linspace(0.0, horizon, _STEPS + 1)
-    drawn = [(name, _curve(real, grid), _curve(synthetic, grid)) for name, real, synthetic in arms]
+    by_arm = [(name, _curve(real, grid), _curve(synthetic, grid)) for name, real, synthetic in arms]
     return [
         {"group": name, "times": grid.tolist(), "real": real, "synthetic": synthetic}
-        for name, real, synthetic in drawn
+        for name, real, synthetic in by_arm
         if len(real["survival"]) > 1
     ]
 
@@ -106,24 +106,24 @@ def curves(arms: Sequence[tuple[str, Followed, Followed]], horizon: float) -> li
 def _curve(followed: Followed, grid: NDArray[np.float64]) -> dict[str, Any]:
     times, events = followed
     risk = at_risk(times, grid)
-    told = grid[: int((risk >= MIN_PATIENTS).sum())]
-    steps = _steps(followed, float(told[-1]) if len(told) else -np.inf)
-    place = np.searchsorted(steps.at, told, "right")
+    shown = grid[: int((risk >= MIN_PATIENTS).sum())]
+    steps = _steps(followed, float(shown[-1]) if len(shown) else -np.inf)
+    place = np.searchsorted(steps.at, shown, "right")
     survival = np.concatenate([[1.0], steps.survival])[place]
     spread = np.sqrt(np.concatenate([[0.0], np.cumsum(steps.greenwood)])[place])
     low, high = _band(survival, spread)
-    leaving = np.bincount(np.searchsorted(told, times[~events]), minlength=len(told) + 1)[: len(told)]
+    leaving = np.bincount(np.searchsorted(shown, times[~events]), minlength=len(shown) + 1)[: len(shown)]
     return {
         "survival": survival,
         "low": low,
         "high": high,
-        "at_risk": risk[: len(told)],
+        "at_risk": risk[: len(shown)],
         "censored": leaving >= MIN_PATIENTS,
     }
 
 
 def _band(survival: NDArray[np.float64], spread: NDArray[np.float64]) -> Sequence[NDArray[np.float64]]:
-    """Return both ends of the log-log interval; the curve itself where it has none, at 1 and at 0."""
+    """Return both ends of the log-log interval; at survival 0 and 1 it is the value itself."""
     inside = (survival > 0) & (survival < 1)
     logs = np.log(survival, out=np.full(len(survival), -1.0), where=inside)
     factor = np.exp(Z * spread / np.abs(logs))

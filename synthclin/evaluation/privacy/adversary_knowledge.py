@@ -1,4 +1,4 @@
-"""What an attacker knows of a patient and what they want to learn: from the schema, or a default that is said."""
+"""The adversary's knowledge: quasi-identifiers and sensitive columns, declared in the schema or by default."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OUTCOMES = {"event", "outcome"}
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Columns as places in `Features`.
+    """The adversary's knowledge, as places of columns in `Features`.
 
     Arguments:
-        keys: sets of columns that an attacker knows: the declared quasi-identifiers, or else one random set of each
-            size from 2 to 5, among which the patients are dealt out; none where every column is a secret.
+        keys: sets of known columns: the declared quasi-identifiers, or else one random set of each size from 2 to 5;
+            each patient is assigned to one set; empty where every column is sensitive.
         sensitive_columns: the declared sensitive columns, or else events and outcomes, or else random ones; at most 4.
-        declared: whether the schema names the quasi-identifiers.
-        note: what was taken in place of a missing declaration, as a sentence; empty where nothing was.
+        declared: whether the schema declares quasi-identifiers.
+        note: the defaults in place of missing declarations, as sentences; empty where there are none.
     """
 
     keys: tuple[tuple[int, ...], ...]
@@ -44,10 +44,10 @@ class Knowledge:
         known = tuple(j for j, column in enumerate(columns) if column.disclosure == "quasi_identifier")
         notes = []
         if not known:
-            notes.append("No quasi-identifier is declared: random sets of 2 to 5 columns stand for them.")
+            notes.append("No quasi-identifier is declared: random sets of 2 to 5 columns are used.")
         if not sensitive_columns:
             sensitive_columns = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
-            notes.append("No column is declared sensitive: events and outcomes are taken for it.")
+            notes.append("No column is declared sensitive: events and outcomes are used.")
         if not sensitive_columns:
             left = [j for j in varied if j not in known]
             sensitive_columns = (
@@ -55,15 +55,15 @@ class Knowledge:
                 if left
                 else []
             )
-            notes[-1] = "No column is declared sensitive: random ones are taken for it."
+            notes[-1] = "No column is declared sensitive: random ones are used."
         if len(sensitive_columns) > _MOST_SENSITIVE:
             sensitive_columns = sorted(rng.choice(sensitive_columns, _MOST_SENSITIVE, replace=False).tolist())
-            notes.append(f"{_MOST_SENSITIVE} of the sensitive columns were drawn at random.")
+            notes.append(f"{_MOST_SENSITIVE} of the sensitive columns were chosen at random.")
         open_columns = [j for j in range(len(columns)) if j not in sensitive_columns]
         keys = (known,) if known else _random_sets(open_columns, rng)
         return cls(keys, tuple(sensitive_columns), bool(known), " ".join(notes))
 
 
 def _random_sets(columns: list[int], rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
-    drawn = (rng.choice(columns, size, replace=False) for size in _KEY_SIZES if size <= len(columns))
-    return tuple(tuple(sorted(each.tolist())) for each in drawn) or ((tuple(columns),) if columns else ())
+    sets = (rng.choice(columns, size, replace=False) for size in _KEY_SIZES if size <= len(columns))
+    return tuple(tuple(sorted(each.tolist())) for each in sets) or ((tuple(columns),) if columns else ())

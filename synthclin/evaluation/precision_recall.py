@@ -1,4 +1,4 @@
-"""Do synthetic rows lie where real ones do and reach all of them: alpha-precision, beta-recall, authenticity."""
+"""Integrated alpha-precision, beta-recall and authenticity (Alaa et al., ICML 2022)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Coordinates
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.fidelity import estimate_fidelity
 from synthclin.evaluation.score import Definition, Score
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ _ROUNDS = 5
 _LEVELS = np.linspace(0, 1, 31)
 
 _WHERE = (
-    "in a fixed space (ranks of numbers, levels at distance one, missing apart), not one learnt by a network, "
+    "in a fixed embedding (ranks of numbers, levels at distance one, missing flags), not one of a network, "
     f"against as many training rows, at most {_MOST_ROWS}, mean of {_ROUNDS} random halves of the real rows (Alaa, van "
     "Breugel, Saveliev and van der Schaar, ICML 2022, arXiv:2102.08921)"
 )
 PRECISION = Definition(
     "fidelity.precision",
-    "Do synthetic rows lie where real ones lie?",
+    "Are synthetic rows as typical as real ones?",
     "higher",
     "integrated alpha-precision: 1 - twice the mean distance from the diagonal of the share of rows in the "
     f"ball around the centre that holds the share alpha of real rows, {_WHERE}",
@@ -46,18 +46,18 @@ RECALL = Definition(
 
 
 def precision(c: Comparison) -> Score:
-    """Score whether synthetic rows are typical as often as real ones."""
+    """Score integrated alpha-precision: synthetic rows are as often near the centre as real ones."""
 
     def measure(real: NDArray[np.float64]) -> Against:
         space = Coordinates.of(c.features, real)
         placed = space.place(real)
         return lambda other: np.array([_precision(placed, space.place(other))])
 
-    return likeness(c, measure, "precision", rounds=_ROUNDS, most=_MOST_ROWS).score(PRECISION)
+    return estimate_fidelity(c, measure, "precision", rounds=_ROUNDS, most=_MOST_ROWS).score(PRECISION)
 
 
 def recall(c: Comparison) -> Score:
-    """Score whether each part of the real rows has synthetic rows near it."""
+    """Score integrated beta-recall: real rows have synthetic rows near them."""
 
     def measure(real: NDArray[np.float64]) -> Against:
         space = Coordinates.of(c.features, real)
@@ -67,14 +67,14 @@ def recall(c: Comparison) -> Score:
 
     train = subsample(c.train, _MOST_ROWS, c.rng("recall", "train"))
     space = Coordinates.of(c.features, train)
-    posing = {"synthetic": c.synthetic} | ({} if c.holdout is None else {"holdout": c.holdout})
+    compared = {"synthetic": c.synthetic} | ({} if c.holdout is None else {"holdout": c.holdout})
     authentic = {
         key: authenticity(space.place(train), space.place(subsample(rows, _MOST_ROWS, c.rng("recall", key))))
-        for key, rows in posing.items()
+        for key, rows in compared.items()
     }
-    return likeness(c, measure, "recall", rounds=_ROUNDS, most=_MOST_ROWS).score(
+    return estimate_fidelity(c, measure, "recall", rounds=_ROUNDS, most=_MOST_ROWS).score(
         RECALL,
-        notes=["The authenticity among the details describes likeness; it is no evidence of privacy."],
+        notes=["The authenticity among the details describes fidelity; it is no evidence of privacy."],
         details={"authenticity": authentic},
     )
 
@@ -82,13 +82,13 @@ def recall(c: Comparison) -> Score:
 def _precision(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Return the integrated alpha-precision of points."""
     centre = real.mean(axis=0)
-    inside, posing = (np.linalg.norm(points - centre, axis=1) for points in (real, other))
-    shares = (posing[None, :] <= np.quantile(inside, _LEVELS)[:, None]).mean(axis=1)
+    inside, others = (np.linalg.norm(points - centre, axis=1) for points in (real, other))
+    shares = (others[None, :] <= np.quantile(inside, _LEVELS)[:, None]).mean(axis=1)
     return float(1 - 2 * np.trapezoid(np.abs(shares - _LEVELS), _LEVELS))
 
 
 def _recall(real: NDArray[np.float64], radius: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the integrated beta-recall of points; `radius` is how far each real one is from the next."""
+    """Return the integrated beta-recall of points; `radius` is the distance of each real point to its neighbour."""
     if len(real) < 2:
         return np.nan
     centre = other.mean(axis=0)
@@ -101,10 +101,10 @@ def _recall(real: NDArray[np.float64], radius: NDArray[np.float64], other: NDArr
 
 
 def authenticity(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the share of points that lie further from their nearest real point than that does from the next real one.
+    """Return the share of points whose distance to the nearest real point exceeds that point's own neighbour distance.
 
-    The nearest real point's own distance is looked up by that point's number. (An
-    implementation in wide use looks it up by the number of the synthetic point.)
+    The neighbour distance is indexed by the nearest real point. (A widely used implementation indexes it by the
+    synthetic point.)
 
     Example:
         >>> real = np.array([[0.0], [1.0], [9.0]])
@@ -118,7 +118,7 @@ def authenticity(real: NDArray[np.float64], other: NDArray[np.float64]) -> float
 
 
 def _own_distance(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(points,) the distance of each point to the nearest other one; 0 where there is an equal one."""
+    """(points,) the distance of each point to the nearest other point; 0 where there is an equal one."""
     own: NDArray[np.float64] = (
         NearestNeighbors(n_neighbors=2, algorithm="brute").fit(points).kneighbors(points)[0][:, 1]
     )

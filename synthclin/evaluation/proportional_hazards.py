@@ -1,4 +1,4 @@
-"""Does a Cox regression find the same hazards in the synthetic table, and does it predict who comes first, and when."""
+"""Cox regression: hazard ratios, proportional hazards test, and prediction trained on synthetic rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.curves import breslow, brier, concordance
+from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
-from synthclin.evaluation.replication import COX_EFFORT
-from synthclin.evaluation.samples import likeness
 from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import hazard_names
+from synthclin.evaluation.survival_estimators import breslow, brier, concordance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import CoxTask
 
-__all__ = ["hazards", "learnt"]
+__all__ = ["hazards", "predictive_accuracy"]
 
-_MOST_ROWS = 1_000  # the library takes a second for a Cox regression of them
+_MOST_ROWS = 1_000  # a Cox regression of them takes a second
 _MIN_EVENTS = 10
 _BOOTSTRAP = 200
 _SPLITS = 2
@@ -34,7 +33,7 @@ _GRID = 30
 
 
 def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
-    """Score how far the log hazard ratios are from those of real patients, and how their change over time differs."""
+    """Score the differences of the log hazard ratios and of the proportional hazards test statistics."""
     names = hazard_names(task.event)
     ratios = Definition(
         names[0],
@@ -50,7 +49,7 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         "lower",
         "mean over terms of the absolute difference of the correlation of scaled Schoenfeld residuals with the rank of "
         "time: z of the test of proportional hazards, over the root of the number of rows, rows as for "
-        f"{names[0]}; the details tell the verdicts of the test at 5 % on whole tables (Grambsch and Therneau, "
+        f"{names[0]}; the details have the decisions of the test at 5 % on whole tables (Grambsch and Therneau, "
         "Biometrika 81:515-526, 1994)",
     )
     drift = found.drift
@@ -66,24 +65,24 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         of_real = drift(real) / sqrt(len(real))
         return lambda other: np.abs(drift(other) / sqrt(len(other)) - of_real)
 
-    # One stream for all that is known of the same fits.
-    alike = likeness(c, log_ratios, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
-    parts = zip(found.terms, alike.parts, alike.fresh, strict=True)
-    terms = [{"term": term, "value": value, "reference": fresh} for term, value, fresh in parts]
-    moving = likeness(c, drifts, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
+    # One random stream, so that both scores use the same fits.
+    estimate = estimate_fidelity(c, log_ratios, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
+    parts = zip(found.terms, estimate.parts, estimate.reference_parts, strict=True)
+    terms = [{"term": term, "value": value, "reference": reference} for term, value, reference in parts]
+    drift_estimate = estimate_fidelity(c, drifts, task.name, most=_MOST_ROWS, high=np.inf, **COX_EFFORT)
     whole = [drift(subsample(rows, _MOST_ROWS, c.rng(names[1]))) for rows in (c.train, c.synthetic)]
     tested = [
-        {"term": term, "real": real, "synthetic": drawn, "verdict_agrees": (abs(real) > Z) == (abs(drawn) > Z)}
-        for term, real, drawn in zip(found.terms, *whole, strict=True)
-        if not np.isnan([real, drawn]).any()
+        {"term": term, "real": real, "synthetic": synthetic, "verdict_agrees": (abs(real) > Z) == (abs(synthetic) > Z)}
+        for term, real, synthetic in zip(found.terms, *whole, strict=True)
+        if not np.isnan([real, synthetic]).any()
     ]
     agree = [row["verdict_agrees"] for row in tested]
-    told = {"terms": tested, "verdicts_agree": float(np.mean(agree)) if agree else None}
-    return alike.score(ratios, details={"terms": terms}), moving.score(constancy, details=told)
+    tests = {"terms": tested, "verdicts_agree": float(np.mean(agree)) if agree else None}
+    return estimate.score(ratios, details={"terms": terms}), drift_estimate.score(constancy, details=tests)
 
 
-def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
-    """Score how well a Cox regression that learnt from synthetic rows tells who comes first, and when, among real ones.
+def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
+    """Score a Cox regression trained on synthetic and tested on holdout rows: concordance and integrated Brier score.
 
     Raises:
         ConfigError: the task names a column that it cannot use.
@@ -91,22 +90,22 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     names = hazard_names(task.event)
     trained = (
         "of a Cox regression trained on synthetic rows minus one trained on as many real rows, at most "
-        f"{_MOST_ROWS:,}; interval from {_BOOTSTRAP} bootstrap samples of the holdout's patients, paired, and from "
-        "what halves of the rows learnt from differ by, or several synthetic tables"
+        f"{_MOST_ROWS:,}; interval from {_BOOTSTRAP} paired bootstrap samples of the holdout's patients, and from the "
+        "variance between models of halves of the training rows, or of several synthetic replicates"
     )
     first = Definition(
         names[2],
-        f"Does a Cox regression trained on the synthetic table tell which real patient reaches '{task.event}' first?",
+        f"Does a Cox regression trained on the synthetic table rank real patients by the time to '{task.event}'?",
         "higher",
-        f"concordance on the holdout, weighted by the inverse chance of being censored, {trained} (Uno et al., "
-        "Stat Med 30:1105-1117, 2011)",
+        f"concordance on the holdout, inverse probability of censoring weighted, {trained} (Uno et al., Stat Med "
+        "30:1105-1117, 2011)",
     )
     when = Definition(
         names[3],
-        f"Does it tell when real patients reach '{task.event}'?",
+        f"Does it predict when real patients reach '{task.event}'?",
         "lower",
-        "integrated Brier score on the holdout, weighted by the inverse chance of being censored, up to the last time "
-        f"at which 10 training patients are at risk, {trained} (Graf et al., Stat Med 18:2529-2545, 1999; Breslow's "
+        "integrated Brier score on the holdout, inverse probability of censoring weighted, up to the last time at "
+        f"which 10 training patients are at risk, {trained} (Graf et al., Stat Med 18:2529-2545, 1999; Breslow's "
         "baseline hazard)",
     )
     end = endpoint(c, task)
@@ -115,11 +114,11 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         return first.unassessable(note), when.unassessable(note)
 
     if c.holdout is None or c.holdout_patients is None:
-        return unknown("There is no holdout: nothing tells how real patients would be ranked.")
+        return unknown("There is no holdout to test on.")
     if not found.terms or np.isnan(end.horizon):
         return unknown("No term is left, or fewer than 10 training patients are followed up.")
-    held = np.flatnonzero(_usable(found, end, c.holdout))
-    places = subsample(held[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
+    usable = np.flatnonzero(_usable(found, end, c.holdout))
+    places = subsample(usable[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
     test = c.holdout[places]
     times, events, x = test[:, end.time], end.event(test) == 1, _matrix(found, test)
     if events.sum() < _MIN_EVENTS:
@@ -130,8 +129,8 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     size = min(_MOST_ROWS, len(c.train), *map(len, c.replicates))
     grid = np.linspace(0.0, end.horizon, _GRID + 1)[1:]
 
-    def tried(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
-        """(2, samples) concordance and integrated Brier score."""
+    def tested(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
+        """(2, samples) concordance and integrated Brier score, trained on at most `size` of the rows."""
         return of(subsample(rows, size, c.rng(names[2], stream)), weights)
 
     def of(some: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,9 +145,9 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
             ]
         )
 
-    real = tried(c.train, "real")
-    gaps = np.array([tried(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
-    baseline = (tried(c.shuffled, "shuffled") - real)[:, 0]
+    real = tested(c.train, "real")
+    gaps = np.array([tested(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
+    baseline = (tested(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
         """(2 figures, splits, 2 halves, samples)."""
@@ -159,10 +158,19 @@ def learnt(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
             splits.append(np.stack([of(rows[order[i::2]], weights) for i in range(2)], axis=1))
         return np.stack(splits, axis=1)
 
-    learnt = halves(c.train, "halves")
-    drawn = halves(c.synthetic, "drawn halves") if len(gaps) == 1 else np.empty((2, 0))
+    real_halves = halves(c.train, "halves")
+    synthetic_halves = halves(c.synthetic, "drawn halves") if len(gaps) == 1 else np.empty((2, 0))
     first_score, when_score = (
-        _minus_real(definition, gaps[:, k], float(real[k, 0]), float(baseline[k]), len(test), size, learnt[k], drawn[k])
+        _minus_real(
+            definition,
+            gaps[:, k],
+            float(real[k, 0]),
+            float(baseline[k]),
+            len(test),
+            size,
+            real_halves[k],
+            synthetic_halves[k],
+        )
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
@@ -174,7 +182,7 @@ def _matrix(found: Study, rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _usable(found: Study, end: Endpoint, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(rows,) where covariates, time and event are known."""
+    """(rows,) mask of rows with known covariates, time and event."""
     needed = np.column_stack([_matrix(found, rows), rows[:, end.time], end.event(rows)])
     known: NDArray[np.bool_] = np.logical_not(np.isnan(needed).any(axis=1))
     return known
@@ -187,18 +195,18 @@ def _minus_real(
     baseline: float,
     n: int,
     size: int,
-    learnt: NDArray[np.float64],
-    drawn: NDArray[np.float64],
+    halves: NDArray[np.float64],
+    synthetic_halves: NDArray[np.float64],
 ) -> Score:
-    """Score (tables, samples) gaps, the first sample being the holdout itself."""
+    """Score (replicates, samples) differences; the first sample is the holdout itself."""
     value = float(gaps[:, 0].mean())
     return definition.score(
         value,
-        learners_gap(gaps, list(learnt), list(drawn), most=1.0),
+        learners_gap(gaps, list(halves), list(synthetic_halves), most=1.0),
         n=n,
         baseline=baseline,
         reference=0.0,
-        notes=["The real-data reference is 0 by definition: what real training rows reach is subtracted."],
+        notes=["The real-data reference is 0 by definition: the result of training on real rows is subtracted."],
         details={"real": real, "synthetic": real + value, "rows": size},
         tables=gaps[:, 0].tolist(),
     )

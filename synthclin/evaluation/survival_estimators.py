@@ -1,4 +1,4 @@
-"""Curves of time to an event: survival, incidence of one cause among several, and how well a score ranks times."""
+"""Survival estimators: Kaplan-Meier, Aalen-Johansen, Breslow, and the IPCW concordance and Brier scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StepCurve:
 
 
 def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> StepCurve:
-    """Return the share without an event (Kaplan and Meier, JASA 53:457-481, 1958).
+    """Return the Kaplan-Meier estimate of the survival function (JASA 53:457-481, 1958).
 
     Arguments:
         times: (rows,) to the event or to censoring.
@@ -48,12 +48,12 @@ def survival(times: NDArray[np.float64], events: NDArray[np.bool_]) -> StepCurve
 
 
 def incidence(times: NDArray[np.float64], causes: NDArray[np.float64], cause: float) -> StepCurve:
-    """Return the share that had one cause, the others competing (Aalen and Johansen, Scand J Stat 5:141-150, 1978).
+    """Return the Aalen-Johansen estimate of the cumulative incidence of one cause (Scand J Stat 5:141-150, 1978).
 
     Arguments:
         times: (rows,) to the first event or to censoring.
         causes: (rows,) the event; NaN for censoring.
-        cause: the event that is meant.
+        cause: the cause.
 
     Example:
         >>> incidence(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.0]), 0.0).values.round(3).tolist()
@@ -73,12 +73,12 @@ def event_times(
 
 
 def at_risk(times: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return how many of (rows,) times have not passed at each of some others."""
+    """Return how many of (rows,) times are at risk at each time of `at`."""
     return len(times) - np.searchsorted(np.sort(times), at, "left")
 
 
 def gap(first: StepCurve, second: StepCurve, horizon: float, *, signed: bool = False) -> float:
-    """Return the mean distance of two curves from 0 to a horizon; signed, how far the second lies above the first.
+    """Return the mean absolute distance of two curves from 0 to a horizon; signed, the mean of second minus first.
 
     Example:
         >>> always = StepCurve(np.empty(0), np.ones(1))
@@ -99,20 +99,20 @@ def concordance(
     weights: NDArray[np.float64],
     horizon: float,
 ) -> NDArray[np.float64]:
-    """Return how likely the patient of the higher score has the event first; 0.5 is a coin toss.
+    """Return Uno's concordance: the probability that the patient of the higher score has the event first.
 
-    Pairs are weighted by the inverse chance of not being censored, so that censoring does not decide what is compared
-    (Uno et al., Stat Med 30:1105-1117, 2011).
+    Pairs are inverse probability of censoring weighted, so that the result does not depend on the censoring
+    distribution (Uno et al., Stat Med 30:1105-1117, 2011). 0.5 is a coin toss.
 
     Arguments:
         scores: (rows,) of risk.
         times: (rows,) to the event or to censoring.
         events: (rows,) whether the event happened.
-        weights: (samples, rows) how often each row counts.
+        weights: (samples, rows) bootstrap weights.
         horizon: events from here on do not count.
 
     Returns:
-        (samples,); NaN where no pair can be compared.
+        (samples,); NaN where no pair is comparable.
     """
     uncensored = survival(times, ~events)(times, "left")
     counts = events & (times < horizon) & (uncensored > 0)
@@ -125,7 +125,7 @@ def concordance(
 
 
 def breslow(scores: NDArray[np.float64], times: NDArray[np.float64], events: NDArray[np.bool_]) -> StepCurve:
-    """Return the cumulative hazard of a patient of score 0 (Breslow, JRSS B 34:216-217, 1972).
+    """Return the Breslow estimate of the cumulative baseline hazard (JRSS B 34:216-217, 1972).
 
     Arguments:
         scores: (rows,) logarithms of the hazard ratios.
@@ -149,16 +149,15 @@ def brier(
     weights: NDArray[np.float64],
     grid: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the mean over a grid of times of the squared distance of chances from who is without the event.
+    """Return the integrated Brier score: mean squared error of predicted survival probabilities over a grid of times.
 
-    Patients who are censored before a time are stood in for by those who are not (Graf et al., Stat Med 18:2529-2545,
-    1999).
+    Inverse probability of censoring weighted (Graf et al., Stat Med 18:2529-2545, 1999).
 
     Arguments:
-        alive: (rows, times) chances to be without the event.
+        alive: (rows, times) predicted survival probabilities.
         times: (rows,) to the event or to censoring.
         events: (rows,) whether the event happened.
-        weights: (samples, rows) how often each row counts.
+        weights: (samples, rows) bootstrap weights.
         grid: (times,).
 
     Returns:

@@ -6,10 +6,10 @@ import pytest
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.detection import detection
+from synthclin.evaluation.fidelity import fair_size, halved
 from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.missing import missingness
+from synthclin.evaluation.missingness import missingness
 from synthclin.evaluation.pairs import pairs
-from synthclin.evaluation.samples import fair_size, halved
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.evaluation.utility import predict
@@ -20,11 +20,11 @@ from .clinic import SCHEMA, clinic
 
 @pytest.fixture(scope="module", params=[marginals, pairs, missingness])
 def perfect(request) -> list[Score]:
-    """Return the scores of studies whose generator is perfect: five tables of one law, and a small holdout."""
+    """Return scores of studies with a perfect generator: five replicates, and a small holdout."""
     return [
         request.param(
             Comparison.of(
-                [clinic(200, 1000 * study + draw) for draw in range(5)],
+                [clinic(200, 1000 * study + replicate) for replicate in range(5)],
                 train=clinic(200, 1000 * study + 10),
                 holdout=clinic(50, 1000 * study + 11),
                 schema=SCHEMA,
@@ -34,9 +34,9 @@ def perfect(request) -> list[Score]:
     ]
 
 
-def test_a_perfect_generator_beats_its_ceiling_no_more_often_than_chance(perfect):
+def test_a_perfect_generator_rarely_exceeds_its_reference(perfect):
     gaps = np.array([one.value - one.reference for one in perfect])
-    # On average it reaches what fresh real rows reach, neither more nor less.
+    # On average it equals the real-data reference.
     assert abs(gaps.mean()) < 3 * gaps.std(ddof=1) / np.sqrt(len(gaps)) + 1e-3
     assert sum(one.details["beyond_reference"] for one in perfect) <= 3
 
@@ -47,8 +47,8 @@ def test_the_interval_covers_the_mean_of_all_studies(perfect):
 
 
 @pytest.mark.parametrize("score", [marginals, pairs])
-def test_a_copy_is_no_better_than_real(compare, train, fresh, score):
-    copy, good = score(compare(train)), score(compare(fresh))
+def test_a_copy_is_no_better_than_real(compare, train, ideal, score):
+    copy, good = score(compare(train)), score(compare(ideal))
     assert copy.details["beyond_reference"] is True
     assert "no merit" in copy.note
     assert good.details["beyond_reference"] is False
@@ -76,12 +76,12 @@ def test_a_score_is_the_mean_of_those_of_its_tables(train, holdout):
         assert len(score.tables) == 2
         assert np.mean(score.tables) == pytest.approx(score.value)
         assert score.spread == pytest.approx(np.std(score.tables, ddof=1))
-    alone = marginals(Comparison.of(clinic(400, 3), train=train, holdout=holdout, schema=SCHEMA))
-    assert alone.tables == ()
-    assert alone.spread is None
+    single = marginals(Comparison.of(clinic(400, 3), train=train, holdout=holdout, schema=SCHEMA))
+    assert single.tables == ()
+    assert single.spread is None
 
 
-def test_all_kinds_of_rows_are_as_many_and_patients_stay_on_one_side():
+def test_all_samples_have_equal_size_and_patients_are_on_one_side():
     schema = Schema.model_validate({"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}}})
 
     def visits(rows, seed):

@@ -1,4 +1,4 @@
-"""Are the same cells missing: together, as often, and of the same patients."""
+"""Missing data: patterns of missing cells, and their dependence on observed values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation.association import rank_correlations
-from synthclin.evaluation.cells import share_told
+from synthclin.evaluation.cell_suppression import suppressed_share
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.samples import likeness
+from synthclin.evaluation.fidelity import estimate_fidelity
 from synthclin.evaluation.score import Definition, Score
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -32,7 +32,7 @@ MISSINGNESS = Definition(
     "fidelity.missingness",
     "Are the same cells missing together?",
     "higher",
-    "1 - total variation distance of the patterns of missing cells, kinds of missing told apart, patterns of fewer "
+    "1 - total variation distance of the patterns of missing cells, each kind of missing separate, patterns of fewer "
     f"than 11 training rows pooled, {_AGAINST}",
 )
 DEPENDENCE = Definition(
@@ -45,7 +45,7 @@ DEPENDENCE = Definition(
 
 
 def missingness(c: Comparison) -> Score:
-    """Score which cells are missing together."""
+    """Score the distribution of missing-data patterns."""
     holes, synthetic = _holes(c.features, c.train), _holes(c.features, c.synthetic)
     if not holes.any() and not any(_holes(c.features, rows).any() for rows in c.replicates):
         return MISSINGNESS.unassessable("No cell is missing.")
@@ -61,15 +61,17 @@ def missingness(c: Comparison) -> Score:
         of_real = shares(_holes(c.features, real))
         return lambda other: np.array([1 - np.abs(of_real - shares(_holes(c.features, other))).sum() / 2])
 
-    names = [name for name, _, _ in _ways(c.features)]
+    names = [name for name, _, _ in _kinds(c.features)]
     rates = [(name, holes[:, j].mean(), synthetic[:, j].mean()) for j, name in enumerate(names)]
     rates.sort(key=lambda rate: -abs(rate[1] - rate[2]))
     by_pattern = sorted(zip(frequent, shares(holes), shares(synthetic), strict=False), key=lambda item: -item[1])
-    return likeness(c, measure, "missingness").score(
+    return estimate_fidelity(c, measure, "missingness").score(
         MISSINGNESS,
         details={
             "columns": [
-                {"column": name, "real": share_told(a, len(c.train)), "synthetic": b} for name, a, b in rates if a or b
+                {"column": name, "real": suppressed_share(a, len(c.train)), "synthetic": b}
+                for name, a, b in rates
+                if a or b
             ],
             "patterns": [
                 {
@@ -83,26 +85,26 @@ def missingness(c: Comparison) -> Score:
     )
 
 
-def _ways(features: Features) -> list[tuple[str, int, float | None]]:
-    """Return the ways in which a cell can be missing: a name, the column to look at, and the level it has there.
+def _kinds(features: Features) -> list[tuple[str, int, float | None]]:
+    """Return the kinds of missing: a name, the place of the column that records it, and its level there or None.
 
-    A column without missing codes is looked at itself; for one with them, each code is a way of its own, and so is
-    none.
+    A column without missing codes has one kind. A column with missing codes has one for each code and one for cells
+    without a code.
     """
-    ways: list[tuple[str, int, float | None]] = []
+    kinds: list[tuple[str, int, float | None]] = []
     for j, (name, feature) in enumerate(zip(features.names, features.columns, strict=True)):
         if (explained := feature.column.reason_for) is not None:
-            ways += [(f"{explained} ({level})", j, float(place)) for place, level in enumerate(feature.levels)]
+            kinds += [(f"{explained} ({level})", j, float(place)) for place, level in enumerate(feature.levels)]
         else:
-            ways.append((name, j, None))
-    return ways
+            kinds.append((name, j, None))
+    return kinds
 
 
 def _holes(features: Features, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(rows, ways) which cells are missing in which way; a cell with a code is missing only in the way of the code."""
-    ways = _ways(features)
-    holes = np.column_stack([np.isnan(rows[:, j]) if at is None else rows[:, j] == at for _, j, at in ways])
-    place = {name: i for i, (name, _, at) in enumerate(ways) if at is None}
+    """(rows, kinds) missing indicators; a cell with a missing code counts only for that code."""
+    kinds = _kinds(features)
+    holes = np.column_stack([np.isnan(rows[:, j]) if at is None else rows[:, j] == at for _, j, at in kinds])
+    place = {name: i for i, (name, _, at) in enumerate(kinds) if at is None}
     for feature, coded in zip(features.columns, ~np.isnan(rows.T), strict=True):
         if (explained := feature.column.reason_for) is not None:
             holes[coded, place[explained]] = False
@@ -110,16 +112,16 @@ def _holes(features: Features, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _find(patterns: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """(rows,) the number of each row's pattern; one more than the last where it is none of them."""
+    """(rows,) the number of each row's pattern; len(patterns) where it is none of them."""
     packed = np.packbits(np.vstack([patterns, rows]), axis=1)
     whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, first, same = np.unique(whole, return_index=True, return_inverse=True)
-    # Where a pattern is there at all, it is the first of its like.
+    # The patterns are stacked first, so the first index of an equal row is its pattern.
     return np.minimum(first[same[len(patterns) :]], len(patterns))
 
 
 def missing_dependence(c: Comparison) -> Score:
-    """Score whether what is observed tells as much of what is missing."""
+    """Score the rank correlations of missing indicators with observed values."""
     holes = _holes(c.features, c.train).sum(axis=0)
     # Both kinds of rows need a few in each half.
     enough = np.flatnonzero(np.minimum(holes, len(c.train) - holes) >= 2 * MIN_PATIENTS)
@@ -134,7 +136,7 @@ def missing_dependence(c: Comparison) -> Score:
         for place in (codebook.kept[j] if feature.kind == "levels" else [None])
     ]
 
-    def ties(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def correlations(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (flags, beside) Spearman's correlations; 0 where a column does not vary."""
         shown = [
             np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] if at is None else rows[:, j] == at) for j, at in beside
@@ -143,19 +145,22 @@ def missing_dependence(c: Comparison) -> Score:
         return np.nan_to_num(rank_correlations(both)[: len(flags), len(flags) :])
 
     def measure(real: NDArray[np.float64]) -> Against:
-        of_real = ties(real)
-        return lambda other: np.abs(ties(other) - of_real).ravel()
+        of_real = correlations(real)
+        return lambda other: np.abs(correlations(other) - of_real).ravel()
 
     train = subsample(c.train, _MOST_ROWS, c.rng("missing dependence", "train"))
-    real, synthetic = ties(train), ties(subsample(c.synthetic, _MOST_ROWS, c.rng("missing dependence", "synthetic")))
+    real, synthetic = (
+        correlations(train),
+        correlations(subsample(c.synthetic, _MOST_ROWS, c.rng("missing dependence", "synthetic"))),
+    )
     worst = zip(*np.unravel_index(np.argsort(-np.abs(real - synthetic), axis=None), real.shape), strict=True)
-    ways, names = [name for name, _, _ in _ways(c.features)], c.features.names
-    return likeness(c, measure, "missing dependence", high=2.0).score(
+    kinds, names = [name for name, _, _ in _kinds(c.features)], c.features.names
+    return estimate_fidelity(c, measure, "missing dependence", high=2.0).score(
         DEPENDENCE,
         details={
             "ties": [
                 {
-                    "missing": ways[flags[i]],
+                    "missing": kinds[flags[i]],
                     "column": names[beside[k][0]],
                     "level": None
                     if beside[k][1] is None

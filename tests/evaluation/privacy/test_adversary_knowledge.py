@@ -3,22 +3,24 @@ from __future__ import annotations
 import numpy as np
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.privacy.knowledge import Knowledge
+from synthclin.evaluation.privacy.adversary_knowledge import Knowledge
 from tests.evaluation import clinic
 
 from .ward import SCHEMA, ward
 
 
-def knowledge(schema, draw, **changes):
-    return Knowledge.of(Comparison.of(draw(60, 1).assign(**changes), train=draw(60, 2), holdout=None, schema=schema))
+def knowledge(schema, sample, **changes):
+    return Knowledge.of(
+        Comparison.of(sample(60, 1).assign(**changes), train=sample(60, 2), holdout=None, schema=schema)
+    )
 
 
-def test_what_the_schema_declares_is_taken():
+def test_declared_columns_are_used():
     known = knowledge(SCHEMA, ward)
     assert (known.keys, known.sensitive_columns, known.declared, known.note) == (((0, 1, 2),), (5,), True, "")
 
 
-def test_random_sets_of_columns_stand_for_undeclared_ones():
+def test_random_column_sets_replace_undeclared_quasi_identifiers():
     known = knowledge(clinic.SCHEMA, clinic.clinic)
     assert [len(keys) for keys in known.keys] == [2, 3, 4, 5]
     assert known.sensitive_columns == (7,)  # the outcome
@@ -29,16 +31,16 @@ def test_random_sets_of_columns_stand_for_undeclared_ones():
     assert known == knowledge(clinic.SCHEMA, clinic.clinic)
 
 
-def test_a_constant_column_is_no_secret():
+def test_a_constant_column_is_not_sensitive():
     schema = SCHEMA.with_column("hiv", disclosure=None).with_column("weight", disclosure="quasi_identifier")
 
-    def draw(rows: int, seed: int):
+    def sample(rows: int, seed: int):
         return ward(rows, seed).assign(crp=np.nan)
 
-    assert knowledge(schema, draw).sensitive_columns == (5,)
+    assert knowledge(schema, sample).sensitive_columns == (5,)
 
 
-def test_no_more_than_four_secrets_are_tried():
+def test_at_most_four_sensitive_columns_are_attacked():
     schema = SCHEMA
     for name in ("age", "sex", "zip", "weight", "crp"):
         schema = schema.with_column(name, disclosure="sensitive")

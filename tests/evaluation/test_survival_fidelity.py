@@ -9,10 +9,10 @@ from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from synthclin.evaluation.analyses import study
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.curves import StepCurve, breslow, brier, concordance, gap, incidence, survival
-from synthclin.evaluation.endpoints import followed
-from synthclin.evaluation.hazards import hazards, learnt
-from synthclin.evaluation.survival import rmst
+from synthclin.evaluation.proportional_hazards import hazards, predictive_accuracy
+from synthclin.evaluation.restricted_mean import rmst
+from synthclin.evaluation.survival_estimators import StepCurve, breslow, brier, concordance, gap, incidence, survival
+from synthclin.evaluation.survival_fidelity import followed
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.schema import Schema
 
@@ -33,7 +33,7 @@ SCHEMA = Schema.model_validate(
 )
 TASK = SurvivalTask(event="end", by="arm", horizon=8)
 COX = CoxTask(event="end", covariates=("age", "arm"))
-MEASURES = ("curve", "optimism", "short_sight", "restricted_mean", "censoring", "incidence")
+MEASURES = ("curve", "optimism", "premature_end", "rmst", "censoring", "incidence")
 
 
 def cohort(rows, seed, *, effect=-0.8, scale=8.0, followed_up=20.0, cardiac=0.7):
@@ -53,7 +53,7 @@ def cohort(rows, seed, *, effect=-0.8, scale=8.0, followed_up=20.0, cardiac=0.7)
     )
 
 
-TRAIN, HOLDOUT, FRESH = cohort(800, 1), cohort(400, 2), cohort(800, 6)
+TRAIN, HOLDOUT, IDEAL = cohort(800, 1), cohort(400, 2), cohort(800, 6)
 
 
 def compared(*tables, holdout=HOLDOUT):
@@ -65,8 +65,8 @@ def scored(*tables):
 
 
 @pytest.fixture(scope="module")
-def fresh():
-    return scored(FRESH)
+def ideal():
+    return scored(IDEAL)
 
 
 def test_optimism_has_a_sign():
@@ -74,10 +74,10 @@ def test_optimism_has_a_sign():
     assert scored(cohort(800, 3, scale=4))["optimism"].details["optimism"] < -0.1
 
 
-def test_the_difference_of_means_is_told_for_each_arm(fresh):
-    for group in fresh["restricted_mean"].details["groups"]:
+def test_rmst_differences_are_listed_for_each_arm(ideal):
+    for group in ideal["rmst"].details["groups"]:
         assert group["low"] < group["difference"] < group["high"]
-    turned = scored(cohort(800, 3, effect=0.8))["restricted_mean"].details["groups"]
+    turned = scored(cohort(800, 3, effect=0.8))["rmst"].details["groups"]
     drug = next(group for group in turned if group["group"] == "arm: drug")
     assert drug["high"] < 0
 
@@ -102,18 +102,18 @@ def test_hazards_that_cross_are_not_proportional():
 
 def of_learning(synthetic, holdout=HOLDOUT):
     c = compared(synthetic, holdout=holdout)
-    return learnt(c, COX, study(c, COX))
+    return predictive_accuracy(c, COX, study(c, COX))
 
 
-def test_who_comes_first_and_when_is_learnt_from_synthetic_rows():
-    good, slow = of_learning(FRESH), of_learning(cohort(800, 3, scale=32))
+def test_concordance_and_brier_score_of_a_model_trained_on_synthetic_rows():
+    good, slow = of_learning(IDEAL), of_learning(cohort(800, 3, scale=32))
     for score in good:
         assert score.low <= 0 <= score.high
     assert good[0].details["real"] > 0.6
     # Who comes first does not depend on how fast everybody goes.
     assert slow[1].low > good[1].high
     assert slow[0].high > good[0].low
-    for score in of_learning(FRESH, holdout=None):
+    for score in of_learning(IDEAL, holdout=None):
         assert "no holdout" in score.note
 
 
@@ -137,7 +137,7 @@ def test_one_cause_has_no_competitors():
     schema = SCHEMA.with_column("end", type="category", categories=["alive", "dead"], censored="alive", role="event")
     tables = [
         table.assign(end=pd.Categorical(np.where(table["end"] == "alive", "alive", "dead"), ["alive", "dead"]))
-        for table in (FRESH, TRAIN)
+        for table in (IDEAL, TRAIN)
     ]
     scores = followed(Comparison.of(tables[0], train=tables[1], holdout=None, schema=schema), TASK)
     assert np.isnan(scores[-1].value)
@@ -146,7 +146,7 @@ def test_one_cause_has_no_competitors():
 
 
 def test_a_group_that_is_gone_is_as_far_off_as_can_be():
-    gone = scored(FRESH[FRESH["arm"] == "control"].reset_index(drop=True))["curve"].details["groups"]
+    gone = scored(IDEAL[IDEAL["arm"] == "control"].reset_index(drop=True))["curve"].details["groups"]
     assert {group["group"]: group["value"] for group in gone}["arm: drug"] == 1.0
 
 
@@ -222,7 +222,7 @@ class TestAgainstLifelines:
         frame = frame.assign(arm=TRAIN["arm"] == "drug", time=frame["time"].round(1))
         fitter = lifelines.CoxPHFitter().fit(frame, "time", "end")
         table = TRAIN[:300].assign(time=TRAIN["time"].round(1))
-        c = Comparison.of(FRESH, train=table, holdout=None, schema=SCHEMA)
+        c = Comparison.of(IDEAL, train=table, holdout=None, schema=SCHEMA)
         found = study(c, COX)
         slopes, errors = found.run(c.train)
         sign = np.array([1, 1 if "drug against" in found.terms[1] else -1])
@@ -243,7 +243,7 @@ class TestAgainstLifelines:
         )
         fitter = lifelines.CoxPHFitter().fit(frame, "time", "end")
         theirs = lifelines.statistics.proportional_hazard_test(fitter, frame, time_transform="rank").test_statistic
-        c = Comparison.of(FRESH, train=TRAIN[:300], holdout=None, schema=SCHEMA)
+        c = Comparison.of(IDEAL, train=TRAIN[:300], holdout=None, schema=SCHEMA)
         assert study(c, COX).drift(c.train) ** 2 == pytest.approx(theirs, rel=0.02)
 
     def test_breslow(self, lifelines):
