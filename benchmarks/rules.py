@@ -130,7 +130,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
                 "broken": broken_rows(cohort, ruled) + int((~held).sum()),
                 "probability": round(model.sample_facts_.probability, 4),
                 "effective": round(model.sample_facts_.effective),
-                "drawn": model.sample_facts_.drawn,
+                "drawn": model.sample_facts_.proposed,
                 "cpu_s": round(time.process_time() - start, 1),
             }
         )

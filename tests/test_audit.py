@@ -21,7 +21,7 @@ from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.training import plan_for
 from synthclin.rules.validation import Finding
 from synthclin.study.audit import SHADOWS, audit, release_check
-from tests.models.conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 ROWS = 200
 
@@ -94,7 +94,7 @@ def told():
 def standard(sides, model, told):
     train, holdout = sides
     return audit(
-        model, model.sample(ROWS, random_state=1), train=train, holdout=holdout, tier="standard", tell=told.append
+        model, model.sample(ROWS, random_state=1), train=train, holdout=holdout, tier="standard", on_finding=told.append
     )
 
 

@@ -315,7 +315,7 @@ class TestEvaluateReportVerify:
         assert json.loads(quiet("verify", finished.out, "--json")[0])["intact"] is True
 
     def test_verify_of_something_else(self, quiet, tmp_path):
-        assert "no run folder" in quiet("verify", tmp_path, code=2)[1]
+        assert "not a run folder" in quiet("verify", tmp_path, code=2)[1]
 
     def test_a_report_that_is_none(self, quiet, tmp_path):
         (tmp_path / "report.json").write_text("{}")

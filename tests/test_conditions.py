@@ -98,8 +98,8 @@ def test_a_derived_column_is_only_checked(heart):
     [
         ("agee > 3", "names 'agee', which is no column. Did you mean 'age'?"),
         ("qqqq > 3", "names 'qqqq', which is no column. Choose from site, age"),
-        ("id == 'x'", "names 'id', which is never learnt"),
-        ("age > 3 and note == 'x'", "names 'note', which is never learnt"),
+        ("id == 'x'", "names 'id', which is not modelled"),
+        ("age > 3 and note == 'x'", "names 'note', which is not modelled"),
         ("age + 3", "a number, not a condition"),
         ("age > ", "where"),
         ("site > 3", "where"),

@@ -108,14 +108,14 @@ def harmful(study):
 
 def test_a_run_warns_of_levels_that_it_will_write(harmful):
     told = []
-    dry_run(load(harmful.path), tell=told.append)
+    dry_run(load(harmful.path), on_finding=told.append)
     assert [finding.where for finding in told if "formula" in finding.what] == ["column 'sex'"]
     assert "=M" not in "".join(map(str, told))
     for words in ({"csv_safe": "escape"}, {"table": "parquet"}):
         harmful.config["outputs"] |= words
         harmful.write()
         told.clear()
-        dry_run(load(harmful.path), tell=told.append)
+        dry_run(load(harmful.path), on_finding=told.append)
         assert not [finding for finding in told if "formula" in finding.what]
 
 

@@ -196,7 +196,7 @@ class TestVerify:
         card.write_text(json.dumps(document))
         found = verify(copy).problems
         assert "report-shareable.json: it does not follow from report.json" in found
-        assert "croissant.json: it speaks of another table than the manifest" in found
+        assert "croissant.json: it describes another table than the manifest" in found
 
     def test_the_shareable_report_alone_is_enough(self, copy):
         (copy / "report.json").unlink()
@@ -248,10 +248,10 @@ class TestDryRun:
     def test_small_counts_of_patients_are_not_told(self, study):
         told = []
         rare = ["sampling.cohorts.0.where=age >= 89", "sampling.least_patients=0"]
-        plan = dry_run(load(study.path, rare), tell=told.append)
+        plan = dry_run(load(study.path, rare), on_finding=told.append)
         assert plan["cohorts"][0]["support"] == "< 11"
         (finding,) = told
-        assert str(finding).startswith("cohort 'women': fewer than 11 patients to learn from satisfy its condition.")
+        assert str(finding).startswith("cohort 'women': fewer than 11 training patients satisfy its condition.")
 
     @pytest.mark.parametrize(("least", "refused"), [(11, True), (40, True), (3, False)])
     def test_a_cohort_of_too_few_patients_is_refused_before_training(self, study, least, refused):
@@ -354,7 +354,7 @@ class TestResume:
         assert not study.out.exists()
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
         told = []
-        run.run(load(study.path), resume=True, tell=told.append)
+        run.run(load(study.path), resume=True, on_finding=told.append)
         assert self.same(study, finished)
         assert verify(study.out).problems == ()
         assert told == []
@@ -368,7 +368,7 @@ class TestResume:
         with monkeypatch.context() as patch:
             patch.setattr(stages, "report_on", stop)
             with pytest.raises(KeyboardInterrupt):
-                run.run(load(study.path), tell=told.append)
+                run.run(load(study.path), on_finding=told.append)
         assert [finding.what for finding in told] == ["the training so far is kept here"]
         assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
         monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
@@ -392,11 +392,11 @@ class TestResume:
         with pytest.raises(ModelFormatError, match="cannot be read"):
             run.fit(load(study.path), study.out, resume=True)
         told = []
-        run.fit(load(study.path), study.out, tell=told.append)
+        run.fit(load(study.path), study.out, on_finding=told.append)
         assert [finding.what for finding in told] == ["the checkpoint of an interrupted training is discarded"]
         told.clear()
-        run.fit(load(study.path), study.out, overwrite=True, resume=True, tell=told.append)
-        assert [finding.what for finding in told] == ["there is no checkpoint to go on from"]
+        run.fit(load(study.path), study.out, overwrite=True, resume=True, on_finding=told.append)
+        assert [finding.what for finding in told] == ["there is no checkpoint to resume from"]
 
     def test_it_stays_where_the_target_is_taken(self, study, place):
         place.mkdir(parents=True)
@@ -410,7 +410,7 @@ class TestResume:
 def test_broken_rules_of_the_real_table_are_told_not_refused(study):
     study.config["schema"]["constraints"] = [{"then": "age < 80 or died == 1", "on_violation": "keep"}]
     told = []
-    dry_run(load(study.write()), tell=told.append)
+    dry_run(load(study.write()), on_finding=told.append)
     (finding,) = told
     assert "age < 80 or died == 1" in finding.where
     assert finding.count == len(finding.rows) > 0

@@ -86,7 +86,7 @@ def test_the_copy_holds_what_drawing_takes_and_no_more(run, tmp_path):
 def test_a_model_that_was_never_attacked_stays(run, tmp_path):
     shutil.copytree(run / "model", tmp_path / "model")
     for source in (tmp_path / "model", tmp_path, tmp_path / "absent"):
-        with pytest.raises(ConfigError, match="no run stands around"):
+        with pytest.raises(ConfigError, match="not in a run folder"):
             export(source, tmp_path / "out", reason=REASON)
     document = json.loads((run / manifest.FILE).read_text())
     (run / manifest.FILE).write_text(json.dumps(document | {"attacks": []}))

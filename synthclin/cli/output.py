@@ -157,5 +157,5 @@ def show_sample_facts(draw: SampleFacts) -> None:
     """Print on stderr how probable the rows of a draw are to the model, and what they were taken from."""
     sys.stderr.write(
         f"the model's probability of such a row: {draw.probability:.3g}; "
-        f"effective sample size {draw.effective:,.0f} of {draw.drawn:,} rows drawn\n"
+        f"effective sample size {draw.effective:,.0f} of {draw.proposed:,} rows drawn\n"
     )

@@ -1,3 +1,3 @@
-"""From codes that any model samples to whole rows: cohorts, constraint masks, repair inside bins, and imputation."""
+"""Constrained sampling from any model of codes: cohorts, constraint masks, repair inside bins, and imputation."""
 
 __all__: list[str] = []

@@ -1,3 +1,3 @@
-"""One study: its configuration, its data, the run, the run folder, and the checks of a finished run."""
+"""Pipeline of one study: configuration, data, run, run folder, and verification of a finished run."""
 
 __all__: list[str] = []

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from synthclin.models import Checkpoint, ConditionalGAN, adversarial, gan, validation_metrics
-from synthclin.models.adversarial import cell_critic, leads
+from synthclin.models.adversarial import cell_critic, margins
 from synthclin.models.networks import CodeTables, MaskedGenerator
 from synthclin.models.training import plan_for
+from tests.ward import SCHEMA, ward
 
-from .conftest import SCHEMA, ward
 from .test_networks import network
 
 PLAN = dataclasses.replace(plan_for(150, "quick", warmup=False), batch=32, validation=30, adversarial=12)
@@ -41,17 +41,17 @@ class TestLeads:
 
     def test_an_untrained_critic_knows_nothing(self, game):
         _, critic, codes = game
-        for table, (lead, context_logits) in zip(critic.tables, leads(critic, codes), strict=True):
-            assert lead[(table.padding == 0)[:, None, :].expand(lead.shape)].abs().max() == 0
+        for table, (margin, context_logits) in zip(critic.tables, margins(critic, codes), strict=True):
+            assert margin[(table.padding == 0)[:, None, :].expand(margin.shape)].abs().max() == 0
             assert context_logits.abs().max() == 0
 
     def test_no_cell_leads_itself(self, game):
         _, critic, codes = game
         torch.nn.init.normal_(critic.heads[0].weight)
-        for table, (lead, _) in zip(critic.tables, leads(critic, codes), strict=True):
+        for table, (margin, _) in zip(critic.tables, margins(critic, codes), strict=True):
             real = codes[:, list(table.members)].T.unsqueeze(2)
-            assert lead.gather(2, real).abs().max() == 0
-            assert lead.abs().max() > 0
+            assert margin.gather(2, real).abs().max() == 0
+            assert margin.abs().max() > 0
 
     def test_a_critic_of_many_levels_has_a_fixed_basis(self):
         net = network([3, 100])
@@ -112,12 +112,12 @@ class TestTraining:
 class TestResume:
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch):
-        def told_apart(real, drawn, *_, **__):
+        def c2st_auc(real, drawn, *_, **__):
             return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
 
         monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
-        monkeypatch.setattr(adversarial, "LOOK_EVERY", 3)
-        monkeypatch.setattr(validation_metrics, "_told_apart", told_apart)
+        monkeypatch.setattr(adversarial, "EVALUATION_INTERVAL", 3)
+        monkeypatch.setattr(validation_metrics, "_c2st_auc", c2st_auc)
 
     @staticmethod
     def content(model, folder):

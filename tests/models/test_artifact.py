@@ -11,8 +11,7 @@ import torch
 
 from synthclin.errors import ModelFormatError, OutputError, SynthclinError
 from synthclin.models import ConditionalGAN, load
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json"}
 

@@ -15,8 +15,7 @@ from synthclin.models import Checkpoint, ConditionalGAN, TrainingEvent, adversar
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.checkpoints import FILE
 from synthclin.models.training import plan_for
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, adversarial=8)
 MOMENTS = [
@@ -34,14 +33,14 @@ class KilledError(Exception):
 def _short():
     """A standard training with all its phases, in less than a second."""
 
-    def told_apart(real, drawn, *_, **__):
+    def c2st_auc(real, drawn, *_, **__):
         return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gan, "plan_for", lambda *_: PLAN)
         patch.setattr(adversarial, "ALONE", 4)
-        patch.setattr(adversarial, "LOOK_EVERY", 2)
-        patch.setattr(validation_metrics, "_told_apart", told_apart)
+        patch.setattr(adversarial, "EVALUATION_INTERVAL", 2)
+        patch.setattr(validation_metrics, "_c2st_auc", c2st_auc)
         yield
 
 
@@ -305,13 +304,13 @@ class TestCriticAccuracy:
             fit(rows)
         return found[0]
 
-    @pytest.mark.parametrize(("lead", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
-    def test_known_answers(self, phase, lead, accuracy, monkeypatch):
-        def leads(critic, codes):
+    @pytest.mark.parametrize(("margin", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
+    def test_known_answers(self, phase, margin, accuracy, monkeypatch):
+        def margins(critic, codes):
             for table, context_logits in zip(critic.tables, critic.context_logits_all(codes), strict=True):
-                yield torch.full(table.logits(context_logits).shape, lead), context_logits
+                yield torch.full(table.logits(context_logits).shape, margin), context_logits
 
-        monkeypatch.setattr(adversarial, "leads", leads)
+        monkeypatch.setattr(adversarial, "margins", margins)
         assert phase._critic_accuracy() == pytest.approx(accuracy, abs=1e-6)
 
     def test_critics_learn_from_one_half_and_judge_in_the_other(self, phase):

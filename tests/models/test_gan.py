@@ -6,8 +6,7 @@ from sklearn.base import clone
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.models import ConditionalGAN, adversarial
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 
 def test_the_model_learns_how_columns_hang_together(model, table):
@@ -53,7 +52,7 @@ def test_a_harmful_refinement_is_thrown_away(table, monkeypatch):
             weights.data.zero_()
         phase.average.update_parameters(phase.network)
 
-    monkeypatch.setattr(adversarial.AdversarialFineTuning, "_contend", harm)
+    monkeypatch.setattr(adversarial.AdversarialFineTuning, "_step", harm)
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
     assert model.training_["fine_tuning"]["passed"] is False
     assert model.training_["kept"] == "warm-up"

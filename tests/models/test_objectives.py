@@ -13,7 +13,7 @@ def test_likelihood_loss_sums_columns_and_averages_rows():
 
 def test_expected_loss_falls_as_the_real_cell_leads():
     certain = torch.ones(1, 3, 1)
-    losses = [expected_relativistic_loss(torch.full((1, 3, 1), lead), certain).item() for lead in (-2.0, 0.0, 2.0)]
+    losses = [expected_relativistic_loss(torch.full((1, 3, 1), margin), certain).item() for margin in (-2.0, 0.0, 2.0)]
     assert losses == sorted(losses, reverse=True)
 
 

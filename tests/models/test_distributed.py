@@ -13,16 +13,15 @@ import torch
 
 from synthclin.models import ConditionalGAN, distributed, gan
 from synthclin.models.training import plan_for
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)
 FIT = """
 import sys
-from tests.models import test_parallel
-test_parallel.gan.plan_for = lambda *_: test_parallel.PLAN
-model = test_parallel.fitted()
-if test_parallel.distributed.first():
+from tests.models import test_distributed
+test_distributed.gan.plan_for = lambda *_: test_distributed.PLAN
+model = test_distributed.fitted()
+if test_distributed.distributed.first():
     model.save(sys.argv[1])
 """
 

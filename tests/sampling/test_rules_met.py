@@ -176,7 +176,7 @@ def test_look_ahead_through_a_chain():
     rows = model.sample(1_000, random_state=0)
     assert broken(rows, schema) == {}
     # `last` is drawn before `middle`, and yet leaves room for it: few rows are lost.
-    assert model.sample_facts_.drawn < 1_600
+    assert model.sample_facts_.proposed < 1_600
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_a_kind_of_missing_is_imposed_and_not_left_to_chance(clinic):
     model = Marginal(Schema.model_validate({"columns": columns})).fit(table)
     rows = model.sample(4_000, random_state=0)
     # A family that draws the two columns apart would lose the rows in which they disagree, and with them the shares.
-    assert model.sample_facts_.drawn == 4_000
+    assert model.sample_facts_.proposed == 4_000
     for code, kind in ((-1, "refused"), (-2, "lost")):
         assert (rows["lab_missing"] == kind).mean() == pytest.approx((table["lab"] == code).mean(), abs=0.02)
 
@@ -302,7 +302,7 @@ def test_rules_without_guide_are_met_by_trying_alone(model):
     request.mask.constraints.clear()
     table, draw = sampler._take(request, 20, part=(0, 0))
     assert broken(table, schema) == {}
-    assert draw.drawn > 200
+    assert draw.proposed > 200
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 
 def test_a_sample_is_a_table_that_satisfies_the_schema(model):
@@ -94,7 +93,7 @@ def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(m
     assert parse(where).evaluate(cohort).fillna(False).all()
     assert not any(broken.any() for broken in violations(cohort, SCHEMA).values())
     assert 0 < model.sample_facts_.probability <= 1.0001
-    assert 0 < model.sample_facts_.effective <= model.sample_facts_.drawn
+    assert 0 < model.sample_facts_.effective <= model.sample_facts_.proposed
 
 
 def test_a_condition_on_every_column_at_once(model):

@@ -8,7 +8,7 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.receptive_fields import (
-    MOST_SEEN,
+    MOST_CONTEXT,
     SHARING,
     find_receptive_fields,
     receptive_fields_of,
@@ -37,7 +37,7 @@ def found(count, codes, kind="levels"):
     )
 
 
-@pytest.mark.parametrize("count", [1, 15, MOST_SEEN])
+@pytest.mark.parametrize("count", [1, 15, MOST_CONTEXT])
 def test_a_table_of_few_columns_is_shown_whole(count):
     assert found(count, rows_of(count, [])) == whole_receptive_field(count)
 
@@ -49,11 +49,11 @@ def test_a_view_shows_the_columns_that_tell_most_of_its_own(kind):
     assert [t for field in fields for t in field.members] == list(range(100))
     for a, b in pairs:
         (field,) = [field for field in fields if b in field.members]
-        assert a in field.sees
+        assert a in field.context
     for field in fields:
-        assert list(field.sees) == sorted(set(field.sees))
-        assert set(field.members) <= set(field.sees)
-        assert len(field.sees) <= MOST_SEEN
+        assert list(field.context) == sorted(set(field.context))
+        assert set(field.members) <= set(field.context)
+        assert len(field.context) <= MOST_CONTEXT
 
 
 def test_missing_cells_tell_too():
@@ -94,7 +94,7 @@ def wide(count, seed):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(MOST_SEEN + 1, 110), st.integers(0, 1000))
+@given(st.integers(MOST_CONTEXT + 1, 110), st.integers(0, 1000))
 def test_wide_networks_see_only_columns_before_and_draw_as_they_judge(count, seed):
     net, codes = wide(count, seed)
     with torch.no_grad():

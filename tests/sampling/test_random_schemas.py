@@ -11,8 +11,8 @@ from synthclin.errors import SynthclinError
 from synthclin.expressions import parse
 from synthclin.rules.rules import violations
 from synthclin.sampling import sampler
-from tests.models.marginal import Marginal
 from tests.ruled import conditions, rows_of, schemas
+from tests.sampling.marginal import Marginal
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,21 +8,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
+from synthclin.models import Checkpoint, ConditionalGAN, distillation, gan, load
+from synthclin.models.distillation import Distillation, OnePass, inverse_cdf, sample_in_one_pass, teacher_conditionals
 from synthclin.models.network_rows import sample_network
-from synthclin.models.one_pass import Distillation, OnePass, inverse, sample_in_one_pass, taught
 from synthclin.models.phases import Setting
 from synthclin.models.training import plan_for
 from synthclin.sampling.sequential import Imposed
+from tests.ward import SCHEMA, ward
 
-from .conftest import SCHEMA, ward
 from .test_networks import column, network
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _narrow():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_pass, "WIDTH", 32)
+        patch.setattr(distillation, "WIDTH", 32)
         yield
 
 
@@ -46,12 +46,12 @@ def generator(seed=0):
 )
 def test_the_inverse_never_gives_a_code_without_mass(law, noise):
     law = torch.tensor(law) / sum(law)
-    assert law[inverse(law, torch.tensor(noise))] > 0
+    assert law[inverse_cdf(law, torch.tensor(noise))] > 0
 
 
 def test_the_inverse_is_where_the_cumulative_law_passes():
     law = torch.tensor([[0.2, 0.0, 0.5, 0.3]]).expand(5, -1)
-    assert inverse(law, torch.tensor([0.0, 0.19, 0.2, 0.69, 0.7])).tolist() == [0, 0, 2, 2, 3]
+    assert inverse_cdf(law, torch.tensor([0.0, 0.19, 0.2, 0.69, 0.7])).tolist() == [0, 0, 2, 2, 3]
 
 
 @pytest.mark.parametrize("kind", ["levels", "ordered"])
@@ -59,8 +59,8 @@ def test_lessons_are_the_laws_of_the_teacher(kind):
     net = with_student([3, 20, 4], kind=kind)
     noise = torch.rand(4_000, 3, generator=generator())
     with torch.no_grad():
-        laws = taught(net, noise, net.shortcut.forbidden)
-        codes = torch.stack([inverse(laws[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
+        laws = teacher_conditionals(net, noise, net.shortcut.forbidden)
+        codes = torch.stack([inverse_cdf(laws[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
         told = torch.stack(
             [laws[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
         )
@@ -73,14 +73,14 @@ def test_lessons_are_the_laws_of_the_teacher(kind):
 
 
 def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
-    monkeypatch.setattr(one_pass, "LESSON_ROWS", 1_024)
+    monkeypatch.setattr(distillation, "TEACHER_ROWS", 1_024)
     net = with_student([2, 3, 4], seed=1)
     codes = torch.zeros(40, 3, dtype=torch.long)
     phase = Distillation(Setting(net, codes, codes, 32, 0), 400)
-    before = phase.advance(lambda *_, **__: None)["nats_behind"]
+    before = phase.advance(lambda *_, **__: None)["kl_divergence"]
     while not phase.over:
         phase.advance(lambda *_, **__: None)
-    assert phase.conclude().figures["nats_behind"] < 0.02 < before
+    assert phase.conclude().figures["kl_divergence"] < 0.02 < before
     rows = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
     with torch.no_grad():
         drawn = sample_in_one_pass(net, range(3), 20_000, generator(), Imposed()).codes
@@ -120,8 +120,8 @@ def test_codes_that_are_never_drawn_and_codes_ruled_out():
 @pytest.fixture(scope="module")
 def model():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_pass, "LESSON_ROWS", 512)
-        patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, teaching=80))
+        patch.setattr(distillation, "TEACHER_ROWS", 512)
+        patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, distillation=80))
         return ConditionalGAN(SCHEMA, effort="quick", random_state=3, width=64, one_pass=True).fit(ward(200))
 
 
@@ -153,9 +153,9 @@ def test_the_folder_holds_the_student(model, tmp_path):
 
 @pytest.mark.parametrize("at", [5, 7])
 def test_a_killed_teaching_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
-    monkeypatch.setattr(one_pass, "LESSON_ROWS", 128)
-    monkeypatch.setattr(one_pass, "BATCH", 64)
-    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, teaching=12)
+    monkeypatch.setattr(distillation, "TEACHER_ROWS", 128)
+    monkeypatch.setattr(distillation, "BATCH", 64)
+    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, distillation=12)
     monkeypatch.setattr(gan, "plan_for", lambda *_: plan)
 
     def fit(**watched):

@@ -10,8 +10,7 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 LEARNT = list(SCHEMA.modelled)
 
@@ -182,7 +181,7 @@ def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
         (lambda t: t.assign(age=[17, *t["age"][1:]]), r"column 'age': 1 of 20 rows \(1\) holds a value outside"),
         (lambda t: t.assign(sex=["Q", *t["sex"][1:]]), "column 'sex'"),
         (lambda t: t.assign(SECRET=1), r"1 of its 10 columns is not in the schema"),
-        (lambda t: t[["pid"]], "none of its columns is learnt"),
+        (lambda t: t[["pid"]], "none of its columns is modelled"),
         (lambda t: t.iloc[:0], "has no rows"),
         (lambda t: t[["age", "age", "sex"]], "same name"),
         # A difference of 200 is within the ranges and beyond all that was seen.
@@ -201,7 +200,7 @@ def test_wrong_arguments(model):
     for imputations in (0, -1, 1.5, 101):
         with pytest.raises(ConfigError, match="imputations"):
             model.impute(rows, imputations=imputations)
-    with pytest.raises(ConfigError, match="'height' is not a learnt column"):
+    with pytest.raises(ConfigError, match="'height' is not a modelled column"):
         model.impute(rows, columns=["height"])
     with pytest.raises(ConfigError, match="not fitted"):
         ConditionalGAN(SCHEMA).impute(rows)
