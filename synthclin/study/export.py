@@ -149,12 +149,12 @@ def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reaso
 A generator of synthetic patients, exported by synthclin {synthclin.__version__}.
 
 **This model derives from personal data. Treat it as personal data** unless an authorised person has decided otherwise
-for its recipients. Synthetic output alone is no reason to decide so.
+for its recipients. Synthetic output alone does not justify such a decision.
 
 | | |
 | --- | --- |
 | Family | `{model.family}` |
-| Training rows | {record.rows.get("train", 0):,}; {record.rows.get("holdout", 0):,} holdout rows |
+| Data | {record.rows.get("train", 0):,} training rows, {record.rows.get("holdout", 0):,} holdout rows |
 | Protected | levels of fewer than {model.rare_category} patients are merged, {model.trim_extremes} extremes too |
 | Differential privacy | none |
 
