@@ -16,7 +16,7 @@ class TrainingEvent:
     """Training event: after each epoch of the warm-up, at each later evaluation interval, and at the end of a phase.
 
     Arguments:
-        phase: ``"warm-up"``, ``"fine-tuning"``, ``"calibration"`` or ``"adversarial"``.
+        phase: ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"``, ``"calibration"`` or ``"distillation"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
         figures: validation metrics: `validation_nll` (mean negative log-likelihood, in nats per row),

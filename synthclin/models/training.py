@@ -123,7 +123,9 @@ def train(
     monitor = TrainingMonitor() if monitor is None else monitor
     shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
     validation, training = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
-    record = _Course(_phases(plan, Setting(network, training, validation, plan.batch, seed)), network, monitor).run()
+    record = _TrainingLoop(
+        _phases(plan, Setting(network, training, validation, plan.batch, seed)), network, monitor
+    ).run()
     record.train_nll = validation_nll(network, training)
     record.validation_nll = validation_nll(network, validation)
     return record
@@ -146,7 +148,7 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     return phases
 
 
-class _Course:
+class _TrainingLoop:
     """Training loop over the phases, from the start or from a saved state."""
 
     def __init__(
