@@ -201,7 +201,7 @@ class TestFitAndSample:
         told = json.loads(quiet(*arguments, "--json")[0])
         assert told["rows"] == 20
         assert 0 < told["probability"] < 1
-        assert told["effective"] <= told["drawn"]
+        assert told["effective"] <= told["proposed"]
 
     def test_impute_completes_a_table(self, model, study, quiet, tmp_path):
         table = study.table().iloc[:12].drop(columns="stage")
@@ -293,7 +293,7 @@ class TestEvaluateReportVerify:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("evaluation: {by: [nobody]}", "'nobody' is no column"),
+            ("evaluation: {by: [nobody]}", "'nobody' is not a column"),
             ("gates: [fidelity.nothing >= 1]", "no score is called"),
             ("evalution: {by: [sex]}", "Did you mean 'evaluation'?"),
             ("name: empty", "no `evaluation`"),
