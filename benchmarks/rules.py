@@ -26,9 +26,7 @@ from synthclin.expressions import parse, quote_level, quote_name
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.sampling.sampler import CohortSampler
-from synthclin.schema.columns import Id
 from synthclin.study.config import load
-from synthclin.tables import read_table
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SUPPORT = 30
@@ -37,7 +35,7 @@ SUPPORT = 30
 
 def broken_rows(rows: pd.DataFrame, schema: sc.Schema) -> int:
     """Return how many rows break a rule, or repeat an identifier."""
-    ids = [name for name, column in schema.columns.items() if isinstance(column, Id) and name in rows]
+    ids = [name for name, column in schema.columns.items() if column.is_identifier and name in rows]
     repeated = [rows[name].duplicated() for name in ids]
     return int(pd.DataFrame([*violations(rows, schema).values(), *repeated]).any().sum())
 
@@ -84,7 +82,7 @@ def conditions(table: pd.DataFrame, schema: sc.Schema, many: int, rng: np.random
 def measure(folder: Path, options: argparse.Namespace) -> dict:
     (source,) = folder.glob("data.csv*")
     schema = load(CONFIGS / f"{folder.name}.yaml").table_schema
-    table = conform(read_table(source, schema, partial=True), schema)
+    table = conform(sc.read_table(source, schema, partial=True), schema)
     rng = np.random.default_rng(options.seed)
     if len(table) > options.most:
         table = table.iloc[np.sort(rng.permutation(len(table))[: options.most])].reset_index(drop=True)
@@ -130,7 +128,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
                 "broken": broken_rows(cohort, ruled) + int((~held).sum()),
                 "probability": round(model.sample_facts_.probability, 4),
                 "effective": round(model.sample_facts_.effective),
-                "drawn": model.sample_facts_.drawn,
+                "drawn": model.sample_facts_.proposed,
                 "cpu_s": round(time.process_time() - start, 1),
             }
         )

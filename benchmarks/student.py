@@ -85,7 +85,7 @@ def measure(source: str, seed: int, options: argparse.Namespace) -> dict[str, ob
         "seed": seed,
         "version": sc.__version__,
         "device": f"cpu, torch {torch.__version__}",
-        "nats_behind": model.training_["history"][-1]["nats_behind"],
+        "kl_divergence": model.training_["history"][-1]["kl_divergence"],
         "fit_cpu_seconds": round(seconds, 1),
         "share_of_distillation": round(phases["distillation"] / sum(phases.values()), 2),
         **rates,

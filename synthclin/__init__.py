@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+
+from synthclin.io.version import VERSION
 
 if TYPE_CHECKING:
     from synthclin import datasets
@@ -33,10 +34,7 @@ __all__ = [
     "write_table",
 ]
 
-try:
-    __version__ = version("synthclin")
-except PackageNotFoundError:  # a checkout that was never installed
-    __version__ = "0.0.0"
+__version__ = VERSION
 
 _HOMES = {
     "Checkpoint": ("synthclin.models", "Checkpoint"),

@@ -14,7 +14,7 @@ from synthclin.io.documents import parse_yaml, validate
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from tests.models.marginal import Marginal
+from tests.sampling.marginal import Marginal
 
 COLUMNS = {
     "patient": {"type": "id", "role": "entity"},

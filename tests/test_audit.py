@@ -1,4 +1,4 @@
-"""The audit of a model: an over-trained one is caught where copies and distances see little; a break costs nothing."""
+"""Audit of a model: membership inference detects overfitting that copies and distances miss; audits can be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.training import plan_for
 from synthclin.rules.validation import Finding
 from synthclin.study.audit import SHADOWS, audit, release_check
-from tests.models.conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 ROWS = 200
 
@@ -55,30 +55,30 @@ def without_end(rows, effort, warmup=True):
     return dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0, calibrated=False)
 
 
-def test_an_over_trained_model_is_caught_and_copies_and_distances_let_it_pass(sides, monkeypatch):
+def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides, monkeypatch):
     train, holdout = sides
     falling = itertools.count()
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
-    # No stopping: every epoch looks better than the one before.
+    # No early stopping: every epoch counts as better than the one before.
     monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
-    drawn = model.sample(ROWS, random_state=1)
-    (by_model,) = audit(model, drawn, train=train, holdout=holdout)
+    synthetic_table = model.sample(ROWS, random_state=1)
+    (by_model,) = audit(model, synthetic_table, train=train, holdout=holdout)
     assert by_model.low > 0.9
     assert judge([MODEL_GATE], [by_model])[0].status == "FAIL"
-    tables = Comparison.of(drawn, train=train, holdout=holdout, schema=SCHEMA)
+    tables = Comparison.of(synthetic_table, train=train, holdout=holdout, schema=SCHEMA)
     wanted = {"privacy.membership", "privacy.copies"}
     scores = [score for attack in ATTACKS[:3] if (score := attack(tables)).name in wanted]
     verdicts = {verdict.gate.score: verdict.status for verdict in judge(default_gates(scores), scores)}
     assert verdicts == {"privacy.copies": "PASS", "privacy.membership": "FAIL"}
     numbers = ["age", "bmi", "sbp", "dbp"]
     metadata = {"tables": {"t": {"columns": {name: {"sdtype": "numerical"} for name in numbers}}}}
-    real, synthetic, fresh = (rows[numbers].astype(float) for rows in (train, drawn, holdout))
-    distances = DCROverfittingProtection.compute_breakdown(real, synthetic, fresh, metadata, "t")
-    assert distances["score"] > 0.7  # of 1, where rows lie no nearer to training rows than to fresh ones
+    real, synthetic, holdout_values = (rows[numbers].astype(float) for rows in (train, synthetic_table, holdout))
+    distances = DCROverfittingProtection.compute_breakdown(real, synthetic, holdout_values, metadata, "t")
+    assert distances["score"] > 0.7  # of 1, where rows are no nearer to training rows than to holdout rows
 
 
-def test_the_default_is_not(sides, model):
+def test_the_default_model_is_not_detected(sides, model):
     train, holdout = sides
     (found,) = audit(model, train, train=train, holdout=holdout)
     assert found.name in MODEL_SCORES
@@ -86,30 +86,35 @@ def test_the_default_is_not(sides, model):
 
 
 @pytest.fixture(scope="module")
-def told():
+def findings():
     return []
 
 
 @pytest.fixture(scope="module")
-def standard(sides, model, told):
+def standard(sides, model, findings):
     train, holdout = sides
     return audit(
-        model, model.sample(ROWS, random_state=1), train=train, holdout=holdout, tier="standard", tell=told.append
+        model,
+        model.sample(ROWS, random_state=1),
+        train=train,
+        holdout=holdout,
+        tier="standard",
+        on_finding=findings.append,
     )
 
 
-def test_shadow_models_are_trained_and_their_cost_is_told_first(standard, told):
+def test_shadow_models_are_trained_and_their_cost_is_reported_first(standard, findings):
     assert tuple(score.name for score in standard) == (*MODEL_SCORES, *SHADOW_SCORES)
     assert all(score.details["models"] == SHADOWS["standard"] for score in standard[1:])
-    first, second = (finding.what for finding in told)
+    first, second = (finding.what for finding in findings)
     assert first.startswith("4 shadow models will take at most about ")
     assert second.startswith("3 more shadow models will take about ")
-    assert all("--resume" in finding.remedy for finding in told)
+    assert all("--resume" in finding.remedy for finding in findings)
 
 
-def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, monkeypatch):
+def test_an_interrupted_audit_is_resumed(sides, model, standard, tmp_path, monkeypatch):
     train, holdout = sides
-    drawn = model.sample(ROWS, random_state=1)
+    synthetic_table = model.sample(ROWS, random_state=1)
     real, fits = ConditionalGAN.fit, []
 
     def fit(self, rows, **words):
@@ -122,7 +127,7 @@ def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, m
     kept = Checkpoint(tmp_path / "kept", every=0.0)
     monkeypatch.setattr("synthclin.models.checkpoints._COST", 0)
     with pytest.raises(KeyboardInterrupt), kept:
-        audit(model, drawn, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
+        audit(model, synthetic_table, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
     assert set(fits) == {ROWS}  # half of all patients
     (state,) = (tmp_path / "kept").iterdir()
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
@@ -134,7 +139,7 @@ def test_an_audit_goes_on_where_it_broke_off(sides, model, standard, tmp_path, m
         ConditionalGAN, "fit", lambda self, rows, **words: (fits.append(1), real(self, rows, **words))[1]
     )
     with kept:
-        again = audit(model, drawn, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
+        again = audit(model, synthetic_table, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
     assert len(fits) == SHADOWS["standard"] - 3
     assert [score.value for score in again] == [score.value for score in standard]
     assert not (tmp_path / "kept").exists()
@@ -150,7 +155,7 @@ def test_the_checkpoint_of_another_audit_is_refused(sides, model, tmp_path, monk
         audit(model, train, train=train, holdout=holdout, tier="standard", workers=1, checkpoint=kept)
 
 
-def test_too_few_patients_cost_no_shadow_model(sides, model, monkeypatch):
+def test_too_few_patients_train_no_shadow_model(sides, model, monkeypatch):
     train, holdout = sides
     monkeypatch.setattr(ConditionalGAN, "fit", None)
     scores = audit(model, train, train=train, holdout=holdout.head(10), tier="full")
@@ -159,17 +164,17 @@ def test_too_few_patients_cost_no_shadow_model(sides, model, monkeypatch):
 
 @pytest.mark.usefixtures("study")
 def test_several_processes_train_no_shadow_models(monkeypatch, capsys):
-    """Each shadow model would wait for the others, which are gone by then."""
+    """Each shadow model would wait for processes that have ended by then."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["run", "study.yaml", "--set", "privacy.audit=standard"]) == 2
     assert "privacy.audit" in capsys.readouterr().err
 
 
-def test_a_release_check_counts_and_leaves_nothing_out(sides):
+def test_a_release_check_counts_and_removes_nothing(sides):
     train, holdout = sides
-    told: list[Finding] = []
-    tables = {"synthetic": train.head(7), "fresh": holdout}
-    assert release_check(tables, train, SCHEMA, told.append) == {"synthetic": 7, "fresh": 0}
-    assert [(finding.where, finding.count) for finding in told] == [("table 'synthetic'", 7)]
+    findings: list[Finding] = []
+    tables = {"synthetic": train.head(7), "holdout_values": holdout}
+    assert release_check(tables, train, SCHEMA, findings.append) == {"synthetic": 7, "holdout_values": 0}
+    assert [(finding.where, finding.count) for finding in findings] == [("table 'synthetic'", 7)]
     assert len(tables["synthetic"]) == 7
-    assert release_check({}, train, SCHEMA, told.append) == {}
+    assert release_check({}, train, SCHEMA, findings.append) == {}

@@ -208,7 +208,7 @@ class TestFitAndSample:
         told = json.loads(quiet(*arguments, "--json")[0])
         assert told["rows"] == 20
         assert 0 < told["probability"] < 1
-        assert told["effective"] <= told["drawn"]
+        assert told["effective"] <= told["proposed"]
 
     def test_impute_completes_a_table(self, model, study, quiet, tmp_path):
         table = study.table().iloc[:12].drop(columns="stage")
@@ -300,7 +300,7 @@ class TestEvaluateReportVerify:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("evaluation: {by: [nobody]}", "'nobody' is no column"),
+            ("evaluation: {by: [nobody]}", "'nobody' is not a column"),
             ("gates: [fidelity.nothing >= 1]", "no score is called"),
             ("evalution: {by: [sex]}", "Did you mean 'evaluation'?"),
             ("name: empty", "no `evaluation`"),
@@ -322,7 +322,7 @@ class TestEvaluateReportVerify:
         assert json.loads(quiet("verify", finished.out, "--json")[0])["intact"] is True
 
     def test_verify_of_something_else(self, quiet, tmp_path):
-        assert "no run folder" in quiet("verify", tmp_path, code=2)[1]
+        assert "not a run folder" in quiet("verify", tmp_path, code=2)[1]
 
     def test_a_report_that_is_none(self, quiet, tmp_path):
         (tmp_path / "report.json").write_text("{}")

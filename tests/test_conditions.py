@@ -1,4 +1,4 @@
-"""Cohorts, and how a `where` is split into what is imposed and what is checked."""
+"""Conditions of cohorts: predicates split into weights per column and a check of rows, allocation and raking."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def heart():
 # -- cohorts ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_cohort_says_how_many_of_whom():
+def test_a_cohort_has_rows_and_a_predicate():
     cohort = Cohort(name="women-2", rows=5, where="sex == 0", mix={"num": {0: 0.25, 1: 0.75}})
     assert cohort.mix == {"num": {0: 0.25, 1: 0.75}}
     with pytest.raises(ValidationError):
@@ -55,7 +55,7 @@ def test_a_cohort_is_named_like_a_file(name):
         {"mix": {"sex": {}}},
     ],
 )
-def test_what_is_no_cohort_is_refused(words):
+def test_invalid_cohorts_are_refused(words):
     with pytest.raises(ValidationError):
         Cohort.model_validate({"name": "x", "rows": 5} | words)
 
@@ -68,7 +68,7 @@ def test_levels_of_a_mix_keep_their_type():
 # -- splitting -------------------------------------------------------------------------------------------------------
 
 
-def test_no_predicate_is_no_condition(heart):
+def test_without_a_predicate_there_is_no_condition(heart):
     condition = split_where(None, heart[0])
     assert (condition.weights, condition.residual, condition.predicates) == ({}, None, {})
 
@@ -81,7 +81,7 @@ def test_parts_on_one_column_become_weights_and_the_whole_is_checked(heart):
     assert names == ["age", "sex"]
     assert condition.residual.text == text
     assert condition.weights[2].tolist() == [0.0, 1.0]
-    # Several parts on a column are weighed together, not multiplied.
+    # Several conjuncts on one column are weighted together, not multiplied.
     together = encoder.allowed("age", parse("50 <= age < 60"))
     assert (condition.weights[1] == together).all()
     assert split_where(parse(text), encoder).residual.text == text
@@ -98,20 +98,20 @@ def test_a_derived_column_is_only_checked(heart):
     [
         ("agee > 3", "names 'agee', which is no column. Did you mean 'age'?"),
         ("qqqq > 3", "names 'qqqq', which is no column. Choose from site, age"),
-        ("id == 'x'", "names 'id', which is never learnt"),
-        ("age > 3 and note == 'x'", "names 'note', which is never learnt"),
+        ("id == 'x'", "names 'id', which is not modelled"),
+        ("age > 3 and note == 'x'", "names 'note', which is not modelled"),
         ("age + 3", "a number, not a condition"),
         ("age > ", "where"),
         ("site > 3", "where"),
     ],
 )
-def test_what_is_no_condition_is_said(heart, where, message):
+def test_invalid_conditions_are_refused(heart, where, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         split_where(where, heart[0])
 
 
 @pytest.mark.parametrize("where", ["age > 105", "sex == 1 and age is missing", "cp == 9", "age < 40 and age > 60"])
-def test_what_no_code_satisfies_is_said(heart, where):
+def test_conditions_that_no_code_satisfies_are_refused(heart, where):
     with pytest.raises(ConditionError, match=r"no code of column '(age|cp)' satisfies"):
         split_where(where, heart[0])
 
@@ -156,7 +156,7 @@ def test_equal_remainders_go_to_the_first():
 @pytest.mark.parametrize(
     ("shares", "rows"), [({}, 3), ({"a": 0.0}, 3), ({"a": -1.0, "b": 2.0}, 3), ({"a": float("nan")}, 3), ({"a": 1}, -1)]
 )
-def test_shares_that_are_none_are_refused(shares, rows):
+def test_invalid_shares_are_refused(shares, rows):
     with pytest.raises(ValueError, match="shares"):
         allocate(shares, rows)
 
@@ -167,22 +167,22 @@ def test_raked_margins_are_met_and_odds_ratios_kept(seed, shape):
     rng = np.random.default_rng(seed)
     joint = rng.random(shape) + 0.05
     margins = [rng.dirichlet(np.ones(size)) for size in shape]
-    law = rake(joint, margins)
+    raked = rake(joint, margins)
     for axis, margin in enumerate(margins):
         others = tuple(other for other in range(len(shape)) if other != axis)
-        assert np.allclose(law.sum(axis=others), margin, atol=1e-8)
+        assert np.allclose(raked.sum(axis=others), margin, atol=1e-8)
     if len(shape) == 2 and min(shape) == 2 and max(shape) == 2:
-        odds = [m[0, 0] * m[1, 1] / (m[0, 1] * m[1, 0]) for m in (joint, law) if m.all()]
+        odds = [m[0, 0] * m[1, 1] / (m[0, 1] * m[1, 0]) for m in (joint, raked) if m.all()]
         assert np.allclose(odds, odds[0])
 
 
-def test_raking_keeps_what_never_occurs_at_nought():
-    law = rake(np.array([[1.0, 1.0], [0.0, 1.0]]), [np.array([0.6, 0.4]), np.array([0.5, 0.5])])
-    assert law[1, 0] == 0
-    assert law[0].tolist() == pytest.approx([0.5, 0.1])
+def test_raking_keeps_impossible_combinations_at_zero():
+    raked = rake(np.array([[1.0, 1.0], [0.0, 1.0]]), [np.array([0.6, 0.4]), np.array([0.5, 0.5])])
+    assert raked[1, 0] == 0
+    assert raked[0].tolist() == pytest.approx([0.5, 0.1])
 
 
-def test_margins_out_of_reach_are_said():
+def test_impossible_margins_are_refused():
     half = np.array([0.5, 0.5])
     with pytest.raises(ConditionError, match="a wanted level never occurs"):
         rake(np.array([[1.0, 1.0], [0.0, 0.0]]), [half, half])

@@ -63,7 +63,7 @@ def test_shipped_configs_load(path):
     assert config.table_schema.columns
 
 
-def test_the_resolved_config_says_the_same(study, tmp_path):
+def test_the_resolved_config_is_equivalent(study, tmp_path):
     config = load(study.write(), ["sampling.cohorts.0.mix={died: {0: 0.5, 1: 0.5}}"])
     path = tmp_path / "resolved.yaml"
     path.write_text(resolved_yaml(config))
@@ -71,7 +71,7 @@ def test_the_resolved_config_says_the_same(study, tmp_path):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_resolved_shipped_configs_say_the_same(path, tmp_path):
+def test_resolved_shipped_configs_are_equivalent(path, tmp_path):
     config = load(path)
     resolved = tmp_path / path.name
     resolved.write_text(resolved_yaml(config))
@@ -209,7 +209,7 @@ class TestRefusals:
             ("data.source=duckdb:///ward.db", "data.source"),
         ],
     )
-    def test_what_does_not_exist_yet_is_never_ignored(self, study, override, where):
+    def test_planned_features_are_never_ignored(self, study, override, where):
         message = refused(study, override)
         assert message.startswith(f"{study.path}: {where}: ")
         assert "not available in this version" in message
@@ -241,7 +241,7 @@ class TestRefusals:
         ("key", "home"),
         [("random_state", "seed"), ("rare_category", "protect.rare_category"), ("schema", "schema")],
     )
-    def test_what_has_another_home_is_refused_in_the_model_block(self, study, key, home):
+    def test_keys_set_elsewhere_are_refused_in_the_model_block(self, study, key, home):
         assert f"Set `{home}`" in refused(study, f"model.{key}=5")
 
     def test_a_file_without_schema(self, study):
@@ -270,12 +270,12 @@ class TestRefusals:
         study.config["sampling"]["cohorts"].append({"name": "women", "rows": 5})
         assert "sampling.cohorts[1].name" in refused(study)
 
-    def test_a_file_that_is_not_there(self, tmp_path):
+    def test_an_absent_file(self, tmp_path):
         with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
             load(tmp_path / "nowhere.yaml")
 
 
-def test_every_word_of_the_model_block_reaches_the_class(study):
+def test_every_key_of_the_model_block_reaches_the_class(study):
     config = load(study.path, ["model.dropout=0.25"])
     assert isinstance(config, Config)
     assert config.model.parameters == {
@@ -289,7 +289,7 @@ def test_every_word_of_the_model_block_reaches_the_class(study):
     }
 
 
-def test_a_gate_on_shadow_models_takes_an_audit_that_trains_them(study):
+def test_a_gate_on_shadow_models_needs_an_audit_that_trains_them(study):
     study.config["gates"] = ["privacy.shadow_table <= 0.7", "privacy.model_membership <= 0.7"]
     with pytest.raises(ConfigError, match=r"gates\[0\].*privacy\.audit: standard"):
         load(study.write())

@@ -1,4 +1,4 @@
-"""The shipped studies: what is known of each table stands in its schema, and the real table breaks none of it."""
+"""Shipped studies: the schema of each table holds its rules, and the real table satisfies them."""
 
 from __future__ import annotations
 

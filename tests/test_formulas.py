@@ -108,14 +108,14 @@ def harmful(study):
 
 def test_a_run_warns_of_levels_that_it_will_write(harmful):
     findings = []
-    dry_run(load(harmful.path), tell=findings.append)
+    dry_run(load(harmful.path), on_finding=findings.append)
     assert [finding.where for finding in findings if "formula" in finding.what] == ["column 'sex'"]
     assert "=M" not in "".join(map(str, findings))
     for words in ({"csv_safe": "escape"}, {"table": "parquet"}):
         harmful.config["outputs"] |= words
         harmful.write()
         findings.clear()
-        dry_run(load(harmful.path), tell=findings.append)
+        dry_run(load(harmful.path), on_finding=findings.append)
         assert not [finding for finding in findings if "formula" in finding.what]
 
 

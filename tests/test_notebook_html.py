@@ -9,7 +9,7 @@ import pytest
 import synthclin as sc
 from synthclin.evaluation.gates import Verdict, parse_gate
 from synthclin.evaluation.score import Score
-from synthclin.io.html import MOST_BYTES, card, cell
+from synthclin.io.html_card import MOST_BYTES, card, cell
 from synthclin.report import Report
 from synthclin.sampling.sampler import SampleFacts
 

@@ -56,7 +56,7 @@ class TestRunFolder:
         assert files(finished.out) == FILES
         assert sorted(path.name for path in finished.out.parent.iterdir()) == ["toy-7"]
 
-    def test_nobody_but_the_owner_reads_it(self, finished):
+    def test_it_is_readable_by_its_owner_alone(self, finished):
         assert stat.S_IMODE(finished.out.stat().st_mode) == 0o700
         modes = {name: stat.S_IMODE((finished.out / name).stat().st_mode) for name in FILES}
         assert modes == dict.fromkeys(FILES, 0o600)
@@ -70,7 +70,7 @@ class TestRunFolder:
         assert set(women["sex"]) == {"F"}
         assert list(synthetic.columns) == list(schema.columns)
 
-    def test_the_manifest_lists_every_file_and_tells_nothing_of_the_machine(self, finished):
+    def test_the_manifest_lists_every_file_and_nothing_about_the_machine(self, finished):
         record = manifest.read(finished.out)
         assert set(record.files) == FILES - {"manifest.json"}
         assert all(sha256(finished.out / name) == digest for name, digest in record.files.items())
@@ -101,23 +101,23 @@ class TestRunFolder:
 
 
 class TestCohorts:
-    def test_the_manifest_and_the_report_tell_how_common_a_cohort_is(self, finished):
-        (told,) = manifest.read(finished.out).cohorts
-        assert (told.name, told.rows, told.where, told.mix) == ("women", 20, "sex == 'F'", None)
-        assert told.model == pytest.approx(told.data, abs=0.2)
-        assert 0 < told.effective <= told.drawn
+    def test_the_manifest_and_the_report_give_the_probability_of_a_cohort(self, finished):
+        (facts,) = manifest.read(finished.out).cohorts
+        assert (facts.name, facts.rows, facts.where, facts.mix) == ("women", 20, "sex == 'F'", None)
+        assert facts.model == pytest.approx(facts.data, abs=0.2)
+        assert 0 < facts.effective <= facts.drawn
         (section,) = Report.read(finished.out / "report.json").sections["cohorts"]
-        assert section["data"] == pytest.approx(told.data)
+        assert section["data"] == pytest.approx(facts.data)
         page = (finished.out / "report.html").read_text(encoding="utf-8")
         assert 'id="cohorts"' in page
         assert "sex == &#39;F&#39;" in page
 
     @pytest.mark.parametrize(
-        ("patients", "rows", "told"),
-        # Ten patients of many rows are few; all but ten would tell of ten; everybody tells nothing of anybody.
+        ("patients", "rows", "shown"),
+        # Ten patients with many rows are few; all but ten disclose ten by subtraction; all patients disclose none.
         [(10, 40, False), (11, 11, True), (50, 50, False), (49, 49, True), (60, 60, True)],
     )
-    def test_few_patients_are_not_told_of(self, patients, rows, told):
+    def test_shares_of_few_patients_are_suppressed(self, patients, rows, shown):
         schema = Schema.model_validate(
             {"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "integer"}, "y": {"type": "integer"}}}
         )
@@ -127,7 +127,7 @@ class TestCohorts:
         facts = stages.cohort_facts(
             Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema
         )
-        assert (facts.data is not None) == told
+        assert (facts.data is not None) == shown
         assert facts.model == 1
 
 
@@ -148,14 +148,14 @@ class TestRules:
             (["age < 50", "age > 60"], ConfigError, "no value is left by the rules 'age < 50', 'age > 60'"),
         ],
     )
-    def test_what_cannot_be_learnt_is_refused_before_training(self, study, rules, error, said):
+    def test_tables_that_cannot_be_modelled_are_refused_before_training(self, study, rules, error, said):
         study.config["schema"]["constraints"] = rules
         study.write()
         with pytest.raises(error, match=said):
             dry_run(load(study.path))
 
 
-def test_the_names_that_a_gate_may_give_are_those_of_the_scores(finished):
+def test_the_names_of_scores_in_gates_are_those_of_the_report(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
     assert [name for name in names if name in SCORE_NAMES] == list(SCORE_NAMES)
     assert [name for name in names if name in MODEL_SCORES] == list(MODEL_SCORES)
@@ -196,7 +196,7 @@ class TestVerify:
         card.write_text(json.dumps(document))
         found = verify(copy).problems
         assert "report-shareable.json: it does not follow from report.json" in found
-        assert "croissant.json: it speaks of another table than the manifest" in found
+        assert "croissant.json: it describes another table than the manifest" in found
 
     def test_the_shareable_report_alone_is_enough(self, copy):
         (copy / "report.json").unlink()
@@ -231,7 +231,7 @@ class TestVerify:
 
 
 class TestDryRun:
-    def test_it_tells_the_plan_and_writes_nothing(self, study):
+    def test_it_returns_the_plan_and_writes_nothing(self, study):
         before = files(study.folder)
         plan = dry_run(load(study.path))
         assert plan["rows"] == {"train": 120, "holdout": 40, "synthetic": 90}
@@ -245,13 +245,13 @@ class TestDryRun:
         assert files(study.folder) == before
         json.dumps(plan)
 
-    def test_small_counts_of_patients_are_not_told(self, study):
-        told = []
+    def test_small_counts_of_patients_are_suppressed(self, study):
+        findings = []
         rare = ["sampling.cohorts.0.where=age >= 89", "sampling.least_patients=0"]
-        plan = dry_run(load(study.path, rare), tell=told.append)
+        plan = dry_run(load(study.path, rare), on_finding=findings.append)
         assert plan["cohorts"][0]["support"] == "< 11"
-        (finding,) = told
-        assert str(finding).startswith("cohort 'women': fewer than 11 patients to learn from satisfy its condition.")
+        (finding,) = findings
+        assert str(finding).startswith("cohort 'women': fewer than 11 training patients satisfy its condition.")
 
     @pytest.mark.parametrize(("least", "refused"), [(11, True), (40, True), (3, False)])
     def test_a_cohort_of_too_few_patients_is_refused_before_training(self, study, least, refused):
@@ -261,7 +261,7 @@ class TestDryRun:
         study.write(table)
         config = load(study.path, [f"sampling.least_patients={least}"])
         if refused:
-            with pytest.raises(ConditionError, match=f"cohort 'women': fewer than {least} patients") as caught:
+            with pytest.raises(ConditionError, match=f"cohort 'women': fewer than {least} training patients") as caught:
                 run.run(config)
             assert "least_patients: 0" in str(caught.value)
             assert not study.out.exists()
@@ -272,8 +272,8 @@ class TestDryRun:
         table = study.table()
         table["patient"] = [f"P{row // 4}" for row in range(len(table))]
         study.write(table)
-        told = data.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
-        assert not set(told[0]["patient"]) & set(told[1]["patient"])
+        real = data.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
+        assert not set(real.train["patient"]) & set(real.holdout["patient"])
 
     def test_it_lists_the_files_that_a_run_writes(self, study):
         planned = set(dry_run(load(study.path))["outputs"]["files"])
@@ -301,7 +301,7 @@ def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     assert verify(done.folder).problems == ()
 
 
-def test_existing_runs_stay_unless_overwrite_is_said(study, monkeypatch):
+def test_existing_runs_are_kept_without_overwrite(study, monkeypatch):
     """The second run is refused before it trains."""
     study.out.mkdir(parents=True)
     (study.out / "manifest.json").write_text('{"versions": {"synthclin": "0"}}')
@@ -325,7 +325,7 @@ def test_overwrite_replaces_the_whole_folder(study):
     assert done.folder == Path("runs/toy-7")
 
 
-def test_a_cohort_out_of_reach_leaves_nothing(study):
+def test_an_impossible_cohort_leaves_no_folder(study):
     config = load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"])
     before = files(study.folder)
     with pytest.raises(ConditionError):
@@ -335,7 +335,7 @@ def test_a_cohort_out_of_reach_leaves_nothing(study):
 
 
 class TestResume:
-    """Killed in the training, in the scoring, or stopped by an error: what was learnt stays."""
+    """Killed in the training, in the scoring, or stopped by an error: the checkpoint stays."""
 
     @pytest.fixture(autouse=True)
     def _eager(self, monkeypatch):
@@ -353,23 +353,23 @@ class TestResume:
         killed_while_training(study.folder)
         assert not study.out.exists()
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
-        told = []
-        run.run(load(study.path), resume=True, tell=told.append)
+        findings = []
+        run.run(load(study.path), resume=True, on_finding=findings.append)
         assert self.same(study, finished)
         assert verify(study.out).problems == ()
-        assert told == []
+        assert findings == []
         assert not place.exists()
 
     def test_stopped_while_it_scores(self, study, finished, place, monkeypatch):
         def stop(*_, **__):
             raise KeyboardInterrupt
 
-        told = []
+        findings = []
         with monkeypatch.context() as patch:
             patch.setattr(stages, "report_on", stop)
             with pytest.raises(KeyboardInterrupt):
-                run.run(load(study.path), tell=told.append)
-        assert [finding.what for finding in told] == ["the training so far is kept here"]
+                run.run(load(study.path), on_finding=findings.append)
+        assert [finding.what for finding in findings] == ["the training so far is kept here"]
         assert files(study.folder / "runs") == {".toy-7.checkpoint/training.safetensors"}
         monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
         run.run(load(study.path), resume=True)
@@ -377,7 +377,7 @@ class TestResume:
         assert sorted(path.name for path in study.out.parent.iterdir()) == ["toy-7"]
         del place
 
-    def test_a_cohort_out_of_reach_can_be_widened(self, study, place, monkeypatch):
+    def test_an_impossible_cohort_can_be_widened(self, study, place, monkeypatch):
         with pytest.raises(ConditionError):
             run.run(load(study.path, ["sampling.cohorts.0.where=age < 20 and age > 90", "sampling.least_patients=0"]))
         assert place.exists()
@@ -386,17 +386,17 @@ class TestResume:
         assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
         assert not place.exists()
 
-    def test_without_the_word_it_is_discarded_and_said(self, study, place):
+    def test_without_resume_it_is_discarded_with_a_finding(self, study, place):
         place.mkdir(parents=True)
         (place / "training.safetensors").write_bytes(b"old")
         with pytest.raises(ModelFormatError, match="cannot be read"):
             run.fit(load(study.path), study.out, resume=True)
-        told = []
-        run.fit(load(study.path), study.out, tell=told.append)
-        assert [finding.what for finding in told] == ["the checkpoint of an interrupted training is discarded"]
-        told.clear()
-        run.fit(load(study.path), study.out, overwrite=True, resume=True, tell=told.append)
-        assert [finding.what for finding in told] == ["there is no checkpoint to go on from"]
+        findings = []
+        run.fit(load(study.path), study.out, on_finding=findings.append)
+        assert [finding.what for finding in findings] == ["the checkpoint of an interrupted training is discarded"]
+        findings.clear()
+        run.fit(load(study.path), study.out, overwrite=True, resume=True, on_finding=findings.append)
+        assert [finding.what for finding in findings] == ["there is no checkpoint to resume from"]
 
     def test_it_stays_where_the_target_is_taken(self, study, place):
         place.mkdir(parents=True)
@@ -407,11 +407,11 @@ class TestResume:
         assert (place / "training.safetensors").read_bytes() == b"old"
 
 
-def test_broken_rules_of_the_real_table_are_told_not_refused(study):
+def test_violations_of_the_real_table_are_findings_not_errors(study):
     study.config["schema"]["constraints"] = [{"then": "age < 80 or died == 1", "on_violation": "keep"}]
-    told = []
-    dry_run(load(study.write()), tell=told.append)
-    (finding,) = told
+    findings = []
+    dry_run(load(study.write()), on_finding=findings.append)
+    (finding,) = findings
     assert "age < 80 or died == 1" in finding.where
     assert finding.count == len(finding.rows) > 0
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import parse
-from synthclin.expressions.value_sets import Interval, LevelSets, intervals_of
+from synthclin.expressions.value_sets import LevelSets, ValueInterval, intervals_of
 
 PLACES = 40
 SEX = ("F", "M", "X")
@@ -128,7 +128,7 @@ def test_numbers_lie_in_their_span(text, seed):
 
 
 def interval(low, high):
-    return Interval(np.array([low]), np.array([high]), np.array([True]), np.array([False]))
+    return ValueInterval(np.array([low]), np.array([high]), np.array([True]), np.array([False]))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A model leaves only after it was attacked, with a card of what was found, without anything that it can spare."""
+"""Model release: only after an attack, with a model card, and without anything that sampling does not need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(finished, tmp_path):
 
 
 def attacked(run, **found):
-    """Write into the manifest what the attack is made to have found."""
+    """Write a result of the attack into the manifest."""
     path = run / manifest.FILE
     document = json.loads(path.read_text())
     document["attacks"][0].update(found)
@@ -44,21 +44,21 @@ def test_every_run_attacks_its_model(finished):
     assert "Likelihood under the model" in (finished.out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_model_that_tells_nothing_is_shared(run, tmp_path):
+def test_a_model_that_passes_the_attack_is_shared(run, tmp_path):
     done = export(attacked(run, **GOOD), tmp_path / "out")
     assert (done.verdict.status, done.overridden) == ("PASS", False)
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     card = (tmp_path / "out" / CARD).read_text()
     assert "derives from personal data" in card
     assert "AUC 0.500 (0.460 to 0.540)" in card
-    assert "120 rows" in card
+    assert "120 training rows" in card
     assert "reason" not in card
 
 
 @pytest.mark.parametrize(
     ("found", "status"), [(BAD, "FAIL"), (GOOD | {"high": 0.58}, "REVIEW"), (dict.fromkeys(BAD), "NOT ASSESSABLE")]
 )
-def test_a_model_that_may_tell_is_shared_for_a_reason_alone(run, tmp_path, found, status):
+def test_a_model_that_does_not_pass_needs_a_reason(run, tmp_path, found, status):
     attacked(run, **found)
     with pytest.raises(GateError, match=f"is {status}") as refused:
         export(run, tmp_path / "out")
@@ -71,22 +71,22 @@ def test_a_model_that_may_tell_is_shared_for_a_reason_alone(run, tmp_path, found
     assert f"**{status}**" in card
 
 
-def test_the_copy_holds_what_drawing_takes_and_no_more(run, tmp_path):
+def test_the_copy_holds_only_what_sampling_needs(run, tmp_path):
     export(run, tmp_path / "out", reason=REASON)
     document = json.loads((tmp_path / "out" / "model.json").read_text())
     assert document["training"] == {}
     assert document["parameters"]["random_state"] == 0
     assert json.loads((run / "model" / "model.json").read_text())["parameters"]["random_state"] == 7
-    drawn, before = (load(folder).sample(30, random_state=3) for folder in (tmp_path / "out", run / "model"))
-    assert drawn.equals(before)
+    sampled, before = (load(folder).sample(30, random_state=3) for folder in (tmp_path / "out", run / "model"))
+    assert sampled.equals(before)
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()} == {0o600}
 
 
-def test_a_model_that_was_never_attacked_stays(run, tmp_path):
+def test_a_model_that_was_never_attacked_is_refused(run, tmp_path):
     shutil.copytree(run / "model", tmp_path / "model")
     for source in (tmp_path / "model", tmp_path, tmp_path / "absent"):
-        with pytest.raises(ConfigError, match="no run stands around"):
+        with pytest.raises(ConfigError, match="not in a run folder"):
             export(source, tmp_path / "out", reason=REASON)
     document = json.loads((run / manifest.FILE).read_text())
     (run / manifest.FILE).write_text(json.dumps(document | {"attacks": []}))
@@ -95,7 +95,7 @@ def test_a_model_that_was_never_attacked_stays(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_another_model_than_the_one_attacked_stays(run, tmp_path):
+def test_another_model_than_the_attacked_one_is_refused(run, tmp_path):
     attacked(run, **GOOD)
     weights = run / "model" / "weights.safetensors"
     content = weights.read_bytes()
@@ -109,7 +109,7 @@ def test_another_model_than_the_one_attacked_stays(run, tmp_path):
         export(run, tmp_path / "out")
 
 
-def test_links_and_work_of_others_are_not_written_over(run, tmp_path):
+def test_links_and_existing_folders_are_not_overwritten(run, tmp_path):
     attacked(run, **GOOD)
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "thesis").write_text("years")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-import synthclin
 from synthclin.cli.error_boundary import run_command
 from synthclin.cli.examples import EXAMPLES
 from synthclin.cli.model_commands import impute, sample
@@ -16,6 +15,7 @@ from synthclin.cli.report_commands import compare, evaluate, render
 from synthclin.cli.schema_commands import schema_check, schema_infer
 from synthclin.cli.study_commands import export, fit, run, verify
 from synthclin.cli.terminal import show_text
+from synthclin.io.version import VERSION
 
 __all__ = ["COMMANDS", "SCHEMA_COMMANDS", "app", "main"]
 
@@ -50,7 +50,7 @@ for _name, _command in SCHEMA_COMMANDS.items():
 
 def _version(wanted: bool) -> None:
     if wanted:
-        show_text(f"synthclin {synthclin.__version__}")
+        show_text(f"synthclin {VERSION}")
         raise typer.Exit
 
 

@@ -162,5 +162,5 @@ def show_sample_facts(facts: SampleFacts) -> None:
     """Print on stderr the probability of the condition under the model and the effective sample size."""
     sys.stderr.write(
         f"probability of such a row under the model: {facts.probability:.3g}; "
-        f"effective sample size {facts.effective:,.0f} of {facts.drawn:,} rows proposed\n"
+        f"effective sample size {facts.effective:,.0f} of {facts.proposed:,} rows proposed\n"
     )

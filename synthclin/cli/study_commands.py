@@ -42,10 +42,10 @@ def run(
         return DONE
     with manners(quiet):
         if dry:
-            planned = plan.dry_run(study, tell=warn_of(quiet))
+            planned = plan.dry_run(study, on_finding=warn_of(quiet))
             (show_json if as_json else show_plan)(planned)
             return DONE
-        done = study_run.run(study, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
+        done = study_run.run(study, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
     if as_json:
         cohorts = [cohort.model_dump(mode="json") for cohort in done.manifest.cohorts]
         show_json({"folder": done.folder.as_posix(), "cohorts": cohorts, **verdict_record(done.report)})
@@ -73,7 +73,7 @@ def fit(
     if assists(study, resume):
         return DONE
     with manners(quiet):
-        study_run.fit(study, output, overwrite=overwrite, resume=resume, tell=warn_of(quiet))
+        study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
     show_text(f"written to {output}/")
     return DONE
 

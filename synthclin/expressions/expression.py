@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from synthclin.expressions.set_evaluation import Domains
-    from synthclin.expressions.value_sets import Interval, Outcomes
+    from synthclin.expressions.value_sets import Outcomes, ValueInterval
 
 __all__ = ["Expression", "parse"]
 
@@ -87,7 +87,7 @@ class Expression:
         """
         return set_evaluation.truth(self.tree, domains)
 
-    def interval(self, domains: Domains) -> Interval:
+    def interval(self, domains: Domains) -> ValueInterval:
         """Return the interval of possible values; see `outcomes`."""
         return set_evaluation.number(self.tree, domains)
 

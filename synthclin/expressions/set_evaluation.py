@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from synthclin.expressions.interval_arithmetic import FUNCTIONS, OPERATORS, negative
-from synthclin.expressions.value_sets import Interval, LevelSets, Outcomes, Test, Values, compare
+from synthclin.expressions.value_sets import LevelSets, Outcomes, Test, ValueInterval, Values, compare
 
 __all__ = ["Domains", "number", "truth"]
 
@@ -42,7 +42,7 @@ def truth(tree: ast.expr, domains: Domains) -> Outcomes:
         return _truth(tree, domains)
 
 
-def number(tree: ast.expr, domains: Domains) -> Interval:
+def number(tree: ast.expr, domains: Domains) -> ValueInterval:
     """Return the interval of possible values of an expression."""
     with np.errstate(all="ignore"):
         return _number(tree, domains)
@@ -69,7 +69,7 @@ def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains
     match op, left, right:
         case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
             values = domains(name)
-            missing = values.missing if isinstance(values, Interval) else values.missing[values.at]
+            missing = values.missing if isinstance(values, ValueInterval) else values.missing[values.at]
             empty = Outcomes(missing, values.present, np.array(False))
             return empty if isinstance(op, ast.Is) else ~empty
         case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
@@ -102,36 +102,36 @@ def _constant(test: Test, values: Values, value: object) -> Outcomes:
         if not values.dated:
             return Outcomes.open()
         moment = np.datetime64(dt.datetime.fromisoformat(value), "us").astype(np.int64) / 1e6
-        return compare(test, values, Interval.point(float(moment), dated=True))
-    return compare(test, values, Interval.point(float(value)))  # type: ignore[arg-type]
+        return compare(test, values, ValueInterval.point(float(moment), dated=True))
+    return compare(test, values, ValueInterval.point(float(value)))  # type: ignore[arg-type]
 
 
 def _values(node: ast.expr, domains: Domains) -> Values:
     return domains(node.id) if isinstance(node, ast.Name) else _number(node, domains)
 
 
-def _number(node: ast.expr, domains: Domains) -> Interval:
+def _number(node: ast.expr, domains: Domains) -> ValueInterval:
     match node:
         case ast.Constant(value=int() | float() as value):
-            return Interval.point(float(value))
+            return ValueInterval.point(float(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return negative(_number(operand, domains))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return FUNCTIONS[name](*(_number(argument, domains) for argument in arguments))
         case ast.Name(id=name):
             values = domains(name)
-            return values if isinstance(values, Interval) and not values.dated else Interval.anything()
+            return values if isinstance(values, ValueInterval) and not values.dated else ValueInterval.anything()
         case ast.BinOp(left=left, op=op, right=right):
             days = None
             if isinstance(op, ast.Sub) and isinstance(left, ast.Name) and isinstance(right, ast.Name):
                 days = _days(domains(left.id), domains(right.id))
             return OPERATORS[type(op)](_number(left, domains), _number(right, domains)) if days is None else days
-    return Interval.anything()
+    return ValueInterval.anything()
 
 
-def _days(first: Values, second: Values) -> Interval | None:
+def _days(first: Values, second: Values) -> ValueInterval | None:
     """Return the days between two datetimes; None for other types."""
-    if not (isinstance(first, Interval) and isinstance(second, Interval) and first.dated and second.dated):
+    if not (isinstance(first, ValueInterval) and isinstance(second, ValueInterval) and first.dated and second.dated):
         return None
     low, high = (first.low - second.high) / _DAY, (first.high - second.low) / _DAY
-    return Interval(low, high, first.present & second.present, first.missing | second.missing)
+    return ValueInterval(low, high, first.present & second.present, first.missing | second.missing)

@@ -1,6 +1,6 @@
 """Domains: sets of possible values of a cell, and the possible outcomes of comparing them.
 
-Intervals (Moore 1966, Interval Analysis) and sets of levels, in which a cell may also be missing. Results are
+Intervals (Moore 1966, ValueInterval Analysis) and sets of levels, in which a cell may also be missing. Results are
 over-approximations: an outcome marked impossible never happens, and an outcome marked possible may not happen.
 """
 
@@ -19,7 +19,7 @@ from synthclin.expressions.operands import column_operand
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Interval", "LevelSets", "Outcomes", "Test", "Values", "compare", "intervals_of"]
+__all__ = ["LevelSets", "Outcomes", "Test", "ValueInterval", "Values", "compare", "intervals_of"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -66,7 +66,7 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ValueInterval:
     """Numbers from `low` to `high`, or datetimes in seconds; arrays that broadcast to one shape.
 
     Arguments:
@@ -84,40 +84,40 @@ class Interval:
     dated: bool = False
 
     @classmethod
-    def point(cls, value: float, *, dated: bool = False) -> Interval:
+    def point(cls, value: float, *, dated: bool = False) -> ValueInterval:
         """Return the interval of one value."""
         return cls(np.array(value), np.array(value), np.array(True), np.array(False), dated)
 
     @classmethod
-    def anything(cls) -> Interval:
+    def anything(cls) -> ValueInterval:
         """Return the interval of all numbers, and missing."""
         return cls(np.array(-np.inf), np.array(np.inf), np.array(True), np.array(True))
 
     def __len__(self) -> int:
         return len(self.low)
 
-    def take(self, index: NDArray[np.int64]) -> Interval:
+    def take(self, index: NDArray[np.int64]) -> ValueInterval:
         """Return the intervals at places of (cells,) ones, in the shape of `index`."""
-        return Interval(self.low[index], self.high[index], self.present[index], self.missing[index], self.dated)
+        return ValueInterval(self.low[index], self.high[index], self.present[index], self.missing[index], self.dated)
 
-    def hull(self, kept: Bools) -> Interval:
+    def hull(self, kept: Bools) -> ValueInterval:
         """Return the (1, 1) interval that covers all `kept` (cells,)."""
         some = kept & self.present
         low, high = self.low[some].min(initial=np.inf), self.high[some].max(initial=-np.inf)
         missing = np.array([[bool((kept & self.missing).any())]])
         if not some.any():
             low = high = 0.0
-        return Interval(np.array([[low]]), np.array([[high]]), np.array([[bool(some.any())]]), missing, self.dated)
+        return ValueInterval(np.array([[low]]), np.array([[high]]), np.array([[bool(some.any())]]), missing, self.dated)
 
-    def with_hull(self, kept: Bools) -> Interval:
+    def with_hull(self, kept: Bools) -> ValueInterval:
         """Return (cells + 1,) intervals: these, and one that covers all `kept` ones."""
         whole = self.hull(kept)
         low, high = np.append(self.low, whole.low), np.append(self.high, whole.high)
-        return Interval(
+        return ValueInterval(
             low, high, np.append(self.present, whole.present), np.append(self.missing, whole.missing), self.dated
         )
 
-    def outcomes(self, test: Test, other: Interval) -> Outcomes:
+    def outcomes(self, test: Test, other: ValueInterval) -> Outcomes:
         """Return the possible outcomes of comparing a value of this with one of `other`."""
         both = self.present & other.present
         if test in (operator.eq, operator.ne):
@@ -206,20 +206,20 @@ class LevelSets:
         return np.asarray(test(np.arange(len(self.levels)), self.levels.index(value)), dtype=np.bool_)
 
 
-Values = Interval | LevelSets
+Values = ValueInterval | LevelSets
 
 
 def compare(test: Test, left: Values, right: Values) -> Outcomes:
     """Return the possible outcomes of comparing any value of one side with any of the other."""
     match left, right:
-        case Interval(), Interval() if left.dated == right.dated:
+        case ValueInterval(), ValueInterval() if left.dated == right.dated:
             return left.outcomes(test, right)
         case LevelSets(), LevelSets():
             return left.outcomes_with(test, right)
     return Outcomes.open()
 
 
-def intervals_of(low: pd.Series[Any], high: pd.Series[Any], missing: Bools) -> Interval:
+def intervals_of(low: pd.Series[Any], high: pd.Series[Any], missing: Bools) -> ValueInterval:
     """Return (cells,) intervals from columns of lowest and highest values; both are missing where there is no value.
 
     Example:
@@ -234,4 +234,4 @@ def intervals_of(low: pd.Series[Any], high: pd.Series[Any], missing: Bools) -> I
         for side in sides
     ]
     none = sides[0].missing
-    return Interval(np.where(none, 0.0, ends[0]), np.where(none, 0.0, ends[1]), ~none, missing, dated)
+    return ValueInterval(np.where(none, 0.0, ends[0]), np.where(none, 0.0, ends[1]), ~none, missing, dated)

@@ -1,4 +1,4 @@
-"""Model families behind one contract: learn a table, sample rows."""
+"""Generative models of tables behind one interface: `fit`, `sample`, `impute`, `log_likelihood`, `save`."""
 
 from synthclin.models.callbacks import TrainingEvent
 from synthclin.models.checkpoints import Checkpoint

@@ -1,6 +1,9 @@
-"""The model folder: safetensors and JSON, checked before use. No pickle, no rows, no critic, no optimiser.
+"""Serialization of a fitted model: a folder of safetensors and JSON, checked before use; no pickle.
 
-``weights.safetensors`` learnt tensors · ``model.json`` family, parameters, versions · ``schema.yaml`` what the table
+It holds no rows, no critic and no optimiser state.
+
+
+``weights.safetensors`` fitted tensors · ``model.json`` family, parameters, versions · ``schema.yaml`` what the table
 means · ``encoder.json`` protected bins and levels.
 """
 
@@ -16,23 +19,23 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-import synthclin
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ModelFormatError
 from synthclin.io.documents import dump_json, read_json
 from synthclin.io.files import inside, write_atomic
+from synthclin.io.version import VERSION
 from synthclin.schema import Schema
 
 __all__ = ["FORMAT", "ModelParts", "read", "write"]
 
 FORMAT = 1
-"""Raised whenever a folder written before can no longer be read."""
+"""Version of the format; increased whenever an older folder can no longer be read."""
 
 _KEPT_FACTS = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
-_MAX_HEADER = 1 << 20  # what lists them; that of a thousand columns has a tenth
+_MAX_HEADER = 1 << 20  # bytes of the safetensors header; a thousand columns need a tenth
 _MAX_JSON = 8 << 20
 
 
@@ -43,9 +46,9 @@ class ModelParts:
     Arguments:
         family: the name of the model family.
         parameters: of the model, by name, without the schema.
-        facts: plain facts that the family adds to its tensors.
-        training: plain facts about the training; no likelihood or score of real rows.
-        tensors: learnt tensors, by name.
+        facts: further state of the family, as plain data.
+        training: facts about the training, as plain data; no likelihood or score of real rows.
+        tensors: fitted tensors, by name.
         encoder: how cells become codes and offsets.
     """
 
@@ -62,10 +65,10 @@ def write(parts: ModelParts, folder: Path) -> None:
     document = {
         "format": FORMAT,
         "family": parts.family,
-        "synthclin": synthclin.__version__,
+        "synthclin": VERSION,
         "parameters": parts.parameters,
         "facts": parts.facts,
-        # No likelihood or score of real rows: they would help to tell who was among them.
+        # No likelihood or score of real rows: they would help a membership inference attack.
         "training": {key: parts.training[key] for key in _KEPT_FACTS if key in parts.training},
     }
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(parts.tensors.items())}
@@ -76,7 +79,7 @@ def write(parts: ModelParts, folder: Path) -> None:
 
 
 def read(folder: Path) -> ModelParts:
-    """Read a model folder; no code in it can run, and nothing larger than the caps is read.
+    """Read a model folder; no code in it is executed, and nothing above the size limits is read.
 
     Raises:
         ModelFormatError: the folder is damaged, of another version, or not a model folder.
@@ -116,7 +119,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _checked(folder: Path, document: object) -> dict[str, Any]:
-    """Return a model.json whose format is known and whose parts are there; the family checks what they hold."""
+    """Return a model.json of the known format with all its parts; the family checks their content."""
     where = str(folder / "model.json")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelFormatError(where, f"the format is not {FORMAT}", "Use the version of synthclin that wrote it.")

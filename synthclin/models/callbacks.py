@@ -1,4 +1,4 @@
-"""Who looks on while a model trains: a checkpoint that keeps its state, and a callback that may end it."""
+"""Training callbacks: progress events, early stopping and checkpointing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["Callback", "TrainingEvent", "TrainingMonitor"]
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvent:
-    """Where a training stands, after each epoch of the warm-up, every few steps later, and at the end of each phase.
+    """Training event: after each epoch of the warm-up, at each later evaluation interval, and at the end of a phase.
 
     Arguments:
-        phase: ``"warm-up"``, ``"fine-tuning"``, ``"calibration"`` or ``"adversarial"``.
+        phase: ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"``, ``"calibration"`` or ``"distillation"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
-        figures: what was measured just now, on rows set aside: `validation_nll` (mean negative log-likelihood, in
-            nats per row), `critic_accuracy` (share of pairs of a real and a drawn row that the critic orders rightly;
-            0.5 is a coin toss) and, at the end of a phase, `detection` (AUC of a quick classifier, drawn against real
-            rows; 0.5 is a coin toss). `train_nll` is of the rows learnt from, with dropout.
+        figures: validation metrics: `validation_nll` (mean negative log-likelihood, in nats per row),
+            `critic_accuracy` (share of pairs of a real and a synthetic cell in which the critic scores the real one
+            higher; 0.5 is chance) and, at the end of a phase, `detection` (C2ST AUC of a quick classifier; 0.5 is
+            chance). `train_nll` is of the training rows, with dropout.
 
     Example:
         >>> TrainingEvent("fine-tuning", 60, 200, {"validation_nll": 21.5}).figures["validation_nll"]
@@ -36,16 +36,16 @@ class TrainingEvent:
 
 
 Callback = Callable[[TrainingEvent], bool | None]
-"""Returns True to end the training here, with the best weights so far; what it raises ends the fit."""
+"""Returns True to stop the training early, with the best weights so far; an exception ends the fit."""
 
 
 class TrainingMonitor:
-    """What a family's `_fit` is given to report to; it may leave it alone.
+    """Callback and checkpoint of one training, which a family's `_fit` may report to.
 
     Arguments:
-        callback: hears every moment.
-        checkpoint: keeps the state from time to time.
-        saved: the state to go on from, as it was given to `keep`, or None to begin.
+        callback: is called with every event.
+        checkpoint: saves the state at intervals.
+        saved: the state to resume from, as it was given to `keep`, or None.
 
     Example:
         >>> monitor = TrainingMonitor(callback=lambda event: event.step == 3)
@@ -62,10 +62,10 @@ class TrainingMonitor:
         self._callback, self._checkpoint, self.saved = callback, checkpoint, saved
 
     def stops(self, event: TrainingEvent) -> bool:
-        """Tell the moment and return whether the training shall end here."""
+        """Pass an event to the callback and return whether the training shall stop."""
         return self._callback is not None and self._callback(event) is True
 
     def keep(self, state: Callable[[], object], *, last: bool = False) -> None:
-        """Give the checkpoint the chance to save `state()`: nested mappings and lists of tensors and plain facts."""
+        """Save `state()` if a checkpoint is due: nested mappings and lists of tensors and plain data."""
         if self._checkpoint is not None:
             self._checkpoint.offer(state, last=last)

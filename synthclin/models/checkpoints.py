@@ -1,7 +1,7 @@
-"""The state of a training that is not finished, on disk: safetensors and JSON, for its owner alone, removed at the end.
+"""Checkpoints of an unfinished training: safetensors and JSON, readable by their owner alone, removed at the end.
 
-Weights, averaged and best weights, moments of the optimisers, states of the generators and the course so far: all that
-a training needs to go on as if it had never stopped. It derives from real rows and is as confidential as they are.
+A checkpoint holds weights, averaged and best weights, optimiser moments, states of the random generators and the
+history, so that a resumed training ends with the same weights. It derives from real rows and is as confidential.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ __all__ = ["Checkpoint"]
 
 FILE = "training.safetensors"
 _COST = 50
-"""A checkpoint is followed by at least as many times the seconds that it took: it never costs more than 2 %."""
+"""Least ratio of the time between two checkpoints to the time of writing one: checkpoints cost at most 2 %."""
 
 
 class Checkpoint:
-    """A folder in which a fit keeps its state from time to time, and from which it goes on when it is called again.
+    """Checkpoint folder: a fit saves its state there at intervals and resumes from it.
 
-    Used as a context, it is removed when the block ends well and stays when the block fails or is killed.
+    As a context manager it removes the folder when the block succeeds and keeps it when the block fails or is killed.
 
     Arguments:
-        folder: made when there is something to keep; short trainings never make it.
+        folder: created with the first state; short trainings never create it.
         every: seconds between two states, and before the first.
 
     Example:
@@ -54,7 +54,7 @@ class Checkpoint:
 
     @classmethod
     def beside(cls, target: str | Path, kind: str = "checkpoint") -> Self:
-        """Return the checkpoint of what will be written to `target`: a hidden folder next to it."""
+        """Return the checkpoint of the output `target`: a hidden folder next to it."""
         # Lexical, so that "runs/." has a name.
         target = Path(os.path.abspath(target))  # noqa: PTH100
         return cls(target.with_name(f".{target.name}.{kind}"))
@@ -67,12 +67,12 @@ class Checkpoint:
             self.discard()
 
     @property
-    def stands(self) -> bool:
-        """Whether there is a state to go on from."""
+    def exists(self) -> bool:
+        """Whether there is a saved state to resume from."""
         return (self.folder / FILE).is_file()
 
     def discard(self) -> None:
-        """Remove the state, and the folder where nothing else is in it."""
+        """Remove the state, and the folder if it is then empty."""
         if not self.folder.is_dir() or self.folder.is_symlink():
             return
         for path in (self.folder / FILE, *self.folder.glob(PARTIAL)):
@@ -81,17 +81,17 @@ class Checkpoint:
             self.folder.rmdir()
 
     def open(self, belongs: Mapping[str, bytes]) -> Any:  # noqa: ANN401 - what was saved
-        """Return what was saved last, or None.
+        """Return the last saved state, or None.
 
         Arguments:
             belongs: what the state depends on, by name; see `synthclin.models.Synthesizer.identity`.
 
         Raises:
-            ModelFormatError: the state is damaged or belongs to something else; says to what.
+            ModelFormatError: the state is damaged or belongs to another training.
         """
         self._opened = self._saved = time.monotonic()
         # The key keeps digests of the same patients' table in two checkpoints from being compared.
-        key, before, state = self._read() if self.stands else (secrets.token_bytes(32), None, None)
+        key, before, state = self._read() if self.exists else (secrets.token_bytes(32), None, None)
         self._key = key
         self._belongs = {name: hmac.digest(key, content, "sha256").hex() for name, content in belongs.items()}
         other = [name for name, digest in self._belongs.items() if before is not None and before.get(name) != digest]
@@ -108,7 +108,7 @@ class Checkpoint:
 
         Arguments:
             state: gives mappings, lists, tensors, text, numbers and None, nested at will; called only if it is time.
-            last: whether nothing is left to learn.
+            last: whether the training is complete.
 
         Raises:
             OutputError: the folder cannot be written; the state before stays.
@@ -119,13 +119,13 @@ class Checkpoint:
         tensors: dict[str, Tensor] = {}
         facts = {"key": self._key.hex(), "belongs": self._belongs, "state": _packed(state(), tensors)}
         private_folder(self.folder)
-        # One file, because two could be of two moments.
+        # One file: two could be written at different steps.
         write_atomic(self.folder / FILE, safetensors.torch.save(tensors, {"json": json.dumps(facts)}))
         self._saved = time.monotonic()
         self._pause = max(self.every, _COST * (self._saved - now))
 
     def _read(self) -> tuple[bytes, dict[str, str], Any]:
-        """Return the key, what the state belongs to, and the state."""
+        """Return the key, the digests of what the state depends on, and the state."""
         path = inside(self.folder, FILE, error=ModelFormatError)
         try:
             with safe_open(path, framework="pt") as file:

@@ -1,4 +1,4 @@
-"""What is fixed about the codes of a column before anything is learnt: places, features and a basis."""
+"""Fixed features of a column's codes: positions on the empirical CDF, piecewise-linear encoding and a smooth basis."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from synthclin.encoding.layout import ColumnLayout
 __all__ = ["code_basis", "code_features", "code_positions", "is_smooth"]
 
 SMOOTH_FROM = 17
-"""An ordered column with at least this many codes gets the smooth head, a smaller one a free logit per code."""
+"""Codes from which an ordered column has a smooth output head; a smaller one has a free logit per code."""
 
 
 def code_positions(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return where each code of an ordered column lies in (0, 1): the middle of its share of the cumulative law.
+    """Return the mid-point of each code of an ordered column on the empirical CDF, in (0, 1).
 
-    **Shape:** frequency (codes,) -> (codes,). *Missing* has no place on the line and gets 0.5.
+    **Shape:** frequency (codes,) -> (codes,). *Missing* has no position and gets 0.5.
     """
     share = frequency.clone()
     if column.missing is not None:
@@ -36,7 +36,10 @@ def _ramps(positions: Tensor, knots: int) -> Tensor:
 
 
 def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, point_masses_above: float) -> list[Tensor]:
-    """Return z-score, ramps and flags of an ordered column's codes; *missing* has only its flag."""
+    """Return normal score, piecewise-linear ramps and indicators of an ordered column's codes.
+
+    *Missing* has only its indicator.
+    """
     positions = code_positions(column, frequency)
     scores = torch.from_numpy(norm.ppf(positions.numpy())).float()
     present = torch.ones(column.cardinality, 1)
@@ -54,20 +57,20 @@ def _line_features(column: ColumnLayout, frequency: Tensor, knots: int, point_ma
 
 
 def is_smooth(column: ColumnLayout) -> bool:
-    """Whether neighbouring codes of a column share strength; unordered or small columns learn each code alone."""
+    """Whether a column has the smooth output head, in which neighbouring codes share parameters."""
     return column.kind == "ordered" and column.cardinality >= SMOOTH_FROM
 
 
 def code_features(column: ColumnLayout, frequency: Tensor, knots: int = 8) -> Tensor:
-    """Return the fixed features of each code of a smooth column, (codes, features): what is known before learning."""
+    """Return the fixed features of each code of a smooth column, (codes, features)."""
     return torch.cat(_line_features(column, frequency, knots, point_masses_above=0.01), dim=1)
 
 
 def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return the basis by which a context tilts the law of a smooth column, (codes, basis).
+    """Return the basis of the context logits of a smooth column, (codes, basis).
 
-    A smooth basis of the code's cumulative position (score, its square, twelve ramps, heavy atoms, missing) lets
-    neighbouring bins share strength.
+    The basis holds the normal score, its square, twelve ramps, and indicators of large point masses and of *missing*,
+    so that neighbouring bins share parameters.
     """
     score, *rest = _line_features(column, frequency, knots=12, point_masses_above=0.03)
     return torch.cat([score, score**2 / 2, *rest], dim=1)

@@ -1,7 +1,7 @@
-"""Several processes that train one model together: each takes its share of every batch, all agree on the gradient.
+"""Data-parallel training in several processes: each computes a share of every batch, gradients are averaged.
 
-Started by `torchrun`, every process holds the whole table and draws the same batches; so the training is the one of a
-single process but for rounding and for where dropout falls, and needs no other settings.
+Under `torchrun` every process holds the whole table and samples the same batches. The training therefore equals that
+of a single process except for rounding and dropout masks, and needs no other settings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def processes() -> int:
 
 
 def first() -> bool:
-    """Whether this process is the one that writes and tells; the others only help to train."""
+    """Whether this is the process of rank 0, which writes files and messages; the others only train."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def local_rank() -> int:
-    """Return the number of this process on its machine, which is that of its GPU."""
+    """Return the rank of this process on its machine, which is the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
@@ -48,7 +48,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def together(device: torch.device) -> Iterator[None]:
-    """Let the processes find each other inside the block; a process alone, or one of a group already, does nothing."""
+    """Set up the process group inside the block; a single process, or one already in a group, does nothing."""
     if processes() == 1 or distributed.is_initialized():
         yield
         return
@@ -60,7 +60,7 @@ def together(device: torch.device) -> Iterator[None]:
 
 
 def share(rows: Tensor) -> Tensor:
-    """Return this process' part of a batch, (rows,) -> about (rows / processes,); never nothing.
+    """Return this process' part of a batch, (rows,) -> about (rows / processes,), at least one row.
 
     Example:
         >>> share(torch.arange(5)).tolist()
@@ -73,7 +73,7 @@ def share(rows: Tensor) -> Tensor:
 
 
 def agree(module: torch.nn.Module) -> None:
-    """Replace every gradient by its mean over the processes."""
+    """Average every gradient over the processes (all-reduce)."""
     if not _grouped():
         return
     gradients = [weights.grad for weights in module.parameters() if weights.grad is not None]

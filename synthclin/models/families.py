@@ -1,4 +1,4 @@
-"""The model families by name, and the way from a model folder back to a fitted model."""
+"""Registry of model families, and loading of a fitted model from its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS: dict[str, type[Synthesizer]] = {ConditionalGAN.family: ConditionalGAN}
 
 
 def load(folder: str | Path) -> Synthesizer:
-    """Return the fitted model that a model folder holds; no code in it can run.
+    """Return the fitted model that a model folder holds; no code in it is executed.
 
     Raises:
         ModelFormatError: the folder is damaged, of another version, or not a model folder.

@@ -1,4 +1,4 @@
-"""The conditional tabular GAN: a column-by-column generator and a critic, warmed by likelihood."""
+"""Conditional tabular GAN: an autoregressive generator and a critic, with a maximum-likelihood warm-up."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.callbacks import TrainingMonitor
+from synthclin.models.distillation import OnePass, sample_in_one_pass
 from synthclin.models.distributed import local_rank, one_thread, together
 from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.one_pass import OnePass, sample_in_one_pass
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
 from synthclin.models.synthesizer import Synthesizer
@@ -37,28 +37,29 @@ if TYPE_CHECKING:
 __all__ = ["ConditionalGAN"]
 
 MOST_CODES = 1_000_000
-"""Codes of all columns together; more than any table holds, few enough to build."""
+"""Codes of all columns together, at most, in a model folder."""
 
 
 class ConditionalGAN(Synthesizer):
     """Conditional GAN for mixed-type patient tables.
 
-    The generator draws a row column by column over codes, fewest codes first; it is warmed up by maximum likelihood and
-    refined against critics of single cells. The refined weights are kept only where rows that no network saw say that
-    they do no harm (`training_["kept"]`). On tables of fewer than 4,000 rows weight decay and a calibration
-    of every column hold memory back; on larger ones ridges keep narrow bands between related columns narrow.
+    The generator is a masked autoregressive network over codes (MADE, Germain et al. 2015, arXiv 1502.03509), columns
+    with fewest codes first. It is trained by maximum likelihood and fine-tuned against critics of single cells
+    (relativistic pairing GAN with R1 and R2, Huang et al. 2024, arXiv 2501.05441). The fine-tuned weights are kept only
+    if they pass an acceptance test on validation rows (`training_["kept"]`). On tables of fewer than 4,000 rows weight
+    decay and calibration limit overfitting; on larger ones pairwise potentials sharpen narrow dependences.
 
     Arguments:
         schema: what the table means.
         effort: ``quick`` leaves the critics out, ``standard`` is the default, ``thorough`` trains longer.
-        warmup: whether likelihood comes first. Without it the training is purely adversarial: relativistic pairing with
-            R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
-        width: hidden units of the generator; wider networks fit the likelihood better and rows worse.
+        warmup: whether the training starts with maximum likelihood. Without it the training is purely adversarial:
+            relativistic pairing with R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
+        width: hidden units of the generator; wider networks have a better likelihood and a worse C2ST AUC.
         blocks: residual blocks of the generator.
-        dropout: share of hidden units dropped while training.
-        one_pass: whether a student is taught, too, that gives all columns of a row at once, and draws the rows for
-            which nothing is asked (`synthclin.models.one_pass`): for millions of rows. Cohorts and completed rows are
-            drawn column by column all the same.
+        dropout: dropout rate of hidden units.
+        one_pass: whether the generator is also distilled into a network that samples all columns of a row in one pass
+            (`synthclin.models.distillation`), for millions of rows. It samples rows without a condition; cohorts and
+            imputed rows are sampled column by column all the same.
         random_state: seed of everything random in fitting.
         device: ``cpu``, ``cuda`` or ``auto``, which takes a GPU where there is one. Under `torchrun` each process takes
             one of its own.
@@ -103,7 +104,7 @@ class ConditionalGAN(Synthesizer):
         self.trim_extremes = trim_extremes
 
     def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-probability of each row's codes under the model, (rows,), in nats."""
+        """Return the log-likelihood of each row's codes under the model, (rows,), in nats."""
         codes = self.encoder_.encode(conform(table, self.schema)).codes[:, self.order_].to(self._device())
         with torch.no_grad(), one_thread():
             parts = [self.network_.log_likelihood(part).sum(1) for part in codes.split(4_096)]
@@ -116,11 +117,11 @@ class ConditionalGAN(Synthesizer):
         return torch.device(kind, local_rank()) if kind == "cuda" else torch.device(kind)
 
     def _ordered(self, layout: Layout) -> tuple[list[ColumnLayout], list[Tensor]]:
-        """Return columns and frequencies of their codes in the order in which they are drawn."""
+        """Return columns and frequencies of their codes, in the order of sampling."""
         return [layout.columns[j] for j in self.order_], [self.frequencies_[j] for j in self.order_]
 
     def _build(self, layout: Layout) -> None:
-        """Set up an untrained network whose columns stand in ascending number of codes."""
+        """Create an untrained network, columns in ascending number of codes."""
         columns, frequencies = self._ordered(layout)
         self.network_ = MaskedGenerator(
             columns,
@@ -150,7 +151,7 @@ class ConditionalGAN(Synthesizer):
             columns, frequencies, encoded.codes[:, self.order_], most=plan.potentials, enough=protected
         )
         with one_thread(), together(device), seeded_modules(self.random_state, "network", device=device):
-            # Sums in a fixed order: two columns that tell as much must stand alike wherever the fit runs.
+            # Sums in a fixed order: ties of mutual information must be equal wherever the fit runs.
             self.receptive_fields_ = find_receptive_fields(columns, frequencies, encoded.codes[:, self.order_])
             self._build(layout)
             record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor)
@@ -172,7 +173,7 @@ class ConditionalGAN(Synthesizer):
 
     @property
     def _rows_at_once(self) -> int:
-        # Parts keep the growing hidden state in the processor's cache; a GPU waits for launches, not for memory.
+        # On a CPU the hidden state of a part fits the cache; a GPU is bound by kernel launches, not by memory.
         return 2_048 if self._device().type == "cpu" else 65_536
 
     def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
@@ -184,10 +185,12 @@ class ConditionalGAN(Synthesizer):
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
-        tensors |= {f"ridge.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
+        tensors |= {f"potential.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
         return tensors, {
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
-            "receptive_fields": [[t for t in field.sees if t < field.members[0]] for field in self.receptive_fields_],
+            "receptive_fields": [
+                [t for t in field.context if t < field.members[0]] for field in self.receptive_fields_
+            ],
         }
 
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
@@ -219,11 +222,15 @@ class ConditionalGAN(Synthesizer):
     def _potentials(
         self, tensors: Mapping[str, Tensor], pairs: list[Any], layout: Layout
     ) -> tuple[PairwisePotential, ...]:
-        """Return the bands of a model folder; raises LookupError, TypeError or ValueError where they do not fit."""
+        """Return the pairwise potentials of a model folder.
+
+        Raises:
+            LookupError, TypeError, ValueError: they do not fit the layout.
+        """
         if len(pairs) > MOST:
             raise ValueError("too many pairs")
         potentials = tuple(
-            PairwisePotential(first, second, tensors[f"ridge.{i}"]) for i, (first, second) in enumerate(pairs)
+            PairwisePotential(first, second, tensors[f"potential.{i}"]) for i, (first, second) in enumerate(pairs)
         )
         columns, _ = self._ordered(layout)
         for potential in potentials:
@@ -231,11 +238,11 @@ class ConditionalGAN(Synthesizer):
             if not (0 <= potential.first < potential.second and all(may_have_potential(column) for column in pair)):
                 raise ValueError("no pair of ordered columns")
             if potential.centres.shape != (pair[1].cardinality,):
-                raise ValueError("not as many centres as codes")
+                raise ValueError("the numbers of centres and codes differ")
         return potentials
 
     def _fits(self, tensors: Mapping[str, Tensor], layout: Layout) -> bool:
-        """Whether the weights are as large as the parameters say: a forged size is never built."""
+        """Whether the sizes of the weights match the parameters: a network of a forged size is never created."""
         entrance = tensors.get("network.enter.bias")
         blocks = sum(name.startswith("network.blocks.") and name.endswith("first.bias") for name in tensors)
         shapes = [tensors[key].shape if (key := f"frequency.{j}") in tensors else None for j in range(len(layout))]

@@ -1,4 +1,4 @@
-"""The warm-up: maximum likelihood, cell by cell."""
+"""Maximum-likelihood warm-up with dropout, early stopping and an exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ __all__ = ["MaximumLikelihood"]
 
 
 class MaximumLikelihood(Phase):
-    """Maximum likelihood with dropout, until rows set aside gain no more."""
+    """Maximum-likelihood training phase: AdamW and EMA, stopped early by validation negative log-likelihood.
+
+    AdamW: Loshchilov & Hutter 2019, arXiv 1711.05101.
+    """
 
     name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
     learners: ClassVar = ("network", "optimizer", "schedule", "average")
@@ -31,7 +34,7 @@ class MaximumLikelihood(Phase):
         self.patience = patience
         self.batches = max(1, math.ceil(len(self.codes) / self.batch))
         total = self.batches * epochs
-        # Marginal laws are known well and stand in the biases: decay is for what columns seem to tell of each other.
+        # The biases hold marginal log-probabilities, which are well estimated; decay is for the dependence on context.
         named = dict(self.network.named_parameters())
         biases = [weights for name, weights in named.items() if name.endswith("bias")]
         others = [weights for name, weights in named.items() if not name.endswith("bias")]
@@ -43,22 +46,22 @@ class MaximumLikelihood(Phase):
         )
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
-        # A window longer than the training so far would average in the untrained start.
+        # A longer average than the training itself would include the untrained weights.
         self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
         self.best, self.waited = math.inf, 0
 
     def begin(self) -> None:
-        """Take the untrained weights for the best so far."""
+        """Record the untrained weights as the best so far."""
         self.best_weights = copy.deepcopy(self.network.state_dict())
 
     @property
     def over(self) -> bool:
-        """Whether all epochs are done or the last ones gained nothing."""
-        # The first steps are slow by design: no standstill counts before the rate has risen and fallen a bit.
+        """Whether all epochs are done or `patience` epochs brought no gain."""
+        # No early stop during the warm-up of the learning rate, whose first steps are small.
         return super().over or (self.waited >= self.patience and self.done * self.batches >= 200)
 
     def advance(self, tick: Step) -> dict[str, float]:
-        """Do one epoch."""
+        """Train for one epoch."""
         self.network.train()
         losses = []
         for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
@@ -69,17 +72,17 @@ class MaximumLikelihood(Phase):
             self.schedule.step()
             self.average.update_parameters(self.network)
             losses.append(loss.detach())
-        nats = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
+        nll = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
         self.done += 1
-        if nats < self.best - 1e-3:
-            self.best, self.waited = nats, 0
+        if nll < self.best - 1e-3:
+            self.best, self.waited = nll, 0
             self.best_weights = copy.deepcopy(self.average.module.state_dict())
         else:
             self.waited += 1
-        tick(1, note=f"{nats:.3f} nats on validation rows")
-        return {"validation_nll": round(nats, 5), "train_nll": round(float(torch.stack(losses).mean()), 5)}
+        tick(1, note=f"validation NLL {nll:.3f} nats per row")
+        return {"validation_nll": round(nll, 5), "train_nll": round(float(torch.stack(losses).mean()), 5)}
 
     def conclude(self) -> PhaseOutcome:
-        """Leave the best averaged weights."""
+        """Leave the EMA weights of the lowest validation negative log-likelihood."""
         self.network.load_state_dict(self.best_weights)
         return PhaseOutcome(self.name, self._closing(self.best))

@@ -1,4 +1,4 @@
-"""The masked autoregressive network as a row state: hidden units of rows that are being sampled, column by column."""
+"""Incremental ancestral sampling from the masked autoregressive network (MADE): the network as a row state."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def sample_network(network: MaskedGenerator, rows: int, generator: torch.Generat
 
 
 class NetworkRows:
-    """Hidden units of rows that are being sampled: after column t only the units of degree t are computed.
+    """Row state of incremental ancestral sampling: after column t only the hidden units of degree t are computed.
 
     A `synthclin.sampling.sequential.RowState`. Buffers are filled in place, so no gradient passes through a sample.
 
     Arguments:
         network: gives the conditional distributions.
         rows: how many.
-        order: the index by which the caller names each column of the network; by default its place in the network.
+        order: the caller's index of each column of the network; by default its position in the network.
     """
 
     def __init__(self, network: MaskedGenerator, rows: int, order: Sequence[int] | None = None) -> None:
@@ -48,8 +48,8 @@ class NetworkRows:
         self.heads = cast("list[Head]", list(network.heads))
         self.leave = [head.weight * head.mask for head in self.heads]
         self.cells = _Growing(len(network.columns) * EMBEDDING)
-        self.seen = [
-            self.cells if len(field.sees) == len(network.columns) else _Growing(len(field.sees) * EMBEDDING)
+        self.context = [
+            self.cells if len(field.context) == len(network.columns) else _Growing(len(field.context) * EMBEDDING)
             for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
@@ -60,33 +60,33 @@ class NetworkRows:
         network, t = self.network, self.place[column]
         group, slot = network.home[t]
         table, codes = network.groups[group], network.columns[t].cardinality
-        context_logits = self._lines(t, *network.context_at[t])
+        context_logits = self._outputs(t, *network.context_at[t])
         in_context = context_logits[:, :codes] if table.basis is None else context_logits @ table.basis[slot, :codes].T
         logits = in_context + table.bias[slot, :codes]
         for r in network.potentials.of(t):
-            heights = self._lines(t, *network.heights_at[r])
-            logits = logits + network.potentials.band(r, self.codes[network.potentials.pairs[r][0]], heights)
+            weights = self._outputs(t, *network.potential_at[r])
+            logits = logits + network.potentials.logits(r, self.codes[network.potentials.pairs[r][0]], weights)
         return logits
 
-    def _lines(self, t: int, head: int, lines: slice) -> Tensor:
-        """Return the (rows, lines) outputs of a head for the t-th column of the network."""
-        value = self.heads[head].bias[lines].expand(self.rows, -1)
+    def _outputs(self, t: int, head: int, part: slice) -> Tensor:
+        """Return the (rows, outputs) part of a head's outputs for the t-th column of the network."""
+        value = self.heads[head].bias[part].expand(self.rows, -1)
         if t > 0:
-            weight, hidden = self.leave[head][lines], self.network.enter.out_features
-            end, seen = self.network.ends[t - 1], self.seen[head]
+            weight, hidden = self.leave[head][part], self.network.enter.out_features
+            end, context = self.network.ends[t - 1], self.context[head]
             value = value + self.layers[-1].value @ weight[:, :end].T
-            value = value + seen.value @ weight[:, hidden : hidden + seen.filled].T
+            value = value + context.value @ weight[:, hidden : hidden + context.filled].T
         return value
 
     def push(self, column: int, codes: Tensor) -> None:
-        """Take note of the (rows,) codes of a column."""
+        """Set the (rows,) codes of a column."""
         network, t = self.network, self.place[column]
         group, slot = network.home[t]
         cells = functional.embedding(codes, self.embeddings[group][slot])
         self.cells.append(cells)
-        for field, seen in zip(network.fields, self.seen, strict=True):
-            if seen is not self.cells and t in field.sees:
-                seen.append(cells)
+        for field, context in zip(network.fields, self.context, strict=True):
+            if context is not self.cells and t in field.context:
+                context.append(cells)
         self.codes.append(codes)
         start, end = network.ends[t - 1] if t else 0, network.ends[t]
         if start == end or t == len(network.columns) - 1:

@@ -1,6 +1,6 @@
-"""The network of the conditional GAN: modules only, no training.
+"""Masked autoregressive network (MADE) of the conditional GAN: modules only, no training.
 
-`MaskedGenerator` gives the laws of a row's cells; a critic of cells has its shape too.
+`MaskedGenerator` gives the conditional distribution of each cell of a row. The cell critic has the same architecture.
 """
 
 from __future__ import annotations
@@ -25,26 +25,27 @@ EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
 
 MOST_FREE = 64
-"""Levels up to which a column has a free number for each in its tilt; of more, most have few rows to learn from."""
+"""Levels up to which a column has one context logit per level; most levels of larger columns have few training rows."""
 
 FACTORS = 16
-"""Learnt directions in which a column of more levels is tilted."""
+"""Rank of the context logits of a column of more levels."""
 
 
-# -- columns of like size, side by side ------------------------------------------------------------------------------
+# -- embeddings and output layers, batched over columns of similar size ----------------------------------------------
 
 
 class CodeTables(nn.Module):
-    """Embeddings and logits of a group of columns, padded to one size so that they are computed together.
+    """Code embeddings and output layer of a group of columns, padded to one size so that they are computed together.
 
     **Shape**
 
     - `embeddings()`: (columns, codes, EMBEDDING)
     - `logits(context_logits)`: (columns, rows, width) -> (columns, rows, codes); padded codes get -1e9
 
-    The tilt of a smooth column weighs its fixed basis (`width` functions of the code's position). The tilt of a column
-    of many levels weighs a learnt one (low-rank factors: levels that go with the same things share what is learnt of
-    them, and none has a number per hidden unit to itself). Otherwise the tilt has a number per code.
+    The logits of a column are its log marginal probabilities (`bias`) plus context logits. The context logits of a
+    smooth column are weights of its fixed basis (`width` functions of the code's position). Those of a column of many
+    levels are weights of a learnt basis (low-rank factors, so that levels in similar contexts share parameters).
+    Other columns have one context logit per code.
     """
 
     def __init__(self, members: Sequence[int], columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
@@ -86,7 +87,7 @@ class CodeTables(nn.Module):
         return self.features @ self.mix + self.free if self.smooth else self.free
 
     def logits(self, context_logits: Tensor) -> Tensor:
-        """Return each column's marginal logits, tilted."""
+        """Return the sum of marginal logits and context logits."""
         in_context = context_logits if self.basis is None else context_logits @ self.basis.transpose(1, 2)
         return in_context + (self.bias + self.padding)[:, None, :]
 
@@ -100,11 +101,11 @@ def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
 
 
 def _groups(columns: Sequence[ColumnLayout], members: Sequence[int]) -> list[list[int]]:
-    """Return columns that may share a padded table: alike in head and, within a factor of two, in codes."""
+    """Return groups of columns that share a padded table: same output layer, numbers of codes within a factor of 2."""
     groups: dict[tuple[bool, int], list[int]] = {}
     for j in members:
         size = max(2, (columns[j].cardinality - 1).bit_length())
-        # Above 128 codes padding costs more than it saves: such a column stands alone.
+        # Above 128 codes padding costs more than it saves: such a column is a group of its own.
         groups.setdefault((is_smooth(columns[j]), size if size <= 7 else 1000 + j), []).append(j)
     return list(groups.values())
 
@@ -113,7 +114,7 @@ def _groups(columns: Sequence[ColumnLayout], members: Sequence[int]) -> list[lis
 
 
 class MaskedLinear(nn.Linear):
-    """A linear layer in which output unit o sees input unit i only where `mask[o, i]` is true."""
+    """Masked linear layer: output unit o depends on input unit i only where `mask[o, i]` is true."""
 
     mask: Tensor
 
@@ -129,7 +130,10 @@ class MaskedLinear(nn.Linear):
 
 
 class MaskedBlock(nn.Module):
-    """x + second(silu(first(silu(x)))): a residual block that keeps every unit's degree (ResMADE)."""
+    """Masked residual block of ResMADE, x + second(silu(first(silu(x)))); it keeps every unit's degree.
+
+    Nash & Durkan 2019, arXiv 1904.05626.
+    """
 
     def __init__(self, mask: Tensor, dropout: float) -> None:
         super().__init__()
@@ -138,48 +142,51 @@ class MaskedBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the units after the block, in their shape before."""
+        """Return the output units, in the shape of the input units."""
         hidden = self.dropout(functional.silu(self.first(functional.silu(x))))
         return x + cast("Tensor", self.second(hidden))
 
 
 class Head(MaskedLinear):
-    """What hidden units and the cells in a view say of the columns that share it: weights of their basis, of bands.
+    """Output head of the columns of one receptive field: masked linear in the hidden units and the context cells.
+
+    Its outputs are the weights of each column's basis and of its pairwise potentials.
 
     Arguments:
-        field: whose columns it speaks of.
-        speaks_of: the column of each of its lines.
+        field: receptive field of the output columns.
+        output_columns: the column of each output.
         degrees: of the hidden units.
 
-    **Shape:** `forward` (rows, width) hidden units, (rows, columns, EMBEDDING) cells -> (rows, lines).
+    **Shape:** `forward` (rows, width) hidden units, (rows, columns, EMBEDDING) cells -> (rows, outputs).
     """
 
-    sees: Tensor
-    speaks_of: Tensor
+    context: Tensor
+    output_columns: Tensor
 
-    def __init__(self, field: ReceptiveField, speaks_of: Tensor, degrees: Tensor) -> None:
-        sees = torch.tensor(field.sees)
-        super().__init__(speaks_of[:, None] > torch.cat([degrees, sees.repeat_interleave(EMBEDDING)]), zero=True)
-        self.register_buffer("sees", sees, persistent=False)
-        self.register_buffer("speaks_of", speaks_of, persistent=False)
+    def __init__(self, field: ReceptiveField, output_columns: Tensor, degrees: Tensor) -> None:
+        context = torch.tensor(field.context)
+        inputs = torch.cat([degrees, context.repeat_interleave(EMBEDDING)])
+        super().__init__(output_columns[:, None] > inputs, zero=True)
+        self.register_buffer("context", context, persistent=False)
+        self.register_buffer("output_columns", output_columns, persistent=False)
 
     def forward(self, hidden: Tensor, cells: Tensor) -> Tensor:  # type: ignore[override]
-        """Return each line, (rows, lines)."""
-        seen = cells if len(self.sees) == cells.shape[1] else cells[:, self.sees]
-        return super().forward(torch.cat([hidden, seen.flatten(1)], dim=1))
+        """Return the outputs, (rows, outputs)."""
+        context = cells if len(self.context) == cells.shape[1] else cells[:, self.context]
+        return super().forward(torch.cat([hidden, context.flatten(1)], dim=1))
 
 
 class MaskedGenerator(nn.Module):
-    """A row, column by column: each column's law is its marginal tilted by the columns before it.
+    """Residual masked autoregressive network (ResMADE) over code embeddings, with a smooth output head.
 
-    A residual masked autoencoder (MADE, Germain et al. 2015, arXiv 1502.03509; residual form by Nash & Durkan 2019,
-    arXiv 1904.05626) over code embeddings with a smooth tilt head.
+    MADE: Germain et al. 2015, arXiv 1502.03509; residual form: Nash & Durkan 2019, arXiv 1904.05626. The conditional
+    distribution of a column has the logits of its marginal plus context logits from the columns before it.
 
     Arguments:
-        columns: the columns in the order in which they are drawn.
+        columns: the columns in the order of sampling.
         frequencies: how often each code of each column occurs, (codes,) each.
-        potentials: narrow bands between pairs of columns, see `find_potentials`.
-        fields: which cells each column's law sees themselves, see `find_receptive_fields`; by default all before it.
+        potentials: pairwise potentials, see `find_potentials`.
+        fields: context cells that each head reads directly, see `find_receptive_fields`; by default all before it.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -199,7 +206,7 @@ class MaskedGenerator(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        # A student that gives whole rows in one pass, where one is taught; see `synthclin.models.one_pass`.
+        # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
         self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
         self.fields = tuple(fields) or whole_receptive_field(len(columns))
@@ -207,29 +214,29 @@ class MaskedGenerator(nn.Module):
         self.tables = nn.ModuleList(CodeTables(group, columns, frequencies) for groups in grouped for group in groups)
         self.home = {j: (g, i) for g, table in enumerate(self.groups) for i, j in enumerate(table.members)}
         count = len(columns)
-        # Unit u of degree d sees columns 0..d; sorted degrees make each column's units one slice.
+        # A unit of degree d depends on columns 0..d; sorted degrees make each column's units one slice.
         degrees = torch.div(torch.arange(width) * max(count - 1, 1), width, rounding_mode="floor")
         self.ends = [int((degrees <= t).sum()) for t in range(count)]
         self.enter = MaskedLinear(degrees[:, None] >= torch.arange(count).repeat_interleave(EMBEDDING))
         self.blocks = nn.ModuleList(MaskedBlock(degrees[:, None] >= degrees, dropout) for _ in range(blocks))
         self.potentials = PairwiseTables(potentials, columns, frequencies)
-        # Where the tilt of a column and the heights of a band stand: a head, and lines of it.
+        # Outputs that hold the context logits of a column, or the weights of a potential: a head and a slice of it.
         self.context_at: dict[int, tuple[int, slice]] = {}
-        self.heights_at: dict[int, tuple[int, slice]] = {}
+        self.potential_at: dict[int, tuple[int, slice]] = {}
         self.heads = nn.ModuleList()
         self.spans: list[list[int]] = []
         ends = torch.tensor([len(groups) for groups in grouped]).cumsum(0).tolist()
         for v, (field, end) in enumerate(zip(self.fields, ends, strict=True)):
             tables = self.groups[end - len(grouped[v]) : end]
-            speaks_of: list[int] = []
+            output_columns: list[int] = []
             for t, j in ((table, j) for table in tables for j in table.members):
-                self.context_at[j] = v, slice(len(speaks_of), len(speaks_of) + t.width)
-                speaks_of += [j] * t.width
+                self.context_at[j] = v, slice(len(output_columns), len(output_columns) + t.width)
+                output_columns += [j] * t.width
             for r, (_, second) in enumerate(self.potentials.pairs):
                 if second in field.members:
-                    self.heights_at[r] = v, slice(len(speaks_of), len(speaks_of) + len(WIDTHS))
-                    speaks_of += [second] * len(WIDTHS)
-            self.heads.append(Head(field, torch.tensor(speaks_of), degrees))
+                    self.potential_at[r] = v, slice(len(output_columns), len(output_columns) + len(WIDTHS))
+                    output_columns += [second] * len(WIDTHS)
+            self.heads.append(Head(field, torch.tensor(output_columns), degrees))
             self.spans.append([len(table.members) * table.width for table in tables])
         starts, total = {}, 0
         for table in self.groups:
@@ -242,34 +249,34 @@ class MaskedGenerator(nn.Module):
 
     @property
     def groups(self) -> list[CodeTables]:
-        """The tables of groups of columns, those of a view one after the other."""
+        """The tables of all groups of columns; those of one receptive field are consecutive."""
         return cast("list[CodeTables]", list(self.tables))
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
-        lines = self._lines(codes)
+        outputs = self._outputs(codes)
         logits = [
             table.logits(context_logits)
-            for table, context_logits in zip(self.groups, self._grouped(lines), strict=True)
+            for table, context_logits in zip(self.groups, self._grouped(outputs), strict=True)
         ]
         for r, (first, second) in enumerate(self.potentials.pairs):
             group, slot = self.home[second]
-            head, rows = self.heights_at[r]
-            band = self.potentials.band(r, codes[:, first], lines[head][:, rows])
-            logits[group][slot, :, : band.shape[1]] += band
+            head, part = self.potential_at[r]
+            potential = self.potentials.logits(r, codes[:, first], outputs[head][:, part])
+            logits[group][slot, :, : potential.shape[1]] += potential
         return logits
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
-        """Return how the columns before weigh each column's basis, (members, rows, width) per group."""
-        return self._grouped(self._lines(codes))
+        """Return the context logits of each column, as weights of its basis, (members, rows, width) per group."""
+        return self._grouped(self._outputs(codes))
 
     def cells(self, codes: Tensor) -> Tensor:
-        """Return what the network is shown of each cell, (rows, columns, EMBEDDING)."""
+        """Return the embedding of each cell, (rows, columns, EMBEDDING)."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
         return functional.embedding(codes + self.starts, table)
 
-    def _lines(self, codes: Tensor) -> list[Tensor]:
-        """Return what each head says, (rows, lines)."""
+    def _outputs(self, codes: Tensor) -> list[Tensor]:
+        """Return the outputs of each head, (rows, outputs)."""
         cells = self.cells(codes)
         hidden = self.enter(cells.flatten(1))
         for block in self.blocks:
@@ -277,10 +284,10 @@ class MaskedGenerator(nn.Module):
         hidden = functional.silu(hidden)
         return [head(hidden, cells) for head in self.heads]
 
-    def _grouped(self, lines: Sequence[Tensor]) -> list[Tensor]:
-        """Return the tilts among `lines`, (members, rows, width) per group."""
+    def _grouped(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the context logits among `outputs`, (members, rows, width) per group."""
         parts = chain(
-            *(said[:, : sum(spans)].split(spans, dim=1) for said, spans in zip(lines, self.spans, strict=True))
+            *(each[:, : sum(spans)].split(spans, dim=1) for each, spans in zip(outputs, self.spans, strict=True))
         )
         return [
             part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
@@ -288,7 +295,7 @@ class MaskedGenerator(nn.Module):
         ]
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-probability of each cell given the columns before it, (rows, columns), in nats."""
+        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""
         parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
         for table, logits in zip(self.groups, self.forward(codes), strict=True):
             wanted = codes[:, table.index].T.unsqueeze(2)

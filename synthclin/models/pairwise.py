@@ -1,4 +1,4 @@
-"""Narrow bands: pairs of ordered columns so closely related that a smooth tilt would blur them."""
+"""Pairwise potentials between strongly correlated ordered columns, which smooth context logits would blur."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from synthclin.models.code_features import code_positions, is_smooth
 __all__ = ["MOST", "WIDTHS", "PairwisePotential", "PairwiseTables", "find_potentials", "may_have_potential"]
 
 WIDTHS = (0.04, 0.12, 0.35)
-"""Widths of a band in standard deviations of the first column's normal score: a bin, a few bins, a loose relation."""
+"""Widths of the Gaussian kernels, in units of the first column's normal score: a bin, a few bins, a loose relation."""
 
 MOST = 64
-"""Pairs that a model folder may name."""
+"""Pairs in a model folder at most."""
 
 MOST_CODES = 512
-"""Codes of a column in a pair: a pair's table has the product of both, which a large ordinal would blow up."""
+"""Codes of a column in a pair at most: a pair's table has the product of both."""
 
 NOWHERE = 100.0
-"""A centre that no bump reaches, for codes with too few rows."""
+"""A centre out of reach of every kernel, for codes with too few rows."""
 
 RELATED = 0.6
-"""Least absolute correlation of normal scores. A weaker relation is wide enough for the smooth tilt."""
+"""Least absolute correlation of normal scores; smooth context logits suffice for a weaker one."""
 
 ENOUGH = 100
-"""Rows with both values from which a correlation is believed."""
+"""Rows with both values, below which a correlation counts as 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairwisePotential:
-    """Where the band of one pair lies.
+    """Pairwise potential of two columns: kernel centres.
 
     Arguments:
-        first: the column that is drawn earlier.
-        second: the later one, whose law the band sharpens.
-        centres: (codes of second,) normal score of `first` in the middle of the rows with that code.
+        first: the column that is sampled earlier.
+        second: the later one, to whose logits the potential is added.
+        centres: (codes of second,) median normal score of `first` among the rows with that code.
     """
 
     first: int
@@ -50,24 +50,23 @@ class PairwisePotential:
 
 
 def may_have_potential(column: ColumnLayout) -> bool:
-    """Whether a column is ordered finely enough for a band and not so finely that its table would fill the memory."""
+    """Whether a column may be part of a potential: smooth, with few enough codes that the table fits the memory."""
     return is_smooth(column) and column.cardinality <= MOST_CODES
 
 
 def find_potentials(
     columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor, *, most: int, enough: int
 ) -> tuple[PairwisePotential, ...]:
-    """Return the bands of the most closely related pairs among (rows, columns) codes in the order of drawing.
+    """Return the potentials of the most correlated pairs among (rows, columns) codes in the order of sampling.
 
-    There are at most `most`. A centre is the median, over at least `enough` rows, of a score that is itself that of a
-    whole bin.
+    There are at most `most`. A centre is the median over at least `enough` rows; each row's score is that of its bin.
     """
     smooth = [t for t, column in enumerate(columns) if may_have_potential(column)]
     if len(smooth) < 2 or not most:
         return ()
     scores = torch.stack([_scores(columns[t], frequencies[t])[codes[:, t]] for t in smooth])
-    related = _correlations(scores).abs().triu(1)
-    strength, place = related.flatten().sort(descending=True, stable=True)
+    correlations = _correlations(scores).abs().triu(1)
+    strength, place = correlations.flatten().sort(descending=True, stable=True)
     chosen = place[:most][strength[:most] >= RELATED].tolist()
     potentials = []
     for a, b in (divmod(pair, len(smooth)) for pair in chosen):
@@ -103,11 +102,11 @@ def _correlations(scores: Tensor) -> Tensor:
 
 
 class PairwiseTables(nn.Module):
-    """What the code of each pair's first column adds to the logits of its second: three bumps around the band.
+    """Kernel tables of pairwise potentials: Gaussian kernels of the first column's score around each code's centre.
 
     **Shape**
 
-    - `band(r, codes, heights)`: codes (rows,), heights (rows, bumps) -> (rows, codes of second)
+    - `logits(r, codes, weights)`: codes (rows,), weights (rows, kernels) -> (rows, codes of second)
     """
 
     def __init__(
@@ -125,8 +124,8 @@ class PairwiseTables(nn.Module):
         """Return the numbers of the pairs whose second column this is."""
         return [r for r, pair in enumerate(self.pairs) if pair[1] == second]
 
-    def band(self, r: int, codes: Tensor, heights: Tensor) -> Tensor:
-        """Return what pair `r` adds to the logits of its second column."""
+    def logits(self, r: int, codes: Tensor, weights: Tensor) -> Tensor:
+        """Return what potential `r` adds to the logits of its second column."""
         table: Tensor = getattr(self, f"table{r}")
-        bumps = functional.embedding(codes, table.flatten(1))
-        return torch.bmm(bumps.unflatten(1, table.shape[1:]), heights[:, :, None])[:, :, 0]
+        kernels = functional.embedding(codes, table.flatten(1))
+        return torch.bmm(kernels.unflatten(1, table.shape[1:]), weights[:, :, None])[:, :, 0]

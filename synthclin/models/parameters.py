@@ -1,4 +1,4 @@
-"""What the constructor of a model family accepts, read from its signature: written once, checked everywhere."""
+"""Validation of a model family's constructor arguments, by its signature."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Strict(BaseModel):
 
 
 def parameter_fields(family: type) -> dict[str, Any]:
-    """Return type and default of every constructor argument but the schema, as `pydantic.create_model` wants them."""
+    """Return type and default of every constructor argument but the schema, as `pydantic.create_model` takes them."""
     hints = get_type_hints(family.__init__, include_extras=True)  # type: ignore[misc]
     signature = inspect.signature(family)
     return {

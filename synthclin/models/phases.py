@@ -1,4 +1,4 @@
-"""What the phases of a training share: one step after another, and a state to stop and go on from in between."""
+"""Training phases: their common interface, optimiser steps, learning-rate schedule and exponential moving average."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from synthclin.seeds import torch_generator
 __all__ = ["DETECTABLE", "Phase", "PhaseOutcome", "Setting", "averaged", "descend", "rate_share"]
 
 DETECTABLE = 30
-"""Fewer rows set aside cannot tell a good draw from a bad one."""
+"""Least validation rows for a C2ST."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every phase works on.
+    """Network, data and seed of a training phase.
 
     Arguments:
         network: is trained in place.
-        codes: (rows, columns) of the rows to learn from.
-        validation: (rows, columns) of the rows set aside.
-        batch: rows per step of an optimiser.
+        codes: (rows, columns) of the training rows.
+        validation: (rows, columns) of the validation rows.
+        batch: rows per optimiser step.
         seed: of everything random.
     """
 
@@ -44,12 +44,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class PhaseOutcome:
-    """How a phase ended.
+    """Result of a training phase.
 
     Arguments:
-        kept: what the record calls the weights left in the network, or None where they are those from before.
-        figures: how these weights stand on rows set aside.
-        judged: plain facts for the record of the training, where the phase was judged.
+        kept: name of the weights left in the network, or None where they are those from before the phase.
+        figures: validation metrics of these weights.
+        judged: result of the acceptance test, as plain data, where the phase has one.
     """
 
     kept: str | None
@@ -58,11 +58,11 @@ class PhaseOutcome:
 
 
 class Phase(ABC):
-    """One phase: `begin` or `restore`, `advance` until it is `over`, `conclude`.
+    """Training phase: `begin` or `restore`, `advance` until it is `over`, `conclude`.
 
-    Between two calls of `advance`, `state` holds all that decides what comes after, besides the generators of torch
-    modules: a phase that was restored goes on to the same bytes. What a phase adds to its state, it names in
-    `learners` (attributes with a `state_dict`) or `facts` (numbers, text, tensors and mappings of them).
+    Between two calls of `advance`, `state` determines the rest of the phase, together with the random generators of
+    torch modules: a restored phase ends with the same bytes. A subclass names its own state in `learners` (attributes
+    with a `state_dict`) and `facts` (numbers, text, tensors and mappings of them).
     """
 
     name: ClassVar[str]
@@ -80,23 +80,23 @@ class Phase(ABC):
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to do but to conclude."""
+        """Whether all steps are done, so that only `conclude` is left."""
         return self.done >= self.total
 
     @abstractmethod
     def begin(self) -> None:
-        """Note how the network stands before the first step."""
+        """Record the state of the network before the first step."""
 
     @abstractmethod
     def advance(self, tick: Step) -> dict[str, float]:
-        """Do some steps, count them in `done` and tell `tick`; return what was measured after them."""
+        """Do some steps, count them in `done`, report them to `tick`, and return the metrics after them."""
 
     @abstractmethod
     def conclude(self) -> PhaseOutcome:
-        """Leave the weights that stood best in the network."""
+        """Leave the best weights in the network and return the result."""
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` wants, sharing memory with the phase."""
+        """Return the state for `restore`; it shares memory with the phase."""
         return {
             "learners": {name: getattr(self, name).state_dict() for name in self.learners},
             "facts": {name: getattr(self, name) for name in self.facts},
@@ -104,28 +104,28 @@ class Phase(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to where `state` was taken."""
+        """Load a state that `state` returned."""
         for name in self.learners:
             getattr(self, name).load_state_dict(state["learners"][name])
         for name in self.facts:
             setattr(self, name, state["facts"][name])
         self.generator.set_state(state["generator"])
 
-    def _closing(self, nats: float) -> dict[str, float]:
-        """Return the figures at the end of a phase, for weights of `nats` on rows set aside."""
-        figures = {"validation_nll": round(nats, 5)}
+    def _closing(self, nll: float) -> dict[str, float]:
+        """Return the validation metrics at the end of a phase, for weights of negative log-likelihood `nll`."""
+        figures = {"validation_nll": round(nll, 5)}
         if len(self.validation) >= DETECTABLE:
             figures["detection"] = round(quick_detection(self.network, self.validation, self.seed), 4)
         return figures
 
 
 def averaged(network: MaskedGenerator, decay: float) -> AveragedModel:
-    """Return an exponential moving average of the weights, which begins at its first update."""
+    """Return an exponential moving average (EMA) of the weights, which begins at its first update."""
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def rate_share(step: int, *, last: int, first: int = 0, rise: int = 50) -> float:
-    """Return the share of the peak rate at a step: nothing before the first, a short rise, then a cosine to 2 %."""
+    """Return the share of the peak learning rate: 0 before step `first`, a linear warm-up, then cosine decay to 2 %."""
     if step < first:
         return 0.0
     step, last = step - first, last - first
@@ -133,7 +133,7 @@ def rate_share(step: int, *, last: int, first: int = 0, rise: int = 50) -> float
 
 
 def descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:
-    """Take one step down the gradient of `loss`, the mean over all processes, clipped."""
+    """Take one optimiser step on `loss`, with gradients averaged over processes and clipped."""
     optimizer.zero_grad()
     loss.backward()
     agree(network)

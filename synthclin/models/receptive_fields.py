@@ -1,7 +1,7 @@
-"""Which cells a column's law sees themselves, beside the hidden units that sum up all of them.
+"""Receptive fields: the context columns that an output head reads directly, beside the hidden units.
 
-In a table of few columns each sees all columns before it. In a wide one that would make a network quadratic in the
-columns, so that columns share a view of those that tell most of them.
+In a table of few columns the receptive field of each column is all columns before it. In a wide table that would make
+the network quadratic in the columns, so columns share a field of those with the highest mutual information.
 """
 
 from __future__ import annotations
@@ -18,64 +18,64 @@ from synthclin.models.code_features import code_positions
 
 __all__ = ["ReceptiveField", "find_receptive_fields", "receptive_fields_of", "whole_receptive_field"]
 
-MOST_SEEN = 64
-"""Columns that one view shows; a table of no more has one view of everything."""
+MOST_CONTEXT = 64
+"""Columns in one receptive field; a table of no more columns has a single field of all."""
 
 SHARING = 32
-"""Columns of a wider table that share a view; the other half of it are columns before them."""
+"""Columns of a wider table that share a receptive field; its other half are columns before them."""
 
 CLASSES = 8
-"""Into which the codes of a column are put to see what it tells of others; *missing* is one more."""
+"""Classes of a column's codes in the estimate of mutual information; *missing* is one more."""
 
 ENOUGH = 8_192
-"""Rows from which that is seen well enough."""
+"""Rows that suffice for that estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What some columns are shown.
+    """Receptive field of a group of columns: the context columns that their head reads.
 
     Arguments:
-        members: neighbours in the order of drawing.
-        sees: ascending, the members themselves among them; a member is shown those of them that stand before it.
+        members: output columns, consecutive in the order of sampling.
+        context: context columns in ascending order, including the members; a member depends on those before it.
     """
 
     members: tuple[int, ...]
-    sees: tuple[int, ...]
+    context: tuple[int, ...]
 
 
 def whole_receptive_field(columns: int) -> tuple[ReceptiveField, ...]:
-    """Return the single view in which every column is shown all columns before it."""
+    """Return the single receptive field in which every column depends on all columns before it."""
     return (ReceptiveField(tuple(range(columns)), tuple(range(columns))),)
 
 
 def receptive_fields_of(columns: int, before: Sequence[Sequence[int]]) -> tuple[ReceptiveField, ...]:
-    """Return the views of a table in which view i shows its members, and the columns `before[i]` ahead of them.
+    """Return the receptive fields of a table; field i has its members and the context columns `before[i]`.
 
     Raises:
-        ValueError: they are not views of so many columns.
+        ValueError: they are not receptive fields of so many columns.
     """
-    if columns <= MOST_SEEN:
+    if columns <= MOST_CONTEXT:
         return whole_receptive_field(columns)
     fields = []
-    for start, shown in zip(range(0, columns, SHARING), before, strict=True):
-        known = len(shown) <= MOST_SEEN - SHARING and all(isinstance(t, int) and 0 <= t < start for t in shown)
-        if not known or sorted(set(shown)) != list(shown):
-            raise ValueError("not columns ahead of the view, in order")
+    for start, context in zip(range(0, columns, SHARING), before, strict=True):
+        valid = len(context) <= MOST_CONTEXT - SHARING and all(isinstance(t, int) and 0 <= t < start for t in context)
+        if not valid or sorted(set(context)) != list(context):
+            raise ValueError("not ascending columns before the members")
         members = tuple(range(start, min(start + SHARING, columns)))
-        fields.append(ReceptiveField(members, (*shown, *members)))
+        fields.append(ReceptiveField(members, (*context, *members)))
     return tuple(fields)
 
 
 def find_receptive_fields(
     columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], codes: Tensor
 ) -> tuple[ReceptiveField, ...]:
-    """Return the views of a table of (rows, columns) codes, both in the order of drawing.
+    """Return the receptive fields of a table of (rows, columns) codes; columns are in the order of sampling.
 
-    Those ahead of its members that a view shows are the ones with the highest mutual information with one of them, by
-    the plug-in estimate over at most 9 classes of each column.
+    The context columns before the members are those with the highest mutual information with any member, by the
+    plug-in estimate over at most 9 classes of each column.
     """
-    if len(columns) <= MOST_SEEN:
+    if len(columns) <= MOST_CONTEXT:
         return whole_receptive_field(len(columns))
     # Every so many rows: a table may be sorted.
     rows = codes[:: -(-len(codes) // ENOUGH)].cpu()
@@ -85,16 +85,16 @@ def find_receptive_fields(
     flags = functional.one_hot(torch.stack(classes), CLASSES + 1).float()
     before = []
     for start in range(0, len(columns), SHARING):
-        told = [
+        information = [
             _mutual_information(part, flags[start : start + SHARING]).amax(1) for part in flags[:start].split(SHARING)
         ]
-        most = torch.cat([torch.zeros(0), *told]).argsort(descending=True, stable=True)[: MOST_SEEN - SHARING]
+        most = torch.cat([torch.zeros(0), *information]).argsort(descending=True, stable=True)[: MOST_CONTEXT - SHARING]
         before.append(sorted(most.tolist()))
     return receptive_fields_of(len(columns), before)
 
 
 def _classes(column: ColumnLayout, frequency: Tensor) -> Tensor:
-    """Return the class of each code, (codes,): a stretch of the line, or one of the commonest levels or the rest."""
+    """Return the class of each code, (codes,): a quantile interval, or one of the most frequent levels or the rest."""
     if column.kind == "ordered":
         classes = (code_positions(column, frequency) * CLASSES).long()
     else:
@@ -106,7 +106,7 @@ def _classes(column: ColumnLayout, frequency: Tensor) -> Tensor:
 
 
 def _mutual_information(these: Tensor, those: Tensor) -> Tensor:
-    """Return nats that columns tell of each other: (m, rows, classes), (k, rows, classes) -> (m, k)."""
+    """Return the mutual information of columns, in nats: (m, rows, classes), (k, rows, classes) -> (m, k)."""
     first, second = (part.transpose(1, 2).flatten(0, 1) for part in (these, those))
     rows, width = these.shape[1:]
     joint = (first @ second.T / rows).unflatten(1, (-1, width)).unflatten(0, (-1, width))

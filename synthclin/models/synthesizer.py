@@ -1,4 +1,4 @@
-"""The contract that every model family keeps: learn a table, draw rows."""
+"""Abstract base class of the generative models: fit a table, sample and impute rows."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-import synthclin
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.encoding.anchors import shifted
 from synthclin.errors import ConfigError
 from synthclin.io.documents import dump_json
 from synthclin.io.files import staged_folder
+from synthclin.io.version import VERSION
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.distributed import one_thread
-from synthclin.models.html import synthesizer_html
+from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.sampling.imputation import Imputer
@@ -44,25 +44,25 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Synthesizer"]
 
 MOST_ROWS = 10_000_000
-"""Rows that one request may ask for: all are held in memory."""
+"""Rows per request at most: all are held in memory."""
 
 _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
 
 MOST_IMPUTATIONS = 100
-"""Completed tables that one request may ask for."""
+"""Imputations per request at most."""
 
 
 class Synthesizer(BaseEstimator):  # type: ignore[misc]
-    """Learns a table and draws rows that satisfy its schema.
+    """Generative model of a table: fits it and samples rows that satisfy its schema.
 
-    A family writes `_fit`, `_sample` and its state (`_state`, `_restore`), nothing else; encoding, conditions,
-    imputation, rules and files are done here once for all of them.
+    A family implements `_fit`, `_row_state` (or `_sample_part`) and its state (`_state`, `_restore`); encoding,
+    conditions, imputation, rules and files are implemented here.
 
     Attributes after `fit`:
         rows_: number of training rows; not kept in a model folder.
         encoder_: how cells become codes and offsets, and back.
-        training_: plain facts about the training, for the manifest.
-        sample_facts_: facts about the last draw: probability of its condition, effective sample size.
+        training_: facts about the training, as plain data, for the manifest.
+        sample_facts_: facts about the last sample: probability of its condition, effective sample size.
     """
 
     family: ClassVar[str]
@@ -78,11 +78,19 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     sample_facts_: SampleFacts
 
     def _repr_html_(self) -> str:
-        return synthesizer_html(self)
+        fitted = hasattr(self, "encoder_")
+        return synthesizer_html(
+            type(self).__name__,
+            self.training_ if fitted else None,
+            rows=getattr(self, "rows_", None),
+            fitted=len(self.encoder_.layout) if fitted else 0,
+            columns=len(self.schema.columns),
+            effort=getattr(self, "effort", ""),
+        )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         # scikit-learn's own shows a diagram of parameters, with a script.
-        return {"text/plain": repr(self), "text/html": synthesizer_html(self)}
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def fit(
         self,
@@ -92,43 +100,42 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         callback: Callback | None = None,
         checked: bool = False,
     ) -> Self:
-        """Learn `table`.
+        """Fit the model to `table`.
 
         Arguments:
             table: rows that satisfy the schema.
-            checkpoint: where the state is kept now and then; where one is kept already, the fit goes on from it, and on
-                a CPU ends with the same weights as if it had never stopped.
-            callback: gets each `synthclin.models.TrainingEvent` and returns True to end the training there, with the
-                best weights so far. What it raises ends the fit.
-
+            checkpoint: where the state is saved at intervals; the fit resumes from a state that is there, and on a CPU
+                ends with the same weights as without the interruption.
+            callback: gets each `synthclin.models.TrainingEvent` and returns True to stop the training early, with the
+                best weights so far. An exception in it ends the fit.
             checked: whether the table is typed by this schema and breaks no rule of it, so that neither is checked
                 again; a study has done so.
 
         Raises:
-            DataError: the table breaks the schema, or a rule of it that says nothing of what to do then.
+            DataError: the table breaks the schema, or a rule whose `on_violation` is an error.
             ConfigError: a parameter of the model is out of its bounds, or rules of the schema contradict each other.
             ModelFormatError: the checkpoint is damaged, or of another table, schema, parameter, seed or version.
 
         Example:
             >>> import synthclin as sc
             >>> table, schema = sc.datasets.load("heart_disease")
-            >>> nats = []
-            >>> def enough(event):
-            ...     nats.append(event.figures["validation_nll"])
+            >>> nll = []
+            >>> def stop(event):
+            ...     nll.append(event.figures["validation_nll"])
             ...     return event.step == 3
-            >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=enough)
-            >>> len(nats), nats[2] < nats[0]  # the last one tells how the phase ended
+            >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=stop)
+            >>> len(nll), nll[2] < nll[0]  # the last one is of the end of the phase
             (4, True)
         """
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
         if not checked:
             refuse_contradiction(self.schema)
             table = conform(table, self.schema)
-        moved = shifted(table, self.schema, numpy_generator(self.random_state, "shift"))
-        # Moved dates may break a rule that real ones keep.
-        if not checked or not moved.equals(table):
-            moved, _ = without_violations(moved, self.schema)
-        table = moved
+        shifted_table = shifted(table, self.schema, numpy_generator(self.random_state, "shift"))
+        # Shifted dates may break a rule that real dates satisfy.
+        if not checked or not shifted_table.equals(table):
+            shifted_table, _ = without_violations(shifted_table, self.schema)
+        table = shifted_table
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
@@ -153,10 +160,11 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             n: how many rows.
             where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
             mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
-            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+            random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
 
         Raises:
-            ConditionError: where the model can't draw `n` such rows; the message says what support it found.
+            ConditionError: the model cannot sample `n` such rows; the message says how many of the proposals satisfy
+                the condition.
         """
         self._check_fitted()
         if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_ROWS:
@@ -170,10 +178,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         return table
 
     def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
-        """Return how often the model alone would break each rule: shares of `n` rows drawn unguided, by its text.
+        """Return the violation rate of each rule without constraint mask: shares of `n` sampled rows, by rule text.
 
-        Rows that are sampled break none; these shares tell how much the guide had to do for it. Where in its bin a
-        cell lies is not the model's doing, so that what bins leave open counts as held.
+        Rows from `sample` violate no rule; these rates show how much the constraint mask changes. They are judged on
+        codes: a rule that depends on the position inside a bin counts as satisfied.
         """
         self._check_fitted()
         return self._sampler(self._seed("raw") if random_state is None else random_state).raw_violations(n)
@@ -209,32 +217,32 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         columns: Collection[str] | None = None,
         random_state: int | None = None,
     ) -> pd.DataFrame | list[pd.DataFrame]:
-        """Return `table` with its missing cells drawn from the model, given the cells that each row has.
+        """Return `table` with its missing cells imputed: sampled from the model given the other cells of the row.
 
-        Given cells come back as they are, in the type that the schema gives them, also values that the model never
-        met; rows keep their order and index, and a row without a hole is unchanged. Columns that the table lacks are
-        wholly unknown: they are drawn and stand last. Drawn cells hold a value; that a cell was empty tells nothing
-        of the others. A cell that `missing_when` empties stays empty, derived columns are computed where they are
-        missing, identifiers and free text pass through, and every rule of the schema holds. Rows whose given cells
-        break one by themselves are refused, left out or completed all the same, as its `on_violation` says.
+        Given cells are returned unchanged, in the type of the schema, even if their value is not in the training data.
+        Rows keep their order and index. Columns that the table lacks are imputed wholly and come last. Imputed cells
+        hold a value; missingness of a cell to impute is not used to predict other cells. A cell that `missing_when`
+        empties stays empty, derived columns are computed where they are missing, identifiers and free text pass
+        through, and every rule of the schema is satisfied. Rows whose given cells alone violate a rule are refused,
+        left out or imputed all the same, by its `on_violation`.
 
-        Imputed cells are draws, not best guesses: they keep the spread of the data. For an analysis, ask for
+        Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for
         several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's
         ``complete(imp, "all")``.
 
         Arguments:
-            table: any columns of the schema, at least one of them learnt.
+            table: any columns of the schema, at least one of them modelled.
             imputations: how many completed tables; None for one, not in a list.
-            columns: learnt columns to complete, all by default. Cells that are missing in other columns stay so, and
-                that they are missing counts as known: name the columns where an empty cell is a hole, and leave out
-                those where it is a fact, such as a test that was never ordered.
-            random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+            columns: modelled columns to impute, all by default. Missing cells of other columns stay missing, and their
+                missingness is a known value: leave out columns where an empty cell is a fact, such as a test that was
+                never ordered.
+            random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
 
         Returns:
             the completed table, or with `imputations` a list of so many.
 
         Raises:
-            DataError: a given cell is not valid, given cells break a rule, or no completion of a row keeps all.
+            DataError: a given cell is not valid, given cells violate a rule, or no completion of a row satisfies all.
             ConfigError: an argument cannot be used.
 
         Example:
@@ -258,7 +266,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         return completed[0] if imputations is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model folder, whole or not at all: safetensors and JSON, no rows.
+        """Write the model folder atomically: safetensors and JSON, no rows.
 
         Raises:
             OutputError: the folder cannot be written, or is there and `overwrite` is False.
@@ -269,15 +277,15 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             artifact.write(parts, staged)
 
     def parts(self) -> artifact.ModelParts:
-        """Return what a model folder holds of this fitted model; raises ConfigError where it is not fitted."""
+        """Return the content of the model folder; raises ConfigError where the model is not fitted."""
         self._check_fitted()
         tensors, facts = self._state()
         return artifact.ModelParts(self.family, self._parameters(), facts, self.training_, tensors, self.encoder_)
 
     @classmethod
     def from_parts(cls, parts: artifact.ModelParts) -> Self:
-        """Return the fitted model of which `parts` were written; raises ModelFormatError where they do not fit."""
-        # The device is where it was trained; a machine without a GPU must still be able to sample.
+        """Return the fitted model with these `parts`; raises ModelFormatError where they do not fit."""
+        # The device of the training may be absent: a machine without a GPU must still be able to sample.
         device = {"device": "auto"} if "device" in parts.parameters else {}
         model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
@@ -285,12 +293,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         return model
 
     def identity(self, encoded: Encoded) -> dict[str, bytes]:
-        """Return what a training on `encoded` depends on, by name: the same of all, the same weights."""
+        """Return everything on which a training on `encoded` depends, by name: equal values give equal weights."""
         table = hashlib.sha256(dump_json(self.encoder_.to_dict(), digits=None).encode())
         for part in (encoded.codes, encoded.offsets):
             table.update(repr(tuple(part.shape)).encode())
             table.update(part.contiguous().numpy().data)
-        versions = [synthclin.__version__, *(metadata.version(package) for package in _NUMERICAL_PACKAGES)]
+        versions = [VERSION, *(metadata.version(package) for package in _NUMERICAL_PACKAGES)]
         return {
             "versions": json.dumps(versions).encode(),
             "parameters": dump_json({"family": self.family, **self._parameters()}, digits=None).encode(),
@@ -299,7 +307,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         }
 
     def _parameters(self) -> dict[str, Any]:
-        """Return the parameters of the model by name, without the schema."""
+        """Return the constructor parameters by name, without the schema."""
         return {name: value for name, value in self.get_params(deep=False).items() if name != "schema"}
 
     def _check_fitted(self) -> None:
@@ -326,7 +334,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
-        """Learn an encoded table and return plain facts about the training; a long one reports to `monitor`."""
+        """Fit an encoded table and return facts about the training as plain data; report to `monitor`."""
 
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         """Return sampled rows, and (rows,) log-weights that make them representative of what is imposed.
@@ -349,25 +357,25 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
 
     def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
-        """Return a part of the rows on the model's device: column by column, unless a family has another way."""
+        """Return a part of the rows on the model's device: column by column, unless a family overrides this."""
         return sample_codes(self._row_state(rows), self.encoder_.layout.order, rows, generator, imposed)
 
     @property
     def _rows_at_once(self) -> int:
-        """How many rows are sampled at a time; it decides which random numbers a row gets."""
+        """Rows sampled at a time; the random numbers of a row depend on it."""
         return 65_536
 
     def _device(self) -> torch.device:
         return torch.device("cpu")
 
     def _row_state(self, rows: int) -> RowState:
-        """Return the state of `rows` rows with no column sampled yet: what a sequential family writes."""
+        """Return the state of `rows` rows with no column sampled yet, in a sequential family."""
         raise NotImplementedError
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return learnt tensors and plain facts: all that the model folder holds of this family."""
+        """Return fitted tensors and plain data: the family's state in the model folder."""
 
     @abstractmethod
     def _restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], layout: Layout) -> None:
-        """Take back what `_state` returned; raises ModelFormatError where it does not fit."""
+        """Restore the state that `_state` returned; raises ModelFormatError where it does not fit."""

@@ -1,6 +1,6 @@
-"""How the conditional GAN learns: likelihood warm-up, adversarial refinement under a guard, calibration.
+"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
 
-Or, without a warm-up, by the adversarial game alone.
+Without a warm-up, by adversarial training alone.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import AdversarialFineTuning, AdversarialTraining
 from synthclin.models.calibration import Calibration
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
+from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
-from synthclin.models.one_pass import Distillation
 from synthclin.models.phases import Phase, Setting
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
@@ -34,24 +34,24 @@ Effort = Literal["quick", "standard", "thorough"]
 
 
 SMALL = 4_000
-"""Rows below which memory is the danger: bands are too fine to be learnt, tilts are calibrated. Above it is blur."""
+"""Rows below which overfitting is the main risk: context logits are calibrated, pairwise potentials are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every figure of a training run; all follow from the table's size and the effort.
+    """Training schedule and hyper-parameters, which follow from the table's size and the effort.
 
     Arguments:
-        batch: rows per step; small tables need many steps, large ones few.
-        epochs: passes over the table by likelihood at most; 0 leaves the warm-up out.
-        patience: epochs without a gain of a thousandth of a nat before the warm-up stops.
-        validation: rows set aside to choose the checkpoint and to guard the refinement.
+        batch: rows per optimiser step; small tables need many steps, large ones few.
+        epochs: epochs of the likelihood warm-up at most; 0 leaves it out.
+        patience: epochs without a gain of 0.001 nats per row before the warm-up stops early.
+        validation: validation rows, for early stopping and the acceptance test of the fine-tuning.
         rate: peak learning rate of the warm-up.
-        decay: weight decay of the warm-up; the fewer rows speak, the more it holds weights back.
-        adversarial: steps of the generator against critics; 0 leaves the phase out.
-        potentials: at most so many narrow bands between pairs of columns.
-        calibrated: whether each column keeps only the share of its tilt that rows set aside confirm.
-        teaching: steps of a student that gives a row in one pass, where the network has one.
+        decay: weight decay of the warm-up; larger on fewer rows.
+        adversarial: generator steps of adversarial training; 0 leaves the phase out.
+        potentials: pairwise potentials at most.
+        calibrated: whether each column's context logits are shrunk by the likelihood of validation rows.
+        distillation: steps of the one-pass student, where the network has one.
     """
 
     batch: int
@@ -63,11 +63,11 @@ class Plan:
     adversarial: int
     potentials: int
     calibrated: bool
-    teaching: int
+    distillation: int
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
-    """Return the plan for a table of `rows` rows, by likelihood first or, without `warmup`, adversarial throughout.
+    """Return the training schedule for a table of `rows` rows; without `warmup` it is purely adversarial.
 
     Example:
         >>> plan_for(736, "standard").batch, plan_for(50_000, "standard").batch
@@ -81,13 +81,13 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         patience=8 if effort != "thorough" else 15,
         validation=max(1, min(max(30, rows // 10), rows // 3, 5_000)),
         rate=2e-3,
-        # At 736, 1,711 and 7,284 rows two to three times as much cost held-out rows 0.3 to 2.6 nats.
+        # Two to three times as much raised the holdout NLL by 0.3 to 2.6 nats per row at 736, 1,711 and 7,284 rows.
         decay=min(4.0, 10_000 / rows),
-        # On fewer validation rows the guard could not tell good from harm.
+        # On fewer validation rows the acceptance test has no power.
         adversarial={"quick": 0, "standard": 100, "thorough": 300}[effort] if rows >= 90 else 0,
         potentials=0 if small else 12,
         calibrated=small,
-        teaching={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
+        distillation={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
     )
     if warmup:
         return plan
@@ -98,7 +98,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
 
 @dataclass(slots=True)
 class Training:
-    """What happened: a line per step that was measured, seconds per phase, and which weights were kept and why."""
+    """Training record: metrics per evaluation interval, seconds per phase, and which weights were kept and why."""
 
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -111,43 +111,45 @@ class Training:
 def train(
     network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, monitor: TrainingMonitor | None = None
 ) -> Training:
-    """Train `network` in place on (rows, columns) codes and return the record.
+    """Train `network` in place on (rows, columns) codes and return the training record.
 
-    The weights left in the network are the best averaged ones by validation likelihood, or those of the adversarial
-    phase where its guard let them pass, calibrated on the rows set aside; without a warm-up those that a fresh
-    classifier tells least. Where the watch holds a state, the training goes on from there.
+    The weights left in the network are the EMA weights of the lowest validation negative log-likelihood, or those of
+    the adversarial fine-tuning if they pass its acceptance test, calibrated on the validation rows; without a warm-up
+    those of the lowest validation C2ST AUC. The training resumes from the state of `monitor` if there is one.
 
     Raises:
         ModelFormatError: the state does not fit the network.
     """
     monitor = TrainingMonitor() if monitor is None else monitor
     shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
-    validation, learnt = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
-    record = _Course(_phases(plan, Setting(network, learnt, validation, plan.batch, seed)), network, monitor).run()
-    record.train_nll = validation_nll(network, learnt)
+    validation, training = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
+    record = _TrainingLoop(
+        _phases(plan, Setting(network, training, validation, plan.batch, seed)), network, monitor
+    ).run()
+    record.train_nll = validation_nll(network, training)
     record.validation_nll = validation_nll(network, validation)
     return record
 
 
 def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
-    """Return what makes each phase, in order: a phase is made only when the one before has ended."""
+    """Return a factory of each phase, in order: a phase is created when the one before has ended."""
     phases: dict[str, Callable[[], Phase]] = {}
     if plan.epochs:
         phases[MaximumLikelihood.name] = partial(
             MaximumLikelihood, setting, plan.epochs, patience=plan.patience, rate=plan.rate, decay=plan.decay
         )
     if plan.adversarial:
-        game = AdversarialFineTuning if plan.epochs else AdversarialTraining
-        phases[game.name] = partial(game, setting, plan.adversarial)
+        adversarial = AdversarialFineTuning if plan.epochs else AdversarialTraining
+        phases[adversarial.name] = partial(adversarial, setting, plan.adversarial)
     if plan.calibrated:
         phases[Calibration.name] = partial(Calibration, setting)
     if setting.network.shortcut is not None:
-        phases[Distillation.name] = partial(Distillation, setting, plan.teaching)
+        phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
     return phases
 
 
-class _Course:
-    """The phases of one training, one after the other, from the start or from a saved state."""
+class _TrainingLoop:
+    """Training loop over the phases, from the start or from a saved state."""
 
     def __init__(
         self, phases: dict[str, Callable[[], Phase]], network: MaskedGenerator, monitor: TrainingMonitor
@@ -157,7 +159,7 @@ class _Course:
         self.record = Training()
 
     def run(self) -> Training:
-        """Run what is left to run and return the record of all."""
+        """Run the remaining phases and return the training record."""
         names = list(self.phases)
         phase = self._saved() if self.monitor.saved is not None else self._begun(names[0])
         while phase is not None:
@@ -175,7 +177,7 @@ class _Course:
         return phase
 
     def _run(self, phase: Phase) -> bool:
-        """Run a phase to its end and return whether the watch wants no further one."""
+        """Run a phase to its end and return whether the callback stopped the training."""
         name, stopped = phase.name, False
         start = time.perf_counter() - self.record.seconds[name]
         with track(phase.label, phase.total, f"{phase.counts}s", phase.done) as tick:
@@ -195,7 +197,7 @@ class _Course:
         return self.monitor.stops(TrainingEvent(name, phase.done, phase.total, outcome.figures)) or stopped
 
     def _state(self, phase: Phase | None) -> dict[str, Any]:
-        """Return all that decides how the training goes on; no phase stands for the end of it."""
+        """Return the checkpoint state, from which the training resumes; `phase` is None at its end."""
         return {
             "record": dataclasses.asdict(self.record),
             "phase": None if phase is None else phase.name,
@@ -204,7 +206,7 @@ class _Course:
         }
 
     def _saved(self) -> Phase | None:
-        """Return the phase that was saved, as it stood."""
+        """Return the saved phase with its state restored."""
         try:
             saved = self.monitor.saved
             self.record = Training(**saved["record"])
@@ -213,7 +215,7 @@ class _Course:
                 self.network.load_state_dict(saved["state"])
             else:
                 phase.restore(saved["state"])
-            # Making the phase has drawn from these generators.
+            # Creating the phase has advanced these generators.
             restore_module_state(saved["modules"], self.device)
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError):
             what = "its state does not fit this model, or is of another device"

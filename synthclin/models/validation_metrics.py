@@ -1,4 +1,4 @@
-"""How a network stands on rows it has not seen: their likelihood, and how well a classifier tells draws from them."""
+"""Validation metrics of a network: negative log-likelihood and classifier two-sample test (C2ST) AUC."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from synthclin.seeds import stream_seed, torch_generator
 __all__ = ["ValidationMetrics", "quick_detection", "validation_metrics", "validation_nll"]
 
 QUICK_ROWS = 500
-"""More would cost seconds; the error of an AUC from as many rows is about 0.02."""
+"""Rows of the quick C2ST; more would cost seconds, and the standard error of its AUC is about 0.02."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationMetrics:
-    """How a network does on rows it has not seen.
+    """Validation metrics of a network.
 
     Arguments:
-        nats: mean negative log-likelihood per row.
-        auc: of a fresh classifier, drawn against real rows, mean over three draws.
+        nll: mean negative log-likelihood, in nats per row.
+        auc: C2ST AUC (Lopez-Paz & Oquab 2017, arXiv 1610.06545), mean over three synthetic samples.
         variance: of that AUC.
     """
 
-    nats: float
+    nll: float
     auc: float
     variance: float
 
 
 def validation_nll(network: MaskedGenerator, codes: Tensor) -> float:
-    """Return the mean negative log-likelihood of rows, in nats per row, without dropout."""
+    """Return the mean negative log-likelihood of (rows, columns) codes, in nats per row, without dropout."""
     network.eval()
     with torch.no_grad():
         parts = [network.log_likelihood(part).sum(1) for part in codes.split(4_096)]
@@ -46,36 +46,36 @@ def validation_nll(network: MaskedGenerator, codes: Tensor) -> float:
 
 
 def validation_metrics(network: MaskedGenerator, validation: Tensor, seed: int) -> ValidationMetrics:
-    """Return how `network` stands on (rows, columns) codes of `validation` rows; takes seconds."""
+    """Return the validation metrics of `network` on (rows, columns) codes of `validation` rows; takes seconds."""
     real = validation[:2_000]
-    nats = validation_nll(network, validation)
+    nll = validation_nll(network, validation)
     rng = torch_generator(seed, "guard", device=validation.device)
-    aucs = [_told_apart(real, _drawn(network, len(real), rng), stream_seed(seed, "guard")) for _ in range(3)]
+    aucs = [_c2st_auc(real, _sampled(network, len(real), rng), stream_seed(seed, "guard")) for _ in range(3)]
     n = len(real)
-    # Hanley & McNeil's error of one AUC near one half, besides the spread between draws.
+    # The standard error of one AUC near 0.5 (Hanley & McNeil 1982), plus the variance between samples.
     variance = (2 * n + 1) / (12 * n * n) + float(np.var(aucs, ddof=1)) / len(aucs)
-    return ValidationMetrics(nats, float(np.mean(aucs)), variance)
+    return ValidationMetrics(nll, float(np.mean(aucs)), variance)
 
 
 def quick_detection(network: MaskedGenerator, validation: Tensor, seed: int) -> float:
-    """Return the AUC of a small classifier on one draw against (rows, columns) codes of some `validation` rows."""
+    """Return the C2ST AUC of a small classifier, one synthetic sample against (rows, columns) `validation` codes."""
     network.eval()
     real = validation[:QUICK_ROWS]
     rng = torch_generator(seed, "quick detection", device=validation.device)
-    return _told_apart(real, _drawn(network, len(real), rng), stream_seed(seed, "quick detection"), trees=20)
+    return _c2st_auc(real, _sampled(network, len(real), rng), stream_seed(seed, "quick detection"), trees=20)
 
 
-def _drawn(network: MaskedGenerator, rows: int, rng: torch.Generator) -> Tensor:
+def _sampled(network: MaskedGenerator, rows: int, rng: torch.Generator) -> Tensor:
     with torch.no_grad():
         return sample_network(network, rows, rng).codes
 
 
-def _told_apart(real: Tensor, drawn: Tensor, seed: int, trees: int = 50) -> float:
-    """Return a gradient-boosted classifier's cross-validated AUC, drawn against real codes."""
-    rows: NDArray[np.int64] = torch.cat([real, drawn]).cpu().numpy()
-    labels = np.repeat([0, 1], [len(real), len(drawn)])
+def _c2st_auc(real: Tensor, synthetic: Tensor, seed: int, trees: int = 50) -> float:
+    """Return the C2ST AUC: cross-validated, of a gradient-boosted classifier, synthetic against real codes."""
+    rows: NDArray[np.int64] = torch.cat([real, synthetic]).cpu().numpy()
+    labels = np.repeat([0, 1], [len(real), len(synthetic)])
     seed %= 2**31
     model = HistGradientBoostingClassifier(max_iter=trees, min_samples_leaf=10, early_stopping=False, random_state=seed)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
-    chance = cross_val_predict(model, rows, labels, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(labels, chance))
+    scores = cross_val_predict(model, rows, labels, cv=folds, method="predict_proba")[:, 1]
+    return float(roc_auc_score(labels, scores))

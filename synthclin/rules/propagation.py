@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.expressions.set_evaluation import Domains
-from synthclin.expressions.value_sets import Interval, LevelSets, Values, intervals_of
+from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values, intervals_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations
@@ -220,7 +220,7 @@ def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
             return cells[name]
         column = schema.columns[name]
         if column.derive is None:
-            return Interval.anything()
+            return ValueInterval.anything()
         formula = parse(column.derive)
         if column.truth_values is not None:
             return _derived_boolean(column, column.truth_values, formula, domains)
@@ -231,7 +231,7 @@ def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
             else (interval.low.round(decimals), interval.high.round(decimals))
         )
         emptied = column.missing_when is not None
-        return Interval(low, high, interval.present, interval.missing | emptied)
+        return ValueInterval(low, high, interval.present, interval.missing | emptied)
 
     return domains
 
@@ -244,7 +244,7 @@ def _derived_boolean(
     if not isinstance(column.dtype, pd.CategoricalDtype):
         no, yes = (float(value) for value in truth_values)
         low, high = np.where(found.false, no, yes), np.where(found.true, yes, no)
-        return Interval(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
+        return ValueInterval(np.minimum(low, high), np.maximum(low, high), found.true | found.false, missing)
     # The eight sets of no, yes and missing, by the bits of their number.
     sets = np.arange(8)
     possible = np.stack([sets & 1, sets & 2], axis=1) > 0
@@ -334,11 +334,11 @@ def _declared(column: Column, named: set[float]) -> Values | None:
             ordered = bool(column.dtype.ordered)
             return LevelSets(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
         ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
-        return _with_missing(Interval(ends, ends, yes, ~yes), empty=empty)
+        return _with_missing(ValueInterval(ends, ends, yes, ~yes), empty=empty)
     bounds = column.bounds
     if not (column.is_numeric or column.is_temporal):
         return None
-    whole = Interval(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
+    whole = ValueInterval(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
     if bounds is not None:
         low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
         whole = intervals_of(low, high, np.array([False]))
@@ -353,14 +353,14 @@ def _declared(column: Column, named: set[float]) -> Values | None:
     reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
     low_ends, high_ends = low_ends[reachable], high_ends[reachable]
     yes = np.ones(len(low_ends), dtype=np.bool_)
-    return _with_missing(Interval(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
+    return _with_missing(ValueInterval(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
 
 
-def _with_missing(interval: Interval, *, empty: bool) -> Interval:
+def _with_missing(interval: ValueInterval, *, empty: bool) -> ValueInterval:
     """Return (cells,) intervals, with one more for a missing cell if it is allowed."""
     if not empty:
         return interval
-    return Interval(
+    return ValueInterval(
         np.r_[interval.low, 0.0],
         np.r_[interval.high, 0.0],
         np.r_[interval.present, False],

@@ -1,4 +1,4 @@
-"""Cohorts: what is asked for, and which part of it a model can impose while it draws."""
+"""Conditions of a cohort: predicates split into constraints per column, and wanted shares by raking."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _SUM_TOLERANCE = 1e-6
 
 
 class Cohort(BaseModel):
-    """A request: how many rows, of whom, in which proportions.
+    """Request for a conditional sample: number of rows, predicate, wanted proportions.
 
     Arguments:
-        name: of letters, digits, ``-`` and ``_``; the cohort's file is called so.
+        name: of letters, digits, ``-`` and ``_``; also the name of the cohort's file.
         rows: how many rows.
         where: a predicate that every row satisfies.
-        mix: wanted shares of the levels of a column, for one or several columns; each column's sum to 1.
+        mix: wanted shares of the levels of one or several columns; the shares of each column sum to 1.
 
     Example:
         >>> Cohort(name="balanced", rows=100, mix={"arm": {"A": 0.5, "B": 0.5}}).rows
@@ -71,8 +71,13 @@ class Cohort(BaseModel):
                 raise ValueError(f"the shares of {name!r} sum to {total:g}. Make them sum to 1.")
         return mix or None
 
+    @property
+    def predicate(self) -> Expression | None:
+        """The parsed `where`."""
+        return None if self.where is None else parse(self.where)
+
     def holds(self, table: pd.DataFrame) -> pd.Series[bool]:
-        """Return which rows of a typed table satisfy `where` and have one of the levels wanted, (rows,).
+        """Return which rows of a typed table satisfy `where` and have one of the wanted levels, (rows,).
 
         Example:
             >>> cohort = Cohort(name="older", rows=9, where="age >= 70", mix={"sex": {"F": 1.0}})
@@ -89,11 +94,11 @@ class Cohort(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A predicate, split into what is imposed code by code and what is checked on whole rows.
+    """Predicate, split into weights per column for importance sampling and a check of decoded rows.
 
     Arguments:
         weights: by index of a column in the layout, the (cardinality,) share of each code's mass that is allowed.
-        residual: the whole predicate, to be checked on decoded rows; None if every row will do.
+        residual: the whole predicate, to be checked on decoded rows; None if every row satisfies the condition.
         predicates: by index of a column in the layout, the part of the predicate on that column alone.
     """
 
@@ -102,7 +107,7 @@ class Condition:
     predicates: dict[int, Expression]
 
     def restrict(self, encoded: Encoded, encoder: TableEncoder, generator: np.random.Generator) -> Encoded:
-        """Return rows whose offsets are redrawn where a bin straddles the border of the condition."""
+        """Return rows whose offsets are resampled inside the condition where a bin straddles its border."""
         offsets = encoded.offsets.clone()
         for j, predicate in self.predicates.items():
             codes = encoded.codes[:, j].numpy()
@@ -110,8 +115,8 @@ class Condition:
             rows = np.flatnonzero((share > 0) & (share < 1))
             if len(rows):
                 name = encoder.layout.names[j]
-                drawn = encoder.restrict(name, codes[rows], offsets[rows, j].numpy(), predicate, generator)
-                offsets[rows, j] = torch.from_numpy(drawn)
+                sampled = encoder.restrict(name, codes[rows], offsets[rows, j].numpy(), predicate, generator)
+                offsets[rows, j] = torch.from_numpy(sampled)
         return Encoded(encoded.codes, offsets)
 
     @classmethod
@@ -121,13 +126,13 @@ class Condition:
 
 
 def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condition:
-    """Return the condition that a predicate puts on each column of an encoded table.
+    """Return the condition of a predicate: weights per column of an encoded table, and a check of decoded rows.
 
-    The parts of its outermost `and` that name one modelled column become that column's weights. Everything else,
-    and derived columns, is left to the check of whole rows.
+    The conjuncts that name one modelled column become that column's weights. All others, and those on derived
+    columns, are checked on decoded rows.
 
     Raises:
-        ConfigError: it does not parse, is no predicate, or names a column that is unknown or never learnt.
+        ConfigError: it does not parse, is no predicate, or names a column that is unknown or not modelled.
         ConditionError: no code of some column satisfies its part.
     """
     if where is None:
@@ -142,16 +147,16 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
             known = f"Did you mean '{close[0]}'?" if close else f"Choose from {', '.join(encoder.codecs)}."
             raise ConfigError(f"where `{whole.text}`", f"names {name!r}, which is no column", known)
         if not columns[name].modelled and columns[name].derive is None:
-            what = f"names {name!r}, which is never learnt"
+            what = f"names {name!r}, which is not modelled"
             raise ConfigError(f"where `{whole.text}`", what, "Use another column.")
 
     parts: dict[int, list[Expression]] = {}
     for part in whole.conjuncts():
-        # Where a date is told from another one, no code of its own says when it is.
+        # The code of an anchored date is a distance, not a date.
         if len(part.columns) == 1 and (name := next(iter(part.columns))) in encoder.codecs.keys() - encoder.anchors:
             parts.setdefault(encoder.layout.names.index(name), []).append(part)
-    # Joined before they are weighed: shares of a bin below 65 and above 60 do not multiply.
-    predicates = {j: _joined(said) for j, said in sorted(parts.items())}
+    # Joined before they are weighted: shares of a bin below 65 and above 60 do not multiply.
+    predicates = {j: _joined(conjuncts) for j, conjuncts in sorted(parts.items())}
     weights = {j: encoder.allowed(encoder.layout.names[j], predicate) for j, predicate in predicates.items()}
     for j, weight in weights.items():
         if not weight.any():
@@ -159,15 +164,15 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
             raise ConditionError(
                 f"where `{whole.text}`",
                 f"no code of column {name!r} satisfies `{predicates[j].text}`",
-                "Widen it; values and levels held by too few patients are never drawn.",
+                "Widen it; values and levels of too few patients are never sampled.",
             )
     return Condition(weights, whole, predicates)
 
 
 def allocate(shares: Mapping[Share, float], rows: int) -> dict[Share, int]:
-    """Return how many of `rows` each key gets: whole numbers that sum to `rows`, by largest remainders.
+    """Return how many of `rows` each key gets, by the largest remainder method: whole numbers that sum to `rows`.
 
-    Each count is its exact share rounded up or down. Equal remainders are served in the order given.
+    Each count is its exact share rounded up or down. Equal remainders are rounded up in the order given.
 
     Example:
         >>> allocate({"F": 0.5, "M": 0.3, "X": 0.2}, 7)
@@ -178,7 +183,7 @@ def allocate(shares: Mapping[Share, float], rows: int) -> dict[Share, int]:
         raise ValueError("rows must be >= 0, and shares finite, >= 0 and not all 0")
     exact = weights / weights.max()
     exact = exact / exact.sum() * rows
-    # 0.1 + 0.2 must not lose a row to a rounding error.
+    # A rounding error such as that of 0.1 + 0.2 must not cost a row.
     counts = np.floor(exact + 1e-9).astype(np.int64)
     remainder = exact - counts
     for i in np.argsort(-remainder.round(9), kind="stable")[: rows - int(counts.sum())]:
@@ -187,18 +192,18 @@ def allocate(shares: Mapping[Share, float], rows: int) -> dict[Share, int]:
 
 
 def rake(joint: Floats, margins: Sequence[Floats], *, tolerance: float = 1e-9, rounds: int = 10_000) -> Floats:
-    """Return the law nearest to `joint` (in relative entropy) that has the wanted margins.
+    """Return the distribution with the wanted margins nearest to `joint`, by iterative proportional fitting (raking).
 
-    Iterative proportional fitting (Deming and Stephan 1940, doi:10.1214/aoms/1177731829).
+    Nearest in relative entropy (Deming and Stephan 1940, doi:10.1214/aoms/1177731829).
 
     Arguments:
         joint: weights >= 0 of every combination, one axis per margin.
         margins: per axis the wanted shares; each sums to 1.
-        tolerance: how far a margin of the result may be off.
-        rounds: how many sweeps over the axes are tried.
+        tolerance: largest absolute error of a margin of the result.
+        rounds: sweeps over the axes at most.
 
     Raises:
-        ConditionError: no law has both the margins and the support of `joint`.
+        ConditionError: no distribution has both the margins and the support of `joint`.
 
     Example:
         >>> rake(np.array([[4.0, 1.0], [1.0, 4.0]]), [np.array([0.5, 0.5]), np.array([0.5, 0.5])]).tolist()
@@ -206,19 +211,19 @@ def rake(joint: Floats, margins: Sequence[Floats], *, tolerance: float = 1e-9, r
     """
     if joint.shape != tuple(len(margin) for margin in margins) or (joint < 0).any():
         raise ValueError("joint must have one axis per margin, and no weight below 0")
-    law = joint / joint.sum() if joint.any() else joint.astype(np.float64)
+    probabilities = joint / joint.sum() if joint.any() else joint.astype(np.float64)
     for _ in range(rounds):
         off = 0.0
         for axis, margin in enumerate(margins):
-            others = tuple(other for other in range(law.ndim) if other != axis)
-            have = law.sum(axis=others)
+            others = tuple(other for other in range(probabilities.ndim) if other != axis)
+            have = probabilities.sum(axis=others)
             if (margin[have <= 0] > 0).any():
                 raise ConditionError("mix", "a wanted level never occurs", "Leave it out, or widen `where`.")
             off = max(off, float(np.abs(have - margin).max()))
             factor = np.divide(margin, have, out=np.zeros_like(have), where=have > 0)
-            law = law * np.expand_dims(factor, others)
+            probabilities = probabilities * np.expand_dims(factor, others)
         if off <= tolerance:
-            return law
+            return probabilities
     raise ConditionError(
         "mix", "the wanted shares contradict each other: no combination of levels has them all", "Mix fewer columns."
     )

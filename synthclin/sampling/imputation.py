@@ -1,4 +1,4 @@
-"""Partial rows completed: what is known of a row is clamped, and what is missing is drawn given all of it."""
+"""Multiple imputation by sequential importance resampling: known cells are clamped, missing ones are sampled."""
 
 from __future__ import annotations
 
@@ -32,40 +32,42 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ROWS = 2_000
-"""Rows completed at a time: bounds the memory of any request."""
+"""Rows imputed at a time: bounds the memory of any request."""
 
 AT_ONCE = 64_000
-"""Candidates that are drawn, and completions that are decoded, at a time."""
+"""Candidates that are sampled, and completions that are decoded, at a time."""
 
 START = 16
-"""Candidates that a row begins with; half of them is the effective sample size at which it has enough."""
+"""Candidates per row in the first round; half of them is the effective sample size that suffices."""
 
 MOST = 1_024
-"""Candidates in the last helping of a row whose known cells the first ones hardly explain."""
+"""Candidates per row in the last round, for rows whose effective sample size is small."""
 
 PROPOSALS_PER_ROUND = (1, 8, 64, 512)
-"""How many completions are picked for a row at a time, until one keeps the rules."""
+"""Completions proposed for a row in each round, until one satisfies the rules."""
 
 RETRIES = 3
-"""How often a row gets more candidates because all that were picked break rules."""
+"""Retries with more candidates for a row whose proposals all violate rules."""
 
 NEGLIGIBLE = 20.0
-"""Nats below a row's best candidate at which another one is forgotten."""
+"""Difference in log-weight from a row's best candidate beyond which a candidate is discarded."""
 
 LISTED = 10
-"""Row numbers in an error."""
+"""Row numbers in an error at most."""
 
 
 @dataclass(slots=True)
 class _Candidates:
-    """Completions of some rows, weighed by how likely what is known of a row is given the cells drawn before it.
+    """Weighted candidates of some rows: completions with their log importance weights.
+
+    The weight is the likelihood of a row's known cells given the cells sampled before them.
 
     Arguments:
         source: a family's `_sample`.
         known: (rows, columns) codes, -1 where one is to be sampled.
         forbidden: column -> (codes,) bool, codes that are never sampled.
         allocations: column -> (codes,) allocation probabilities of randomised arms.
-        mask: rules codes out that no completion can hold.
+        mask: constraint mask of codes that violate a rule.
         generator: of the candidates.
     """
 
@@ -85,11 +87,11 @@ class _Candidates:
         self.log_weight = np.empty(0)
 
     def add(self, rows: Ints, amount: int) -> None:
-        """Draw so many more candidates for each of `rows`, and forget those of no weight to keep hard rows small."""
+        """Sample `amount` more candidates for each of `rows`, and discard those of negligible weight."""
         for some in _pieces(rows, amount):
             owner = np.repeat(some, amount)
             codes, log_weight = self._sampled(owner, self.mask)
-            # What is given may lie beyond all that its code stands for, and keep a rule that no code does.
+            # A given value may lie outside the range of its code, and so satisfy a rule that no code satisfies.
             lost = np.flatnonzero(~np.isin(owner, owner[np.isfinite(log_weight)]))
             if len(lost):
                 codes[lost], log_weight[lost] = self._sampled(owner[lost], None)
@@ -114,7 +116,7 @@ class _Candidates:
         return sums[0] ** 2 / sums[1]
 
     def pick(self, rows: Ints, generator: np.random.Generator) -> Ints:
-        """Return for each of `rows`, which may repeat, the codes of a candidate picked by weight, (rows, columns)."""
+        """Return for each of `rows`, which may repeat, the (rows, columns) codes of a candidate resampled by weight."""
         total = np.cumsum(self._weight())
         first = np.searchsorted(self.owner, rows, side="left")
         last = np.searchsorted(self.owner, rows, side="right") - 1
@@ -123,7 +125,7 @@ class _Candidates:
         return self.codes[np.clip(np.searchsorted(total, wanted, side="right"), first, last)]
 
     def _weight(self) -> Floats:
-        """Return each candidate's weight; the best one of a row has 1."""
+        """Return each candidate's weight, relative to the best one of its row."""
         best = np.full(len(self.known), -np.inf)
         np.maximum.at(best, self.owner, self.log_weight)
         weight: Floats = np.exp(self.log_weight - best[self.owner])
@@ -132,13 +134,13 @@ class _Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Imputer:
-    """Completes tables from any model that draws codes.
+    """Multiple imputation of tables from any model of codes (Rubin 1987, doi:10.1002/9780470316696).
 
     Arguments:
         source: a family's `_sample`.
         encoder: how codes become cells.
-        schema: whose rules every completed row keeps.
-        seed: of everything random in the completion.
+        schema: whose rules every imputed row satisfies.
+        seed: of everything random in the imputation.
     """
 
     source: Source
@@ -149,15 +151,15 @@ class Imputer:
     def complete(self, table: pd.DataFrame, imputations: int, columns: Collection[str] | None) -> list[pd.DataFrame]:
         """Return `imputations` completed copies of `table`; see `Synthesizer.impute`.
 
-        Each row gets candidates that are drawn column by column with its known cells clamped, and weighed by how
-        likely these are given the cells drawn before them (sequential importance sampling). One candidate is picked
-        by weight for each copy (resampling); rows whose weight rests on few candidates get more of them first, and
-        a pick that breaks a rule of the schema is picked again.
+        Candidates of each row are sampled column by column with its known cells clamped; their weight is the likelihood
+        of the known cells given the cells sampled before them (sequential importance sampling). One candidate is
+        resampled by weight for each imputation. Rows with a small effective sample size get more candidates first, and
+        a candidate that violates a rule of the schema is rejected.
         """
         names = list(self.encoder.codecs)
         for name in columns or ():
             if name not in names:
-                what = f"{name!r} is not a learnt column"
+                what = f"{name!r} is not a modelled column"
                 raise ConfigError("impute: `columns`", what, f"Choose from {', '.join(names)}.")
         asked = set(names if columns is None else columns)
         partial = Partial.read(table, self.encoder, asked)
@@ -165,10 +167,10 @@ class Imputer:
         left_out = [broken[rule.text] for rule in self.schema.rules if rule.on_violation == "drop"]
         if np.any(left_out):
             return self.complete(table[~np.any(left_out, axis=0)], imputations, columns)
-        # A rule that given cells break by themselves says nothing of the others.
-        idle = {text for text, mask in broken.items() if mask.any()}
+        # A rule that given cells alone violate does not constrain the other cells.
+        violated = {text for text, mask in broken.items() if mask.any()}
         constraints = [
-            constraint for constraint in constraints_of(self.schema) if idle.isdisjoint(constraint.text.split("; "))
+            constraint for constraint in constraints_of(self.schema) if violated.isdisjoint(constraint.text.split("; "))
         ]
         mask = ConstraintMask(self.encoder, constraints)
         forbidden, rows = self._forbidden(asked, partial), partial.rows
@@ -183,22 +185,22 @@ class Imputer:
                 )
                 step(part.stop - part.start)
         if stuck.any():
-            raise _stuck(rows[stuck] + 1, len(table))
+            raise _no_completion(rows[stuck] + 1, len(table))
         return [
             self._assembled(table, asked, partial, Encoded(torch.from_numpy(code).long(), torch.from_numpy(offset)))
             for code, offset in zip(codes, offsets, strict=True)
         ]
 
     def _forbidden(self, asked: set[str], partial: Partial) -> dict[int, Tensor]:
-        """Return per column which codes are never drawn: pooled rare levels, and *missing* where a value is asked."""
+        """Return the never-sampled codes per column: pooled rare levels, and *missing* in columns to impute."""
         forbidden = {}
         for j, column in enumerate(self.encoder.layout.columns):
             masked = column.never.copy()
-            # Where a rule may empty the cell, an empty cell can be the answer; the rules tell it from a hole.
+            # Where a rule may empty the cell, *missing* is allowed; the rules decide which cells stay empty.
             if column.missing is not None and column.name in asked and self.schema.empty_when(column.name) is None:
                 masked[column.missing] = True
             if masked.all() and partial.holes[:, j].any():
-                what = "every level is too rare to be named, so that none can be drawn"
+                what = "all its levels are too rare to be named, so none can be sampled"
                 raise ConfigError(f"column {column.name!r}", what, "Leave it out of `columns`.")
             if masked.any() and not masked.all():
                 forbidden[j] = torch.from_numpy(masked)
@@ -213,17 +215,17 @@ class Imputer:
         broken: dict[str, Bools],
         imputations: int,
     ) -> tuple[Ints, NDArray[np.float32], Bools]:
-        """Return codes and offsets, (draws, rows, columns), of a few rows, and the (rows,) that found no completion."""
+        """Return (imputations, rows, columns) codes and offsets of a few rows, and the (rows,) without a completion."""
         rng = numpy_generator(self.seed, "pick", int(rows[0]))
         generator = torch_generator(self.seed, "impute", int(rows[0]))
         candidates = _Candidates(
             self.source, partial.codes[torch.from_numpy(rows)], forbidden, allocations_of(self.encoder), mask, generator
         )
         start = max(START, 4 * imputations)
-        wanting, amount = np.arange(len(rows)), start
-        while len(wanting) and amount <= max(MOST, start):
-            candidates.add(wanting, amount)
-            wanting, amount = np.flatnonzero(candidates.effective() < start / 2), 4 * amount
+        short, amount = np.arange(len(rows)), start
+        while len(short) and amount <= max(MOST, start):
+            candidates.add(short, amount)
+            short, amount = np.flatnonzero(candidates.effective() < start / 2), 4 * amount
 
         codes = np.empty((imputations, *candidates.known.shape), dtype=np.int32)
         offsets = np.empty(codes.shape, dtype=np.float32)
@@ -249,10 +251,10 @@ class Imputer:
         return codes, offsets, np.isin(np.arange(len(rows)), row)
 
     def _broken(self, partial: Partial) -> dict[str, Bools]:
-        """Return which rows break a rule by given cells alone, without any hole to complete, by its text.
+        """Return the rows whose given cells alone violate a rule, by its text.
 
         Raises:
-            DataError: they do, and the rule says that this is an error.
+            DataError: they do, and the rule's `on_violation` is an error.
         """
         names = list(self.encoder.codecs)
         table = self._finished(partial.cells, partial.cells[names])
@@ -265,14 +267,14 @@ class Imputer:
                 raise DataError(found.where, found.what, found.remedy)
         return broken
 
-    def _keeps_rules(self, partial: Partial, rows: Ints, picked: Encoded, settled: dict[str, Bools]) -> Bools:
-        """Return which completed rows keep every rule that is not settled by given cells alone."""
+    def _keeps_rules(self, partial: Partial, rows: Ints, picked: Encoded, violated_before: dict[str, Bools]) -> Bools:
+        """Return the completed rows that satisfy every rule, except rules that given cells alone violate."""
         cells = partial.cells.iloc[rows].reset_index(drop=True)
         table = self._finished(cells, self._filled(cells, picked))
         satisfied = np.ones(len(rows), dtype=np.bool_)
         broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema).items()}
         for rule in self.schema.rules:
-            satisfied &= ~broken[rule.text] | settled[rule.text][rows]
+            satisfied &= ~broken[rule.text] | violated_before[rule.text][rows]
         for j, name in enumerate(self.encoder.codecs):
             hole = partial.holes[rows, j]
             satisfied &= ~(hole & broken[f"{name} is valid"])
@@ -282,7 +284,7 @@ class Imputer:
         return satisfied
 
     def _filled(self, cells: pd.DataFrame, picked: Encoded) -> pd.DataFrame:
-        """Return the learnt columns of some rows: given cells as they are, the others as they were drawn."""
+        """Return the modelled columns of some rows: given cells unchanged, the others decoded from sampled codes."""
         codes, offsets = picked.codes.numpy(), picked.offsets.numpy()
         filled = {}
         for j, (name, codec) in enumerate(self.encoder.codecs.items()):
@@ -291,13 +293,13 @@ class Imputer:
                 continue
             filled[name] = cells[name].copy()
             free = np.flatnonzero(cells[name].isna())
-            drawn = codec.decode(codes[free, j], offsets[free, j])
-            filled[name].iloc[free] = drawn.astype(cells[name].dtype).array
+            sampled = codec.decode(codes[free, j], offsets[free, j])
+            filled[name].iloc[free] = sampled.astype(cells[name].dtype).array
         whole = self.encoder.tied(pd.DataFrame(filled), codes, given=cells.notna())
         return self.encoder.placed(whole, given=cells[[*self.encoder.anchors]])
 
     def _finished(self, cells: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
-        """Return learnt and derived columns; what `missing_when` and `derive` imply never overrides a given cell."""
+        """Return modelled and derived columns; `missing_when` and `derive` never override a given cell."""
         finished = finish(filled, self.schema)
         for name in self.schema.computed:
             if name in cells:
@@ -305,30 +307,30 @@ class Imputer:
         return finished
 
     def _assembled(self, table: pd.DataFrame, asked: set[str], partial: Partial, picked: Encoded) -> pd.DataFrame:
-        """Return the whole table with its holes filled, and the columns that it lacked last."""
+        """Return the imputed table, with the columns that it lacked last."""
         rows, cells = partial.rows, partial.cells
-        drawn = self._filled(cells.iloc[rows].reset_index(drop=True), picked)
-        filled = {name: cells[name].copy() for name in drawn}
-        for j, name in enumerate(drawn):
+        imputed = self._filled(cells.iloc[rows].reset_index(drop=True), picked)
+        filled = {name: cells[name].copy() for name in imputed}
+        for j, name in enumerate(imputed):
             hole = np.flatnonzero(partial.holes[rows, j])
-            filled[name].iloc[rows[hole]] = drawn[name].array[hole]
+            filled[name].iloc[rows[hole]] = imputed[name].array[hole]
         finished = self._finished(cells, pd.DataFrame(filled)).set_axis(table.index)
         added = [
             name
             for name, column in self.schema.columns.items()
             if name not in table and (name in asked or column.derive is not None or column.reason_for in table)
         ]
-        learnt = {*self.encoder.codecs, *self.schema.computed} & set(finished)
+        modelled = {*self.encoder.codecs, *self.schema.computed} & set(finished)
         return pd.DataFrame(
-            {name: finished[name] if name in learnt else table[name] for name in [*table, *added]}, index=table.index
+            {name: finished[name] if name in modelled else table[name] for name in [*table, *added]}, index=table.index
         )
 
 
 def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return completed tables below each other, as mice's ``complete(imp, "long")`` does.
+    """Return completed tables in long format, as mice's ``complete(imp, "long")`` does.
 
     Returns:
-        a table whose first columns are ``.imp``, the number of the completed table, and ``.id``, that of the row in
+        a table whose first columns are ``.imp``, the number of the imputation, and ``.id``, the number of the row in
         it, both from 1.
 
     Example:
@@ -343,19 +345,19 @@ def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _pieces(rows: Ints, amount: int) -> list[Ints]:
-    """Return `rows` in pieces that are worked on at once, where each row stands for `amount` of them."""
+    """Return `rows` in batches, where each row has `amount` candidates."""
     return np.array_split(rows, max(1, -(-len(rows) * amount // AT_ONCE)))
 
 
-def _joined(given: pd.Series, drawn: pd.Series) -> pd.Series:
-    """Return given cells where there are any, drawn ones elsewhere, in the type of the given ones."""
-    return given.where(given.notna(), drawn.astype(given.dtype))
+def _joined(given: pd.Series, imputed: pd.Series) -> pd.Series:
+    """Return given cells where there are any, imputed ones elsewhere, in the type of the given ones."""
+    return given.where(given.notna(), imputed.astype(given.dtype))
 
 
-def _stuck(rows: Ints, total: int) -> DataError:
+def _no_completion(rows: Ints, total: int) -> DataError:
     listed = ", ".join(map(str, rows[:LISTED])) + (", ..." if len(rows) > LISTED else "")
     return DataError(
         "table",
-        f"{len(rows):,} of {total:,} rows ({listed}) could not be completed so that the rules of the schema hold",
+        f"{len(rows):,} of {total:,} rows ({listed}) could not be imputed so that they satisfy all rules of the schema",
         "Check their given cells against the rules, or empty those that contradict the model.",
     )

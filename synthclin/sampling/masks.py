@@ -1,4 +1,4 @@
-"""Codes that no rule allows any more, asked for before each column of a row is drawn."""
+"""Constraint propagation mask: the codes of the next column that violate a rule given the codes sampled so far."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.expressions.value_sets import Interval, LevelSets, Values, intervals_of
+from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values, intervals_of
 from synthclin.rules.propagation import Constraint, Contradiction, filtered_domains, forbidden_codes
 
 if TYPE_CHECKING:
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstraintMask", "values_of"]
 
-_REMEMBERED = 1 << 18
-"""Cells of a table of what is ruled out, for all codes of some columns, up to which it is made once and kept."""
+_CACHED = 1 << 18
+"""Cells of a table of masked codes, for all codes of some columns, up to which it is computed once and cached."""
 
 
 class ConstraintMask:
-    """Rules the codes of the next column out, given those drawn so far.
+    """Constraint propagator: masks codes of the next column by forward checking (Haralick & Elliott 1980).
 
-    A code goes where some rule is certainly broken, whatever the cell holds inside its bin and whatever the columns
-    to come hold, within what the rules leave them all. That is one rule at a time: what two rules forbid together is
-    found when the row is whole.
+    A code is masked if it certainly violates some rule: for every position inside its bin and every value that domain
+    filtering leaves the columns that follow. Each rule is propagated on its own; what two rules forbid only together
+    is found when the row is complete. Haralick & Elliott: doi:10.1016/0004-3702(80)90051-X.
 
     Arguments:
-        encoder: gives what the codes of each column stand for.
+        encoder: gives the values that the codes of each column represent.
         constraints: rules, and conditions between columns.
         allowed: by index of a column, the (codes,) that a condition on that column alone allows.
 
     Attributes:
-        impossible: rules and conditions that leave some column no code, or None; then no row can be drawn.
+        impossible: rules and conditions that leave some column without a code, or None; then no row can be sampled.
 
     Example:
         >>> import pandas as pd
@@ -52,8 +52,8 @@ class ConstraintMask:
         >>> whole = {"type": "integer", "range": [0, 9]}
         >>> schema = Schema.model_validate({"columns": {"low": whole, "high": whole}, "constraints": ["low < high"]})
         >>> table = pd.DataFrame({"low": [1, 2, 5] * 20, "high": [2, 5, 9] * 20}, dtype="Int64")
-        >>> guide = ConstraintMask(TableEncoder.fit(table, schema), constraints_of(schema))
-        >>> guide(1, {0: torch.tensor([0, 2])}).tolist()  # above 1 stand 2, 5 and 9, above 5 only 9
+        >>> mask = ConstraintMask(TableEncoder.fit(table, schema), constraints_of(schema))
+        >>> mask(1, {0: torch.tensor([0, 2])}).tolist()  # 2, 5 and 9 exceed 1; only 9 exceeds 5
         [[False, False, False], [True, True, False]]
     """
 
@@ -73,16 +73,16 @@ class ConstraintMask:
             for name in constraint.columns if len(constraint.columns) > 1 else ():
                 self.constraints.setdefault(self.place[name], []).append(constraint)
         self._hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
-        # The last of these stands for a cell that is not known yet.
+        # The last entry represents a cell that is not known yet.
         self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
         self._known: dict[tuple[Constraint, int, tuple[int, ...]], Bools | None] = {}
 
     def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
-        """Return (rows, codes) which codes of a column are ruled out, or None where none is in any row.
+        """Return the (rows, codes) mask of forbidden codes of a column, or None if no code is masked in any row.
 
         Arguments:
             column: its index in the layout.
-            sampled: by index of a column, the (rows,) codes that are known of it, -1 where none is.
+            sampled: by index of a column, its (rows,) known codes, -1 where unknown.
         """
         masked = self.masked.get(column)
         found: Bools | None = None if masked is None or not masked.any() else masked[None]
@@ -94,9 +94,9 @@ class ConstraintMask:
         return None if found is None or not found.any() else torch.from_numpy(np.array(found))
 
     def broken(self, codes: Tensor) -> dict[str, Bools]:
-        """Return which rows of (rows, columns) codes break each rule for certain, by the rule's text.
+        """Return which rows of (rows, columns) codes certainly violate each rule, by the rule's text.
 
-        What depends on where in its bin a cell lies counts as held: the codes do not say it.
+        A rule that depends on the position inside a bin counts as satisfied.
         """
         given = {name: self.domains[name].take(codes[:, [j]].numpy()) for name, j in self.place.items()}
         return {
@@ -107,14 +107,14 @@ class ConstraintMask:
     def _broken(
         self, constraint: Constraint, column: int, given: tuple[int, ...], sampled: Mapping[int, Tensor]
     ) -> Bools | None:
-        """Return (rows or 1, codes) where one rule is certainly broken; None for nowhere."""
+        """Return the (rows or 1, codes) mask of codes that certainly violate one rule; None if there are none."""
         names = list(self.place)
         sizes = tuple(len(self._given[names[j]]) for j in given)
         key = (constraint, column, given)
-        if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) <= _REMEMBERED:
+        if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) <= _CACHED:
             if key not in self._known:
                 every = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.empty((0, 1), dtype=np.int64)
-                table = self._asked(constraint, column, dict(zip(given, every, strict=True)))
+                table = self._violated(constraint, column, dict(zip(given, every, strict=True)))
                 self._known[key] = table if table.any() else None
             table_or_none = self._known[key]
             if table_or_none is None or not given:
@@ -124,36 +124,36 @@ class ConstraintMask:
             return table_or_none[rows]
         codes = np.stack([sampled[j].cpu().numpy() for j in given])
         distinct, which = np.unique(codes, axis=1, return_inverse=True)
-        return self._asked(constraint, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
+        return self._violated(constraint, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
 
-    def _asked(self, constraint: Constraint, column: int, given: Mapping[int, Ints]) -> Bools:
-        """Return (combinations, codes) where a rule is certainly broken for (combinations,) codes of given columns."""
+    def _violated(self, constraint: Constraint, column: int, given: Mapping[int, Ints]) -> Bools:
+        """Return the (combinations, codes) mask of one rule for (combinations,) codes of given columns."""
         names = list(self.place)
         cells: dict[str, Values] = {name: self._hulls[name] for name in constraint.columns}
         cells |= {names[j]: self._given[names[j]].take(codes[:, None]) for j, codes in given.items()}
-        mine = self.domains[names[column]]
-        cells[names[column]] = mine.take(np.arange(len(mine))[None])
+        domain = self.domains[names[column]]
+        cells[names[column]] = domain.take(np.arange(len(domain))[None])
         rows = max((len(codes) for codes in given.values()), default=1)
-        return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(mine)))
+        return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(domain)))
 
 
 def values_of(encoder: TableEncoder, column: ColumnLayout) -> Values:
-    """Return what the (codes,) of a column stand for, as sets of values.
+    """Return the sets of values that the (codes,) of a column represent: the domain of constraint propagation.
 
-    The code of a date that is told from another one is a distance: without that other one it may be any date.
+    The code of an anchored date is a distance from its anchor: without the anchor it may be any date.
     """
     codec = encoder.codecs[column.name]
     missing = np.arange(column.cardinality) == (-1 if column.missing is None else column.missing)
     if column.name in encoder.anchors:
         far = np.full(column.cardinality, np.inf)
         # Where the anchor is missing, so is the date.
-        return Interval(-far, far, ~missing, np.ones_like(missing), dated=True)
+        return ValueInterval(-far, far, ~missing, np.ones_like(missing), dated=True)
     if isinstance(codec, LineCodec):
         low, high = codec.ends()
         return intervals_of(low, high, missing)
-    drawn = ~column.never[codec.cells.code]
-    code = codec.cells.code[drawn]
-    cells = codec.decode(code, codec.cells.centre[drawn])
+    possible_cells = ~column.never[codec.cells.code]
+    code = codec.cells.code[possible_cells]
+    cells = codec.decode(code, codec.cells.centre[possible_cells])
     if not isinstance(cells.dtype, pd.CategoricalDtype):
         by_code = pd.DataFrame({"code": code, "value": cells.astype("Float64").astype(float)}).groupby("code")["value"]
         every = pd.RangeIndex(column.cardinality)

@@ -1,4 +1,4 @@
-"""A table with holes: which cells are given, which are to be completed, and the codes of what is known."""
+"""Partially observed rows: given cells, cells to impute, and the codes of known cells."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["Partial"]
 
 Bools = NDArray[np.bool_]
 
-_LINES = 10  # how many findings an error tells
+_LINES = 10  # findings in an error at most
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A table with holes.
+    """Partially observed table: typed cells, codes of known cells, and the cells to impute.
 
     Arguments:
-        cells: (rows, columns) every learnt column and the derived ones that the table brings, typed, rows numbered.
-        codes: (rows, learnt columns) int64 codes of what is known, -1 where a code is to be drawn.
-        holes: (rows, learnt columns) the cells to complete.
+        cells: (rows, columns) all modelled columns and the derived ones of the table, typed, rows numbered.
+        codes: (rows, modelled columns) int64 codes of known cells, -1 where a code is to be sampled.
+        holes: (rows, modelled columns) the cells to impute.
     """
 
     cells: pd.DataFrame
@@ -43,17 +43,17 @@ class Partial:
 
     @classmethod
     def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
-        """Return what is known of each row of a table.
+        """Return the known cells of each row of a table, and the cells to impute.
 
-        A missing cell is a hole if its column is `asked` and no rule settles that it stays empty. Of
-        other columns it is known that the cell is missing, unless the table lacks the column: then nothing is known.
+        A missing cell is imputed if its column is `asked` and no rule keeps it empty. In other columns missingness is a
+        known value, unless the table lacks the column: then its cells are unknown.
 
         Raises:
             DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
         """
         cells = _typed(table, encoder)
         kinds = {name: of for name, column in encoder.schema.columns.items() if (of := column.reason_for) is not None}
-        # A cell that is completed holds a value, whatever it lacked one for.
+        # An imputed cell holds a value, so the reason for its missingness no longer applies.
         filled = {name: (cells[of].isna() & (of in asked)).to_numpy() for name, of in kinds.items()}
         for name, mask in filled.items():
             cells[name] = cells[name].mask(mask)
@@ -71,7 +71,7 @@ class Partial:
             elif name in asked:
                 stays |= filled.get(name, stays)
                 holes[:, j] = ~given & ~stays
-            known = given & ~_unheard(name, cells[name], encoder)
+            known = given & ~_unseen_levels(name, cells[name], encoder)
             if name in encoder.anchors:
                 known &= cells[encoder.anchors[name]].notna().to_numpy()
             known |= stays & (column.missing is not None)
@@ -83,12 +83,12 @@ class Partial:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Which rows have something to complete."""
+        """The rows with a cell to impute."""
         return np.flatnonzero(self.holes.any(axis=1))
 
 
-def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
-    """Return the (rows,) cells whose level the model never met: their code would be the commonest one's."""
+def _unseen_levels(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
+    """Return the (rows,) cells whose level is not in the training data: their code would be the most frequent one's."""
     codec = encoder.codecs[name]
     if not isinstance(codec, LevelsCodec):
         return np.zeros(len(cells), dtype=np.bool_)
@@ -96,7 +96,7 @@ def _unheard(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:
 
 
 def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
-    """Return learnt and derived columns in canonical types; absent learnt ones are all missing."""
+    """Return modelled and derived columns in canonical types; absent modelled ones are all missing."""
     schema = encoder.schema
     _check(table, schema)
     nothing = pd.Series([None] * len(table), dtype=object)
@@ -109,7 +109,7 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
             continue
         cells, _ = column.coerce(table[name].reset_index(drop=True) if name in table else nothing)
         if name in encoder.codecs and isinstance(cells.dtype, pd.CategoricalDtype):
-            # Levels that are not declared: those of the table and those of the model.
+            # Undeclared levels: those of the table and those of the model.
             none = encoder.codecs[name].decode(np.empty(0, dtype=np.int64), np.empty(0))
             cells = cells.cat.add_categories(none.cat.categories.difference(cells.cat.categories))
         typed[name] = cells
@@ -117,17 +117,17 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
 
 
 def _check(table: pd.DataFrame, schema: Schema) -> None:
-    """Refuse a table whose given cells are not those of the schema; see `Partial.read`."""
+    """Validate the given cells of a table against the schema; see `Partial.read`."""
     if not len(table):
         raise DataError("table", "has no rows", "Give at least one.")
     if not table.columns.is_unique:
         raise DataError("table", "two of its columns have the same name", "Rename or remove one of them.")
     unknown = sum(name not in schema.columns for name in table)
     if unknown:
-        # They are counted, not named: without a line of names they would be the cells of a patient.
+        # Counted, not named: without a header line their names would be the cells of a patient.
         what = f"{unknown:,} of its {table.shape[1]:,} columns {'is' if unknown == 1 else 'are'} not in the schema"
         raise DataError("table", what, "Remove them, and check that the first line holds the names.")
-    # Without what speaks of columns that the table may lack.
+    # Without references to columns that the table may lack.
     plain = {"missing": "allowed"} | dict.fromkeys(("missing_when", "derive", "anchor", "time", "randomised"))
     columns = {
         name: column.model_copy(update={word: plain[word] for word in plain.keys() & type(column).model_fields.keys()})
@@ -135,9 +135,9 @@ def _check(table: pd.DataFrame, schema: Schema) -> None:
         if name in table and not (column.is_identifier or column.is_free_text)
     }
     if not columns:
-        raise DataError("table", "none of its columns is learnt", "Check that this is the right table.")
+        raise DataError("table", "none of its columns is modelled", "Check that this is the right table.")
     found = check(table[list(columns)], Schema(columns=columns))
-    # Findings that are not about rows ask for a table to learn from, which this is not.
+    # Findings without rows concern training tables only.
     wrong = [finding for finding in found if finding.severity == "error" and finding.count]
     if wrong:
         raise DataError(wrong[0].where, wrong[0].what, "\n".join([wrong[0].remedy, *map(str, wrong[1:_LINES])]))

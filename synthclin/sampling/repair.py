@@ -1,4 +1,4 @@
-"""From codes to whole rows that keep the rules: what bins leave open is drawn again inside them, or computed."""
+"""Repair of rows by rejection sampling inside bins: offsets are resampled until the rules are satisfied."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Repair"]
 
 PROPOSALS = (1, 2, 4, 8)
-"""How many times the offsets of a row are drawn again, until one of them keeps the rules."""
+"""Proposals of a row's offsets in each round, until one of them satisfies the rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Equality:
-    """A column that a rule equates with an expression over others, wherever `when` is true."""
+    """Equality rule: a column that equals an expression over other columns wherever `when` is true."""
 
     column: str
     source: Expression
@@ -43,15 +43,15 @@ class _Equality:
 
 @dataclass(slots=True)
 class Repair:
-    """Decodes rows so that they keep the rules of the schema wherever their codes allow it.
+    """Decoder that repairs rows by rejection sampling inside bins, so that they satisfy the rules of the schema.
 
-    Rows that keep every rule as they were drawn stay so. In the others the offsets of the columns that a broken rule
-    reads are drawn again inside their bins, a few times; a number, date or duration that a rule equates with other
-    cells is computed from them.
+    Rows that satisfy every rule are not changed. In the others the offsets of the columns in a violated rule are
+    resampled inside their bins, a few times. A number, date or duration that a rule equates with other cells is
+    computed from them. A rule that no offsets satisfy stays violated.
 
     Arguments:
         encoder: how codes become cells.
-        schema: whose rules every row keeps.
+        schema: whose rules every row satisfies.
     """
 
     encoder: TableEncoder
@@ -70,19 +70,19 @@ class Repair:
             if column.derive is not None or name in self.encoder.anchors:
                 of = source_columns([name], self.schema)
                 self._places[f"{name} is valid"] = [names.index(source) for source in of]
-        self._equalities = self._found()
-        # What is decoded is valid; what is computed need not be.
+        self._equalities = self._equality_rules()
+        # Decoded cells are valid; computed cells may not be.
         equated = (equality.column for equality in self._equalities)
         self._computed = {*self.schema.computed, *self.encoder.anchors, *equated}
 
     def rows(
         self, encoded: Encoded, condition: Condition, generator: np.random.Generator
     ) -> tuple[pd.DataFrame, Bools]:
-        """Return whole rows, and which of these (rows,) keep every rule.
+        """Return complete rows, and the (rows,) that satisfy every rule.
 
         Arguments:
-            encoded: rows whose offsets a condition restricts already.
-            condition: restricts offsets that are drawn again, too.
+            encoded: rows whose offsets are already restricted to the condition.
+            condition: also restricts the resampled offsets.
             generator: of these offsets.
         """
         table, loose = self._decoded(encoded, judged=None)
@@ -97,20 +97,20 @@ class Repair:
             if not len(waiting):
                 break
             which = np.repeat(np.arange(len(waiting)), proposals)
-            codes, mine = encoded.codes[waiting[which]], loose[which]
+            codes, resampled = encoded.codes[waiting[which]], loose[which]
             if proposals > 1 and ties:
-                # A tie says that two cells are equal, and some rule may know better.
+                # A tie sets two cells equal, which a rule may forbid.
                 codes[:, -ties:] = 0
-            drawn = generator.random(mine.shape, dtype=np.float32)
-            offsets = torch.from_numpy(np.where(mine, drawn, encoded.offsets[waiting[which]].numpy()))
+            proposed = generator.random(resampled.shape, dtype=np.float32)
+            offsets = torch.from_numpy(np.where(resampled, proposed, encoded.offsets[waiting[which]].numpy()))
             restricted = condition.restrict(Encoded(codes, offsets), self.encoder, generator)
             table, found = self._decoded(restricted, judged=self._computed)
-            served, first = np.unique(which[~found[:, -1]], return_index=True)
+            repaired, first = np.unique(which[~found[:, -1]], return_index=True)
             chosen = np.flatnonzero(~found[:, -1])[first]
-            parts.append(table.iloc[chosen].set_axis(waiting[served]))
-            satisfied[waiting[served]] = True
+            parts.append(table.iloc[chosen].set_axis(waiting[repaired]))
+            satisfied[waiting[repaired]] = True
             np.logical_or.at(loose, which, found[:, :-1] & free[which])
-            waiting, loose, free = (np.delete(part, served, axis=0) for part in (waiting, loose, free))
+            waiting, loose, free = (np.delete(part, repaired, axis=0) for part in (waiting, loose, free))
         if len(parts) == 1:
             return table, satisfied
         again = pd.concat(parts[1:])
@@ -119,15 +119,14 @@ class Repair:
         return pd.concat([parts[0].drop(again.index), again]).sort_index(), satisfied
 
     def _free(self, codes: NDArray[np.int64]) -> Bools:
-        """Return (rows, columns) which codes hold several values, so that another offset is another cell."""
+        """Return which (rows, columns) codes are no point mass, so that another offset gives another value."""
         point_masses = [column.point_masses[codes[:, j]] for j, column in enumerate(self.encoder.layout.columns)]
         return ~np.stack(point_masses, axis=1)
 
     def _decoded(self, encoded: Encoded, judged: Collection[str] | None) -> tuple[pd.DataFrame, Bools]:
-        """Return whole rows, and (rows, columns + 1) which cells a rule reads that the row breaks.
+        """Return complete rows, and the (rows, columns + 1) cells that occur in a violated rule.
 
-        The last column says that some rule is broken, whatever it reads. Only the cells of columns `judged` are judged
-        by themselves.
+        The last column is true if any rule is violated. Only cells of columns `judged` are validated on their own.
         """
         table = self._solved(finish(self.encoder.decode(encoded), self.schema))
         loose = np.zeros((len(table), len(self.encoder.layout) + 1), dtype=np.bool_)
@@ -138,7 +137,7 @@ class Repair:
         return table, loose
 
     def _solved(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return rows in which columns that a rule equates with an expression have its value."""
+        """Return rows in which each equality rule is solved for its column."""
         changed = False
         for equality in self._equalities:
             column, cells = self.schema.columns[equality.column], table[equality.column]
@@ -159,8 +158,8 @@ class Repair:
             table.loc[rows, equality.column] = typed[rows]
         return finish(table, self.schema) if changed else table
 
-    def _found(self) -> list[_Equality]:
-        """Return what rules equate, each after those it needs; of two columns, the one of more codes is computed."""
+    def _equality_rules(self) -> list[_Equality]:
+        """Return the equality rules, each after those it depends on; the column with more codes is computed."""
         codes = {column.name: (column.cardinality, j) for j, column in enumerate(self.encoder.layout.columns)}
         found = []
         for rule in (rule for rule in self.schema.imposed if isinstance(rule, Rule)):

@@ -1,4 +1,4 @@
-"""Exactly n rows of a cohort: conditions imposed while drawing, rules and leftovers checked on whole rows."""
+"""Conditional sampling by sequential importance resampling: exactly n rows of a cohort."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from torch import Tensor
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import quote_level, quote_name
+from synthclin.io.html_card import card
 from synthclin.progress import track
 from synthclin.rules.propagation import constraint_of, constraints_of
 from synthclin.rules.rules import finish
 from synthclin.sampling.cohorts import Condition, allocate, rake, split_where
-from synthclin.sampling.html import sample_facts_html
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.repair import Repair
 from synthclin.sampling.sequential import Imposed, allocations_of
@@ -35,32 +35,32 @@ __all__ = ["CohortSampler", "SampleFacts", "Source"]
 
 Floats = NDArray[np.float64]
 CHUNK = 4_096
-"""Rows wanted at a time: bounds the memory of any request."""
+"""Rows requested at a time: bounds the memory of any request."""
 
 PROPOSALS_PER_ROW = 8
-"""Rows drawn per conditioned row kept; importance resampling is exact as this grows."""
+"""Proposals per conditioned row; importance resampling is exact in the limit of many."""
 
 REJECTION_BUDGET = 200
-"""Rows drawn per row wanted after which a condition counts as out of reach."""
+"""Proposals per requested row after which sampling fails."""
 
 LEAST_BUDGET = 50_000
-"""Rows drawn before any condition does."""
+"""Proposals below which sampling never fails."""
 
 PILOT = 512
-"""Rows drawn at a time to learn how probable one combination of mixed levels is."""
+"""Proposals at a time to estimate the probability of one combination of mixed levels."""
 
 PRECISE = 100.0
-"""Effective sample size at which that probability is known well enough, to about a tenth of itself."""
+"""Effective sample size at which that estimate suffices: a relative error of about 10 %."""
 
 LONGEST_PILOT = 8_192
-"""Rows drawn for one combination at most."""
+"""Proposals for one combination at most."""
 
 MOST_COMBINATIONS = 1_000
-"""Combinations of mixed levels in one request: each is drawn on its own."""
+"""Combinations of mixed levels in one request at most: each is sampled separately."""
 
 
 class Source(Protocol):
-    """How a family samples rows of codes: its `_sample`."""
+    """Sampling function of a family: its `_sample`."""
 
     def __call__(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         """Return rows and their (rows,) log-weights; see `synthclin.models.Synthesizer`."""
@@ -68,31 +68,36 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SampleFacts:
-    """Facts about a draw.
+    """Diagnostics of a sample: number of proposals, probability and effective sample size.
 
     Arguments:
         rows: how many rows were returned.
-        drawn: how many were drawn for them.
-        probability: the model's probability of a row as asked for: of the condition, any of the mixed levels and the
-            rules of the schema together.
-        effective: effective sample size of the weighted pool that the rows were taken from.
+        proposed: how many proposals were sampled for them.
+        probability: the model's joint probability of the condition, any of the mixed levels, and the rules.
+        effective: effective sample size of the weighted proposals from which the rows were resampled.
     """
 
     rows: int
-    drawn: int
+    proposed: int
     probability: float
     effective: float
 
     def _repr_html_(self) -> str:
-        return sample_facts_html(self)
+        rows = [
+            ("rows returned", f"{self.rows:,}"),
+            ("rows proposed for them", f"{self.proposed:,}"),
+            ("probability of such a row under the model", f"{self.probability:.3g}"),
+            ("effective sample size", f"{self.effective:,.0f}"),
+        ]
+        return card("Sample", rows=rows)
 
 
 @dataclass(slots=True)
 class _Proposals:
-    """Candidate rows that satisfy everything, with their log-weights.
+    """Accepted proposals with their log importance weights.
 
     Arguments:
-        weighted: whether rows are chosen by weight; otherwise weights only tell how probable such rows are.
+        weighted: whether rows are resampled by weight; otherwise weights only serve to estimate the probability.
     """
 
     weighted: bool
@@ -102,7 +107,7 @@ class _Proposals:
     mass: float = 0.0
 
     def add(self, proposed: int, table: pd.DataFrame, weights: Floats) -> None:
-        """Take in the accepted ones of `proposed` rows."""
+        """Add the accepted ones of `proposed` rows."""
         self.proposed += proposed
         self.mass += float(np.exp(weights).sum())
         self.tables.append(table)
@@ -117,7 +122,7 @@ class _Proposals:
 
     @property
     def probability(self) -> float:
-        """The mean weight of a row drawn: the model's probability of a row that satisfies everything."""
+        """The mean weight of a proposal: the model's probability of a row that satisfies condition and rules."""
         return self.mass / self.proposed
 
     def effective(self) -> float:
@@ -127,7 +132,7 @@ class _Proposals:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A condition, and the guide that draws towards it and the rules."""
+    """Condition of a request, and the constraint mask of the condition and the rules."""
 
     condition: Condition
     mask: ConstraintMask
@@ -135,13 +140,15 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class CohortSampler:
-    """Draws cohorts from any model that draws codes.
+    """Sequential importance resampling of cohorts from any model of codes.
+
+    Sampling importance resampling: Rubin 1987, doi:10.2307/2289460; Gumbel top-k: Kool et al. 2019, arXiv 1903.06059.
 
     Arguments:
         source: a family's `_sample`.
         encoder: how codes become cells.
-        schema: whose rules every row keeps.
-        seed: of everything random in the draw.
+        schema: whose rules every row satisfies.
+        seed: of everything random in the sample.
     """
 
     source: Source
@@ -154,28 +161,27 @@ class CohortSampler:
     ) -> tuple[pd.DataFrame, SampleFacts]:
         """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
 
-        Conditions and rules are imposed code by code while a row is drawn; what that costs in probability is the
-        row's weight, and the rows of a cohort are taken from a larger pool by Gumbel top-k on those weights
-        (sequential importance resampling). What bins leave open of a rule is settled inside them, what they leave
-        open of a condition is checked on whole rows; every row is checked in the end.
+        Conditions and rules are imposed code by code while a row is sampled; the probability of what they allow is the
+        row's weight. The rows of a cohort are resampled from more proposals by Gumbel top-k on those weights
+        (sequential importance resampling). Rules that depend on positions inside bins are repaired by rejection
+        sampling there; a condition is checked on complete rows, as is every rule.
 
-        Without a condition rows are taken as they are drawn: the guide changes a row only where the model alone would
-        have broken a rule, so that this law and the weighted one are both as near to the model's as it keeps its rules,
-        and a pool would cost eight times the work.
+        Without a condition proposals are not resampled by weight: the mask changes a row only where the model alone
+        would violate a rule, and resampling would need eight times the proposals.
 
         Raises:
-            ConditionError: where the rows can't be drawn.
+            ConditionError: the rows cannot be sampled.
         """
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
         tables: list[pd.DataFrame] = []
-        draws: list[list[SampleFacts]] = [[] for _ in cells]
+        facts: list[list[SampleFacts]] = [[] for _ in cells]
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
                 request = self._request(predicate)
                 for j, start in enumerate(range(0, count, CHUNK)):
-                    table, draw = self._take(request, min(CHUNK, count - start), part=(i, j))
+                    table, part_facts = self._take(request, min(CHUNK, count - start), part=(i, j))
                     tables.append(table)
-                    draws[i].append(draw)
+                    facts[i].append(part_facts)
                     step(len(table))
         table = pd.concat(tables, ignore_index=True)
         if len(cells) > 1:
@@ -184,25 +190,26 @@ class CohortSampler:
         # Combinations of mixed levels exclude each other: their probabilities add up.
         total = SampleFacts(
             rows=rows,
-            drawn=sum(draw.drawn for draw in chain(*draws)),
+            proposed=sum(each.proposed for each in chain(*facts)),
             probability=sum(
-                np.average([d.probability for d in cell], weights=[d.drawn for d in cell]) for cell in draws
+                np.average([each.probability for each in cell], weights=[each.proposed for each in cell])
+                for cell in facts
             ),
-            effective=sum(draw.effective for draw in chain(*draws)),
+            effective=sum(each.effective for each in chain(*facts)),
         )
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema), total
 
     def raw_violations(self, rows: int) -> dict[str, float]:
-        """Return the share of rows drawn unguided whose codes break each rule; see `Synthesizer.raw_violations`."""
+        """Return each rule's violation rate without constraint mask; see `Synthesizer.raw_violations`."""
         imposed = Imposed(forbidden=self._forbidden(), allocations=allocations_of(self.encoder))
         encoded, _ = self.source(rows, torch_generator(self.seed, "raw"), imposed)
-        written = {rule.text for rule in self.schema.imposed}
+        imposed_rules = {rule.text for rule in self.schema.imposed}
         broken = ConstraintMask(self.encoder, constraints_of(self.schema)).broken(encoded.codes)
-        return {text: float(rows.mean()) for text, rows in broken.items() if text in written}
+        return {text: float(rows.mean()) for text, rows in broken.items() if text in imposed_rules}
 
     def _request(self, predicate: str | None) -> _Request:
-        """Return what is asked for, and the guide towards it."""
+        """Return the condition of a predicate with its constraint mask."""
         condition = split_where(predicate, self.encoder)
         constraints = constraints_of(self.schema)
         for part in () if condition.residual is None else condition.residual.conjuncts():
@@ -211,13 +218,15 @@ class CohortSampler:
         mask = ConstraintMask(self.encoder, constraints, {j: share > 0 for j, share in condition.weights.items()})
         if mask.impossible is not None:
             where = "constraints" if condition.residual is None else f"where `{condition.residual.text}`"
-            said = ", ".join(f"`{rule}`" for rule in mask.impossible.rules)
-            what = f"no value that column {mask.impossible.column!r} can be drawn with satisfies {said} together"
+            rules = ", ".join(f"`{rule}`" for rule in mask.impossible.rules)
+            what = (
+                f"no value that the model can sample for column {mask.impossible.column!r} satisfies {rules} together"
+            )
             raise ConditionError(where, what, "Widen it, or correct the rules.")
         return _Request(condition, mask)
 
     def _forbidden(self) -> dict[int, Tensor]:
-        """Return by column the codes that are never drawn."""
+        """Return by column the codes that are never sampled."""
         columns = enumerate(self.encoder.layout.columns)
         return {j: torch.from_numpy(column.never) for j, column in columns if column.never.any()}
 
@@ -231,7 +240,7 @@ class CohortSampler:
         while proposals.proposed < max(LEAST_BUDGET, REJECTION_BUDGET * wanted):
             amount = int(min(max(amount, 64), PROPOSALS_PER_ROW * CHUNK))
             self._propose(proposals, request, amount, generator, rng)
-            # A pool whose weight rests on few rows would be kept row by row, whatever the weights say.
+            # If few proposals carry most of the weight, Gumbel top-k would keep nearly all proposals.
             rich = (
                 not conditioned
                 or proposals.effective() >= 2 * wanted
@@ -239,7 +248,7 @@ class CohortSampler:
             )
             if proposals.accepted >= wanted and rich:
                 break
-            # Rows accepted and the effective size grow with the rows drawn; a tenth more, and seldom a third helping.
+            # Acceptances and effective sample size are proportional to proposals; 10 % more makes a third round rare.
             short = wanted / max(proposals.accepted, 0.5)
             poor = 0.0 if rich else 2 * wanted / max(proposals.effective(), 0.5)
             amount = math.ceil(proposals.proposed * (1.1 * max(short, poor) - 1))
@@ -258,11 +267,11 @@ class CohortSampler:
     def _propose(
         self, proposals: _Proposals, request: _Request, rows: int, generator: torch.Generator, rng: np.random.Generator
     ) -> None:
-        """Draw rows with condition and rules imposed, and take in those that satisfy everything."""
+        """Sample proposals with condition and rules imposed, and add the accepted ones."""
         log_allowed = {j: torch.from_numpy(share).float().log() for j, share in request.condition.weights.items()}
         imposed = Imposed(log_allowed, self._forbidden(), allocations_of(self.encoder), request.mask)
         encoded, log_weight = self.source(rows, generator, imposed)
-        # A row without a code left is none.
+        # A row without an allowed code has weight 0.
         whole = log_weight.isfinite()
         weights = log_weight[whole].double().numpy()
         proposals.add(rows, *self._accepted(request.condition, encoded[whole], weights, rng))
@@ -270,7 +279,7 @@ class CohortSampler:
     def _accepted(
         self, condition: Condition, encoded: Encoded, log_weight: Floats, rng: np.random.Generator
     ) -> tuple[pd.DataFrame, Floats]:
-        """Decode rows, inside the condition where a bin straddles it, and return those that satisfy everything."""
+        """Decode rows inside the condition, repair them, and return those that satisfy condition and rules."""
         encoded = condition.restrict(encoded, self.encoder, rng)
         table, holds = Repair(self.encoder, self.schema).rows(encoded, condition, rng)
         if condition.residual is not None:
@@ -278,12 +287,12 @@ class CohortSampler:
         return table[holds], log_weight[holds]
 
     def _out_of_reach(self, condition: Condition, wanted: int, proposals: _Proposals) -> ConditionError:
-        found = f"only {proposals.accepted:,} of {proposals.proposed:,} drawn rows satisfy"
+        found = f"only {proposals.accepted:,} of {proposals.proposed:,} sampled rows satisfy"
         if condition.residual is None:
             return ConditionError(
                 "constraints",
                 f"{found} all {len(self.schema.constraints)} rules of the schema, {wanted:,} are wanted",
-                "Run `synthclin schema check` on the real table: a rule that it rarely satisfies can't be met.",
+                "Run `synthclin schema check` on the real table: a rule that real rows rarely satisfy cannot be met.",
             )
         return ConditionError(
             f"where `{condition.residual.text}`",
@@ -294,10 +303,11 @@ class CohortSampler:
     def _cells(
         self, rows: int, where: str | None, mix: Mapping[str, Mapping[Level, float]]
     ) -> list[tuple[str | None, int]]:
-        """Return a predicate and its rows for each combination of mixed levels.
+        """Return a predicate and its number of rows for each combination of mixed levels.
 
-        Several mixed columns keep the model's association: its joint law is raked to the margins wanted. The law is
-        learnt by imposing each combination, so that a rare one is known as well as a common one.
+        Several mixed columns keep the model's association: its joint distribution is raked to the wanted margins. Each
+        combination is imposed in turn to estimate its probability, so that rare ones are estimated as well as common
+        ones.
         """
         for name in mix:
             if name not in self.encoder.codecs:
@@ -317,7 +327,10 @@ class CohortSampler:
         return [(predicate, counts[i]) for i, predicate in enumerate(predicates) if counts[i]]
 
     def _probability(self, predicate: str, part: int) -> float:
-        """Return the model's probability of a predicate and the rules, to about a tenth of itself; 0 if none is met."""
+        """Return an estimate of the model's probability of a predicate and the rules; 0 if it is impossible.
+
+        The relative error is about 10 %.
+        """
         try:
             request = self._request(predicate)
         except ConditionError:

@@ -1,7 +1,7 @@
-"""Sequential sampling: one column after the other from its conditional distribution, for every family that has one.
+"""Sequential importance sampling: column by column from conditional distributions, with conditions imposed.
 
-Everything that may be imposed on a row is imposed here: conditions, constraint masks, codes that are never sampled,
-allocation ratios of randomised arms, and known cells. A family gives conditional logits and is told the codes taken.
+Conditions, constraint masks, forbidden codes, allocation ratios of randomised arms and known cells are imposed here,
+for every family that gives conditional logits.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ __all__ = ["CodeMask", "Imposed", "RowState", "SampledCodes", "allocations_of", 
 
 
 class RowState(Protocol):
-    """Rows that a sequential family is sampling: a conditional distribution, then the codes taken, column by column."""
+    """State of ancestral sampling: conditional logits of a column, then the sampled codes, column by column."""
 
     def logits(self, column: int) -> Tensor:
         """Return the (rows, codes) logits of a column given the columns pushed before."""
 
     def push(self, column: int, codes: Tensor) -> None:
-        """Take note of the (rows,) codes of a column; columns come in the order of sampling."""
+        """Set the (rows,) codes of a column; columns come in the order of sampling."""
 
 
 class CodeMask(Protocol):
-    """Which codes are masked in a row before a column is sampled; see `synthclin.sampling.masks.ConstraintMask`."""
+    """Constraint mask of the codes of the next column; see `synthclin.sampling.masks.ConstraintMask`."""
 
     def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
         """Return the (rows, codes) masked codes given the (rows,) codes of other columns (-1: not known), or None."""
@@ -38,20 +38,20 @@ class CodeMask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Imposed:
-    """What is imposed on the rows of one request. Columns are indices of the layout.
+    """Conditions, masks and known cells imposed on the rows of one request. Columns are indices of the layout.
 
     Arguments:
-        log_allowed: column -> (codes,) log of the fraction of each code's mass that a condition allows; the weights of
-            rows make them representative of the condition (sequential importance sampling).
-        forbidden: column -> (codes,) bool, codes that are never sampled; the others share their mass, which has no part
-            in the weights.
-        allocations: column -> (codes,) probabilities that replace the family's, whatever came before: the allocation
-            ratio of a randomised arm.
-        code_mask: gives the codes that are masked in each row; weights make rows representative of what it allows, and
-            rows in which nothing is masked are sampled as without it. Rows without a code left get the weight -inf.
-        known: (rows, columns) codes of known cells, -1 where one is to be sampled; weights then make rows that agree in
-            what is known representative of it. Factors that all such rows share are left out: those of the cells
-            before the first unknown one.
+        log_allowed: column -> (codes,) log of the fraction of each code's mass that a condition allows; it enters the
+            importance weights (sequential importance sampling: Liu & Chen 1998, doi:10.1080/01621459.1998.10473765).
+        forbidden: column -> (codes,) bool, codes that are never sampled; their mass is renormalised over the other
+            codes and does not enter the weights.
+        allocations: column -> (codes,) probabilities that replace the conditional distribution of the family: the
+            allocation ratio of a randomised arm.
+        code_mask: gives the masked codes of each row; their mass enters the weights. Rows in which nothing is masked
+            are sampled as without it. Rows without an allowed code get the weight -inf.
+        known: (rows, columns) codes of known cells, -1 where a cell is to be sampled; the likelihood of known cells
+            enters the weights. Factors that all proposals of a row share are left out: those of the known cells before
+            the first unknown one.
     """
 
     log_allowed: Mapping[int, Tensor] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Imposed:
     known: Tensor | None = None
 
     def rows(self, part: slice) -> Imposed:
-        """Return what is imposed on some of the rows."""
+        """Return the part that is imposed on some of the rows."""
         known = None if self.known is None else self.known[part]
         return Imposed(self.log_allowed, self.forbidden, self.allocations, self.code_mask, known)
 
@@ -82,11 +82,11 @@ def allocations_of(encoder: TableEncoder) -> dict[int, Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class SampledCodes:
-    """Sampled rows.
+    """Sampled rows with their log importance weights.
 
     Arguments:
         codes: (rows, columns) int64, in the order of the layout.
-        log_weight: (rows,) log-probability of what was imposed or known, given the columns before it.
+        log_weight: (rows,) log-probability of the imposed conditions and known cells, given the columns before each.
     """
 
     codes: Tensor
@@ -96,7 +96,9 @@ class SampledCodes:
 def sample_codes(
     state: RowState, order: Sequence[int], rows: int, generator: torch.Generator, imposed: Imposed | None = None
 ) -> SampledCodes:
-    """Sample rows column by column, each column from its conditional distribution given the columns before.
+    """Sample rows by sequential importance sampling: each column given the columns before, within what is imposed.
+
+    Liu & Chen 1998, doi:10.1080/01621459.1998.10473765.
 
     Arguments:
         state: of `rows` rows, with no column pushed yet.
@@ -138,14 +140,14 @@ def sample_codes(
 
 
 def _logits(state: RowState, column: int, rows: int, imposed: Imposed) -> Tensor:
-    """Return the (rows, codes) logits of a column: its allocation where it has one, else the family's."""
+    """Return the (rows, codes) logits of a column: of its allocation ratio if it has one, else of the family."""
     if column in imposed.allocations:
         return imposed.allocations[column].float().log().expand(rows, -1)
     return state.logits(column)
 
 
 def _restricted(logits: Tensor, column: int, others: Mapping[int, Tensor], imposed: Imposed) -> Tensor:
-    """Return logits within the condition and the mask; the very same where nothing is imposed."""
+    """Return logits restricted to the condition and the mask; the same object where nothing is imposed."""
     masked = None if imposed.code_mask is None else imposed.code_mask(column, others)
     if column in imposed.log_allowed:
         logits = logits + imposed.log_allowed[column]
@@ -159,5 +161,5 @@ def _log_probability(logits: Tensor, codes: Tensor) -> Tensor:
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     """Return standard Gumbel noise: the argmax of logits plus it is a sample (the Gumbel-max trick)."""
-    # An exponential variate is a Gumbel one on the log scale, without the two logarithms' underflow.
+    # Minus the log of an exponential variate is a Gumbel variate; two nested logarithms could underflow.
     return -torch.empty(shape, device=generator.device).exponential_(generator=generator).log()

@@ -17,7 +17,7 @@ from synthclin.io.documents import dump_yaml, read_yaml, validate
 from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import AnyRule, Rule, administrative_rules, implied_rules
-from synthclin.schema.html import schema_html
+from synthclin.schema.schema_html import schema_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,7 @@ class Schema(BaseModel):
         return self
 
     def _repr_html_(self) -> str:
-        return schema_html(self)
+        return schema_html(self.columns, len(self.constraints))
 
     @property
     def randomised(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Attacks on the model behind a table, by somebody who holds its file or trains models of their own."""
+"""Membership inference attacks on the model: from its file (white box) and by shadow models."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["SHADOWS", "audit", "audit_model", "release_check"]
 
 SHADOWS: dict[Tier, int] = {"quick": 0, "standard": 8, "full": 32}
-"""Shadow models that an attacker trains; an even number, because they come in pairs."""
+"""Number of shadow models; even, because they are trained in pairs on complementary halves."""
 
 _MOST_SAMPLED = 5_000
-_NO_LIKELIHOOD = "The model family gives no likelihood, so its file cannot be attacked this way."
+_NO_LIKELIHOOD = "The model family has no likelihood, so this attack on its file is not possible."
 
 
 def audit(
@@ -53,23 +53,24 @@ def audit(
     random_state: int = 0,
     workers: int | None = None,
     checkpoint: Checkpoint | None = None,
-    tell: Callable[[Finding], None] = lambda _: None,
+    on_finding: Callable[[Finding], None] = lambda _: None,
 ) -> tuple[Score, ...]:
-    """Attack a model: membership inference from its file, and by shadow models.
+    """Run membership inference attacks on a model: from its file, and by shadow models.
 
-    Without a likelihood (`Synthesizer.has_likelihood`) attacks on the model file are not assessable.
+    Shadow models: Shokri et al. 2017, arXiv 1610.05820; Stadler et al. 2022, arXiv 2011.07018. Without a likelihood
+    (`Synthesizer.has_likelihood`) attacks on the model file are not assessable.
 
     Arguments:
         model: fitted on `train`.
         synthetic: the table that is released, sampled from it.
         train: its typed training rows.
         holdout: typed holdout rows.
-        tier: ``quick`` attacks the model file alone; ``standard`` and ``full`` train 8 and 32 shadow models besides.
-        by: columns in whose groups patients are attacked too.
+        tier: ``quick`` attacks the model file alone; ``standard`` and ``full`` also train 8 and 32 shadow models.
+        by: columns in whose groups the attack is also scored.
         random_state: the same number gives the same scores, whatever the number of workers.
         workers: processes that train shadow models; None for one per processor. A model on a GPU is trained in one.
-        checkpoint: keeps the signals of each shadow model, no rows and no weights, so that an audit can go on.
-        tell: gets a finding with the time that the shadow models may take, and another once the first is trained.
+        checkpoint: keeps the signals of each shadow model, no rows and no weights, so that an audit can be resumed.
+        on_finding: is called with the estimated time of the shadow models, and again once the first is trained.
 
     Returns:
         The scores that `MODEL_SCORES` of `synthclin.evaluation.score_names` names, with shadow models also those of
@@ -89,7 +90,9 @@ def audit(
         ['privacy.model_membership']
     """
     comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=model.schema, random_state=random_state)
-    return audit_model(model, comparison, tier=tier, by=by, workers=workers, checkpoint=checkpoint, tell=tell)
+    return audit_model(
+        model, comparison, tier=tier, by=by, workers=workers, checkpoint=checkpoint, on_finding=on_finding
+    )
 
 
 def audit_model(
@@ -100,9 +103,9 @@ def audit_model(
     by: Sequence[str] = (),
     workers: int | None = None,
     checkpoint: Checkpoint | None = None,
-    tell: Callable[[Finding], None] = lambda _: None,
+    on_finding: Callable[[Finding], None] = lambda _: None,
 ) -> tuple[Score, ...]:
-    """Attack a model whose tables are compared already; see `audit`."""
+    """Run membership inference attacks on a model whose comparison is built already; see `audit`."""
     train, holdout = comparison.tables.train, comparison.tables.holdout
     with threadpool_limits(limits=1):
         scores: tuple[Score, ...] = (MODEL_MEMBERSHIP.unassessable(_NO_LIKELIHOOD),)
@@ -115,7 +118,7 @@ def audit_model(
         if isinstance(targets, str):
             return (*scores, *unattacked(targets))
         shadows = _Shadows(model, comparison, targets)
-        signals = shadows.signals(SHADOWS[tier], processors() if workers is None else workers, checkpoint, tell)
+        signals = shadows.signals(SHADOWS[tier], processors() if workers is None else workers, checkpoint, on_finding)
         released = shadows.signals_of(model, comparison.synthetic)
         members = np.stack([shadows.members(number) for number in range(SHADOWS[tier])])
         by_table, by_model = shadow_scores(targets, released, signals, members)
@@ -123,20 +126,20 @@ def audit_model(
 
 
 def release_check(
-    tables: Mapping[str, pd.DataFrame], train: pd.DataFrame, schema: Schema, tell: Callable[[Finding], None]
+    tables: Mapping[str, pd.DataFrame], train: pd.DataFrame, schema: Schema, on_finding: Callable[[Finding], None]
 ) -> dict[str, int]:
-    """Return how many rows of each table equal the row of one training patient, and tell of tables that hold such."""
+    """Count the exact copies of a training patient's row in each table, and report tables with such rows."""
     counts = repeated(schema, train, tables)
     for name, count in counts.items():
         if count:
             what = f"{count:,} rows equal, in every column, the row of one training patient"
-            remedy = "Where few columns of few levels make a row this is chance; see `privacy.copies` in the report."
-            tell(Finding(f"table {name!r}", what, remedy, count=count, severity="warning"))
+            remedy = "With few columns of few levels this happens by chance; see `privacy.copies` in the report."
+            on_finding(Finding(f"table {name!r}", what, remedy, count=count, severity="warning"))
     return counts
 
 
 class _Shadows:
-    """Shadow models, each trained on half of all patients; of each pair the second has the other half."""
+    """Shadow models, each trained on half of all patients; the two of a pair on complementary halves."""
 
     def __init__(self, model: Synthesizer, tables: Comparison, targets: Targets) -> None:
         assert tables.tables.holdout is not None
@@ -160,13 +163,13 @@ class _Shadows:
         return members
 
     def signals_of(self, model: Synthesizer, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(targets, signals) of a table and the model behind it; the last is the likelihood, 0 where there is none."""
+        """(targets, signals) of a table and its model; the last is the log-likelihood, 0 where there is none."""
         wanted = self.rows.iloc[self.places].reset_index(drop=True)
         likelihood = model.log_likelihood(wanted) if model.has_likelihood else np.zeros(len(wanted))
         return np.column_stack([self.targets.signals(synthetic), likelihood])
 
     def signals(
-        self, models: int, workers: int, checkpoint: Checkpoint | None, tell: Callable[[Finding], None]
+        self, models: int, workers: int, checkpoint: Checkpoint | None, on_finding: Callable[[Finding], None]
     ) -> NDArray[np.float64]:
         """(models, targets, signals) of each shadow model, trained in up to `workers` processes."""
         found: list[Tensor] = []
@@ -174,12 +177,12 @@ class _Shadows:
             found = list(checkpoint.open(self._identity(models)) or [])
         before, spent = len(found), self.model.training_.get("seconds", {})
         left = range(before, models)
-        # CUDA cannot be used after a fork, nor can torch differentiate there once it has used a GPU.
+        # Neither CUDA nor autograd of a process that has used a GPU works after a fork.
         workers = 1 if torch.cuda.is_available() else workers
         if left and spent:
             # A shadow model is trained on fewer rows and with less effort than the model that is attacked.
             seconds = len(left) * sum(spent.values()) / min(workers, len(left))
-            tell(_cost(f"{len(left)} shadow models will take at most", seconds))
+            on_finding(_cost(f"{len(left)} shadow models will take at most", seconds))
         waiting: dict[int, Tensor] = {}
         start = time.monotonic()
         with progress.track("auditing", total=models, unit="models", done=before) as step:
@@ -187,7 +190,7 @@ class _Shadows:
             def keep(place: int, signals: NDArray[np.float64]) -> None:
                 first = not waiting and len(found) == before
                 waiting[before + place] = torch.from_numpy(signals)
-                # In the order of the models, so that an audit that goes on knows which ones are left.
+                # In the order of the models, so that a resumed audit trains the remaining ones.
                 while len(found) in waiting:
                     found.append(waiting.pop(len(found)))
                 step(1)
@@ -195,7 +198,7 @@ class _Shadows:
                     checkpoint.offer(lambda: found)
                 if first and len(left) > 1:
                     seconds = (len(left) - 1) * (time.monotonic() - start) / min(workers, len(left))
-                    tell(_cost(f"{len(left) - 1} more shadow models will take", seconds))
+                    on_finding(_cost(f"{len(left) - 1} more shadow models will take", seconds))
 
             run_all([partial(self._trained, number) for number in left], workers, done=keep)
         return np.stack([each.numpy() for each in found])
@@ -205,14 +208,14 @@ class _Shadows:
         parameters = self.model.get_params(deep=False) | {"random_state": stream_seed(self.seed, "audit", number)}
         if "effort" in parameters:
             parameters["effort"] = "quick"
-        # The bar counts models; each model's own would stand in its way.
+        # The progress bar counts models; those of the trainings are silenced.
         with progress.quiet():
             shadow = type(self.model)(**parameters).fit(self.rows[self.training_rows(number)])
             table = shadow.sample(min(len(self.tables.synthetic), _MOST_SAMPLED), random_state=self.seed)
         return self.signals_of(shadow, self.tables.features.values(table))
 
     def _identity(self, models: int) -> dict[str, bytes]:
-        """Return what the audit depends on, by name."""
+        """Return everything on which the audit depends, by name."""
         encoded = self.model.encoder_.encode(self.rows)
         parts = self.model.identity(encoded)
         return parts | {"audit": f"{models} {self.seed} {len(self.tables.synthetic)} {self.places.tolist()}".encode()}
@@ -220,10 +223,10 @@ class _Shadows:
 
 def _cost(what: str, seconds: float) -> Finding:
     minutes = seconds / 60
-    told = f"about {minutes:.0f} minutes" if minutes >= 1.5 else f"about {max(1, round(seconds))} seconds"
+    duration = f"about {minutes:.0f} minutes" if minutes >= 1.5 else f"about {max(1, round(seconds))} seconds"
     return Finding(
         "privacy.audit",
-        f"{what} {told}",
-        "Interrupt and go on with --resume, or set `privacy.audit: quick` to do without them.",
+        f"{what} {duration}",
+        "Interrupt and continue with --resume, or set `privacy.audit: quick` to skip them.",
         severity="warning",
     )

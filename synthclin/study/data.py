@@ -1,4 +1,4 @@
-"""The real table of a run: read, checked against its schema, and split."""
+"""Data preparation of a run: read the real table, validate it against its schema, and split it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["Real", "patients_in", "prepare"]
 
 
 class Real(NamedTuple):
-    """The typed real rows, and how many of them each rule left out."""
+    """Training and holdout rows, typed, and the number of real rows that each rule left out."""
 
     train: pd.DataFrame
     holdout: pd.DataFrame
     dropped: dict[str, int]
 
 
-def prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], None]) -> Real:
+def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding], None]) -> Real:
     """Read, check and split the real table."""
     schema = config.table_schema
     refuse_contradiction(schema)
@@ -43,32 +43,32 @@ def prepare(config: Config, clock: manifest.Clock, tell: Callable[[Finding], Non
         _refuse_constants(table, schema)
         kept, dropped = without_violations(table, schema)
         for finding in check(table, schema):
-            tell(finding)
+            on_finding(finding)
         if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
             for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
-                tell(finding)
+                on_finding(finding)
     with clock.stage("split"):
         train, holdout = split(kept, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
-        _check_support(cohort, train, config, tell)
+        _check_support(cohort, train, config, on_finding)
     return Real(train, holdout, dropped)
 
 
-def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, tell: Callable[[Finding], None]) -> None:
-    """Refuse a cohort that too few patients stand behind, or tell of it where the configuration lets it pass."""
+def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, on_finding: Callable[[Finding], None]) -> None:
+    """Refuse a cohort with too few training patients, or report a finding where the configuration allows it."""
     where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
-    held = patients_in(train, cohort.holds(train), config.table_schema)
-    if held < least:
-        what = f"fewer than {least} patients to learn from satisfy its condition, so its rows would be made up"
-        remedy = "Widen `where`; `sampling.least_patients: 0` draws it all the same."
+    support = patients_in(train, cohort.holds(train), config.table_schema)
+    if support < least:
+        what = f"fewer than {least} training patients satisfy its condition, so its rows would be extrapolated"
+        remedy = "Widen `where`; `sampling.least_patients: 0` samples it all the same."
         raise ConditionError(where, what, remedy)
-    if held < MIN_PATIENTS:
-        what = f"fewer than {MIN_PATIENTS} patients to learn from satisfy its condition"
-        tell(Finding(where, what, "Widen it if the model cannot draw it.", severity="warning"))
+    if support < MIN_PATIENTS:
+        what = f"fewer than {MIN_PATIENTS} training patients satisfy its condition"
+        on_finding(Finding(where, what, "Widen it if the model cannot sample it.", severity="warning"))
 
 
 def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
-    """Refuse a column of one single value unless its declaration shows that this is meant."""
+    """Refuse a column of one single value unless its levels or range are declared."""
     for name in schema.modelled:
         column = schema.columns[name]
         declared = column.levels is not None or column.bounds is not None
@@ -78,5 +78,5 @@ def _refuse_constants(table: pd.DataFrame, schema: Schema) -> None:
 
 
 def patients_in(train: pd.DataFrame, rows: pd.Series[bool], schema: Schema) -> int:
-    """Return how many patients some rows are of."""
+    """Return the number of patients in some rows."""
     return len(np.unique(patients(train, schema)[rows.to_numpy()]))

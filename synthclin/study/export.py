@@ -1,4 +1,4 @@
-"""A model folder to hand out: attacked before, stripped of what nobody needs to draw rows, and with a card."""
+"""Model release: a model folder for sharing, gated by a membership inference attack, with a model card."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import synthclin
 from synthclin.errors import ConfigError, GateError, ModelFormatError
 from synthclin.evaluation.gates import MODEL_GATE, judge
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Interval
 from synthclin.io.files import inside, sha256, staged_folder, write_atomic
+from synthclin.io.version import VERSION
 from synthclin.models import load
 from synthclin.models.artifact import write
 from synthclin.report.words import interval, number, plain, share
@@ -32,7 +32,7 @@ _UNKNOWN = "not assessable"
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A folder that was made for sharing, what became of its gate, and whether somebody overrode it."""
+    """Released model folder, the verdict of its gate, and whether the verdict was overridden."""
 
     folder: Path
     verdict: Verdict
@@ -40,21 +40,21 @@ class Shared:
 
 
 def export(source: str | Path, output: str | Path, *, reason: str | None = None, overwrite: bool = False) -> Shared:
-    """Write a copy of a run's model folder that may be shared, with a card that says what it is.
+    """Write a copy of a run's model folder for sharing, with a model card (Mitchell et al. 2019, arXiv 1810.03993).
 
-    The copy holds what drawing takes and no more: the seed of the training goes, because who knows all patients but one
-    could repeat it to learn of that one, and so do facts about the course of the training.
+    The copy holds only what sampling needs. The seed is removed, because an attacker who knows all patients but one
+    could repeat the training to infer that one, and so are facts about the training.
 
     Arguments:
-        source: a run folder, or the model folder inside one: the run holds the attack on the model.
-        output: the folder to make.
-        reason: why the model is shared although the attack misses its limit; it is written into the card.
+        source: a run folder, or the model folder inside one; the run holds the result of the attack.
+        output: the folder to write.
+        reason: why the model is shared although the attack exceeds its limit; it is written into the card.
         overwrite: whether a model folder at `output` may be replaced.
 
     Raises:
-        ConfigError: no run stands around the model, so that it was never attacked, or the reason is empty.
+        ConfigError: the model is not in a run folder, so it was never attacked, or the reason is empty.
         ModelFormatError: the model is not the one that was attacked, or cannot be read.
-        GateError: the attack misses its limit or could not be judged, and there is no `reason`.
+        GateError: the attack exceeds its limit or is not assessable, and there is no `reason`.
         OutputError: the folder cannot be written.
 
     Example:
@@ -63,7 +63,7 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
         >>> export(".", "nowhere")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        synthclin.errors.ConfigError: .: no run stands around this model, so nobody knows what it tells of patients. ...
+        synthclin.errors.ConfigError: .: this model is not in a run folder, so its privacy risk is unknown. ...
     """
     run = _run_of(Path(source))
     if reason is not None and not 1 <= len(reason.strip()) <= _LONGEST_REASON:
@@ -72,7 +72,7 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
     _refuse_another_model(run, record)
     attack = next((attack for attack in record.attacks if attack.name == MODEL_GATE.score), None)
     if attack is None:
-        remedy = "Make the run again with this version: it attacks every model that it trains."
+        remedy = "Run the study again with this version, which attacks every model that it trains."
         raise ConfigError(str(run), "the model of this run was never attacked", remedy)
     verdict = _judged(attack)
     if verdict.status != "PASS" and reason is None:
@@ -89,14 +89,14 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
 
 
 def _run_of(source: Path) -> Path:
-    """Return the run folder that `source` is, or is the model of."""
+    """Return the run folder of `source`, which is a run folder or the model folder inside one."""
     if (source / manifest.FILE).is_file():
         return source
     around = source.resolve().parent
     if (source / "model.json").is_file() and source.name == _MODEL and (around / manifest.FILE).is_file():
         return around
-    remedy = "Give the folder that `synthclin run` made: a run holds rows back and attacks its model with them."
-    raise ConfigError(str(source), "no run stands around this model, so nobody knows what it tells of patients", remedy)
+    remedy = "Give the folder that `synthclin run` wrote: a run attacks its model with holdout rows."
+    raise ConfigError(str(source), "this model is not in a run folder, so its privacy risk is unknown", remedy)
 
 
 def _refuse_another_model(run: Path, record: manifest.Manifest) -> None:
@@ -106,9 +106,9 @@ def _refuse_another_model(run: Path, record: manifest.Manifest) -> None:
         path = inside(run, name, error=ModelFormatError)
         if not path.is_file() or sha256(path) != digest:
             what = f"{name} is not the file that was attacked"
-            raise ModelFormatError(str(run), what, "Share a model as its run wrote it.")
+            raise ModelFormatError(str(run), what, "Share the model as its run wrote it.")
     if not files:
-        raise ModelFormatError(str(run), "the run lists no model", "Make the run again.")
+        raise ModelFormatError(str(run), "the run lists no model", "Run the study again.")
 
 
 def _judged(attack: manifest.ModelAttack) -> Verdict:
@@ -125,7 +125,7 @@ def _found(attack: manifest.ModelAttack) -> str:
 
 def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reason: str | None) -> str:
     rows = [
-        ["Attack", "AUC (95 % interval)", "recognised at 1 % false alarms", "at 10 %", "AUC of the vulnerable tenth"],
+        ["Attack", "AUC (95 % interval)", "TPR at 1 % FPR", "TPR at 10 % FPR", "AUC of top-decile outliers"],
         ["---"] * 5,
         *(
             [
@@ -142,40 +142,40 @@ def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reaso
     override = (
         ""
         if reason is None
-        else "\nIt is shared all the same. The reason given:\n\n" + f"    {plain(reason, _LONGEST_REASON)}\n"
+        else "\nThe model is shared all the same. The reason given:\n\n" + f"    {plain(reason, _LONGEST_REASON)}\n"
     )
     return f"""# Model card: {record.name}
 
-A generator of synthetic patients, exported by synthclin {synthclin.__version__}.
+A generator of synthetic patients, exported by synthclin {VERSION}.
 
-**This model derives from personal data. Treat it as personal data** unless somebody who is entitled to has decided
-otherwise for the people and the place that it goes to. That its output is synthetic does not settle it.
+**This model derives from personal data. Treat it as personal data** unless an authorised person has decided otherwise
+for its recipients. Synthetic output alone does not justify such a decision.
 
 | | |
 | --- | --- |
 | Family | `{model.family}` |
-| Learnt from | {record.rows.get("train", 0):,} rows; {record.rows.get("holdout", 0):,} others stood against them |
+| Data | {record.rows.get("train", 0):,} training rows, {record.rows.get("holdout", 0):,} holdout rows |
 | Protected | levels of fewer than {model.rare_category} patients are merged, {model.trim_extremes} extremes too |
 | Differential privacy | none |
 
-## What attacks on it found
+## Membership inference attacks
 
 {table}
 
-0.5 is a coin toss. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} at the upper end of its interval
+An AUC of 0.5 is chance. Limit for sharing: AUC at most {MODEL_GATE.limit:.2f} at the upper end of its interval
 ({MODEL_GATE.source}). Verdict: **{verdict.status}**. {verdict.reason}
 {override}
 ## Limits
 
-- The attacks above are those that were run. Stronger ones exist; passing them is evidence against these alone.
-- The model tells more of the patients behind it than a table drawn from it. Where a table is enough, share the table.
-- Every further release about the same patients adds to what can be learnt.
-- It knows column names, declared categories and ranges: they stand in `schema.yaml` and `encoder.json`.
-- Removed from this copy: the seed, the course of the training, and every score of real rows. Rows, row numbers, critic
-  and optimiser were never in it.
-- It is for drawing and completing rows for research, teaching and software tests, and not for decisions about patients.
+- The attacks above are those that were run. Stronger attacks exist; the verdict is no evidence against them.
+- A model discloses more about its training patients than a table sampled from it. Where a table is enough, share it.
+- Every further release about the same patients adds to the disclosure risk.
+- `schema.yaml` and `encoder.json` hold column names, declared categories and ranges.
+- Removed from this copy: the seed, the training history, and every score of real rows. Rows, row numbers, critic and
+  optimiser were never in it.
+- Intended use: sampling and imputing rows for research, teaching and software tests. Not for decisions about patients.
 
-`synthclin sample FOLDER -n ROWS -o TABLE` draws from it. Reading it runs no code.
+`synthclin sample FOLDER -n ROWS -o TABLE` samples from it. Reading it executes no code.
 """
 
 

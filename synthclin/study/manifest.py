@@ -1,4 +1,4 @@
-"""The manifest of a run folder: which versions made it, how long each stage took, and a hash per file."""
+"""Manifest (provenance record) of a run folder: package versions, seconds per stage, and a hash per file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import synthclin
 from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
+from synthclin.io.version import VERSION
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
 
 __all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
@@ -31,16 +31,16 @@ _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "sdmetrics")
 
 
 class ModelAttack(BaseModel):
-    """What an attack on the model found; None where it is not assessable, and `note` says why.
+    """Result of a membership inference attack on the model; None where it is not assessable, with the reason in `note`.
 
     Arguments:
         name: of its score.
         value: the AUC, with `low` and `high` the ends of its 95 % interval.
-        n: how many unused patients it rests on.
-        tpr_at_1_percent: share of training patients recognised at 1 % false alarms.
+        n: number of non-members.
+        tpr_at_1_percent: true positive rate at 1 % false positive rate.
         tpr_at_10_percent: the same at 10 %.
-        outliers: the AUC among the tenth of patients that are most alone.
-        note: what the reader must know.
+        outliers: the AUC among the top-decile outliers by nearest-neighbour distance.
+        note: remarks on the result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -57,7 +57,7 @@ class ModelAttack(BaseModel):
 
     @classmethod
     def of(cls, score: Score) -> Self:
-        """Return what a manifest tells of a score."""
+        """Return the entry of a score in the manifest."""
         known = not math.isnan(score.value)
         details = score.details if known else {}
         return cls(
@@ -74,7 +74,7 @@ class ModelAttack(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` holds. It names no host, user or path outside the run folder.
+    """Provenance record in `manifest.json`. It names no host, user or path outside the run folder.
 
     Arguments:
         name: of the study.
@@ -83,10 +83,10 @@ class Manifest(BaseModel):
         device: what the model was trained on, such as ``cpu``.
         seconds: wall time of each stage.
         rows: of the training, holdout and synthetic tables.
-        cohorts: what was asked for, how probable it is to the model and common in the data, and what it was taken from.
-        attacks: on the model, which the report's gates do not judge.
-        repeated: how many rows of each table equal the row of one training patient, where that was asked for.
-        rules: how many real rows each left out, and how often the model alone would have broken it.
+        cohorts: the request of each, its probability in the model, its share of the data, and effective sample size.
+        attacks: on the model; the gates of the report do not include them.
+        repeated: how many rows of each table equal the row of one training patient, where `release_check` is set.
+        rules: number of real rows that each rule left out, and its violation rate without constraint mask.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -107,7 +107,7 @@ class Manifest(BaseModel):
 
 
 class Clock:
-    """Seconds per stage.
+    """Timer of the stages of a run.
 
     Example:
         >>> clock = Clock()
@@ -135,7 +135,7 @@ def versions() -> dict[str, str]:
         >>> sorted(versions())[:2]
         ['numpy', 'pandas']
     """
-    found = {"python": platform.python_version(), "synthclin": synthclin.__version__}
+    found = {"python": platform.python_version(), "synthclin": VERSION}
     return found | {package: metadata.version(package) for package in _PACKAGES}
 
 
@@ -149,13 +149,15 @@ def read(folder: Path) -> Manifest:
     """Read the manifest of a run folder; raises ConfigError where it is absent or damaged."""
     path = folder / FILE
     if not path.is_file():
-        raise ConfigError(str(folder), f"this is no run folder: it has no {FILE}", "Give the folder of a finished run.")
+        raise ConfigError(
+            str(folder), f"this is not a run folder: it has no {FILE}", "Give the folder of a finished run."
+        )
     data: Any = read_json(path, error=ConfigError)
     return validate(Manifest, data, str(path))
 
 
 def altered(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Return a line for every file that is not as `files` says: changed, absent, or there without being listed."""
+    """Return a line for every file that differs from the hashes in `files`: changed, absent, or not listed."""
     problems = []
     for name, digest in files.items():
         path = inside(folder, name)

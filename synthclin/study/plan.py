@@ -1,4 +1,4 @@
-"""The plan of a run: what it would learn, draw, judge and write, told without training."""
+"""Dry run: the plan of a run, without training and without writing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["dry_run", "editions"]
 
 
-def dry_run(config: Config, *, tell: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
+def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
     """Return the plan of a run as plain data, without training and without writing.
 
     Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
-    difference of two plans shall not tell of one patient.
+    difference of two plans must not disclose one patient.
     """
-    train, holdout, _ = prepare(config, manifest.Clock(), tell)
+    train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
     schema = config.table_schema
     cohorts = [
         {

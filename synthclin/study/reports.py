@@ -1,4 +1,4 @@
-"""Where reports lie: run folders, files, and folders that hold many runs."""
+"""Discovery of report files in run folders, single files, and folders of many runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from synthclin.report.compare import NamedReport
 __all__ = ["REPORTS", "find_reports"]
 
 REPORTS = ("report.json", "report-shareable.json")
-"""The files of a run that hold its report, the first that is there counts."""
+"""File names of a run's report, in order of precedence."""
 
 
 def find_reports(places: Iterable[Path]) -> list[NamedReport]:
-    """Return the reports of run folders, of files, and of all runs below other folders, each under a name of its own.
+    """Return the reports of run folders, of files, and of all runs below other folders, with unique names.
 
     Raises:
         ConfigError: a place holds no report, or a report is damaged.
@@ -37,6 +37,6 @@ def _files(place: Path) -> Iterator[Path]:
         return
     folders = sorted({file.parent for name in REPORTS for file in place.rglob(name)})
     if not folders:
-        raise ConfigError(str(place), "there is no report here", "Give run folders, or a folder that holds some.")
+        raise ConfigError(str(place), "there is no report here", "Give run folders, or a folder of run folders.")
     for folder in folders:
         yield next(folder / name for name in REPORTS if (folder / name).is_file())

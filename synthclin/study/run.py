@@ -1,4 +1,4 @@
-"""From a real table to synthetic tables and a report: read, check, split, fit, sample, score, report, write."""
+"""End-to-end run of a study: prepare data, fit, sample, audit, score, report, write the run folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Fitted", "Run", "fit", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model, the typed real tables, and the seconds of each stage so far."""
+    """Fitted model, typed real tables, and the seconds of each stage so far."""
 
     model: Synthesizer
     real: Real
@@ -38,7 +38,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: the folder that holds it, its report, and its manifest."""
+    """Finished run: its folder, report and manifest."""
 
     folder: Path
     report: Report
@@ -46,42 +46,42 @@ class Run:
 
 
 def _silent(finding: Finding) -> None:
-    """Tell nobody."""
+    """Ignore a finding."""
 
 
 def run(
-    config: Config, *, overwrite: bool = False, resume: bool = False, tell: Callable[[Finding], None] = _silent
+    config: Config, *, overwrite: bool = False, resume: bool = False, on_finding: Callable[[Finding], None] = _silent
 ) -> Run:
-    """Do everything that `config` asks for and write the run folder, whole or not at all.
+    """Run a study end to end and write the run folder atomically.
 
     A long training keeps a checkpoint beside that folder, which is removed when the folder is in place.
 
     Arguments:
         config: what `synthclin.study.config.load` returned.
         overwrite: replace the folder of an earlier run.
-        resume: go on from the checkpoint of a run that was interrupted.
-        tell: is called with each finding about the real table or the checkpoint that does not stop the run.
+        resume: continue from the checkpoint of an interrupted run.
+        on_finding: is called with each finding about the real table or the checkpoint that does not stop the run.
 
     Returns:
-        The run. Whether gates were missed stands in its report; the folder is written either way.
+        The run. Its report holds the verdicts of the gates; the folder is written either way.
 
     Raises:
         DataError: the real table cannot be read or breaks its schema.
         OutputError: the folder cannot be written; known before training unless the disk fills up.
-        ConditionError: a cohort has too few real patients behind it, or is out of the model's reach.
+        ConditionError: a cohort has too few training patients, or the model cannot sample it.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
     """
     clock = manifest.Clock()
-    real = prepare(config, clock, tell)
+    real = prepare(config, clock, on_finding)
     overwrite = overwrite or config.outputs.overwrite
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
     with (
-        _resumable(training, "training", tell),
-        _resumable(auditing, "audit", tell),
+        _resumable(training, "training", on_finding),
+        _resumable(auditing, "audit", on_finding),
         staged_folder(config.folder, overwrite=overwrite) as folder,
     ):
-        _resume_or_discard(training, resume, tell)
-        if auditing.stands and not resume:
+        _resume_or_discard(training, resume, on_finding)
+        if auditing.exists and not resume:
             auditing.discard()
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
@@ -90,9 +90,9 @@ def run(
         with clock.stage("compare"):
             comparison = stages.compare(config, real, samples)
         checked = {"synthetic": samples.released, **samples.cohorts} if config.privacy.release_check else {}
-        repeated = release_check(checked, real.train, config.table_schema, tell)
+        repeated = release_check(checked, real.train, config.table_schema, on_finding)
         with clock.stage("audit"):
-            attacks = stages.audit(config, model, comparison, auditing, tell)
+            attacks = stages.audit(config, model, comparison, auditing, on_finding)
         with clock.stage("score"):
             report = stages.score(config, samples, comparison, attacks)
         with clock.stage("report"):
@@ -126,14 +126,14 @@ def fit(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    tell: Callable[[Finding], None] = _silent,
+    on_finding: Callable[[Finding], None] = _silent,
 ) -> Fitted:
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
-    real = prepare(config, clock, tell)
+    real = prepare(config, clock, on_finding)
     checkpoint = Checkpoint.beside(output)
-    with _resumable(checkpoint, "training", tell), staged_folder(output, overwrite=overwrite) as folder:
-        _resume_or_discard(checkpoint, resume, tell)
+    with _resumable(checkpoint, "training", on_finding), staged_folder(output, overwrite=overwrite) as folder:
+        _resume_or_discard(checkpoint, resume, on_finding)
         with clock.stage("fit"):
             model = stages.fit(config, real, checkpoint)
         write(model.parts(), folder)
@@ -141,7 +141,7 @@ def fit(
 
 
 def assist(config: Config) -> None:
-    """Train the model of `config` beside the process that runs it and write nothing.
+    """Train the model of `config` as a worker of data-parallel training and write nothing.
 
     See `synthclin.models.distributed`.
     """
@@ -149,27 +149,30 @@ def assist(config: Config) -> None:
 
 
 @contextmanager
-def _resumable(checkpoint: Checkpoint, kind: str, tell: Callable[[Finding], None]) -> Iterator[None]:
-    """Keep a checkpoint where the block fails, and tell of it then."""
+def _resumable(checkpoint: Checkpoint, kind: str, on_finding: Callable[[Finding], None]) -> Iterator[None]:
+    """Keep a checkpoint if the block fails, and report it as a finding."""
     try:
         with checkpoint:
             yield
     except BaseException:
-        if checkpoint.stands:
-            remedy = "--resume goes on from it; remove it otherwise, because it derives from real rows."
-            tell(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
+        if checkpoint.exists:
+            remedy = "--resume continues from it; remove it otherwise, because it derives from real rows."
+            on_finding(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
         raise
 
 
-def _resume_or_discard(checkpoint: Checkpoint, resume: bool, tell: Callable[[Finding], None]) -> None:
-    """Discard an old checkpoint unless the training shall go on from it."""
-    if checkpoint.stands and not resume:
+def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callable[[Finding], None]) -> None:
+    """Discard an old checkpoint unless the training is resumed from it."""
+    if checkpoint.exists and not resume:
         checkpoint.discard()
-        what, remedy = "the checkpoint of an interrupted training is discarded", "Next time, --resume goes on from it."
-        tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
-    elif resume and not checkpoint.stands:
-        what, remedy = "there is no checkpoint to go on from", "The training begins at its start."
-        tell(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+        what, remedy = (
+            "the checkpoint of an interrupted training is discarded",
+            "Next time, --resume continues from it.",
+        )
+        on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
+    elif resume and not checkpoint.exists:
+        what, remedy = "there is no checkpoint to resume from", "The training starts from the beginning."
+        on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
 
 
 def _rows(config: Config, real: Real) -> dict[str, int]:

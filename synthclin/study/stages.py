@@ -1,7 +1,6 @@
-"""The stages of a run after its data are there: fit, sample, compare, audit, score, report, write.
+"""Pipeline stages of a run after data preparation: fit, sample, compare, audit, score, report, write.
 
-Each stage is a function from what the stages before it made to what it makes; `STAGES` names them for the clock of the
-manifest, for the plan of a dry run and for checkpoints.
+Each stage is a function of the results of earlier stages. `synthclin.study.manifest.STAGES` lists their names.
 """
 
 from __future__ import annotations
@@ -44,19 +43,19 @@ if TYPE_CHECKING:
 __all__ = ["Samples", "audit", "compare", "fit", "report", "sample", "score", "write"]
 
 RAW_ROWS = 2_000
-"""Rows sampled without imposing any rule, to see how often the model alone would break each."""
+"""Rows sampled without constraint mask, to estimate the violation rate of each rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a run samples from its model.
+    """Synthetic tables of a run: released table, replicates and cohorts.
 
     Arguments:
         released: the synthetic table that is written.
-        replicates: synthetic tables of the same size that are scored besides and not kept.
+        replicates: further synthetic tables of the same size, for the scores alone.
         cohorts: the table of each cohort, by its name.
         facts: about each cohort.
-        rules: what the rules of the schema did to real rows, and how often the model alone would have broken each.
+        rules: number of real rows that each rule left out, and its violation rate without constraint mask.
     """
 
     released: pd.DataFrame
@@ -82,7 +81,7 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
     """Return the synthetic table, its replicates and the cohorts."""
     rows = config.sampling.rows or len(real.train)
     released = model.sample(rows, random_state=config.seed)
-    # Sampled for the scores alone and not kept: five tables show less by chance than one.
+    # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.
     replicates = tuple(
         model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
         for number in range(1, config.evaluation.replicates)
@@ -99,7 +98,7 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
 
 
 def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:
-    """Return how common a cohort is in the model and, where enough patients support it, in the training rows."""
+    """Return a cohort's probability in the model and, if enough patients support it, its share of training rows."""
     inside = cohort.holds(train)
     within, without = (patients_in(train, rows, schema) for rows in (inside, ~inside))
     shown = within >= MIN_PATIENTS and (without >= MIN_PATIENTS or not without)
@@ -114,12 +113,12 @@ def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, sche
         data=float(inside.mean()) if shown else None,
         patients=within if shown else None,
         effective=sampled.effective,
-        drawn=sampled.drawn,
+        drawn=sampled.proposed,
     )
 
 
 def compare(config: Config, real: Real, samples: Samples) -> Comparison:
-    """Return real and synthetic tables on one footing: what the audit and every score compare."""
+    """Return the comparison of real and synthetic tables, which the audit and all scores share."""
     return Comparison.of(
         [samples.released, *samples.replicates],
         train=real.train,
@@ -134,7 +133,7 @@ def audit(
     model: Synthesizer,
     comparison: Comparison,
     checkpoint: Checkpoint,
-    tell: Callable[[Finding], None],
+    on_finding: Callable[[Finding], None],
 ) -> tuple[Score, ...]:
     """Return the scores of attacks on the model."""
     return auditing.audit_model(
@@ -144,7 +143,7 @@ def audit(
         by=config.evaluation.by,
         workers=config.evaluation.workers,
         checkpoint=checkpoint,
-        tell=tell,
+        on_finding=on_finding,
     )
 
 
@@ -164,13 +163,13 @@ def score(config: Config, samples: Samples, comparison: Comparison, attacks: Seq
 
 
 def report(config: Config, folder: Path, found: Report) -> None:
-    """Write every edition of the report that is asked for."""
+    """Write every configured edition of the report."""
     for name, edition in editions(config):
         (found if edition == "internal" else found.shareable()).save(folder / name)
 
 
 def write(config: Config, folder: Path, model: Synthesizer, samples: Samples, found: Report) -> None:
-    """Write the tables, what goes with them, the configuration, the course of the training and the model."""
+    """Write the tables with their metadata, the configuration, the training history and the model."""
     schema, suffix = config.table_schema, config.outputs.table
     released = folder / f"synthetic.{suffix}"
     write_table(samples.released, released, schema, csv_safe=config.outputs.csv_safe)

@@ -1,4 +1,4 @@
-"""Whether a run folder is still what the run wrote, and whether its parts fit each other; no real row is needed."""
+"""Integrity check of a run folder: file hashes, and consistency of its parts; needs no real row."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Verification", "verify"]
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found.
+    """Result of the integrity check.
 
     Arguments:
         files: how many files the manifest lists.
-        problems: a line each; none where the folder is intact and its tables are valid.
-        report: the run's report, its gates judged again.
+        problems: a line each; empty if the folder is intact and its tables are valid.
+        report: the run's report, with its gates evaluated again.
     """
 
     files: int
@@ -58,19 +58,19 @@ def verify(folder: str | Path) -> Verification:
         problems += [f"report.json: the verdict on {gate!r} does not follow from its score" for gate in changed]
         problems += _other_edition(folder, read)
     problems += _shipped(folder, record.files)
-    # The scores of the shareable edition are rounded, so its verdicts stand as they were made.
+    # The scores of the shareable edition are rounded, so its verdicts are not evaluated again.
     return Verification(len(record.files), tuple(problems), judged if read.edition == "internal" else read)
 
 
 def _other_edition(folder: Path, report: Report) -> Iterator[str]:
-    """Yield a line where the shareable edition is not that of the internal report."""
+    """Yield a line if the shareable edition does not follow from the internal report."""
     other = folder / "report-shareable.json"
     if other.is_file() and report.shareable().to_json() != Report.read(other).to_json():
         yield f"{other.name}: it does not follow from report.json"
 
 
 def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line where the metadata of the table are those of another file."""
+    """Yield a line if the metadata of the table are those of another file."""
     card = folder / "croissant.json"
     if not card.is_file():
         return
@@ -78,7 +78,7 @@ def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
     listed = document.get("distribution", []) if isinstance(document, dict) else []
     for one in listed:
         if files.get(str(one.get("@id"))) != one.get("sha256"):
-            yield f"{card.name}: it speaks of another table than the manifest"
+            yield f"{card.name}: it describes another table than the manifest"
 
 
 def _table_problems(folder: Path, schema: Schema) -> list[str]:

@@ -243,8 +243,7 @@ ANSWERS = {
     ),
     "twice as slow": Answer(
         sees=(
-            "survival.optimism.end survival.curve.end survival.rmst.end survival.censoring.end "
-            "inference.survival.end"
+            "survival.optimism.end survival.curve.end survival.rmst.end survival.censoring.end inference.survival.end"
         ),
         blind="fidelity.missing_dependence fidelity.rare_levels",
     ),

@@ -1,4 +1,4 @@
-"""The game of cells: known answers, and a training by it alone with the same guarantees as by likelihood."""
+"""Adversarial training: known answers of the cell critic, and training without likelihood."""
 
 import dataclasses
 import json
@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from synthclin.models import Checkpoint, ConditionalGAN, adversarial, gan, validation_metrics
-from synthclin.models.adversarial import cell_critic, leads
+from synthclin.models.adversarial import cell_critic, margins
 from synthclin.models.networks import CodeTables, MaskedGenerator
 from synthclin.models.training import plan_for
+from tests.ward import SCHEMA, ward
 
-from .conftest import SCHEMA, ward
 from .test_networks import network
 
 PLAN = dataclasses.replace(plan_for(150, "quick", warmup=False), batch=32, validation=30, adversarial=12)
@@ -32,26 +32,26 @@ def model():
     return fit(ward(400), effort="quick", width=64)
 
 
-class TestLeads:
+class TestMargins:
     @pytest.fixture
-    def game(self):
+    def critic_of_network(self):
         net = network([3, 4, 20, 30], kind="ordered")
         codes = torch.stack([torch.randint(n, (50,)) for n in (3, 4, 20, 30)], dim=1)
         return net, cell_critic(net, codes), codes
 
-    def test_an_untrained_critic_knows_nothing(self, game):
-        _, critic, codes = game
-        for table, (lead, context_logits) in zip(critic.tables, leads(critic, codes), strict=True):
-            assert lead[(table.padding == 0)[:, None, :].expand(lead.shape)].abs().max() == 0
+    def test_an_untrained_critic_scores_all_codes_alike(self, critic_of_network):
+        _, critic, codes = critic_of_network
+        for table, (margin, context_logits) in zip(critic.tables, margins(critic, codes), strict=True):
+            assert margin[(table.padding == 0)[:, None, :].expand(margin.shape)].abs().max() == 0
             assert context_logits.abs().max() == 0
 
-    def test_no_cell_leads_itself(self, game):
-        _, critic, codes = game
+    def test_the_margin_of_a_cell_over_itself_is_zero(self, critic_of_network):
+        _, critic, codes = critic_of_network
         torch.nn.init.normal_(critic.heads[0].weight)
-        for table, (lead, _) in zip(critic.tables, leads(critic, codes), strict=True):
+        for table, (margin, _) in zip(critic.tables, margins(critic, codes), strict=True):
             real = codes[:, list(table.members)].T.unsqueeze(2)
-            assert lead.gather(2, real).abs().max() == 0
-            assert lead.abs().max() > 0
+            assert margin.gather(2, real).abs().max() == 0
+            assert margin.abs().max() > 0
 
     def test_a_critic_of_many_levels_has_a_fixed_basis(self):
         net = network([3, 100])
@@ -59,8 +59,8 @@ class TestLeads:
         assert [table.basis.requires_grad for table in critic.tables if table.basis is not None] == [False]
         assert [table.basis.requires_grad for table in net.tables if table.basis is not None] == [True]
 
-    def test_the_squared_slope_by_the_judged_cell_is_the_squared_tilt(self, game):
-        _, critic, codes = game
+    def test_r1_is_the_squared_norm_of_the_context_logits(self, critic_of_network):
+        _, critic, codes = critic_of_network
         torch.nn.init.normal_(critic.heads[0].weight)
         for table, context_logits in zip(critic.tables, critic.context_logits_all(codes), strict=True):
             assert isinstance(table, CodeTables)
@@ -74,14 +74,14 @@ class TestLeads:
 
 
 class TestTraining:
-    def test_columns_hang_together(self, model):
-        drawn, table = model.sample(2_000, random_state=0), ward(400)
-        assert drawn["age"].corr(drawn["sbp"]) == pytest.approx(table["age"].corr(table["sbp"]), abs=0.2)
-        share = drawn["bmi"].isna().groupby(drawn["stage"], observed=True).mean()
+    def test_dependences_between_columns_are_fitted(self, model):
+        synthetic, table = model.sample(2_000, random_state=0), ward(400)
+        assert synthetic["age"].corr(synthetic["sbp"]) == pytest.approx(table["age"].corr(table["sbp"]), abs=0.2)
+        share = synthetic["bmi"].isna().groupby(synthetic["stage"], observed=True).mean()
         assert share["III"] > share["I"] + 0.2
-        assert drawn["sbp"].mean() == pytest.approx(table["sbp"].mean(), abs=3)
+        assert synthetic["sbp"].mean() == pytest.approx(table["sbp"].mean(), abs=3)
 
-    def test_the_record_says_what_happened(self, model):
+    def test_the_training_record(self, model):
         record = model.training_
         assert record["kept"] == "adversarial"
         assert set(record["seconds"]) == {"adversarial"}
@@ -89,14 +89,14 @@ class TestTraining:
         assert {"critic_accuracy", "validation_nll"} < set(record["history"][0])
         assert record["history"][-1]["validation_nll"] == pytest.approx(record["validation_nll"], abs=1e-4)
 
-    def test_no_loss_holds_the_likelihood(self, rows, monkeypatch):
+    def test_no_loss_contains_the_likelihood(self, rows, monkeypatch):
         likelihood = MaskedGenerator.log_likelihood
 
-        def watched(net, codes):
+        def checked(net, codes):
             assert not torch.is_grad_enabled()
             return likelihood(net, codes)
 
-        monkeypatch.setattr(MaskedGenerator, "log_likelihood", watched)
+        monkeypatch.setattr(MaskedGenerator, "log_likelihood", checked)
         monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
         fit(rows)
 
@@ -112,12 +112,12 @@ class TestTraining:
 class TestResume:
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch):
-        def told_apart(real, drawn, *_, **__):
-            return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
+        def c2st_auc(real, synthetic, *_, **__):
+            return 0.5 + float((real.float().mean() - synthetic.float().mean()).abs())
 
         monkeypatch.setattr(gan, "plan_for", lambda *_: PLAN)
-        monkeypatch.setattr(adversarial, "LOOK_EVERY", 3)
-        monkeypatch.setattr(validation_metrics, "_told_apart", told_apart)
+        monkeypatch.setattr(adversarial, "EVALUATION_INTERVAL", 3)
+        monkeypatch.setattr(validation_metrics, "_c2st_auc", c2st_auc)
 
     @staticmethod
     def content(model, folder):
@@ -128,11 +128,11 @@ class TestResume:
     @pytest.mark.parametrize("at", [1, 2, 4])
     def test_a_killed_training_ends_with_the_same_bytes(self, rows, tmp_path, at):
         whole = self.content(fit(rows), tmp_path / "whole")
-        told = []
+        events = []
 
-        def die(moment):
-            told.append(moment)
-            if len(told) == at:
+        def die(event):
+            events.append(event)
+            if len(events) == at:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
@@ -142,6 +142,6 @@ class TestResume:
             assert self.content(fit(rows, checkpoint), tmp_path / "resumed") == whole
 
     def test_a_callback_ends_it_with_the_best_weights_so_far(self, rows):
-        model = fit(rows, callback=lambda moment: moment.step == 3)
+        model = fit(rows, callback=lambda event: event.step == 3)
         assert model.training_["kept"] == "adversarial"
         assert len(model.training_["history"]) == 2

@@ -11,8 +11,7 @@ import torch
 
 from synthclin.errors import ModelFormatError, OutputError, SynthclinError
 from synthclin.models import ConditionalGAN, load
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json"}
 
@@ -23,7 +22,7 @@ def folder(model, tmp_path):
     return tmp_path / "model"
 
 
-def test_a_loaded_model_draws_the_same_rows(model, folder):
+def test_a_loaded_model_samples_the_same_rows(model, folder):
     again = load(folder)
     pd.testing.assert_frame_equal(again.sample(60, random_state=4), model.sample(60, random_state=4))
     assert again.get_params(deep=False) == model.get_params(deep=False)
@@ -39,7 +38,7 @@ def test_the_folder_holds_four_private_files_and_no_more(folder):
 
 def test_no_row_of_the_training_table_is_inside(tmp_path):
     table = ward(300)
-    table.loc[7, "bmi"] = 48.7  # held by one patient
+    table.loc[7, "bmi"] = 48.7  # of one patient
     table.loc[8, "sbp"] = 251
     model = ConditionalGAN(SCHEMA, effort="quick", width=16).fit(table)
     model.save(tmp_path / "model")
@@ -52,7 +51,7 @@ def test_no_row_of_the_training_table_is_inside(tmp_path):
 
 
 @pytest.mark.parametrize("held", [1, 4, 10])
-def test_the_weights_hold_no_count_of_few_patients(held):
+def test_the_weights_contain_no_count_of_few_patients(held):
     table = ward(300)
     table.loc[:, "bmi"] = table["bmi"].fillna(25.0)
     table.loc[: held - 1, "bmi"] = np.nan
@@ -65,10 +64,10 @@ def test_the_weights_hold_no_count_of_few_patients(held):
 
 
 def test_no_score_of_real_rows_is_in_the_folder(folder):
-    assert "nats" not in (folder / "model.json").read_text()
+    assert "nll" not in (folder / "model.json").read_text()
 
 
-def test_saving_twice_needs_a_word(model, folder):
+def test_saving_twice_needs_overwrite(model, folder):
     with pytest.raises(OutputError):
         model.save(folder)
     model.save(folder, overwrite=True)
@@ -90,7 +89,7 @@ def spoil_weights(folder, change):
 
 
 def forge_header(folder, change):
-    """Rewrite what a safetensors file says of its tensors; `change` may return the text to write."""
+    """Rewrite the header of a safetensors file; `change` may return the text to write."""
     path = folder / "weights.safetensors"
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
@@ -167,7 +166,7 @@ def test_a_damaged_folder_is_refused_in_one_sentence_within_a_second(folder, har
     assert time.process_time() - start < 1
 
 
-def test_what_else_lies_in_the_folder_is_not_opened(folder, tmp_path):
+def test_other_files_in_the_folder_are_not_opened(folder, tmp_path):
     (folder / "MODEL_CARD.md").symlink_to("/dev/zero")
     (folder / "evil.pkl").write_bytes(b"cposix\nsystem\n(S'touch " + bytes(tmp_path / "owned") + b"'\ntR.")
     os.mkfifo(folder / "pipe")

@@ -1,4 +1,4 @@
-"""Calibration: a column keeps only so much of its tilt as rows set aside confirm."""
+"""Calibration: context logits are shrunk to the strength that maximises the likelihood of validation rows."""
 
 import torch
 
@@ -9,7 +9,7 @@ from tests.models.test_networks import column, network
 
 
 def overfitted(rows=400, seed=0):
-    """Two columns that truly agree and one that is pure noise, learnt until the training rows are known by heart."""
+    """A network overfitted to two columns that agree and one that is pure noise, with training and validation rows."""
     rng = torch.Generator().manual_seed(seed)
     first = torch.randint(0, 3, (rows,), generator=rng)
     codes = torch.stack([first, first, torch.randint(0, 4, (rows,), generator=rng)], dim=1)
@@ -27,28 +27,28 @@ def overfitted(rows=400, seed=0):
     return net.eval(), codes[: rows // 2], codes[rows // 2 :]
 
 
-def test_noise_loses_its_tilt_and_a_copied_column_is_still_told_by_its_twin():
-    net, _, held = overfitted()
-    strengths = calibrate(net, held)
+def test_noise_is_shrunk_and_a_copied_column_is_still_predicted():
+    net, _, validation = overfitted()
+    strengths = calibrate(net, validation)
     assert strengths[8] <= 0.3  # depends on nothing
     assert strengths[7] > strengths[8]
     with torch.no_grad():
-        assert net.log_likelihood(held)[:, 7].mean() > -0.3  # its marginal alone would give -1.1
+        assert net.log_likelihood(validation)[:, 7].mean() > -0.3  # its marginal alone would give -1.1
 
 
-def test_rows_set_aside_gain_and_memory_fades():
-    net, learnt, held = overfitted()
-    before = [validation_nll(net, rows) for rows in (learnt, held)]
-    calibrate(net, held)
-    after = [validation_nll(net, rows) for rows in (learnt, held)]
+def test_validation_likelihood_improves_and_overfitting_decreases():
+    net, training, validation = overfitted()
+    before = [validation_nll(net, rows) for rows in (training, validation)]
+    calibrate(net, validation)
+    after = [validation_nll(net, rows) for rows in (training, validation)]
     assert after[1] < before[1]
     assert after[1] - after[0] < (before[1] - before[0]) / 2
 
 
-def test_rows_set_aside_never_lose():
+def test_validation_likelihood_never_decreases():
     for seed in range(5):
         net = network([3, 25, 2, 40], seed, kind="ordered")
-        held = torch.stack([torch.randint(0, k, (50,)) for k in (3, 25, 2, 40)], dim=1)
-        before = validation_nll(net, held)
-        calibrate(net, held)
-        assert validation_nll(net, held) <= before + 1e-4
+        validation = torch.stack([torch.randint(0, k, (50,)) for k in (3, 25, 2, 40)], dim=1)
+        before = validation_nll(net, validation)
+        calibrate(net, validation)
+        assert validation_nll(net, validation) <= before + 1e-4

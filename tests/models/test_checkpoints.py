@@ -1,4 +1,4 @@
-"""A training that was interrupted anywhere ends with the bytes of one that was not."""
+"""Checkpoints and callbacks: a training interrupted at any step resumes to the same bytes."""
 
 import dataclasses
 import json
@@ -15,11 +15,10 @@ from synthclin.models import Checkpoint, ConditionalGAN, TrainingEvent, adversar
 from synthclin.models.callbacks import TrainingMonitor
 from synthclin.models.checkpoints import FILE
 from synthclin.models.training import plan_for
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=4, patience=2, validation=30, adversarial=8)
-MOMENTS = [
+EVENTS = [
     *(("warm-up", step) for step in (1, 2, 3, 4, 4)),
     *(("fine-tuning", step) for step in (2, 4, 6, 8, 10, 12, 12)),
     *(("calibration", step) for step in (1, 1)),
@@ -34,14 +33,14 @@ class KilledError(Exception):
 def _short():
     """A standard training with all its phases, in less than a second."""
 
-    def told_apart(real, drawn, *_, **__):
-        return 0.5 + float((real.float().mean() - drawn.float().mean()).abs())
+    def c2st_auc(real, synthetic, *_, **__):
+        return 0.5 + float((real.float().mean() - synthetic.float().mean()).abs())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gan, "plan_for", lambda *_: PLAN)
-        patch.setattr(adversarial, "ALONE", 4)
-        patch.setattr(adversarial, "LOOK_EVERY", 2)
-        patch.setattr(validation_metrics, "_told_apart", told_apart)
+        patch.setattr(adversarial, "CRITIC_STEPS", 4)
+        patch.setattr(adversarial, "EVALUATION_INTERVAL", 2)
+        patch.setattr(validation_metrics, "_c2st_auc", c2st_auc)
         yield
 
 
@@ -56,11 +55,11 @@ def fit(rows, checkpoint=None, callback=None, **parameters):
 
 
 def killed(rows, folder, at, **parameters):
-    """Keep a state at every moment and die at the one numbered `at`."""
+    """Save a state at every event and raise at the one numbered `at`."""
     seen = []
 
-    def die(moment):
-        seen.append(moment)
+    def die(event):
+        seen.append(event)
         if len(seen) == at:
             raise KilledError
 
@@ -90,7 +89,7 @@ def original(rows, tmp_path_factory):
 
 
 class TestResume:
-    @pytest.mark.parametrize("at", [2, 7, 12], ids=lambda at: "-".join(map(str, MOMENTS[at - 1])))
+    @pytest.mark.parametrize("at", [2, 7, 12], ids=lambda at: "-".join(map(str, EVENTS[at - 1])))
     def test_killed_once(self, rows, whole, tmp_path, at):
         killed(rows, tmp_path / "kept", at)
         torch.manual_seed(at)  # whatever the global generator did in the meantime
@@ -99,20 +98,20 @@ class TestResume:
         assert not (tmp_path / "kept").exists()
 
     def test_killed_after_every_single_step(self, rows, whole, tmp_path):
-        """Each life does one step more; a phase's end is told by the life that goes on to the next."""
-        told, lives = [], 0
+        """Each resumed training does one more step; the event of a phase's end comes from the next one."""
+        events, trainings = [], 0
 
-        def die(moment):
-            told.append((moment.phase, moment.step))
-            if "detection" not in moment.figures:
+        def die(event):
+            events.append((event.phase, event.step))
+            if "detection" not in event.figures:
                 raise KilledError
 
         model = None
         while model is None:
-            lives += 1
+            trainings += 1
             with suppress(KilledError), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
                 model = fit(rows, checkpoint, die)
-        assert (lives, told) == (len(MOMENTS) - 3 + 1, MOMENTS)
+        assert (trainings, events) == (len(EVENTS) - 3 + 1, EVENTS)
         assert content(model, tmp_path / "resumed") == whole
 
     def test_a_finished_training_is_not_done_again(self, rows, whole, tmp_path, monkeypatch):
@@ -121,7 +120,7 @@ class TestResume:
         monkeypatch.setattr(likelihood, "descend", lambda *_: pytest.fail("it trained"))
         assert content(fit(rows, checkpoint), tmp_path / "resumed") == whole
 
-    def test_the_seconds_of_all_lives_count(self, rows, tmp_path):
+    def test_the_seconds_of_all_resumed_trainings_add_up(self, rows, tmp_path):
         killed(rows, tmp_path / "kept", 3)
         assert set(fit(rows, Checkpoint(tmp_path / "kept")).training_["seconds"]) == {
             "warm-up",
@@ -131,7 +130,7 @@ class TestResume:
 
 
 class TestFile:
-    def test_it_is_for_its_owner_alone_and_safetensors(self, rows, tmp_path):
+    def test_it_is_readable_by_its_owner_alone(self, rows, tmp_path):
         killed(rows, tmp_path / "kept", 12)
         (path,) = (tmp_path / "kept").iterdir()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -151,25 +150,25 @@ class TestFile:
         assert belongs[0].keys() == belongs[1].keys() == {"versions", "parameters", "schema", "table"}
         assert not set(belongs[0].values()) & set(belongs[1].values())
 
-    def test_a_short_training_writes_nothing(self, rows, tmp_path):
+    def test_a_short_training_writes_no_checkpoint(self, rows, tmp_path):
         with pytest.raises(KilledError), Checkpoint(tmp_path / "kept") as checkpoint:
             fit(rows, checkpoint, lambda _: (_ for _ in ()).throw(KilledError))
         assert list(tmp_path.iterdir()) == []
 
-    def test_what_a_killed_write_left_goes_too_and_nothing_else(self, tmp_path):
+    def test_partial_files_are_removed_and_nothing_else(self, tmp_path):
         for name in (FILE, ".synthclin-x.partial", "thesis.txt"):
             (tmp_path / name).write_text("")
         Checkpoint(tmp_path).discard()
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
-    def test_a_folder_that_cannot_be_made_is_said(self, rows, tmp_path):
+    def test_a_folder_that_cannot_be_created_is_an_error(self, rows, tmp_path):
         with pytest.raises(OutputError):
             fit(rows, Checkpoint(tmp_path / "no" / "folder", every=0))
         (tmp_path / "link").symlink_to(tmp_path)
         with pytest.raises(OutputError):
             fit(rows, Checkpoint(tmp_path / "link", every=0))
 
-    def test_it_is_saved_seldom_enough_to_cost_little(self, tmp_path, monkeypatch):
+    def test_saving_costs_at_most_two_percent(self, tmp_path, monkeypatch):
         now, slow, saved = [0.0], 4.0, []
         monkeypatch.setattr("synthclin.models.checkpoints.time.monotonic", lambda: now[0])
         checkpoint = Checkpoint(tmp_path / "kept", every=10)
@@ -205,7 +204,7 @@ class TestRefused:
         assert str(other.loc[5, "age"]) not in str(caught.value).replace(str(kept), "")
 
     def test_another_version(self, rows, kept, monkeypatch):
-        monkeypatch.setattr("synthclin.__version__", "9.9")
+        monkeypatch.setattr("synthclin.models.synthesizer.VERSION", "9.9")
         with pytest.raises(ModelFormatError, match=r"differs in: versions\."):
             fit(rows, Checkpoint(kept))
 
@@ -251,41 +250,41 @@ class TestRefused:
 
 
 class TestCallback:
-    def test_it_is_told_every_moment(self, rows):
-        told = []
-        model = fit(rows, callback=told.append)
-        assert [(moment.phase, moment.step) for moment in told] == MOMENTS
-        assert {moment.phase: moment.total for moment in told} == {
+    def test_it_is_called_with_every_event(self, rows):
+        events = []
+        model = fit(rows, callback=events.append)
+        assert [(event.phase, event.step) for event in events] == EVENTS
+        assert {event.phase: event.total for event in events} == {
             "warm-up": 4,
             "fine-tuning": 12,
             "calibration": 1,
         }
-        closing = [moment.figures for moment in told if "detection" in moment.figures]
+        closing = [event.figures for event in events if "detection" in event.figures]
         assert [set(figures) for figures in closing] == [{"validation_nll", "detection"}] * 3
         assert closing[-1]["validation_nll"] == pytest.approx(model.training_["validation_nll"], abs=1e-4)
-        assert all(0 <= moment.figures.get("critic_accuracy", 0.5) <= 1 for moment in told)
-        assert [line["phase"] for line in model.training_["history"]] == [moment.phase for moment in told]
+        assert all(0 <= event.figures.get("critic_accuracy", 0.5) <= 1 for event in events)
+        assert [line["phase"] for line in model.training_["history"]] == [event.phase for event in events]
 
     @pytest.mark.parametrize("at", [1, 5, 6, 7, 12])
     def test_it_ends_the_training_with_the_best_weights_so_far(self, rows, at):
-        told = []
+        events = []
 
-        def enough(moment):
-            told.append(moment)
-            return len(told) == at
+        def enough(event):
+            events.append(event)
+            return len(events) == at
 
         model = fit(rows, callback=enough)
-        phases = list(dict.fromkeys(phase for phase, _ in MOMENTS[:at]))
+        phases = list(dict.fromkeys(phase for phase, _ in EVENTS[:at]))
         assert list(model.training_["seconds"]) == phases
-        assert "detection" in told[-1].figures
+        assert "detection" in events[-1].figures
         assert len(model.sample(5)) == 5
-        if at == 7:  # the generator has learnt nothing from the critic yet
+        if at == 7:  # the critics alone have been trained so far
             assert model.training_["fine_tuning"]["passed"] is False
 
     def test_only_true_ends_it(self, rows):
-        assert len(fit(rows, callback=lambda moment: moment.step).training_["history"]) == len(MOMENTS)
+        assert len(fit(rows, callback=lambda event: event.step).training_["history"]) == len(EVENTS)
 
-    def test_a_moment_is_frozen(self):
+    def test_an_event_is_immutable(self):
         with pytest.raises(AttributeError):
             TrainingEvent("fine_tuning", 1, 2, {}).step = 2
 
@@ -305,23 +304,23 @@ class TestCriticAccuracy:
             fit(rows)
         return found[0]
 
-    @pytest.mark.parametrize(("lead", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
-    def test_known_answers(self, phase, lead, accuracy, monkeypatch):
-        def leads(critic, codes):
+    @pytest.mark.parametrize(("margin", "accuracy"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.5)])
+    def test_known_answers(self, phase, margin, accuracy, monkeypatch):
+        def margins(critic, codes):
             for table, context_logits in zip(critic.tables, critic.context_logits_all(codes), strict=True):
-                yield torch.full(table.logits(context_logits).shape, lead), context_logits
+                yield torch.full(table.logits(context_logits).shape, margin), context_logits
 
-        monkeypatch.setattr(adversarial, "leads", leads)
+        monkeypatch.setattr(adversarial, "margins", margins)
         assert phase._critic_accuracy() == pytest.approx(accuracy, abs=1e-6)
 
-    def test_critics_learn_from_one_half_and_judge_in_the_other(self, phase):
+    def test_critics_are_cross_fitted(self, phase):
         rows, parts = phase._rows()
         halves = [set((rows[part] % 2).tolist()) for part in parts]
         assert halves == [{0}, {1}]
         assert int(rows.max()) < len(phase.codes)
 
 
-def test_a_family_may_leave_the_watch_alone():
+def test_a_monitor_without_callback_and_checkpoint_does_nothing():
     monitor = TrainingMonitor()
-    monitor.keep(lambda: pytest.fail("nobody keeps it"))
+    monitor.keep(lambda: pytest.fail("there is no checkpoint"))
     assert monitor.stops(TrainingEvent("any", 1, 1, {})) is False

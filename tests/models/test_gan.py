@@ -6,11 +6,10 @@ from sklearn.base import clone
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.models import ConditionalGAN, adversarial
+from tests.ward import SCHEMA, ward
 
-from .conftest import SCHEMA, ward
 
-
-def test_the_model_learns_how_columns_hang_together(model, table):
+def test_the_model_fits_dependences_between_columns(model, table):
     rows = model.sample(2_000, random_state=0)
     assert rows["age"].corr(rows["sbp"]) == pytest.approx(table["age"].corr(table["sbp"]), abs=0.15)
     share = rows["bmi"].isna().groupby(rows["stage"], observed=True).mean()
@@ -19,7 +18,7 @@ def test_the_model_learns_how_columns_hang_together(model, table):
     assert rows["sbp"].mean() == pytest.approx(table["sbp"].mean(), abs=3)
 
 
-def test_rows_of_the_kind_are_likelier_than_shuffled_ones(model):
+def test_real_rows_are_likelier_than_shuffled_ones(model):
     fresh = ward(300, seed=8)
     shuffled = fresh.copy()
     for i, name in enumerate(["age", "sbp", "dbp"]):
@@ -29,7 +28,7 @@ def test_rows_of_the_kind_are_likelier_than_shuffled_ones(model):
     assert model.log_likelihood(fresh).mean() > model.log_likelihood(shuffled).mean() + 1
 
 
-def test_the_record_says_what_happened(model):
+def test_the_training_record(model):
     record = model.training_
     assert record["kept"] == "warm-up"
     assert record["history"][0]["validation_nll"] > record["validation_nll"]
@@ -37,7 +36,7 @@ def test_the_record_says_what_happened(model):
     assert record["device"] == "cpu"
 
 
-def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
+def test_standard_effort_runs_every_phase_and_the_acceptance_test(table):
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
     assert set(model.training_["seconds"]) == {"warm-up", "fine-tuning", "calibration"}
     judged = model.training_["fine_tuning"]
@@ -47,13 +46,13 @@ def test_standard_effort_runs_every_phase_and_judges_the_refinement(table):
         assert judged["auc_after"] <= judged["auc_before"] + judged["auc_error"]
 
 
-def test_a_harmful_refinement_is_thrown_away(table, monkeypatch):
+def test_harmful_fine_tuning_is_rejected(table, monkeypatch):
     def harm(phase):
         for weights in phase.network.parameters():
             weights.data.zero_()
         phase.average.update_parameters(phase.network)
 
-    monkeypatch.setattr(adversarial.AdversarialFineTuning, "_contend", harm)
+    monkeypatch.setattr(adversarial.AdversarialFineTuning, "_step", harm)
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
     assert model.training_["fine_tuning"]["passed"] is False
     assert model.training_["kept"] == "warm-up"
@@ -86,7 +85,7 @@ def test_parameters_follow_scikit_learn(model):
     assert not hasattr(copy, "encoder_")
 
 
-def test_wrong_use_is_said(table):
+def test_wrong_arguments_are_errors(table):
     with pytest.raises(ConfigError, match="not fitted"):
         ConditionalGAN(SCHEMA).sample(5)
     with pytest.raises(ConfigError, match="no whole number from 1"):
@@ -99,7 +98,7 @@ def test_wrong_use_is_said(table):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_a_gpu_that_is_not_there_is_said(table):
+def test_an_absent_gpu_is_an_error(table):
     with pytest.raises(ConfigError, match="no CUDA device"):
         ConditionalGAN(SCHEMA, device="cuda").fit(table)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from synthclin.io.html import card
+from synthclin.io.html_card import card
 from synthclin.report.pages.decision import decision
 from synthclin.report.words import plain
 

@@ -13,8 +13,8 @@ __all__ = [
     "AnalysisDetails",
     "Arm",
     "CalibratedLearner",
-    "Calibration",
     "CalibrationDetails",
+    "CalibrationFigures",
     "GroupScore",
     "Importance",
     "ImportanceDetails",
@@ -98,7 +98,7 @@ class AnalysisDetails(Open):
     curves: list[Arm] | None = None
 
 
-class Calibration(Open):
+class CalibrationFigures(Open):
     """Calibration of predicted probabilities: Brier score, calibration slope and intercept."""
 
     brier: Finite | None = None
@@ -110,8 +110,8 @@ class CalibratedLearner(Open):
     """Calibration of one learner, trained on real and on synthetic rows."""
 
     learner: StrictStr
-    real: Calibration
-    synthetic: Calibration
+    real: CalibrationFigures
+    synthetic: CalibrationFigures
 
 
 class CalibrationDetails(Open):

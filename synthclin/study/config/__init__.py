@@ -1,4 +1,4 @@
-"""One YAML file describes one run: read strictly, checked against the schema, frozen."""
+"""Configuration of a run: one YAML file, parsed strictly, validated against the schema, immutable."""
 
 from __future__ import annotations
 

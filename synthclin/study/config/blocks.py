@@ -1,4 +1,4 @@
-"""The blocks of a configuration: what may stand in a run's YAML."""
+"""Data model of the configuration: the blocks of a run's YAML file."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ DATASET = "dataset:"
 
 
 class ConfigBlock(BaseModel):
-    """A frozen mapping that knows all its keys."""
+    """Immutable configuration block; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Data(ConfigBlock):
-    """Where the real rows come from and how many the model never sees.
+    """Source of the real rows and size of the holdout.
 
     `source` is a .csv, .csv.gz or .parquet file, or ``dataset:`` and the name of a table that ships with the package;
-    `holdout` is the share of rows kept back; `entity` is short for ``role: entity`` of that column in the
-    schema: its rows are one patient's, who stays on one side of the split and is counted once.
+    `holdout` is the share of holdout rows; `entity` is short for ``role: entity`` of that column in the schema: its
+    values identify patients, whose rows are all in the same part of the split and who are counted once.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -57,14 +57,14 @@ class Data(ConfigBlock):
 
 
 class Protect(ConfigBlock):
-    """What never enters the model: levels and extremes held by fewer patients than these."""
+    """Disclosure limits of the model: levels and extremes of fewer patients never enter it."""
 
     rare_category: Annotated[int, Field(ge=1)] = MIN_PATIENTS
     trim_extremes: Annotated[int, Field(ge=1)] = MIN_PATIENTS
 
 
 class Model(ConfigBlock):
-    """`type` names a family in `synthclin.models.MODELS`; every other word goes to its class unchanged."""
+    """Model family and hyper-parameters: `type` is a key of `synthclin.models.MODELS`, the rest goes to its class."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -77,10 +77,10 @@ class Model(ConfigBlock):
 
 
 class Sampling(ConfigBlock):
-    """How many rows the main table gets (as many as the model learnt from, if None) and which cohorts are drawn.
+    """Number of rows of the synthetic table (that of the training rows, if None), and the cohorts to sample.
 
-    A cohort whose condition fewer than `least_patients` of the patients learnt from satisfy is refused before training:
-    what is drawn there is made up. 0 draws every cohort all the same, with a warning where they are fewer than 11.
+    A cohort whose condition fewer than `least_patients` training patients satisfy is refused before training, because
+    the model would extrapolate. 0 samples every cohort all the same, with a warning for fewer than 11 patients.
     """
 
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
@@ -89,11 +89,11 @@ class Sampling(ConfigBlock):
 
 
 class EvaluationBlock(ConfigBlock):
-    """Which analyses are done on synthetic and on real rows to compare them.
+    """Utility tasks, synthetic replicates and subgroups of the evaluation.
 
-    `replicates` is how many tables of the main table's size are sampled and scored, the main table first: scores are
-    means over them. `by` names columns in whose groups the headline scores are computed again. `workers` is how many
-    processes score and train shadow models: by default one per processor, and a single one for small tables.
+    `replicates` is how many synthetic tables are sampled and scored, the released table first: scores are means over
+    them. `by` names columns in whose groups the headline scores are computed again. `workers` is how many processes
+    compute scores and train shadow models: by default one per processor, and a single one for small tables.
     """
 
     utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
@@ -103,7 +103,7 @@ class EvaluationBlock(ConfigBlock):
 
 
 class Judging(ConfigBlock):
-    """What `synthclin evaluate` takes of a study: how tables are judged, and by which gates."""
+    """Part of a configuration that `synthclin evaluate` uses: schema, evaluation and gates."""
 
     table_schema: Annotated[Schema, Field(alias="schema", strict=False)]
     evaluation: EvaluationBlock = EvaluationBlock()
@@ -111,11 +111,12 @@ class Judging(ConfigBlock):
 
 
 class Privacy(ConfigBlock):
-    """How hard the run attacks what it made.
+    """Privacy attacks of a run.
 
-    `audit`: ``quick`` runs the attacks on the table and asks the model; ``standard`` and ``full`` also train 8 and 32
-    shadow models, each on half of all patients, and aim at the patients who stand most alone. `release_check` counts in
-    each table that is written the rows that equal the row of one training patient; it never leaves one out.
+    `audit`: ``quick`` runs the attacks on the table and membership inference on the model file; ``standard`` and
+    ``full`` also train 8 and 32 shadow models, each on half of all patients, with outliers by nearest-neighbour
+    distance as targets. `release_check` counts in each released table the rows that equal the row of one training
+    patient; it removes none.
     """
 
     audit: Tier = "quick"
@@ -123,12 +124,12 @@ class Privacy(ConfigBlock):
 
 
 class Outputs(ConfigBlock):
-    """What is written where; ``{name}`` and ``{seed}`` stand for themselves in `folder`.
+    """Output folder, file formats and report editions; ``{name}`` and ``{seed}`` in `folder` are replaced.
 
     `csv_safe` is ``escape`` to put a quote before text in CSV files that a spreadsheet would run as a formula.
-    `report` names the forms of the report and `editions` which of them: the ``internal`` one holds figures of real
-    patients, the ``shareable`` one (``report-shareable.*``) none that few of them could be read from. A data card and
-    Croissant metadata are always written beside the table.
+    `report` names the file formats of the report. Of its `editions` the ``internal`` one holds figures of real
+    patients, the ``shareable`` one (``report-shareable.*``) is suppressed and rounded for disclosure control. A data
+    card and Croissant metadata are always written beside the table.
     """
 
     folder: Annotated[str, Field(min_length=1)] = "runs/{name}-{seed}"
@@ -143,16 +144,16 @@ class Outputs(ConfigBlock):
 
 
 class Config(ConfigBlock):
-    """One run: from a real table to synthetic tables and a report. `load` reads it from YAML.
+    """Configuration of one run, from a real table to synthetic tables and a report. `load` reads it from YAML.
 
-    `gates` is None where the file gives none: then the default gates hold. An empty list means no gates.
+    `gates` is None where the file gives none: then the default gates apply. An empty list means no gates.
     """
 
     version: Literal[1]
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Data
-    # pydantic keeps `schema` for itself
+    # `schema` is a reserved name of pydantic
     table_schema: Annotated[Schema, Field(alias="schema", strict=False)]
     protect: Protect = Protect()
     model: Model = Model()

@@ -1,4 +1,4 @@
-"""Read a configuration strictly, from YAML and the command line, and write it out again."""
+"""Strict loading of a configuration from YAML and the command line, and its serialization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from synthclin.study.config.references import check_columns, check_judging, chec
 __all__ = ["load", "load_judging", "parse_value", "resolved_yaml"]
 
 _LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
-# Promised by the design but not built: refused by name, so that nobody takes silence for protection.
+# Planned but not implemented: refused by name, so that a key without effect is not mistaken for protection.
 _LATER_KEYS = (("protect", "dp"), ("outputs", "min_cell"))
 _SET_ELSEWHERE = {
     "schema": "schema",
@@ -93,7 +93,7 @@ def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] =
 
 
 def parse_value(text: str, where: str) -> object:
-    """Return the one YAML value that stands on a command line, such as ``5``, ``quick`` or ``{A: 0.5, B: 0.5}``.
+    """Parse one YAML value of a command-line option, such as ``5``, ``quick`` or ``{A: 0.5, B: 0.5}``.
 
     Example:
         >>> parse_value("{0: 0.5, 1: 0.5}", "--mix arm")
@@ -106,9 +106,9 @@ def parse_value(text: str, where: str) -> object:
 
 
 def resolved_yaml(config: Config) -> str:
-    """Return `config` as YAML that stands alone: schema inline, defaults written out.
+    """Return `config` as self-contained YAML: schema inline, defaults written out.
 
-    Absolute paths are cut to their last part, because they tell of the machine and its user.
+    Absolute paths are cut to their last part, because they reveal the machine and its user.
     """
     mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
     mapping["data"]["source"] = _unrooted(config.data.source)
@@ -147,9 +147,9 @@ def _replaced(node: object, key: str, value: object, where: str) -> object:
             raise ConfigError(where, f"'{head}' is no place in a list of {len(node)}", "Lists are counted from 0.")
         return [_replaced(item, rest, value, where) if i == int(head) else item for i, item in enumerate(node)]
     if node is not None and not isinstance(node, dict):
-        raise ConfigError(where, f"there is nothing below which '{key}' could stand", "Shorten the key.")
+        raise ConfigError(where, f"the value above '{key}' is not a block", "Shorten the key.")
     block: dict[str, object] = dict(node or {})
-    # a column may be called `d.time`: the longest key that is there wins over the dot
+    # a column may be called `d.time`: the longest existing key has precedence over the dot
     heads = [name for name in block if key == name or key.startswith(f"{name}.")]
     head = max(heads, key=len) if heads else key.partition(".")[0]
     block[head] = _replaced(block.get(head), key[len(head) + 1 :], value, where)
@@ -157,7 +157,7 @@ def _replaced(node: object, key: str, value: object, where: str) -> object:
 
 
 def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
-    """Refuse what the design promises and this version does not do."""
+    """Refuse planned features that this version does not implement."""
 
     def refuse(key: str, what: str, remedy: str = "Remove it.") -> None:
         raise ConfigError(f"{where}: {key}", f"{what} not available in this version", remedy)
@@ -168,7 +168,7 @@ def _refuse_later(raw: Mapping[str, Any], where: str) -> None:
     if raw.get("engine") == "ray":
         refuse("engine", "'ray' is")
     source = raw["data"].get("source") if isinstance(raw.get("data"), dict) else None
-    # An address may hold a password, so it is refused before anything could repeat it.
+    # A URL may hold a password, so it is refused before any message could repeat it.
     address = isinstance(source, str) and "://" in source
     if isinstance(source, str) and (address or source.startswith(_LATER_SOURCES) or source.endswith(_LATER_SOURCES)):
         refuse("data.source", "this kind of source is", "Export the table to Parquet or CSV.")
@@ -197,7 +197,7 @@ def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
     """Return `raw` with the parameters of the model's class checked against its signature and written out."""
     block = {} if raw.get("model") is None else raw["model"]
     if not isinstance(block, dict):
-        raise ConfigError(f"{where}: model", "this is no mapping", "Write it as `model: {type: gan}`.")
+        raise ConfigError(f"{where}: model", "this is not a mapping", "Write it as `model: {type: gan}`.")
     family = block.get("type", "gan")
     if family not in MODELS:
         raise ConfigError(f"{where}: model.type", f"there is no family {family!r}", hint(str(family), MODELS))
@@ -217,13 +217,13 @@ def _model_block(family: str) -> type[BaseModel]:
 
 
 def _with_entity(config: Config, where: str) -> Config:
-    """Return `config` with the role of `data.entity` written into the schema, where everything else looks for it."""
+    """Return `config` with the role of `data.entity` written into the schema."""
     entity, schema, at = config.data.entity, config.table_schema, f"{where}: data.entity"
     if entity is None:
         return config
     check_columns([entity], schema.columns, at)
     if not schema.columns[entity].is_identifier:
-        what = f"{entity!r} is `type: {schema.columns[entity].type}`, which names no patients"
+        what = f"{entity!r} is `type: {schema.columns[entity].type}`, which does not identify patients"
         raise ConfigError(at, what, "Declare it `type: id`, or name another column.")
     if schema.entity not in {None, entity}:
         what = f"the schema gives the role entity to {schema.entity!r}"

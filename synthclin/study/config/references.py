@@ -1,4 +1,4 @@
-"""Whether a configuration speaks of columns and scores that there are."""
+"""Validation of references in a configuration: names of columns, levels and scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from synthclin.evaluation.score_names import (
     within,
 )
 from synthclin.evaluation.tasks import PredictTask
-from synthclin.expressions import parse
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
@@ -32,7 +31,7 @@ __all__ = ["check_columns", "check_judging", "check_references", "hint"]
 
 
 def check_references(config: Config, where: str) -> None:
-    """Refuse names of columns that the schema does not have, and gates that cannot be read."""
+    """Refuse names of columns that the schema lacks, and gates that cannot be parsed."""
     schema = config.table_schema
     check_judging(config, where)
     names: set[str] = {"synthetic"}
@@ -42,7 +41,7 @@ def check_references(config: Config, where: str) -> None:
             raise ConfigError(f"{at}.name", f"another table is called {cohort.name!r}", "Give each its own name.")
         names.add(cohort.name)
         if cohort.rows > MOST_ROWS:
-            raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or draw several times.")
+            raise ConfigError(f"{at}.rows", f"more than {MOST_ROWS:,} rows", "Ask for fewer, or sample several times.")
         _check_cohort(cohort, schema, at)
 
 
@@ -58,7 +57,7 @@ def check_judging(config: Config | Judging, where: str) -> None:
 
 
 def _check_evaluation(config: Config | Judging, where: str) -> None:
-    """Refuse tasks and groups on columns that the model does not learn."""
+    """Refuse tasks and groups on columns that are not modelled."""
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
         at = f"{where}: evaluation.utility[{i}]"
@@ -76,7 +75,7 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
 def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
     fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
-    # Whoever judges tables alone has no model to ask.
+    # Without a run there is no model, so scores of the model do not exist.
     fixed += MODEL_SCORES if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
@@ -87,7 +86,7 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
         if config.privacy.audit == "quick":
             raise ConfigError(where, f"{score!r} takes shadow models", "Set `privacy.audit: standard`.")
         return
-    # Imported where it is needed: it brings the learners along.
+    # Imported where it is needed: it loads the learners.
     from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
 
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
@@ -107,12 +106,12 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
 
 
 def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
-    if cohort.where is not None:
-        predicate = parse(cohort.where)
-        drawn = [name for name, column in schema.columns.items() if column.modelled or column.derive is not None]
-        check_columns(sorted(predicate.columns), drawn, f"{where}.where")
+    if cohort.predicate is not None:
+        predicate = cohort.predicate
+        sampled = [name for name, column in schema.columns.items() if column.modelled or column.derive is not None]
+        check_columns(sorted(predicate.columns), sampled, f"{where}.where")
         try:
-            # On no rows at all it tells whether it compares like with like.
+            # Evaluation on an empty table checks the types of a comparison.
             predicate.evaluate(pd.DataFrame({n: pd.Series(dtype=schema.columns[n].dtype) for n in predicate.columns}))
         except ConfigError as error:
             raise ConfigError(f"{where}.where", error.what, error.remedy) from None
@@ -126,10 +125,10 @@ def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
 
 
 def check_columns(wanted: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Refuse a wanted column that is none of the known ones."""
+    """Refuse a name that is not among the known columns."""
     for name in wanted:
         if name not in known:
-            raise ConfigError(where, f"{name!r} is no column that can stand here", hint(name, known))
+            raise ConfigError(where, f"{name!r} is not a column that can be used here", hint(name, known))
 
 
 def hint(word: str, known: Iterable[str]) -> str:

@@ -11,8 +11,7 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 
 def test_a_sample_is_a_table_that_satisfies_the_schema(model):
@@ -56,7 +55,7 @@ def test_every_cohort_has_its_size_and_satisfies_its_condition(model, where, row
 
 @st.composite
 def predicates(draw):
-    """Conditions on one or several columns, between columns, contradictory ones and hardly ever met ones among them."""
+    """Conditions on one or several columns and between columns, including contradictory and improbable ones."""
     number = st.one_of(st.integers(-10, 300), st.floats(-10, 300).map(lambda value: round(value, 2)))
     name, sign = (
         st.sampled_from(["age", "bmi", "sbp", "dbp", "pulse_pressure"]),
@@ -77,24 +76,24 @@ def predicates(draw):
 
 @settings(max_examples=40, deadline=None)
 @given(predicates(), st.sampled_from([1, 7, 150]), st.integers(0, 10**6))
-def test_whatever_the_condition_rows_satisfy_it_or_one_error_tells_the_support(model, where, rows, seed):
+def test_rows_satisfy_any_condition_or_an_error_gives_the_support(model, where, rows, seed):
     with pytest.MonkeyPatch.context() as patch:
-        # Far fewer tries than a user gets: what is shown is how it ends, not how rare a row can be found.
+        # A much smaller rejection budget than by default: the test is of the outcome, not of rare rows.
         patch.setattr("synthclin.sampling.sampler.LEAST_BUDGET", 4_000)
         patch.setattr("synthclin.sampling.sampler.REJECTION_BUDGET", 20)
         try:
             cohort = model.sample(rows, where=where, random_state=seed)
         except ConditionError as error:
-            told = error.what
+            message = error.what
             cohort = None
     if cohort is None:
-        assert "satisf" in told
+        assert "satisf" in message
         return
     assert len(cohort) == rows
     assert parse(where).evaluate(cohort).fillna(False).all()
     assert not any(broken.any() for broken in violations(cohort, SCHEMA).values())
     assert 0 < model.sample_facts_.probability <= 1.0001
-    assert 0 < model.sample_facts_.effective <= model.sample_facts_.drawn
+    assert 0 < model.sample_facts_.effective <= model.sample_facts_.proposed
 
 
 def test_a_condition_on_every_column_at_once(model):
@@ -106,15 +105,15 @@ def test_a_condition_on_every_column_at_once(model):
     assert parse(where).evaluate(cohort).fillna(False).all()
 
 
-def test_a_large_cohort_is_drawn_in_parts(model):
+def test_a_large_cohort_is_sampled_in_parts(model):
     cohort = model.sample(20_000, where="age >= 40 and sex == 'F'", random_state=0)
     assert len(cohort) == 20_000
     assert cohort["age"].min() >= 40
     assert cohort["pid"].is_unique
 
 
-def test_a_condition_that_always_holds_has_probability_one_and_changes_no_law():
-    """Rare levels have a code that is never drawn: what it would have had must not weigh on the others."""
+def test_a_condition_that_always_holds_has_probability_one_and_changes_no_distribution():
+    """The forbidden code of rare levels must not enter the weights of the others."""
     rng = np.random.default_rng(2)
     group = rng.choice(["a", "b"], 600)
     rare = [f"r{i}" for i in range(600)]
@@ -136,10 +135,10 @@ def test_a_cohort_resembles_the_same_rows_of_the_data(model):
     assert model.sample_facts_.probability == pytest.approx(len(real) / 20_000, abs=0.08)
 
 
-def test_mixed_shares_are_met_to_the_row(model):
+def test_mixed_shares_are_exact(model):
     rows = model.sample(501, mix={"sex": {"F": 0.2, "M": 0.8}}, random_state=2)
     assert (rows["sex"] == "F").sum() in {100, 101}
-    # Rows of one level do not stand together.
+    # Rows of one level are shuffled among the others.
     assert rows["sex"].iloc[:50].nunique() == 2
 
 
@@ -161,7 +160,7 @@ def test_two_mixed_columns_meet_both_margins(model):
         ("age >", ConfigError),
     ],
 )
-def test_what_cannot_be_drawn_is_said(model, where, error):
+def test_conditions_that_cannot_be_sampled_are_errors(model, where, error):
     with pytest.raises(error):
         model.sample(10, where=where, random_state=0)
 
@@ -172,17 +171,17 @@ def test_three_mixed_columns_meet_all_margins(model):
     for name, shares in mix.items():
         for level, share in shares.items():
             assert (rows[name] == level).mean() == pytest.approx(share, abs=0.02)
-    # The young are in stage I, the old in stage III, as far as the margins allow.
+    # Young patients are in stage I, old ones in stage III, as far as the margins allow.
     assert (rows.loc[rows["age"] == 35, "stage"] == "I").mean() > 0.9
 
 
-def test_a_mix_without_a_law_is_refused(model):
+def test_an_impossible_mix_is_refused(model):
     # No man is pregnant, or is known not to be.
     with pytest.raises(ConditionError, match="mix"):
         model.sample(300, mix={"sex": {"F": 0.5, "M": 0.5}, "pregnant": {False: 1.0}}, random_state=0)
 
 
-def test_a_rare_level_is_mixed_though_a_small_draw_would_not_show_it():
+def test_a_rare_level_absent_from_a_small_sample_is_mixed():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame(
         {
@@ -196,7 +195,7 @@ def test_a_rare_level_is_mixed_though_a_small_draw_would_not_show_it():
     rows = model.sample(100, mix=mix, random_state=0)
     assert (rows["arm"] == "rare").sum() == 50
     assert (rows["sex"] == "F").sum() in {49, 50, 51}
-    # Combinations exclude each other: together they are as probable as one arm or the other.
+    # Combinations exclude each other: their probabilities add up to that of either arm.
     either = model.sample_facts_.probability
     model.sample(100, where="arm in ['rare', 'a']", random_state=0)
     assert either == pytest.approx(model.sample_facts_.probability, rel=0.15)

@@ -10,8 +10,7 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 LEARNT = list(SCHEMA.modelled)
 
@@ -26,7 +25,7 @@ def hidden(table, share, seed, columns=LEARNT):
     return holed, mask
 
 
-# -- what is promised ------------------------------------------------------------------------------------------------
+# -- given cells, rules and seeds ------------------------------------------------------------------------------------
 
 
 @settings(max_examples=12)
@@ -37,14 +36,14 @@ def hidden(table, share, seed, columns=LEARNT):
     st.booleans(),
     st.booleans(),
 )
-def test_given_cells_stay_and_rules_hold(model, seed, share, absent, without_derived, shuffled):
+def test_given_cells_are_kept_and_rules_satisfied(model, seed, share, absent, without_derived, shuffled):
     full = ward(40, seed=seed)
     full.index = pd.Index(np.random.default_rng(seed).permutation(40) * 3, name="row")
     holed, _ = hidden(full, share, seed)
     if without_derived:
         holed = holed.drop(columns="pulse_pressure")
     else:
-        # A derived cell that is given fixes what it is computed from only by luck of the draw.
+        # A given derived cell is reproduced from sampled source cells only by chance.
         holed["pulse_pressure"] = np.nan
     holed = holed.drop(columns=list(absent))
     if shuffled:
@@ -57,8 +56,8 @@ def test_given_cells_stay_and_rules_hold(model, seed, share, absent, without_der
     assert list(done)[: holed.shape[1]] == list(holed)
     assert set(done) == set(SCHEMA.columns)
     for name in holed:
-        told = holed[name].notna()
-        assert (done.loc[told, name] == holed.loc[told, name]).all(), name
+        given = holed[name].notna()
+        assert (done.loc[given, name] == holed.loc[given, name]).all(), name
     assert done.drop(columns="pregnant").notna().all(axis=None)
     assert done["pregnant"].isna().equals(done["sex"] == "M")
     assert (done["pulse_pressure"] == done["sbp"] - done["dbp"]).all()
@@ -78,13 +77,13 @@ def test_a_complete_row_is_unchanged_and_identifiers_pass_through(model):
     assert done[["age", "stage"]].notna().all(axis=None)
 
 
-def test_a_table_without_holes_costs_nothing(model, monkeypatch):
+def test_a_complete_table_is_not_sampled(model, monkeypatch):
     monkeypatch.setattr(ConditionalGAN, "_sample", lambda *_, **__: pytest.fail("it drew"))
     full = ward(30, seed=1).assign(bmi=25.5)
     pd.testing.assert_frame_equal(model.impute(full), full)
 
 
-def test_several_draws_are_a_list_of_tables_that_differ_in_holes_only(model):
+def test_imputations_differ_in_imputed_cells_only(model):
     holed, mask = hidden(ward(80, seed=2), 0.3, 2)
     holed["pulse_pressure"] = np.nan
     tables = model.impute(holed, imputations=3, random_state=1)
@@ -95,7 +94,7 @@ def test_several_draws_are_a_list_of_tables_that_differ_in_holes_only(model):
     assert len(model.impute(holed, imputations=1)) == 1
 
 
-def test_the_same_seed_completes_alike_and_calls_differ(model):
+def test_the_same_seed_gives_the_same_imputations_and_calls_differ(model):
     holed, _ = hidden(ward(50, seed=3), 0.3, 3)
     holed = holed.drop(columns="pulse_pressure")
     pd.testing.assert_frame_equal(model.impute(holed, random_state=5), model.impute(holed, random_state=5))
@@ -109,10 +108,10 @@ def test_one_row_of_text_and_one_column(model):
     assert list(row)[:2] == ["age", "sex"]
 
 
-# -- what a cell can be ----------------------------------------------------------------------------------------------
+# -- values and arguments --------------------------------------------------------------------------------------------
 
 
-def test_values_that_the_model_never_met_come_back_exactly():
+def test_values_outside_the_training_data_are_kept_exactly():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -141,7 +140,7 @@ def test_values_that_the_model_never_met_come_back_exactly():
 
 
 @pytest.mark.parametrize("choice", ["error", "drop", "keep"])
-def test_given_cells_that_break_a_rule_are_refused_left_out_or_kept(model, monkeypatch, choice):
+def test_given_cells_that_violate_a_rule_are_refused_dropped_or_kept(model, monkeypatch, choice):
     rows = ward(40, seed=0).drop(columns="pulse_pressure").assign(age=pd.NA)
     rows.loc[[3, 7], ["sbp", "dbp"]] = (80, 120)
     rule = {"then": "dbp < sbp", "on_violation": choice}
@@ -165,15 +164,15 @@ def test_a_derived_cell_that_is_given_is_kept(model):
     assert (done["dbp"] == rows["dbp"]).all()
 
 
-def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
+def test_missingness_of_other_columns_is_kept_and_used(model):
     # BMI is missing in half of stage III and hardly elsewhere.
     rows = ward(300, seed=9).drop(columns="pulse_pressure")
     holed = rows.assign(stage=pd.NA, age=pd.NA, bmi=np.nan)
     done = model.impute(holed, columns=["stage", "age"], random_state=0)
     assert done["bmi"].isna().all()
-    told = (done["stage"] == "III").mean()
-    untold = (model.impute(holed.drop(columns="bmi"), random_state=0)["stage"] == "III").mean()
-    assert told > untold + 0.2
+    missing = (done["stage"] == "III").mean()
+    observed = (model.impute(holed.drop(columns="bmi"), random_state=0)["stage"] == "III").mean()
+    assert missing > observed + 0.2
 
 
 @pytest.mark.parametrize(
@@ -182,14 +181,14 @@ def test_columns_that_are_not_asked_keep_their_holes_and_tell_by_them(model):
         (lambda t: t.assign(age=[17, *t["age"][1:]]), r"column 'age': 1 of 20 rows \(1\) holds a value outside"),
         (lambda t: t.assign(sex=["Q", *t["sex"][1:]]), "column 'sex'"),
         (lambda t: t.assign(SECRET=1), r"1 of its 10 columns is not in the schema"),
-        (lambda t: t[["pid"]], "none of its columns is learnt"),
+        (lambda t: t[["pid"]], "none of its columns is modelled"),
         (lambda t: t.iloc[:0], "has no rows"),
         (lambda t: t[["age", "age", "sex"]], "same name"),
-        # A difference of 200 is within the ranges and beyond all that was seen.
+        # A difference of 200 is within the ranges and outside the training data.
         (lambda t: t.assign(sbp=pd.NA, dbp=pd.NA, pulse_pressure=200.0), r"20 of 20 rows \(1, 2, .*could not be"),
     ],
 )
-def test_tables_that_cannot_be_completed(model, monkeypatch, change, match):
+def test_tables_that_cannot_be_imputed(model, monkeypatch, change, match):
     monkeypatch.setattr("synthclin.sampling.imputation.PROPOSALS_PER_ROUND", (1, 4))
     with pytest.raises(DataError, match=match) as error:
         model.impute(change(ward(20, seed=0)), random_state=0)
@@ -201,7 +200,7 @@ def test_wrong_arguments(model):
     for imputations in (0, -1, 1.5, 101):
         with pytest.raises(ConfigError, match="imputations"):
             model.impute(rows, imputations=imputations)
-    with pytest.raises(ConfigError, match="'height' is not a learnt column"):
+    with pytest.raises(ConfigError, match="'height' is not a modelled column"):
         model.impute(rows, columns=["height"])
     with pytest.raises(ConfigError, match="not fitted"):
         ConditionalGAN(SCHEMA).impute(rows)
@@ -212,7 +211,7 @@ def test_wrong_arguments(model):
 
 @pytest.fixture(scope="module")
 def line():
-    """Twelve doses and a response to each, and a model of them: the dose is drawn first, the response last."""
+    """A model of twelve doses and a response to each: the dose is sampled first, the response last."""
     rng = np.random.default_rng(1)
     dose = rng.integers(0, 12, 1_500)
     frame = pd.DataFrame({"dose": dose, "response": np.round(5 * dose + rng.normal(0, 4, len(dose)), 2)})
@@ -223,27 +222,27 @@ def line():
     return model
 
 
-def test_an_early_column_is_drawn_from_its_law_given_a_late_one(line):
-    """By Bayes' rule: exactly the model's own law, and nearly that of the data, 5 dose + N(0, 4)."""
+def test_an_early_column_is_imputed_from_its_posterior_given_a_late_one(line):
+    """By Bayes' rule: the model's own posterior, and approximately that of the data, 5 dose + N(0, 4)."""
     doses, responses = np.arange(12), [2.0, 17.5, 33.0, 52.0]
     done = line.impute(pd.DataFrame({"response": np.repeat(responses, 400)}), random_state=0)
     for value in responses:
-        drawn = np.bincount(done.loc[done["response"] == value, "dose"].astype(int), minlength=12) / 400
-        learnt = np.exp(line.log_likelihood(pd.DataFrame({"dose": doses, "response": value})))
-        assert 0.5 * np.abs(drawn - learnt / learnt.sum()).sum() < 0.1
+        imputed = np.bincount(done.loc[done["response"] == value, "dose"].astype(int), minlength=12) / 400
+        joint = np.exp(line.log_likelihood(pd.DataFrame({"dose": doses, "response": value})))
+        assert 0.5 * np.abs(imputed - joint / joint.sum()).sum() < 0.1
         truth = np.exp(-((value - 5 * doses) ** 2) / 32)
-        assert drawn @ doses == pytest.approx(truth @ doses / truth.sum(), abs=0.4)
+        assert imputed @ doses == pytest.approx(truth @ doses / truth.sum(), abs=0.4)
 
 
-def test_a_late_column_is_drawn_from_its_law_given_an_early_one(line):
+def test_a_late_column_is_imputed_from_its_conditional_given_an_early_one(line):
     done = line.impute(pd.DataFrame({"dose": np.repeat([3, 8], 400)}), random_state=0)
     for dose in (3, 8):
-        drawn = done.loc[done["dose"] == dose, "response"]
-        assert drawn.mean() == pytest.approx(5 * dose, abs=1)
-        assert drawn.std() == pytest.approx(4, abs=1.2)
+        imputed = done.loc[done["dose"] == dose, "response"]
+        assert imputed.mean() == pytest.approx(5 * dose, abs=1)
+        assert imputed.std() == pytest.approx(4, abs=1.2)
 
 
-def test_hidden_cells_of_a_real_table_are_found_better_than_by_mean_or_mode():
+def test_hidden_cells_of_a_real_table_are_predicted_better_than_by_mean_or_mode():
     table, schema = sc.datasets.load("heart_disease")
     train, holdout = sc.split(table, schema, holdout=0.25, random_state=3)
     model = ConditionalGAN(schema, effort="quick", random_state=3).fit(train)

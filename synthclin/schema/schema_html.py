@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.io.html import card
+from synthclin.io.html_card import card
 from synthclin.schema.columns import Column, MissingReason
 
 if TYPE_CHECKING:
-    from synthclin.schema.schema import Schema
+    from collections.abc import Mapping
 
 __all__ = ["schema_html"]
 
 _HEAD = ("column", "type", "unit", "range or levels", "missing", "role", "disclosure")
 
 
-def schema_html(schema: Schema) -> str:
+def schema_html(columns: Mapping[str, Column], constraints: int) -> str:
     """Return an HTML table of the declared columns: type, unit, range or number of levels, missing, role, disclosure.
 
     Levels are counted, never named.
+
+    Arguments:
+        columns: of the schema, by name.
+        constraints: how many rules the schema has.
     """
-    columns = {name: column for name, column in schema.columns.items() if not isinstance(column, MissingReason)}
+    columns = {name: column for name, column in columns.items() if not isinstance(column, MissingReason)}
     rows = [
         (name, column.type, column.unit, _extent(column), _missing(column), column.role, column.disclosure)
         for name, column in columns.items()
     ]
-    title = f"Schema: {len(columns):,} columns, {len(schema.constraints):,} constraints"
+    title = f"Schema: {len(columns):,} columns, {constraints:,} constraints"
     return card(title, head=_HEAD, rows=rows)
 
 

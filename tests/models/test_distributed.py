@@ -1,4 +1,4 @@
-"""Two processes train the model that one would: tried with real processes on this machine's own network."""
+"""Data-parallel training: two processes end with the weights of one, tested with real processes on this machine."""
 
 import dataclasses
 import os
@@ -13,16 +13,15 @@ import torch
 
 from synthclin.models import ConditionalGAN, distributed, gan
 from synthclin.models.training import plan_for
-
-from .conftest import SCHEMA, ward
+from tests.ward import SCHEMA, ward
 
 PLAN = dataclasses.replace(plan_for(150, "standard"), batch=32, epochs=3, validation=30, adversarial=4)
 FIT = """
 import sys
-from tests.models import test_parallel
-test_parallel.gan.plan_for = lambda *_: test_parallel.PLAN
-model = test_parallel.fitted()
-if test_parallel.distributed.first():
+from tests.models import test_distributed
+test_distributed.gan.plan_for = lambda *_: test_distributed.PLAN
+model = test_distributed.fitted()
+if test_distributed.distributed.first():
     model.save(sys.argv[1])
 """
 
@@ -63,7 +62,7 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path, monkeypatch):
         assert torch.allclose(weights, two[name], atol=2e-3), name
 
 
-def test_alone_everything_is_one_s_own(monkeypatch):
+def test_a_single_process_keeps_its_batch_and_gradients(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     layer = torch.nn.Linear(2, 1)
     layer(torch.ones(1, 2)).sum().backward()
@@ -76,7 +75,7 @@ def test_alone_everything_is_one_s_own(monkeypatch):
 
 
 @pytest.mark.parametrize(("rank", "part"), [(0, [0, 2, 4]), (1, [1, 3]), (5, [0])])
-def test_a_batch_is_shared_out_and_nobody_goes_without(monkeypatch, rank, part):
+def test_every_process_gets_part_of_a_batch(monkeypatch, rank, part):
     monkeypatch.setattr(distributed, "_grouped", lambda: True)
     monkeypatch.setattr(distributed.distributed, "get_rank", lambda: rank)
     monkeypatch.setattr(distributed.distributed, "get_world_size", lambda: 2 if rank < 2 else 6)

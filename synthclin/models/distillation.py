@@ -1,4 +1,4 @@
-"""All columns of a row in one pass over noise: a student of the column-by-column generator, for many rows at once."""
+"""Knowledge distillation of the autoregressive generator into a one-pass generator, for sampling many rows fast."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ from synthclin.models.receptive_fields import ReceptiveField
 from synthclin.progress import Step
 from synthclin.sampling.sequential import Imposed, SampledCodes, sample_codes
 
-__all__ = ["Distillation", "OnePass", "sample_in_one_pass", "taught"]
+__all__ = ["Distillation", "OnePass", "sample_in_one_pass", "teacher_conditionals"]
 
 WIDTH = 128
-"""Hidden units; its teacher has twice as many, and reads codes, which say less than the noise behind them."""
+"""Hidden units; half as many as the teacher's, because the noise as input is more informative than codes."""
 
 KNOTS = 16
-"""Ramps over the noise of a column: where in its law a draw falls moves with the columns before."""
+"""Knots of the piecewise-linear encoding of a column's noise."""
 
-LESSON_ROWS, BATCH, TIMES = 4_096, 256, 2
-"""Rows that the teacher draws at a time, rows per step, and how often each is used: a law is dearer than a step."""
+TEACHER_ROWS, BATCH, EPOCHS = 4_096, 256, 2
+"""Rows that the teacher samples at a time, rows per step, and how often each row is used: teacher passes are slow."""
 
 RATE = 3e-3
 
 
 class OnePass(MaskedGenerator):
-    """Every column's law from the noise of the columns before it, instead of from their codes.
+    """One-pass student network: each column's conditional distribution given the noise of the columns before it.
 
-    The column-by-column generator is a deterministic map of uniform noise: each column is the inverse of its cumulative
-    law, given the columns before, at a number of its own. So pairs of noise and laws are endless, and this network
-    learns from them without a real row.
+    The autoregressive generator is a deterministic function of uniform noise: each column is sampled by inverting its
+    conditional CDF at a noise value of its own. Pairs of noise and conditional distributions are therefore unlimited,
+    and the student is trained on them without real rows (parallel density distillation: van den Oord et al. 2018,
+    arXiv 1711.10433, here with the teacher's noise and forward cross-entropy).
 
     **Shape:** `forward` (rows, columns) noise in [0, 1) -> one (members, rows, codes) tensor of logits per group.
     """
@@ -68,26 +69,26 @@ class OnePass(MaskedGenerator):
         score = torch.special.ndtri(noise.clamp(1e-4, 1 - 1e-4))[:, :, None]
         ramps = ((noise[:, :, None] - torch.arange(KNOTS, device=noise.device) / KNOTS) * KNOTS).clamp(0, 1)
         place = torch.einsum("rcf,cfe->rce", torch.cat([score, ramps], 2), self.mix)
-        # The code that the marginal law would give: what the column is before its context is known.
-        usual = torch.searchsorted(self.ends_of_codes, noise.T.contiguous(), right=True).T
-        return place + super().cells(usual.clamp_max(self.ends_of_codes.shape[1] - 1))
+        # The code at this noise under the marginal distribution.
+        marginal = torch.searchsorted(self.ends_of_codes, noise.T.contiguous(), right=True).T
+        return place + super().cells(marginal.clamp_max(self.ends_of_codes.shape[1] - 1))
 
     def codes_at(self, noise: Tensor) -> Tensor:
-        """Return the codes at some noise, (rows, columns)."""
+        """Return the codes sampled with given noise, (rows, columns) -> (rows, columns)."""
         codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
         for table, logits in zip(self.groups, self.forward(noise), strict=True):
-            open_ = logits.masked_fill(self.forbidden[table.index, None, : logits.shape[2]], -torch.inf)
-            codes[:, table.index] = inverse(open_.softmax(2), noise[:, table.index].T).T
+            allowed = logits.masked_fill(self.forbidden[table.index, None, : logits.shape[2]], -torch.inf)
+            codes[:, table.index] = inverse_cdf(allowed.softmax(2), noise[:, table.index].T).T
         return codes
 
 
 def sample_in_one_pass(
     network: MaskedGenerator, order: Sequence[int], rows: int, generator: torch.Generator, imposed: Imposed
 ) -> SampledCodes:
-    """Sample rows in one pass of the network's student, and column by column those that took a masked code.
+    """Sample rows in one pass of the distilled network; rows with a masked code are sampled column by column.
 
     Arguments:
-        network: has a trained student.
+        network: has a distilled student.
         order: index in the layout of each column of the network.
         rows: how many.
         generator: on the network's device.
@@ -113,19 +114,19 @@ def sample_in_one_pass(
     return SampledCodes(codes, log_weight)
 
 
-def inverse(probabilities: Tensor, noise: Tensor) -> Tensor:
-    """Return the code at which a cumulative law passes the noise: (..., codes), (...) in [0, 1) -> (...)."""
+def inverse_cdf(probabilities: Tensor, noise: Tensor) -> Tensor:
+    """Return codes by inverse transform sampling: (..., codes) probabilities, (...) noise in [0, 1) -> (...)."""
     ends = probabilities.cumsum(-1)
     return (ends <= noise[..., None] * ends[..., -1:]).sum(-1)
 
 
-def taught(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[Tensor]:
-    """Return the laws of the column-by-column generator at some noise, a (members, rows, codes) tensor per group.
+def teacher_conditionals(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[Tensor]:
+    """Return the teacher's conditional distributions at given noise, a (members, rows, codes) tensor per group.
 
     Arguments:
-        network: the generator.
+        network: the autoregressive generator.
         noise: (rows, columns) in [0, 1).
-        forbidden: (columns, codes) bool, codes that are never drawn.
+        forbidden: (columns, codes) bool, codes that are never sampled.
     """
     state = NetworkRows(network, len(noise))
     conditionals = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
@@ -133,12 +134,15 @@ def taught(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[T
         group, slot = network.home[t]
         probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
         conditionals[group][slot, :, : column.cardinality] = probabilities
-        state.push(t, inverse(probabilities, noise[:, t]))
+        state.push(t, inverse_cdf(probabilities, noise[:, t]))
     return conditionals
 
 
 class Distillation(Phase):
-    """The student learns the laws of its teacher at noise that is always new, by cross-entropy."""
+    """Distillation phase: cross-entropy of the student against the teacher's distributions, at new noise in each step.
+
+    Knowledge distillation: Hinton et al. 2015, arXiv 1503.02531.
+    """
 
     name, stream, label = "distillation", "teaching", "distilling one pass"
     learners: ClassVar = ("network", "student", "optimizer", "schedule", "average")
@@ -155,14 +159,14 @@ class Distillation(Phase):
         self.average = averaged(self.student, 0.998 if steps > 1_000 else 0.98)
 
     def begin(self) -> None:
-        """Nothing has to come back: the teacher stays as it is."""
+        """Record nothing: the teacher is not changed."""
         self.network.eval()
 
     def advance(self, tick: Step) -> dict[str, float]:
-        """Let the student learn from one pool of rows."""
+        """Train the student on one set of the teacher's rows."""
         with torch.no_grad():
-            noise, conditionals = self._lesson(LESSON_ROWS)
-        order = [torch.randperm(LESSON_ROWS, generator=self.generator, device=noise.device) for _ in range(TIMES)]
+            noise, conditionals = self._teacher_sample(TEACHER_ROWS)
+        order = [torch.randperm(TEACHER_ROWS, generator=self.generator, device=noise.device) for _ in range(EPOCHS)]
         for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
             part = share(rows)
             descend(
@@ -174,32 +178,32 @@ class Distillation(Phase):
             self.average.update_parameters(self.student)
             self.done += 1
             tick(1)
-        lost = self._lost()
-        tick(0, note=f"{lost:.3f} nats behind its teacher")
-        return {"nats_behind": round(lost, 5)}
+        divergence = self._divergence()
+        tick(0, note=f"KL divergence from the teacher {divergence:.3f} nats per row")
+        return {"kl_divergence": round(divergence, 5)}
 
     def conclude(self) -> PhaseOutcome:
-        """Leave the student's averaged weights; the teacher's keep the name of the phase that made them."""
+        """Leave the student's EMA weights; the teacher's keep the name of the phase that trained them."""
         self.student.load_state_dict(self.average.module.state_dict())
-        return PhaseOutcome(None, {"nats_behind": round(self._lost(), 5)})
+        return PhaseOutcome(None, {"kl_divergence": round(self._divergence(), 5)})
 
-    def _lesson(self, rows: int) -> tuple[Tensor, list[Tensor]]:
-        """Return fresh noise and the teacher's laws at it."""
+    def _teacher_sample(self, rows: int) -> tuple[Tensor, list[Tensor]]:
+        """Return new noise and the teacher's conditional distributions at it."""
         shape = rows, len(self.network.columns)
         noise = torch.rand(shape, generator=self.generator, device=self.codes.device)
-        return noise, taught(self.network, noise, self.student.forbidden)
+        return noise, teacher_conditionals(self.network, noise, self.student.forbidden)
 
-    def _lost(self) -> float:
-        """Return the mean Kullback-Leibler divergence of the student's laws from its teacher's, in nats per row."""
+    def _divergence(self) -> float:
+        """Return the Kullback-Leibler divergence of the student from its teacher, in nats per row."""
         with torch.no_grad():
-            noise, conditionals = self._lesson(512)
+            noise, conditionals = self._teacher_sample(512)
             entropy = sum(float(torch.special.entr(probabilities).sum()) for probabilities in conditionals) / len(noise)
             return float(_cross_entropy(cast("OnePass", self.average.module)(noise), conditionals)) - entropy
 
 
 def _cross_entropy(logits: list[Tensor], conditionals: list[Tensor]) -> Tensor:
-    """Return nats per row, of (members, rows, codes) logits and laws per group."""
+    """Return the cross-entropy in nats per row, of (members, rows, codes) logits and probabilities per group."""
     parts = [
-        -(probabilities * said.log_softmax(2)).sum() for said, probabilities in zip(logits, conditionals, strict=True)
+        -(probabilities * each.log_softmax(2)).sum() for each, probabilities in zip(logits, conditionals, strict=True)
     ]
     return torch.stack(parts).sum() / conditionals[0].shape[1]

@@ -1,4 +1,4 @@
-"""Rules are met while rows are drawn: by a family that knows nothing of them, whatever the rules."""
+"""Constrained sampling: every sampled or imputed row satisfies the rules, for a family of independent columns."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WHERE = [
 
 
 def ward(rows=500, seed=0):
-    """Rows that keep every rule of the list."""
+    """Rows that satisfy every rule of the list."""
     rng = np.random.default_rng(seed)
     low = rng.integers(0, 60, rows)
     mid = low + rng.integers(1, 80, rows)
@@ -110,7 +110,7 @@ def broken(rows, schema):
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(st.sampled_from(range(len(RULES))), unique=True), st.sampled_from(WHERE), st.integers(0, 10**6))
-def test_whatever_the_rules_every_row_keeps_them(chosen, where, seed):
+def test_every_row_satisfies_the_rules(chosen, where, seed):
     schema = schema_of([RULES[i] for i in sorted(chosen)])
     model = Marginal(schema).fit(ward(seed=seed % 7))
     rows = model.sample(150, where=where, random_state=seed)
@@ -125,16 +125,16 @@ def model():
     return Marginal(schema_of(RULES)).fit(ward())
 
 
-def test_all_rules_at_once_hold_in_many_rows(model):
+def test_all_rules_together_are_satisfied(model):
     rows = model.sample(3_000, random_state=1)
     assert len(rows) == 3_000
     assert broken(rows, model.encoder_.schema) == {}
-    # Computed, not repaired: sums and differences are exact wherever they are there.
+    # Computed, not resampled: sums and differences are exact.
     assert (rows["total"] == rows["low"] + rows["mid"]).all()
     assert (rows["stay"] == (rows["discharged"] - rows["admitted"]).dt.days).all()
 
 
-def test_a_family_without_the_rules_would_break_them(model):
+def test_without_constraint_mask_rules_are_violated(model):
     raw = model.raw_violations(random_state=0)
     assert set(raw) == {rule.text for rule in model.encoder_.schema.imposed}
     share = ward()[["kind", "sex"]].eq({"kind": "y", "sex": "F"}).mean()
@@ -142,31 +142,31 @@ def test_a_family_without_the_rules_would_break_them(model):
     assert raw["low < mid"] > 0.05
 
 
-def test_a_draw_without_rules_is_not_touched():
+def test_rules_that_always_hold_change_nothing():
     free, ruled = schema_of([]), schema_of(["low >= 0"])
     one, two = (Marginal(schema).fit(ward()).sample(200, random_state=3) for schema in (free, ruled))
     pd.testing.assert_frame_equal(one, two)
 
 
-def test_rows_of_which_nothing_is_ruled_out_are_drawn_as_before():
+def test_rows_without_masked_codes_are_unchanged():
     columns = {name: COLUMNS[name] for name in ("low", "mid")}
     model = Marginal(Schema.model_validate({"columns": columns, "constraints": ["low < mid"]})).fit(ward()[[*columns]])
-    sampler, guide = model._sampler(0), ConstraintMask(model.encoder_, constraints_of(model.encoder_.schema))
-    draws = []
-    for code_mask in (None, guide):
+    sampler, mask = model._sampler(0), ConstraintMask(model.encoder_, constraints_of(model.encoder_.schema))
+    samples = []
+    for code_mask in (None, mask):
         generator = torch.Generator().manual_seed(5)
         imposed = Imposed(forbidden=sampler._forbidden(), code_mask=code_mask)
         codes, weight = model._sample(4_000, generator, imposed)
-        draws.append((codes.codes, weight))
-    (raw, _), (guided, weight) = draws
-    # A row that lost nothing has weight 1, and the very same codes.
+        samples.append((codes.codes, weight))
+    (raw, _), (masked, weight) = samples
+    # A row without masked codes has weight 1, and the same codes.
     same = weight.abs() < 1e-6
     assert same.any()
-    assert torch.equal(raw[same], guided[same])
-    assert not guide.broken(guided)["low < mid"][weight.isfinite().numpy()].any()
+    assert torch.equal(raw[same], masked[same])
+    assert not mask.broken(masked)["low < mid"][weight.isfinite().numpy()].any()
 
 
-def test_look_ahead_through_a_chain():
+def test_propagation_through_a_chain():
     columns = {name: {"type": "integer", "range": [0, 30]} for name in ("first", "last", "middle")}
     schema = Schema.model_validate({"columns": columns, "constraints": ["first < middle", "middle < last"]})
     rng = np.random.default_rng(0)
@@ -175,13 +175,13 @@ def test_look_ahead_through_a_chain():
     model = Marginal(schema).fit(table)
     rows = model.sample(1_000, random_state=0)
     assert broken(rows, schema) == {}
-    # `last` is drawn before `middle`, and yet leaves room for it: few rows are lost.
-    assert model.sample_facts_.drawn < 1_600
+    # `last` is sampled before `middle`, and look-ahead keeps the domain of `middle` non-empty: few rows are rejected.
+    assert model.sample_facts_.proposed < 1_600
 
 
 @pytest.fixture(scope="module")
 def clinic():
-    """A model of a date told from another, two kinds of missing, and codes that stand for those below them."""
+    """A model of an anchored date, two kinds of missing, and codes of a hierarchy."""
     columns = COLUMNS | {
         "seen": {"type": "date", "anchor": "admitted", "missing": "allowed", "range": ["2020-01-01", "2022-06-30"]},
         "lab": {**WHOLE, "missing_codes": {-1: "refused", -2: "lost"}},
@@ -199,16 +199,16 @@ def clinic():
     stay = (rng.random(len(table)) * (table["stay"] + 1)).astype(int)
     seen = table["admitted"] + pd.to_timedelta(stay, unit="D")
     lost = np.where(table["group"].isin(["a", "c"]), -2, -1)
-    told = (rng.random(len(table)) < 0.3) & (table["mid"] >= 3)
+    empty = (rng.random(len(table)) < 0.3) & (table["mid"] >= 3)
     rare = np.array([f"E11.{i % 10}{i // 10 % 10}" for i in range(len(table))], dtype=object)
     table["seen"] = seen.mask((rng.random(len(table)) < 0.2) | (seen > "2022-06-30"))
-    table["lab"] = np.where(told, np.where(rng.random(len(table)) < 0.3, lost, -1), rng.integers(0, 99, len(table)))
+    table["lab"] = np.where(empty, np.where(rng.random(len(table)) < 0.3, lost, -1), rng.integers(0, 99, len(table)))
     table["dx"] = np.where(table["kind"] == "x", np.where(rng.random(len(table)) < 0.15, rare, "I10"), "C50")
     schema = Schema.model_validate({"columns": columns, "constraints": rules})
     return Marginal(schema).fit(table), table
 
 
-def test_anchors_kinds_of_missing_and_codes_above_keep_rules_too(clinic):
+def test_anchors_kinds_of_missing_and_hierarchies_satisfy_rules(clinic):
     model, _ = clinic
     schema = model.encoder_.schema
     (combined,) = (rule for rule in schema.constraints if rule.text == "combinations of dx, kind")
@@ -219,19 +219,19 @@ def test_anchors_kinds_of_missing_and_codes_above_keep_rules_too(clinic):
     assert (rows["lab"].isna() == rows["lab_missing"].notna()).all()
 
 
-def test_a_kind_of_missing_is_imposed_and_not_left_to_chance(clinic):
+def test_kinds_of_missing_are_imposed(clinic):
     table = clinic[1][["low", "lab"]]
     columns = {"low": WHOLE, "lab": {**WHOLE, "missing_codes": {-1: "refused", -2: "lost"}}}
     model = Marginal(Schema.model_validate({"columns": columns})).fit(table)
     rows = model.sample(4_000, random_state=0)
-    # A family that draws the two columns apart would lose the rows in which they disagree, and with them the shares.
-    assert model.sample_facts_.drawn == 4_000
+    # Independent sampling of the two columns would reject rows in which they disagree, and bias the shares.
+    assert model.sample_facts_.proposed == 4_000
     for code, kind in ((-1, "refused"), (-2, "lost")):
         assert (rows["lab_missing"] == kind).mean() == pytest.approx((table["lab"] == code).mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("which", ["model", "clinic"])
-def test_codes_stand_for_what_they_decode_to(which, request):
+def test_domains_contain_all_decoded_values(which, request):
     fitted = request.getfixturevalue(which)
     encoder, rng = (fitted[0] if which == "clinic" else fitted).encoder_, np.random.default_rng(0)
     columns = encoder.layout.columns
@@ -242,9 +242,9 @@ def test_codes_stand_for_what_they_decode_to(which, request):
     for j, name in enumerate(encoder.codecs):
         cells, code, domain = table[name], codes[:, j], values_of(encoder, columns[j])
         known = cells.notna().to_numpy()
-        # A cell whose kind of missing is told is empty whatever its code: rules forbid the others.
-        told = table[f"{name}_missing"].notna().to_numpy() if f"{name}_missing" in table else np.zeros_like(known)
-        assert domain.missing[code][~known & ~told].all(), name
+        # A cell with a kind of missing is empty whatever its code: rules forbid the others.
+        with_kind = table[f"{name}_missing"].notna().to_numpy() if f"{name}_missing" in table else np.zeros_like(known)
+        assert domain.missing[code][~known & ~with_kind].all(), name
         if hasattr(domain, "levels"):
             place = {level: i for i, level in enumerate(domain.levels)}
             assert domain.possible[code[known], [place[level] for level in cells[known]]].all(), name
@@ -256,7 +256,7 @@ def test_codes_stand_for_what_they_decode_to(which, request):
         assert (value <= domain.high[code][known]).all(), name
 
 
-def test_combinations_of_few_patients_are_neither_drawn_nor_kept():
+def test_combinations_of_few_patients_are_neither_sampled_nor_stored():
     table = ward()
     table.loc[:2, ["group", "kind", "sex"]] = ["a", "y", "M"]
     model = Marginal(schema_of([{"columns": ["group", "kind"]}])).fit(table)
@@ -274,7 +274,7 @@ def test_combinations_that_are_all_rare_are_refused_before_training():
         Marginal(schema_of([{"columns": ["group", "kind", "stage", "sex"]}])).fit(table)
 
 
-def test_rows_that_break_a_rule_are_refused_left_out_or_learnt():
+def test_rows_that_violate_a_rule_are_refused_dropped_or_kept():
     table = ward()
     table.loc[:19, "mid"] = 0
     table.loc[:19, "total"] = table["low"]
@@ -294,27 +294,27 @@ def test_rules_that_contradict_each_other_are_refused_before_training():
         Marginal(schema).fit(ward())
 
 
-def test_rules_without_guide_are_met_by_trying_alone(model):
-    """What the guide does not see, such as a tie that makes two cells equal, is found in whole rows."""
+def test_rules_are_satisfied_by_rejection_sampling_alone(model):
+    """Violations that the mask cannot find, such as by a tie that makes two cells equal, are found in whole rows."""
     schema = model.encoder_.schema
     sampler = CohortSampler(model._sample, model.encoder_, schema, 0)
     request = sampler._request(None)
     request.mask.constraints.clear()
-    table, draw = sampler._take(request, 20, part=(0, 0))
+    table, facts = sampler._take(request, 20, part=(0, 0))
     assert broken(table, schema) == {}
-    assert draw.drawn > 200
+    assert facts.proposed > 200
 
 
 @pytest.mark.parametrize(
     "holes", [["total"], ["low", "mid"], ["stay"], ["discharged"], ["echo", "group"], ["sex", "kind"]], ids=str
 )
-def test_completed_rows_keep_rules_that_trying_alone_hardly_meets(model, holes):
+def test_imputed_rows_satisfy_rules_of_small_probability(model, holes):
     rows = ward(60, seed=5)
     done = model.impute(rows.drop(columns="bmi").assign(**dict.fromkeys(holes)), random_state=0)
     assert broken(done[list(COLUMNS)], model.encoder_.schema) == {}
     for name in rows.columns.difference([*holes, "bmi"]):
-        told = rows[name].notna()
-        assert (done.loc[told, name] == rows.loc[told, name]).all(), name
+        given = rows[name].notna()
+        assert (done.loc[given, name] == rows.loc[given, name]).all(), name
 
 
 INVERTED = {"type": "boolean", "values": [1, 0], "event_when": 0}
@@ -323,13 +323,13 @@ COMPETING = {"type": "category", "categories": ["none", "dead", "moved"], "censo
 
 @pytest.mark.parametrize("end", [900, "1000 - entry"])
 @pytest.mark.parametrize("event", [INVERTED, COMPETING], ids=["inverted", "competing"])
-def test_follow_up_ends_for_everybody(end, event):
+def test_administrative_censoring_bounds_follow_up(end, event):
     rng = np.random.default_rng(0)
     entry, death = rng.integers(0, 300, 400), rng.integers(1, 1_500, 400)
     last = np.full(400, 900) if end == 900 else 1_000 - entry
     nothing, *causes = [1, 0] if "values" in event else event["categories"]
-    told = np.where(death < last, rng.choice(causes, 400), nothing)
-    table = pd.DataFrame({"entry": entry, "days": np.minimum(death, last), "status": told})
+    status = np.where(death < last, rng.choice(causes, 400), nothing)
+    table = pd.DataFrame({"entry": entry, "days": np.minimum(death, last), "status": status})
     columns = {"entry": WHOLE | {"range": [0, 300]}, "days": WHOLE | {"range": [0, 2_000], "role": "time"}}
     columns["status"] = event | {"role": "event", "administrative": end}
     schema = Schema.model_validate({"columns": columns})
@@ -339,7 +339,7 @@ def test_follow_up_ends_for_everybody(end, event):
     limit = 900 if end == 900 else 1_000 - rows["entry"]
     assert (rows["days"] <= limit).all()
     assert (rows.loc[rows["days"] == limit, "status"] == nothing).all()
-    # This family samples the event first: four tenths have none, and four tenths of these are followed to the end.
+    # The event is sampled first: 40 % have none, and 40 % of these are followed to the end.
     rows = model.sample(800, random_state=0)
     assert (rows["days"] == (900 if end == 900 else 1_000 - rows["entry"])).mean() > (0.12 if end == 900 else 0.1)
     with pytest.raises(DataError, match="days <="):

@@ -1,4 +1,4 @@
-"""The student that draws whole rows at once: as its teacher draws, within what the schema and the request allow."""
+"""Distillation: the one-pass student samples from its teacher's distribution, within schema, masks and conditions."""
 
 import dataclasses
 
@@ -8,21 +8,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthclin.models import Checkpoint, ConditionalGAN, gan, load, one_pass
+from synthclin.models import Checkpoint, ConditionalGAN, distillation, gan, load
+from synthclin.models.distillation import Distillation, OnePass, inverse_cdf, sample_in_one_pass, teacher_conditionals
 from synthclin.models.network_rows import sample_network
-from synthclin.models.one_pass import Distillation, OnePass, inverse, sample_in_one_pass, taught
 from synthclin.models.phases import Setting
 from synthclin.models.training import plan_for
 from synthclin.sampling.sequential import Imposed
+from tests.ward import SCHEMA, ward
 
-from .conftest import SCHEMA, ward
 from .test_networks import column, network
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _narrow():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_pass, "WIDTH", 32)
+        patch.setattr(distillation, "WIDTH", 32)
         yield
 
 
@@ -44,52 +44,52 @@ def generator(seed=0):
     st.lists(st.sampled_from([0.0, 1e-6, 0.3, 1.0]), min_size=1, max_size=9).filter(any),
     st.floats(0, 1, exclude_max=True),
 )
-def test_the_inverse_never_gives_a_code_without_mass(law, noise):
-    law = torch.tensor(law) / sum(law)
-    assert law[inverse(law, torch.tensor(noise))] > 0
+def test_inverse_transform_sampling_never_gives_a_code_of_probability_zero(probabilities, noise):
+    probabilities = torch.tensor(probabilities) / sum(probabilities)
+    assert probabilities[inverse_cdf(probabilities, torch.tensor(noise))] > 0
 
 
-def test_the_inverse_is_where_the_cumulative_law_passes():
-    law = torch.tensor([[0.2, 0.0, 0.5, 0.3]]).expand(5, -1)
-    assert inverse(law, torch.tensor([0.0, 0.19, 0.2, 0.69, 0.7])).tolist() == [0, 0, 2, 2, 3]
+def test_inverse_transform_sampling_inverts_the_cdf():
+    probabilities = torch.tensor([[0.2, 0.0, 0.5, 0.3]]).expand(5, -1)
+    assert inverse_cdf(probabilities, torch.tensor([0.0, 0.19, 0.2, 0.69, 0.7])).tolist() == [0, 0, 2, 2, 3]
 
 
 @pytest.mark.parametrize("kind", ["levels", "ordered"])
-def test_lessons_are_the_laws_of_the_teacher(kind):
+def test_targets_are_the_conditional_distributions_of_the_teacher(kind):
     net = with_student([3, 20, 4], kind=kind)
     noise = torch.rand(4_000, 3, generator=generator())
     with torch.no_grad():
-        laws = taught(net, noise, net.shortcut.forbidden)
-        codes = torch.stack([inverse(laws[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
-        told = torch.stack(
-            [laws[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
+        conditionals = teacher_conditionals(net, noise, net.shortcut.forbidden)
+        codes = torch.stack([inverse_cdf(conditionals[g][i], noise[:, t]) for t, (g, i) in sorted(net.home.items())], 1)
+        log_probabilities = torch.stack(
+            [conditionals[g][i].gather(1, codes[:, t, None])[:, 0].log() for t, (g, i) in sorted(net.home.items())], 1
         )
-        assert torch.allclose(told, net.log_likelihood(codes), atol=1e-4)
-        drawn = sample_network(net, 4_000, generator(1)).codes
-    for one, other in zip(codes.T, drawn.T, strict=True):
+        assert torch.allclose(log_probabilities, net.log_likelihood(codes), atol=1e-4)
+        sampled = sample_network(net, 4_000, generator(1)).codes
+    for one, other in zip(codes.T, sampled.T, strict=True):
         assert torch.bincount(one, minlength=20) / 4_000 == pytest.approx(
             torch.bincount(other, minlength=20) / 4_000, abs=0.04
         )
 
 
-def test_a_student_learns_to_draw_as_its_teacher(monkeypatch):
-    monkeypatch.setattr(one_pass, "LESSON_ROWS", 1_024)
+def test_the_student_samples_from_the_teacher_s_distribution(monkeypatch):
+    monkeypatch.setattr(distillation, "TEACHER_ROWS", 1_024)
     net = with_student([2, 3, 4], seed=1)
     codes = torch.zeros(40, 3, dtype=torch.long)
     phase = Distillation(Setting(net, codes, codes, 32, 0), 400)
-    before = phase.advance(lambda *_, **__: None)["nats_behind"]
+    before = phase.advance(lambda *_, **__: None)["kl_divergence"]
     while not phase.over:
         phase.advance(lambda *_, **__: None)
-    assert phase.conclude().figures["nats_behind"] < 0.02 < before
+    assert phase.conclude().figures["kl_divergence"] < 0.02 < before
     rows = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
     with torch.no_grad():
-        drawn = sample_in_one_pass(net, range(3), 20_000, generator(), Imposed()).codes
+        sampled = sample_in_one_pass(net, range(3), 20_000, generator(), Imposed()).codes
         expected = net.log_likelihood(rows).sum(1).exp()
-    seen = torch.bincount(drawn @ torch.tensor([12, 4, 1]), minlength=24) / 20_000
+    seen = torch.bincount(sampled @ torch.tensor([12, 4, 1]), minlength=24) / 20_000
     assert seen == pytest.approx(expected, abs=0.03)
 
 
-def test_codes_that_are_never_drawn_and_codes_ruled_out():
+def test_forbidden_and_masked_codes_are_not_sampled():
     net = with_student([3, 4])
     net.shortcut.forbidden[1, 2] = True
     asked = []
@@ -109,38 +109,38 @@ def test_codes_that_are_never_drawn_and_codes_ruled_out():
         first = int((net.shortcut.codes_at(torch.rand(500, 2, generator=generator()))[:, 0] == 0).sum())
         counts = [500, first]
         forbidden = {1: torch.tensor([False, False, True, False])}
-        drawn = sample_in_one_pass(net, range(2), 500, generator(), Imposed(forbidden=forbidden, code_mask=code_mask))
+        sampled = sample_in_one_pass(net, range(2), 500, generator(), Imposed(forbidden=forbidden, code_mask=code_mask))
     assert first
     assert not counts
-    assert (drawn.codes[:, 0] != 0).all()
-    assert (drawn.codes[:, 1] != 2).all()
-    assert drawn.log_weight.isfinite().all()
+    assert (sampled.codes[:, 0] != 0).all()
+    assert (sampled.codes[:, 1] != 2).all()
+    assert sampled.log_weight.isfinite().all()
 
 
 @pytest.fixture(scope="module")
 def model():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_pass, "LESSON_ROWS", 512)
-        patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, teaching=80))
+        patch.setattr(distillation, "TEACHER_ROWS", 512)
+        patch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=6, distillation=80))
         return ConditionalGAN(SCHEMA, effort="quick", random_state=3, width=64, one_pass=True).fit(ward(200))
 
 
-def test_rows_keep_schema_and_rules_and_conditions_hold(model):
-    drawn = model.sample(3_000, random_state=1)
-    assert len(drawn) == 3_000
-    assert (drawn["dbp"] < drawn["sbp"]).all()
-    assert drawn.loc[drawn["sex"] == "M", "pregnant"].isna().all()
-    assert (drawn["pulse_pressure"] == drawn["sbp"] - drawn["dbp"]).all()
+def test_rows_satisfy_schema_rules_and_conditions(model):
+    sampled = model.sample(3_000, random_state=1)
+    assert len(sampled) == 3_000
+    assert (sampled["dbp"] < sampled["sbp"]).all()
+    assert sampled.loc[sampled["sex"] == "M", "pregnant"].isna().all()
+    assert (sampled["pulse_pressure"] == sampled["sbp"] - sampled["dbp"]).all()
     assert (model.sample(200, where="age > 60 and sex == 'F'", random_state=1)["age"] > 60).all()
-    holed = drawn.head(20).assign(bmi=np.nan)
+    holed = sampled.head(20).assign(bmi=np.nan)
     assert model.impute(holed, columns=["bmi"], random_state=1)["bmi"].notna().all()
 
 
-def test_only_rows_for_which_nothing_is_asked_are_drawn_at_once(model, monkeypatch):
-    monkeypatch.setattr(gan, "sample_in_one_pass", lambda *_, **__: pytest.fail("drawn at once"))
+def test_only_rows_without_condition_are_sampled_in_one_pass(model, monkeypatch):
+    monkeypatch.setattr(gan, "sample_in_one_pass", lambda *_, **__: pytest.fail("sampled at once"))
     model.sample(50, where="age > 50", random_state=1)
     model.impute(ward(10).assign(bmi=np.nan), random_state=1)
-    with pytest.raises(BaseException, match="drawn at once"):
+    with pytest.raises(BaseException, match="sampled at once"):
         model.sample(50, random_state=1)
 
 
@@ -152,10 +152,10 @@ def test_the_folder_holds_the_student(model, tmp_path):
 
 
 @pytest.mark.parametrize("at", [5, 7])
-def test_a_killed_teaching_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
-    monkeypatch.setattr(one_pass, "LESSON_ROWS", 128)
-    monkeypatch.setattr(one_pass, "BATCH", 64)
-    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, teaching=12)
+def test_an_interrupted_distillation_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
+    monkeypatch.setattr(distillation, "TEACHER_ROWS", 128)
+    monkeypatch.setattr(distillation, "BATCH", 64)
+    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, distillation=12)
     monkeypatch.setattr(gan, "plan_for", lambda *_: plan)
 
     def fit(**watched):

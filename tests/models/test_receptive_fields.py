@@ -8,7 +8,7 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.receptive_fields import (
-    MOST_SEEN,
+    MOST_CONTEXT,
     SHARING,
     find_receptive_fields,
     receptive_fields_of,
@@ -37,32 +37,32 @@ def found(count, codes, kind="levels"):
     )
 
 
-@pytest.mark.parametrize("count", [1, 15, MOST_SEEN])
-def test_a_table_of_few_columns_is_shown_whole(count):
+@pytest.mark.parametrize("count", [1, 15, MOST_CONTEXT])
+def test_a_table_of_few_columns_has_one_receptive_field(count):
     assert found(count, rows_of(count, [])) == whole_receptive_field(count)
 
 
 @pytest.mark.parametrize("kind", ["levels", "ordered"])
-def test_a_view_shows_the_columns_that_tell_most_of_its_own(kind):
+def test_context_columns_have_the_highest_mutual_information(kind):
     pairs = [(3, 70), (29, 70), (0, 99), (40, 71)]
     fields = found(100, rows_of(100, pairs), kind)
     assert [t for field in fields for t in field.members] == list(range(100))
     for a, b in pairs:
         (field,) = [field for field in fields if b in field.members]
-        assert a in field.sees
+        assert a in field.context
     for field in fields:
-        assert list(field.sees) == sorted(set(field.sees))
-        assert set(field.members) <= set(field.sees)
-        assert len(field.sees) <= MOST_SEEN
+        assert list(field.context) == sorted(set(field.context))
+        assert set(field.members) <= set(field.context)
+        assert len(field.context) <= MOST_CONTEXT
 
 
-def test_missing_cells_tell_too():
+def test_missingness_counts_in_mutual_information():
     codes = rows_of(100, [])
     about = layout(100)
     about[2] = ColumnLayout("c2", 5, "ordered", 4, about[2].point_masses, about[2].never)
     codes[:, 99] = torch.where(codes[:, 2] == 4, 0, 1)
     fields = find_receptive_fields(about, [torch.bincount(c, minlength=5).float() for c in codes.T], codes)
-    assert 2 in fields[-1].sees
+    assert 2 in fields[-1].context
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_missing_cells_tell_too():
         [[], [0.0], [], []],
     ],
 )
-def test_forged_views_are_refused(before):
+def test_forged_receptive_fields_are_refused(before):
     with pytest.raises((ValueError, TypeError)):
         receptive_fields_of(100, before)
 
@@ -94,8 +94,8 @@ def wide(count, seed):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(MOST_SEEN + 1, 110), st.integers(0, 1000))
-def test_wide_networks_see_only_columns_before_and_draw_as_they_judge(count, seed):
+@given(st.integers(MOST_CONTEXT + 1, 110), st.integers(0, 1000))
+def test_wide_networks_are_autoregressive_and_sample_from_their_likelihood(count, seed):
     net, codes = wide(count, seed)
     with torch.no_grad():
         before = net.log_likelihood(codes)

@@ -1,4 +1,4 @@
-"""Ridges: closely related columns are found, their band is where it should be, and nothing reaches beyond it."""
+"""Pairwise potentials: correlated columns are found, and kernels have their centres and no effect elsewhere."""
 
 import json
 
@@ -35,24 +35,24 @@ def found(codes, **settings):
     return find_potentials(columns, frequencies, codes, **({"most": 12, "enough": 11} | settings)), columns, frequencies
 
 
-def test_a_band_stands_where_the_first_column_is_known_to_be():
+def test_centres_are_the_scores_of_the_first_column():
     (potential,), _, _ = found(table(noise=0.05))
     assert (potential.first, potential.second) == (0, 1)
     expected = norm.ppf((np.arange(CODES) + 0.5) / CODES)
     assert potential.centres.numpy() == pytest.approx(expected, abs=0.1)
 
 
-def test_weakly_related_columns_have_none():
+def test_weakly_correlated_columns_have_no_potential():
     assert found(table(noise=2.0))[0] == ()
 
 
-def test_a_falling_relation_counts_as_well():
+def test_a_negative_correlation_counts_as_well():
     codes = table(noise=0.1)
     codes[:, 1] = CODES - 1 - codes[:, 1]
     assert len(found(codes)[0]) == 1
 
 
-def test_only_the_closest_pairs_have_one():
+def test_only_the_most_correlated_pairs_have_one():
     assert len(found(table(noise=0.3, columns=8))[0]) == 12
 
 
@@ -60,14 +60,14 @@ def test_too_few_rows_leave_no_centre():
     potentials, columns, frequencies = found(table(noise=0.05), enough=ROWS // CODES + 1)
     assert (potentials[0].centres == NOWHERE).all()
     tables = PairwiseTables(potentials, columns, frequencies)
-    assert tables.band(0, torch.arange(CODES), torch.ones(CODES, 3)).abs().max() == 0
+    assert tables.logits(0, torch.arange(CODES), torch.ones(CODES, 3)).abs().max() == 0
 
 
-def test_too_small_a_table_has_none():
+def test_small_tables_have_no_potential():
     assert found(table(noise=0.05)[:99])[0] == ()
 
 
-def test_missing_cells_say_nothing():
+def test_missing_cells_have_no_kernel():
     codes = table(noise=0.05)
     codes[: ROWS // 2, 0] = CODES - 1
     columns = [column(CODES, "ordered", missing=True), column(CODES, "ordered")]
@@ -75,10 +75,10 @@ def test_missing_cells_say_nothing():
     potentials = find_potentials(columns, frequencies, codes, most=12, enough=11)
     assert len(potentials) == 1
     tables = PairwiseTables(potentials, columns, frequencies)
-    assert tables.band(0, torch.tensor([CODES - 1]), torch.ones(1, 3)).abs().max() == 0
+    assert tables.logits(0, torch.tensor([CODES - 1]), torch.ones(1, 3)).abs().max() == 0
 
 
-def test_columns_of_too_many_codes_have_none():
+def test_columns_of_too_many_codes_have_no_potential():
     codes = table(noise=0.05)
     columns = [column(CODES, "ordered"), column(MOST_CODES + 1, "ordered")]
     assert find_potentials(columns, [torch.ones(CODES), torch.ones(MOST_CODES + 1)], codes, most=12, enough=11) == ()
@@ -86,26 +86,26 @@ def test_columns_of_too_many_codes_have_none():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The folder of a model with a band, learnt just long enough to be written."""
+    """The folder of a briefly trained model with a pairwise potential."""
     rng = np.random.default_rng(0)
     level = rng.normal(50, 10, 4_200).round(1)
     rows = pd.DataFrame({"level": level, "again": (level + rng.normal(0, 0.5, 4_200)).round(1)})
     schema = Schema.model_validate({"columns": {name: {"type": "number", "decimals": 1} for name in rows}})
     model = ConditionalGAN(schema, effort="quick", width=8).fit(rows, callback=lambda _: True)
     assert len(model.potentials_) == 1
-    folder = tmp_path_factory.mktemp("model") / "banded"
+    folder = tmp_path_factory.mktemp("model") / "potential"
     model.save(folder)
     return folder
 
 
-def test_a_band_is_written_and_read(folder):
+def test_a_potential_is_saved_and_loaded(folder):
     assert len(load(folder).potentials_) == 1
 
 
 @pytest.mark.parametrize(
     "pairs", [None, 3, [3], [[0]], [[1, 0]], [[0, 0]], [[-1, 1]], [[0, 9]], [["0", 1]], [[0, 1]] * 65]
 )
-def test_forged_bands_are_refused(folder, tmp_path, pairs):
+def test_forged_potentials_are_refused(folder, tmp_path, pairs):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     document = json.loads((tmp_path / "model.json").read_text())

@@ -1,4 +1,4 @@
-"""Whatever the schema, its rules and the condition: rows that keep all of it, or a refusal that is right."""
+"""Random schemas, rules and conditions: sampled rows satisfy all of them, or a justified error is raised."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from synthclin.errors import SynthclinError
 from synthclin.expressions import parse
 from synthclin.rules.rules import violations
 from synthclin.sampling import sampler
-from tests.models.marginal import Marginal
 from tests.ruled import conditions, rows_of, schemas
+from tests.sampling.marginal import Marginal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 ROWS = 60
 
 
-def kept(rows: pd.DataFrame, schema: Schema, where: str | None) -> pd.Series[bool]:
-    """Return which rows break no rule and no declaration of a column, and satisfy a condition."""
-    held = ~sum(violations(rows, schema).values(), rows.index < 0)
-    return held if where is None else held & parse(where).evaluate(rows).fillna(value=False).astype(bool)
+def satisfying(rows: pd.DataFrame, schema: Schema, where: str | None) -> pd.Series[bool]:
+    """Return which rows satisfy the rules, the declarations of the columns, and a condition."""
+    satisfied = ~sum(violations(rows, schema).values(), rows.index < 0)
+    return satisfied if where is None else satisfied & parse(where).evaluate(rows).fillna(value=False).astype(bool)
 
 
 def test_random_schemas_rules_and_conditions(monkeypatch):
-    monkeypatch.setattr(sampler, "LEAST_BUDGET", 4_000)  # to give up sooner
-    drawn: list[bool] = []
+    monkeypatch.setattr(sampler, "LEAST_BUDGET", 4_000)  # to fail sooner
+    sampled: list[bool] = []
 
     @settings(max_examples=16, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.data(), st.integers(0, 99))
-    def whatever(data, seed):
+    def check(data, seed):
         schema, columns = data.draw(schemas())
         where = data.draw(st.none() | conditions(columns))
         real = rows_of(schema, columns, 200, seed)
@@ -45,17 +45,17 @@ def test_random_schemas_rules_and_conditions(monkeypatch):
             rows = model.sample(ROWS, where=where, random_state=seed)
         except SynthclinError as error:
             refused = error.what
-        drawn.append(rows is not None)
+        sampled.append(rows is not None)
         if rows is None:
-            # Only what next to no row of the very law that the model learnt satisfies may be refused; or a column that
-            # is empty wherever all is kept, or combinations of which each is rare.
-            fine = real[kept(real, schema, where)]
+            # An error is justified if hardly any training row satisfies all, or a column is empty wherever all is
+            # satisfied, or all combinations are rare.
+            fine = real[satisfying(real, schema, where)]
             assert len(fine) < 5 or fine.isna().all().any() or "no combination" in refused
             return
         assert len(rows) == ROWS
-        assert kept(rows, schema, where).all()
+        assert satisfying(rows, schema, where).all()
         for name, column in schema.columns.items():
             assert column.dtype in (rows[name].dtype, "category"), name
 
-    whatever()
-    assert sum(drawn) > 0.6 * len(drawn)
+    check()
+    assert sum(sampled) > 0.6 * len(sampled)

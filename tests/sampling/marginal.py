@@ -1,4 +1,4 @@
-"""The smallest sequential family: every column sampled on its own, from its frequencies; it is no network."""
+"""Model of independent columns, the smallest sequential family: each column from its marginal; not a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MarginalRows:
         return self._logits[column].expand(self._rows, -1)
 
     def push(self, column, codes):
-        """Nothing depends on what came before."""
+        """Columns are independent."""
 
 
 class Marginal(Synthesizer):

@@ -1,0 +1,3 @@
+from tests.ward import model, table
+
+__all__ = ["model", "table"]
