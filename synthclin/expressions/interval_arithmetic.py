@@ -1,4 +1,4 @@
-"""Interval arithmetic over arrays of intervals, in which a formula of cells is enclosed; see Moore (1966).
+"""Interval arithmetic: the least and greatest result for operands within bounds (Moore 1966, Interval Analysis).
 
 Rounded sums, products, quotients and roots are monotone like the exact ones, so the bounds are exact to the last bit.
 Powers, exponentials and logarithms are not, and their intervals are widened by a small tolerance.
