@@ -1,11 +1,12 @@
-"""SDV's synthesizers beside synthclin: same rows, same measures, one after the other on the same core.
+"""Peers beside synthclin: SDV's synthesizers and TabularARGN on the same rows, measures and core, one after the other.
 
 python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchmarks/results/peers.jsonl
 python benchmarks/peers.py FOLDER/support2 --only GaussianCopula --missing hospdead --environment FOLDER
 
-The environment is made there if it is absent (SDV's licence is BSL 1.1: it is run as a process of its own and is no
-dependency). With `--missing OUTCOME` the line tells, for the columns with missing cells, the log odds ratio of a cell
-being missing by the outcome's most common level against the others: in the rows learnt, and in drawn rows.
+The environments are made there if they are absent; peers run as processes of their own and are no dependencies (SDV's
+licence is BSL 1.1). `mia` is the AUC of a nearest-neighbour membership attack. With `--missing OUTCOME` the line tells,
+for the columns with missing cells, the log odds ratio of a missing cell by the outcome's most common level against the
+others: in the training rows and in synthetic rows.
 """
 
 from __future__ import annotations
@@ -50,16 +51,37 @@ end = time.perf_counter()
 print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
 """
 
+ARGN = """
+import json, sys, time
+import pandas as pd
+from mostlyai.engine import TabularARGN, set_random_state
+_, source, rows, target, seed = sys.argv[1:]
+table = pd.read_parquet(source)
+set_random_state(int(seed))
+start = time.perf_counter()
+model = TabularARGN()
+model.fit(table)
+fitted = time.perf_counter()
+drawn = model.sample(n_samples=int(rows))
+drawn.to_parquet(target)
+warm = time.perf_counter()
+model.sample(n_samples=MANY)
+end = time.perf_counter()
+print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
+"""
+PEERS = {"TabularARGN": ("mostlyai", ("torch==2.13.0", "mostlyai-engine"), ARGN)}
+"""Peers that are not SDV's, with the folder, the packages and the program of each."""
+
 MANY = 20_000
 """Rows whose drawing is timed, after a first draw."""
 
 
-def environment(folder: Path) -> Path:
-    """Return the interpreter of SDV's environment, made if absent."""
+def environment(folder: Path, packages: tuple[str, ...]) -> Path:
+    """Return the interpreter of a peer's environment, made if absent."""
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PINNED], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True)
     return python
 
 
@@ -87,6 +109,7 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         **facts,
         "c2st_holdout": round(measures.c2st(held, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
+        "mia": round(measures.neighbour_attack(real, held, fake), 4),
         **utility,
         **_by_outcome(train, drawn, options.missing),
     }
@@ -107,8 +130,10 @@ def _theirs(train: pd.DataFrame, name: str, seed: int, options: argparse.Namespa
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "train.parquet", Path(folder) / "drawn.parquet"
         _plain(train).to_parquet(source)
-        draw = DRAW.replace("MANY", str(MANY))
-        command = [str(environment(options.environment)), "-c", draw, name, str(source), str(len(train)), str(target)]
+        folder_name, packages, program = PEERS.get(name, ("sdv", PINNED, DRAW))
+        python = environment(options.environment / folder_name, packages)
+        program = program.replace("MANY", str(MANY))
+        command = [str(python), "-c", program, name, str(source), str(len(train)), str(target)]
         done = subprocess.run([*command, str(seed)], check=True, capture_output=True, text=True)
         return pd.read_parquet(target), json.loads(done.stdout.splitlines()[-1])
 
@@ -149,7 +174,7 @@ def main() -> None:
     """Print a line for each table, seed and synthesizer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+")
-    parser.add_argument("--environment", type=Path, required=True, help="folder of SDV's virtual environment")
+    parser.add_argument("--environment", type=Path, required=True, help="folder of the peers' virtual environments")
     parser.add_argument("--only", nargs="*", default=["synthclin", "CTGAN", "GaussianCopula"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int)
