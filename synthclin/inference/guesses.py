@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import AnyColumn
     from synthclin.schema.constraints import Rule
 
-__all__ = ["Guess", "Proposal", "Refusal", "count", "left_out", "rare"]
+__all__ = ["Guess", "Proposal", "Refusal", "count", "left_out", "patients_per", "rare", "too_rare"]
 
 _LEFT_OUT = "left out: "
 
@@ -59,10 +59,35 @@ class Refusal(NamedTuple):
         return Guess(Text(), [f"{_LEFT_OUT}{self.what}", self.remedy.rstrip(".")])
 
 
-def rare(counts: NDArray[np.intp]) -> list[str]:
-    """Return the evidence on rare levels, given the number of rows per level: one sentence or none."""
-    few = int(np.sum(counts < MIN_PATIENTS))
-    return [f"levels of fewer than {MIN_PATIENTS} rows, which are listed as well: {few}"] if few else []
+def rare(people: NDArray[np.intp], fate: str = "not listed, and read as missing") -> list[str]:
+    """Return the evidence on rare levels, given the number of patients per level: one sentence or none."""
+    few = int(np.sum(people < MIN_PATIENTS))
+    return [f"levels of fewer than {MIN_PATIENTS} patients, {fate}: {few}"] if few else []
+
+
+def too_rare(levels: int) -> Refusal:
+    """Return the refusal of a column whose levels are all of few patients."""
+    what = f"most of its cells hold a level of fewer than {MIN_PATIENTS} patients ({levels} distinct levels)"
+    return Refusal(what, "Declare it `category` with its `categories`, or `code` with a `hierarchy`.")
+
+
+def patients_per(codes: NDArray[np.intp], patient: NDArray[np.int64] | None, size: int) -> NDArray[np.intp]:
+    """Return the (size,) number of patients with each value.
+
+    Arguments:
+        codes: (cells,) the number of each cell's value.
+        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
+        size: the number of values.
+
+    Example:
+        >>> patients_per(np.array([0, 0, 1]), np.array([5, 5, 6]), 2).tolist()
+        [1, 1]
+    """
+    if patient is None or not len(codes):
+        return np.bincount(codes, minlength=size)
+    span = int(patient.max()) + 1
+    pairs = np.unique(codes.astype(np.int64) * span + patient)
+    return np.bincount(pairs // span, minlength=size)
 
 
 def count(some: int, total: int, noun: str = "cells") -> str:

@@ -11,8 +11,9 @@ import pandas as pd
 from synthclin.inference import name_hints
 from synthclin.inference.date_columns import guess_datetimes
 from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
-from synthclin.inference.guesses import Guess, Refusal, count, rare
+from synthclin.inference.guesses import Guess, Refusal, count, patients_per, rare, too_rare
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,16 +59,19 @@ _NAMED = re.compile(
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Refusal:
+def guess_texts(
+    name: str, texts: NDArray[np.object_], rows: int, patient: NDArray[np.int64] | None = None
+) -> Guess | Refusal:
     """Guess the type of a text column.
 
     Arguments:
         name: the column's name.
         texts: (cells,) str, the cells that are not missing; at least one.
         rows: how many rows the table has.
+        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
 
     Example:
-        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"], dtype=object), 4).column.categories
+        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"] * 11, dtype=object), 44).column.categories
         ('I', 'II', 'III')
     """
     codes, found = pd.factorize(texts)
@@ -78,25 +82,14 @@ def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Ref
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
     if personal := direct_identifier(name, values, cells):
         return personal
-    if dates := guess_datetimes(texts, values):
+    if dates := guess_datetimes(texts, values, patient):
         return dates
-    if len(values) == 1:
-        return Guess(Category(categories=(values[0],)), [f"constant: {count(cells, rows)} hold the same text"])
     return (
-        _truth(values, cells)
-        or _identifier(name, values, cells, rows)
+        _identifier(name, values, cells, rows)
         or _vocabulary(values, counts)
         or _too_many(values, counts, rows)
-        or _levels(values, counts)
+        or _levels(values, counts, patients_per(codes, patient, len(values)), rows)
     )
-
-
-def _truth(values: Sequence[str], cells: int) -> Guess | None:
-    """Return the guess that two texts mean no and yes."""
-    if (truth := no_yes(values)) is None:
-        return None
-    column = Boolean() if truth[0].casefold() == "false" else Boolean(values=truth)
-    return Guess(column, [f"{count(cells, cells)} read as no or yes"])
 
 
 def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
@@ -140,20 +133,33 @@ def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Ref
             f"{cells - numbers} of {cells} cells are no numbers, the others are",
             "Recode them as numbers or as missing, or declare the column `category` or `code`.",
         )
-    if len(values) == cells or len(values) > max(MANY, cells / 2):
+    if 1 < len(values) == cells or len(values) > max(MANY, cells / 2):
         many = "as many" if len(values) == cells else "almost as many"
         what = f"{many} distinct texts as rows with one ({len(values)} in {rows} rows)"
         return Refusal(what, "Declare it `id`, `text` (left out) or `category`, or remove it.")
     return None
 
 
-def _levels(values: Sequence[str], counts: NDArray[np.intp]) -> Guess:
-    """Return the guess that texts are levels, in their order if it is known."""
-    cells = int(counts.sum())
-    evidence = [f"{count(cells, cells)} hold one of {len(values)} texts", *rare(counts)]
-    if order := rising(values):
-        return Guess(Ordinal(categories=order), [*evidence, "the texts have a known order"])
-    return Guess(Category(categories=tuple(sorted(values))), evidence)
+def _levels(values: Sequence[str], counts: NDArray[np.intp], people: NDArray[np.intp], rows: int) -> Guess | Refusal:
+    """Return the guess that texts are levels, in their order if it is known; rare ones are read as missing."""
+    cells, often = int(counts.sum()), people >= MIN_PATIENTS
+    kept = [value for value, some in zip(values, often, strict=True) if some]
+    held = int(counts[often].sum())
+    if 2 * held < cells:
+        return too_rare(len(values))
+    few = {} if often.all() else {"other": "missing", "missing": "allowed"}
+    if len(values) == 1:
+        return Guess(Category(categories=(kept[0],)), [f"constant: {count(cells, rows)} hold the same text"])
+    if truth := no_yes(kept):
+        written = {} if truth[0].casefold() == "false" else {"values": truth}
+        column = Boolean.model_validate(written | few)
+        return Guess(column, [f"{count(held, cells)} read as no or yes", *rare(people)])
+    shared = "the same text" if len(kept) == 1 else f"one of {len(kept)} texts"
+    evidence = [f"{count(held, cells)} hold {shared}", *rare(people)]
+    if order := rising(kept):
+        ordinal = Ordinal.model_validate({"categories": order} | few)
+        return Guess(ordinal, [*evidence, "the texts have a known order"])
+    return Guess(Category.model_validate({"categories": tuple(sorted(kept))} | few), evidence)
 
 
 def rising(values: Sequence[str]) -> tuple[str, ...] | None:
