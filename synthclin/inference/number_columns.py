@@ -202,10 +202,10 @@ def _quantity(
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
         whole_spikes = tuple(int(spike) for spike in masses)
-        words = {"range": whole_bounds, "spikes": whole_spikes, "missing_codes": missing}
-        return Guess(Integer.model_validate(words | few), evidence)
+        whole_words = {"range": whole_bounds, "spikes": whole_spikes, "missing_codes": missing}
+        return Guess(Integer.model_validate(whole_words | few), evidence)
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
-    words = {"range": bounds, "decimals": decimals, "spikes": tuple(masses), "missing_codes": missing}
+    words: dict[str, object] = {"range": bounds, "decimals": decimals, "spikes": tuple(masses), "missing_codes": missing}
     return Guess(Number.model_validate(words | few), evidence)
 
 

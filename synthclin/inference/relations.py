@@ -97,7 +97,8 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
         *order_rules({name: as_numbers(sample[name]) for name in numbers if name in free}),
     ]
     facts = [*_facts(sample, free, texts), *_equalities(sample, [name for name in numbers if name in free])]
-    followed = implications(facts, {frozenset(pair) for pair in dependent})
+    patient = patients(sample, schema) if schema.entity in sample else None
+    followed = implications(facts, {frozenset(pair) for pair in dependent}, patient)
     proposals = [proposal for proposal in (*ordered, *dependent.values(), *followed) if _holds(proposal, table)]
     proposals = [proposal for proposal in proposals if not _is_absence(proposal, free, declared, table, found)]
     found.proposals.extend(sorted(proposals, key=lambda proposal: not proposal.active))
