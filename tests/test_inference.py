@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from synthclin.datasets import FOLDER
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
+from synthclin.inference.guesses import Cells
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
@@ -112,7 +113,7 @@ class TestNumbers:
     )
     def test_the_range_holds_all_numbers_and_little_more(self, low, span, moved):
         values = np.array([low, low + span * moved, low + span])
-        found = guess_numbers("x", values, rows=3).column
+        found = guess_numbers("x", values, Cells.all(3)).column
         if found.type in {"integer", "number"}:
             assert found.range[0] <= values.min() <= values.max() <= found.range[1]
             assert found.range[1] - found.range[0] <= 1.5 * np.ptp(values) + 20 + 1e-9 * np.abs(values).max()
@@ -237,10 +238,9 @@ class TestTexts:
 
     def test_what_looks_like_a_date_and_is_none(self):
         assert "not a datetime" in refusal(x=["2021-02-30", "2021-02-28"] * 20)
-        assert "not a datetime" in refusal(x=["9999-12-31", "2021-02-28"] * 20)
         assert "time zone" in refusal(x=["2021-02-28T10:00Z", "2021-02-28T10:00+01:00"] * 20)
-        for cells in (["28.02.2021", "01.03.2021"], ["2/28/2021", "3/1/2021"], ["28-02-21 10:30", "01-03-21 9:15"]):
-            assert "dates in another format than ISO 8601. Write them as YYYY-MM-DD" in refusal(x=cells * 20)
+        assert "day and month cannot be told apart" in refusal(x=["02/03/2021", "01/03/2021"] * 20)
+        assert "a year of two digits" in refusal(x=["28-02-21 10:30", "01-03-21 9:15"] * 20)
         assert guess(["1.2.3", "1.10.2"])[0].type == "category"
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ PLANTED = {
     "ward": "ZZ_CANARY_WARD",
     "pain": "ZZ_CANARY_PAIN",
     "smokes": "ZZ_CANARY_SMOKES",
-    "unit_code": 7_613,
+    "unit_code": 76_137_391,
     "nyha": 7,
     "weight": 9_172.6,
     "platelets": 7_654_321,

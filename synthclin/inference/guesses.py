@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,9 +16,36 @@ if TYPE_CHECKING:
     from synthclin.schema.columns import AnyColumn
     from synthclin.schema.constraints import Rule
 
-__all__ = ["Guess", "Proposal", "Refusal", "count", "left_out", "patients_per", "rare", "too_rare"]
+__all__ = [
+    "Cells",
+    "Guess",
+    "Proposal",
+    "Refusal",
+    "count",
+    "is_missing_token",
+    "left_out",
+    "patients_per",
+    "rare",
+    "too_rare",
+]
 
 _LEFT_OUT = "left out: "
+LISTED = 5  # row numbers in the evidence
+_TOKENS = re.compile(
+    r"\.[A-Za-z_]?|-+|\?+|\*+|#n/?a!?|unk(nown)?|missing|not (known|done|available|applicable|recorded)|refused"
+    r"|n\.a\.?|n\.d\.?|none",
+    re.IGNORECASE,
+)
+
+
+def is_missing_token(text: str) -> bool:
+    """Whether a text is a usual missing-value code among numbers or dates, such as SAS' `.` and `.A` to `.Z`.
+
+    Example:
+        >>> [is_missing_token(text) for text in (".", ".B", "unknown", "7", "ward")]
+        [True, True, True, False, False]
+    """
+    return _TOKENS.fullmatch(text) is not None
 
 
 class Guess(NamedTuple):
@@ -32,6 +60,44 @@ class Guess(NamedTuple):
     column: AnyColumn
     evidence: list[str]
     hints: tuple[str, ...] = ()
+
+
+class Cells(NamedTuple):
+    """Where the cells of one column stand that are not missing.
+
+    Arguments:
+        rows: how many rows the table has.
+        row: (cells,) the number of each cell's row, counted from 0.
+        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
+    """
+
+    rows: int
+    row: NDArray[np.intp]
+    patient: NDArray[np.int64] | None = None
+
+    @classmethod
+    def all(cls, rows: int) -> Cells:
+        """Return the cells of a column in which none is missing, each of a patient of its own."""
+        return cls(rows, np.arange(rows))
+
+    def at(self, some: NDArray[np.bool_]) -> Cells:
+        """Return some of the cells."""
+        return Cells(self.rows, self.row[some], None if self.patient is None else self.patient[some])
+
+    def patients_at(self, places: NDArray[np.intp]) -> int:
+        """Return the number of patients with the cells at some places."""
+        return len(places) if self.patient is None else len(np.unique(self.patient[places]))
+
+    def named(self, some: NDArray[np.bool_]) -> str:
+        """Return the numbers of rows in words, counted from 1.
+
+        Example:
+            >>> Cells.all(9).named(np.arange(9) > 6)
+            'rows 8, 9'
+        """
+        rows = self.row[some] + 1
+        listed = ", ".join(map(str, rows[:LISTED])) + (", ..." if len(rows) > LISTED else "")
+        return f"row{'' if len(rows) == 1 else 's'} {listed}"
 
 
 class Proposal(NamedTuple):

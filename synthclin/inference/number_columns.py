@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.inference import name_hints
-from synthclin.inference.guesses import Guess, Refusal, count, patients_per, rare
-from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
+from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare
+from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal, parsing
 from synthclin.schema.columns.column import MissingCode
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -37,21 +37,19 @@ UNORDERED = "declare it `category` if it has no order"
 def guess_numbers(
     name: str,
     numbers: NDArray[np.float64],
-    rows: int,
+    at: Cells,
     missing: Sequence[float | str] = (),
-    patient: NDArray[np.int64] | None = None,
 ) -> Guess | Refusal:
     """Guess what a column of numbers means.
 
     Arguments:
         name: the column's name.
         numbers: (cells,) float64, the cells that are not missing, in the order of the rows; at least one.
-        rows: how many rows the table has.
+        at: where they are.
         missing: known missing-value codes; no number is one of them.
-        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
 
     Example:
-        >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), 80).column.categories
+        >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), Cells.all(80)).column.categories
         (1, 2, 3, 4)
     """
     beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
@@ -60,8 +58,9 @@ def guess_numbers(
             f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}",
             "Correct it, or recode it as missing.",
         )
+    numbers = _as_written(numbers)
     values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    people = patients_per(places, patient, len(values))
+    people, rows = patients_per(places, at.patient, len(values)), at.rows
     whole = bool(np.all(values == np.round(values)))
     if name_hints.points_to_person(name) and len(values) > len(numbers) / 2:
         return Refusal("its name is one of a direct identifier", "Remove it, or declare it `text` or `id`.")
@@ -205,8 +204,8 @@ def _quantity(
         whole_words = {"range": whole_bounds, "spikes": whole_spikes, "missing_codes": missing}
         return Guess(Integer.model_validate(whole_words | few), evidence)
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
-    words: dict[str, object] = {"range": bounds, "decimals": decimals, "spikes": tuple(masses), "missing_codes": missing}
-    return Guess(Number.model_validate(words | few), evidence)
+    few |= {"decimals": decimals, "missing_codes": missing}
+    return Guess(Number.model_validate({"range": bounds, "spikes": tuple(masses)} | few), evidence)
 
 
 def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
@@ -304,6 +303,23 @@ def _clear(
     above = [max(round(code - last, digits), values[-1]) for code in codes if values[-1] < code <= high]
     below = [min(round(code + last, digits), values[0]) for code in codes if low <= code < values[0]]
     return float(max([low, *below])), float(min([high, *above]))
+
+
+def _as_written(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers that were held in single precision as they were written: 4.2 for 4.199999809265137.
+
+    Example:
+        >>> _as_written(np.array([4.2, 5.1], dtype=np.float32).astype(np.float64)).tolist()
+        [4.2, 5.1]
+    """
+    if _decimals(numbers) is not None:
+        return numbers
+    with np.errstate(over="ignore"):
+        single = numbers.astype(np.float32)
+    if not np.array_equal(single.astype(np.float64), numbers):
+        return numbers
+    written = parsing.shortest(single)
+    return numbers if _decimals(written) is None else written
 
 
 def _decimals(values: NDArray[np.float64]) -> int | None:

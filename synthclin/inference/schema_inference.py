@@ -12,8 +12,8 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import name_hints
-from synthclin.inference.date_columns import datetime_column
-from synthclin.inference.guesses import Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
+from synthclin.inference.date_columns import datetime_column, guess_compact_dates
+from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.inference.relations import relate
@@ -195,8 +195,8 @@ def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64
     cells = series[known].reset_index(drop=True)
     if cells.empty:
         return Refusal("every cell is missing", "Remove the column").as_text()
-    people = None if patient is None else patient[known]
-    found = guess_labelled(cells, entry, people) or _by_kind(name, cells, rows, tuple(entry.missing), people)
+    at = Cells(rows, np.flatnonzero(known), None if patient is None else patient[known])
+    found = guess_labelled(cells, entry, at.patient) or _by_kind(name, cells, at, tuple(entry.missing))
     if isinstance(found, Refusal):
         return found.as_text()
     changes: dict[str, object] = {}
@@ -217,27 +217,33 @@ def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64
     return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
 
 
-def _by_kind(
-    name: str, cells: pd.Series, rows: int, missing: Sequence[Code], patient: NDArray[np.int64] | None
-) -> Guess | Refusal:
+def _by_kind(name: str, cells: pd.Series, at: Cells, missing: Sequence[Code]) -> Guess | Refusal:
     """Guess a column without missing cells by the type of its values; `missing` are its missing-value codes."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         levels = cells.cat.categories.tolist()
         if cells.cat.ordered and len(levels) > 1 and all(isinstance(level, str | int | float) for level in levels):
-            return _ordered(cells, levels, patient)
+            return _ordered(cells, levels, at.patient)
         cells = cells.astype(cells.cat.categories.dtype)
     kind = pd.api.types.infer_dtype(cells, skipna=True)
     if kind == "boolean":
-        return _truth(cells, patient)
+        return _truth(cells, at.patient)
     if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
-        return guess_numbers(name, parsing.numbers(cells)[0], rows, missing, patient)
+        return _numeric(name, parsing.numbers(cells)[0], at, missing)
     if kind in {"date", "datetime", "datetime64"}:
-        return datetime_column(cells, patient)
+        return datetime_column(cells, at)
     if kind == "string":
-        return guess_texts(name, cells.to_numpy(dtype=object), rows, patient)
+        return guess_texts(name, cells.to_numpy(dtype=object), at)
     return Refusal(
         "its cells are of several types, or of one that no column type covers", "Write them as text or numbers."
     )
+
+
+def _numeric(name: str, numbers: NDArray[np.float64], at: Cells, missing: Sequence[Code]) -> Guess | Refusal:
+    """Guess a column of numbers, or of dates written as whole numbers."""
+    with np.errstate(invalid="ignore"):
+        whole = bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))
+    dated = guess_compact_dates(numbers, at) if whole and not missing and not name_hints.identifies(name) else None
+    return dated or guess_numbers(name, numbers, at, missing)
 
 
 def _ordered(cells: pd.Series, levels: list[Any], patient: NDArray[np.int64] | None) -> Guess | Refusal:

@@ -11,7 +11,7 @@ import pandas as pd
 from synthclin.inference import name_hints
 from synthclin.inference.date_columns import guess_datetimes
 from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
-from synthclin.inference.guesses import Guess, Refusal, count, patients_per, rare, too_rare
+from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare, too_rare
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -59,36 +59,33 @@ _NAMED = re.compile(
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def guess_texts(
-    name: str, texts: NDArray[np.object_], rows: int, patient: NDArray[np.int64] | None = None
-) -> Guess | Refusal:
+def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Refusal:
     """Guess the type of a text column.
 
     Arguments:
         name: the column's name.
         texts: (cells,) str, the cells that are not missing; at least one.
-        rows: how many rows the table has.
-        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
+        at: where they are.
 
     Example:
-        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"] * 11, dtype=object), 44).column.categories
+        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"] * 11, dtype=object), Cells.all(44)).column.categories
         ('I', 'II', 'III')
     """
     codes, found = pd.factorize(texts)
     values, counts = found.tolist(), np.bincount(codes)
-    cells = len(texts)
+    cells, rows = len(texts), at.rows
     blank = sum(int(some) for value, some in zip(values, counts, strict=True) if not value.strip())
     if blank:
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
     if personal := direct_identifier(name, values, cells):
         return personal
-    if dates := guess_datetimes(texts, values, patient):
+    if dates := guess_datetimes(texts, values, at):
         return dates
     return (
         _identifier(name, values, cells, rows)
         or _vocabulary(values, counts)
         or _too_many(values, counts, rows)
-        or _levels(values, counts, patients_per(codes, patient, len(values)), rows)
+        or _levels(values, counts, patients_per(codes, at.patient, len(values)), rows)
     )
 
 

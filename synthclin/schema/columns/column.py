@@ -316,6 +316,10 @@ class Column(BaseModel):
         """Return (rows,) typed cells with rare codes replaced by parent terms; other types return them unchanged."""
         return cells
 
+    def notation(self, typed: pd.Series[Any]) -> NDArray[np.object_] | None:  # noqa: ARG002 (some types use it)
+        """Return (rows,) the texts of typed cells in a file, None where missing; None for the usual notation."""
+        return None
+
     @abstractmethod
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
         """Read a series without missing codes; see `coerce`."""

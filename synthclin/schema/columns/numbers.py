@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, field_serializer, model_validator
 
 from synthclin.schema.columns import parsing
@@ -120,6 +121,8 @@ class _Real(_Quantity):
             ([7.25, nan], [False, True])
         """
         values, unread = parsing.numbers(series)
+        if self.decimals is not None:
+            values = _as_written(values, self.decimals)
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
@@ -135,6 +138,18 @@ class _Real(_Quantity):
                 "Raise `decimals`, or round them.",
                 "warning",
             )
+
+
+def _as_written(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    """Return numbers that were held in single precision as they were written: 4.2 for 4.199999809265137."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32)
+        held = (single == values) & (values != np.round(values, decimals))
+    if not held.any():
+        return values
+    written = values.copy()
+    written[held] = parsing.shortest(single[held])
+    return np.where(written == np.round(written, decimals), written, values)
 
 
 class Number(_Real):
