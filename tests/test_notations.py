@@ -28,7 +28,7 @@ def days(rows=ROWS):
 
 
 def inferred(cells):
-    return infer(pd.DataFrame({"x": cells, "sex": ["F", "M"] * (len(cells) // 2)}))
+    return infer(pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2), "y": np.arange(ROWS) % 7}))
 
 
 def round_trip(cells, tmp_path, kind="csv"):
@@ -119,7 +119,9 @@ class TestDatesAtTheEdge:
         found = inferred(cells)
         column = found.schema.columns["x"]
         assert list(column.missing_codes.values()) == ["unknown"]
-        typed = conform(pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2)}), found.schema)
+        typed = conform(
+            pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2), "y": np.arange(ROWS) % 7}), found.schema
+        )
         assert typed["x"].isna().sum() == 20
         assert (typed["x_missing"] == "unknown").sum() == 20
 
@@ -147,7 +149,9 @@ class TestSinglePrecision:
         cells = pd.Series(values.astype("float32")).astype(dtype)
         found = inferred(cells)
         assert found.schema.columns["x"].decimals == decimals
-        typed = conform(pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2)}), found.schema)
+        typed = conform(
+            pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2), "y": np.arange(ROWS) % 7}), found.schema
+        )
         assert typed["x"].tolist() == values.tolist()
 
     def test_a_parquet_file(self, tmp_path):
@@ -159,3 +163,231 @@ class TestSinglePrecision:
         pd.DataFrame({"x": pd.Series([4.2, None], dtype="float32")}).to_parquet(tmp_path / "t.parquet")
         assert read_table(tmp_path / "t.parquet")["x"].tolist()[0] == 4.2
         assert read_table(tmp_path / "t.parquet")["x"].isna().tolist() == [False, True]
+
+
+class TestClockTimes:
+    @pytest.mark.parametrize("form", ["%H:%M", "%H:%M:%S", "%H%M", "%H%M%S"])
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    def test_text(self, tmp_path, form, kind):
+        seconds = random(1).integers(0, 86_400, ROWS)
+        cells = (pd.Timestamp("2020-01-01") + pd.to_timedelta(seconds, unit="s")).strftime(form)
+        column, written = round_trip(cells, tmp_path, kind)
+        assert (column.type, column.format) == ("time", form)
+        if ":" in form:
+            assert written.tolist() == cells.tolist()
+        assert written.astype(str).str.replace(":", "").astype(int).tolist() == [
+            int(cell.replace(":", "")) for cell in cells
+        ]
+
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    def test_whole_numbers(self, tmp_path, kind):
+        minutes = random(1).integers(0, 1_440, ROWS)
+        cells = minutes // 60 * 100 + minutes % 60
+        column, written = round_trip(cells, tmp_path, kind)
+        assert (column.type, column.format) == ("time", "%-H%M")
+        assert written.astype(int).tolist() == cells.tolist()
+
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            random().integers(0, 60, ROWS),
+            random().integers(0, 2_359, ROWS),
+            random().integers(0, 24, ROWS) * 100,
+            random().integers(1_000, 1_060, ROWS),
+        ],
+    )
+    def test_other_whole_numbers_are_no_times(self, cells):
+        assert inferred(cells).schema.columns["x"].type == "integer"
+
+    @pytest.mark.parametrize("form", ["%-H%M", "%H:%M:%S"])
+    def test_synthetic_times_are_times(self, form):
+        seconds = random(1).integers(6 * 3_600, 18 * 3_600, ROWS)
+        stamps = pd.Timestamp("2020-01-01") + pd.to_timedelta(seconds, unit="s")
+        cells = stamps.strftime("%H%M").astype(int) if form == "%-H%M" else stamps.strftime(form)
+        table = pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2)})
+        schema = sc.Schema.infer(table)
+        assert schema.columns["x"].format == form
+        sample = sc.ConditionalGAN(schema, effort="quick", width=32, blocks=1).fit(conform(table, schema)).sample(500)
+        clock = sample["x"].astype(int) // (100 if form == "%H:%M:%S" else 1)
+        assert ((clock % 100 < 60) & (clock < 2_400)).all()
+        assert clock.between(500, 1_900).mean() > 0.95
+        assert not schema.columns["x"].coerce(pd.Series(schema.columns["x"].notation(sample["x"])))[1].any()
+
+    def test_a_range(self):
+        schema = sc.Schema.model_validate(
+            {"columns": {"x": {"type": "time", "range": [800, 1730]}, "y": {"type": "integer"}}}
+        )
+        table = pd.DataFrame({"x": ["07:59", "08:00", "17:30"], "y": [1, 2, 3]})
+        with pytest.raises(DataError, match=r"1 of 3 rows \(1\) holds a value outside its `range`"):
+            conform(table, schema)
+        for ends in ([800, 1780], [900, 800]):
+            with pytest.raises(ConfigError, match="range: "):
+                schema.with_column("x", range=ends)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("write", "words"),
+        [
+            (lambda x: f"{x:.1f}".replace(".", ","), {"type": "number", "decimal": ",", "decimals": 1}),
+            (lambda x: f"{100 * x:,.0f}", {"type": "integer", "thousands": ","}),
+            (lambda x: f"{100 * x:,.2f}", {"type": "number", "thousands": ",", "decimals": 2}),
+            (lambda x: f"{100 * x:,.1f}".translate(str.maketrans(",.", ".,")), {"thousands": ".", "decimal": ","}),
+            (lambda x: f"{x:.0f}%", {"type": "integer", "suffix": "%", "unit": "%"}),
+            (lambda x: f"{x:.1f} mg", {"type": "number", "suffix": " mg"}),
+            (lambda x: f"{x:.1f} %".replace(".", ","), {"decimal": ",", "suffix": " %"}),
+        ],
+    )
+    def test_notations(self, tmp_path, write, words):
+        cells = [write(x) for x in random().uniform(10, 90, ROWS)]
+        column, written = round_trip(cells, tmp_path)
+        assert {word: getattr(column, word) for word in words} == words
+        assert written.tolist() == cells
+
+    @pytest.mark.parametrize(
+        ("limit", "words"),
+        [
+            ("below", {"censored": {"below": 0.5, "above": None}, "range": (0.4, 20.0)}),
+            ("above", {"censored": {"below": None, "above": 6}}),
+        ],
+    )
+    def test_limits_of_detection(self, tmp_path, limit, words):
+        values = random().lognormal(0, 1, ROWS).round(1).clip(0, 15)
+        cells = ["<0.5" if x < 0.5 else f"{x:.1f}" for x in values]
+        if limit == "above":
+            cells = [">6" if x > 6 else str(x) for x in values.round(1) * 1.0]
+        found = inferred(cells)
+        if limit == "above" and cells.count(">6") < 11:
+            assert found.schema.columns["x"].other == "missing"
+            return
+        column, written = round_trip(cells, tmp_path)
+        assert column.type == "number"
+        assert column.censored.model_dump() == words["censored"]
+        assert written.tolist() == cells
+
+    def test_limits_are_codes_of_their_own_and_come_back(self):
+        rng = random(2)
+        age, crp = rng.integers(20, 100, ROWS), rng.lognormal(0, 1, ROWS).round(1)
+        table = pd.DataFrame(
+            {
+                "age": np.where(age > 89, ">89", age.astype(str)),
+                "crp": np.where(crp < 0.5, "<0.5", np.char.mod("%.1f", crp)),
+                "sex": ["F", "M"] * (ROWS // 2),
+            }
+        )
+        table.loc[[3, 5], "crp"] = None
+        schema = sc.Schema.infer(table)
+        typed = conform(table, schema)
+        assert typed["crp"].isna().sum() == 2
+        assert (typed["age"] == 90).sum() == (age > 89).sum()
+        model = sc.ConditionalGAN(schema, effort="quick", width=32, blocks=1).fit(typed)
+        sample = model.sample(2_000)
+        for name, text in (("age", ">89"), ("crp", "<0.5")):
+            written = pd.Series(schema.columns[name].notation(sample[name]))
+            real = table[name].eq(text).mean()
+            assert abs(written.eq(text).mean() - real) < 0.05
+            assert conform(sample, schema)[name].equals(sample[name])
+            assert "<" not in written[written != text].dropna().str.cat()
+
+    def test_several_limits_are_named(self):
+        cells = [*["<0.5"] * 40, *["<0.3"] * 40, *[f"{x:.1f}" for x in random().uniform(1, 9, 160)]]
+        found = inferred(cells)
+        assert found.left_out == ("x",)
+        assert "several limits of detection" in found.evidence["x"][0]
+
+    def test_a_limit_of_few_patients_is_not_written(self):
+        cells = [*[">89"] * 3, *map(str, random().integers(20, 89, ROWS - 3))]
+        found = inferred(cells)
+        assert (found.schema.columns["x"].type, found.schema.columns["x"].other) == ("integer", "missing")
+        assert ">89" not in to_commented_yaml(found)
+
+    @pytest.mark.parametrize(
+        ("columns", "match"),
+        [
+            ({"type": "number", "decimals": 1, "range": [0.5, 9], "censored": {"below": 0.5}}, "Widen `range`"),
+            ({"type": "number", "censored": {}}, "no limit"),
+            ({"type": "number", "censored": {"below": 5, "above": 2}}, "Swap"),
+            ({"type": "number", "decimal": ",", "thousands": ","}, "decimal mark"),
+            ({"type": "number", "suffix": "7"}, "suffix"),
+        ],
+    )
+    def test_contradictions(self, columns, match):
+        with pytest.raises(ConfigError, match=match):
+            sc.Schema.model_validate({"columns": {"x": {"type": "integer"}}}).with_column("x", **columns)
+
+
+class TestMissingCodes:
+    @pytest.mark.parametrize(
+        ("tokens", "names"),
+        [
+            (["."], {".": "unknown"}),
+            ([".", ".A", ".B"], {".": "code .", ".A": "code .A", ".B": "code .B"}),
+            (["unknown"], {"unknown": "unknown"}),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["number", "level", "date", "comma", "time"])
+    def test_usual_texts(self, tmp_path, tokens, names, kind):
+        cells = {
+            "number": lambda: random().integers(20, 99, ROWS).astype(str),
+            "level": lambda: random().integers(1, 5, ROWS).astype(str),
+            "date": lambda: days().strftime("%Y-%m-%d"),
+            "comma": lambda: [f"{x:.1f}".replace(".", ",") for x in random().uniform(20, 99, ROWS)],
+            "time": lambda: [f"{x // 60:02d}:{x % 60:02d}" for x in random().integers(0, 1_440, ROWS)],
+        }[kind]()
+        cells = np.array(cells, dtype=object)
+        for place, token in enumerate(tokens):
+            cells[place * 15 : place * 15 + 15] = token
+        column, written = round_trip(cells, tmp_path)
+        assert column.missing_codes == names
+        assert (column.type, column.other) == (
+            {"number": "integer", "level": "ordinal", "comma": "number"}.get(kind, kind),
+            None,
+        )
+        assert written[written.isin(tokens)].tolist() == cells[pd.Series(cells).isin(tokens)].tolist()
+
+    def test_other_text_among_numbers_is_read_as_missing_if_rare(self):
+        cells = random().integers(20, 99, ROWS).astype(str).astype(object)
+        cells[[4, 9]] = ["see chart", "?"]
+        found = inferred(cells)
+        assert (found.schema.columns["x"].type, found.schema.columns["x"].other) == ("integer", "missing")
+        assert "not readable, and read as missing: 2 of 240 cells (rows 5, 10)" in found.evidence["x"]
+        assert "see chart" not in to_commented_yaml(found)
+
+    def test_other_text_among_numbers_is_named_if_frequent(self):
+        cells = random().integers(20, 99, ROWS).astype(str).astype(object)
+        cells[:40] = "haemolytic"
+        found = inferred(cells)
+        assert found.left_out == ("x",)
+        assert "40 of 240 cells are no numbers, the others are" in found.evidence["x"][0]
+        remedy = {"type": "number", "missing": "allowed", "missing_codes": {"haemolytic": "haemolytic"}}
+        table = pd.DataFrame({"x": cells, "sex": ["F", "M"] * (ROWS // 2), "y": np.arange(ROWS) % 7})
+        assert conform(table, found.schema.with_column("x", **remedy))["x"].isna().sum() == 40
+
+
+class TestSpellings:
+    def test_of_yes_and_no(self, tmp_path):
+        cells = random().choice(["Y", "N", "yes", "no"], ROWS, p=[0.4, 0.3, 0.2, 0.1])
+        column, written = round_trip(cells, tmp_path)
+        assert (column.type, column.values, column.spellings) == ("boolean", ("N", "Y"), {"no": "N", "yes": "Y"})
+        assert written.tolist() == [cell[0].upper() for cell in cells]
+
+    def test_are_declared_for_any_level(self):
+        sex = {"type": "category", "categories": ["F", "M"], "spellings": {"female": "F", "m": "M", 1: "F"}}
+        schema = sc.Schema.model_validate({"columns": {"sex": sex, "y": {"type": "integer"}}})
+        table = pd.DataFrame({"sex": pd.Series(["female", "M", "m", 1], dtype=object), "y": [1, 2, 3, 4]})
+        assert conform(table, schema)["sex"].tolist() == ["F", "M", "M", "F"]
+        for wrong in ({"f": "X"}, {"M": "F"}):
+            with pytest.raises(ConfigError, match="spellings: "):
+                schema.with_column("sex", spellings=wrong)
+
+
+class TestRatios:
+    def test_a_pair_of_numbers_is_named(self):
+        rng = random()
+        cells = [f"{x}/{y}" for x, y in zip(rng.integers(90, 180, ROWS), rng.integers(50, 90, ROWS), strict=True)]
+        found = inferred(cells)
+        assert found.left_out == ("x",)
+        assert "pairs of numbers" in found.evidence["x"][0]
+
+    def test_a_few_ratios_are_levels(self):
+        assert inferred(random().choice(["6/6", "6/9", "6/12"], ROWS)).schema.columns["x"].type == "category"

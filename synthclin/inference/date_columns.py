@@ -108,8 +108,8 @@ def datetime_column(series: pd.Series, cells: Cells, form: str | None = None) ->
     if codes:
         names = [*codes]
         changes["missing_codes"] = {code: "unknown" if len(names) == 1 else f"code {code}" for code in names}
-        held = sum(map(len, codes.values()))
-        evidence.append(f"no dates, or far outside all dates, and taken for missing-value codes: {count(held, total)}")
+        coded = sum(map(len, codes.values()))
+        evidence.append(f"no dates, or far outside all dates, and taken for missing-value codes: {count(coded, total)}")
     if stray.any():
         changes |= {"other": "missing", "missing": "allowed"}
         evidence.append(

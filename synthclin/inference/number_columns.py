@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["guess_numbers", "outward"]
+__all__ = ["guess_numbers", "guess_quantity", "outward"]
 
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
@@ -74,6 +74,17 @@ def guess_numbers(
     if any(values[0] < code < values[-1] for code in codes):
         return Refusal("a missing-value code lies among its numbers", "Recode it in the file to one outside of them.")
     return _few_levels(name, values, counts, people) or _quantity(values, counts, people, codes, whole=whole)
+
+
+def guess_quantity(name: str, numbers: NDArray[np.float64], at: Cells) -> Guess | Refusal:  # noqa: ARG001 (as above)
+    """Guess that numbers are measured or counted, also if they are few; see `guess_numbers`."""
+    beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
+    if beyond:
+        what = f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}"
+        return Refusal(what, "Correct it, or recode it as missing.")
+    values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    people = patients_per(places, at.patient, len(values))
+    return _quantity(values, counts, people, [], whole=bool(np.all(values == np.round(values))))
 
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:

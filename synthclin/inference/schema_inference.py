@@ -15,6 +15,7 @@ from synthclin.inference import name_hints
 from synthclin.inference.date_columns import datetime_column, guess_compact_dates
 from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
+from synthclin.inference.notations import guess_clock_numbers
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.inference.relations import relate
 from synthclin.inference.text_columns import guess_texts
@@ -112,10 +113,12 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     rules = [rule for proposal in found.proposals if proposal.active for rule in proposal.rules]
     schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
     conform(table, schema)
+    reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
     return Inferred(
         schema,
-        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()},
-        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()},
+        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()}
+        | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
+        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()} | {name: [] for name in reasons},
         tuple(found.proposals),
         found.rows,
     )
@@ -242,7 +245,8 @@ def _numeric(name: str, numbers: NDArray[np.float64], at: Cells, missing: Sequen
     """Guess a column of numbers, or of dates written as whole numbers."""
     with np.errstate(invalid="ignore"):
         whole = bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))
-    dated = guess_compact_dates(numbers, at) if whole and not missing and not name_hints.identifies(name) else None
+    free = whole and not missing and not name_hints.identifies(name)
+    dated = (guess_compact_dates(numbers, at) or guess_clock_numbers(numbers)) if free else None
     return dated or guess_numbers(name, numbers, at, missing)
 
 

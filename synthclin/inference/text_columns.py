@@ -12,6 +12,7 @@ from synthclin.inference import name_hints
 from synthclin.inference.date_columns import guess_datetimes
 from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
 from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare, too_rare
+from synthclin.inference.notations import guess_notation
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -25,6 +26,7 @@ __all__ = ["guess_texts", "no_yes", "rising"]
 _MOST = 0.95
 
 _NO_YES = (("no", "yes"), ("n", "y"), ("false", "true"))
+_MEANINGS = (frozenset(["no", "n", "false", "0"]), frozenset(["yes", "y", "true", "1"]))
 _SCALES = tuple(
     tuple(scale.split(","))
     for scale in (
@@ -81,12 +83,34 @@ def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Ref
         return personal
     if dates := guess_datetimes(texts, values, at):
         return dates
+    if notated := guess_notation(name, texts, values, at):
+        return notated
     return (
         _identifier(name, values, cells, rows)
         or _vocabulary(values, counts)
         or _too_many(values, counts, rows)
         or _levels(values, counts, patients_per(codes, at.patient, len(values)), rows)
     )
+
+
+def _spellings(values: Sequence[str], held: dict[str, int]) -> tuple[tuple[str, str], dict[str, str]] | None:
+    """Return the commonest texts for no and yes, and the meaning of the others; None if these are not such texts.
+
+    Example:
+        >>> _spellings(["N", "Y", "no", "yes"], {"N": 9, "Y": 8, "no": 3, "yes": 2})
+        (('N', 'Y'), {'no': 'N', 'yes': 'Y'})
+    """
+    sides: list[list[str]] = [[], []]
+    for value in values:
+        side = next((side for side in (0, 1) if value.strip().casefold() in _MEANINGS[side]), None)
+        if side is None:
+            return None
+        sides[side].append(value)
+    if not all(sides):
+        return None
+    no, yes = (max(side, key=lambda value: held[value]) for side in sides)
+    means = {value: meant for side, meant in zip(sides, (no, yes), strict=True) for value in side if value != meant}
+    return (no, yes), means
 
 
 def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
@@ -152,6 +176,11 @@ def _levels(values: Sequence[str], counts: NDArray[np.intp], people: NDArray[np.
         column = Boolean.model_validate(written | few)
         return Guess(column, [f"{count(held, cells)} read as no or yes", *rare(people)])
     shared = "the same text" if len(kept) == 1 else f"one of {len(kept)} texts"
+    if spelled := _spellings(kept, dict(zip(values, counts.tolist(), strict=True))):
+        truth, others = spelled
+        column = Boolean.model_validate({"values": truth, "spellings": others} | few)
+        mixed = f"{count(held, cells)} read as no or yes, in {len(kept)} spellings, of which one pair is kept"
+        return Guess(column, [mixed, *rare(people)])
     evidence = [f"{count(held, cells)} hold {shared}", *rare(people)]
     if order := rising(kept):
         ordinal = Ordinal.model_validate({"categories": order} | few)

@@ -224,7 +224,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
 
 def _named(column: Column | None) -> Sequence[object]:
     """Return the levels and missing codes of a column."""
-    return [] if column is None else [*(column.levels or ()), *column.missing_codes]
+    return [] if column is None else [*(column.levels or ()), *column.other_spellings, *column.missing_codes]
 
 
 def _declared_spelling(text: str, known: Container[object]) -> str:

@@ -234,6 +234,11 @@ class Column(BaseModel):
         return None
 
     @property
+    def other_spellings(self) -> Mapping[Level, Level]:
+        """The level that each other spelling in a file means; empty without any."""
+        return {}
+
+    @property
     def event_time(self) -> str | None:
         """The name of the column with the time of this event, or None."""
         return None
