@@ -381,6 +381,20 @@ class TestSpellings:
                 schema.with_column("sex", spellings=wrong)
 
 
+class TestVocabularies:
+    def test_terms_beside_numbers_are_codes(self):
+        rng = random()
+        cells = [f"{x}" for x in rng.integers(100, 999, ROWS)]
+        for place in range(0, 40, 4):
+            cells[place] = f"V{10 + place}"
+        assert inferred(cells).schema.columns["x"].type == "code"
+
+    def test_limits_beside_numbers_are_none(self):
+        cells = [">400" if x > 400 else f"{x}" for x in random().integers(150, 430, ROWS)]
+        column = inferred(cells).schema.columns["x"]
+        assert (column.type, column.censored.above) == ("integer", 400)
+
+
 class TestRatios:
     def test_a_pair_of_numbers_is_named(self):
         rng = random()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from synthclin.schema.columns import AnyColumn
+
 __all__ = ["guess_texts", "no_yes", "rising"]
 
 _MOST = 0.95
@@ -83,11 +85,14 @@ def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Ref
         return personal
     if dates := guess_datetimes(texts, values, at):
         return dates
+    terms = _vocabulary(values, counts)
+    if terms is not None and _has_terms_beside_numbers(values, counts, terms.column):
+        return terms
     if notated := guess_notation(name, texts, values, at):
         return notated
     return (
         _identifier(name, values, cells, rows)
-        or _vocabulary(values, counts)
+        or terms
         or _too_many(values, counts, rows)
         or _levels(values, counts, patients_per(codes, at.patient, len(values)), rows)
     )
@@ -143,6 +148,14 @@ def _vocabulary(values: Sequence[str], counts: NDArray[np.intp]) -> Guess | None
         if counts[fits].sum() >= _MOST * counts.sum():
             return Guess(Code(system=system), [f"{len(values)} distinct terms with the format of {system} codes"])
     return None
+
+
+def _has_terms_beside_numbers(values: Sequence[str], counts: NDArray[np.intp], column: AnyColumn) -> bool:
+    """Whether most texts that are no numbers are terms: V27 beside 250.10, but not `>89` beside 120."""
+    assert isinstance(column, Code)
+    words = np.array([_NUMBER.fullmatch(value) is None for value in values])
+    fits = np.array([_VOCABULARIES[column.system or ""].fullmatch(value) is not None for value in values])
+    return bool(words.any()) and bool(counts[words & fits].sum() >= 0.5 * counts[words].sum())
 
 
 def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Refusal | None:
