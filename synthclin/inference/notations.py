@@ -246,8 +246,9 @@ def _with_codes(
     ]
     stray = np.isin(texts, [text for text in odd if text not in codes])
     if stray.sum() > MOST_STRAY * total:
-        remedy = "Recode them as missing, or declare `missing: allowed` and `other: missing`"
-        return Refusal(f"{count(int(stray.sum()), total)} are no {column.type}, the others are", remedy)
+        noun = "times of day" if isinstance(column, Time) else "numbers"
+        remedy = f"Recode them as missing, or declare `type: {column.type}, missing: allowed, other: missing`"
+        return Refusal(f"{count(int(stray.sum()), total)} are no {noun}, the others are", remedy)
     changes: dict[str, object] = {}
     read = total - int(np.isin(texts, odd).sum())
     if isinstance(column, Time):
