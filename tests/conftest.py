@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,20 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     made = Study(tmp_path, toy_config())
     made.write(toy_table())
     return made
+
+
+@pytest.fixture
+def quiet(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
+    """Return a function that runs a command, expects an exit code, and returns stdout and stderr."""
+    from synthclin.cli import main  # noqa: PLC0415 - heavy as well
+
+    def run(*arguments: object, code: int = 0) -> tuple[str, str]:
+        found = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert found == code, err
+        return out, err
+
+    return run
 
 
 @pytest.fixture

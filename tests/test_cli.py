@@ -14,26 +14,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from synthclin.cli import error_boundary, main
+from synthclin.cli import error_boundary
 from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
 from synthclin.cli.examples import LINES
 from synthclin.errors import GateError
 
 CANARY = "ZZ_CANARY_7391"
 PYTHON = [sys.executable, "-m", "synthclin.cli"]
-
-
-@pytest.fixture
-def quiet(capsys):
-    """Return a function that runs a command, expects an exit code, and returns stdout and stderr."""
-
-    def run(*arguments: object, code: int = 0):
-        found = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert found == code, err
-        return out, err
-
-    return run
 
 
 @pytest.mark.usefixtures("two_scores")

@@ -165,7 +165,7 @@ class TestGuesses:
     def test_a_level_without_cells_is_kept(self):
         column, reasons = self.guess(pd.Series([1, 2] * 30), Entry(levels={1: "a", 2: "b", 3: "c"}))
         assert column.categories == (1, 2, 3)
-        assert "levels of fewer than 11 rows, which are listed as well: 1" in reasons
+        assert "levels of fewer than 11 patients, listed, because the file declares them: 1" in reasons
 
     def test_missing_codes_may_be_letters_among_numbers(self):
         mixed = pd.Series([*map(float, range(40, 100)), "A", "A", "Z", None], dtype=object)

@@ -243,7 +243,6 @@ class TestParquet:
             (pa.array([[1], [2]]), "list<"),
             (pa.array([b"x", b"y"]), "binary"),
             (pa.array([2**64 - 1, 1], type=pa.uint64()), "too large"),
-            (pa.array([dt.date(9999, 12, 31), None]), "too large"),
         ],
     )
     def test_what_no_table_holds(self, tmp_path, column, expected):

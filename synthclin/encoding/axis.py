@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from synthclin.schema.columns import Column, Date, Datetime, Duration, Integer, Number
+from synthclin.schema.columns import Column, Date, Datetime, Duration, Integer, Number, Time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["CALENDAR", "Axis", "OnALine", "coarsest", "coarsest_step"]
 
-OnALine = Number | Integer | Duration | Date | Datetime
+OnALine = Number | Integer | Duration | Date | Datetime | Time
 
 # Steps in seconds at which clocks are read.
 _CLOCK_STEPS = (86_400, 3_600, 1_800, 900, 300, 60, 1)
@@ -36,7 +36,7 @@ class Axis:
         kind: the type of the cells.
         lattice: whether positions are whole numbers.
         per_unit: positions per unit of the column (10 ** decimals); 1 otherwise.
-        step: seconds per position of a datetime; 1 otherwise.
+        step: seconds per position of a datetime or time; 1 otherwise.
         low: lowest valid position, or -inf.
         high: highest valid position, or inf.
         declared: whether the schema gives these two; else they are what the type can hold.
@@ -50,7 +50,7 @@ class Axis:
         [2.3]
     """
 
-    kind: Literal["number", "integer", "date", "datetime"]
+    kind: Literal["number", "integer", "date", "datetime", "time"]
     lattice: bool
     per_unit: float
     step: int
@@ -71,6 +71,10 @@ class Axis:
                 low, high = (_seconds(bounds[0]), _seconds(bounds[1])) if bounds else CALENDAR
                 low, high = np.ceil(max(low, CALENDAR[0]) / step), np.floor(min(high, CALENDAR[1]) / step)
                 return cls("datetime", True, 1.0, step, float(low), float(high), bounds is not None, None)
+            case Time():
+                seconds = 1 if column.has_seconds else 60
+                low, high = map(_clock_steps, column.bounds)
+                return cls("time", True, 1.0, seconds, low, high, True, 10)
             case Integer(range=bounds):
                 low, high = bounds or (-_EXACT, _EXACT)
                 return cls("integer", True, 1.0, 1, float(low), float(high), bounds is not None, 10)
@@ -91,6 +95,8 @@ class Axis:
             divisor = 86_400 if self.kind == "date" else self.step
             return np.floor(seconds / divisor) if self.kind == "date" else np.rint(seconds / divisor)
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if self.kind == "time":
+            return np.asarray(_clock_steps(values), dtype=np.float64)
         return np.rint(values * self.per_unit) if self.lattice else values
 
     def cells(self, positions: NDArray[np.float64]) -> pd.Series:
@@ -100,7 +106,9 @@ class Axis:
             # Dividing a whole number by a power of ten gives the very float that the decimal text reads as.
             return pd.Series(positions / self.per_unit, dtype=np.float64)
         whole = np.where(missing, 0, positions).astype(np.int64)
-        if self.kind == "integer":
+        if self.kind == "time":
+            whole = whole % 60 + 100 * (whole // 60 % 60) + 10_000 * (whole // 3_600)
+        if self.kind in ("integer", "time"):
             return pd.Series(pd.arrays.IntegerArray(whole, missing))
         seconds = whole * (86_400 if self.kind == "date" else self.step)
         stamps = seconds.astype("datetime64[s]").astype("datetime64[ns]")
@@ -111,6 +119,11 @@ class Axis:
         """Return the last digit (weekday of a date) of each position, 0 .. cycle - 1."""
         assert self.cycle is not None
         return np.mod(positions if self.kind == "date" else np.abs(positions), self.cycle).astype(np.int64)
+
+
+def _clock_steps(clock: Any) -> Any:  # noqa: ANN401 (a number, or an array of them)
+    """Return the minutes of HHMM, or the seconds of HHMMSS: 60 for each hundred, and 3,600 for each ten thousand."""
+    return 1.0 * (clock % 100 + 60 * (clock // 100 % 100) + 3_600 * (clock // 10_000))
 
 
 def coarsest_step(column: Column, cells: pd.Series) -> int:

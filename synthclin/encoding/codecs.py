@@ -10,7 +10,19 @@ from synthclin.encoding.bins import fit_line
 from synthclin.encoding.codec_states import LevelsState, LineState
 from synthclin.encoding.level_codec import LevelsCodec, fit_levels
 from synthclin.encoding.line_codec import LineCodec
-from synthclin.schema.columns import Boolean, Category, Code, Column, Date, Datetime, Duration, Integer, Number, Ordinal
+from synthclin.schema.columns import (
+    Boolean,
+    Category,
+    Code,
+    Column,
+    Date,
+    Datetime,
+    Duration,
+    Integer,
+    Number,
+    Ordinal,
+    Time,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +66,7 @@ class Codec(Protocol):
 def fit_codec(name: str, column: Column, cells: pd.Series, patient: NDArray[np.int64], limits: Limits) -> Codec:
     """Fit the codec of column `name` from its (rows,) training cells; see `fit_line` and `fit_levels`."""
     match column:
-        case Number() | Integer() | Duration() | Date() | Datetime():
+        case Number() | Integer() | Duration() | Date() | Datetime() | Time():
             return fit_line(name, column, cells, patient, limits)
         case Boolean() | Category() | Ordinal() | Code():
             return fit_levels(name, column, cells, patient, limits)
@@ -69,7 +81,7 @@ def codec_from_dict(column: Column, data: object) -> Codec:
     """
     state = _STATE.validate_python(data)
     match column, state:
-        case Number() | Integer() | Duration() | Date() | Datetime(), LineState():
+        case Number() | Integer() | Duration() | Date() | Datetime() | Time(), LineState():
             return LineCodec(column, state)
         case Boolean() | Category() | Ordinal() | Code(), LevelsState():
             return LevelsCodec(column, state)

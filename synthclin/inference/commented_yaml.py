@@ -27,19 +27,19 @@ def to_commented_yaml(inferred: Inferred) -> str:
     Example:
         >>> import pandas as pd
         >>> from synthclin.inference import infer
-        >>> table = pd.DataFrame({"died": [0, 1, 1], "age": [64, 71, None]})
+        >>> table = pd.DataFrame({"died": [0, 1, 1] * 11, "age": [64, 71, None] * 11})
         >>> print(to_commented_yaml(infer(table)), end="")
         # Guessed from a table. Confirm each column, then add units, rules and descriptions.
         columns:
-          # guessed: all 3 cells are 0 or 1
+          # guessed: all 33 cells are 0 or 1
           died:
             type: boolean
             values: [0, 1]
-          # guessed: all 2 cells are whole numbers; range: the extremes, rounded outward; empty: 1 of 3 cells; the
-          # name is one that others may know
+          # guessed: all 22 cells are whole numbers; range: the extremes, which many cells share; empty: 11 of 33
+          # cells; the name is one that others may know
           age:
             type: integer
-            range: [55, 80]
+            range: [64, 71]
             missing: allowed
             disclosure: quasi_identifier
     """

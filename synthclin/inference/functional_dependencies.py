@@ -102,7 +102,7 @@ def _proposal(
 ) -> Proposal:
     """Return a rule for each level of the determined column."""
     rules = []
-    seen = table.sum(axis=1) > 0
+    seen = table.sum(axis=1) >= MIN_PATIENTS  # a level of fewer is in no rule
     for place, level in enumerate(columns[other].levels):
         causes = [columns[one].levels[j] for j in np.flatnonzero(seen & (table.argmax(axis=1) == place))]
         if causes:

@@ -56,15 +56,20 @@ class _Implication(NamedTuple):
     expected: float
 
 
-def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = frozenset()) -> list[Proposal]:
+def implications(
+    facts: Sequence[Fact],
+    known: AbstractSet[frozenset[str]] = frozenset(),
+    patient: NDArray[np.int64] | None = None,
+) -> list[Proposal]:
     """Return the implications between facts without exceptions, the strongest first.
 
     Two facts that imply each other become rules in both directions. Rules implied by others are left out, and so are
-    facts that are true or false in fewer than eleven rows.
+    facts that are true or false of fewer than eleven patients.
 
     Arguments:
         facts: over the same rows.
         known: sets of columns with a dependence that is reported elsewhere.
+        patient: (rows,) the number of each row's patient; None where each row is a patient of its own.
 
     Example:
         >>> died, ward = np.arange(600) % 3 == 0, np.arange(600) % 6 == 0
@@ -74,15 +79,13 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
         >>> [proposal.rules[0].text for proposal in implications(facts)]
         ['if died_here == 1 then died == 1']
     """
-    often = [
-        fact for fact in facts if fact.true.sum() >= MIN_PATIENTS and (fact.known & ~fact.true).sum() >= MIN_PATIENTS
-    ]
+    often = [fact for fact in facts if _many(fact.true, patient) and _many(fact.known & ~fact.true, patient)]
     # Time is quadratic in the number of facts. Facts on columns with many levels are the least informative.
     siblings = Counter(fact.columns for fact in often)
     often = sorted(often, key=lambda fact: siblings[fact.columns])[:MOST_FACTS] if len(often) > MOST_FACTS else often
     if not often:
         return []
-    links = _implications(often)
+    links = _implications(often, patient)
     both = {pair for pair in links if pair[::-1] in links}
     shown = {pair for pair in links if often[pair[0]].columns | often[pair[1]].columns not in known}
     proposals = [
@@ -101,7 +104,12 @@ def implications(facts: Sequence[Fact], known: AbstractSet[frozenset[str]] = fro
     return [*strong, *[proposal for proposal in proposals if not proposal.active][:SHOWN]]
 
 
-def _implications(facts: Sequence[Fact]) -> dict[tuple[int, int], _Implication]:
+def _many(rows: Bools, patient: NDArray[np.int64] | None) -> bool:
+    """Whether some rows are of at least `MIN_PATIENTS` patients."""
+    return bool(rows.sum() >= MIN_PATIENTS) and (patient is None or len(np.unique(patient[rows])) >= MIN_PATIENTS)
+
+
+def _implications(facts: Sequence[Fact], patient: NDArray[np.int64] | None) -> dict[tuple[int, int], _Implication]:
     """Return the implications without exceptions in rows where both facts are known."""
     true = np.stack([fact.true for fact in facts]).astype(np.float32)
     false = np.stack([fact.known & ~fact.true for fact in facts]).astype(np.float32)
@@ -111,7 +119,8 @@ def _implications(facts: Sequence[Fact]) -> dict[tuple[int, int], _Implication]:
     for cause, effect in zip(*np.nonzero((violations == 0) & (support >= MIN_PATIENTS)), strict=True):
         one, other = facts[cause], facts[effect]
         expected = float(support[cause, effect] * rate[effect])
-        if one.cause and not one.columns & other.columns and expected >= EXPECTED:
+        candidate = one.cause and not one.columns & other.columns and expected >= EXPECTED
+        if candidate and _many(one.true & other.true, patient):
             links[int(cause), int(effect)] = _Implication(
                 int(cause), int(effect), int(support[cause, effect]), expected
             )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from synthclin.inference.guesses import Guess, rare
+from synthclin.inference.guesses import Guess, patients_per, rare
 from synthclin.inference.text_columns import no_yes, rising
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from synthclin.schema.codebook import Code, Entry
 
@@ -27,7 +27,7 @@ def is_coded_missing(series: pd.Series, entry: Entry) -> pd.Series[bool]:
     return series.notna() & (parsing.match(series, list(entry.missing)) >= 0)
 
 
-def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
+def guess_labelled(cells: pd.Series, entry: Entry, patient: NDArray[np.int64] | None = None) -> Guess | None:
     """Guess a categorical column if the file labels each code in the cells, else None.
 
     The levels are the codes, as in the cells: programs for the real table run on a synthetic one. The column is boolean
@@ -36,6 +36,7 @@ def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
     Arguments:
         cells: (cells,) without missing ones; at least one.
         entry: the codebook entry of the column.
+        patient: (cells,) the number of each cell's patient; None where each row is a patient of its own.
 
     Example:
         >>> import pandas as pd
@@ -51,7 +52,7 @@ def guess_labelled(cells: pd.Series, entry: Entry) -> Guess | None:
     labels = list(entry.levels.values())
     evidence = [
         f"the file labels each of its {len(codes)} codes",
-        *rare(np.bincount(places, minlength=len(codes)).astype(np.intp)),
+        *rare(patients_per(places, patient, len(codes)), "listed, because the file declares them"),
     ]
     if truth := no_yes(labels):
         no, yes = (codes[labels.index(label)] for label in truth)

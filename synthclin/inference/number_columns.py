@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.inference import name_hints
-from synthclin.inference.guesses import Guess, Refusal, count, rare
-from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal
+from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare
+from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal, parsing
 from synthclin.schema.columns.column import MissingCode
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["guess_numbers"]
+__all__ = ["guess_numbers", "guess_quantity", "outward"]
 
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
@@ -26,6 +26,7 @@ NINES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 TOO_LOW = frozenset(-code for nine in NINES for code in (nine, nine - 1, nine - 2, nine * 8 / 9, nine * 7 / 9))
 TOO_HIGH = frozenset((99.9, 999.9, *(-code for code in TOO_LOW if code < -9)))
 SPIKE = 0.10  # the least share of a spike
+MOST_RARE = 0.05  # the largest share of cells whose numbers are too rare to be listed as levels
 RISING = 20  # rows in rising order that are numbered, not measured
 BLOCKS = 50  # consecutive integers, in blocks of rows, that identify patients
 BY_CHANCE = 14.0  # e**-14 is less than one in a million
@@ -34,18 +35,21 @@ UNORDERED = "declare it `category` if it has no order"
 
 
 def guess_numbers(
-    name: str, numbers: NDArray[np.float64], rows: int, missing: Sequence[float | str] = ()
+    name: str,
+    numbers: NDArray[np.float64],
+    at: Cells,
+    missing: Sequence[float | str] = (),
 ) -> Guess | Refusal:
     """Guess what a column of numbers means.
 
     Arguments:
         name: the column's name.
         numbers: (cells,) float64, the cells that are not missing, in the order of the rows; at least one.
-        rows: how many rows the table has.
+        at: where they are.
         missing: known missing-value codes; no number is one of them.
 
     Example:
-        >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), 80).column.categories
+        >>> guess_numbers("killip", np.array([1.0, 2, 3, 4] * 20), Cells.all(80)).column.categories
         (1, 2, 3, 4)
     """
     beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
@@ -54,11 +58,13 @@ def guess_numbers(
             f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}",
             "Correct it, or recode it as missing.",
         )
-    values, counts = np.unique(numbers, return_counts=True)
+    numbers = _as_written(numbers)
+    values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    people, rows = patients_per(places, at.patient, len(values)), at.rows
     whole = bool(np.all(values == np.round(values)))
     if name_hints.points_to_person(name) and len(values) > len(numbers) / 2:
         return Refusal("its name is one of a direct identifier", "Remove it, or declare it `text` or `id`.")
-    if len(values) == 1:
+    if len(values) == 1 and people[0] >= MIN_PATIENTS:
         return Guess(
             Category(categories=_levels(values)), [f"constant: {count(len(numbers), rows)} hold the same number"]
         )
@@ -67,7 +73,18 @@ def guess_numbers(
     codes = [float(code) for code in missing if not isinstance(code, str)]
     if any(values[0] < code < values[-1] for code in codes):
         return Refusal("a missing-value code lies among its numbers", "Recode it in the file to one outside of them.")
-    return _few_levels(name, values, counts) or _quantity(values, counts, codes, whole=whole)
+    return _few_levels(name, values, counts, people) or _quantity(values, counts, people, codes, whole=whole)
+
+
+def guess_quantity(name: str, numbers: NDArray[np.float64], at: Cells) -> Guess | Refusal:  # noqa: ARG001 (as above)
+    """Guess that numbers are measured or counted, also if they are few; see `guess_numbers`."""
+    beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
+    if beyond:
+        what = f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}"
+        return Refusal(what, "Correct it, or recode it as missing.")
+    values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    people = patients_per(places, at.patient, len(values))
+    return _quantity(values, counts, people, [], whole=bool(np.all(values == np.round(values))))
 
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
@@ -101,65 +118,105 @@ def _named_rows(name: str, numbers: NDArray[np.float64]) -> str | None:
     return None
 
 
-def _few_levels(name: str, values: NDArray[np.float64], counts: NDArray[np.intp]) -> Guess | None:
-    """Return the guess that numbers are levels."""
-    cells, few = int(counts.sum()), len(values)
-    if values.tolist() == [0.0, 1.0]:
-        return Guess(Boolean(values=(0, 1)), [f"{count(cells, cells)} are 0 or 1"])
-    shown = [f"{count(cells, cells)} hold one of {few} numbers", *rare(counts)]
-    whole = bool(np.all(values == np.round(values)))
-    numbered = name_hints.codes_levels(name)
-    first, last = values[0], values[-1]
-    counted = whole and first in (0, 1) and last <= 10 and few >= max(3, 0.6 * (last - first + 1))
+def _few_levels(
+    name: str, values: NDArray[np.float64], counts: NDArray[np.intp], people: NDArray[np.intp]
+) -> Guess | None:
+    """Return the guess that numbers are levels; levels of few patients are read as missing."""
+    cells, often, numbered = int(counts.sum()), people >= MIN_PATIENTS, name_hints.codes_levels(name)
+    held = int(counts[often].sum())
+    if not often.any() or cells - held > (cells / 2 if numbered else MOST_RARE * cells):
+        return None
+    kept = values[often]
+    found = (Boolean, "", []) if kept.tolist() == [0.0, 1.0] else _kind_of_levels(values, often, cells, numbered)
+    if found is None:
+        return None
+    kind, reason, codes = found
+    declared: dict[str, object] = {} if often.all() else {"other": "missing", "missing": "allowed"}
+    if kind is Boolean:
+        column = Boolean.model_validate({"values": (0, 1)} | declared)
+        return Guess(column, [f"{count(held, cells)} are 0 or 1", *rare(people)])
+    first, last = int(kept[0]), int(kept[-1])
+    counted = kind is Ordinal and reason.startswith("counted") and often.all()
+    levels = tuple(range(first, last + 1)) if counted else _levels(kept)
+    shown = [f"{count(held, cells)} hold one of {len(kept)} numbers", *rare(people), *([reason] if reason else [])]
+    shown += [f"{code:g} is often a missing-value code" for code in codes]
+    return Guess(kind.model_validate({"categories": levels} | declared), shown, _missing_codes(codes))
+
+
+def _kind_of_levels(
+    values: NDArray[np.float64], often: NDArray[np.bool_], cells: int, numbered: bool
+) -> tuple[type[Boolean | Category | Ordinal], str, list[float]] | None:
+    """Return the type of numbered levels, the reason and the missing-value codes among them; None for quantities.
+
+    Arguments:
+        values: (values,) float64, distinct, rising.
+        often: (values,) which of them enough patients have.
+        cells: the number of cells.
+        numbered: whether the column's name is one of numbered levels.
+    """
+    kept = values[often]
+    few, first, last, whole = len(kept), kept[0], kept[-1], bool(np.all(kept == np.round(kept)))
+    counted = whole and first in (0, 1) and values[-1] <= 10 and few >= max(3, 0.6 * (last - first + 1))
     if counted and not numbered and cells >= 3 * few:
-        levels = tuple(range(int(first), int(last) + 1))
-        return Guess(Ordinal(categories=levels), [*shown, f"counted up from {first:g}; {UNORDERED}"])
-    if few <= 10 and cells >= 20 * few:
-        if few > 2 and not numbered and np.allclose(np.diff(values), (last - first) / (few - 1), atol=0):
-            return Guess(Ordinal(categories=_levels(values)), [*shown, f"at equal steps; {UNORDERED}"])
-        codes = [value for value in _sentinels(values) if value <= -9 or value >= 99]
-        shown += [f"{code:g} is often a missing-value code" for code in codes]
-        return Guess(Category(categories=_levels(values)), shown, _missing_codes(codes))
+        # Several rare numbers are the tail of a count, which bins describe.
+        return (Ordinal, f"counted up from {first:g}; {UNORDERED}", []) if np.sum(~often) <= 1 else None
+    if len(values) <= 10 and cells >= 20 * few:
+        if few > 2 and not numbered and np.allclose(np.diff(kept), (last - first) / (few - 1), atol=0):
+            return Ordinal, f"at equal steps; {UNORDERED}", []
+        return Category, "", [value for value in _sentinels(kept) if value <= -9 or value >= 99]
     if numbered and whole and few <= 50 and cells >= MIN_PATIENTS * few:
-        return Guess(Category(categories=_levels(values)), [*shown, "the name is one of numbered levels"])
+        return Category, "the name is one of numbered levels", []
     return None
 
 
-def _quantity(values: NDArray[np.float64], counts: NDArray[np.intp], known: list[float], *, whole: bool) -> Guess:
+def _quantity(
+    values: NDArray[np.float64],
+    counts: NDArray[np.intp],
+    people: NDArray[np.intp],
+    known: list[float],
+    *,
+    whole: bool,
+) -> Guess:
     """Return the guess that numbers are measured or counted; `known` are missing-value codes outside of them."""
     cells = int(counts.sum())
-    codes = _sentinels(values)
-    rest = ~np.isin(values, codes)
-    masses = [spike for spike in _spikes(values, counts) if spike not in codes]
+    # A code of many patients is intended; one of a few may be a typing error.
+    suspects = _sentinels(values)
+    codes = [code for code in suspects if people[values == code][0] >= MIN_PATIENTS]
+    masses = [spike for spike in _spikes(values, counts, people) if spike not in codes]
+    rest = ~np.isin(values, suspects)
     decimals = 0 if whole else _decimals(values[rest])
-    low, high = _outward(values[rest], counts[rest], 10.0 ** -(MANY_DECIMALS if decimals is None else decimals))
-    # A code of many cells, outside the range, is intended; one of a few cells may be a typing error.
-    sure = all(counts[values == code][0] >= MIN_PATIENTS for code in codes)
-    odd = [] if sure else codes
-    missing = _reasons(codes) if sure else {}
-    low, high = _clear(low, high, values[rest], [*known, *(codes if sure else [])], decimals)
-    bounds = (min(low, *odd, low), max(high, *odd, high))
-    spikes = sorted({*odd, *masses})
+    last = 10.0 ** -(MANY_DECIMALS if decimals is None else decimals)
+    low, high = outward(values[rest], people[rest], last)
+    odd = np.isin(values, suspects) & ~np.isin(values, codes)
+    if np.any(odd & (values >= low) & (values <= high)):
+        odd, rest = np.zeros(len(values), dtype=bool), ~np.isin(values, codes)
+        low, high = outward(values[rest], people[rest], last)
+    bounds = _clear(low, high, values[rest], [*known, *codes], decimals)
+    few: dict[str, object] = {"other": "missing", "missing": "allowed"} if odd.any() else {}
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
     evidence += [
         f"{code:g} lies far outside the rest, in {count(int(counts[values == code][0]), cells)}: "
-        f"{'taken for' if sure else 'perhaps'} a missing-value code"
+        "taken for a missing-value code"
         for code in codes
     ]
     evidence += [
         f"{spike:g} is in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
         for spike in masses
     ]
-    shared = counts[rest][0] >= MIN_PATIENTS <= counts[rest][-1]
+    if odd.any():
+        far = count(int(counts[odd].sum()), cells)
+        evidence.append(f"far outside the rest, perhaps missing-value codes, and read as missing: {far}")
+    shared = people[rest][0] >= MIN_PATIENTS <= people[rest][-1]
     evidence.append(f"range: the extremes, {'which many cells share' if shared else 'rounded outward'}")
-    hints = _missing_codes(odd)
+    missing = _reasons(codes)
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
-        whole_spikes = tuple(int(spike) for spike in spikes)
-        return Guess(Integer(range=whole_bounds, spikes=whole_spikes, missing_codes=missing), evidence, hints)
+        whole_spikes = tuple(int(spike) for spike in masses)
+        whole_words = {"range": whole_bounds, "spikes": whole_spikes, "missing_codes": missing}
+        return Guess(Integer.model_validate(whole_words | few), evidence)
     evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
-    column = Number(range=bounds, decimals=decimals, spikes=tuple(spikes), missing_codes=missing)
-    return Guess(column, evidence, hints)
+    few |= {"decimals": decimals, "missing_codes": missing}
+    return Guess(Number.model_validate({"range": bounds, "spikes": tuple(masses)} | few), evidence)
 
 
 def _levels(values: NDArray[np.float64]) -> tuple[int | float, ...]:
@@ -207,42 +264,42 @@ def _sentinels(values: NDArray[np.float64]) -> list[float]:
     return [*map(float, low), *map(float, high)] if len(kept) - len(high) > 1 else []
 
 
-def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp]) -> list[float]:
+def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp], people: NDArray[np.intp]) -> list[float]:
     """Return the spikes: numbers with a tenth of the cells, and three times the cells of any other number.
 
     One or two at most: three frequent numbers belong to the distribution of the column.
     """
-    frequent = (counts >= SPIKE * counts.sum()) & (counts >= MIN_PATIENTS)
+    frequent = (counts >= SPIKE * counts.sum()) & (people >= MIN_PATIENTS)
     # Digit preference makes 120, 130 and 140 frequent too, but not apart from 110.
     usual = counts[~frequent].max(initial=0)
     spikes = values[frequent & (counts >= 3 * usual)].tolist() if usual else []
     return spikes if len(spikes) <= 2 else []
 
 
-def _outward(values: NDArray[np.float64], counts: NDArray[np.intp], last: float) -> tuple[float, float]:
+def outward(values: NDArray[np.float64], people: NDArray[np.intp], last: float) -> tuple[float, float]:
     """Return bounds around all numbers that disclose no extreme patient.
 
-    An extreme of many rows, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
+    An extreme of many patients, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
     1, 2 or 5 times a power of ten, at most twenty steps of it inside the span and one at least five last decimals, and
     then moved by one more step, but not across 0. So each bound is the same for five extremes or more.
 
     Arguments:
         values: (values,) float64, distinct, rising.
-        counts: (values,) the number of rows of each.
+        people: (values,) the number of patients with each.
         last: their rounding unit.
 
     Example:
-        >>> _outward(np.arange(64.0, 72.0), np.full(8, 5), 1.0), _outward(np.arange(0.0, 31.0), np.full(31, 40), 1.0)
+        >>> outward(np.arange(64.0, 72.0), np.full(8, 5), 1.0), outward(np.arange(0.0, 31.0), np.full(31, 40), 1.0)
         ((55.0, 80.0), (0.0, 30.0))
     """
     low, high = float(values[0]), float(values[-1])
     least = max(Decimal(high - low) / 20, 5 * Decimal(str(last)))
     power = Decimal(10) ** least.adjusted()
     step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
-    if counts[0] < MIN_PATIENTS:
+    if people[0] < MIN_PATIENTS:
         below = float(((Decimal(low) / step).to_integral_value(ROUND_FLOOR) - 1) * step)
         low = max(min(below, low), 0.0 if low >= 0 else -LIMIT)
-    if counts[-1] < MIN_PATIENTS:
+    if people[-1] < MIN_PATIENTS:
         above = float(((Decimal(high) / step).to_integral_value(ROUND_CEILING) + 1) * step)
         high = min(max(above, high), 0.0 if high <= 0 else LIMIT)
     return low, high
@@ -257,6 +314,23 @@ def _clear(
     above = [max(round(code - last, digits), values[-1]) for code in codes if values[-1] < code <= high]
     below = [min(round(code + last, digits), values[0]) for code in codes if low <= code < values[0]]
     return float(max([low, *below])), float(min([high, *above]))
+
+
+def _as_written(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers that were held in single precision as they were written: 4.2 for 4.199999809265137.
+
+    Example:
+        >>> _as_written(np.array([4.2, 5.1], dtype=np.float32).astype(np.float64)).tolist()
+        [4.2, 5.1]
+    """
+    if _decimals(numbers) is not None:
+        return numbers
+    with np.errstate(over="ignore"):
+        single = numbers.astype(np.float32)
+    if not np.array_equal(single.astype(np.float64), numbers):
+        return numbers
+    written = parsing.shortest(single)
+    return numbers if _decimals(written) is None else written
 
 
 def _decimals(values: NDArray[np.float64]) -> int | None:

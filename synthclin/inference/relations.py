@@ -97,7 +97,8 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
         *order_rules({name: as_numbers(sample[name]) for name in numbers if name in free}),
     ]
     facts = [*_facts(sample, free, texts), *_equalities(sample, [name for name in numbers if name in free])]
-    followed = implications(facts, {frozenset(pair) for pair in dependent})
+    patient = patients(sample, schema) if schema.entity in sample else None
+    followed = implications(facts, {frozenset(pair) for pair in dependent}, patient)
     proposals = [proposal for proposal in (*ordered, *dependent.values(), *followed) if _holds(proposal, table)]
     proposals = [proposal for proposal in proposals if not _is_absence(proposal, free, declared, table, found)]
     found.proposals.extend(sorted(proposals, key=lambda proposal: not proposal.active))
@@ -132,7 +133,7 @@ def _formulas(
         together = " and ".join((formula.column, *formula.sources))
         evidence = f"holds in {formula.satisfied} of {formula.rows} rows that have {together}"
         if formula.certain and formula.column not in declared:
-            found.changes[formula.column] |= {"derive": formula.text, "missing": "never"}
+            found.changes[formula.column] |= {"derive": formula.text, "missing": "never", "other": None}
             found.evidence[formula.column].append(f"the formula {evidence}")
         else:
             gaps = "" if formula.complete else ", but it is not missing exactly where they are"
@@ -237,7 +238,7 @@ def _is_absence(
         return False
     name = next(name for name in columns if f"{quote_name(name)} is missing" == forth.then)
     causes = forth.columns - {name}
-    if name in declared or any(table[cause].isna().any() for cause in causes):
+    if name in declared or columns[name].other is not None or any(table[cause].isna().any() for cause in causes):
         return False
     found.changes[name] |= {"missing_when": forth.when, "missing": "never"}
     found.evidence[name].append(f"missing exactly there: {proposal.evidence}")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import name_hints
-from synthclin.inference.date_columns import datetime_column
-from synthclin.inference.guesses import Guess, Proposal, Refusal, count, left_out
+from synthclin.inference.date_columns import datetime_column, guess_compact_dates
+from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
+from synthclin.inference.notations import guess_clock_numbers
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.inference.relations import relate
 from synthclin.inference.text_columns import guess_texts
@@ -21,11 +23,14 @@ from synthclin.io.documents import validate
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.schema.codebook import Entry, codebook
-from synthclin.schema.columns import Boolean, Ordinal, parsing
+from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
+from synthclin.schema.patients import MIN_PATIENTS, numbered
 from synthclin.schema.schema import provide_inference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from synthclin.schema.codebook import Code
     from synthclin.schema.columns import AnyColumn
@@ -64,9 +69,9 @@ class Inferred:
 def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) -> Inferred:
     """Infer a schema: the type of each column of a table, and rules between columns.
 
-    Ranges are rounded outward to a public grid, so that they do not disclose the values of extreme patients; levels are
-    listed as in the table. Direct identifiers, and text with about as many values as rows, are left out as
-    `type: text`.
+    Nothing of fewer than `MIN_PATIENTS` patients is in it. Ranges are rounded outward to a public grid, so that they do
+    not disclose the values of extreme patients; rarer levels are not listed and are read as missing. Direct
+    identifiers, and text with about as many values as rows, are left out as `type: text`.
 
     Arguments:
         table: as `synthclin.tables.read_table` returns it, or any other table.
@@ -77,23 +82,25 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         ConfigError: a declared column is not in the table.
 
     Example:
-        >>> table = pd.DataFrame({"age": range(40, 80), "nyha": ["I", "II", "III", "II"] * 10, "died": [0, 1] * 20})
+        >>> table = pd.DataFrame({"age": range(40, 88), "nyha": ["I", "II", "III", "II"] * 12, "died": [0, 1] * 24})
         >>> inferred = infer(table.sample(frac=1, random_state=0))
         >>> {name: column.type for name, column in inferred.schema.columns.items()}
         {'age': 'integer', 'nyha': 'ordinal', 'died': 'boolean'}
         >>> inferred.evidence["died"]
-        ['all 40 cells are 0 or 1']
+        ['all 48 cells are 0 or 1']
     """
     known = dict(declared or {})
     _check(table, known)
     entries = codebook(table)
-    guesses = {
-        name: Guess(known[name], ["declared"])
-        if name in known
-        else _guess(name, table[name], entries.get(name, Entry()))
-        for name in table.columns
-    }
-    entity = None if any(column.role == "entity" for column in known.values()) else _entity(table, guesses, known)
+    guesses = _guesses(table, known, entries, None)
+    typed_entity = next((name for name, column in known.items() if column.role == "entity"), None)
+    entity = _entity(table, guesses, known) if typed_entity is None else None
+    person = entity or typed_entity
+    if person is not None and table[person].duplicated().any():
+        # Rare is what few patients have: with several rows each, these are fewer than rows.
+        guesses = _guesses(table, known, entries, numbered(table[person])) | (
+            {} if entity is None else {entity: guesses[entity]}
+        )
     if entity is not None:
         guess = guesses[entity]
         guesses[entity] = guess._replace(
@@ -106,10 +113,12 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     rules = [rule for proposal in found.proposals if proposal.active for rule in proposal.rules]
     schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
     conform(table, schema)
+    reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
     return Inferred(
         schema,
-        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()},
-        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()},
+        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()}
+        | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
+        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()} | {name: [] for name in reasons},
         tuple(found.proposals),
         found.rows,
     )
@@ -167,14 +176,30 @@ def _lacks_names(table: pd.DataFrame) -> bool:
     return odd >= max(2, len(table.columns) / 3)
 
 
-def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
+def _guesses(
+    table: pd.DataFrame,
+    known: Mapping[str, AnyColumn],
+    entries: Mapping[str, Entry],
+    patient: NDArray[np.int64] | None,
+) -> dict[str, Guess]:
+    """Return a guess per column; `known` columns are declared. See `_guess`."""
+    return {
+        name: Guess(known[name], ["declared"])
+        if name in known
+        else _guess(name, table[name], entries.get(name, Entry()), patient)
+        for name in table.columns
+    }
+
+
+def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64] | None) -> Guess:
     """Guess one column; a refused one becomes text, which is not modelled."""
     rows, coded = len(series), is_coded_missing(series, entry).to_numpy()
     known = series.notna().to_numpy() & ~coded
     cells = series[known].reset_index(drop=True)
     if cells.empty:
         return Refusal("every cell is missing", "Remove the column").as_text()
-    found = guess_labelled(cells, entry) or _by_kind(name, cells, rows, tuple(entry.missing))
+    at = Cells(rows, np.flatnonzero(known), None if patient is None else patient[known])
+    found = guess_labelled(cells, entry, at.patient) or _by_kind(name, cells, at, tuple(entry.missing))
     if isinstance(found, Refusal):
         return found.as_text()
     changes: dict[str, object] = {}
@@ -195,25 +220,60 @@ def _guess(name: str, series: pd.Series, entry: Entry) -> Guess:
     return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
 
 
-def _by_kind(name: str, cells: pd.Series, rows: int, missing: Sequence[Code] = ()) -> Guess | Refusal:
+def _by_kind(name: str, cells: pd.Series, at: Cells, missing: Sequence[Code]) -> Guess | Refusal:
     """Guess a column without missing cells by the type of its values; `missing` are its missing-value codes."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         levels = cells.cat.categories.tolist()
         if cells.cat.ordered and len(levels) > 1 and all(isinstance(level, str | int | float) for level in levels):
-            return Guess(Ordinal(categories=tuple(levels)), ["an ordered categorical column"])
+            return _ordered(cells, levels, at.patient)
         cells = cells.astype(cells.cat.categories.dtype)
     kind = pd.api.types.infer_dtype(cells, skipna=True)
     if kind == "boolean":
-        return Guess(Boolean(), [f"{count(len(cells), len(cells))} are true or false"])
+        return _truth(cells, at.patient)
     if kind in {"integer", "floating", "mixed-integer-float", "decimal"}:
-        return guess_numbers(name, parsing.numbers(cells)[0], rows, missing)
+        return _numeric(name, parsing.numbers(cells)[0], at, missing)
     if kind in {"date", "datetime", "datetime64"}:
-        return datetime_column(cells)
+        return datetime_column(cells, at)
     if kind == "string":
-        return guess_texts(name, cells.to_numpy(dtype=object), rows)
+        return guess_texts(name, cells.to_numpy(dtype=object), at)
     return Refusal(
         "its cells are of several types, or of one that no column type covers", "Write them as text or numbers."
     )
+
+
+def _numeric(name: str, numbers: NDArray[np.float64], at: Cells, missing: Sequence[Code]) -> Guess | Refusal:
+    """Guess a column of numbers, or of dates written as whole numbers."""
+    with np.errstate(invalid="ignore"):
+        whole = bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))
+    free = whole and not missing and not name_hints.identifies(name)
+    dated = (guess_compact_dates(numbers, at) or guess_clock_numbers(numbers)) if free else None
+    return dated or guess_numbers(name, numbers, at, missing)
+
+
+def _ordered(cells: pd.Series, levels: list[Any], patient: NDArray[np.int64] | None) -> Guess | Refusal:
+    """Return the guess of an ordered categorical column; levels of few patients are read as missing."""
+    people = patients_per(cells.cat.codes.to_numpy().astype(np.intp), patient, len(levels))
+    few = (people > 0) & (people < MIN_PATIENTS)
+    if not few.any():
+        return Guess(Ordinal(categories=tuple(levels)), ["an ordered categorical column"])
+    kept = tuple(level for level, some in zip(levels, people, strict=True) if some >= MIN_PATIENTS)
+    if not kept:
+        return too_rare(len(levels))
+    kind = Ordinal if len(kept) > 1 else Category
+    column = kind.model_validate({"categories": kept, "other": "missing", "missing": "allowed"})
+    return Guess(column, ["an ordered categorical column", *rare(people[people > 0])])
+
+
+def _truth(cells: pd.Series, patient: NDArray[np.int64] | None) -> Guess | Refusal:
+    """Return the guess of a column of true and false; a value of few patients is read as missing."""
+    truths = cells.to_numpy(dtype=np.intp)
+    people = patients_per(truths, patient, 2)
+    if (people >= MIN_PATIENTS).all() or not people.all():
+        return Guess(Boolean(), [f"{count(len(cells), len(cells))} are true or false"])
+    if people.max() < MIN_PATIENTS:
+        return too_rare(2)
+    column = Category(categories=(bool(people.argmax()),), other="missing", missing="allowed")
+    return Guess(column, [f"{count(int(np.sum(truths == people.argmax())), len(cells))} hold one value", *rare(people)])
 
 
 def _with(column: AnyColumn, **changes: object) -> AnyColumn:

@@ -11,19 +11,24 @@ import pandas as pd
 from synthclin.inference import name_hints
 from synthclin.inference.date_columns import guess_datetimes
 from synthclin.inference.direct_identifiers import MANY, direct_identifier, share
-from synthclin.inference.guesses import Guess, Refusal, count, rare
+from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare, too_rare
+from synthclin.inference.notations import guess_notation
 from synthclin.schema.columns import Boolean, Category, Code, Id, Ordinal
+from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from synthclin.schema.columns import AnyColumn
+
 __all__ = ["guess_texts", "no_yes", "rising"]
 
 _MOST = 0.95
 
 _NO_YES = (("no", "yes"), ("n", "y"), ("false", "true"))
+_MEANINGS = (frozenset(["no", "n", "false", "0"]), frozenset(["yes", "y", "true", "1"]))
 _SCALES = tuple(
     tuple(scale.split(","))
     for scale in (
@@ -58,45 +63,59 @@ _NAMED = re.compile(
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def guess_texts(name: str, texts: NDArray[np.object_], rows: int) -> Guess | Refusal:
+def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Refusal:
     """Guess the type of a text column.
 
     Arguments:
         name: the column's name.
         texts: (cells,) str, the cells that are not missing; at least one.
-        rows: how many rows the table has.
+        at: where they are.
 
     Example:
-        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"], dtype=object), 4).column.categories
+        >>> guess_texts("nyha", np.array(["II", "I", "III", "II"] * 11, dtype=object), Cells.all(44)).column.categories
         ('I', 'II', 'III')
     """
     codes, found = pd.factorize(texts)
     values, counts = found.tolist(), np.bincount(codes)
-    cells = len(texts)
+    cells, rows = len(texts), at.rows
     blank = sum(int(some) for value, some in zip(values, counts, strict=True) if not value.strip())
     if blank:
         return Refusal(f"{count(blank, cells)} hold blank text", "Recode them as missing, or declare the column.")
     if personal := direct_identifier(name, values, cells):
         return personal
-    if dates := guess_datetimes(texts, values):
+    if dates := guess_datetimes(texts, values, at):
         return dates
-    if len(values) == 1:
-        return Guess(Category(categories=(values[0],)), [f"constant: {count(cells, rows)} hold the same text"])
+    terms = _vocabulary(values, counts)
+    if terms is not None and _has_terms_beside_numbers(values, counts, terms.column):
+        return terms
+    if notated := guess_notation(name, texts, values, at):
+        return notated
     return (
-        _truth(values, cells)
-        or _identifier(name, values, cells, rows)
-        or _vocabulary(values, counts)
+        _identifier(name, values, cells, rows)
+        or terms
         or _too_many(values, counts, rows)
-        or _levels(values, counts)
+        or _levels(values, counts, patients_per(codes, at.patient, len(values)), rows)
     )
 
 
-def _truth(values: Sequence[str], cells: int) -> Guess | None:
-    """Return the guess that two texts mean no and yes."""
-    if (truth := no_yes(values)) is None:
+def _spellings(values: Sequence[str], held: dict[str, int]) -> tuple[tuple[str, str], dict[str, str]] | None:
+    """Return the commonest texts for no and yes, and the meaning of the others; None if these are not such texts.
+
+    Example:
+        >>> _spellings(["N", "Y", "no", "yes"], {"N": 9, "Y": 8, "no": 3, "yes": 2})
+        (('N', 'Y'), {'no': 'N', 'yes': 'Y'})
+    """
+    sides: list[list[str]] = [[], []]
+    for value in values:
+        side = next((side for side in (0, 1) if value.strip().casefold() in _MEANINGS[side]), None)
+        if side is None:
+            return None
+        sides[side].append(value)
+    if not all(sides):
         return None
-    column = Boolean() if truth[0].casefold() == "false" else Boolean(values=truth)
-    return Guess(column, [f"{count(cells, cells)} read as no or yes"])
+    no, yes = (max(side, key=lambda value: held[value]) for side in sides)
+    means = {value: meant for side, meant in zip(sides, (no, yes), strict=True) for value in side if value != meant}
+    return (no, yes), means
 
 
 def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
@@ -131,6 +150,14 @@ def _vocabulary(values: Sequence[str], counts: NDArray[np.intp]) -> Guess | None
     return None
 
 
+def _has_terms_beside_numbers(values: Sequence[str], counts: NDArray[np.intp], column: AnyColumn) -> bool:
+    """Whether most texts that are no numbers are terms: V27 beside 250.10, but not `>89` beside 120."""
+    assert isinstance(column, Code)
+    words = np.array([_NUMBER.fullmatch(value) is None for value in values])
+    fits = np.array([_VOCABULARIES[column.system or ""].fullmatch(value) is not None for value in values])
+    return bool(words.any()) and bool(counts[words & fits].sum() >= 0.5 * counts[words].sum())
+
+
 def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Refusal | None:
     """Return why texts cannot be levels: they are mostly numbers, or nearly one per row."""
     cells = int(counts.sum())
@@ -140,20 +167,38 @@ def _too_many(values: Sequence[str], counts: NDArray[np.intp], rows: int) -> Ref
             f"{cells - numbers} of {cells} cells are no numbers, the others are",
             "Recode them as numbers or as missing, or declare the column `category` or `code`.",
         )
-    if len(values) == cells or len(values) > max(MANY, cells / 2):
+    if 1 < len(values) == cells or len(values) > max(MANY, cells / 2):
         many = "as many" if len(values) == cells else "almost as many"
         what = f"{many} distinct texts as rows with one ({len(values)} in {rows} rows)"
         return Refusal(what, "Declare it `id`, `text` (left out) or `category`, or remove it.")
     return None
 
 
-def _levels(values: Sequence[str], counts: NDArray[np.intp]) -> Guess:
-    """Return the guess that texts are levels, in their order if it is known."""
-    cells = int(counts.sum())
-    evidence = [f"{count(cells, cells)} hold one of {len(values)} texts", *rare(counts)]
-    if order := rising(values):
-        return Guess(Ordinal(categories=order), [*evidence, "the texts have a known order"])
-    return Guess(Category(categories=tuple(sorted(values))), evidence)
+def _levels(values: Sequence[str], counts: NDArray[np.intp], people: NDArray[np.intp], rows: int) -> Guess | Refusal:
+    """Return the guess that texts are levels, in their order if it is known; rare ones are read as missing."""
+    cells, often = int(counts.sum()), people >= MIN_PATIENTS
+    kept = [value for value, some in zip(values, often, strict=True) if some]
+    held = int(counts[often].sum())
+    if 2 * held < cells:
+        return too_rare(len(values))
+    few = {} if often.all() else {"other": "missing", "missing": "allowed"}
+    if len(values) == 1:
+        return Guess(Category(categories=(kept[0],)), [f"constant: {count(cells, rows)} hold the same text"])
+    if truth := no_yes(kept):
+        written = {} if truth[0].casefold() == "false" else {"values": truth}
+        column = Boolean.model_validate(written | few)
+        return Guess(column, [f"{count(held, cells)} read as no or yes", *rare(people)])
+    shared = "the same text" if len(kept) == 1 else f"one of {len(kept)} texts"
+    if spelled := _spellings(kept, dict(zip(values, counts.tolist(), strict=True))):
+        truth, others = spelled
+        column = Boolean.model_validate({"values": truth, "spellings": others} | few)
+        mixed = f"{count(held, cells)} read as no or yes, in {len(kept)} spellings, of which one pair is kept"
+        return Guess(column, [mixed, *rare(people)])
+    evidence = [f"{count(held, cells)} hold {shared}", *rare(people)]
+    if order := rising(kept):
+        ordinal = Ordinal.model_validate({"categories": order} | few)
+        return Guess(ordinal, [*evidence, "the texts have a known order"])
+    return Guess(Category.model_validate({"categories": tuple(sorted(kept))} | few), evidence)
 
 
 def rising(values: Sequence[str]) -> tuple[str, ...] | None:

@@ -26,6 +26,7 @@ _TYPES = {
     "boolean": "sc:Boolean",
     "date": "sc:Date",
     "datetime": "sc:DateTime",
+    "time": "sc:Time",
 }
 _CONTEXT = {
     "@language": "en",

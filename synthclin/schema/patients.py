@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from synthclin.errors import DataError
 from synthclin.schema import Schema
 
-__all__ = ["MIN_PATIENTS", "patients"]
+__all__ = ["MIN_PATIENTS", "numbered", "patients"]
 
 MIN_PATIENTS = 11
 """Fewer patients are a small cell: 1/11 is about 0.09, the limit of EMA policy 0070 and Health Canada."""
@@ -35,6 +37,16 @@ def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
         # Rows counted as patients would overstate the number of patients.
         what = "identifies the patient and is absent from the table"
         raise DataError(f"column {schema.entity!r}", what, "Add the column, or remove its role.")
-    codes, known = pd.factorize(table[schema.entity])
+    return numbered(table[schema.entity])
+
+
+def numbered(identifiers: pd.Series[Any]) -> NDArray[np.int64]:
+    """Return (rows,) the number of each identifier's patient; a row without one is a patient of its own.
+
+    Example:
+        >>> numbered(pd.Series(["b", "a", None, "b"])).tolist()
+        [0, 1, 2, 0]
+    """
+    codes, known = pd.factorize(identifiers)
     unknown = codes < 0
     return np.where(unknown, len(known) + np.cumsum(unknown) - 1, codes).astype(np.int64)

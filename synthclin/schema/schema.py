@@ -364,7 +364,11 @@ class Schema(BaseModel):
 def _document_of(column: Column) -> dict[str, Any]:
     """Return a column's keys without defaults: its type, its unit and those of its type first."""
     values = column.model_dump(mode="json", exclude_none=True)
-    for key, by_level in (("allocation", column.allocation_ratio), ("missing_codes", column.missing_codes)):
+    for key, by_level in (
+        ("allocation", column.allocation_ratio),
+        ("missing_codes", column.missing_codes),
+        ("spellings", column.other_spellings),
+    ):
         if by_level:
             values[key] = dict(by_level)  # JSON would make text of the keys
     default = {name: field.default for name, field in type(column).model_fields.items()}

@@ -224,7 +224,7 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
 
 def _named(column: Column | None) -> Sequence[object]:
     """Return the levels and missing codes of a column."""
-    return [] if column is None else [*(column.levels or ()), *column.missing_codes]
+    return [] if column is None else [*(column.levels or ()), *column.other_spellings, *column.missing_codes]
 
 
 def _declared_spelling(text: str, known: Container[object]) -> str:
@@ -239,6 +239,8 @@ def _stays_text(column: Column | None) -> bool:
 
 def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], str] = str) -> NDArray[np.object_]:
     """Return a column's cells as texts, None where missing; each distinct cell is written once."""
+    if column is not None and (notated := column.notation(series)) is not None:
+        return np.array([None if text is None else safe(text) for text in notated], dtype=object)
     decimals = None if column is None or column.is_integer else column.decimal_places
     if pd.api.types.is_float_dtype(series.dtype):
         # Adding 0 turns -0.0 into 0.0.

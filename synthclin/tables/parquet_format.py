@@ -12,10 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
-from synthclin.tables.csv_format import MAX_BYTES, MAX_RATIO, cell_texts
+from synthclin.schema.columns import parsing
+from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column
 
@@ -124,8 +127,15 @@ def _series(column: pa.ChunkedArray, where: str) -> pd.Series:
     else:
         raise DataError(where, f"is of the Parquet type {kind}, which no table holds", "Write it as text or numbers.")
     try:
+        single = pa.types.is_float32(kind) or pa.types.is_float16(kind)
+        if single and column.null_count < len(column):
+            return pd.Series(parsing.shortest(column.cast(pa.float32()).to_numpy()))
         cells = column.cast(target)
     except pa.ArrowInvalid:
+        if pa.types.is_timestamp(target):
+            # Years that nanoseconds cannot hold, such as 9999 for no end, may be missing codes.
+            far: pd.Series = column.cast(pa.timestamp("us", tz=target.tz)).to_pandas()
+            return far
         remedy = "Dates run from 1678 to 2261 and whole numbers to 9.2e18; leave a cell empty where nothing is known."
         raise DataError(where, f"holds a value that is too large for the type {kind}", remedy) from None
     series: pd.Series = cells.to_pandas(types_mapper=NULLABLE.get)
@@ -145,8 +155,17 @@ def _coded_array(series: pd.Series, column: Column | None, codes: pd.Series) -> 
     return pa.array(np.where(codes.isna(), cell_texts(series, column), codes.map(str)), from_pandas=True)
 
 
+def _notated_array(texts: NDArray[np.object_]) -> pa.Array:
+    """Return texts in a column's own notation; whole numbers where all are some, such as 20210405."""
+    array = pa.array(texts, pa.string(), from_pandas=True)
+    whole = len(texts) > array.null_count and pc.all(pc.match_substring_regex(array, INTEGER)).as_py()
+    return array.cast(pa.int64()) if whole else array
+
+
 def _array(series: pd.Series, column: Column | None) -> pa.Array:
     """Return a column as the plain Arrow array that any reader understands."""
+    if column is not None and (texts := column.notation(series)) is not None:
+        return _notated_array(texts)
     if isinstance(series.dtype, pd.CategoricalDtype):
         mixed = len({type(level) for level in series.cat.categories}) > 1
         cells = series.astype(object)

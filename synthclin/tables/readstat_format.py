@@ -7,6 +7,7 @@ import io
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
@@ -112,10 +113,13 @@ def _series(cells: pd.Series[Any], where: str) -> pd.Series[Any]:
     """Return one column as whole numbers, numbers, datetimes or text."""
     if _is_dated(cells):
         datetimes, unread = parsing.datetimes(cells)
-        if unread.any():
-            what = f"holds {int(unread.sum())} dates outside the years 1678 to 2261"
-            raise DataError(where, what, "Correct them, or recode them as missing.")
-        return pd.Series(datetimes)
+        if not unread.any():
+            return pd.Series(datetimes)
+        # Years that nanoseconds cannot hold, such as 9999 for no end, may be missing codes.
+        stamps = parsing.stamps(cells)
+        if (np.isnat(stamps) & cells.notna().to_numpy()).any():
+            raise DataError(where, "holds something that is not a date", "Correct it, or recode it as missing.")
+        return pd.Series(stamps)
     if pd.api.types.is_numeric_dtype(cells.dtype):
         known = cells.dropna()
         whole = len(known) > 0 and bool(((known % 1 == 0) & (known.abs() < EXACT)).all())

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from synthclin.schema.columns.clinical_codes import Code
+from synthclin.schema.columns.clock_times import Time
 from synthclin.schema.columns.column import Column, Disclosure, Level, Problem, Role, Severity
 from synthclin.schema.columns.dates import Date, Datetime
 from synthclin.schema.columns.labels import Id, Text
@@ -34,9 +35,10 @@ __all__ = [
     "Role",
     "Severity",
     "Text",
+    "Time",
 ]
 
 AnyColumn = Annotated[
-    Number | Integer | Duration | Date | Datetime | Boolean | Category | Ordinal | Code | Id | Text,
+    Number | Integer | Duration | Date | Datetime | Time | Boolean | Category | Ordinal | Code | Id | Text,
     Field(discriminator="type"),
 ]

@@ -62,6 +62,8 @@ class Column(BaseModel):
         missing_codes: codes in a file for values that are missing for a known reason, and the name of each reason, such
             as ``{-9: unknown, -8: refused}``. In a table such a cell is missing, and another column holds the reason
             (`MissingReason`).
+        other: ``missing`` reads every cell outside the declaration (a level that is not listed, a value out of range,
+            a cell of another type) as missing; without it, such a cell is an error.
         missing_when: a predicate over other columns; where it is true the cell is always missing.
         derive: an expression over other columns; the cell is computed, never modelled.
         role: the use of the column in an analysis.
@@ -75,6 +77,7 @@ class Column(BaseModel):
     unit: str | None = None
     missing: Literal["never", "allowed"] = "never"
     missing_codes: dict[MissingCode, ReasonName] = Field(default={})
+    other: Literal["missing"] | None = None
     missing_when: str | None = None
     derive: str | None = None
     role: Role | None = None
@@ -84,6 +87,14 @@ class Column(BaseModel):
     def _time_is_a_quantity(self) -> Self:
         if self.role == "time" and not self.is_numeric:
             raise ValueError("role: time needs a number, an integer or a duration. Change `type` or `role`.")
+        return self
+
+    @model_validator(mode="after")
+    def _other_cells_may_be_missing(self) -> Self:
+        if self.other is not None and not self.modelled:
+            raise ValueError("other: this column is never modelled. Remove it.")
+        if self.other is not None and self.missing == "never":
+            raise ValueError("other: its cells become missing. Declare `missing: allowed` as well.")
         return self
 
     @field_validator("unit")
@@ -223,6 +234,11 @@ class Column(BaseModel):
         return None
 
     @property
+    def other_spellings(self) -> Mapping[Level, Level]:
+        """The level that each other spelling in a file means; empty without any."""
+        return {}
+
+    @property
     def event_time(self) -> str | None:
         """The name of the column with the time of this event, or None."""
         return None
@@ -278,7 +294,12 @@ class Column(BaseModel):
         if self.missing_codes:
             coded = self._code_positions(series) >= 0
             series = series.mask(coded) if coded.any() else series
-        return self._read(series)
+        typed, unread = self._read(series)
+        if self.other is None:
+            return typed, unread
+        faults = [problem.mask.to_numpy(dtype=bool) for problem in self.problems(typed) if problem.severity == "error"]
+        outside = np.any(faults, axis=0) if faults else np.zeros(len(typed), dtype=bool)
+        return (typed.mask(outside) if outside.any() else typed), pd.Series(data=False, index=series.index)
 
     def missing_reasons(self, series: pd.Series[Any]) -> NDArray[np.object_]:
         """Return (rows,) the missing reason of each cell, None for a cell without a missing code.
@@ -299,6 +320,10 @@ class Column(BaseModel):
     def pooled(self, cells: pd.Series[Any], patient: NDArray[Any], limit: int) -> pd.Series[Any]:  # noqa: ARG002 (`Code`)
         """Return (rows,) typed cells with rare codes replaced by parent terms; other types return them unchanged."""
         return cells
+
+    def notation(self, typed: pd.Series[Any]) -> NDArray[np.object_] | None:  # noqa: ARG002 (some types use it)
+        """Return (rows,) the texts of typed cells in a file, None where missing; None for the usual notation."""
+        return None
 
     @abstractmethod
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:

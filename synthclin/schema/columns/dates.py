@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from synthclin.schema.columns import parsing
 from synthclin.schema.columns.column import Column, DType, Problem
@@ -43,10 +43,27 @@ class _Temporal(Column):
     `anchor` names another date of the same row: the distance from it is modelled, which preserves order and spacing; a
     cell is missing where its anchor is missing. `shift` moves all dates of a patient, and the dates anchored to them,
     by one random number of days before the fit (date shifting): intervals stay exact, and no model sees a true date.
+    `format` is the strptime format of the cells in files, such as ``%Y%m%d`` (also of whole numbers) or ``%d.%m.%Y``.
     """
 
+    format: str | None = None
     anchor: str | None = None
     shift: Shift | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _format_has_known_fields(cls, form: str | None) -> str | None:
+        if form is not None:
+            parsing.form_pattern(form)
+        return form
+
+    def notation(self, typed: pd.Series[Any]) -> NDArray[np.object_] | None:
+        """Return (rows,) texts written by `format`, None where missing; None without a format."""
+        if self.format is None:
+            return None
+        codes, days = pd.factorize(typed)
+        texts: list[str | None] = [*pd.DatetimeIndex(days).strftime(self.format), None]
+        return np.array(texts, dtype=np.object_)[codes]
 
     @property
     def is_temporal(self) -> bool:
@@ -87,21 +104,22 @@ class _Temporal(Column):
         return self
 
     def _refuse_valid_codes(self) -> None:
-        datetimes = [stamp for stamp in self._code_datetimes() if not np.isnat(stamp)]
+        years = range(parsing.YEARS[0], parsing.YEARS[-1] + 1)
+        datetimes = [stamp for stamp in self._code_datetimes().astype(object) if stamp is not None]
         bounds = self.bounds
-        if datetimes and bounds is None:
+        if bounds is None and any(stamp.year in years for stamp in datetimes):
             raise ValueError("missing_codes: a date needs a `range` that leaves it out. Declare `range`.")
-        if bounds is not None and any(pd.Timestamp(bounds[0]) <= x <= pd.Timestamp(bounds[1]) for x in datetimes):
+        if bounds is not None and any(_start(bounds[0]) <= stamp <= _start(bounds[1]) for stamp in datetimes):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
 
     def _code_datetimes(self) -> NDArray[np.datetime64]:
-        """Return (codes,) each missing code as a datetime, NaT where it is none."""
-        return parsing.datetimes(pd.Series([*self.missing_codes], dtype=object))[0]
+        """Return (codes,) each missing code as a datetime of any year, NaT where it is none."""
+        return parsing.stamps(pd.Series([*self.missing_codes], dtype=object), self.format)
 
     def _code_positions(self, series: pd.Series[Any]) -> NDArray[np.intp]:
         """Return the positions of codes, including codes that are dates in any type of file."""
         places = super()._code_positions(series)
-        read = parsing.datetimes(series)[0]
+        read = parsing.stamps(series, self.format)
         for place, stamp in enumerate(self._code_datetimes()):
             places[read == stamp] = place
         return places
@@ -119,7 +137,7 @@ class _Temporal(Column):
             >>> unread.tolist()
             [False, True, True]
         """
-        values, unread = parsing.datetimes(series)
+        values, unread = parsing.datetimes(series, self.format)
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
@@ -131,6 +149,11 @@ class _Temporal(Column):
                 "a value outside its `range`",
                 "Widen `range`, correct it, or recode it as missing.",
             )
+
+
+def _start(bound: dt.date) -> dt.datetime:
+    """Return a day as its first moment, and a datetime unchanged."""
+    return bound if isinstance(bound, dt.datetime) else dt.datetime(bound.year, bound.month, bound.day)  # noqa: DTZ001
 
 
 class Date(_Temporal):
@@ -154,7 +177,7 @@ class Date(_Temporal):
         """The fault of a cell that is no date, and the remedy."""
         return (
             "something that is not a date from 1678 to 2261",
-            "Write it as YYYY-MM-DD, or recode it as missing.",
+            "Write it as YYYY-MM-DD, declare its `format`, or recode it as missing.",
         )
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:

@@ -26,10 +26,12 @@ class Levels(Column):
         administrative: of an event: the administrative end of follow-up, as a time or as an expression over columns. No
             time lies beyond it, and a time equal to it is censored.
         allocation: of a column with the role treatment: the allocation ratio of its levels.
+        spellings: other ways to write a level in a file, and the level of each, such as ``{yes: Y, no: N}``.
         randomised: whether the arm is randomised, or the columns of its strata: sampled by `allocation` alone, after
             the columns of the roles baseline, stratum and site, and independently of them.
     """
 
+    spellings: dict[Level, Level] = Field(default={})
     time: str | None = None
     event_when: Level | None = None
     censored: Level | None = None
@@ -46,6 +48,11 @@ class Levels(Column):
     def is_discrete(self) -> bool:
         """True."""
         return True
+
+    @property
+    def other_spellings(self) -> Mapping[Level, Level]:
+        """The declared `spellings`."""
+        return self.spellings
 
     @property
     def event_time(self) -> str | None:
@@ -116,6 +123,24 @@ class Levels(Column):
         return self
 
     @model_validator(mode="after")
+    def _spellings_mean_levels(self) -> Self:
+        if not self.spellings:
+            return self
+        if not self.levels or not all(_among(level, self.levels) for level in self.spellings.values()):
+            raise ValueError("spellings: one of them means no level of the column. Write a level after each.")
+        written = set(map(parsing.identity, self.spellings))
+        if len(written) < len(self.spellings) or written & set(map(parsing.identity, self.levels)):
+            raise ValueError("spellings: one is a level itself, or is written twice. Remove it.")
+        return self
+
+    def _places(self, series: pd.Series[Any], levels: Sequence[Level]) -> NDArray[np.intp]:
+        """Return (rows,) the position of each cell's level, also by another spelling; see `parsing.match`."""
+        places = parsing.match(series, [*levels, *self.spellings])
+        meant = parsing.match(pd.Series([*self.spellings.values()], dtype=object), levels)
+        at = np.maximum(places - len(levels), 0)
+        return places if not self.spellings else np.where(places >= len(levels), meant[at], places)
+
+    @model_validator(mode="after")
     def _levels_are_distinct(self) -> Self:
         levels = self.levels or ()
         alike = levels if all(isinstance(level, str) for level in levels) else map(parsing.identity, levels)
@@ -150,7 +175,7 @@ class Levels(Column):
             >>> typed.tolist(), unread.tolist()
             ([1, 3, nan], [False, False, True])
         """
-        places = parsing.match(series, self.levels or ())
+        places = self._places(series, self.levels or ())
         return self._typed(places, self.dtype, series.index), pd.Series(places == parsing.UNREAD, index=series.index)
 
     @staticmethod
@@ -201,7 +226,7 @@ class Boolean(Levels):
         """Read the two values; see `parsing.match` for the matching."""
         if isinstance(self.dtype, pd.CategoricalDtype):
             return super()._read(series)
-        places = parsing.match(series, self.values)
+        places = self._places(series, self.values)
         values = np.array(self.values)[np.maximum(places, 0)]
         array = pd.arrays.BooleanArray if isinstance(self.dtype, pd.BooleanDtype) else pd.arrays.IntegerArray
         typed = pd.Series(array(values, places < 0), index=series.index)

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, field_serializer, model_validator
 
 from synthclin.schema.columns import parsing
 from synthclin.schema.columns.column import Column, DType, Problem
+from synthclin.schema.columns.notation import Censored, Notation
 
 __all__ = ["LIMIT", "Duration", "Integer", "Number"]
 
@@ -19,11 +21,81 @@ EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
 class _Quantity(Column):
-    """A numeric column, encoded in bins."""
+    """A numeric column, encoded in bins.
+
+    Arguments:
+        range: the lowest and the highest valid number.
+        scale: ``log`` where ratios matter.
+        spikes: values with a point mass.
+        thousands: the separator of thousands in files.
+        suffix: text after each number in files, such as ``%``.
+        censored: limits of detection. The cells below one limit have a code of their own; in a table they are the
+            number next to it, in a file the text ``<0.5``.
+    """
 
     range: tuple[float, float] | None = None
     scale: Literal["linear", "log"] = "linear"
     spikes: tuple[float, ...] = ()
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    suffix: Annotated[str, Field(pattern=r"^[^0-9<>,.+-]*[^0-9<>,.+\s-]$", max_length=20)] | None = None
+    censored: Censored | None = None
+
+    @model_validator(mode="after")
+    def _limits_of_detection_fit(self) -> Self:
+        if self.decimal_mark == (self.thousands or ""):
+            raise ValueError("thousands: is the decimal mark too. Declare two different ones.")
+        low, high = self.range or (-LIMIT, LIMIT)
+        for stands in self._stand_ins:
+            if not low <= stands <= high:
+                what = f"censored: {stands:g} stands for the values beyond the limit, and `range` leaves it out"
+                raise ValueError(f"{what}. Widen `range`.")
+        return self
+
+    @property
+    def decimal_mark(self) -> str:
+        """The decimal mark in files."""
+        return "."
+
+    @property
+    def _stand_ins(self) -> tuple[float, ...]:
+        """The numbers that stand for values below and above the limits of detection, next to these."""
+        if self.censored is None:
+            return ()
+        limits = ((self.censored.below, -1), (self.censored.above, 1))
+        return tuple(self._beyond(float(limit), side) for limit, side in limits if limit is not None)
+
+    def _beyond(self, limit: float, side: int) -> float:
+        """Return the number next to a limit: one last decimal beyond it."""
+        decimals = self.decimal_places
+        step = 1e-6 * max(1.0, abs(limit)) if decimals is None else 10.0**-decimals
+        return limit + side * step if decimals is None else round(limit + side * step, decimals)
+
+    @property
+    def _written(self) -> Notation | None:
+        """The notation in files, None for the usual one."""
+        if self.decimal_mark == "." and self.thousands is None and self.suffix is None and self.censored is None:
+            return None
+        censored = self.censored
+        low = self._beyond(float(censored.below), -1) if censored and censored.below is not None else 0.0
+        high = self._beyond(float(censored.above), 1) if censored and censored.above is not None else 0.0
+        return Notation(self.decimal_mark, self.thousands or "", self.suffix or "", censored, low, high)
+
+    @property
+    def is_written_as_text(self) -> bool:
+        """Whether digits in a file may mean another number than they spell."""
+        return self.decimal_mark != "." or self.thousands is not None
+
+    def notation(self, typed: pd.Series[Any]) -> NDArray[np.object_] | None:
+        """Return (rows,) the texts of numbers in the declared notation, None where missing; None for the usual one."""
+        return None if self._written is None else self._written.write(typed, self.decimal_places)
+
+    def _numbers(self, series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return (rows,) float64 numbers, and which cells are none; see `parsing.numbers`."""
+        written = self._written
+        if written is None:
+            return parsing.numbers(series)
+        values, unread = parsing.numbers(series if pd.api.types.is_numeric_dtype(series) else written.read(series))
+        return written.limited(values), unread
 
     @model_validator(mode="after")
     def _range_and_spikes_agree(self) -> Self:
@@ -67,8 +139,8 @@ class _Quantity(Column):
 
     @property
     def spike_values(self) -> tuple[float, ...]:
-        """The declared `spikes`."""
-        return self.spikes
+        """The declared `spikes`, and the numbers that stand for values beyond a limit of detection."""
+        return (*self.spikes, *(stands for stands in self._stand_ins if stands not in self.spikes))
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
         """Yield cells beyond any measurement, and cells outside the range."""
@@ -92,6 +164,12 @@ class _Real(_Quantity):
     """A quantity with a fixed number of decimals; float64 in a table."""
 
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+    decimal: Literal[",", "."] = "."
+
+    @property
+    def decimal_mark(self) -> str:
+        """The declared `decimal`."""
+        return self.decimal
 
     @property
     def decimal_places(self) -> int | None:
@@ -108,7 +186,10 @@ class _Real(_Quantity):
         """The fault of a cell that is no number, and the remedy."""
         return (
             "something that is not a number",
-            "Write it with a decimal point, without blanks, thousands separators or a unit, or recode it as missing.",
+            (
+                "Write it with a decimal point, without blanks, thousands separators or a unit, recode it as missing, "
+                "or declare `decimal`, `thousands`, `suffix` or `censored`."
+            ),
         )
 
     def _read(self, series: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[bool]]:
@@ -119,7 +200,9 @@ class _Real(_Quantity):
             >>> typed.tolist(), unread.tolist()
             ([7.25, nan], [False, True])
         """
-        values, unread = parsing.numbers(series)
+        values, unread = self._numbers(series)
+        if self.decimals is not None:
+            values = _as_written(values, self.decimals)
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
@@ -135,6 +218,18 @@ class _Real(_Quantity):
                 "Raise `decimals`, or round them.",
                 "warning",
             )
+
+
+def _as_written(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    """Return numbers that were held in single precision as they were written: 4.2 for 4.199999809265137."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32)
+        held = (single == values) & (values != np.round(values, decimals))
+    if not held.any():
+        return values
+    written = values.copy()
+    written[held] = parsing.shortest(single[held])
+    return np.where(written == np.round(written, decimals), written, values)
 
 
 class Number(_Real):
@@ -197,7 +292,7 @@ class Integer(_Quantity):
             >>> typed.tolist(), unread.tolist()
             ([7, 7, <NA>], [False, False, True])
         """
-        values, unread = parsing.numbers(series)
+        values, unread = self._numbers(series)
         with np.errstate(invalid="ignore"):
             whole = (np.abs(values) < EXACT) & (values == np.round(values))
         unread |= ~(whole | np.isnan(values))

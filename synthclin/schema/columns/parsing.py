@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -24,11 +25,14 @@ __all__ = [
     "datetimes",
     "digits_or_text",
     "distinct",
+    "form_pattern",
     "identity",
     "infer_levels",
     "labels",
     "match",
     "numbers",
+    "shortest",
+    "stamps",
 ]
 
 MISSING, UNREAD = -1, -2
@@ -37,7 +41,9 @@ YEARS = range(1678, 2262)  # the full years of datetime64[ns]
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_IN_NUMBERS = re.compile(r"[^0-9+\-.eE]")
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")  # no leading zeros: 007 is a code, not a 7
+_SINGLE = (np.dtype(np.float32), np.dtype(np.float16), pd.Float32Dtype())
 _HASHABLE = (str, Real, Decimal, np.bool_, dt.date)
+_FIELDS = {"%Y": "[0-9]{4}", "%b": "[A-Za-z]{3}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), "[0-9]{1,2}")
 _DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?")
 
 
@@ -55,7 +61,8 @@ def numbers(series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.boo
     """
     missing = series.isna().to_numpy(dtype=bool)
     if _holds_numbers(series):
-        return series.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(series), dtype=bool)
+        values = shortest(series.to_numpy(na_value=np.nan)) if series.dtype in _SINGLE else series
+        return pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(series), dtype=bool)
     cells = series.to_numpy(dtype=object)
     values = np.full(len(cells), np.nan)
     text = ~missing
@@ -67,21 +74,51 @@ def numbers(series: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.boo
     return values, np.isnan(values) & ~missing
 
 
-def datetimes(series: pd.Series[Any]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Read dates and datetimes without a time zone, also as ISO 8601 text.
+def shortest(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return single-precision numbers as float64 by their shortest decimal text: 4.2, not 4.199999809265137.
+
+    Example:
+        >>> shortest(np.array([4.2, np.nan], dtype=np.float32)).tolist()
+        [4.2, nan]
+    """
+    single = values.astype(np.float32)
+    found, places = np.unique(single, return_inverse=True)
+    return found.astype(str).astype(np.float64)[places]
+
+
+def datetimes(series: pd.Series[Any], form: str | None = None) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Read dates and datetimes without a time zone, also as ISO 8601 text or written by `form`; see `stamps`.
 
     Returns:
         values: (rows,) datetime64[ns], NaT where missing or unread.
         unread: (rows,) bool: also what lies outside the years 1678 to 2261.
     """
-    missing = series.isna().to_numpy(dtype=bool)
+    values = stamps(series, form)
+    years = values.astype("datetime64[Y]").astype(np.int64) + 1970
+    inside = ~np.isnat(values) & (years >= YEARS[0]) & (years <= YEARS[-1])
+    values = np.where(inside, values, np.datetime64("NaT")).astype("datetime64[ns]")
+    return values, ~inside & ~series.isna().to_numpy(dtype=bool)
+
+
+def stamps(series: pd.Series[Any], form: str | None = None) -> NDArray[np.datetime64]:
+    """Return (rows,) datetime64[us] of dates and datetimes of any year to 9999, NaT where missing or unread.
+
+    Arguments:
+        series: dates, datetimes, ISO 8601 text, and with `form` text and whole numbers written by it.
+        form: a strptime format of `%Y %m %d %b %H %M %S`, such as ``%Y%m%d``.
+
+    Example:
+        >>> stamps(pd.Series([20210228, 20210230, "2021-03-01"], dtype=object), "%Y%m%d").astype(str).tolist()
+        ['2021-02-28T00:00:00.000000', 'NaT', '2021-03-01T00:00:00.000000']
+    """
     if isinstance(series.dtype, np.dtype) and series.dtype.kind == "M":
-        inside = (series.dt.year >= YEARS[0]) & (series.dt.year <= YEARS[-1])
-        return series.where(inside).to_numpy(dtype="datetime64[ns]"), (~inside).to_numpy() & ~missing
+        return series.to_numpy(dtype="datetime64[us]")
     codes, cells = distinct(series)
-    read = np.append(_datetimes_in(cells), np.datetime64("NaT", "us"))
-    values = read[codes].astype("datetime64[ns]")  # a missing cell has code -1, the NaT at the end
-    return values, np.isnat(values) & ~missing
+    read = _datetimes_in(cells)
+    if form is not None and len(cells):
+        read = np.where(np.isnat(read), _formatted(cells, form), read)
+    read = np.append(read, np.datetime64("NaT", "us"))
+    return read[codes]  # a missing cell has code -1, the NaT at the end
 
 
 def labels(series: pd.Series[Any], write: Callable[[Any], str | None]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
@@ -214,7 +251,7 @@ def _as_datetime(cell: object) -> dt.datetime | None:
         cell = cell.to_pydatetime(warn=False)
     elif isinstance(cell, dt.date) and not isinstance(cell, dt.datetime):
         cell = dt.datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 (a day has no time zone)
-    return cell if isinstance(cell, dt.datetime) and cell.tzinfo is None and cell.year in YEARS else None
+    return cell if isinstance(cell, dt.datetime) and cell.year == cell.year and cell.tzinfo is None else None  # no NaT
 
 
 def _numbers_in(text: NDArray[np.object_]) -> NDArray[np.float64]:
@@ -228,16 +265,58 @@ def _numbers_in(text: NDArray[np.object_]) -> NDArray[np.float64]:
 
 
 def _datetimes_in(cells: list[Any]) -> NDArray[np.datetime64]:
-    """Return (cells,) datetime64[us], NaT where a cell is no datetime within datetime64[ns]."""
+    """Return (cells,) datetime64[us], NaT where a cell is no datetime."""
     if _all_iso(cells):
         try:  # fifty times as fast as cell by cell
-            read = np.array(cells, dtype="datetime64[us]")
+            return np.array(cells, dtype="datetime64[us]")
         except ValueError:
             pass
-        else:
-            years = read.astype("datetime64[Y]").astype(np.int64) + 1970
-            return np.where((years >= YEARS[0]) & (years <= YEARS[-1]), read, np.datetime64("NaT"))
     return np.array([_as_datetime(cell) for cell in cells], dtype="datetime64[us]")
+
+
+def _formatted(cells: list[Any], form: str) -> NDArray[np.datetime64]:
+    """Return (cells,) datetime64[us], NaT where a text or whole number is not written by a strptime format."""
+    written = form_pattern(form)
+    read: list[dt.datetime | None] = []
+    for cell in cells:
+        text = digits_or_text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+        stamp = None
+        if text is not None and written.fullmatch(text):
+            try:
+                stamp = dt.datetime.strptime(text, form)  # noqa: DTZ007 (datetimes in tables have no time zone)
+            except ValueError:
+                stamp = None
+        read.append(stamp)
+    return np.array(read, dtype="datetime64[us]")
+
+
+@lru_cache
+def form_pattern(form: str) -> re.Pattern[str]:
+    """Return the pattern of texts written by a strptime format; fields without a sign between them have all digits.
+
+    Raises:
+        ValueError: the format has another directive, or lacks the day, the month or the year.
+
+    Example:
+        >>> [bool(form_pattern("%Y%m%d").fullmatch(text)) for text in ("20210405", "2021045")]
+        [True, False]
+    """
+    parts = re.findall(r"%.|[^%]+", form)
+    fields = [part for part in parts if part.startswith("%")]
+    if not set(fields) >= {"%Y", "%d"} or not set(fields) & {"%m", "%b"} or len(set(fields)) < len(fields):
+        raise ValueError("needs year, month and day. Write it like %Y%m%d, %d.%m.%Y or %d-%b-%Y.")
+    whole = ""
+    for place, part in enumerate(parts):
+        if not part.startswith("%"):
+            whole += re.escape(part)
+        elif part not in _FIELDS:
+            raise ValueError(f"has the unknown field {part}. Use %Y, %m, %b, %d, %H, %M and %S.")
+        else:
+            joined = [*parts[max(place - 1, 0) : place], *parts[place + 1 : place + 2]]
+            whole += (
+                _FIELDS[part] if not any(one.startswith("%") for one in joined) else _FIELDS[part].replace("1,", "")
+            )
+    return re.compile(whole)
 
 
 def _all_iso(cells: list[Any]) -> bool:
