@@ -19,11 +19,15 @@ EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
 class _Quantity(Column):
-    """A numeric column, encoded in bins."""
+    """A numeric column, encoded in bins.
+
+    Synthetic values are multiples of `step`, but for `spikes`.
+    """
 
     range: tuple[float, float] | None = None
     scale: Literal["linear", "log"] = "linear"
     spikes: tuple[float, ...] = ()
+    step: Annotated[float, Field(gt=0, le=1e12)] | None = None
 
     @model_validator(mode="after")
     def _range_and_spikes_agree(self) -> Self:
@@ -38,6 +42,18 @@ class _Quantity(Column):
             raise ValueError("spikes: a value lies outside `range`. Widen `range`, or remove the spike.")
         return self
 
+    @model_validator(mode="after")
+    def _step_fits(self) -> Self:
+        if self.step is None:
+            return self
+        finest = self.step * 10 ** (self.decimal_places or 0)
+        if finest < 1 or abs(finest - round(finest)) > 1e-9 * finest:
+            raise ValueError(f"step: {self.step:g} has more decimals than the column. Raise `decimals`.")
+        low, high = self.range or (0.0, self.step)
+        if np.floor(high / self.step + 1e-9) * self.step < low - 1e-9 * self.step:
+            raise ValueError(f"step: no multiple of {self.step:g} lies in `range`. Correct one of them.")
+        return self
+
     def _refuse_valid_codes(self) -> None:
         read = map(parsing.identity, self.missing_codes)
         numbers = [float(code) for code in read if isinstance(code, int | float)]
@@ -45,6 +61,10 @@ class _Quantity(Column):
             raise ValueError("missing_codes: a number needs a `range` that leaves it out. Declare `range`.")
         if self.range is not None and any(self.range[0] <= code <= self.range[1] for code in numbers):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
+    @field_serializer("step", when_used="json")
+    def _whole_step(self, step: float | None) -> Any:  # noqa: ANN401 - a float would be written as 5.0
+        return int(step) if step is not None and step == int(step) else step
 
     @field_serializer("range", "spikes", when_used="json")
     def _whole_without_point(self, numbers: tuple[float, ...] | None) -> list[Any] | None:
@@ -64,6 +84,11 @@ class _Quantity(Column):
     def is_logarithmic(self) -> bool:
         """Whether `scale` is ``log``."""
         return self.scale == "log"
+
+    @property
+    def value_step(self) -> float | None:
+        """The declared `step`, or None."""
+        return self.step
 
     @property
     def spike_values(self) -> tuple[float, ...]:
@@ -86,6 +111,15 @@ class _Quantity(Column):
                 "a value outside its `range`",
                 "Widen `range`, correct it, or recode it as missing.",
             )
+        if self.step is not None:
+            counted = np.where(beyond, 0.0, values) / self.step
+            between = np.abs(counted - np.round(counted)) > 1e-6 * np.maximum(1.0, np.abs(counted))
+            yield Problem(
+                pd.Series(between & ~np.isin(values, self.spikes), index=typed.index),
+                "a value that is no multiple of its `step`",
+                "Correct `step`, or remove it.",
+                "warning",
+            )
 
 
 class _Real(_Quantity):
@@ -95,7 +129,9 @@ class _Real(_Quantity):
 
     @property
     def decimal_places(self) -> int | None:
-        """The declared `decimals`, or None."""
+        """The declared `decimals`, else those of `step`, or None."""
+        if self.decimals is None and self.step is not None:
+            return next(places for places in range(13) if round(self.step, places) == self.step or places == 12)
         return self.decimals
 
     @property
@@ -160,6 +196,7 @@ class Integer(_Quantity):
     type: Literal["integer"] = "integer"
     range: tuple[int, int] | None = None
     spikes: tuple[int, ...] = ()
+    step: Annotated[int, Field(ge=1, le=10**12)] | None = None
 
     @property
     def is_integer(self) -> bool:
