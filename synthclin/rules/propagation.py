@@ -181,7 +181,7 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
         return np.array([[False]])
     rows = codes = np.ones((1, len(rule.combinations)), dtype=np.float32)
     for place, values in enumerate(cells):
-        may = _is_possible(values, [one[place] for one in rule.combinations])
+        may = _is_possible(values, [one[place] for one in rule.combinations], any_if_missing=not rule.missing_is_level)
         if np.shape(values.at if isinstance(values, LevelSets) else values.low)[1] > 1:
             codes = codes * may
         else:
@@ -189,18 +189,25 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
     return np.asarray(rows @ codes.T == 0)
 
 
-def _is_possible(values: Values, wanted: Sequence[object]) -> Bools:
-    """Return (places, wanted) which values are possible; all of them where the cell may be missing."""
+def _is_possible(values: Values, wanted: Sequence[object], *, any_if_missing: bool) -> Bools:
+    """Return (places, wanted) which values are possible; None where the cell may be missing.
+
+    Arguments:
+        values: sets of values.
+        wanted: values, or None for a missing cell.
+        any_if_missing: whether a cell that may be missing may be any of them.
+    """
+    absent = np.array([one is None for one in wanted], dtype=np.bool_) | any_if_missing
     if isinstance(values, LevelSets):
         place = {level: i for i, level in enumerate(values.levels)}
         at = [place.get(value, -1) for value in wanted]
         none = np.zeros((len(values.possible), 1), dtype=np.bool_)
-        may: Bools = np.hstack([values.possible, none])[:, at] | values.missing[:, None]
+        may: Bools = np.hstack([values.possible, none])[:, at] | (values.missing[:, None] & absent)
         return np.asarray(may[values.at.ravel()])
     value = np.array([float(one) if isinstance(one, int | float) else np.nan for one in wanted])
     low, high = values.low.ravel()[:, None], values.high.ravel()[:, None]
     within = (low <= value) & (value <= high) & values.present.ravel()[:, None]
-    return within | values.missing.ravel()[:, None]
+    return within | (values.missing.ravel()[:, None] & absent)
 
 
 def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:

@@ -243,7 +243,7 @@ def test_days_of_the_month_are_those_of_the_calendar():
 )
 def test_a_forged_support_is_refused(support):
     codec, _ = fit_and_sample(Date(), days(np.random.default_rng(0), 100, "D"))
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         codec_from_dict(Date(), codec.state.model_dump(mode="json") | {"support": support})
 
 
