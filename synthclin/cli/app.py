@@ -19,6 +19,7 @@ from synthclin.cli.options import (
     Declared,
     Edition,
     Escape,
+    IdStart,
     ModelFolder,
     Output,
     Override,
@@ -189,6 +190,7 @@ def sample(
         list[str], typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Wanted shares of levels; may be repeated.")
     ] = [],  # noqa: B006
     seed: Seed = None,
+    id_start: IdStart = None,
     escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -209,7 +211,7 @@ def sample(
     cohort = validate(Cohort, wanted, "sample")
     with manners(quiet):
         synthesizer = load(model)
-        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
+        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
     write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})

@@ -13,6 +13,7 @@ __all__ = [
     "Declared",
     "Edition",
     "Escape",
+    "IdStart",
     "ModelFolder",
     "Output",
     "Override",
@@ -38,6 +39,10 @@ TableFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
 Escape = Annotated[
     bool, typer.Option("--csv-safe", help="Put a quote before text in a CSV file that a spreadsheet would run.")
+]
+IdStart = Annotated[
+    int | None,
+    typer.Option("--id-start", min=1, help="Number of the first identifier, to put several samples together."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of the draw; that of the model without it.")]
 Edition = Literal["internal", "shareable"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from importlib import metadata
@@ -32,6 +33,7 @@ from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sampler import CohortSampler, SampleFacts
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, sample_codes
 from synthclin.schema import Schema
+from synthclin.schema.identifiers import first_id, with_new_identifiers
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
 
@@ -46,6 +48,8 @@ MOST_ROWS = 10_000_000
 """Rows that one request may ask for: all are held in memory."""
 
 _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
+
+_LARGEST_ID = 10**30
 
 MOST_IMPUTATIONS = 100
 """Completed tables that one request may ask for."""
@@ -120,6 +124,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             moved, _ = without_violations(moved, self.schema)
         table = moved
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
+        schema = with_new_identifiers(schema, table)
+        if not checked and first_id(schema) != first_id(self.schema):
+            what = f"synthetic identifiers start at number {first_id(schema):,}: lower ones may be training rows'."
+            warnings.warn(f"{what} Change `format` to tell them apart at sight.", stacklevel=2)
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
@@ -135,14 +143,19 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         where: str | None = None,
         mix: Mapping[str, Mapping[Level, float]] | None = None,
         random_state: int | None = None,
+        id_start: int | None = None,
     ) -> pd.DataFrame:
         """Return exactly `n` synthetic rows.
+
+        Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
+        together, give the second one an `id_start` beyond the first.
 
         Arguments:
             n: how many rows.
             where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
             mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
             random_state: seed of the draw; without one, calls after `fit` differ and their sequence is reproducible.
+            id_start: the number of the first identifier, not below `first_id`, which is the default.
 
         Raises:
             ConditionError: where the model can't draw `n` such rows; the message says what support it found.
@@ -154,9 +167,22 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
                 total = f"{sum(shares.values()):g}"
                 raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
+        if id_start is not None and not (
+            isinstance(id_start, int | np.integer) and self.first_id <= id_start <= _LARGEST_ID
+        ):
+            what = f"`id_start` is no whole number from {self.first_id:,} to {_LARGEST_ID:,}"
+            raise ConfigError("sample", what, "Lower identifiers may be those of training rows. Give a number between.")
         seed = self._seed("sample") if random_state is None else random_state
-        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix)
+        table, self.sample_facts_ = self._sampler(seed).sample(
+            n, where, mix, None if id_start is None else int(id_start)
+        )
         return table
+
+    @property
+    def first_id(self) -> int:
+        """The number of the first synthetic identifier, beyond those of the training rows; 1 without identifiers."""
+        self._check_fitted()
+        return first_id(self.encoder_.schema)
 
     def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
         """Return how often the model alone would break each rule: shares of `n` rows drawn unguided, by its text.

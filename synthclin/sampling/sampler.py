@@ -146,9 +146,15 @@ class CohortSampler:
     seed: int
 
     def sample(
-        self, rows: int, where: str | None = None, mix: Mapping[str, Mapping[Level, float]] | None = None
+        self,
+        rows: int,
+        where: str | None = None,
+        mix: Mapping[str, Mapping[Level, float]] | None = None,
+        id_start: int | None = None,
     ) -> tuple[pd.DataFrame, SampleFacts]:
         """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
+
+        Identifiers are numbered from `id_start`, by default from the `start` of their column.
 
         Conditions and rules are imposed code by code while a row is drawn; what that costs in probability is the
         row's weight, and the rows of a cohort are taken from a larger pool by Gumbel top-k on those weights
@@ -187,7 +193,7 @@ class CohortSampler:
             effective=sum(draw.effective for draw in chain(*draws)),
         )
         # Identifiers are numbered over the whole table, not per part.
-        return finish(table, self.schema), total
+        return finish(table, self.schema, id_start), total
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return the share of rows drawn unguided whose codes break each rule; see `Synthesizer.raw_violations`."""
