@@ -55,11 +55,16 @@ def receptive_fields_of(columns: int, before: Sequence[Sequence[int]]) -> tuple[
     Raises:
         ValueError: they are not views of so many columns.
     """
+    if not isinstance(before, list) or len(before) != (1 if columns <= MOST_SEEN else -(-columns // SHARING)):
+        raise ValueError("not as many views as columns need")
     if columns <= MOST_SEEN:
+        if before != [[]]:
+            raise ValueError("columns ahead of the first view")
         return whole_receptive_field(columns)
     fields = []
     for start, shown in zip(range(0, columns, SHARING), before, strict=True):
-        known = len(shown) <= MOST_SEEN - SHARING and all(isinstance(t, int) and 0 <= t < start for t in shown)
+        known = isinstance(shown, list) and len(shown) <= MOST_SEEN - SHARING
+        known = known and all(type(t) is int and 0 <= t < start for t in shown)
         if not known or sorted(set(shown)) != list(shown):
             raise ValueError("not columns ahead of the view, in order")
         members = tuple(range(start, min(start + SHARING, columns)))

@@ -38,6 +38,9 @@ __all__ = [
 _SWEEPS = 100
 """The largest number of sweeps over all rules; an order rule over integers moves a bound by one cell per sweep."""
 
+_MOST_ORDERS = 1_000
+"""The largest number of orders between two columns, those implied by several rules among them."""
+
 _PIECES = 32
 """The number of intervals of a declared range, which is also cut at the numbers in rules."""
 
@@ -265,7 +268,8 @@ def _derived_boolean(
 def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
     """Return the transitive closure of order rules: whether each order is strict, and the rules behind it.
 
-    Orders are chained through columns that are never missing: a missing cell breaks the chain.
+    Orders are chained through columns that are never missing: a missing cell breaks the chain. At most `_MOST_ORDERS`
+    are kept: more only sharpen the propagation, and every rule is checked on whole rows.
     """
     orders: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
@@ -277,11 +281,18 @@ def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]
         for pair, strict in _stated(rule):
             add(pair, strict, frozenset({rule.text}))
     names = sorted({name for pair in orders for name in pair})
+    below: dict[str, dict[str, None]] = {name: {} for name in names}
+    above: dict[str, dict[str, None]] = {name: {} for name in names}
+    for first, last in orders:
+        above[first][last] = below[last][first] = None
     for middle in (name for name in names if not schema.columns[name].may_be_missing):
-        for first, last in product(names, names):
-            if middle not in (first, last) and (first, middle) in orders and (middle, last) in orders:
+        for first, last in product(sorted(below[middle]), sorted(above[middle])):
+            if len(orders) >= _MOST_ORDERS:
+                return orders
+            if middle not in (first, last):
                 one, two = orders[first, middle], orders[middle, last]
                 add((first, last), one[0] or two[0], one[1] | two[1])
+                above[first][last] = below[last][first] = None
     return orders
 
 
