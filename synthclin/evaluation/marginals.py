@@ -65,7 +65,8 @@ HEAPING = Definition(
     "mean over numbers and dates of the largest difference in the share of a last digit of 0 or 5 (at the column's "
     "decimals), of multiples of the real rows' common step, of a value that 5 % of the real rows share, of a weekday, "
     "of the weekdays, days of the month and hours that real rows use most, or of quarter-hours, against as many "
-    "training rows, mean of 10 random halves of the real rows (heaping: Wang and Heitjan, Stat Med 27:3789-3804, 2008; the score is a project convention)",
+    "training rows, mean of 10 random halves of the real rows (heaping: Wang and Heitjan, Stat Med 27:3789-3804, 2008; "
+    "the score is a project convention)",
 )
 RARE_LEVELS = Definition(
     "fidelity.rare_levels",
