@@ -207,8 +207,7 @@ def sample(
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = parse_value(levels, f"--mix {column}")
-    wanted = {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}
-    cohort = validate(Cohort, wanted, "sample")
+    cohort = validate(Cohort, {"name": "drawn", "rows": rows, "where": where, "mix": shares or None}, "sample")
     with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
