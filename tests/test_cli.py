@@ -197,6 +197,14 @@ class TestFitAndSample:
         assert 0 < told["probability"] < 1
         assert told["effective"] <= told["proposed"]
 
+    def test_samples_are_put_together(self, model, quiet, tmp_path):
+        one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+        quiet("sample", model, "-n", 20, "-o", one)
+        quiet("sample", model, "-n", 20, "-o", two, "--id-start", 50_000)
+        both = pd.concat([pd.read_csv(one), pd.read_csv(two)])["patient"]
+        assert both.is_unique
+        assert both.str.endswith("50019").any()
+
     def test_impute_completes_a_table(self, model, study, quiet, tmp_path):
         table = study.table().iloc[:12].drop(columns="stage")
         table.loc[:5, "died"] = None

@@ -68,6 +68,7 @@ class TestRunFolder:
         assert (len(synthetic), len(women)) == (90, 20)
         assert check(synthetic, schema) == []
         assert set(women["sex"]) == {"F"}
+        assert pd.concat([synthetic, women])["patient"].is_unique
         assert list(synthetic.columns) == list(schema.columns)
 
     def test_the_manifest_lists_every_file_and_nothing_about_the_machine(self, finished):

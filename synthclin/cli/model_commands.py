@@ -9,7 +9,7 @@ import typer
 
 from synthclin.cli.conduct import manners, write_sample
 from synthclin.cli.error_boundary import DONE
-from synthclin.cli.options import AsJson, Escape, ModelFolder, Output, Overwrite, Quiet, Seed, TableFile
+from synthclin.cli.options import AsJson, Escape, IdStart, ModelFolder, Output, Overwrite, Quiet, Seed, TableFile
 from synthclin.cli.output import show_sample_facts
 from synthclin.cli.terminal import show_json, show_text
 from synthclin.io.files import refuse_taken
@@ -30,6 +30,7 @@ def sample(
         typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Shares of the levels of a column; may be repeated."),
     ] = [],  # noqa: B006
     seed: Seed = None,
+    id_start: IdStart = None,
     escape: Escape = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -53,7 +54,7 @@ def sample(
     cohort = validate(Cohort, wanted, "sample")
     with manners(quiet):
         synthesizer = load(model)
-        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed)
+        table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
     write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})

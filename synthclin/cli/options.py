@@ -13,6 +13,7 @@ __all__ = [
     "Declared",
     "Edition",
     "Escape",
+    "IdStart",
     "ModelFolder",
     "Output",
     "Override",
@@ -48,6 +49,10 @@ TableFile = Annotated[
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
 Escape = Annotated[
     bool, typer.Option("--csv-safe", help="Escape text in CSV files that a spreadsheet would run as a formula.")
+]
+IdStart = Annotated[
+    int | None,
+    typer.Option("--id-start", min=1, help="Number of the first identifier, to put several samples together."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample; by default the model's own.")]
 Edition = Literal["internal", "shareable"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from synthclin.encoding.axis import CALENDAR, Axis, coarsest
+from synthclin.encoding.axis import CALENDAR, Axis
 from synthclin.encoding.bins import fit_line
+from synthclin.encoding.fit_support import clock_step
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.schema.columns import Column, Date, Integer
 from synthclin.schema.patients import patients
@@ -71,7 +72,11 @@ def fit_distances(
     name: str, column: Column, cells: pd.Series, anchor: pd.Series, patient: NDArray[np.int64], limits: Limits
 ) -> LineCodec:
     """Fit the codec of a column's distances from its anchor; see `fit_line`."""
-    step = 1 if column.resolution == "D" else coarsest(distances(cells, anchor, column, 1).dropna().to_numpy(np.int64))
+    step = 1
+    if column.resolution != "D":
+        seconds = distances(cells, anchor, column, 1)
+        known = seconds.notna().to_numpy()
+        step = clock_step(seconds[known].to_numpy(np.int64), patient[known], limits.statistic)
     apart = distances(cells, anchor, column, step)
     codec = fit_line(name, distance_column(column), apart, patient, limits)
     return LineCodec(codec.column, codec.state.model_copy(update={"step": step}))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from synthclin.schema.columns import Column, Date, Datetime, Duration, Integer, Number, Time
+from synthclin.encoding.support import index_of, position_of
+from synthclin.schema.columns import Date, Datetime, Duration, Integer, Number, Time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CALENDAR", "Axis", "OnALine", "coarsest", "coarsest_step"]
+    from synthclin.encoding.codec_states import Support
+
+__all__ = ["CALENDAR", "Axis", "OnALine"]
 
 OnALine = Number | Integer | Duration | Date | Datetime | Time
 
-# Steps in seconds at which clocks are read.
-_CLOCK_STEPS = (86_400, 3_600, 1_800, 900, 300, 60, 1)
 # Whole numbers beyond are not exact in a float64.
 _EXACT = 2.0**53
 # The range of a 64-bit nanosecond timestamp, in seconds, less a day.
@@ -30,7 +31,8 @@ CALENDAR = (-106_750 * 86_400.0, 106_750 * 86_400.0)
 class Axis:
     """How the cells of one column become positions on a line.
 
-    On a lattice, positions are whole numbers: tenths for a number of one decimal, days for a date.
+    On a lattice, positions are whole numbers: tenths for a number of one decimal, days for a date. A support numbers
+    only the values that are used: multiples of 5 are positions 0, 1, 2; a value between them lies between positions.
 
     Arguments:
         kind: the type of the cells.
@@ -41,6 +43,7 @@ class Axis:
         high: highest valid position, or inf.
         declared: whether the schema gives these two; else they are what the type can hold.
         cycle: the period of digit preference in positions: 10 for digits, 7 for weekdays; None for none.
+        support: the values that are used, if not all are.
 
     Example:
         >>> axis = Axis.of(Number(range=(0, 7), decimals=1))
@@ -58,10 +61,28 @@ class Axis:
     high: float
     declared: bool
     cycle: int | None
+    support: Support | None = None
 
     @classmethod
-    def of(cls, column: OnALine, step: int = 1) -> Axis:
+    def of(cls, column: OnALine, step: int = 1, support: Support | None = None) -> Axis:
         """Return the axis of a column; `step` is the clock's step in seconds, for a datetime."""
+        axis = cls._plain(column, step)
+        if support is None:
+            return axis
+        if not axis.lattice or (support.kind == "monthly" and axis.kind != "date"):
+            raise ValueError("a support that the column cannot have")
+        low, high = np.array([axis.low, axis.high])
+        ends = index_of(support, np.clip(np.array([low, high]), -_EXACT, _EXACT))
+        cycle = axis.cycle
+        if axis.kind == "date":
+            weekly = support.kind == "periodic" and support.blocks == 7 and len(support.kept) > 1
+            cycle = len(support.kept) if support.kind == "periodic" and weekly else None
+        low = np.ceil(ends[0]) if np.isfinite(low) else low
+        high = np.floor(ends[1]) if np.isfinite(high) else high
+        return replace(axis, low=float(low), high=float(high), cycle=cycle, support=support)
+
+    @classmethod
+    def _plain(cls, column: OnALine, step: int) -> Axis:
         match column:
             case Date(range=bounds):
                 calendar = (CALENDAR[0] / 86_400, CALENDAR[1] / 86_400)
@@ -78,8 +99,9 @@ class Axis:
             case Integer(range=bounds):
                 low, high = bounds or (-_EXACT, _EXACT)
                 return cls("integer", True, 1.0, 1, float(low), float(high), bounds is not None, 10)
-            case Number(range=bounds, decimals=decimals) | Duration(range=bounds, decimals=decimals):
+            case Number(range=bounds) | Duration(range=bounds):
                 low, high = bounds or (-np.inf, np.inf)
+                decimals = column.decimal_places
                 if decimals is None:
                     return cls("number", False, 1.0, 1, float(low), float(high), bounds is not None, None)
                 unit = 10.0**decimals
@@ -89,6 +111,11 @@ class Axis:
 
     def positions(self, column: pd.Series) -> NDArray[np.float64]:
         """Return the (rows,) position of each cell; NaN where it is missing."""
+        plain = self.plain_positions(column)
+        return plain if self.support is None else index_of(self.support, plain)
+
+    def plain_positions(self, column: pd.Series) -> NDArray[np.float64]:
+        """Return `positions` as they are without a support."""
         if self.kind in ("date", "datetime"):
             whole = column.to_numpy(dtype="datetime64[s]")
             seconds = np.where(np.isnat(whole), np.nan, whole.astype(np.int64).astype(np.float64))
@@ -99,8 +126,14 @@ class Axis:
             return np.asarray(_clock_steps(values), dtype=np.float64)
         return np.rint(values * self.per_unit) if self.lattice else values
 
+    def snapped(self, positions: NDArray[np.float64], kept: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the (rows,) positions moved to the nearest value of the support, but for the `kept` positions."""
+        return positions if self.support is None else np.where(np.isin(positions, kept), positions, np.rint(positions))
+
     def cells(self, positions: NDArray[np.float64]) -> pd.Series:
         """Return the column, in its canonical type, whose cells have these (rows,) positions; NaN is missing."""
+        if self.support is not None:
+            positions = position_of(self.support, positions)
         missing = np.isnan(positions)
         if self.kind == "number":
             # Dividing a whole number by a power of ten gives the very float that the decimal text reads as.
@@ -115,27 +148,14 @@ class Axis:
         stamps[missing] = np.datetime64("NaT")
         return pd.Series(stamps)
 
-    def phase(self, positions: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the last digit (weekday of a date) of each position, 0 .. cycle - 1."""
-        assert self.cycle is not None
-        return np.mod(positions if self.kind == "date" else np.abs(positions), self.cycle).astype(np.int64)
+    def phase(self, positions: NDArray[np.float64], cycle: int) -> NDArray[np.int64]:
+        """Return the remainder of each position: its last digit for a cycle of 10, its weekday for 7 of a date."""
+        return np.mod(positions if self.kind == "date" else np.abs(positions), cycle).astype(np.int64)
 
 
 def _clock_steps(clock: Any) -> Any:  # noqa: ANN401 (a number, or an array of them)
     """Return the minutes of HHMM, or the seconds of HHMMSS: 60 for each hundred, and 3,600 for each ten thousand."""
     return 1.0 * (clock % 100 + 60 * (clock // 100 % 100) + 3_600 * (clock // 10_000))
-
-
-def coarsest_step(column: Column, cells: pd.Series) -> int:
-    """Return the coarsest usual clock step, in seconds, that every datetime keeps to; 1 for other columns."""
-    if column.resolution != "s" or cells.isna().all():
-        return 1
-    return coarsest(cells.dropna().to_numpy(dtype="datetime64[s]").astype(np.int64))
-
-
-def coarsest(seconds: NDArray[np.int64]) -> int:
-    """Return the coarsest usual clock step, in seconds, that all of these are multiples of."""
-    return next(step for step in _CLOCK_STEPS if not (seconds % step).any())
 
 
 def _days(day: dt.date) -> float:

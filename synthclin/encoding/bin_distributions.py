@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from synthclin.encoding.codec_states import Periodic
 from synthclin.encoding.densities import Pieces, rate_for_mean
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BinDistributions", "bin_densities", "bin_distributions"]
 
-# A piece of at most this many lattice points has a weight for each; a wider one has a smooth density.
+# A piece of at most this many lattice points, those outside the support counted, has a weight for each; a wider one
+# has a smooth density.
 _MOST_POINTS = 1_000
 # A tail reaches further: it may hold as many points of a coarser grid.
 _MOST_TAIL_POINTS = 5_000
+# In few pieces, each may hold its part of so many points of a grid.
+_MOST_GRID_POINTS = 100_000
 
 
 class BinDistributions(NamedTuple):
@@ -86,7 +90,8 @@ def bin_distributions(axis: Axis, state: LineState, pieces: Pieces, bins: Ints) 
         raise ValueError("a heap lies outside all bins")
     if np.isin(heaps, state.point_masses).any():
         raise ValueError("a heap is a point mass with a code of its own")
-    narrow = (pieces.high - pieces.low <= _MOST_POINTS) & axis.lattice
+    apart = state.support.blocks / len(state.support.kept) if isinstance(state.support, Periodic) else 1
+    narrow = ((pieces.high - pieces.low) * apart <= _MOST_POINTS) & axis.lattice
     taken = np.union1d(state.point_masses, heaps)
     piece, value, weight = _points(axis, state, pieces, narrow, taken)
 
@@ -113,7 +118,7 @@ def _points(
     piece, value = _multiples(pieces, narrow, 1, taken)
     weight = _mass(pieces, piece, value)
     if state.rounding and len(value):
-        weight = weight * np.array(state.rounding)[axis.phase(value)]
+        weight = weight * np.array(state.rounding)[axis.phase(value, len(state.rounding))]
     parts, left = [(piece, value, weight)], 1.0
     for grid in state.grids if axis.lattice else ():
         left -= grid.share
@@ -133,7 +138,8 @@ def _multiples(pieces: Pieces, chosen: NDArray[np.bool_], step: int, taken: Floa
     count = np.where(chosen, np.maximum(np.ceil(pieces.high / step) - first, 0), 0)
     most = np.full(len(count), _MOST_POINTS)
     if step > 1:
-        most[:1] = most[-1:] = _MOST_TAIL_POINTS
+        most = np.maximum(most, _MOST_GRID_POINTS // max(len(count), 1))
+        most[:1] = most[-1:] = max(_MOST_TAIL_POINTS, most[0])
     count = np.where(count <= most, count, 0).astype(np.int64)
     piece = np.repeat(np.arange(len(count)), count)
     value = (np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())) * step

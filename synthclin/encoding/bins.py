@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from synthclin.encoding.axis import Axis, OnALine, coarsest_step
+from synthclin.encoding.axis import Axis, OnALine
 from synthclin.encoding.codec_states import LineState
+from synthclin.encoding.fit_support import clock_step, common_step, fit_support
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.encoding.protection import Limits, Rows
 from synthclin.encoding.rounding import digits, grids, heaps
@@ -15,13 +18,15 @@ from synthclin.encoding.tails import rounded, tails, uniform_on_range
 from synthclin.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 __all__ = ["fit_line"]
+
+# The least share of rows of a value that may lie off a step that all others keep to.
+_EXEMPT = 0.05
 
 
 def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits: Limits) -> LineCodec:
@@ -40,14 +45,19 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     Raises:
         DataError: too few values to keep anything of the column.
     """
-    axis = Axis.of(column, coarsest_step(column, cells))
-    position = axis.positions(cells)
-    observed = np.flatnonzero(np.isfinite(position))
-    observed = observed[np.argsort(position[observed], kind="stable")]
-    rows = Rows(position[observed], patient[observed])
-
+    axis = Axis.of(column, _clock_step(column, cells, patient, limits))
+    rows = _observed(axis, cells, patient)
     wanted = int(np.clip(len(rows) // 12, 4, 100))
     target = max(len(rows) / wanted, limits.value)
+    exempt = _exempt(rows, column, axis, limits.value, max(target, _EXEMPT * len(rows)))
+    support = fit_support(column, axis, rows, limits.statistic, exempt)
+    if support is not None:
+        plain = axis
+        axis = Axis.of(column, axis.step, support)
+        rows = _observed(axis, cells, patient)
+        exempt = axis.positions(plain.cells(exempt))
+        rows = Rows(axis.snapped(rows.position, exempt), rows.patient)
+        rows = Rows(np.sort(rows.position), rows.patient[np.argsort(rows.position, kind="stable")])
     few = len(np.unique(rows.position)) <= min(40, max(wanted, 8))
     point_masses = _point_masses(rows, column, axis, limits.value, limits.value if few else target)
     rest = rows[~np.isin(rows.position, point_masses)]
@@ -55,7 +65,8 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
         "point_masses": tuple(point_masses.tolist()),
         "logarithmic": column.is_logarithmic and bool((rest.position > 0).all()),
         "step": axis.step,
-        "missing": column.may_be_missing or len(rows) < len(position),
+        "support": support,
+        "missing": column.may_be_missing or len(rows) < len(cells),
     }
     binned = rest.patients >= limits.statistic
     if binned:
@@ -73,19 +84,49 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
             "Bring more rows, declare `range`, or lower `protect.rare_category` and `protect.trim_extremes`.",
         )
     if binned:
-        for fit in (heaps, digits, grids):
+        lattice = common_step(rows, limits.statistic, share=0.5) if axis.cycle == 10 else (1, 0)
+        for fit in (heaps, partial(digits, lattice=lattice), partial(grids, lattice=lattice)):
             codec = LineCodec(column, codec.state.model_copy(update=fit(codec, rest, limits.statistic)))
     codes, _ = codec.encode(cells)
     commonest = int(np.bincount(codes, minlength=codec.cardinality).argmax())
     return LineCodec(column, codec.state.model_copy(update={"commonest": commonest}))
 
 
+def _clock_step(column: OnALine, cells: pd.Series, patient: Ints, limits: Limits) -> int:
+    """Return the clock step of datetimes in seconds; 1 for other columns."""
+    known = cells.notna().to_numpy()
+    if column.resolution != "s" or not known.any():
+        return 1
+    seconds = cells[known].to_numpy(dtype="datetime64[s]").astype(np.int64)
+    return clock_step(seconds, patient[known], limits.statistic)
+
+
+def _observed(axis: Axis, cells: pd.Series, patient: Ints) -> Rows:
+    """Return the rows with a value, sorted by position."""
+    position = axis.positions(cells)
+    observed = np.flatnonzero(np.isfinite(position))
+    observed = observed[np.argsort(position[observed], kind="stable")]
+    return Rows(position[observed], patient[observed])
+
+
+def _exempt(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
+    """Return positions that become point masses wherever they lie: declared spikes and the two most frequent values."""
+    values, counts = rows.frequent(limit)
+    most = np.argsort(-counts, kind="stable")[:2]
+    heavy = most[counts[most] >= target] if column.value_step is None else most[:0]
+    return np.union1d(values[heavy], values[np.isin(values, _spikes(column, axis))])
+
+
+def _spikes(column: OnALine, axis: Axis) -> Floats:
+    """Return the positions of declared spikes."""
+    spikes = pd.Series(column.spike_values, dtype=np.float64)
+    return axis.positions(spikes) if len(spikes) else np.empty(0)
+
+
 def _point_masses(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:
     """Return the point masses: positions with many rows, and declared spikes."""
-    spikes = np.array(column.spike_values, dtype=np.float64)
-    spikes = np.rint(spikes * axis.per_unit) if axis.lattice else spikes
     values, counts = rows.frequent(limit)
-    return values[(counts >= target) | np.isin(values, spikes)]
+    return values[(counts >= target) | np.isin(values, _spikes(column, axis))]
 
 
 def _edges(rest: Rows, axis: Axis, least: int, target: float) -> Floats:

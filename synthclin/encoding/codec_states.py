@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synthclin.schema.columns import Level
 
-__all__ = ["Grid", "Heap", "LevelGroup", "LevelsState", "LineState", "Tail"]
+__all__ = ["Grid", "Heap", "LevelGroup", "LevelsState", "LineState", "Monthly", "Periodic", "Support", "Tail"]
 
 Position = Annotated[float, Field(ge=-1e200, le=1e200)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -55,6 +55,53 @@ class Grid(_Kept):
     share: Share
 
 
+class Periodic(_Kept):
+    """A periodic support: the positions that a column uses recur, such as multiples of 5 or the hours from 8 to 17.
+
+    Arguments:
+        blocks: blocks in one period: the step of a lattice, 7 days, 24 hours or the 168 hours of a week.
+        kept: the blocks whose positions are used, counted from position 0.
+        unit: positions in a block.
+    """
+
+    kind: Literal["periodic"] = "periodic"
+    blocks: Annotated[int, Field(gt=1, le=10**15)]
+    kept: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=168, strict=False)]
+    unit: Annotated[int, Field(ge=1, le=86_400)] = 1
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (np.diff(self.kept) <= 0).any() or self.kept[-1] >= self.blocks:
+            raise ValueError("blocks of a period must rise")
+        if len(self.kept) * self.unit > 604_800 or self.blocks * self.unit > 10**15:
+            raise ValueError("a period is too long")
+        return self
+
+
+class Monthly(_Kept):
+    """A support of fixed days of fixed months, such as the first of every month or 1 July of every year.
+
+    Arguments:
+        days: days of the month, from 1; of its end, from -27 to 0, where 0 is the last day.
+        months: the months that are used.
+    """
+
+    kind: Literal["monthly"] = "monthly"
+    days: Annotated[tuple[Annotated[int, Field(ge=-27, le=28)], ...], Field(min_length=1, max_length=28, strict=False)]
+    months: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1, max_length=12, strict=False)]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (np.diff(self.days) <= 0).any() or (np.diff(self.months) <= 0).any():
+            raise ValueError("days and months must rise")
+        if self.days[0] < 1 <= self.days[-1]:
+            raise ValueError("days count from the start or from the end of a month")
+        return self
+
+
+Support = Annotated[Periodic | Monthly, Field(discriminator="kind")]
+
+
 class LineState(_Kept):
     """Fitted parameters of a numeric or temporal column; positions as in `Axis`.
 
@@ -65,10 +112,12 @@ class LineState(_Kept):
         upper: the density above the last edge; None if no bin lies there.
         joined: whether the two tails of a single edge are one bin.
         heaps: point masses inside bins, each held by enough patients.
-        rounding: relative weight of each last digit (each weekday of a date) inside narrow bins; empty for none.
+        rounding: relative weight of each last digit (weekday of a date, remainder of another period) inside narrow
+            bins; empty for none.
         grids: coarser lattices inside wide bins, coarsest first.
         logarithmic: whether densities are densities of the logarithm.
         step: seconds per position of a datetime; 1 otherwise.
+        support: the values that are sampled, if all but a few patients' values recur; see `fit_support`.
         missing: whether the last code is *missing*.
         commonest: the code of most rows.
     """
@@ -80,10 +129,11 @@ class LineState(_Kept):
     upper: Tail | None = None
     joined: bool = False
     heaps: Annotated[tuple[Heap, ...], Field(max_length=100_000, strict=False)] = ()
-    rounding: Annotated[tuple[Annotated[float, Field(gt=1e-6, lt=1e6)], ...], Field(max_length=10, strict=False)] = ()
+    rounding: Annotated[tuple[Annotated[float, Field(gt=1e-6, lt=1e6)], ...], Field(max_length=60, strict=False)] = ()
     grids: Annotated[tuple[Grid, ...], Field(max_length=6, strict=False)] = ()
     logarithmic: bool = False
     step: Annotated[int, Field(ge=1, le=86_400)] = 1
+    support: Support | None = None
     missing: bool = False
     commonest: Annotated[int, Field(ge=0)] = 0
 

@@ -39,14 +39,16 @@ class LineCodec:
 
     def __init__(self, column: OnALine, state: LineState) -> None:
         self.column, self.state = column, state
-        self.axis = Axis.of(column, state.step)
+        self.axis = Axis.of(column, state.step, state.support)
         self.point_masses = np.array(state.point_masses, dtype=np.float64)
         kept = np.concatenate([self.point_masses, [heap.at for heap in state.heaps]])
         if ((kept < self.axis.low) | (kept > self.axis.high)).any():
             raise ValueError("a value lies outside the declared range")
-        if self.axis.lattice and (kept % 1).any():
+        heaped = kept[len(self.point_masses) :] if state.support is not None else kept
+        if self.axis.lattice and (heaped % 1).any():
             raise ValueError("a value lies off the lattice")
-        if state.rounding and len(state.rounding) != self.axis.cycle:
+        fixed = self.axis.cycle if self.axis.kind == "date" else len(state.rounding)
+        if state.rounding and (self.axis.cycle is None or len(state.rounding) != fixed):
             raise ValueError("rounding weights do not match the column")
         self.pieces, self.bins = bin_densities(self.axis, state)
         self.distributions = bin_distributions(self.axis, state, self.pieces, self.bins)
@@ -103,12 +105,12 @@ class LineCodec:
     def ends(self) -> tuple[pd.Series, pd.Series]:
         """Return the lowest and the highest cell that each (codes,) code decodes to; both missing for *missing*."""
         low, high = np.full((2, self.cardinality), np.nan)
-        low[self._point_mass_code] = high[self._point_mass_code] = self.point_masses
         code = self.bin_code[self.bins]
         np.fmin.at(low, code, self.pieces.low)
         np.fmax.at(high, code, self.pieces.high)
         if self.axis.lattice:
             low, high = np.ceil(low), np.floor(high)
+        low[self._point_mass_code] = high[self._point_mass_code] = self.point_masses
         return self.axis.cells(low), self.axis.cells(high)
 
     @property
@@ -137,7 +139,7 @@ class LineCodec:
         known = np.isfinite(position)
         if self.state.missing:
             codes[~known] = self.cardinality - 1
-        values, binned = position[known], len(self.bins) > 0
+        values, binned = self.axis.snapped(position[known], self.point_masses), len(self.bins) > 0
         code, offset = self._encode_binned(values) if binned else (codes[known], offsets[known])
         if len(self.point_masses):
             nearest = _nearest(self.point_masses, values)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthclin.encoding.codec_states import Grid, Heap
+from synthclin.encoding.fit_support import CLOCK_STEPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +24,7 @@ _SWEEPS = 10
 # A grid must explain this share of the rows that no coarser one does.
 _LEAST_SHARE = 0.05
 _MOST_GRIDS = 6
+_LONGEST_CYCLE = 60
 
 
 def heaps(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Heap, ...]]:
@@ -40,35 +43,54 @@ def heaps(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Heap, ...
     return {"heaps": tuple(Heap(at=float(v), share=_short(s)) for v, s in zip(values, shares, strict=True))}
 
 
-def digits(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[float, ...]]:
+def digits(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) -> dict[str, tuple[float, ...]]:
     """Return the weight of each last digit inside narrow bins relative to their smooth densities (digit preference).
 
-    Counts are shrunk towards the smooth densities by `least` rows; digits of fewer patients than that share one weight.
+    Digits of fewer than `least` patients share one weight; that of `least` / 2 rows where they are fewer patients
+    together. Counts are shrunk towards the smooth densities by `least` rows.
+
+    Arguments:
+        codec: the codec so far.
+        rest: the rows in bins.
+        least: the smallest number of patients behind a weight.
+        lattice: step and origin of the coarsest lattice that most of the column's values lie on, 1 and 0 for none. If
+            the step does not divide the cycle, its remainders take the place of digits. Digits on and off the lattice
+            never share a weight, and counts are not shrunk.
     """
     cells = np.flatnonzero(codec.distributions.narrow & codec.distributions.base)
     kept = _unheaped(codec, rest, cells)
     cycle = codec.axis.cycle
     if cycle is None or not len(kept):
         return {"rounding": ()}
-    phase = codec.axis.phase(kept.position)
+    step, origin = lattice
+    if codec.axis.kind != "date" and cycle % step and step <= _LONGEST_CYCLE:
+        cycle = step
+    phase = codec.axis.phase(kept.position, cycle)
     patients = np.array([kept[phase == digit].patients for digit in range(cycle)])
-    # The rarest digits are pooled until they reach the limit.
-    rarest = np.argsort(patients, kind="stable")
-    needed = int(np.searchsorted(np.cumsum(patients[rarest]), least)) + 1
-    label = np.arange(cycle)
-    if patients.min() < least:
-        label[rarest[: max(needed, int((patients < least).sum()))]] = rarest[0]
-    weights = _weights(
-        codec, kept, cells, label[codec.axis.phase(codec.distributions.value[cells])], label[phase], least
-    )
+    label, on = np.arange(cycle), np.arange(cycle) % step == origin
+    counts = np.bincount(phase, minlength=cycle).astype(np.float64)
+    for part in (on, ~on) if step > 1 and cycle % step == 0 else (on | ~on,):
+        rare = np.flatnonzero((patients < least) & part)
+        label[rare] = rare[:1]
+        together = least / 2 if patients[rare].sum() < least else counts[rare].sum()
+        counts[rare] = 0.0
+        counts[rare[:1]] = together
+    place = codec.axis.phase(codec.distributions.value[cells], cycle)
+    weights = _weights(codec, kept, cells, label[place], counts, least if step == 1 else 0)
     return {"rounding": tuple(_short(weight) for weight in weights[label])}
 
 
-def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...]]:
-    """Return coarser lattices inside wide bins: powers of ten, and the common divisor of heaps.
+def grids(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) -> dict[str, tuple[Grid, ...]]:
+    """Return coarser lattices inside wide bins: powers of ten, clock steps, and the common divisor of heaps.
 
     The greatest common divisor of frequent values is the step of the original unit, such as the pound of a weight
     that is written in kilograms.
+
+    Arguments:
+        codec: the codec so far.
+        rest: the rows in bins.
+        least: the smallest number of patients behind a grid.
+        lattice: step and origin of the coarsest lattice that most of the column's values lie on, 1 and 0 for none.
     """
     smooth = np.flatnonzero(~codec.distributions.narrow & codec.distributions.base)
     kept = _unheaped(codec, rest, smooth)
@@ -76,7 +98,8 @@ def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...
         return {"grids": ()}
     found: list[Grid] = []
     left = kept
-    for step in sorted(_steps(codec), reverse=True):
+    steps = _steps(codec) | ({lattice[0]} if lattice[0] > 1 and not lattice[1] else set())
+    for step in sorted(steps, reverse=True):
         on = left.position % step == 0
         many = on.sum() >= _LEAST_SHARE * len(kept) and left[on].patients >= least
         if many and on.mean() > 2 / step and len(found) < _MOST_GRIDS:
@@ -87,9 +110,8 @@ def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...
     # Bins that hold no point of a grid give its share to the others.
     trial = type(codec)(codec.column, codec.state.model_copy(update={"grids": tuple(found)}))
     cells = np.flatnonzero(~trial.distributions.narrow & trial.distributions.base)
-    weights = _weights(
-        trial, kept, cells, _first(found, trial.distributions.value[cells]), _first(found, kept.position), least
-    )
+    counts = np.bincount(_first(found, kept.position), minlength=len(found) + 1).astype(np.float64)
+    weights = _weights(trial, kept, cells, _first(found, trial.distributions.value[cells]), counts, least)
     shares = np.array([*(grid.share for grid in found), 0.0])
     shares[-1] = 1 - shares.sum()
     shares = np.maximum(shares * weights, 1e-4)
@@ -102,6 +124,13 @@ def grids(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Grid, ...
 def _steps(codec: LineCodec) -> set[int]:
     """Return the steps that a grid may have."""
     steps = {10**power * by for power in range(1, 13) for by in (1, 5)}
+    if codec.axis.kind == "datetime":
+        steps = {step // codec.axis.step for step in CLOCK_STEPS if step % codec.axis.step == 0}
+    support = codec.state.support
+    if support is not None and support.kind == "periodic":
+        # Positions number the values of the support.
+        unit = support.blocks if support.kept == (0,) else 0
+        steps = {lcm(step, unit) // unit for step in steps} if unit else set()
     at = np.abs([heap.at for heap in codec.state.heaps] + [*codec.state.point_masses])
     at = at[(at > 0) & (at < 2**53)].astype(np.int64)
     common, counts = np.unique(np.gcd.outer(at, at)[np.triu_indices(len(at), 1)], return_counts=True)
@@ -124,10 +153,10 @@ def _weights(
     rows: Rows,
     cells: NDArray[np.int64],
     label: NDArray[np.int64],
-    seen: NDArray[np.int64],
+    counts: Floats,
     least: int,
 ) -> Floats:
-    """Return a factor per label by which the weights of `cells` give each label the rows that are `seen` with it.
+    """Return a factor per label by which the weights of `cells` give each label its share of the rows.
 
     Iterative proportional fitting inside bins, towards counts that are shrunk to what the weights give already.
 
@@ -136,21 +165,20 @@ def _weights(
         rows: that lie in these cells' bins.
         cells: indices into the distributions.
         label: (cells,) of each cell.
-        seen: (rows,) label of each row.
-        least: how many rows the weights as they are count for.
+        counts: (labels,) rows with each label.
+        least: how many rows the weights as they are count for; 0 for none.
     """
     home = codec.bins[codec.distributions.piece[cells]]
     rows_in = np.bincount(codec.bins[codec.piece_of(rows.position)], minlength=len(codec.bins))
-    size = int(max(label.max(), seen.max())) + 1
+    size = len(counts)
 
     def expected(weights: Floats) -> Floats:
         mass = codec.distributions.weight[cells] * weights[label]
         mass *= (rows_in / np.maximum(np.bincount(home, mass, len(codec.bins)), 1e-300))[home]
         return np.bincount(label, mass, size).astype(np.float64)
 
-    counts = np.bincount(seen, minlength=size)
     now = expected(np.ones(size))
-    wanted = (counts + least * now / now.sum()) * len(seen) / (len(seen) + least)
+    wanted = (counts + least * now / now.sum()) * now.sum() / (counts.sum() + least)
     weights = np.ones(size)
     for _ in range(_SWEEPS):
         now = expected(weights)

@@ -112,7 +112,7 @@ def _frequent(
     """
     lines = {name: codec for name, codec in codecs.items() if isinstance(codec, LineCodec)}
     inside = {name: ~codec.layout(name).point_masses[codec.encode(table[name])[0]] for name, codec in lines.items()}
-    positions = {name: codec.axis.positions(table[name]) for name, codec in lines.items()}
+    positions = {name: codec.axis.plain_positions(table[name]) for name, codec in lines.items()}
     step = max(1, len(table) // _LOOK)
     best: dict[str, tuple[float, str]] = {}
     for first, second in combinations(lines, 2):

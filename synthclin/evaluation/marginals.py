@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.spread import Against
+    from synthclin.schema.columns import Column
+
+    Pattern = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
 __all__ = ["agreements", "heaping", "marginals", "rare_levels", "tails", "wasserstein"]
 
@@ -27,6 +30,8 @@ _TAILS = np.array([0.01, 0.05, 0.95, 0.99])
 _MIN_TAIL = 100  # rows, below which the 1st percentile is the minimum
 _RARE = 0.10
 _SPIKE = 0.05
+_FEWEST_OFTEN = 4  # rows
+_EXACT = 2.0**53
 
 MARGINALS = Definition(
     "fidelity.marginals",
@@ -55,11 +60,13 @@ WASSERSTEIN = Definition(
 )
 HEAPING = Definition(
     "fidelity.heaping",
-    "Are round and repeated numbers as frequent as in the real table?",
+    "Are round and repeated numbers, weekdays and hours as frequent as in the real table?",
     "lower",
-    "mean over numbers of the largest difference in the share of a last digit of 0 or 5 (at the column's decimals) or "
-    "of a value that 5 % of the real rows share, against as many training rows, mean of 10 random halves of the real "
-    "rows (heaping: Wang and Heitjan, Stat Med 27:3789-3804, 2008; the score is a project convention)",
+    "mean over numbers and dates of the largest difference in the share of a last digit of 0 or 5 (at the column's "
+    "decimals), of multiples of the real rows' common step, of a value that 5 % of the real rows share, of a weekday, "
+    "of the weekdays, days of the month and hours that real rows use most, or of quarter-hours, against as many "
+    "training rows, mean of 10 random halves of the real rows (heaping: Wang and Heitjan, Stat Med 27:3789-3804, 2008; "
+    "the score is a project convention)",
 )
 RARE_LEVELS = Definition(
     "fidelity.rare_levels",
@@ -197,33 +204,33 @@ def wasserstein(c: Comparison) -> Score:
 
 
 def heaping(c: Comparison) -> Score:
-    """Score heaping: the shares of last digits 0 and 5, and of values that many rows share."""
-    numbers = [j for j, feature in enumerate(c.features.columns) if feature.column.is_numeric]
-    if not numbers:
-        return HEAPING.unassessable("No column is a number.")
-    columns = [c.features.columns[j].column for j in numbers]
-    decimals = [column.decimal_places for column in columns]
+    """Score heaping: the shares of last digits, common steps, frequent values, weekdays and hours."""
+    lines = np.flatnonzero(c.features.is_numeric)
+    if not len(lines):
+        return HEAPING.unassessable("No column is a number or a date.")
 
     def measure(real: NDArray[np.float64]) -> Against:
-        heaps = [_heap(_observed(real, j), d) for j, d in zip(numbers, decimals, strict=True)]
-        return lambda other: np.array([heap(_observed(other, j)) for j, heap in zip(numbers, heaps, strict=True)])
+        heaps = [_heap(_observed(real, j), c.features.columns[j].column) for j in lines]
+        return lambda other: np.array([heap(_observed(other, j)) for j, heap in zip(lines, heaps, strict=True)])
 
     found = estimate_fidelity(c, measure, "heaping")
     details = [
         {"column": c.features.names[j], "value": part, "reference": reference}
-        for j, part, reference in zip(numbers, found.parts, found.reference_parts, strict=True)
+        for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
     return found.score(HEAPING, baseline=False, notes=[NO_BASELINE], details={"columns": _worst_first(details)})
 
 
-def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[np.float64]], float]:
-    """Return the function from other cells to the largest difference of a share; NaN for fewer than 11 values."""
+def _heap(real: NDArray[np.float64], column: Column) -> Callable[[NDArray[np.float64]], float]:
+    """Return the function from other cells to the largest difference of a share; NaN for few values."""
     values, counts = np.unique(real, return_counts=True)
     spikes = values[counts >= max(MIN_PATIENTS, _SPIKE * len(real))]
 
+    patterns = _calendar(real, column) if column.is_temporal else _rounding(real, column.decimal_places)
+
     def shares(cells: NDArray[np.float64]) -> list[float]:
         found = [float(np.mean(cells == spike)) for spike in spikes]
-        return found if decimals is None else [*found, float(np.mean(np.round(cells * 10**decimals) % 5 == 0))]
+        return [*found, *(float(np.mean(pattern(cells))) for pattern in patterns)]
 
     of_real = shares(real) if len(real) >= MIN_PATIENTS else []
 
@@ -233,6 +240,58 @@ def _heap(real: NDArray[np.float64], decimals: int | None) -> Callable[[NDArray[
         return max((abs(a - b) for a, b in zip(of_real, shares(cells), strict=True)), default=np.nan)
 
     return heap
+
+
+def _rounding(real: NDArray[np.float64], decimals: int | None) -> list[Pattern]:
+    """Return which values end in 0 or 5, and which are on the common step of the real ones, if they have one."""
+    if decimals is None:
+        return []
+
+    def whole(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        rounded: NDArray[np.float64] = np.round(cells * 10**decimals)
+        return rounded
+
+    places = np.unique(whole(real[np.abs(real) < _EXACT / 10**decimals]))
+    step = int(np.gcd.reduce(np.diff(places).astype(np.int64))) if len(places) > 1 else 1
+    on_step: list[Pattern] = [lambda cells: (whole(cells) - places[0]) % step == 0] if step > 1 else []
+    return [lambda cells: whole(cells) % 5 == 0, *on_step]
+
+
+def _calendar(real: NDArray[np.float64], column: Column) -> list[Pattern]:
+    """Return which dates are on each weekday, and on the weekdays, days of the month and hours that real ones use most.
+
+    Those used most are weekdays with a quarter more rows than by equal shares, days and hours with twice as many.
+    """
+    unit = 1 if column.resolution == "D" else 86_400
+
+    def day(cells: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.floor(cells / unit).astype(np.int64)
+
+    def day_of_month(cells: NDArray[np.float64]) -> NDArray[np.int64]:
+        days = day(cells).astype("datetime64[D]")
+        return np.asarray((days - days.astype("datetime64[M]")).astype(np.int64))
+
+    parts: list[tuple[Callable[[NDArray[np.float64]], NDArray[np.int64]], int]] = [
+        (lambda cells: day(cells) % 7, 7),
+        (day_of_month, 31),
+    ]
+    patterns: list[Pattern] = [partial(_on, parts[0][0], np.array([weekday])) for weekday in range(7)]
+    if unit > 1:
+        parts.append((lambda cells: np.floor(cells / 3_600).astype(np.int64) % 24, 24))
+        patterns.append(lambda cells: cells % 900 == 0)
+    for part, size in parts:
+        counts = np.bincount(part(real), minlength=size)
+        often = max(_FEWEST_OFTEN, (1.25 if size == 7 else 2.0) * len(real) / size)
+        patterns.append(partial(_on, part, np.flatnonzero(counts > often)))
+    return patterns
+
+
+def _on(
+    part: Callable[[NDArray[np.float64]], NDArray[np.int64]],
+    wanted: NDArray[np.int64],
+    cells: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    return np.isin(part(cells), wanted)
 
 
 def rare_levels(c: Comparison) -> Score:

@@ -23,7 +23,16 @@ except ImportError:  # no POSIX system
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTIAL", "inside", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
+__all__ = [
+    "PARTIAL",
+    "inside",
+    "private_folder",
+    "refuse_special",
+    "refuse_taken",
+    "sha256",
+    "staged_folder",
+    "write_atomic",
+]
 
 PARTIAL = ".synthclin-*.partial"
 """Name pattern of the unfinished files of a killed `write_atomic`."""
@@ -40,6 +49,20 @@ _REMEDIES = dict.fromkeys(_FULL, "Free some space, or choose another disk.")
 _REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a place where you may write.")
 _REMEDIES |= {errno.ENOENT: "Create the folder first.", errno.ENOTDIR: "Choose a folder, not a file, as its parent."}
 _REMEDIES |= {errno.ENAMETOOLONG: "Choose a shorter name."}
+
+
+def refuse_special(path: str | Path, error: type[SynthclinError] = DataError) -> None:
+    """Refuse a named pipe, socket or device in the place of a file, which may never end; before it is opened.
+
+    Raises:
+        SynthclinError: of class `error`.
+    """
+    try:
+        kind = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever opens it says why it cannot be read
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise error(str(path), "is a pipe, socket or device, not a file", "Write it to a file first.")
 
 
 def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:
@@ -115,6 +138,7 @@ def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
     target = Path(path)
     if target.is_symlink():
         raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
+    refuse_special(path, OutputError)
     if target.exists() and not overwrite:
         raise OutputError(str(path), "exists already", "Choose another name, or add --overwrite.")
     if not target.parent.is_dir():
@@ -292,6 +316,7 @@ def sha256(path: str | Path) -> str:
     Raises:
         DataError: when the file cannot be read.
     """
+    refuse_special(path)
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

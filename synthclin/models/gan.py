@@ -23,7 +23,7 @@ from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
-from synthclin.models.synthesizer import Synthesizer
+from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.models.training import Effort, plan_for, train
 from synthclin.rules.validation import conform
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
@@ -40,7 +40,7 @@ MOST_CODES = 1_000_000
 """Codes of all columns together, at most, in a model folder."""
 
 
-class ConditionalGAN(Synthesizer):
+class ConditionalGAN(SequentialSynthesizer):
     """Conditional GAN for mixed-type patient tables.
 
     The generator is a masked autoregressive network over codes (MADE, Germain et al. 2015, arXiv 1502.03509), columns

@@ -55,11 +55,16 @@ def receptive_fields_of(columns: int, before: Sequence[Sequence[int]]) -> tuple[
     Raises:
         ValueError: they are not receptive fields of so many columns.
     """
+    if not isinstance(before, list) or len(before) != (1 if columns <= MOST_CONTEXT else -(-columns // SHARING)):
+        raise ValueError("not as many receptive fields as columns need")
     if columns <= MOST_CONTEXT:
+        if before != [[]]:
+            raise ValueError("columns before the first receptive field")
         return whole_receptive_field(columns)
     fields = []
     for start, context in zip(range(0, columns, SHARING), before, strict=True):
-        valid = len(context) <= MOST_CONTEXT - SHARING and all(isinstance(t, int) and 0 <= t < start for t in context)
+        valid = isinstance(context, list) and len(context) <= MOST_CONTEXT - SHARING
+        valid = valid and all(type(t) is int and 0 <= t < start for t in context)
         if not valid or sorted(set(context)) != list(context):
             raise ValueError("not ascending columns before the members")
         members = tuple(range(start, min(start + SHARING, columns)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from importlib import metadata
@@ -25,14 +26,14 @@ from synthclin.io.version import VERSION
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
-from synthclin.models.distributed import one_thread
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sampler import CohortSampler, SampleFacts
-from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, sample_codes
+from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
+from synthclin.schema.identifiers import first_id, with_new_identifiers
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
 
@@ -47,6 +48,8 @@ MOST_ROWS = 10_000_000
 """Rows per request at most: all are held in memory."""
 
 _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend on their versions
+
+_LARGEST_ID = 10**30
 
 MOST_IMPUTATIONS = 100
 """Imputations per request at most."""
@@ -137,6 +140,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             shifted_table, _ = without_violations(shifted_table, self.schema)
         table = shifted_table
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
+        schema = with_new_identifiers(schema, table)
+        if not checked and first_id(schema) != first_id(self.schema):
+            what = f"synthetic identifiers start at number {first_id(schema):,}: lower ones may be training rows'."
+            warnings.warn(f"{what} Change `format` to tell them apart at sight.", stacklevel=2)
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
         )
@@ -153,14 +160,19 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         where: str | None = None,
         mix: Mapping[str, Mapping[Level, float]] | None = None,
         random_state: int | None = None,
+        id_start: int | None = None,
     ) -> pd.DataFrame:
         """Return exactly `n` synthetic rows.
+
+        Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
+        together, give the second one an `id_start` beyond the first.
 
         Arguments:
             n: how many rows.
             where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
             mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
             random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
+            id_start: the number of the first identifier, not below `first_id`, which is the default.
 
         Raises:
             ConditionError: the model cannot sample `n` such rows; the message says how many of the proposals satisfy
@@ -173,9 +185,22 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
                 total = f"{sum(shares.values()):g}"
                 raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
+        if id_start is not None and not (
+            isinstance(id_start, int | np.integer) and self.first_id <= id_start <= _LARGEST_ID
+        ):
+            what = f"`id_start` is no whole number from {self.first_id:,} to {_LARGEST_ID:,}"
+            raise ConfigError("sample", what, "Lower identifiers may be those of training rows. Give a number between.")
         seed = self._seed("sample") if random_state is None else random_state
-        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix)
+        table, self.sample_facts_ = self._sampler(seed).sample(
+            n, where, mix, None if id_start is None else int(id_start)
+        )
         return table
+
+    @property
+    def first_id(self) -> int:
+        """The number of the first synthetic identifier, beyond those of the training rows; 1 without identifiers."""
+        self._check_fitted()
+        return first_id(self.encoder_.schema)
 
     def raw_violations(self, n: int = 2_000, random_state: int | None = None) -> dict[str, float]:
         """Return the violation rate of each rule without constraint mask: shares of `n` sampled rows, by rule text.
@@ -336,6 +361,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
         """Fit an encoded table and return facts about the training as plain data; report to `monitor`."""
 
+    @abstractmethod
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         """Return sampled rows, and (rows,) log-weights that make them representative of what is imposed.
 
@@ -344,33 +370,6 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             generator: of everything random.
             imposed: conditions, masks and known cells; see `synthclin.sampling.sequential.Imposed`.
         """
-        device, columns = self._device(), len(self.encoder_.layout)
-        imposed = imposed.to(device)
-        codes, weights = torch.empty(rows, columns, dtype=torch.long), torch.empty(rows)
-        local = torch.Generator(device=device)
-        local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-        with torch.no_grad(), one_thread():
-            for start in range(0, rows, self._rows_at_once):
-                part = slice(start, min(start + self._rows_at_once, rows))
-                sampled = self._sample_part(part.stop - part.start, local, imposed.rows(part))
-                codes[part], weights[part] = sampled.codes.cpu(), sampled.log_weight.cpu()
-        return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
-
-    def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
-        """Return a part of the rows on the model's device: column by column, unless a family overrides this."""
-        return sample_codes(self._row_state(rows), self.encoder_.layout.order, rows, generator, imposed)
-
-    @property
-    def _rows_at_once(self) -> int:
-        """Rows sampled at a time; the random numbers of a row depend on it."""
-        return 65_536
-
-    def _device(self) -> torch.device:
-        return torch.device("cpu")
-
-    def _row_state(self, rows: int) -> RowState:
-        """Return the state of `rows` rows with no column sampled yet, in a sequential family."""
-        raise NotImplementedError
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -38,6 +38,9 @@ __all__ = [
 _SWEEPS = 100
 """The largest number of sweeps over all rules; an order rule over integers moves a bound by one cell per sweep."""
 
+_MOST_ORDERS = 1_000
+"""The largest number of orders between two columns, those implied by several rules among them."""
+
 _PIECES = 32
 """The number of intervals of a declared range, which is also cut at the numbers in rules."""
 
@@ -181,7 +184,7 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
         return np.array([[False]])
     rows = codes = np.ones((1, len(rule.combinations)), dtype=np.float32)
     for place, values in enumerate(cells):
-        may = _is_possible(values, [one[place] for one in rule.combinations])
+        may = _is_possible(values, [one[place] for one in rule.combinations], any_if_missing=not rule.missing_is_level)
         if np.shape(values.at if isinstance(values, LevelSets) else values.low)[1] > 1:
             codes = codes * may
         else:
@@ -189,18 +192,25 @@ def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bool
     return np.asarray(rows @ codes.T == 0)
 
 
-def _is_possible(values: Values, wanted: Sequence[object]) -> Bools:
-    """Return (places, wanted) which values are possible; all of them where the cell may be missing."""
+def _is_possible(values: Values, wanted: Sequence[object], *, any_if_missing: bool) -> Bools:
+    """Return (places, wanted) which values are possible; None where the cell may be missing.
+
+    Arguments:
+        values: sets of values.
+        wanted: values, or None for a missing cell.
+        any_if_missing: whether a cell that may be missing may be any of them.
+    """
+    absent = np.array([one is None for one in wanted], dtype=np.bool_) | any_if_missing
     if isinstance(values, LevelSets):
         place = {level: i for i, level in enumerate(values.levels)}
         at = [place.get(value, -1) for value in wanted]
         none = np.zeros((len(values.possible), 1), dtype=np.bool_)
-        may: Bools = np.hstack([values.possible, none])[:, at] | values.missing[:, None]
+        may: Bools = np.hstack([values.possible, none])[:, at] | (values.missing[:, None] & absent)
         return np.asarray(may[values.at.ravel()])
     value = np.array([float(one) if isinstance(one, int | float) else np.nan for one in wanted])
     low, high = values.low.ravel()[:, None], values.high.ravel()[:, None]
     within = (low <= value) & (value <= high) & values.present.ravel()[:, None]
-    return within | values.missing.ravel()[:, None]
+    return within | (values.missing.ravel()[:, None] & absent)
 
 
 def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
@@ -258,7 +268,8 @@ def _derived_boolean(
 def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
     """Return the transitive closure of order rules: whether each order is strict, and the rules behind it.
 
-    Orders are chained through columns that are never missing: a missing cell breaks the chain.
+    Orders are chained through columns that are never missing: a missing cell breaks the chain. At most `_MOST_ORDERS`
+    are kept: more only sharpen the propagation, and every rule is checked on whole rows.
     """
     orders: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
@@ -270,11 +281,18 @@ def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]
         for pair, strict in _stated(rule):
             add(pair, strict, frozenset({rule.text}))
     names = sorted({name for pair in orders for name in pair})
+    below: dict[str, dict[str, None]] = {name: {} for name in names}
+    above: dict[str, dict[str, None]] = {name: {} for name in names}
+    for first, last in orders:
+        above[first][last] = below[last][first] = None
     for middle in (name for name in names if not schema.columns[name].may_be_missing):
-        for first, last in product(names, names):
-            if middle not in (first, last) and (first, middle) in orders and (middle, last) in orders:
+        for first, last in product(sorted(below[middle]), sorted(above[middle])):
+            if len(orders) >= _MOST_ORDERS:
+                return orders
+            if middle not in (first, last):
                 one, two = orders[first, middle], orders[middle, last]
                 add((first, last), one[0] or two[0], one[1] | two[1])
+                above[first][last] = below[last][first] = None
     return orders
 
 

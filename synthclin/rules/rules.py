@@ -46,12 +46,13 @@ def violations(
     return {rule.text: rule.broken(rows) for rule in schema.rules if set(rule.columns) <= set(typed)} | invalid
 
 
-def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def finish(table: pd.DataFrame, schema: Schema, id_start: int | None = None) -> pd.DataFrame:
     """Return sampled rows as a whole table: derived columns computed, `missing_when` applied, identifiers numbered.
 
     Arguments:
         table: the modelled columns, typed.
         schema: what to compute, and the order of columns.
+        id_start: the number of the first identifier; by default the `start` of its column.
 
     Returns:
         a new table with the columns of the schema without free text. The function is idempotent.
@@ -76,7 +77,7 @@ def finish(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             finished[name] = finished[name].mask(empty)
     for name, column in schema.columns.items():
         if isinstance(column, Id):
-            finished[name] = pd.Series(column.fresh(len(table)), index=table.index, dtype=column.dtype)
+            finished[name] = pd.Series(column.fresh(len(table), id_start), index=table.index, dtype=column.dtype)
     return finished[[name for name, column in schema.columns.items() if not column.is_free_text]]
 
 

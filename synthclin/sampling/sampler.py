@@ -157,9 +157,15 @@ class CohortSampler:
     seed: int
 
     def sample(
-        self, rows: int, where: str | None = None, mix: Mapping[str, Mapping[Level, float]] | None = None
+        self,
+        rows: int,
+        where: str | None = None,
+        mix: Mapping[str, Mapping[Level, float]] | None = None,
+        id_start: int | None = None,
     ) -> tuple[pd.DataFrame, SampleFacts]:
         """Return exactly `rows` rows that satisfy `where`, the shares of `mix` and every rule of the schema.
+
+        Identifiers are numbered from `id_start`, by default from the `start` of their column.
 
         Conditions and rules are imposed code by code while a row is sampled; the probability of what they allow is the
         row's weight. The rows of a cohort are resampled from more proposals by Gumbel top-k on those weights
@@ -198,7 +204,7 @@ class CohortSampler:
             effective=sum(each.effective for each in chain(*facts)),
         )
         # Identifiers are numbered over the whole table, not per part.
-        return finish(table, self.schema), total
+        return finish(table, self.schema, id_start), total
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return each rule's violation rate without constraint mask; see `Synthesizer.raw_violations`."""

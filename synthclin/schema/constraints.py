@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_serializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, model_serializer, model_validator
 
 from synthclin.expressions import parse, quote_level
 from synthclin.schema.columns import Column
@@ -14,7 +14,7 @@ from synthclin.schema.combinations import Combinations, OnViolation
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AnyRule", "Rule", "administrative_rules", "implied_rules"]
+__all__ = ["MAX_RULES", "AnyRule", "Rule", "Rules", "administrative_rules", "implied_rules"]
 
 _USUAL = ("on_violation", "error")
 
@@ -86,7 +86,19 @@ def _kind(data: object) -> str:
     return "Combinations" if is_table else "Rule"
 
 
+MAX_RULES = 2_000
+"""The largest number of rules of a schema."""
+
+
+def _bounded(rules: object) -> object:
+    """Refuse too many rules before any of them is parsed."""
+    if isinstance(rules, list | tuple) and len(rules) > MAX_RULES:
+        raise ValueError(f"{len(rules):,} rules, at most {MAX_RULES:,} are read. Keep those that rows must satisfy.")
+    return rules
+
+
 AnyRule = Annotated[Annotated[Rule, Tag("Rule")] | Annotated[Combinations, Tag("Combinations")], Discriminator(_kind)]
+Rules = Annotated[tuple[AnyRule, ...], BeforeValidator(_bounded)]
 
 
 def implied_rules(name: str, column: Column) -> Iterator[Rule]:

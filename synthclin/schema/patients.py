@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from synthclin.errors import DataError
 from synthclin.schema import Schema
+from synthclin.schema.min_patients import MIN_PATIENTS
 
 __all__ = ["MIN_PATIENTS", "numbered", "patients"]
-
-MIN_PATIENTS = 11
-"""Fewer patients are a small cell: 1/11 is about 0.09, the limit of EMA policy 0070 and Health Canada."""
 
 
 def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:

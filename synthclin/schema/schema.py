@@ -16,7 +16,7 @@ from synthclin.expressions import Expression, parse, quote_name
 from synthclin.io.documents import dump_yaml, read_yaml, validate
 from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
-from synthclin.schema.constraints import AnyRule, Rule, administrative_rules, implied_rules
+from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
 from synthclin.schema.schema_html import schema_html
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
-    constraints: tuple[AnyRule, ...] = ()
+    constraints: Rules = ()
 
     @field_validator("columns")
     @classmethod

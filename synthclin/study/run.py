@@ -85,6 +85,8 @@ def run(
             auditing.discard()
         with clock.stage("fit"):
             model = stages.fit(config, real, training)
+        for finding in stages.new_identifiers(config, model):
+            on_finding(finding)
         with clock.stage("sample"):
             samples = stages.sample(config, model, real)
         with clock.stage("compare"):
@@ -136,6 +138,8 @@ def fit(
         _resume_or_discard(checkpoint, resume, on_finding)
         with clock.stage("fit"):
             model = stages.fit(config, real, checkpoint)
+        for finding in stages.new_identifiers(config, model):
+            on_finding(finding)
         write(model.parts(), folder)
     return Fitted(model, real, clock)
 

@@ -18,6 +18,8 @@ from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import TableFile, croissant, data_card
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
+from synthclin.rules.validation import Finding
+from synthclin.schema.columns import Id
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.seeds import stream_seed
 from synthclin.study import audit as auditing
@@ -28,19 +30,18 @@ from synthclin.study.plan import editions
 from synthclin.tables import write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
     from synthclin.evaluation import Score
     from synthclin.models import Synthesizer
-    from synthclin.rules.validation import Finding
     from synthclin.sampling.cohorts import Cohort
     from synthclin.sampling.sampler import SampleFacts
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Samples", "audit", "compare", "fit", "report", "sample", "score", "write"]
+__all__ = ["Samples", "audit", "compare", "fit", "new_identifiers", "report", "sample", "score", "write"]
 
 RAW_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
@@ -78,7 +79,7 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
 
 
 def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
-    """Return the synthetic table, its replicates and the cohorts."""
+    """Return the synthetic table, its replicates and the cohorts, whose identifiers follow those of the table."""
     rows = config.sampling.rows or len(real.train)
     released = model.sample(rows, random_state=config.seed)
     # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.
@@ -86,15 +87,24 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
         model.sample(rows, random_state=stream_seed(config.seed, "draw", number))
         for number in range(1, config.evaluation.replicates)
     )
-    cohorts, facts = {}, []
+    cohorts, facts, taken = {}, [], rows
     for cohort in config.sampling.cohorts:
         seed = stream_seed(config.seed, "cohort", cohort.name)
-        cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
+        cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, seed, model.first_id + taken)
+        taken += cohort.rows
         facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema))
     raw = model.raw_violations(RAW_ROWS, random_state=config.seed)
     return Samples(
         released, replicates, cohorts, tuple(facts), RuleFacts(dropped=real.dropped, raw=raw, raw_rows=RAW_ROWS)
     )
+
+
+def new_identifiers(config: Config, model: Synthesizer) -> Iterator[Finding]:
+    """Yield a warning for each column whose identifiers start later than declared, to be none of the training rows'."""
+    for name, column in model.encoder_.schema.columns.items():
+        if isinstance(column, Id) and column != config.table_schema.columns[name]:
+            what = f"synthetic identifiers start at number {column.start:,}: lower ones may be those of training rows"
+            yield Finding(f"column {name!r}", what, "To tell them apart at sight, change `format`.", severity="warning")
 
 
 def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:

@@ -35,6 +35,8 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null")
 INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?((0|[1-9][0-9]{0,17})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$|^-?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 BLOCK_BYTES = 1 << 24
+MAX_COLUMNS = 10_000
+MAX_CELL = 1 << 17  # characters; the limit of Python's csv module
 MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
 
@@ -56,6 +58,7 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
         >>> from_csv(b"sex,ldl\nF,3.1\nM,NA\n", "toy.csv")["ldl"].tolist()
         [3.1, nan]
     """
+    _refuse_long_cells(content, where)
     text = _decoded(content.removeprefix(codecs.BOM_UTF8), where)
     names, body, first_line = _header(text, where)
     columns = _columns(names, body, first_line, where)
@@ -100,6 +103,30 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
     return written.to_csv(index=False, lineterminator="\n").encode()
 
 
+def _refuse_long_cells(content: bytes, where: str) -> None:
+    """Refuse a stretch without comma or line end that is longer than a cell may be; one look at every such length."""
+    # A character has at most four bytes.
+    start, most = 0, 4 * MAX_CELL
+    while start + most < len(content):
+        end = max(content.rfind(mark, start, start + most) for mark in (b",", b"\n", b"\r"))
+        if end < 0:
+            raise _long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + 1}")
+        start = end + 1
+
+
+def _long_cell(place: str) -> DataError:
+    what = f"a cell holds more than {MAX_CELL:,} characters"
+    return DataError(place, what, "Shorten it, leave the column out, or check the separators and line ends.")
+
+
+def _refused(error: csv.Error, place: str) -> DataError:
+    """Return the error for a record that the csv module cannot read."""
+    if "field limit" in str(error):
+        return _long_cell(place)
+    what = "holds a quote that is not closed, or not followed by a comma"
+    return DataError(place, what, 'Close it, or double it ("") inside a cell.')
+
+
 def _decoded(content: bytes, where: str) -> str:
     """Return the text of a UTF-8 file."""
     if not content.strip():
@@ -126,12 +153,12 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
         names = next(records)
         while not names:
             names = next(records)
-    except csv.Error:
-        what = "holds a quote that is not closed, or not followed by a comma"
-        raise DataError(
-            f"{where}: line {records.line_num}", what, 'Close it, or double it ("") inside a cell.'
-        ) from None
+    except csv.Error as error:
+        raise _refused(error, f"{where}: line {records.line_num}") from None
     place = f"{where}: line {records.line_num}"
+    if len(names) > MAX_COLUMNS:
+        what = f"names {len(names):,} columns, more than {MAX_COLUMNS:,}"
+        raise DataError(place, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
     if sum(_is_number(name) for name in names) > len(names) / 2:
         raise DataError(place, "holds numbers instead of column names", "Put the names into the first line.")
     for number, name in enumerate(names, start=1):
@@ -194,9 +221,8 @@ def _check_records(body: str, width: int, first_line: int, where: str) -> None:
                 what = f"has {len(record)} cells where the first line has {width}"
                 raise DataError(f"{where}: line {start}", what, "Quote cells that hold a comma; fill up short lines.")
             start = first_line + records.line_num
-    except csv.Error:
-        what = "holds a quote that is not closed, or not followed by a comma"
-        raise DataError(f"{where}: line {start}", what, 'Close it, or double it ("") inside a cell.') from None
+    except csv.Error as error:
+        raise _refused(error, f"{where}: line {start}") from None
 
 
 def _series(cells: pa.Array, column: Column | None) -> pd.Series:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
 from synthclin.schema.columns import parsing
-from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_RATIO, cell_texts
+from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_COLUMNS, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ def from_parquet(content: bytes, where: str, schema: Schema | None = None) -> pd
     most = MAX_BYTES + MAX_RATIO * len(content)
     try:
         kinds = pq.ParquetFile(io.BytesIO(content)).schema_arrow
+        if len(kinds) > MAX_COLUMNS:
+            what = f"names {len(kinds):,} columns, more than {MAX_COLUMNS:,}"
+            raise DataError(where, what, "Keep the columns to be modelled; turn the table if its rows are columns.")
         # A repeated text is read once, so that the full size is known before it is expanded.
         texts = [field.name for field in kinds if _is_text(field.type)]
         file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)

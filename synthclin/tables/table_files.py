@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from synthclin.errors import DataError
-from synthclin.io.files import write_atomic
+from synthclin.io.files import refuse_special, write_atomic
 from synthclin.rules.validation import Finding, conform
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
 from synthclin.tables.parquet_format import from_parquet, to_parquet
@@ -68,6 +68,7 @@ def read_table(
     suffix = _suffix(path, tuple(READERS))
     if not path.exists():
         raise DataError(str(path), "there is no such file", _nearest(path))
+    refuse_special(path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ from sdmetrics.column_pairs import ContingencySimilarity
 from sdmetrics.single_column import TVComplement
 
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import DEFAULT_GATES, judge
 from synthclin.evaluation.marginals import agreements, heaping, marginals, rare_levels, tails, wasserstein
 from synthclin.evaluation.pairs import pair_agreements
 from synthclin.schema import Schema
@@ -71,6 +72,40 @@ def test_numbers_rounded_to_tens_and_a_lost_spike_show_as_heaping(compare, train
     c = Comparison.of(ideal, train=spiked[0], holdout=spiked[1], schema=SCHEMA)
     assert heaping(c).details["columns"][0]["column"] == "weight"
     assert heaping(c).value > 0.05
+
+
+def _calendar(rng, rows, *, kept=True):
+    """Return dates on workdays, times in working hours and weights on tens; not `kept`: on any day, hour and number."""
+    every = pd.date_range("2019-01-01", "2022-12-31", freq="B" if kept else "D")
+    day = pd.Series(every[rng.integers(0, len(every), rows)])
+    minutes = 15 * rng.integers(32, 68, rows) if kept else rng.integers(0, 1_440, rows)
+    grams = rng.normal(3_400, 500, rows)
+    return pd.DataFrame(
+        {
+            "admitted": day,
+            "seen": day + pd.to_timedelta(minutes, unit="min"),
+            "grams": (70 * np.round(grams / 70) if kept else np.round(grams / 5) * 5).astype(int),
+        }
+    ).astype({"grams": "Int64"})
+
+
+def test_weekdays_hours_and_steps_that_are_gone_show_as_heaping():
+    columns = {"admitted": {"type": "date"}, "seen": {"type": "datetime"}, "grams": {"type": "integer"}}
+    schema = Schema.model_validate({"columns": columns})
+    rng = np.random.default_rng(4)
+    train, holdout, ideal = (_calendar(rng, rows) for rows in (800, 400, 800))
+    gone = _calendar(rng, 800, kept=False)
+    good = heaping(Comparison.of(ideal, train=train, holdout=holdout, schema=schema))
+    assert good.value < 0.1
+    gate = [gate for gate in DEFAULT_GATES if gate.score == "fidelity.heaping"]
+    for name, least in (("admitted", 0.2), ("seen", 0.5), ("grams", 0.7)):
+        bad = heaping(Comparison.of(ideal.assign(**{name: gone[name]}), train=train, holdout=holdout, schema=schema))
+        worst = bad.details["columns"][0]
+        assert worst["column"] == name
+        assert worst["value"] > least
+    assert [verdict.status for verdict in judge(gate, [good])] == ["PASS"]
+    bad = heaping(Comparison.of(gone, train=train, holdout=holdout, schema=schema))
+    assert [verdict.status for verdict in judge(gate, [bad])] == ["FAIL"]
 
 
 def test_an_absent_rare_level_lowers_the_score_and_a_singleton_does_not_raise_it(ideal, train, holdout):

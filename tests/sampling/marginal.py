@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from synthclin.models.synthesizer import Synthesizer
+from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 
 
 class MarginalRows:
@@ -20,7 +20,7 @@ class MarginalRows:
         """Columns are independent."""
 
 
-class Marginal(Synthesizer):
+class Marginal(SequentialSynthesizer):
     family = "marginal"
 
     def __init__(self, schema, *, random_state=0, rare_category=11, trim_extremes=11):

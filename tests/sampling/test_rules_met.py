@@ -14,10 +14,12 @@ from synthclin.errors import ConfigError, DataError
 from synthclin.expressions import parse
 from synthclin.rules.propagation import constraints_of
 from synthclin.rules.rules import violations
+from synthclin.rules.validation import conform
 from synthclin.sampling.masks import ConstraintMask, values_of
 from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
+from synthclin.schema.combinations import Combinations
 
 from .marginal import Marginal
 
@@ -344,3 +346,74 @@ def test_administrative_censoring_bounds_follow_up(end, event):
     assert (rows["days"] == (900 if end == 900 else 1_000 - rows["entry"])).mean() > (0.12 if end == 900 else 0.1)
     with pytest.raises(DataError, match="days <="):
         Marginal(schema).fit(table.assign(days=table["days"] + 1))
+
+
+# -- missing cells in combinations -----------------------------------------------------------------------------------
+
+
+def wards(rows=400, at_home=60):
+    """Return patients of three wards on two sites; those at home have no ward."""
+    rng = np.random.default_rng(12)
+    ward = rng.choice(["ICU", "MED", "SUR"], rows)
+    site = np.where(ward == "ICU", "S1", "S2")
+    home = np.arange(rows) < at_home
+    return pd.DataFrame({"ward": np.where(home, None, ward), "site": np.where(home, "HOME", site)})
+
+
+WARDS = {
+    "ward": {"type": "category", "categories": ["ICU", "MED", "SUR"], "missing": "allowed"},
+    "site": {"type": "category", "categories": ["HOME", "S1", "S2"], "missing": "allowed"},
+}
+
+
+def fitted_wards(table, rule=("ward", "site"), columns=None):
+    schema = Schema.model_validate({"columns": columns or WARDS, "constraints": [{"columns": list(rule)}]})
+    model = Marginal(schema).fit(conform(table, schema))
+    rows = model.sample(3_000, random_state=1)
+    (combined,) = model.encoder_.schema.constraints
+    cells = rows[list(rule)].astype(object)
+    return (
+        set(combined.combinations),
+        set(cells.mask(cells.isna(), other=None).itertuples(index=False, name=None)),
+        rows,
+    )
+
+
+def test_a_missing_cell_is_a_level_of_a_combination():
+    allowed, sampled, rows = fitted_wards(wards())
+    assert allowed == sampled == {(None, "HOME"), ("ICU", "S1"), ("MED", "S2"), ("SUR", "S2")}
+    assert (rows["site"] == "HOME").mean() > 0.03
+
+
+def test_a_missing_cell_of_a_few_patients_is_no_combination():
+    _, sampled, _ = fitted_wards(wards(at_home=10))
+    assert sampled == {("ICU", "S1"), ("MED", "S2"), ("SUR", "S2")}
+
+
+def test_cells_missing_at_random_stay_missing_beside_levels_that_go_together():
+    table = wards(at_home=0)
+    table["dose"] = np.where(np.arange(400) % 2, "low", "high")
+    # Each combination with a missing dose is of fewer than 11 patients; together they are 24.
+    table.loc[::17, "dose"] = None
+    columns = WARDS | {"dose": {"type": "category", "categories": ["low", "high"], "missing": "allowed"}}
+    _, sampled, _ = fitted_wards(table, ("ward", "site", "dose"), columns)
+    assert {one[:2] for one in sampled if one[2] is None} == {("ICU", "S1"), ("MED", "S2"), ("SUR", "S2")}
+    assert all(None not in one[:2] for one in sampled)
+
+
+def test_whole_numbers_may_be_missing_in_a_combination_too():
+    table = wards()
+    table["site"] = table["site"].map({"HOME": 9, "S1": 1, "S2": 2})
+    columns = {"ward": WARDS["ward"], "site": {"type": "integer", "range": [0, 9]}}
+    _, sampled, _ = fitted_wards(table, columns=columns)
+    assert sampled == {(None, 9), ("ICU", 1), ("MED", 2), ("SUR", 2)}
+
+
+def test_a_listed_combination_may_name_a_missing_cell():
+    rows = pd.DataFrame({"ward": [None, None, "ICU"], "site": ["HOME", "S1", None]})
+    listed = [["ICU", "S1"], [None, "HOME"]]
+    rule = Combinations.model_validate({"columns": ["ward", "site"], "combinations": listed})
+    assert rule.broken(rows).tolist() == [False, True, True]
+    # A list without one leaves missing cells alone.
+    rule = Combinations.model_validate({"columns": ["ward", "site"], "combinations": listed[:1]})
+    assert rule.broken(rows).tolist() == [False, False, False]

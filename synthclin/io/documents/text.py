@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthclin.io.files import refuse_special
+
 if TYPE_CHECKING:
     from synthclin.errors import SynthclinError
 
@@ -23,6 +25,7 @@ def read_text(path: str | Path, limit: int, error: type[SynthclinError]) -> str:
     Raises:
         SynthclinError: of class `error`, when the file cannot be read, is larger, or is not UTF-8.
     """
+    refuse_special(path, error)
     try:
         with Path(path).open("rb") as file:
             data = file.read(limit + 1)

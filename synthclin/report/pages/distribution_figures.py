@@ -110,9 +110,10 @@ def _heaping(score: Score) -> Figure | None:
     far = [column for column in columns if column.value > (column.reference or 0.0) + 0.02]
     return Figure(
         title=f"{plain(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
-        how="Largest difference between shares: of values that end in 0 or 5, or of one frequent value. The mark on "
+        how="Largest difference between shares: of values that end in 0 or 5 or are on a common step, of one frequent "
+        "value, of a weekday, of the usual days of the month, or of the usual hours. The mark on "
         "the bar is the difference for holdout rows. Worst first.",
-        table=DataTable("Heaping of numbers", ("Column", "Reference", "Difference"), rows),
+        table=DataTable("Heaping of numbers and dates", ("Column", "Reference", "Difference"), rows),
         note=_mean_note(score),
     )
 

@@ -199,6 +199,11 @@ class Column(BaseModel):
         return None
 
     @property
+    def value_step(self) -> float | None:
+        """The number that all values are multiples of, if one is declared."""
+        return None
+
+    @property
     def spike_values(self) -> tuple[float, ...]:
         """The declared `spikes`: values with a point mass."""
         return ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from string import Formatter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from synthclin.schema.columns import parsing
 from synthclin.schema.columns.column import Column, DType
@@ -59,7 +59,8 @@ class _Label(Column):
 class Id(_Label):
     """An identifier: it must be present and is never modelled; synthetic rows get new ones by `format`.
 
-    `format` is a Python format string with one field for a whole number, such as ``HF-{:06d}``.
+    `format` is a Python format string with one field for a whole number, such as ``HF-{:06d}``; the first one is
+    `start`.
 
     Example:
         >>> Id(format="HF-{:06d}").fresh(2)
@@ -68,6 +69,7 @@ class Id(_Label):
 
     type: Literal["id"] = "id"
     format: str = "S{:06d}"
+    start: Annotated[int, Field(ge=1, le=10**30)] = 1
 
     @property
     def is_identifier(self) -> bool:
@@ -86,9 +88,37 @@ class Id(_Label):
                 return text
         raise ValueError("needs exactly one field for a whole number. Write it like S{:06d}.")
 
-    def fresh(self, rows: int) -> list[str]:
-        """Return (rows,) identifiers, numbered from 1."""
-        return [self.format.format(row) for row in range(1, rows + 1)]
+    def fresh(self, rows: int, start: int | None = None) -> list[str]:
+        """Return (rows,) identifiers, numbered from `start`; by default from the column's own."""
+        first = self.start if start is None else start
+        return [self.format.format(row) for row in range(first, first + rows)]
+
+    def beyond(self, series: pd.Series[Any]) -> int:
+        """Return the least start, at least the declared one, whose identifiers are surely none of those in a series.
+
+        It is one more than a power of ten beyond twice the largest number that the format reads, with or without
+        leading zeros, and so keeps no identifier.
+
+        Example:
+            >>> Id(format="HF-{:06d}").beyond(pd.Series(["HF-000298", "HF-0299", "X7"]))
+            1001
+            >>> Id(format="HF-{:06d}").beyond(pd.Series(["X7"]))
+            1
+        """
+        before, after = ("".join(part) for part in self._literals())
+        found = series.dropna().astype(str).str.extract(f"^{re.escape(before)} *([0-9]{{1,30}}){re.escape(after)}$")[0]
+        largest = max((int(digits) for digits in found.dropna().unique()), default=0)
+        return self.start if largest < self.start else 10 ** len(str(2 * largest)) + 1
+
+    def _literals(self) -> tuple[list[str], list[str]]:
+        """Return the text before and after the number."""
+        before: list[str] = []
+        after: list[str] = []
+        numbered = False
+        for text, name, *_ in Formatter().parse(self.format):
+            (after if numbered else before).append(text)
+            numbered = numbered or name is not None
+        return before, after
 
     @staticmethod
     def _write(cell: object) -> str | None:

@@ -27,6 +27,7 @@ class _Quantity(Column):
         range: the lowest and the highest valid number.
         scale: ``log`` where ratios matter.
         spikes: values with a point mass.
+        step: synthetic values are multiples of it, but for `spikes`.
         thousands: the separator of thousands in files.
         suffix: text after each number in files, such as ``%``.
         censored: limits of detection. The cells below one limit have a code of their own; in a table they are the
@@ -39,6 +40,7 @@ class _Quantity(Column):
     thousands: Literal[",", ".", " ", "'"] | None = None
     suffix: Annotated[str, Field(pattern=r"^[^0-9<>,.+-]*[^0-9<>,.+\s-]$", max_length=20)] | None = None
     censored: Censored | None = None
+    step: Annotated[float, Field(gt=0, le=1e12)] | None = None
 
     @model_validator(mode="after")
     def _limits_of_detection_fit(self) -> Self:
@@ -110,6 +112,18 @@ class _Quantity(Column):
             raise ValueError("spikes: a value lies outside `range`. Widen `range`, or remove the spike.")
         return self
 
+    @model_validator(mode="after")
+    def _step_fits(self) -> Self:
+        if self.step is None:
+            return self
+        finest = self.step * 10 ** (self.decimal_places or 0)
+        if finest < 1 or abs(finest - round(finest)) > 1e-9 * finest:
+            raise ValueError(f"step: {self.step:g} has more decimals than the column. Raise `decimals`.")
+        low, high = self.range or (0.0, self.step)
+        if np.floor(high / self.step + 1e-9) * self.step < low - 1e-9 * self.step:
+            raise ValueError(f"step: no multiple of {self.step:g} lies in `range`. Correct one of them.")
+        return self
+
     def _refuse_valid_codes(self) -> None:
         read = map(parsing.identity, self.missing_codes)
         numbers = [float(code) for code in read if isinstance(code, int | float)]
@@ -117,6 +131,10 @@ class _Quantity(Column):
             raise ValueError("missing_codes: a number needs a `range` that leaves it out. Declare `range`.")
         if self.range is not None and any(self.range[0] <= code <= self.range[1] for code in numbers):
             raise ValueError("missing_codes: one of them lies inside `range`. Narrow `range`, so that none is a value.")
+
+    @field_serializer("step", when_used="json")
+    def _whole_step(self, step: float | None) -> Any:  # noqa: ANN401 - a float would be written as 5.0
+        return int(step) if step is not None and step == int(step) else step
 
     @field_serializer("range", "spikes", when_used="json")
     def _whole_without_point(self, numbers: tuple[float, ...] | None) -> list[Any] | None:
@@ -136,6 +154,11 @@ class _Quantity(Column):
     def is_logarithmic(self) -> bool:
         """Whether `scale` is ``log``."""
         return self.scale == "log"
+
+    @property
+    def value_step(self) -> float | None:
+        """The declared `step`, or None."""
+        return self.step
 
     @property
     def spike_values(self) -> tuple[float, ...]:
@@ -158,6 +181,15 @@ class _Quantity(Column):
                 "a value outside its `range`",
                 "Widen `range`, correct it, or recode it as missing.",
             )
+        if self.step is not None:
+            counted = np.where(beyond, 0.0, values) / self.step
+            between = np.abs(counted - np.round(counted)) > 1e-6 * np.maximum(1.0, np.abs(counted))
+            yield Problem(
+                pd.Series(between & ~np.isin(values, self.spikes), index=typed.index),
+                "a value that is no multiple of its `step`",
+                "Correct `step`, or remove it.",
+                "warning",
+            )
 
 
 class _Real(_Quantity):
@@ -173,7 +205,9 @@ class _Real(_Quantity):
 
     @property
     def decimal_places(self) -> int | None:
-        """The declared `decimals`, or None."""
+        """The declared `decimals`, else those of `step`, or None."""
+        if self.decimals is None and self.step is not None:
+            return next(places for places in range(13) if round(self.step, places) == self.step or places == 12)
         return self.decimals
 
     @property
@@ -255,6 +289,7 @@ class Integer(_Quantity):
     type: Literal["integer"] = "integer"
     range: tuple[int, int] | None = None
     spikes: tuple[int, ...] = ()
+    step: Annotated[int, Field(ge=1, le=10**12)] | None = None
 
     @property
     def is_integer(self) -> bool:
