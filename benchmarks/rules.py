@@ -101,7 +101,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
         start = time.process_time()
         drawn, facts = sampler.sample(rows)
         line[f"rows_per_cpu_s_{kind}"] = round(rows / (time.process_time() - start))
-        line |= {f"rows_{kind}": rows, f"broken_{kind}": broken_rows(drawn, ruled), f"drawn_{kind}": facts.drawn}
+        line |= {f"rows_{kind}": rows, f"broken_{kind}": broken_rows(drawn, ruled), f"drawn_{kind}": facts.proposed}
         told[kind] = []
         for draw in range(options.draws):
             part = drawn.iloc[draw * len(holdout) : (draw + 1) * len(holdout)]

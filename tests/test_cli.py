@@ -54,7 +54,7 @@ class TestRun:
         assert result["passed"] is False
         assert result["folder"] == "runs/toy-7"
         assert result["cohorts"][0]["name"] == "women"
-        assert 0 < result["cohorts"][0]["model"] < 1
+        assert 0 < result["cohorts"][0]["probability_model"] < 1
         assert (study.out / "manifest.json").is_file()
         assert err == ""
         assert quiet("verify", study.out, code=3)

@@ -46,7 +46,7 @@ class FidelityEstimate:
         reference_parts: (parts,) real rows outside of the compared half; all NaN where there are too few real rows.
         baseline_parts: (parts,) shuffled rows.
         reference_error: standard error of the real-data reference.
-        tables: (replicates,) the value of each synthetic replicate.
+        replicates: (replicates,) the value of each synthetic replicate.
     """
 
     value: float
@@ -58,7 +58,7 @@ class FidelityEstimate:
     reference_parts: NDArray[np.float64]
     baseline_parts: NDArray[np.float64]
     reference_error: float
-    tables: tuple[float, ...]
+    replicates: tuple[float, ...]
 
     @property
     def reference(self) -> float:
@@ -98,7 +98,7 @@ class FidelityEstimate:
             reference=self.reference,
             notes=[*notes, f"The synthetic rows are {_TOO_CLOSE}." if beyond else ""],
             details=(details or {}) | {"beyond_reference": bool(beyond), "reference_error": self.reference_error},
-            tables=self.tables,
+            replicates=self.replicates,
         )
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Samples", "audit", "compare", "fit", "report", "sample", "score", "write"]
 
-RAW_ROWS = 2_000
+UNCONSTRAINED_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
 
 
@@ -91,9 +91,13 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
         seed = stream_seed(config.seed, "cohort", cohort.name)
         cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, random_state=seed)
         facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema))
-    raw = model.raw_violations(RAW_ROWS, random_state=config.seed)
+    unconstrained = model.raw_violations(UNCONSTRAINED_ROWS, random_state=config.seed)
     return Samples(
-        released, replicates, cohorts, tuple(facts), RuleFacts(dropped=real.dropped, raw=raw, raw_rows=RAW_ROWS)
+        released,
+        replicates,
+        cohorts,
+        tuple(facts),
+        RuleFacts(excluded_rows=real.excluded_rows, unconstrained=unconstrained, unconstrained_rows=UNCONSTRAINED_ROWS),
     )
 
 
@@ -109,11 +113,11 @@ def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, sche
         where=cohort.where,
         mix=mix or None,
         # The mean of weights may exceed 1 by a rounding error.
-        model=min(sampled.probability, 1.0),
-        data=float(inside.mean()) if shown else None,
+        probability_model=min(sampled.probability, 1.0),
+        share_train=float(inside.mean()) if shown else None,
         patients=within if shown else None,
-        effective=sampled.effective,
-        drawn=sampled.proposed,
+        effective_sample_size=sampled.effective,
+        proposed=sampled.proposed,
     )
 
 

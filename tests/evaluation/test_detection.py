@@ -108,7 +108,7 @@ def test_logistic_detection_equals_sdmetrics_and_ignores_dependence(compare, ide
 def test_several_replicates_narrow_the_interval(train, holdout, ideal, good):
     tables = [ideal, *(clinic(400, 20 + i) for i in range(3))]
     score = detection(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
-    assert len(score.tables) == 4
+    assert len(score.replicates) == 4
     width = (score.high - score.low) / (good.high - good.low)
     # Near 0.5 a quarter of the variance is that of pairs of real rows, which all tables share.
     assert 0.5 < width < 1.2

@@ -85,7 +85,7 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     pictures = {"rows", "marginals", "table_one", "pairs", "detection", "membership", "controls"}
     assert set(whole.sections) == pictures
     assert len(whole.sections["controls"]["negative"]) == 11
-    assert len(whole.sections["controls"]["spike_in"]) == 6
+    assert len(whole.sections["controls"]["canaries"]) == 6
 
 
 def test_groups_are_scored_and_attacked(whole):

@@ -67,10 +67,10 @@ def smallest_leak(
     nulls = {attack: _leak_free(attack, data, c) for attack in _SEARCHERS}
     silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, data, c.synthetic)}
     curve = [row for kind in _KINDS for row in _curve(c, data, silent, kind)]
-    seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
+    seen = [share for share in _SHARES if all(row["detected_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
-        "spike_in": curve,
-        "alarmed_by_table_itself": [each.definition.name for each in _SEARCHERS if each not in silent],
+        "canaries": curve,
+        "false_alarms_on_table": [each.definition.name for each in _SEARCHERS if each not in silent],
     }
     blind = _blind(curve)
     if not seen:
@@ -83,7 +83,9 @@ def smallest_leak(
 
 def _blind(curve: Sequence[dict[str, Any]]) -> str:
     """Return the largest undetected leak of each kind, as a sentence; empty if there is none."""
-    unseen = {kind: [row["share"] for row in curve if row["kind"] == kind and not row["seen_by"]] for kind in _KINDS}
+    unseen = {
+        kind: [row["share"] for row in curve if row["kind"] == kind and not row["detected_by"]] for kind in _KINDS
+    }
     missed = [
         f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
     ]
@@ -110,7 +112,7 @@ def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind:
         while left and not all(_alarmed(left[0], nulls[left[0]], own, rows) for rows, own in repeats):
             left.pop(0)
         names = [attack.definition.name for attack in left[:1]]
-        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
+        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "detected_by": names})
     return curve[::-1]
 
 

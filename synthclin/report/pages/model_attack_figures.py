@@ -47,7 +47,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
 
 def _row(score: Score) -> Row:
     details = MembershipDetails.model_validate(score.details)
-    outliers = None if details.outliers is None else details.outliers.value
+    outliers = None if details.top_decile_outliers is None else details.top_decile_outliers.value
     rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
     return Row(
         texts_of(score.name).name,
