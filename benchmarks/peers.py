@@ -4,8 +4,8 @@ python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchma
 python benchmarks/peers.py FOLDER/support2 --only GaussianCopula --missing hospdead --environment FOLDER
 
 The environment is made there if it is absent (SDV's licence is BSL 1.1: it is run as a process of its own and is no
-dependency). With `--missing OUTCOME` the line tells, for the columns with missing cells, the log odds ratio of a cell
-being missing by the outcome's most common level against the others: in the rows learnt, and in drawn rows.
+dependency). With `--missing OUTCOME` the line holds, for the columns with missing cells, the log odds ratio of a cell
+being missing by the outcome's most common level against the others, in training and in synthetic rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tables
 import synthclin as sc
 
 PINNED = ("torch==2.13.0", "sdv==1.38.5", "pandas==2.3.3", "pyarrow")
-DRAW = """
+SAMPLE = """
 import json, sys, time
 import pandas as pd
 from sdv import single_table
@@ -42,8 +42,8 @@ start = time.perf_counter()
 model = getattr(single_table, name + "Synthesizer")(metadata)
 model.fit(table)
 fitted = time.perf_counter()
-drawn = model.sample(int(rows))
-drawn.to_parquet(target)
+synthetic = model.sample(int(rows))
+synthetic.to_parquet(target)
 warm = time.perf_counter()
 model.sample(MANY)
 end = time.perf_counter()
@@ -51,7 +51,7 @@ print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": ro
 """
 
 MANY = 20_000
-"""Rows whose drawing is timed, after a first draw."""
+"""Rows whose sampling is timed, after a first sample."""
 
 
 def environment(folder: Path) -> Path:
@@ -70,13 +70,15 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         table = table.sample(options.rows, random_state=0).reset_index(drop=True)
     train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
     columns = list(schema.modelled)
-    drawn, facts = _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
-    drawn = drawn[columns]
-    real, held, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, drawn)])
+    synthetic, facts = (
+        _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
+    )
+    synthetic = synthetic[columns]
+    real, unseen, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, synthetic)])
     target = options.target or quality.TARGETS.get(source)
     utility = {}
     if target:
-        whole = {"synthetic": drawn, "train": train, "holdout": holdout}
+        whole = {"synthetic": synthetic, "train": train, "holdout": holdout}
         auc = measures.utility({part: _plain(rows[columns]) for part, rows in whole.items()}, target)
         utility = {"tstr_less_trtr": round(auc["tstr"] - auc["trtr"], 4)}
     return {
@@ -85,10 +87,10 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         "seed": seed,
         "synthesizer": name,
         **facts,
-        "c2st_holdout": round(measures.c2st(held, fake), 4),
+        "c2st_holdout": round(measures.c2st(unseen, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
         **utility,
-        **_by_outcome(train, drawn, options.missing),
+        **_by_outcome(train, synthetic, options.missing),
     }
 
 
@@ -96,19 +98,19 @@ def _ours(train: pd.DataFrame, schema: sc.Schema, seed: int) -> tuple[pd.DataFra
     start = time.perf_counter()
     model = sc.ConditionalGAN(schema, random_state=seed).fit(train)
     fitted = time.perf_counter()
-    drawn = model.sample(len(train), random_state=seed)
+    synthetic = model.sample(len(train), random_state=seed)
     warm = time.perf_counter()
     model.sample(MANY, random_state=seed)
     end = time.perf_counter()
-    return drawn, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
+    return synthetic, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
 
 
 def _theirs(train: pd.DataFrame, name: str, seed: int, options: argparse.Namespace) -> tuple[pd.DataFrame, dict]:
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "train.parquet", Path(folder) / "drawn.parquet"
+        source, target = Path(folder) / "train.parquet", Path(folder) / "synthetic.parquet"
         _plain(train).to_parquet(source)
-        draw = DRAW.replace("MANY", str(MANY))
-        command = [str(environment(options.environment)), "-c", draw, name, str(source), str(len(train)), str(target)]
+        script = SAMPLE.replace("MANY", str(MANY))
+        command = [str(environment(options.environment)), "-c", script, name, str(source), str(len(train)), str(target)]
         done = subprocess.run([*command, str(seed)], check=True, capture_output=True, text=True)
         return pd.read_parquet(target), json.loads(done.stdout.splitlines()[-1])
 
@@ -124,16 +126,16 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(plain)
 
 
-def _by_outcome(train: pd.DataFrame, drawn: pd.DataFrame, outcome: str | None) -> dict:
-    """Return per column with at least 2 % missing cells the log odds ratio and its standard error, real and drawn."""
+def _by_outcome(train: pd.DataFrame, synthetic: pd.DataFrame, outcome: str | None) -> dict:
+    """Return log odds ratio and standard error, real and synthetic, per column with at least 2 % missing cells."""
     if outcome is None:
         return {}
     usual = str(train[outcome].mode()[0])
     found = {}
     for name in train.columns.drop(outcome):
-        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in drawn:
+        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in synthetic:
             continue
-        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, drawn)]
+        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, synthetic)]
     return {"missing_by": outcome, "log_odds": found}
 
 
@@ -154,7 +156,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--target", help="column to predict")
-    parser.add_argument("--missing", metavar="OUTCOME", help="tell how missing cells go with this column")
+    parser.add_argument("--missing", metavar="OUTCOME", help="report the association of missing cells with this column")
     options = parser.parse_args()
     for source in options.sources:
         for name in options.only:
