@@ -133,21 +133,21 @@ def test_yaml_blocks_are_studies_schemas_or_parts_of_a_study(text, tmp_path, mon
 
 
 def test_yaml_names_every_key_of_a_study():
-    told = (ROOT / "docs" / "yaml.md").read_text("utf-8")
+    page = (ROOT / "docs" / "yaml.md").read_text("utf-8")
     for block in (blocks.Config, *(getattr(blocks, name) for name in ("Data", "Protect", "Sampling"))):
-        assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in told] == []
+        assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in page] == []
     for block in (blocks.EvaluationBlock, blocks.Privacy, blocks.Outputs):
-        assert [key for key in block.model_fields if f"`{key}`" not in told] == []
+        assert [key for key in block.model_fields if f"`{key}`" not in page] == []
     parameters = set(config.load(ROOT / "configs" / "heart_disease.yaml").model.parameters) | {"type"}
-    assert [key for key in parameters if f"`{key}`" not in told] == []
+    assert [key for key in parameters if f"`{key}`" not in page] == []
 
 
 def test_the_schema_page_names_every_type_and_key():
-    told = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    page = (ROOT / "docs" / "schema.md").read_text("utf-8")
     kinds = AnyColumn.__origin__.__args__
-    assert [kind for kind in kinds if f"| `{kind.model_fields['type'].default}` |" not in told] == []
+    assert [kind for kind in kinds if f"| `{kind.model_fields['type'].default}` |" not in page] == []
     keys = set(Column.model_fields).union(*(kind.model_fields for kind in kinds)) - {"type"}
-    assert [key for key in keys if f"`{key}`" not in told] == []
+    assert [key for key in keys if f"`{key}`" not in page] == []
 
 
 def score_rows():

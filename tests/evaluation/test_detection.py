@@ -49,7 +49,7 @@ def test_rows_of_one_patient_never_cross_folds():
 
 
 def test_repeated_rows_of_patients_are_no_advantage():
-    # Each patient has four equal rows: across folds, real rows would be recognised from their twins.
+    # Each patient has four equal rows: across folds, real rows would be classified by their duplicates.
     schema = Schema.model_validate(
         {"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}, "y": {"type": "number"}}}
     )

@@ -162,17 +162,17 @@ def _judged(
     models, n, signals = shadows.shape
     known = ((shadows - expected) / spread).reshape(models * n, signals)
     member = in_training.reshape(-1)
-    pool = np.repeat(np.arange(models), n)
+    shadow = np.repeat(np.arange(models), n)
     regression = LogisticRegression(C=0.1, max_iter=1_000)
     beyond = (released - expected) / spread
     attack_scores = {
         "logistic regression on shadow models": regression.fit(known, member).decision_function(beyond),
-        # Shadow models do not copy rows, so the logistic regression cannot learn that signal.
+        # Shadow models do not copy rows, so the logistic regression cannot fit that signal.
         "nearest row, shadow-calibrated": beyond[:, 0],
     }
     # Cross-validated AUC on members of the left-out shadow models: the power of the attack.
     folds = GroupKFold(min(models, 8))
-    elsewhere = cross_val_predict(regression, known, member, groups=pool, cv=folds, method="decision_function")
+    elsewhere = cross_val_predict(regression, known, member, groups=shadow, cv=folds, method="decision_function")
     worst = decisive([_outcome(name, scores, targets) for name, scores in attack_scores.items()], area)
     value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])

@@ -37,7 +37,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
             if clear
             else "No attack on the model is clearly above chance",
             how="Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given "
-            "FPR: share of members recognised where that share of non-members is called members.",
+            "FPR: share of members identified where that share of non-members is called members.",
             table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
             note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
             "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients.",

@@ -74,7 +74,7 @@ def _attack(score: Score, data: SectionData) -> Figure:
     )
     return Figure(
         title=title,
-        how="True positive rate, the share of members recognised (vertical), against false positive rate, the share of "
+        how="True positive rate, the share of members identified (vertical), against false positive rate, the share of "
         f"non-members called members (horizontal), both on log scales. Dashed: chance.{hatch}",
         plot=attack_roc_plot(
             "ROC curves of the membership attacks on log axes",

@@ -219,7 +219,7 @@ QUESTIONS = {
         review_text=_MEMBERSHIP[2],
         action="An attacker with a reference sample infers membership better than chance.",
         answer=lambda score: _chance(
-            score, "Of one member (training patient) and one non-member, the attack picks the member in {}"
+            score, "Of one member (training patient) and one non-member, the attack scores the member higher in {}"
         ),
         title=_MEMBERSHIP[0],
     ),
@@ -343,7 +343,7 @@ QUESTIONS = {
         review_text="a classifier may separate synthetic from real rows",
         action="The joint distribution differs in ways that marginals may not show.",
         answer=lambda score: _chance(
-            score, "Of one synthetic and one holdout row, a classifier picks the synthetic one in {}"
+            score, "Of one synthetic and one holdout row, a classifier scores the synthetic one higher in {}"
         ),
         title="Can a classifier separate synthetic from real rows?",
     ),

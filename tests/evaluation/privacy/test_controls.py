@@ -14,7 +14,7 @@ from synthclin.evaluation.privacy.near_copies import near_copies
 
 @pytest.fixture(autouse=True)
 def _two_attacks(monkeypatch):
-    # What the others see is shown attack by attack; here it is shown how a leak is planted and reported.
+    # What the others see is shown attack by attack; here it is shown how canaries are inserted and reported.
     monkeypatch.setattr(canaries, "_SEARCHERS", (copies_attack, near_copies))
 
 
