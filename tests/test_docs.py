@@ -66,7 +66,7 @@ def test_links_lead_somewhere(page):
 )
 def test_texts_use_the_terms_of_the_glossary(page):
     private = re.compile(
-        r"\b(told from|rows learnt|learnt from|set aside|held[- ]out|posing as|planted rows|fresh (real )?rows|"
+        r"\b(told from|learnt|planted|coin toss|spike-in|draw[ns]?|set aside|held[- ]out|posing as|fresh (real )?rows|"
         r"unused patients|vulnerable tenth|short sight|learn a secret|false alarms|ridges?|tilts?|laws?)\b"
     )
     assert private.findall(page.read_text("utf-8")) == []

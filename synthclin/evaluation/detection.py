@@ -129,7 +129,7 @@ def logistic_detection(c: Comparison) -> Score:
         n=int(runs[0].synthetic.sum()),
         baseline=detection_score(_mean_area(areas([c.shuffled], "logistic shuffled"))),
         reference=detection_score(_mean_area(areas([c.train], "logistic real"))),
-        notes=["Shuffled columns score well on it, so it says nothing about dependence: no verdict rests on it."],
+        notes=["Shuffled columns score well on it, so it does not measure dependence, and no gate uses it."],
         details={"auc": value},
         replicates=[detection_score(area) for area in _by_table(runs, len(c.replicates))],
     )

@@ -79,7 +79,7 @@ class FidelityEstimate:
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
     ) -> Score:
-        """Return the score; a note says where it is better than its real-data reference beyond sampling error."""
+        """Return the score; a note states where it is better than its real-data reference beyond sampling error."""
         if np.isnan(self.value):
             return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
         interval = interval or self.interval(definition.better)

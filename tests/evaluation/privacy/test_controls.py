@@ -15,7 +15,7 @@ from synthclin.evaluation.privacy.near_copies import near_copies
 @pytest.fixture(autouse=True)
 def _two_attacks(monkeypatch):
     # What the others see is shown attack by attack; here it is shown how canaries are inserted and reported.
-    monkeypatch.setattr(canaries, "_SEARCHERS", (copies_attack, near_copies))
+    monkeypatch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
 
 
 def test_the_smallest_leak_is_that_of_both_kinds(compare, ideal):
@@ -32,7 +32,7 @@ def test_the_smallest_leak_is_that_of_both_kinds(compare, ideal):
 
 
 def test_undetected_canaries_are_not_assessable(compare, ideal, monkeypatch):
-    monkeypatch.setattr(canaries, "_SEARCHERS", (copies_attack,))
+    monkeypatch.setattr(canaries, "_ATTACKS", (copies_attack,))
     score = smallest_leak(compare(ideal))
     assert math.isnan(score.value)
     assert "could not have detected 5 % of the rows copied with small changes" in score.note
