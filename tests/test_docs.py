@@ -192,7 +192,7 @@ def test_scores_have_the_direction_and_the_default_gate_of_the_library():
     for name, (_, written) in rows.items():
         gate = gates.get(name)
         wanted = "none" if gate is None else f"{gate.op} {gate.limit:g}; {gate.op} {gate.review:g}"
-        assert written == wanted + ("; only where it rings" if gate is not None and gate.alarm else ""), name
+        assert written == wanted + ("; only where it raises an alarm" if gate is not None and gate.alarm else ""), name
 
 
 def test_the_cli_page_names_commands_and_options_that_exist(monkeypatch, capsys):

@@ -167,7 +167,7 @@ from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
 detection._REPEATS = 1
-canaries._SEARCHERS = canaries._SEARCHERS[:2]  # copies and near copies
+canaries._ATTACKS = canaries._ATTACKS[:2]  # copies and near copies
 
 def run(folder):
     schema = Schema.model_validate(
