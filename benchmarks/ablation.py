@@ -1,4 +1,4 @@
-"""What each part of the training earns: quality of models whose plan leaves parts out, one after the other.
+"""Ablation of the training: quality of models whose plan leaves parts out, one after the other.
 
 python benchmarks/ablation.py heart_disease actg175 --seeds 5 >> benchmarks/results/ablation.jsonl
 python benchmarks/quality.py --summary benchmarks/results/ablation.jsonl
@@ -22,7 +22,7 @@ OFF = {"decay": 1e-4, "potentials": 0, "calibrated": False, "adversarial": 0}
 STEPS = {
     "warm-up alone": set(),
     "+ weight decay": {"decay"},
-    "+ ridges": {"decay", "potentials"},
+    "+ pairwise potentials": {"decay", "potentials"},
     "+ calibration": {"decay", "potentials", "calibrated"},
     "+ adversarial": set(OFF),
 }
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--replicates", type=int, default=2)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--target")
     parser.add_argument("--only", nargs="*", default=list(STEPS), choices=list(STEPS), metavar="STEP")

@@ -1,10 +1,10 @@
-"""How often the 95 % intervals of scores hold the truth, for a perfect generator and for one that errs.
+"""Coverage of the 95 % intervals of scores, for a perfect and for a wrong generator.
 
 python benchmarks/coverage.py --studies 200 > benchmarks/results/coverage.jsonl
 python benchmarks/coverage.py --studies 60 --scores detection utility --generators perfect
 python benchmarks/coverage.py --table benchmarks/results/coverage.jsonl
 
-Each study takes training, held-out and synthetic rows of a made-up trial with known hazards. The truth of a score is
+Each study takes training, holdout and synthetic rows of a made-up trial with known hazards. The truth of a score is
 its mean over all studies: what the same comparison gives on average.
 """
 
@@ -140,7 +140,7 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
 
 
 def trial(rows: int, rng: np.random.Generator, *, wrong: float = 0.0) -> pd.DataFrame:
-    """Return patients; where `wrong` is above 0, numbers shrink, ties weaken and cells go missing at random."""
+    """Return patients; where `wrong` is above 0, numbers shrink, associations weaken and cells go missing at random."""
     age = np.clip(rng.normal(65, 12 * (1 - wrong), rows), 18, 95).round()
     sex, arm = rng.random(rows) < 0.4, rng.random(rows) < 0.5
     site = rng.choice(4, rows, p=[0.4, 0.3, 0.25, 0.05])
@@ -173,11 +173,11 @@ def trial(rows: int, rng: np.random.Generator, *, wrong: float = 0.0) -> pd.Data
     )
 
 
-def study(number: int, names: list[str], wrong: float, tables: int) -> dict[str, tuple[float, float, float]]:
+def study(number: int, names: list[str], wrong: float, replicates: int) -> dict[str, tuple[float, float, float]]:
     """Return value, low and high of each score of one study."""
     rng = np.random.default_rng([number, int(100 * wrong)])
     c = Comparison.of(
-        [trial(TRAIN, rng, wrong=wrong) for _ in range(tables)],
+        [trial(TRAIN, rng, wrong=wrong) for _ in range(replicates)],
         train=trial(TRAIN, rng),
         holdout=trial(HOLDOUT, rng),
         schema=SCHEMA,
@@ -200,7 +200,7 @@ def table(lines: Iterable[str]) -> None:
     found: defaultdict[str, dict[str, list[list[float]]]] = defaultdict(dict)
     generators: dict[str, None] = {}
     for line in map(json.loads, lines):
-        generator = line["generator"] + (f", {line['tables']} tables" if line["tables"] > 1 else "")
+        generator = line["generator"] + (f", {line['replicates']} replicates" if line["replicates"] > 1 else "")
         generators[generator] = None
         for name, ends in line["scores"].items():
             found[name].setdefault(generator, []).append([np.nan if end is None else end for end in ends])
@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, metavar="LINES")
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first study")
-    parser.add_argument("--tables", type=int, default=1, help="synthetic tables of each study")
+    parser.add_argument("--replicates", type=int, default=1, help="synthetic replicates of each study")
     parser.add_argument("--scores", nargs="+", choices=SCORES, default=list(SCORES))
     parser.add_argument("--generators", nargs="+", choices=["perfect", "wrong"], default=["perfect", "wrong"])
     options = parser.parse_args()
@@ -237,9 +237,9 @@ def main() -> None:
     for generator in options.generators:
         for number in range(options.first, options.first + options.studies):
             with threadpool_limits(limits=1):
-                scores = study(number, options.scores, 0.3 * (generator == "wrong"), options.tables)
-            told = {name: [None if np.isnan(end) else round(end, 6) for end in ends] for name, ends in scores.items()}
-            line = {"generator": generator, "study": number, "tables": options.tables, "scores": told}
+                scores = study(number, options.scores, 0.3 * (generator == "wrong"), options.replicates)
+            found = {name: [None if np.isnan(end) else round(end, 6) for end in ends] for name, ends in scores.items()}
+            line = {"generator": generator, "study": number, "replicates": options.replicates, "scores": found}
             print(json.dumps(line), flush=True)
 
 

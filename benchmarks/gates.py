@@ -1,12 +1,12 @@
-"""How often default gates of privacy fail rows that leak nothing, and whether they fail a copy of the training rows.
+"""Error rates of the default privacy gates: false alarms on holdout rows, and detection of a copy of the training rows.
 
-python benchmarks/gates.py TABLE --train 736 --holdout 184 --draws 200 >> benchmarks/results/gates.jsonl
-python benchmarks/gates.py --tell benchmarks/results/gates.jsonl
+python benchmarks/gates.py TABLE --train 736 --holdout 184 --repeats 200 >> benchmarks/results/gates.jsonl
+python benchmarks/gates.py --summary benchmarks/results/gates.jsonl
 
-Each draw takes rows of a large real table: some to learn from, some to hold out, and as many as the first to pose as
-synthetic. The spike-in curve is left out: it can leave a table unjudged and never fail it. What shuffled and fresh rows
-reach excuses a table and never accuses it, so it is found out only where a gate would fail without; `--whole` always
-finds it out.
+Each repeat samples training rows, holdout rows and, in the place of synthetic ones, further rows of a large real table.
+Canaries are left out: they can make a gate not assessable and never fail a table. The independence baseline and the
+negative control can only excuse a table, so they are computed only where a gate would fail without them; `--whole`
+always computes them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ORDER = ("PASS", "REVIEW", "NOT ASSESSABLE", "FAIL")
 def one(
     table: pd.DataFrame, schema: sc.Schema, train: int, holdout: int, seed: int, *, copy: bool, whole: bool
 ) -> dict:
-    """Judge fresh rows, or a copy of the training rows, and return a line."""
+    """Return the verdicts on holdout rows, or on a copy of the training rows, as a line."""
     start = time.process_time()
     order = np.random.default_rng([20261123, seed]).permutation(len(table))
     ends = np.cumsum([train, holdout, train])
@@ -60,7 +60,7 @@ def one(
         "train": train,
         "holdout": holdout,
         "seed": seed,
-        "posing": "copy" if copy else "fresh",
+        "synthetic": "copy" if copy else "holdout",
         "cpu_seconds": round(time.process_time() - start, 1),
         "status": {verdict.gate.score: verdict.status for verdict in verdicts},
         "score": {score.name: numbers(score) for score in scores},
@@ -68,7 +68,7 @@ def one(
 
 
 def alone(attack: Callable[..., Score], c: Comparison, data: AttackData) -> Score:
-    """Return the score without what shuffled and fresh rows reach, unless its gate would fail then."""
+    """Return the score without independence baseline and negative control, unless its gate would fail then."""
     if not isinstance(attack, Attack):
         return attack(c, data=data)
     found = attack.find(data, c.synthetic)
@@ -81,24 +81,24 @@ def alone(attack: Callable[..., Score], c: Comparison, data: AttackData) -> Scor
 
 
 def numbers(score: Score) -> list[float | None]:
-    """Return value, both ends of the interval, floor and ceiling."""
+    """Return value, both ends of the interval, baseline and reference."""
     found = (score.value, score.low, score.high, score.baseline, score.reference)
     return [None if number is None or isnan(number) else round(number, 4) for number in found]
 
 
-def tell(path: Path) -> None:
-    """Print a table in Markdown for each size: how often each gate says what."""
+def summary(path: Path) -> None:
+    """Print a table in Markdown for each size: the counts of each gate's verdicts."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for key in dict.fromkeys((line["table"], line["train"], line["holdout"], line["posing"]) for line in lines):
-        part = [line for line in lines if (line["table"], line["train"], line["holdout"], line["posing"]) == key]
-        print(f"\n{key[0]}, {key[1]:,} rows learnt, {key[2]:,} held out, {key[3]} rows pose, {len(part)} draws\n")
+    for key in dict.fromkeys((line["table"], line["train"], line["holdout"], line["synthetic"]) for line in lines):
+        part = [line for line in lines if (line["table"], line["train"], line["holdout"], line["synthetic"]) == key]
+        print(f"\n{key[0]}, {key[1]:,} training, {key[2]:,} holdout rows, {key[3]} as synthetic, {len(part)} repeats\n")
         print(f"| gate | {' | '.join(status.lower() for status in ORDER)} | 95 % interval of the share failed |")
         print(f"|---|{'---|' * (len(ORDER) + 1)}")
         for gate in dict.fromkeys(gate for line in part for gate in line["status"]):
             counts = Counter(line["status"].get(gate, "PASS") for line in part)
             low, high = wilson(counts["FAIL"], len(part))
-            told = " | ".join(str(counts[status]) for status in ORDER)
-            print(f"| {gate} | {told} | {100 * low:.1f} to {100 * high:.1f} % |")
+            cells = " | ".join(str(counts[status]) for status in ORDER)
+            print(f"| {gate} | {cells} | {100 * low:.1f} to {100 * high:.1f} % |")
         failed = sum("FAIL" in line["status"].values() for line in part)
         low, high = wilson(failed, len(part))
         print(f"\nany gate failed: {failed}, 95 % interval of the share {100 * low:.1f} to {100 * high:.1f} %")
@@ -110,18 +110,18 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=736)
     parser.add_argument("--holdout", type=int, default=184)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no draw after so many")
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no repeat after so many")
     parser.add_argument("--copy", action="store_true")
-    parser.add_argument("--whole", action="store_true", help="run every attack on shuffled and fresh rows too")
-    parser.add_argument("--tell", type=Path)
+    parser.add_argument("--whole", action="store_true", help="run every attack on shuffled and holdout rows too")
+    parser.add_argument("--summary", type=Path)
     given = parser.parse_args()
-    if given.tell:
-        tell(given.tell)
+    if given.summary:
+        summary(given.summary)
         return
     table, schema = tables.read(given.table)
     name, start = Path(given.table).name, time.monotonic()
-    for seed in range(given.first, given.first + given.draws):
+    for seed in range(given.first, given.first + given.repeats):
         if time.monotonic() - start > given.seconds:
             break
         line = one(table, schema, given.train, given.holdout, seed, copy=given.copy, whole=given.whole)

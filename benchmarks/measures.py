@@ -1,4 +1,4 @@
-"""Measures that share no code with the library's own scores: XGBoost detection and utility, attacks, ridges."""
+"""Measures that share no code with the library's own scores: XGBoost detection and utility, attacks."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _trees(seed: int = 0) -> xgboost.XGBClassifier:
     )
 
 
-def c2st(real: np.ndarray, drawn: np.ndarray, seed: int = 0) -> float:
-    """Return the 5-fold AUC of XGBoost telling drawn rows from as many real rows."""
+def c2st(real: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> float:
+    """Return the 5-fold AUC of XGBoost, synthetic rows against as many real rows (C2ST)."""
     rng = np.random.default_rng(seed)
-    rows = min(len(real), len(drawn), MOST)
-    pick = [part[rng.permutation(len(part))[:rows]] for part in (real, drawn)]
+    rows = min(len(real), len(synthetic), MOST)
+    chosen = [part[rng.permutation(len(part))[:rows]] for part in (real, synthetic)]
     labels = np.repeat([0, 1], rows)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    chance = cross_val_predict(_trees(), np.vstack(pick), labels, cv=folds, method="predict_proba")[:, 1]
+    chance = cross_val_predict(_trees(), np.vstack(chosen), labels, cv=folds, method="predict_proba")[:, 1]
     return float(roc_auc_score(labels, chance))
 
 
@@ -85,21 +85,21 @@ def utility(tables: dict[str, pd.DataFrame], target: str) -> dict[str, float]:
     return out
 
 
-def neighbour_attack(train: np.ndarray, holdout: np.ndarray, drawn: np.ndarray, seed: int = 0) -> float:
-    """Return the AUC of `members lie nearer to a drawn row`, by Manhattan distance on ranks and filled-in flags."""
+def neighbour_attack(train: np.ndarray, holdout: np.ndarray, synthetic: np.ndarray, seed: int = 0) -> float:
+    """Return the AUC of a membership attack by the distance to the nearest synthetic row (Manhattan, on ranks)."""
     rng = np.random.default_rng(seed)
     member = train[rng.permutation(len(train))[: min(len(holdout), 2_000)]]
     other = holdout[rng.permutation(len(holdout))[: len(member)]]
-    drawn = drawn[rng.permutation(len(drawn))[:20_000]]
+    synthetic = synthetic[rng.permutation(len(synthetic))[:20_000]]
     placed = []
     for j in range(train.shape[1]):
         known = np.sort(train[~np.isnan(train[:, j]), j])
         placed.append([])
-        for part in (member, other, drawn):
+        for part in (member, other, synthetic):
             rank = np.searchsorted(known, part[:, j], side="right") / max(1, len(known))
             placed[-1] += [np.where(np.isnan(part[:, j]), 0.5, rank), np.isnan(part[:, j]).astype(float)]
-    member, other, drawn = _stack(placed)
-    tree = cKDTree(drawn)
+    member, other, synthetic = _stack(placed)
+    tree = cKDTree(synthetic)
     distance = [tree.query(part, p=1)[0] for part in (member, other)]
     return float(roc_auc_score(np.repeat([1, 0], [len(member), len(other)]), -np.concatenate(distance)))
 
@@ -125,5 +125,5 @@ def unseen_pairs(train: pd.DataFrame, table: pd.DataFrame, levels: int = 30) -> 
 
 
 def white_box(member: np.ndarray, other: np.ndarray) -> float:
-    """Return the AUC of `members are more likely under the model`, from the rows' log-likelihoods."""
+    """Return the AUC of a membership attack by the rows' log-likelihoods under the model."""
     return float(roc_auc_score(np.repeat([1, 0], [len(member), len(other)]), np.concatenate([member, other])))

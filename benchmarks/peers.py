@@ -29,7 +29,7 @@ import tables
 import synthclin as sc
 
 PINNED = ("torch==2.13.0", "sdv==1.38.5", "pandas==2.3.3", "pyarrow")
-DRAW = """
+SAMPLE = """
 import json, sys, time
 import pandas as pd
 from sdv import single_table
@@ -43,8 +43,8 @@ start = time.perf_counter()
 model = getattr(single_table, name + "Synthesizer")(metadata)
 model.fit(table)
 fitted = time.perf_counter()
-drawn = model.sample(int(rows))
-drawn.to_parquet(target)
+synthetic = model.sample(int(rows))
+synthetic.to_parquet(target)
 warm = time.perf_counter()
 model.sample(MANY)
 end = time.perf_counter()
@@ -62,8 +62,8 @@ start = time.perf_counter()
 model = TabularARGN()
 model.fit(table)
 fitted = time.perf_counter()
-drawn = model.sample(n_samples=int(rows))
-drawn.to_parquet(target)
+sampled = model.sample(n_samples=int(rows))
+sampled.to_parquet(target)
 warm = time.perf_counter()
 model.sample(n_samples=MANY)
 end = time.perf_counter()
@@ -73,7 +73,7 @@ PEERS = {"TabularARGN": ("mostlyai", ("torch==2.13.0", "mostlyai-engine"), ARGN)
 """Peers that are not SDV's, with the folder, the packages and the program of each."""
 
 MANY = 20_000
-"""Rows whose drawing is timed, after a first draw."""
+"""Rows whose sampling is timed, after a first sample."""
 
 
 def environment(folder: Path, packages: tuple[str, ...]) -> Path:
@@ -92,13 +92,15 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         table = table.sample(options.rows, random_state=0).reset_index(drop=True)
     train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
     columns = list(schema.modelled)
-    drawn, facts = _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
-    drawn = drawn[columns]
-    real, held, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, drawn)])
+    synthetic, facts = (
+        _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
+    )
+    synthetic = synthetic[columns]
+    real, unseen, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, synthetic)])
     target = options.target or quality.TARGETS.get(source)
     utility = {}
     if target:
-        whole = {"synthetic": drawn, "train": train, "holdout": holdout}
+        whole = {"synthetic": synthetic, "train": train, "holdout": holdout}
         auc = measures.utility({part: _plain(rows[columns]) for part, rows in whole.items()}, target)
         utility = {"tstr_less_trtr": round(auc["tstr"] - auc["trtr"], 4)}
     return {
@@ -107,11 +109,11 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         "seed": seed,
         "synthesizer": name,
         **facts,
-        "c2st_holdout": round(measures.c2st(held, fake), 4),
+        "c2st_holdout": round(measures.c2st(unseen, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
         "mia": round(measures.neighbour_attack(real, held, fake), 4),
         **utility,
-        **_by_outcome(train, drawn, options.missing),
+        **_by_outcome(train, synthetic, options.missing),
     }
 
 
@@ -119,18 +121,18 @@ def _ours(train: pd.DataFrame, schema: sc.Schema, seed: int) -> tuple[pd.DataFra
     start = time.perf_counter()
     model = sc.ConditionalGAN(schema, random_state=seed).fit(train)
     fitted = time.perf_counter()
-    drawn = model.sample(len(train), random_state=seed)
+    synthetic = model.sample(len(train), random_state=seed)
     warm = time.perf_counter()
     model.sample(MANY, random_state=seed)
     end = time.perf_counter()
-    return drawn, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
+    return synthetic, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
 
 
 def _theirs(train: pd.DataFrame, name: str, seed: int, options: argparse.Namespace) -> tuple[pd.DataFrame, dict]:
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "train.parquet", Path(folder) / "drawn.parquet"
+        source, target = Path(folder) / "train.parquet", Path(folder) / "synthetic.parquet"
         _plain(train).to_parquet(source)
-        folder_name, packages, program = PEERS.get(name, ("sdv", PINNED, DRAW))
+        folder_name, packages, program = PEERS.get(name, ("sdv", PINNED, SAMPLE))
         python = environment(options.environment / folder_name, packages)
         program = program.replace("MANY", str(MANY))
         command = [str(python), "-c", program, name, str(source), str(len(train)), str(target)]
@@ -149,16 +151,16 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(plain)
 
 
-def _by_outcome(train: pd.DataFrame, drawn: pd.DataFrame, outcome: str | None) -> dict:
-    """Return per column with at least 2 % missing cells the log odds ratio and its standard error, real and drawn."""
+def _by_outcome(train: pd.DataFrame, synthetic: pd.DataFrame, outcome: str | None) -> dict:
+    """Return log odds ratio and standard error, real and synthetic, per column with at least 2 % missing cells."""
     if outcome is None:
         return {}
     usual = str(train[outcome].mode()[0])
     found = {}
     for name in train.columns.drop(outcome):
-        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in drawn:
+        if not 0.02 <= train[name].isna().mean() <= 0.98 or name not in synthetic:
             continue
-        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, drawn)]
+        found[name] = [_odds(part[name].isna(), part[outcome].astype(str) != usual) for part in (train, synthetic)]
     return {"missing_by": outcome, "log_odds": found}
 
 
@@ -179,7 +181,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--target", help="column to predict")
-    parser.add_argument("--missing", metavar="OUTCOME", help="tell how missing cells go with this column")
+    parser.add_argument("--missing", metavar="OUTCOME", help="report the association of missing cells with this column")
     options = parser.parse_args()
     for source in options.sources:
         for name in options.only:

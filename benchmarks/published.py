@@ -63,12 +63,17 @@ def parts(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return train.reset_index(drop=True), test.reset_index(drop=True)
 
 
-def detection(real: pd.DataFrame, drawn: pd.DataFrame, numbers: list[str], levels: list[str], model: object) -> float:
+def detection(
+    real: pd.DataFrame, synthetic: pd.DataFrame, numbers: list[str], levels: list[str], model: object
+) -> float:
     """Return SDMetrics' detection score for one classifier."""
-    rows, labels = _matrix(pd.concat([real, drawn]), numbers, levels), np.repeat([1, 0], [len(real), len(drawn)])
+    rows, labels = (
+        _matrix(pd.concat([real, synthetic]), numbers, levels),
+        np.repeat([1, 0], [len(real), len(synthetic)]),
+    )
     scores = []
-    for learn, test in StratifiedKFold(3, shuffle=True, random_state=0).split(rows, labels):
-        chance = model.fit(rows[learn], labels[learn]).predict_proba(rows[test])[:, 1]
+    for fitted, test in StratifiedKFold(3, shuffle=True, random_state=0).split(rows, labels):
+        chance = model.fit(rows[fitted], labels[fitted]).predict_proba(rows[test])[:, 1]
         scores.append(2 * max(0.5, roc_auc_score(labels[test], chance)) - 1)
     return 1 - float(np.mean(scores))
 
@@ -91,30 +96,30 @@ def measure(name: str, folder: Path, seed: int) -> dict:
     start = time.perf_counter()
     model = sc.ConditionalGAN(schema, random_state=seed).fit(conform(train, schema))
     fitted = time.perf_counter()
-    drawn = model.sample(len(train), random_state=seed)
+    synthetic = model.sample(len(train), random_state=seed)
     seconds = time.perf_counter() - fitted
-    drawn = drawn.astype(dict.fromkeys(numbers, int)).astype(dict.fromkeys([*levels, target], str))[list(train)]
+    synthetic = synthetic.astype(dict.fromkeys(numbers, int)).astype(dict.fromkeys([*levels, target], str))[list(train)]
     sdtypes = {column: {"sdtype": "numerical" if column in numbers else "categorical"} for column in train}
     report = QualityReport()
-    report.generate(train, drawn, {"columns": sdtypes}, verbose=False)
+    report.generate(train, synthetic, {"columns": sdtypes}, verbose=False)
     shape, trend = report.get_properties()["Score"]
     every = [*levels, target]
     logistic = make_pipeline(RobustScaler(with_centering=False), LogisticRegression(max_iter=500))
     trees = xgboost.XGBClassifier(eval_metric="logloss", random_state=0, n_jobs=1)
-    together = _matrix(pd.concat([drawn, test]), numbers, levels)
-    outcome = trees.fit(together[: len(drawn)], drawn[target] == max(train[target]))
-    chance = outcome.predict_proba(together[len(drawn) :])[:, 1]
+    together = _matrix(pd.concat([synthetic, test]), numbers, levels)
+    outcome = trees.fit(together[: len(synthetic)], synthetic[target] == max(train[target]))
+    chance = outcome.predict_proba(together[len(synthetic) :])[:, 1]
     return {
         "table": name,
         "seed": seed,
         "rows": len(train),
         "version": sc.__version__,
         "fit_seconds": round(fitted - start, 1),
-        "draw_seconds": round(seconds, 1),
+        "sample_seconds": round(seconds, 1),
         "shape": round(float(shape), 4),
         "trend": round(float(trend), 4),
-        "detection_xgboost": round(detection(train, drawn, numbers, every, trees), 4),
-        "detection_logistic": round(detection(train, drawn, numbers, every, logistic), 4),
+        "detection_xgboost": round(detection(train, synthetic, numbers, every, trees), 4),
+        "detection_logistic": round(detection(train, synthetic, numbers, every, logistic), 4),
         "mle_auc": round(float(roc_auc_score(test[target] == max(train[target]), chance)), 4),
     }
 

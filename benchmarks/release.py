@@ -1,11 +1,11 @@
-"""What the default gates of privacy say of a table that a model with the defaults drew, and of the model itself.
+"""Verdicts of the default privacy gates on the synthetic table of a model with the defaults, and on the model itself.
 
 python benchmarks/release.py configs/heart_disease.yaml configs/actg175.yaml >> benchmarks/results/release.jsonl
 python benchmarks/release.py configs/adult.yaml --set data.source=FOLDER/adult/data.csv.gz --rows 12500
-python benchmarks/release.py --tell benchmarks/results/release.jsonl
+python benchmarks/release.py --summary benchmarks/results/release.jsonl
 
-Of the rows (or of `--rows` of them) 80 % are learnt, as many are drawn, and every attack is run, the planted rows and
-the attack on the model file included.
+Of the rows (or of `--rows` of them) 80 % are training rows, as many are sampled, and every attack is run, including
+the canaries and the attack on the model file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from synthclin.study.config import load
 
 
 def one(study: Path, options: argparse.Namespace) -> dict:
-    """Fit, draw, attack and judge, and return a line."""
+    """Fit, sample, attack and judge, and return a line."""
     config = load(study, options.set)
     schema, shipped = config.table_schema, config.data.dataset
     table = conform(sc.datasets.load(shipped)[0], schema) if shipped else sc.read_table(config.data.source, schema)
@@ -57,17 +57,17 @@ def one(study: Path, options: argparse.Namespace) -> dict:
         "holdout": len(holdout),
         "fit_seconds": round(clock[1] - clock[0], 1),
         "attack_seconds": round(clock[-2] - clock[1], 1),
-        "planting_seconds": round(clock[-1] - clock[-2], 1),
+        "canary_seconds": round(clock[-1] - clock[-2], 1),
         "status": {v.gate.score: v.status for v in judge(default_gates(scores), scores)}
         | {v.gate.score: v.status for v in judge([MODEL_GATE], [on_model])},
         "score": {score.name: numbers(score) for score in (*scores, on_model)},
     }
 
 
-def tell(path: Path) -> None:
+def summary(path: Path) -> None:
     """Print the verdicts in Markdown, a column for each table."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    heads = [f"{line['table']}, {line['train']:,} learnt, {line['holdout']:,} held out" for line in lines]
+    heads = [f"{line['table']}, {line['train']:,} training, {line['holdout']:,} holdout rows" for line in lines]
     print(f"| gate | {' | '.join(heads)} |\n|---|{'---|' * len(lines)}")
     for name in dict.fromkeys(name for line in lines for name in line["status"]):
         print(f"| {name} | {' | '.join(_cell(line, name) for line in lines)} |")
@@ -86,10 +86,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int)
     parser.add_argument("--effort", default="standard")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tell", type=Path)
+    parser.add_argument("--summary", type=Path)
     options = parser.parse_args()
-    if options.tell:
-        tell(options.tell)
+    if options.summary:
+        summary(options.summary)
     for study in options.studies:
         print(json.dumps(one(study, options)), flush=True)
 

@@ -1,10 +1,10 @@
-"""Rules met while drawing: rows that break one, what the model alone would break, speed, and detection.
+"""Rules during sampling: violations, violation rates of the unconstrained model, speed, and C2ST AUC.
 
     python benchmarks/rules.py FOLDER/heart_disease FOLDER/support2 --rows 100000
 
 Each argument is a table's folder with `data.csv` or `data.csv.gz`, named like the study in `configs/` that holds its
-schema and rules. The model is fitted once. The same network then draws with the rules and without them, so that what
-differs is the guide alone. Cohorts of random conditions are drawn too, and their rows are checked like all others.
+schema and rules. The model is fitted once. The same network then samples with and without the rules, so that only
+the constraint masks differ. Cohorts of random conditions are sampled too, and their rows are checked like all others.
 Seconds are of processor time.
 """
 
@@ -30,7 +30,7 @@ from synthclin.study.config import load
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SUPPORT = 30
-"""Rows to learn from that hold a random condition, at least."""
+"""Training rows that satisfy a random condition, at least."""
 
 
 def broken_rows(rows: pd.DataFrame, schema: sc.Schema) -> int:
@@ -89,29 +89,35 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
     train, holdout = sc.split(table, schema, holdout=0.2, random_state=options.seed)
     start = time.process_time()
     model = sc.ConditionalGAN(schema, effort=options.effort, random_state=options.seed).fit(train)
-    line: dict = {"table": folder.name, "seed": options.seed, "effort": options.effort, "rows_learnt": len(train)}
+    line: dict = {"table": folder.name, "seed": options.seed, "effort": options.effort, "training_rows": len(train)}
     line |= {"rules": len(schema.imposed), "fit_cpu_s": round(time.process_time() - start, 1)}
     ruled = model.encoder_.schema
     plain = sc.Schema(columns=ruled.columns)
     encoders = {"with": model.encoder_, "without": TableEncoder(plain, model.encoder_.codecs, model.encoder_.ties)}
-    told: dict[str, list[float]] = {}
+    auc: dict[str, list[float]] = {}
     for kind, encoder in encoders.items():
         sampler = CohortSampler(model._sample, encoder, encoder.schema, options.seed)  # noqa: SLF001 - with other rules
-        rows = options.rows if kind == "with" else max(10_000, options.draws * len(holdout))
+        rows = options.rows if kind == "with" else max(10_000, options.replicates * len(holdout))
         start = time.process_time()
-        drawn, facts = sampler.sample(rows)
+        sampled, facts = sampler.sample(rows)
         line[f"rows_per_cpu_s_{kind}"] = round(rows / (time.process_time() - start))
-        line |= {f"rows_{kind}": rows, f"broken_{kind}": broken_rows(drawn, ruled), f"drawn_{kind}": facts.drawn}
-        told[kind] = []
-        for draw in range(options.draws):
-            part = drawn.iloc[draw * len(holdout) : (draw + 1) * len(holdout)]
-            told[kind].append(c2st(*numbers([one[list(schema.modelled)] for one in (holdout, part)]), seed=draw))
-        line[f"told_{kind}"] = [round(one, 4) for one in told[kind]]
-    worse = np.subtract(told["with"], told["without"])
+        line |= {
+            f"rows_{kind}": rows,
+            f"broken_{kind}": broken_rows(sampled, ruled),
+            f"proposed_{kind}": facts.proposed,
+        }
+        auc[kind] = []
+        for number in range(options.replicates):
+            part = sampled.iloc[number * len(holdout) : (number + 1) * len(holdout)]
+            auc[kind].append(c2st(*numbers([one[list(schema.modelled)] for one in (holdout, part)]), seed=number))
+        line[f"c2st_{kind}"] = [round(one, 4) for one in auc[kind]]
+    worse = np.subtract(auc["with"], auc["without"])
     half = stats.t.ppf(0.975, len(worse) - 1) * stats.sem(worse)
     line["worse"] = [round(float(worse.mean() + side * half), 4) for side in (-1, 0, 1)]
-    line["raw"] = {rule: round(share, 4) for rule, share in model.raw_violations(random_state=options.seed).items()}
-    line["raw"] = {rule: share for rule, share in line["raw"].items() if share}
+    line["unconstrained"] = {
+        rule: round(share, 4) for rule, share in model.raw_violations(random_state=options.seed).items()
+    }
+    line["unconstrained"] = {rule: share for rule, share in line["unconstrained"].items() if share}
     line["cohorts"] = []
     for where in conditions(train, schema, options.cohorts, rng):
         start = time.process_time()
@@ -120,15 +126,15 @@ def measure(folder: Path, options: argparse.Namespace) -> dict:
         except sc.ConditionError as error:
             line["cohorts"].append({"where": where, "refused": error.what})
             continue
-        held = parse(where).evaluate(cohort).fillna(value=False)
+        satisfied = parse(where).evaluate(cohort).fillna(value=False)
         line["cohorts"].append(
             {
                 "where": where,
                 "rows": len(cohort),
-                "broken": broken_rows(cohort, ruled) + int((~held).sum()),
+                "broken": broken_rows(cohort, ruled) + int((~satisfied).sum()),
                 "probability": round(model.sample_facts_.probability, 4),
-                "effective": round(model.sample_facts_.effective),
-                "drawn": model.sample_facts_.proposed,
+                "effective_sample_size": round(model.sample_facts_.effective),
+                "proposed": model.sample_facts_.proposed,
                 "cpu_s": round(time.process_time() - start, 1),
             }
         )
@@ -141,7 +147,7 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--most", type=int, default=10_000, help="rows of a table that are taken")
     parser.add_argument("--cohorts", type=int, default=12)
-    parser.add_argument("--draws", type=int, default=5, help="tables that are told from held-out rows")
+    parser.add_argument("--replicates", type=int, default=5, help="synthetic replicates compared with the holdout")
     parser.add_argument("--effort", default="quick")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

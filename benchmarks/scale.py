@@ -37,7 +37,7 @@ def ward(rows: int, columns: int) -> pd.DataFrame:
 
 
 def one(rows: int, columns: int, effort: str) -> dict:
-    """Fit and draw once and return a line."""
+    """Fit and sample once and return a line."""
     table = ward(rows, columns)
     schema = sc.Schema.infer(table)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -45,7 +45,7 @@ def one(rows: int, columns: int, effort: str) -> dict:
     model = sc.ConditionalGAN(schema, effort=effort, random_state=0).fit(table)
     fitted = time.process_time()
     model.sample(rows)
-    drawn = time.process_time()
+    sampled = time.process_time()
     return {
         "rows": rows,
         "columns": columns,
@@ -53,8 +53,8 @@ def one(rows: int, columns: int, effort: str) -> dict:
         "fit_cpu_seconds": round(fitted - start, 1),
         "phases": model.training_["seconds"],
         "epochs": sum("epoch" in line for line in model.training_["history"]),
-        "draw_cpu_seconds": round(drawn - fitted, 2),
-        "rows_per_second": round(rows / (drawn - fitted)),
+        "sample_cpu_seconds": round(sampled - fitted, 2),
+        "rows_per_second": round(rows / (sampled - fitted)),
         "gigabytes_before": round(before / 1e6, 2),
         "gigabytes_peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
     }

@@ -4,8 +4,8 @@ python benchmarks/scoring.py > benchmarks/results/scoring.jsonl
 python benchmarks/scoring.py --one 10000 50
 python benchmarks/scoring.py --attacks 10000 30 --leak 0.05
 
-The table is `scale.ward` split 80/20, and the synthetic one other rows of the same law, as a perfect model draws them.
-With `--attacks` only the attacks are run, planted rows included; `--leak` puts training rows among the drawn.
+The table is `scale.ward` split 80/20, and the synthetic table is another sample of the same distribution.
+With `--attacks` only the attacks are run, including canaries; `--leak` inserts training rows into the synthetic table.
 One column of three levels is the outcome, so that utility is scored as well.
 """
 
@@ -35,7 +35,7 @@ SIZES = [(1_000, 20), (10_000, 50), (250_000, 20)]
 
 
 def made(rows: int, columns: int) -> tuple[sc.Schema, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return schema, training rows, held-out rows and as many synthetic rows as the first."""
+    """Return schema, training rows, holdout rows and as many synthetic rows as the first."""
     table = ward(2 * rows, columns)
     schema = sc.Schema.infer(table).with_column("column1", role="outcome")
     train, holdout = sc.split(table[:rows], schema, holdout=0.2, random_state=0)
@@ -71,7 +71,7 @@ def one(rows: int, columns: int) -> dict:
     seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
-    def watched(*_: object, **__: object) -> Iterator:
+    def timed(*_: object, **__: object) -> Iterator:
         last = time.process_time()
 
         def step(_: int, note: str) -> None:
@@ -82,7 +82,7 @@ def one(rows: int, columns: int) -> dict:
 
         yield step
 
-    scoring.track = watched
+    scoring.track = timed
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
     with quiet():

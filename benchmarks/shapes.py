@@ -1,4 +1,4 @@
-"""Whether tables of every shape train with the defaults: seconds, memory, and what would show a collapse.
+"""Whether tables of every shape train with the defaults: seconds, memory, and signs of a collapse.
 
 python benchmarks/shapes.py > benchmarks/results/shapes.jsonl
 python benchmarks/shapes.py --only "280 columns"
@@ -38,13 +38,13 @@ def _with_outcome(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_diagnoses(table: pd.DataFrame) -> pd.DataFrame:
-    """Add three columns of 800 codes, few of them common and most rare, tied to each other by the first number."""
+    """Add three columns of 800 codes, few of them common and most rare, associated through the first number."""
     rng = np.random.default_rng(1)
     chance = 1 / np.arange(1, 801)
     chapter = (table["column0"].rank(pct=True).to_numpy() * 8).astype(int)
     for name in ("first", "second", "third"):
-        drawn = rng.choice(800, len(table), p=chance / chance.sum())
-        code = np.where(rng.random(len(table)) < 0.5, (drawn + 100 * chapter) % 800, drawn)
+        codes = rng.choice(800, len(table), p=chance / chance.sum())
+        code = np.where(rng.random(len(table)) < 0.5, (codes + 100 * chapter) % 800, codes)
         table = table.assign(**{name: np.char.add("d", code.astype(str))})
     return table
 
@@ -67,7 +67,7 @@ SHAPES: dict[str, tuple[int, int, Callable[[pd.DataFrame], pd.DataFrame]]] = {
 
 
 def one(shape: str) -> dict:
-    """Fit and draw once and return a line."""
+    """Fit and sample once and return a line."""
     rows, columns, bent = SHAPES[shape]
     table = bent(ward(rows, columns))
     schema = sc.Schema.infer(table)
@@ -77,10 +77,10 @@ def one(shape: str) -> dict:
     start = time.process_time()
     model = sc.ConditionalGAN(schema, random_state=0).fit(train)
     fitted = time.process_time()
-    drawn = model.sample(len(train), random_state=0)
+    synthetic = model.sample(len(train), random_state=0)
     end = time.process_time()
     names = list(schema.modelled)
-    real, held, fake = measures.numbers([train[names], holdout[names], drawn[names]])
+    real, unseen, fake = measures.numbers([train[names], holdout[names], synthetic[names]])
     likelihood = [model.log_likelihood(part) for part in (train, holdout)]
     return {
         "shape": shape,
@@ -91,23 +91,25 @@ def one(shape: str) -> dict:
         "kept": model.training_["kept"],
         "rows_per_second": round(len(train) / (end - fitted)),
         "gigabytes_peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
-        "c2st_holdout": round(measures.c2st(held, fake), 4),
+        "c2st_holdout": round(measures.c2st(unseen, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
         "white_box_attack": round(measures.white_box(*likelihood), 4),
-        "largest_level_error": round(_level_error(train[names], drawn[names]), 4),
-        "largest_missing_error": round(float((train[names].isna().mean() - drawn[names].isna().mean()).abs().max()), 4),
-        "outcome": [round(float((part["outcome"] == "yes").mean()), 4) for part in (train, drawn)]
+        "largest_level_error": round(_level_error(train[names], synthetic[names]), 4),
+        "largest_missing_error": round(
+            float((train[names].isna().mean() - synthetic[names].isna().mean()).abs().max()), 4
+        ),
+        "outcome": [round(float((part["outcome"] == "yes").mean()), 4) for part in (train, synthetic)]
         if "outcome" in names
         else None,
     }
 
 
-def _level_error(train: pd.DataFrame, drawn: pd.DataFrame) -> float:
+def _level_error(train: pd.DataFrame, synthetic: pd.DataFrame) -> float:
     """Return the largest difference of a level's share, over columns that hold levels."""
     worst = 0.0
     for name in train.columns:
         if isinstance(train[name].dtype, pd.CategoricalDtype) or train[name].dtype == object:
-            shares = [part[name].astype("string").value_counts(normalize=True) for part in (train, drawn)]
+            shares = [part[name].astype("string").value_counts(normalize=True) for part in (train, synthetic)]
             worst = max(worst, float(shares[0].sub(shares[1], fill_value=0).abs().max()))
     return worst
 

@@ -1,9 +1,9 @@
-"""A student that draws whole rows at once beside its teacher, which draws them column by column.
+"""Distillation: a one-pass student, which samples whole rows, beside its teacher, which samples column by column.
 
 python benchmarks/student.py heart_disease actg175 --seeds 3 >> benchmarks/results/student.jsonl
 
-`ConditionalGAN(one_pass=True)` fits both. Rows of each are told apart, from held-out rows and from the rows learnt, by
-XGBoost, which no part of the library trains on; seconds are those of the processor. Needs xgboost-cpu.
+`ConditionalGAN(one_pass=True)` fits both. XGBoost, which no part of the library trains on, gives the C2ST AUC of
+each against the other, holdout rows and training rows; seconds are of processor time. Needs xgboost-cpu.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ import synthclin as sc
 from synthclin.sampling.sequential import Imposed
 
 LEAST = 3_000
-"""Rows of each that are told apart at least: fewer would leave an error above .02."""
+"""Rows of each in a C2ST, at least: fewer would leave a standard error above 0.02."""
 
 
 def rate(model: sc.ConditionalGAN, rows: int = 20_000) -> dict[str, int]:
-    """Return rows per processor second: of whole draws, rules and decoding included, and of the networks alone."""
+    """Return rows per processor second: of sampling with rules and decoding, and of the networks alone."""
     generator = torch.Generator().manual_seed(0)
     replicates: dict[str, Callable[[], object]] = {
         "sampled_per_second": lambda: model.sample(rows, random_state=0),
-        "drawn_per_second": lambda: model._sample(rows, generator, Imposed()),  # noqa: SLF001
+        "network_per_second": lambda: model._sample(rows, generator, Imposed()),  # noqa: SLF001
     }
     found = {}
-    for name, draw in replicates.items():
+    for name, sampling in replicates.items():
         start = time.process_time()
-        draw()
+        sampling()
         found[name] = round(rows / (time.process_time() - start))
     return found
 
 
 def judge(model: sc.ConditionalGAN, train: pd.DataFrame, holdout: pd.DataFrame, target: str, seed: int) -> dict:
-    """Return the figures of one draw of the student and two of its teacher."""
+    """Return the figures of one sample of the student and two of its teacher."""
     rows, names = max(len(train), LEAST), list(model.schema.modelled)
-    drawn = {}
+    sampled = {}
     for name, at_once in (("teacher", False), ("again", False), ("student", True)):
         model.one_pass = at_once
-        drawn[name] = model.sample(rows, random_state=seed + (name == "again"))[names]
-    real, held, *parts = measures.numbers([train[names], holdout[names], *drawn.values()])
-    part = dict(zip(drawn, parts, strict=True))
+        sampled[name] = model.sample(rows, random_state=seed + (name == "again"))[names]
+    real, unseen, *parts = measures.numbers([train[names], holdout[names], *sampled.values()])
+    part = dict(zip(sampled, parts, strict=True))
     figures = {f"{name}_from_teacher": measures.c2st(part["teacher"], part[name]) for name in ("again", "student")}
     for name in ("teacher", "student"):
-        some = {"synthetic": drawn[name].iloc[: len(train)], "train": train[names], "holdout": holdout[names]}
+        some = {"synthetic": sampled[name].iloc[: len(train)], "train": train[names], "holdout": holdout[names]}
         figures |= {
-            f"{name}_from_holdout": statistics.fmean(measures.c2st(held, part[name], seed=fold) for fold in range(3)),
+            f"{name}_from_holdout": statistics.fmean(measures.c2st(unseen, part[name], seed=fold) for fold in range(3)),
             f"{name}_from_train": measures.c2st(real, part[name]),
             f"{name}_tstr": measures.utility(some, target)["tstr"],
         }
@@ -64,7 +64,7 @@ def judge(model: sc.ConditionalGAN, train: pd.DataFrame, holdout: pd.DataFrame, 
 
 
 def measure(source: str, seed: int, options: argparse.Namespace) -> dict[str, object]:
-    """Fit on 80 % of the rows and return the mean figures of two draws, as a line."""
+    """Fit on 80 % of the rows and return the mean figures of two replicates, as a line."""
     table, schema = tables.read(source)
     if options.rows and options.rows < len(table):
         table = table.sample(options.rows, random_state=0).reset_index(drop=True)

@@ -64,7 +64,7 @@ def _finished(jobs: Sequence[Job[T]], order: Sequence[int], workers: int) -> Ite
         for number in order if workers > 1 else range(len(jobs)):
             yield number, jobs[number]()
         return
-    global _jobs  # noqa: PLW0603 - what forked processes inherit must stand where they look
+    global _jobs  # noqa: PLW0603 - forked processes inherit a module's globals
     _jobs = jobs
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), initializer=_leave_signals_to_parent)
     try:

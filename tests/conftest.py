@@ -17,7 +17,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
-# The same examples every time: a test that fails now and then teaches people to run it again.
+# The same examples every time: a test that fails now and then makes people run it again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

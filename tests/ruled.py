@@ -92,7 +92,7 @@ def orders(draw: st.DrawFn, columns: Columns) -> str:
 
 @st.composite
 def rules(draw: st.DrawFn, columns: Columns) -> list[Any]:
-    """One to four rules; real rows that break them are learnt all the same, so that the model knows nothing of them."""
+    """One to four rules; rows that break them remain training rows, so that the model alone does not satisfy them."""
     short = conditions(columns, most=2)
     menu = [orders(columns), short, st.fixed_dictionaries({"when": short, "then": short | orders(columns)})]
     if len(choices := _of(columns, "category", "ordinal", "boolean")) > 1:
@@ -123,12 +123,12 @@ def schemas(draw: st.DrawFn) -> tuple[Schema, Columns]:
 def rows_of(schema: Schema, columns: Columns, rows: int, seed: int) -> pd.DataFrame:
     """Return typed rows whose formulas, sums and empty cells are the schema's; other rules are left to chance."""
     rng = np.random.default_rng(seed)
-    told = [name for name, words in columns.items() if "derive" not in words]
-    table = simulate(schema, rows, rng)[told].astype(object)
-    for name in told:
+    given = [name for name, words in columns.items() if "derive" not in words]
+    table = simulate(schema, rows, rng)[given].astype(object)
+    for name in given:
         for code in columns[name].get("missing_codes", {}):
             table.loc[rng.random(rows) < 0.15, name] = code
-    typed = conform(table, Schema(columns={name: schema.columns[name] for name in told}))
+    typed = conform(table, Schema(columns={name: schema.columns[name] for name in given}))
     if "total" in columns:
         (sides,) = (rule.then for rule in schema.constraints if getattr(rule, "then", "").startswith("total =="))
         typed["total"] = schema.columns["total"].coerce(parse(sides.removeprefix("total == ")).compute(typed))[0]

@@ -41,7 +41,7 @@ class TestRun:
         assert result["passed"] is False
         assert result["folder"] == "runs/toy-7"
         assert result["cohorts"][0]["name"] == "women"
-        assert 0 < result["cohorts"][0]["model"] < 1
+        assert 0 < result["cohorts"][0]["probability_model"] < 1
         assert (study.out / "manifest.json").is_file()
         assert err == ""
         assert quiet("verify", study.out, code=3)
@@ -116,10 +116,10 @@ class TestSchema:
 
     def test_infer_and_check_warn_of_what_a_spreadsheet_would_run(self, study, quiet):
         study.write(study.table().drop(columns="patient").assign(drug=["=1+1", "aspirin"] * (len(study.table()) // 2)))
-        told = "warning: column 'drug': "
-        assert told in quiet("schema", "infer", "data.csv", "-o", "schema.yaml")[1]
+        shown = "warning: column 'drug': "
+        assert shown in quiet("schema", "infer", "data.csv", "-o", "schema.yaml")[1]
         _, err = quiet("schema", "check", "data.csv", "schema.yaml")
-        assert told in err
+        assert shown in err
         assert "begin like a formula, which a spreadsheet may run" in err
         assert "=1+1" not in err
 
@@ -192,10 +192,10 @@ class TestFitAndSample:
         _, err = quiet(*arguments)
         assert err.startswith("probability of such a row under the model: 0.")
         assert quiet(*arguments, "--quiet")[1] == ""
-        told = json.loads(quiet(*arguments, "--json")[0])
-        assert told["rows"] == 20
-        assert 0 < told["probability"] < 1
-        assert told["effective"] <= told["proposed"]
+        shown = json.loads(quiet(*arguments, "--json")[0])
+        assert shown["rows"] == 20
+        assert 0 < shown["probability"] < 1
+        assert shown["effective"] <= shown["proposed"]
 
     def test_samples_are_put_together(self, model, quiet, tmp_path):
         one, two = tmp_path / "one.csv", tmp_path / "two.csv"
@@ -293,7 +293,7 @@ class TestEvaluateReportVerify:
         assert "subgroups.sex.marginals" in [score["name"] for score in report["scores"]]
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "shown"),
         [
             ("evaluation: {by: [nobody]}", "'nobody' is not a column"),
             ("gates: [fidelity.nothing >= 1]", "no score is called"),
@@ -301,11 +301,11 @@ class TestEvaluateReportVerify:
             ("name: empty", "no `evaluation`"),
         ],
     )
-    def test_a_study_that_does_not_fit(self, tables, quiet, text, told):
+    def test_a_study_that_does_not_fit(self, tables, quiet, text, shown):
         Path("judging.yaml").write_text(text)
-        assert told in quiet(*tables, "--config", "judging.yaml", code=2)[1]
+        assert shown in quiet(*tables, "--config", "judging.yaml", code=2)[1]
 
-    def test_a_holdout_that_was_learnt_from(self, tables, quiet):
+    def test_a_holdout_that_was_trained_on(self, tables, quiet):
         err = quiet(*tables, "--holdout", "train.csv", code=2)[1]
         assert "holdout table: 120 of 120 rows are in the training table too" in err
 
@@ -324,7 +324,7 @@ class TestEvaluateReportVerify:
         assert quiet("report", tmp_path / "report.json", "-o", tmp_path / "x.html", code=2)[1].startswith("error: ")
 
 
-class TestGuard:
+class TestErrorBoundary:
     def test_errors_of_ours_are_one_line(self, capsys):
         def fail():
             raise GateError("gates", "one of two is missed", "Read the report.")

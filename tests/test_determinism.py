@@ -36,7 +36,7 @@ def start(study, folder: str, threads: int, *code: str) -> subprocess.Popen[str]
 
 
 def test_two_processes_write_the_same_bytes(study):
-    """All but the manifest, which tells the seconds, is equal."""
+    """All files but the manifest, which holds the seconds, are equal."""
     study.config["model"]["effort"] = "standard"
     study.write()
     processes = [start(study, folder, threads, "-c", FEW) for folder, threads in (("one", 1), ("two", 2))]
@@ -60,19 +60,19 @@ def test_a_canary_is_in_no_file_and_no_message(study):
     table["diary"] = [f"{CANARY} {i}" for i in range(len(table))]
     table["ward"] = ["north", "south"] * (len(table) // 2)
     table["crp"] = table["age"] / 7.0
-    for row in (0, 1, 2, 3):  # one of them at least is learnt from
+    for row in (0, 1, 2, 3):  # one of them at least is a training row
         table.loc[row, "patient"] = f"{CANARY}{row}"
         table.loc[row, "ward"] = f"{CANARY}_{row}"
         table.loc[row, "crp"] = NUMBER + row
     study.config["privacy"] = {"release_check": True}
     study.write(table)
-    told = killed_while_training(study.folder, "--set", "outputs.folder=broken")
+    output = killed_while_training(study.folder, "--set", "outputs.folder=broken")
     kept = study.folder / ".broken.checkpoint"
     assert kept.is_dir()
-    told += "".join(start(study, "out", 1).communicate(timeout=300))
+    output += "".join(start(study, "out", 1).communicate(timeout=300))
     export(study.folder / "out", study.folder / "shared", reason="to look into it")
-    assert CANARY not in told
-    assert "827193" not in told
+    assert CANARY not in output
+    assert "827193" not in output
     assert json.loads((study.folder / "out" / "manifest.json").read_text())["rows"]["train"] == 120
     # What the killed run left, its stage among it, is looked at too.
     written = [path for path in study.folder.rglob("*") if path.name not in {"data.csv", "study.yaml"}]

@@ -66,7 +66,7 @@ def test_links_lead_somewhere(page):
 )
 def test_texts_use_the_terms_of_the_glossary(page):
     private = re.compile(
-        r"\b(told from|rows learnt|learnt from|set aside|held[- ]out|posing as|planted rows|fresh (real )?rows|"
+        r"\b(told from|learnt|planted|coin toss|spike-in|draw[ns]?|set aside|held[- ]out|posing as|fresh (real )?rows|"
         r"unused patients|vulnerable tenth|short sight|learn a secret|false alarms|ridges?|tilts?|laws?)\b"
     )
     assert private.findall(page.read_text("utf-8")) == []
@@ -133,21 +133,21 @@ def test_yaml_blocks_are_studies_schemas_or_parts_of_a_study(text, tmp_path, mon
 
 
 def test_yaml_names_every_key_of_a_study():
-    told = (ROOT / "docs" / "yaml.md").read_text("utf-8")
+    page = (ROOT / "docs" / "yaml.md").read_text("utf-8")
     for block in (blocks.Config, *(getattr(blocks, name) for name in ("Data", "Protect", "Sampling"))):
-        assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in told] == []
+        assert [key for key, field in block.model_fields.items() if f"`{field.alias or key}`" not in page] == []
     for block in (blocks.EvaluationBlock, blocks.Privacy, blocks.Outputs):
-        assert [key for key in block.model_fields if f"`{key}`" not in told] == []
+        assert [key for key in block.model_fields if f"`{key}`" not in page] == []
     parameters = set(config.load(ROOT / "configs" / "heart_disease.yaml").model.parameters) | {"type"}
-    assert [key for key in parameters if f"`{key}`" not in told] == []
+    assert [key for key in parameters if f"`{key}`" not in page] == []
 
 
 def test_the_schema_page_names_every_type_and_key():
-    told = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    page = (ROOT / "docs" / "schema.md").read_text("utf-8")
     kinds = AnyColumn.__origin__.__args__
-    assert [kind for kind in kinds if f"| `{kind.model_fields['type'].default}` |" not in told] == []
+    assert [kind for kind in kinds if f"| `{kind.model_fields['type'].default}` |" not in page] == []
     keys = set(Column.model_fields).union(*(kind.model_fields for kind in kinds)) - {"type"}
-    assert [key for key in keys if f"`{key}`" not in told] == []
+    assert [key for key in keys if f"`{key}`" not in page] == []
 
 
 def score_rows():
@@ -192,7 +192,7 @@ def test_scores_have_the_direction_and_the_default_gate_of_the_library():
     for name, (_, written) in rows.items():
         gate = gates.get(name)
         wanted = "none" if gate is None else f"{gate.op} {gate.limit:g}; {gate.op} {gate.review:g}"
-        assert written == wanted + ("; only where it rings" if gate is not None and gate.alarm else ""), name
+        assert written == wanted + ("; only where it raises an alarm" if gate is not None and gate.alarm else ""), name
 
 
 def test_the_cli_page_names_commands_and_options_that_exist(monkeypatch, capsys):

@@ -246,12 +246,12 @@ def test_a_saved_model_draws_the_same_kinds(model, tmp_path):
     pd.testing.assert_frame_equal(again.sample(50, random_state=9), model.sample(50, random_state=9))
 
 
-def test_mixed_up_kinds_cost_the_scores_and_a_fresh_table_does_not():
-    train, holdout, fresh = (conform(ward(900, seed), schema()) for seed in (1, 2, 3))
-    mixed = fresh.copy()
+def test_mixed_up_kinds_cost_the_scores_and_another_sample_does_not():
+    train, holdout, unseen = (conform(ward(900, seed), schema()) for seed in (1, 2, 3))
+    mixed = unseen.copy()
     swap = {"unknown": "refused", "refused": "unknown"}
     mixed["sbp_missing"] = mixed["sbp_missing"].cat.rename_categories(swap)
-    good, bad = (Comparison.of(rows, train=train, holdout=holdout, schema=schema()) for rows in (fresh, mixed))
+    good, bad = (Comparison.of(rows, train=train, holdout=holdout, schema=schema()) for rows in (unseen, mixed))
     assert missingness(bad).high < missingness(good).low
     assert missing_dependence(bad).value > 1.5 * missing_dependence(good).value
     names = {row["column"] for row in missingness(good).details["columns"]}

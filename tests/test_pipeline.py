@@ -105,10 +105,10 @@ class TestCohorts:
     def test_the_manifest_and_the_report_give_the_probability_of_a_cohort(self, finished):
         (facts,) = manifest.read(finished.out).cohorts
         assert (facts.name, facts.rows, facts.where, facts.mix) == ("women", 20, "sex == 'F'", None)
-        assert facts.model == pytest.approx(facts.data, abs=0.2)
-        assert 0 < facts.effective <= facts.drawn
+        assert facts.probability_model == pytest.approx(facts.share_train, abs=0.2)
+        assert 0 < facts.effective_sample_size <= facts.proposed
         (section,) = Report.read(finished.out / "report.json").sections["cohorts"]
-        assert section["data"] == pytest.approx(facts.data)
+        assert section["share_train"] == pytest.approx(facts.share_train)
         page = (finished.out / "report.html").read_text(encoding="utf-8")
         assert 'id="cohorts"' in page
         assert "sex == &#39;F&#39;" in page
@@ -128,8 +128,8 @@ class TestCohorts:
         facts = stages.cohort_facts(
             Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema
         )
-        assert (facts.data is not None) == shown
-        assert facts.model == 1
+        assert (facts.share_train is not None) == shown
+        assert facts.probability_model == 1
 
 
 class TestRules:
@@ -138,7 +138,7 @@ class TestRules:
         study.config["schema"]["constraints"] = [{"then": "age < 80", "on_violation": "drop"}]
         study.write()
         fitted = run.fit(load(study.path), study.folder / "model")
-        assert fitted.real.dropped == {"age < 80": 160 - young}
+        assert fitted.real.excluded_rows == {"age < 80": 160 - young}
         assert len(fitted.real.train) + len(fitted.real.holdout) == young
         assert fitted.model.sample(200)["age"].max() < 80
 

@@ -41,7 +41,7 @@ def test_what_was_done_before_counts_but_not_in_the_rate(capsys, clock):
 
 
 def test_a_note_stays_until_the_next(capsys, clock):
-    with track("refining", total=3) as step:
+    with track("fine-tuning", total=3) as step:
         step(0, note="critic right on 55% of pairs")
         clock[0] += 11
         step(1)

@@ -202,14 +202,14 @@ def test_no_text_claims_what_a_tool_cannot_know():
     assert [path.name for path in texts if claims.search(path.read_text("utf-8"))] == []
 
 
-def test_the_table_of_floors_is_the_contract():
+def test_the_table_of_layers_is_the_contract():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d) \| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     (contract,) = [one for one in contracts if one.get("containers") == ["synthclin"]]
-    floors = [layer.split(" | ") for layer in contract["layers"]]
-    written = [(len(floors) - 1 - i, room) for i, rooms in enumerate(floors) for room in rooms]
-    assert [(int(floor), room) for floor, room, _ in rows] == written
+    layers = [layer.split(" | ") for layer in contract["layers"]]
+    written = [(len(layers) - 1 - i, room) for i, rooms in enumerate(layers) for room in rooms]
+    assert [(int(layer), room) for layer, room, _ in rows] == written
     assert all(
         (ROOT / "synthclin" / room).exists() or (ROOT / "synthclin" / f"{room}.py").exists() for _, room in written
     )

@@ -16,7 +16,14 @@ from synthclin.study.export import CARD, export
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json", CARD}
 REASON = "The ethics board agreed."
-BAD = {"value": 0.7, "low": 0.65, "high": 0.75, "tpr_at_1_percent": 0.08, "tpr_at_10_percent": 0.31, "outliers": 0.8}
+BAD = {
+    "value": 0.7,
+    "low": 0.65,
+    "high": 0.75,
+    "tpr_at_1_percent": 0.08,
+    "tpr_at_10_percent": 0.31,
+    "top_decile_outliers": 0.8,
+}
 GOOD = {"value": 0.5, "low": 0.46, "high": 0.54, "tpr_at_1_percent": 0.01, "tpr_at_10_percent": 0.1}
 
 

@@ -50,7 +50,7 @@ def test_rounded_cells_are_seen_as_well():
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
-    "draw",
+    "sampler",
     [
         lambda rng: rng.normal(100, 15, ROWS),
         lambda rng: rng.lognormal(0, 1.5, ROWS),
@@ -66,8 +66,8 @@ def test_rounded_cells_are_seen_as_well():
     ],
     ids=["normal", "lognormal", "exponential", "uniform", "heavy", "counts", "heaped", "five", "wide", "code", "one"],
 )
-def test_other_shapes_are_no_mixture(draw, seed):
-    assert mixed_units(draw(np.random.default_rng(seed))) is None
+def test_other_shapes_are_no_mixture(sampler, seed):
+    assert mixed_units(sampler(np.random.default_rng(seed))) is None
 
 
 def test_a_few_cells_are_no_group():

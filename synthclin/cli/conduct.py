@@ -35,11 +35,11 @@ def manners(quiet: bool) -> Iterator[None]:
 def warn_of(quiet: bool) -> Callable[[Finding], None]:
     """Return a function that prints a finding on stderr, or drops it where `quiet` is set."""
 
-    def tell(finding: Finding) -> None:
+    def show(finding: Finding) -> None:
         if not quiet:
             warn(str(finding))
 
-    return tell
+    return show
 
 
 def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs.csv_safe: escape") -> None:

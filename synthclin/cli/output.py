@@ -150,11 +150,11 @@ def show_plan(plan: dict[str, Any]) -> None:
 
 def show_cohort(cohort: CohortFacts) -> None:
     """Print the rows of a cohort, the probability of its condition and the effective sample size."""
-    data = "suppressed, for too few patients" if cohort.data is None else f"{cohort.data:.3g}"
+    data = "suppressed, for too few patients" if cohort.share_train is None else f"{cohort.share_train:.3g}"
     behind = "" if cohort.patients is None else f" ({cohort.patients:,} patients)"
     show_text(
-        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.model:.3g} under the model, "
-        f"share in the data {data}{behind}; effective sample size {cohort.effective:,.0f}"
+        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.probability_model:.3g} under "
+        f"the model, share in the data {data}{behind}; effective sample size {cohort.effective_sample_size:,.0f}"
     )
 
 

@@ -78,7 +78,7 @@ def balance(c: Comparison) -> Score:
         reference=float(np.nanmean(real)),
         notes=["Shuffling columns balances the arms, so there is no independence baseline."],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
-        tables=np.nanmean(each, axis=1).tolist(),
+        replicates=np.nanmean(each, axis=1).tolist(),
     )
 
 

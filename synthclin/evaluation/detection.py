@@ -46,7 +46,7 @@ DETECTION = Definition(
     "lower",
     "classifier two-sample test (C2ST) AUC: boosted trees, 5-fold cross-validated with all rows of a patient in one "
     "fold, synthetic rows against as many holdout rows at schema precision, mean over folds and one random sample of "
-    "each synthetic replicate, 3 samples at least below 1,000 rows; 0.5 is a coin toss; Newcombe interval, wider near "
+    "each synthetic replicate, 3 samples at least below 1,000 rows; 0.5 is chance; Newcombe interval, wider near "
     "0.5 (Lopez-Paz and Oquab, ICLR 2017)",
 )
 
@@ -104,7 +104,7 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
             ],
             "roc": roc_points(runs[0].scores, runs[0].synthetic),
         },
-        tables=_by_table(runs, len(c.replicates)),
+        replicates=_by_table(runs, len(c.replicates)),
     )
 
 
@@ -129,9 +129,9 @@ def logistic_detection(c: Comparison) -> Score:
         n=int(runs[0].synthetic.sum()),
         baseline=detection_score(_mean_area(areas([c.shuffled], "logistic shuffled"))),
         reference=detection_score(_mean_area(areas([c.train], "logistic real"))),
-        notes=["Shuffled columns score well on it, so it says nothing about dependence: no verdict rests on it."],
+        notes=["Shuffled columns score well on it, so it does not measure dependence, and no gate uses it."],
         details={"auc": value},
-        tables=[detection_score(area) for area in _by_table(runs, len(c.replicates))],
+        replicates=[detection_score(area) for area in _by_table(runs, len(c.replicates))],
     )
 
 

@@ -46,7 +46,7 @@ class FidelityEstimate:
         reference_parts: (parts,) real rows outside of the compared half; all NaN where there are too few real rows.
         baseline_parts: (parts,) shuffled rows.
         reference_error: standard error of the real-data reference.
-        tables: (replicates,) the value of each synthetic replicate.
+        replicates: (replicates,) the value of each synthetic replicate.
     """
 
     value: float
@@ -58,7 +58,7 @@ class FidelityEstimate:
     reference_parts: NDArray[np.float64]
     baseline_parts: NDArray[np.float64]
     reference_error: float
-    tables: tuple[float, ...]
+    replicates: tuple[float, ...]
 
     @property
     def reference(self) -> float:
@@ -79,7 +79,7 @@ class FidelityEstimate:
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
     ) -> Score:
-        """Return the score; a note says where it is better than its real-data reference beyond sampling error."""
+        """Return the score; a note states where it is better than its real-data reference beyond sampling error."""
         if np.isnan(self.value):
             return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
         interval = interval or self.interval(definition.better)
@@ -98,7 +98,7 @@ class FidelityEstimate:
             reference=self.reference,
             notes=[*notes, f"The synthetic rows are {_TOO_CLOSE}." if beyond else ""],
             details=(details or {}) | {"beyond_reference": bool(beyond), "reference_error": self.reference_error},
-            tables=self.tables,
+            replicates=self.replicates,
         )
 
 

@@ -81,7 +81,7 @@ _NO_STANDARD = f"{_CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none
 _PRIVACY = (
     Gate("privacy.copies", "<=", 0.0, 0.005, f"{_CONVENTION}: no more than among non-members", null=0.0),
     Gate("privacy.near_copies", "<=", 0.0, 1.0, f"{_CONVENTION}: an alarm, never decisive", null=0.0, alarm=True),
-    Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5),
+    Gate("privacy.membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is chance", null=0.5),
     Gate("privacy.membership_tpr", "<=", 0.03, 0.05, f"{_CONVENTION}: epsilon 1 allows 0.027", null=0.01),
     Gate("privacy.relative_f1", "<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {_CONVENTION}", null=0.0),
     Gate("privacy.singling_out", "<=", 0.05, 0.10, _NO_STANDARD, null=0.0),
@@ -103,7 +103,7 @@ _PRIVACY = (
         "<=",
         0.01,
         0.05,
-        f"{_CONVENTION}: attacks that miss 5 % copied rows cannot pass a table",
+        f"{_CONVENTION}: no pass where the attacks miss canaries of 5 % of the rows",
     ),
 )
 DEFAULT_GATES = (
@@ -119,7 +119,7 @@ DEFAULT_GATES = (
     *_PRIVACY,
 )
 
-MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5)
+MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is chance", null=0.5)
 """The gate of a model file before it is shared; it is not about the table, so no report applies it."""
 
 
@@ -210,10 +210,10 @@ def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, fl
     """Return status and reason of a gate whose limit is the null."""
     better, null = ends[1], _null_reached(gate, score)
     if better <= null:
-        return "PASS", f"Not significantly more than rows without a leak reach, {null:.3f}."
+        return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
     if better > review + null - gate.limit:
-        return "FAIL", f"Significantly more than {review:g} beyond rows without a leak, which reach {null:.3f}."
-    return "REVIEW", f"Significantly more than rows without a leak, which reach {null:.3f}."
+        return "FAIL", f"Significantly more than {review:g} above its value without leakage, {null:.3f}."
+    return "REVIEW", f"Significantly above its value without leakage, {null:.3f}."
 
 
 def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
@@ -227,8 +227,8 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     # Where real rows miss the limit too, they replace it, with the same margin for review.
     excused = not math.isnan(reference) and not holds(reference, limit)
     if excused and (holds(better, reference) or holds(worse, reference + review - limit)):
-        whose = "Holdout rows" if gate.null is None else "Rows without a leak"
-        status, reason = "REVIEW", f"{whose} reach {reference:.3f}, so they miss the limit too."
+        what = "real-data reference" if gate.null is None else "value without leakage"
+        status, reason = "REVIEW", f"The {what}, {reference:.3f}, misses the limit too."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):

@@ -158,7 +158,7 @@ def missing_dependence(c: Comparison) -> Score:
     return estimate_fidelity(c, measure, "missing dependence", high=2.0).score(
         DEPENDENCE,
         details={
-            "ties": [
+            "correlations": [
                 {
                     "missing": kinds[flags[i]],
                     "column": names[beside[k][0]],

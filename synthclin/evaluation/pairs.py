@@ -193,9 +193,11 @@ def association_changes(c: Comparison) -> Score:
         "real": real.round(4),
         "synthetic": synthetic.round(4),
         "mean_change_synthetic": found.value,
-        "mean_change_holdout": found.reference,
+        "mean_change_reference": found.reference,
         "largest_change_synthetic": found.parts[known].max() if known.any() else None,
-        "largest_change_holdout": np.nan if np.isnan(found.reference_parts).all() else np.nanmax(found.reference_parts),
+        "largest_change_reference": np.nan
+        if np.isnan(found.reference_parts).all()
+        else np.nanmax(found.reference_parts),
     }
     return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
 

@@ -58,7 +58,11 @@ def propensity(c: Comparison) -> Score:
             "S_pMSE is its ratio to that of a correct model: below 3 is good, below 10 acceptable (synthpop).",
             "" if crossed else "There are too few rows for products of columns, so dependence is not seen.",
         ],
-        details={"s_pmse": found.value / expected, "s_pmse_fresh": found.reference / expected, "expected": expected},
+        details={
+            "s_pmse": found.value / expected,
+            "s_pmse_reference": found.reference / expected,
+            "expected": expected,
+        },
     )
 
 

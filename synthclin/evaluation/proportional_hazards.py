@@ -208,5 +208,5 @@ def _minus_real(
         reference=0.0,
         notes=["The real-data reference is 0 by definition: the result of training on real rows is subtracted."],
         details={"real": real, "synthetic": real + value, "rows": size},
-        tables=gaps[:, 0].tolist(),
+        replicates=gaps[:, 0].tolist(),
     )

@@ -68,7 +68,7 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
         notes=[_NARROW, f"The sign of {len(reversed_terms)} clear effects is reversed." if reversed_terms else ""],
         details={
             "terms": rows,
-            "tables": len(c.replicates),
+            "replicates": len(c.replicates),
             "horizon": found.horizon,
             "curves": None if found.curves is None else found.curves(c.train, c.synthetic),
             "signs_agree": _share(rows, "sign_agrees"),
@@ -140,7 +140,7 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
                 "term": term,
                 "real": [a, a - Z * a_error, a + Z * a_error],
                 "synthetic": [b, b - Z * b_error, b + Z * b_error],
-                "between_tables": None if spread is None else spread[k],
+                "between_replicates": None if spread is None else spread[k],
                 "overlap": shares[k],
                 "standardised_difference": abs(b - a) / a_error if known else None,
                 "sign_agrees": a * b > 0 if clear else None,

@@ -46,7 +46,7 @@ class Score:
         method: how it was computed, in one line, with its source.
         note: caveats: subsampling, the reason for NaN.
         details: plain numbers, texts, lists and dicts behind the score, for the report's tables and plots.
-        tables: the score of each synthetic replicate, where there are several.
+        replicates: the score of each synthetic replicate, where there are several.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Score:
     method: str
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
-    tables: tuple[float, ...] = ()
+    replicates: tuple[float, ...] = ()
 
     @property
     def floor(self) -> float | None:
@@ -76,7 +76,7 @@ class Score:
     @property
     def spread(self) -> float | None:
         """Standard deviation of the score across synthetic replicates; None for one replicate."""
-        return stdev(self.tables) if len(self.tables) > 1 else None
+        return stdev(self.replicates) if len(self.replicates) > 1 else None
 
     @property
     def unfavourable(self) -> float:
@@ -111,11 +111,11 @@ class Definition:
         reference: float | None = None,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
-        tables: Sequence[float] = (),
+        replicates: Sequence[float] = (),
     ) -> Score:
         """Return the score of a synthetic table, or of several replicates.
 
-        A baseline or reference of NaN becomes None. Empty notes are left out, and `tables` unless all are finite.
+        A baseline or reference of NaN becomes None. Empty notes are left out, and `replicates` unless all are finite.
         """
         return Score(
             name=self.name,
@@ -130,7 +130,7 @@ class Definition:
             method=self.method,
             note=" ".join(note for note in notes if note),
             details=plain(details or {}),
-            tables=tuple(map(float, tables)) if len(tables) > 1 and np.isfinite(tables).all() else (),
+            replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
         )
 
     def unassessable(self, note: str, *, n: int = 0, details: dict[str, Any] | None = None) -> Score:

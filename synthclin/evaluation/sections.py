@@ -52,8 +52,8 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
             out[key] = {"roc": details[name]["roc"], "attacks": details[name].get("curves", [])}
     negative = {name: found["negative_control"] for name, found in details.items() if found.get("negative_control")}
     if negative:
-        canary_rows = details.get("privacy.smallest_leak", {}).get("spike_in", [])
-        out["controls"] = {"negative": negative, "spike_in": canary_rows}
+        canary_rows = details.get("privacy.smallest_leak", {}).get("canaries", [])
+        out["controls"] = {"negative": negative, "canaries": canary_rows}
     checked: dict[str, Any] = plain(out)
     return checked
 

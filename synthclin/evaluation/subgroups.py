@@ -161,7 +161,7 @@ class Groups:
                     for one, score in known.items()
                 ],
             },
-            tables=worst.tables,
+            replicates=worst.replicates,
         )
 
 

@@ -102,7 +102,7 @@ def concordance(
     """Return Uno's concordance: the probability that the patient of the higher score has the event first.
 
     Pairs are inverse probability of censoring weighted, so that the result does not depend on the censoring
-    distribution (Uno et al., Stat Med 30:1105-1117, 2011). 0.5 is a coin toss.
+    distribution (Uno et al., Stat Med 30:1105-1117, 2011). 0.5 is chance.
 
     Arguments:
         scores: (rows,) of risk.

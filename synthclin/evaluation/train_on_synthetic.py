@@ -90,7 +90,7 @@ class LearnerTrials:
                 *notes,
             ],
             details=details,
-            tables=gaps[:, 0].tolist(),
+            replicates=gaps[:, 0].tolist(),
         )
 
 
@@ -169,5 +169,5 @@ def in_groups(
         reference=0.0,
         notes=[f"The group with the largest loss is {level}.", worst.note],
         details={"score": task.name, "column": by, "worst": level, "groups": rows},
-        tables=worst.tables,
+        replicates=worst.replicates,
     )

@@ -254,7 +254,7 @@ def _importance(
                 for j in np.argsort(-means["real"], kind="stable")[:_LISTED]
             ],
         },
-        tables=agreements,
+        replicates=agreements,
     )
 
 

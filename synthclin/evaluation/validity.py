@@ -51,7 +51,9 @@ def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
         0.01
     """
     worst = max(shares.values())
-    by_rule = [{"rule": rule, "raw": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])]
+    by_rule = [
+        {"rule": rule, "unconstrained": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])
+    ]
     return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details={"rules": by_rule})
 
 

@@ -59,7 +59,7 @@ def cell_critic(network: MaskedGenerator, codes: Tensor) -> MaskedGenerator:
         # Scores begin at 0: initialised at the log marginals, the critic would reward frequent codes.
         table.bias.requires_grad_(False).zero_()
         if table.basis is not None:
-            # The penalties bound the context logits; a learnt basis could grow instead.
+            # The penalties bound the context logits; a trained basis could grow instead.
             table.basis.requires_grad_(False)
     return critic
 
@@ -146,8 +146,8 @@ class _AdversarialPhase(Phase):
         count = len(self.critics)
         shape, device = (count, max(1, self.batch // count)), self.codes.device
         # Fold k is every `count`-th row of the shuffled table from row k on; remaining rows at the end are left out.
-        pick = torch.randint(len(self.codes) // count, shape, generator=self.generator, device=device)
-        rows = share((pick * count + torch.arange(count, device=device)[:, None]).T).T
+        chosen = torch.randint(len(self.codes) // count, shape, generator=self.generator, device=device)
+        rows = share((chosen * count + torch.arange(count, device=device)[:, None]).T).T
         each = rows.shape[1]
         return rows.flatten(), [slice(k * each, (k + 1) * each) for k in range(count)]
 

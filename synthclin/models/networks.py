@@ -44,7 +44,7 @@ class CodeTables(nn.Module):
 
     The logits of a column are its log marginal probabilities (`bias`) plus context logits. The context logits of a
     smooth column are weights of its fixed basis (`width` functions of the code's position). Those of a column of many
-    levels are weights of a learnt basis (low-rank factors, so that levels in similar contexts share parameters).
+    levels are weights of a trained basis (low-rank factors, so that levels in similar contexts share parameters).
     Other columns have one context logit per code.
     """
 

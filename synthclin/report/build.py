@@ -116,7 +116,7 @@ def report_on(
     sections: dict[str, Any] = {"cohorts": [cohort.model_dump(mode="json") for cohort in cohorts]} if cohorts else {}
     if rules is not None:
         sections["rules"] = rules.model_dump(mode="json")
-        scores += (raw_rules(rules.raw, rules.raw_rows),) if rules.raw else ()
+        scores += (raw_rules(rules.unconstrained, rules.unconstrained_rows),) if rules.unconstrained else ()
     shape = {"rows": rows, "columns": len(schema.modelled)}
     report = Report(
         scores=scores,

@@ -1,7 +1,7 @@
 """Sampling for every model family: cohorts, constraint masks, repair inside bins, and imputation.
 
-The life of a condition (`where`, and the levels of `mix`), which is interpreted in six places because each place knows
-something that the one before does not:
+A condition (`where`, and the levels of `mix`) is interpreted in six places, because each has information that the one
+before lacks:
 
 1. `study.config.references` checks names, levels and types against the schema, before any data are read.
 2. `sampling.cohorts.Cohort.holds` evaluates it on the training rows: how many patients support the cohort.

@@ -115,7 +115,7 @@ class _Candidates:
         sums = [np.bincount(self.owner, power, len(self.known)) for power in (weight, weight**2)]
         return sums[0] ** 2 / sums[1]
 
-    def pick(self, rows: Ints, generator: np.random.Generator) -> Ints:
+    def resample(self, rows: Ints, generator: np.random.Generator) -> Ints:
         """Return for each of `rows`, which may repeat, the (rows, columns) codes of a candidate resampled by weight."""
         total = np.cumsum(self._weight())
         first = np.searchsorted(self.owner, rows, side="left")
@@ -237,10 +237,10 @@ class Imputer:
                 done = []
                 for some in _pieces(np.arange(len(row)), proposals):
                     wanted = np.repeat(some, proposals)
-                    code = candidates.pick(row[wanted], rng)
+                    code = candidates.resample(row[wanted], rng)
                     offset = rng.random(code.shape, dtype=np.float32)
-                    picked = Encoded(torch.from_numpy(code), torch.from_numpy(offset))
-                    good = np.flatnonzero(self._keeps_rules(partial, rows[row[wanted]], picked, broken))
+                    proposal = Encoded(torch.from_numpy(code), torch.from_numpy(offset))
+                    good = np.flatnonzero(self._keeps_rules(partial, rows[row[wanted]], proposal, broken))
                     served, first = np.unique(wanted[good], return_index=True)
                     codes[copy[served], row[served]] = code[good[first]]
                     offsets[copy[served], row[served]] = offset[good[first]]
@@ -267,10 +267,10 @@ class Imputer:
                 raise DataError(found.where, found.what, found.remedy)
         return broken
 
-    def _keeps_rules(self, partial: Partial, rows: Ints, picked: Encoded, violated_before: dict[str, Bools]) -> Bools:
+    def _keeps_rules(self, partial: Partial, rows: Ints, proposal: Encoded, violated_before: dict[str, Bools]) -> Bools:
         """Return the completed rows that satisfy every rule, except rules that given cells alone violate."""
         cells = partial.cells.iloc[rows].reset_index(drop=True)
-        table = self._finished(cells, self._filled(cells, picked))
+        table = self._finished(cells, self._filled(cells, proposal))
         satisfied = np.ones(len(rows), dtype=np.bool_)
         broken = {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema).items()}
         for rule in self.schema.rules:
@@ -283,9 +283,9 @@ class Imputer:
                 satisfied &= ~hole | empty | table[name].notna().to_numpy()
         return satisfied
 
-    def _filled(self, cells: pd.DataFrame, picked: Encoded) -> pd.DataFrame:
+    def _filled(self, cells: pd.DataFrame, proposal: Encoded) -> pd.DataFrame:
         """Return the modelled columns of some rows: given cells unchanged, the others decoded from sampled codes."""
-        codes, offsets = picked.codes.numpy(), picked.offsets.numpy()
+        codes, offsets = proposal.codes.numpy(), proposal.offsets.numpy()
         filled = {}
         for j, (name, codec) in enumerate(self.encoder.codecs.items()):
             if name in self.encoder.anchors:
@@ -306,10 +306,10 @@ class Imputer:
                 finished[name] = _joined(cells[name], finished[name])
         return finished
 
-    def _assembled(self, table: pd.DataFrame, asked: set[str], partial: Partial, picked: Encoded) -> pd.DataFrame:
+    def _assembled(self, table: pd.DataFrame, asked: set[str], partial: Partial, proposal: Encoded) -> pd.DataFrame:
         """Return the imputed table, with the columns that it lacked last."""
         rows, cells = partial.rows, partial.cells
-        imputed = self._filled(cells.iloc[rows].reset_index(drop=True), picked)
+        imputed = self._filled(cells.iloc[rows].reset_index(drop=True), proposal)
         filled = {name: cells[name].copy() for name in imputed}
         for j, name in enumerate(imputed):
             hole = np.flatnonzero(partial.holes[rows, j])

@@ -29,7 +29,7 @@ class Real(NamedTuple):
 
     train: pd.DataFrame
     holdout: pd.DataFrame
-    dropped: dict[str, int]
+    excluded_rows: dict[str, int]
 
 
 def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding], None]) -> Real:
@@ -41,7 +41,7 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
     with clock.stage("check"):
         _refuse_constants(table, schema)
-        kept, dropped = without_violations(table, schema)
+        kept, excluded_rows = without_violations(table, schema)
         for finding in check(table, schema):
             on_finding(finding)
         if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
@@ -51,7 +51,7 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
         train, holdout = split(kept, schema, config.data.holdout, config.seed)
     for cohort in config.sampling.cohorts:
         _check_support(cohort, train, config, on_finding)
-    return Real(train, holdout, dropped)
+    return Real(train, holdout, excluded_rows)
 
 
 def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, on_finding: Callable[[Finding], None]) -> None:

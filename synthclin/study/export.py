@@ -133,7 +133,7 @@ def _card(model: Synthesizer, record: manifest.Manifest, verdict: Verdict, reaso
                 _found(attack),
                 _rate(attack.tpr_at_1_percent),
                 _rate(attack.tpr_at_10_percent),
-                _UNKNOWN if attack.outliers is None else number(attack.outliers),
+                _UNKNOWN if attack.top_decile_outliers is None else number(attack.top_decile_outliers),
             ]
             for attack in record.attacks
         ),

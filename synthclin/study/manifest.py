@@ -39,7 +39,7 @@ class ModelAttack(BaseModel):
         n: number of non-members.
         tpr_at_1_percent: true positive rate at 1 % false positive rate.
         tpr_at_10_percent: the same at 10 %.
-        outliers: the AUC among the top-decile outliers by nearest-neighbour distance.
+        top_decile_outliers: the AUC among the top-decile outliers by nearest-neighbour distance.
         note: remarks on the result.
     """
 
@@ -52,7 +52,7 @@ class ModelAttack(BaseModel):
     n: Annotated[int, Field(ge=0)]
     tpr_at_1_percent: Share | None = None
     tpr_at_10_percent: Share | None = None
-    outliers: Share | None = None
+    top_decile_outliers: Share | None = None
     note: str = ""
 
     @classmethod
@@ -68,7 +68,7 @@ class ModelAttack(BaseModel):
             n=score.n,
             tpr_at_1_percent=details.get("tpr_at_1_percent"),
             tpr_at_10_percent=details.get("tpr_at_10_percent"),
-            outliers=(details.get("outliers") or {}).get("value"),
+            top_decile_outliers=(details.get("top_decile_outliers") or {}).get("value"),
             note=score.note,
         )
 

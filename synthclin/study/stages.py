@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Samples", "audit", "compare", "fit", "new_identifiers", "report", "sample", "score", "write"]
 
-RAW_ROWS = 2_000
+UNCONSTRAINED_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
 
 
@@ -93,9 +93,13 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
         cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, seed, model.first_id + taken)
         taken += cohort.rows
         facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema))
-    raw = model.raw_violations(RAW_ROWS, random_state=config.seed)
+    unconstrained = model.raw_violations(UNCONSTRAINED_ROWS, random_state=config.seed)
     return Samples(
-        released, replicates, cohorts, tuple(facts), RuleFacts(dropped=real.dropped, raw=raw, raw_rows=RAW_ROWS)
+        released,
+        replicates,
+        cohorts,
+        tuple(facts),
+        RuleFacts(excluded_rows=real.excluded_rows, unconstrained=unconstrained, unconstrained_rows=UNCONSTRAINED_ROWS),
     )
 
 
@@ -119,11 +123,11 @@ def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, sche
         where=cohort.where,
         mix=mix or None,
         # The mean of weights may exceed 1 by a rounding error.
-        model=min(sampled.probability, 1.0),
-        data=float(inside.mean()) if shown else None,
+        probability_model=min(sampled.probability, 1.0),
+        share_train=float(inside.mean()) if shown else None,
         patients=within if shown else None,
-        effective=sampled.effective,
-        drawn=sampled.proposed,
+        effective_sample_size=sampled.effective,
+        proposed=sampled.proposed,
     )
 
 

@@ -18,7 +18,7 @@ from .clinic import SCHEMA, clinic
 def spare(patch: pytest.MonkeyPatch) -> None:
     """Use one C2ST repeat and two attacks on canaries, to save time; the other attacks have tests of their own."""
     patch.setattr(detection, "_REPEATS", 1)
-    patch.setattr(canaries, "_SEARCHERS", (copies_attack, near_copies))
+    patch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
 
 
 @pytest.fixture(scope="session")

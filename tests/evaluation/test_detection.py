@@ -49,7 +49,7 @@ def test_rows_of_one_patient_never_cross_folds():
 
 
 def test_repeated_rows_of_patients_are_no_advantage():
-    # Each patient has four equal rows: across folds, real rows would be recognised from their twins.
+    # Each patient has four equal rows: across folds, real rows would be classified by their duplicates.
     schema = Schema.model_validate(
         {"columns": {"who": {"type": "id", "role": "entity"}, "x": {"type": "number"}, "y": {"type": "number"}}}
     )
@@ -99,7 +99,7 @@ def test_logistic_detection_equals_sdmetrics_and_ignores_dependence(compare, ide
     lost = logistic_detection(compare(shuffled(train)))
     assert lost.baseline > 0.8
     assert lost.value > 0.75
-    assert "no verdict" in lost.note
+    assert "no gate" in lost.note
     damaged = ideal.assign(age=(ideal["age"] + 20).astype("Int64"), bmi=ideal["bmi"] + 3)
     assert logistic_detection(compare(damaged)).high < logistic_detection(compare(ideal)).low
     assert 2 * (1 - lost.details["auc"]) == pytest.approx(lost.value, abs=0.2)
@@ -108,7 +108,7 @@ def test_logistic_detection_equals_sdmetrics_and_ignores_dependence(compare, ide
 def test_several_replicates_narrow_the_interval(train, holdout, ideal, good):
     tables = [ideal, *(clinic(400, 20 + i) for i in range(3))]
     score = detection(Comparison.of(tables, train=train, holdout=holdout, schema=SCHEMA, random_state=7))
-    assert len(score.tables) == 4
+    assert len(score.replicates) == 4
     width = (score.high - score.low) / (good.high - good.low)
     # Near 0.5 a quarter of the variance is that of pairs of real rows, which all tables share.
     assert 0.5 < width < 1.2

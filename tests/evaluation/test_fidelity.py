@@ -73,11 +73,11 @@ def test_a_score_is_the_mean_of_those_of_its_tables(train, holdout):
     c = Comparison.of([clinic(400, 3 + i) for i in range(2)], train=train, holdout=holdout, schema=SCHEMA)
     died = PredictTask(target="died")
     for score in (marginals(c), pairs(c), detection(c), *predict(c, died, by=["sex"])):
-        assert len(score.tables) == 2
-        assert np.mean(score.tables) == pytest.approx(score.value)
-        assert score.spread == pytest.approx(np.std(score.tables, ddof=1))
+        assert len(score.replicates) == 2
+        assert np.mean(score.replicates) == pytest.approx(score.value)
+        assert score.spread == pytest.approx(np.std(score.replicates, ddof=1))
     single = marginals(Comparison.of(clinic(400, 3), train=train, holdout=holdout, schema=SCHEMA))
-    assert single.tables == ()
+    assert single.replicates == ()
     assert single.spread is None
 
 

@@ -95,7 +95,7 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
         (0.45, 0.54, 0.5, "PASS"),
         (0.45, 0.58, 0.5, "REVIEW"),  # holds the limit
         (0.45, 0.65, 0.5, "NOT ASSESSABLE"),  # from pass to fail
-        (0.51, 0.65, 0.5, "REVIEW"),  # as far, but surely beyond a coin toss
+        (0.51, 0.65, 0.5, "REVIEW"),  # as far, but significantly beyond chance
         (0.56, 0.59, 0.5, "REVIEW"),
         (0.56, 0.65, 0.5, "FAIL"),
         (0.90, 0.95, 0.5, "FAIL"),
@@ -144,7 +144,7 @@ def test_default_gates_are_those_of_the_scores_there_are():
     [
         (0.0, 0.005, 0.0, 0.0, "PASS"),
         (0.0, 0.3, 0.0, 0.0, "PASS"),  # none was found, however few there are
-        (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # surely some
+        (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # significantly above 0
         (0.001, 0.03, 0.0, 0.0, "REVIEW"),
         (0.006, 0.03, 0.0, 0.0, "FAIL"),
         (0.006, 0.03, 0.0, 0.011, "PASS"),  # non-members are copied as often
@@ -171,7 +171,7 @@ def test_the_baseline_of_an_attack_excuses_an_equal_score():
     assert judge([gate], [score(**of, baseline=0.0)])[0].status == "FAIL"
     excused = judge([gate], [score(**of, baseline=0.13)])[0]
     assert excused.status == "REVIEW"
-    assert "Rows without a leak reach 0.130" in excused.reason
+    assert "value without leakage, 0.130" in excused.reason
 
 
 @pytest.mark.parametrize(("agree", "expected"), [(1.0, "PASS"), (None, "PASS"), (0.5, "REVIEW"), (0.0, "REVIEW")])

@@ -29,7 +29,7 @@ def test_values_missing_of_other_patients_cost_the_dependence_and_leave_the_patt
     good, bad = map(missing_dependence, tables)
     assert bad.low > good.high
     assert missingness(tables[0]).value == pytest.approx(missingness(tables[1]).value, abs=0.02)
-    worst = bad.details["ties"][0]
+    worst = bad.details["correlations"][0]
     assert (worst["missing"], worst["column"]) in {("bmi", "sex"), ("weight", "sex")}
     assert abs(worst["real"]) > 0.2 > abs(worst["synthetic"])
 

@@ -75,7 +75,7 @@ def test_ideal_rows_overlap_and_a_reversed_effect_does_not(task):
     assert good.details["signs_agree"] == 1.0
     assert bad.details["signs_agree"] < 1.0
     assert "is reversed" in bad.note
-    # Half the tasks lean on age as well, which still agrees.
+    # Half of the tasks depend on age as well, which still agrees.
     assert good.baseline < good.reference
 
 
@@ -88,7 +88,7 @@ def test_a_lost_effect_changes_the_decision_and_keeps_no_estimate():
     assert arm["overlap"] < 0.5
 
 
-def test_a_planted_hazard_ratio_is_found_again():
+def test_a_known_hazard_ratio_is_estimated():
     c = Comparison.of(trial(1200, 5), train=trial(1200, 6), holdout=None, schema=SCHEMA)
     found = study(c, TASKS[2])
     sign = 1 if "drug against" in found.terms[1] else -1

@@ -75,8 +75,8 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     assert [score.name for score in whole.scores] == NAMES
     unknown = {score.name for score in whole.scores if np.isnan(score.value)}
     assert unknown == {"fidelity.rare_levels"}  # the clinic has none
-    without_ceiling = {score.name for score in whole.scores if score.reference is None}
-    assert without_ceiling == unknown | {"privacy.smallest_leak"}
+    without_reference = {score.name for score in whole.scores if score.reference is None}
+    assert without_reference == unknown | {"privacy.smallest_leak"}
     assert all(is_whole(score) for score in whole.scores if score.name not in unknown)
     verdicts = judge(default_gates(whole.scores), whole.scores)
     assert "privacy.near_copies" not in {verdict.gate.score for verdict in verdicts}  # no alarm, and no all-clear
@@ -85,7 +85,7 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     pictures = {"rows", "marginals", "table_one", "pairs", "detection", "membership", "controls"}
     assert set(whole.sections) == pictures
     assert len(whole.sections["controls"]["negative"]) == 11
-    assert len(whole.sections["controls"]["spike_in"]) == 6
+    assert len(whole.sections["controls"]["canaries"]) == 6
 
 
 def test_groups_are_scored_and_attacked(whole):
@@ -100,7 +100,7 @@ def test_a_copy_fails_on_privacy_and_passes_on_fidelity(compare, train):
     statuses = {verdict.gate.score: verdict.status for verdict in judge(default_gates(scores), scores)}
     assert statuses.pop("fidelity.marginals") == "PASS"
     assert statuses.pop("privacy.near_copies") == "REVIEW"  # a distance never decides
-    assert statuses.pop("privacy.smallest_leak") == "NOT ASSESSABLE"  # among copies nothing can be planted
+    assert statuses.pop("privacy.smallest_leak") == "NOT ASSESSABLE"  # among copies, canaries cannot be detected
     assert statuses.pop("privacy.disclosive_keys") != "PASS"  # here nothing is declared
     assert set(statuses.values()) == {"FAIL"}
 
@@ -167,7 +167,7 @@ from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
 detection._REPEATS = 1
-canaries._SEARCHERS = canaries._SEARCHERS[:2]  # copies and near copies
+canaries._ATTACKS = canaries._ATTACKS[:2]  # copies and near copies
 
 def run(folder):
     schema = Schema.model_validate(

@@ -158,13 +158,13 @@ def test_an_interrupted_distillation_ends_with_the_same_bytes(at, tmp_path, monk
     plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, distillation=12)
     monkeypatch.setattr(gan, "plan_for", lambda *_: plan)
 
-    def fit(**watched):
-        return ConditionalGAN(SCHEMA, width=16, random_state=3, one_pass=True).fit(ward(120), **watched)
+    def fit(**options):
+        return ConditionalGAN(SCHEMA, width=16, random_state=3, one_pass=True).fit(ward(120), **options)
 
     seen = []
 
-    def die(moment):
-        seen.append(moment)
+    def die(event):
+        seen.append(event)
         if len(seen) == at:
             raise KeyboardInterrupt
 

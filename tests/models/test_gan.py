@@ -19,13 +19,13 @@ def test_the_model_fits_dependences_between_columns(model, table):
 
 
 def test_real_rows_are_likelier_than_shuffled_ones(model):
-    fresh = ward(300, seed=8)
-    shuffled = fresh.copy()
+    unseen = ward(300, seed=8)
+    shuffled = unseen.copy()
     for i, name in enumerate(["age", "sbp", "dbp"]):
-        shuffled[name] = fresh[name].sample(frac=1, random_state=i).to_numpy()
+        shuffled[name] = unseen[name].sample(frac=1, random_state=i).to_numpy()
     shuffled["dbp"] = np.minimum(shuffled["dbp"], shuffled["sbp"] - 1)
     shuffled["pulse_pressure"] = (shuffled["sbp"] - shuffled["dbp"]).astype(float)
-    assert model.log_likelihood(fresh).mean() > model.log_likelihood(shuffled).mean() + 1
+    assert model.log_likelihood(unseen).mean() > model.log_likelihood(shuffled).mean() + 1
 
 
 def test_the_training_record(model):

@@ -36,11 +36,11 @@ def arms(names: tuple[str, ...]) -> list[dict[str, Any]]:
 def attack(value: float, first: str, **words: Any) -> dict[str, Any]:
     rate = {"value": 0.2, "low": 0.15, "high": 0.26, "n": 300}
     return {
-        "attack": "nearest row",
-        "naive": 0.1,
-        "control": rate,
-        "train": rate | {"value": 0.24, "low": 0.2, "high": 0.3},
-        "outliers": {"value": value + 0.1, "low": value, "high": value + 0.2},
+        "strongest_attack": "nearest row",
+        "naive_baseline": 0.1,
+        "non_members": rate,
+        "members": rate | {"value": 0.24, "low": 0.2, "high": 0.3},
+        "top_decile_outliers": {"value": value + 0.1, "low": value, "high": value + 0.2},
         "groups": [
             {"column": first, "level": level, "value": value, "low": value - 0.05, "high": value + 0.05}
             for level in ("F", "M")
@@ -108,7 +108,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             baseline=0.3,
             reference=0.04,
             details={
-                "ties": [
+                "correlations": [
                     {"missing": first, "column": second, "level": "F", "real": 0.5, "synthetic": -0.2},
                     {"missing": first, "column": "age", "level": None, "real": 0.1, "synthetic": 0.1},
                 ]
@@ -127,7 +127,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
                     term(f"{first} (per SD)", 0.3, -0.3),
                     term("lost", 0.1, 0.1, synthetic=[None, None, None], overlap=None),
                 ],
-                "tables": 5,
+                "replicates": 5,
                 "horizon": None,
                 "curves": None,
             },
@@ -144,7 +144,7 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
                     term(f"mean survival time, {second}: F", 30.0, 31.0),
                     term(f"difference, {second}: M against F", 2.0, 1.0),
                 ],
-                "tables": 5,
+                "replicates": 5,
                 "horizon": 40.0,
                 "curves": arms((f"{second}: F", f"{second}: M")),
             },
@@ -203,12 +203,12 @@ def extra(first: str = "sbp", second: str = "sex") -> tuple[Score, ...]:
             0.05,
             better="lower",
             details={
-                "spike_in": [
+                "canaries": [
                     {
                         "share": share,
                         "kind": kind,
                         "rows": round(400 * share),
-                        "seen_by": sorted(seen) if share > 0.01 else [],
+                        "detected_by": sorted(seen) if share > 0.01 else [],
                     }
                     for kind in ("exact", "jittered")
                     for share in (0.005, 0.01, 0.05)
@@ -231,7 +231,14 @@ def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
         better="lower",
         reference=0.5,
         details=attack(
-            0.57, second, members=400, controls=100, roc=roc, tpr_at_10_percent=0.15, control=None, train=None
+            0.57,
+            second,
+            n_members=400,
+            n_non_members=100,
+            roc=roc,
+            tpr_at_10_percent=0.15,
+            members=None,
+            non_members=None,
         ),
     )
     scores = (*(s for s in short.scores if s.name != "privacy.membership"), membership, *extra(first, second))

@@ -131,7 +131,9 @@ def test_rules_broken_by_the_unconstrained_model_are_scored():
     def sample(seed):
         return pd.DataFrame(np.random.default_rng(seed).normal(size=(60, 2)), columns=["age", "bmi"])
 
-    facts = RuleFacts(dropped={"age < 9 or bmi < 9": 12}, raw={"age < 9 or bmi < 9": 0.2}, raw_rows=2_000)
+    facts = RuleFacts(
+        excluded_rows={"age < 9 or bmi < 9": 12}, unconstrained={"age < 9 or bmi < 9": 0.2}, unconstrained_rows=2_000
+    )
     report = evaluate(sample(1), train=sample(2), schema=schema, rules=facts)
     assert report["validity.raw_rules"].value == 0.2
     (verdict,) = [verdict for verdict in report.verdicts if verdict.gate.score == "validity.raw_rules"]

@@ -10,7 +10,15 @@ from tests.report.conftest import example
 
 def facts(**words):
     return CohortFacts(
-        **{"name": "women", "rows": 20, "model": 0.25, "data": 0.24, "effective": 90.4, "drawn": 160} | words
+        **{
+            "name": "women",
+            "rows": 20,
+            "probability_model": 0.25,
+            "share_train": 0.24,
+            "effective_sample_size": 90.4,
+            "proposed": 160,
+        }
+        | words
     )
 
 
@@ -31,14 +39,14 @@ def test_mix_is_shown_in_percent():
 
 
 def test_suppressed_and_tiny_shares_are_labelled():
-    assert cells(data=None)[3] == "suppressed"
-    assert cells(model=1e-9)[2] == "< 0.0001 %"
-    assert cells(model=0.000123)[2] == "0.0123 %"
+    assert cells(share_train=None)[3] == "suppressed"
+    assert cells(probability_model=1e-9)[2] == "< 0.0001 %"
+    assert cells(probability_model=0.000123)[2] == "0.0123 %"
 
 
 def test_share_above_one_is_refused():
     with pytest.raises(ValidationError):
-        facts(data=3)
+        facts(share_train=3)
 
 
 def test_section_is_absent_without_cohorts():

@@ -12,10 +12,10 @@ from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from tests.ward import SCHEMA, ward
 
-LEARNT = list(SCHEMA.modelled)
+MODELLED = list(SCHEMA.modelled)
 
 
-def hidden(table, share, seed, columns=LEARNT):
+def hidden(table, share, seed, columns=MODELLED):
     """Return a copy with a share of the cells of `columns` emptied, and where they were."""
     rng = np.random.default_rng(seed)
     mask = pd.DataFrame(rng.random((len(table), len(columns))) < share, columns=columns, index=table.index)
@@ -32,7 +32,7 @@ def hidden(table, share, seed, columns=LEARNT):
 @given(
     st.integers(0, 10**6),
     st.floats(0.05, 0.9),
-    st.sets(st.sampled_from(LEARNT), max_size=5),
+    st.sets(st.sampled_from(MODELLED), max_size=5),
     st.booleans(),
     st.booleans(),
 )
@@ -78,7 +78,7 @@ def test_a_complete_row_is_unchanged_and_identifiers_pass_through(model):
 
 
 def test_a_complete_table_is_not_sampled(model, monkeypatch):
-    monkeypatch.setattr(ConditionalGAN, "_sample", lambda *_, **__: pytest.fail("it drew"))
+    monkeypatch.setattr(ConditionalGAN, "_sample", lambda *_, **__: pytest.fail("it sampled"))
     full = ward(30, seed=1).assign(bmi=25.5)
     pd.testing.assert_frame_equal(model.impute(full), full)
 

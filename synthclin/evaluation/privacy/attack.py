@@ -147,17 +147,17 @@ def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMea
             else "",
         ),
         {
-            "attack": worst.name,
-            "naive": round(worst.naive, 4),
-            "control": worst.control.summary(),
-            "train": worst.train.summary(),
+            "strongest_attack": worst.name,
+            "naive_baseline": round(worst.naive, 4),
+            "non_members": worst.control.summary(),
+            "members": worst.train.summary(),
             **by_group(worst, data.groups, measure),
             "attacks": [
                 {
                     "name": outcome.name,
-                    "naive": round(outcome.naive, 4),
-                    "control": outcome.control.summary(),
-                    "train": outcome.train.summary(),
+                    "naive_baseline": round(outcome.naive, 4),
+                    "non_members": outcome.control.summary(),
+                    "members": outcome.train.summary(),
                     "value": round(measure(outcome.train, outcome.control)[0], 4),
                 }
                 for outcome in usable

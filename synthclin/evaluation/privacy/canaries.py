@@ -31,7 +31,7 @@ _REPEATS = 3
 _KINDS = {"exact": "exactly", "jittered": "with small changes"}
 _STEP = 0.02  # how far a jittered number moves at most, in ranks
 _RESAMPLED = 0.05  # probability that a jittered level is resampled
-_SEARCHERS: tuple[Attack, ...] = (
+_ATTACKS: tuple[Attack, ...] = (
     copies_attack,
     near_copies,
     membership_tpr,
@@ -64,17 +64,17 @@ def smallest_leak(
     if reason:
         return SMALLEST_LEAK.unassessable(reason)
     data = AttackData.of(c) if data is None else data
-    nulls = {attack: _leak_free(attack, data, c) for attack in _SEARCHERS}
+    nulls = {attack: _leak_free(attack, data, c) for attack in _ATTACKS}
     silent = {attack: null for attack, null in nulls.items() if not _alarmed(attack, null, data, c.synthetic)}
     curve = [row for kind in _KINDS for row in _curve(c, data, silent, kind)]
-    seen = [share for share in _SHARES if all(row["seen_by"] for row in curve if row["share"] == share)]
+    seen = [share for share in _SHARES if all(row["detected_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
-        "spike_in": curve,
-        "alarmed_by_table_itself": [each.definition.name for each in _SEARCHERS if each not in silent],
+        "canaries": curve,
+        "false_alarms_on_table": [each.definition.name for each in _ATTACKS if each not in silent],
     }
     blind = _blind(curve)
     if not seen:
-        if len(silent) < len(_SEARCHERS):
+        if len(silent) < len(_ATTACKS):
             blind = "Attacks raise an alarm on the table itself, so the detection of canaries cannot be measured."
         return SMALLEST_LEAK.unassessable(blind, n=len(c.synthetic), details=details)
     least = min(seen)
@@ -83,7 +83,9 @@ def smallest_leak(
 
 def _blind(curve: Sequence[dict[str, Any]]) -> str:
     """Return the largest undetected leak of each kind, as a sentence; empty if there is none."""
-    unseen = {kind: [row["share"] for row in curve if row["kind"] == kind and not row["seen_by"]] for kind in _KINDS}
+    unseen = {
+        kind: [row["share"] for row in curve if row["kind"] == kind and not row["detected_by"]] for kind in _KINDS
+    }
     missed = [
         f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
     ]
@@ -106,11 +108,11 @@ def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind:
     """
     left, curve = list(nulls), []
     for share in reversed(_SHARES):
-        repeats = [(_spiked(c, data, share, kind, repeat), data.with_own_cache()) for repeat in range(_REPEATS)]
+        repeats = [(_with_canaries(c, data, share, kind, repeat), data.with_own_cache()) for repeat in range(_REPEATS)]
         while left and not all(_alarmed(left[0], nulls[left[0]], own, rows) for rows, own in repeats):
             left.pop(0)
         names = [attack.definition.name for attack in left[:1]]
-        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "seen_by": names})
+        curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "detected_by": names})
     return curve[::-1]
 
 
@@ -123,7 +125,7 @@ def _rows(c: Comparison, share: float) -> int:
     return max(1, round(share * len(c.synthetic)))
 
 
-def _spiked(c: Comparison, data: AttackData, share: float, kind: str, repeat: int) -> NDArray[np.float64]:
+def _with_canaries(c: Comparison, data: AttackData, share: float, kind: str, repeat: int) -> NDArray[np.float64]:
     """Return the synthetic rows with a share of them replaced by canaries."""
     rng = data.rng("spike", kind, str(share), repeat)
     rows, n = c.synthetic.copy(), _rows(c, share)

@@ -51,9 +51,9 @@ def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         len(sides[0]),
         (data.knowledge.note,),
         {
-            "attack": outcome.name,
-            "control": sides[1].summary(),
-            "train": sides[0].summary(),
+            "strongest_attack": outcome.name,
+            "non_members": sides[1].summary(),
+            "members": sides[0].summary(),
             **by_group(outcome, data.groups, members_only),
         },
         non_members=sides[1].rate,

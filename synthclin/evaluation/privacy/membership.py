@@ -36,7 +36,7 @@ MEMBERSHIP = Definition(
     "against the other half (non-members), both ways round: density of synthetic rows relative to real rows around a "
     "patient (DOMIAS: van Breugel et al., AISTATS 2023, arXiv:2302.12580), the distance to the nearest synthetic row, "
     "and a logistic ensemble of both in several sets of columns, cross-validated (after MIDST 2025); the best is "
-    "chosen on half of the patients and judged on the others; 0.5 is a coin toss; "
+    "chosen on half of the patients and judged on the others; 0.5 is chance; "
     "Newcombe interval for the smaller number of members and non-members on both sides",
 )
 
@@ -130,8 +130,8 @@ def _attack(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         len(worst.control),
         (),
         {
-            "attack": worst.name,
-            "naive": 0.5,
+            "strongest_attack": worst.name,
+            "naive_baseline": 0.5,
             **risks_only(by_group(worst, data.groups, area)),
             "attacks": [
                 {"name": outcome.name, "value": round(area(outcome.train, outcome.control)[0], 4)}
@@ -141,8 +141,8 @@ def _attack(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
             "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
             "roc": _curve(worst),
             "curves": [{"name": outcome.name, "roc": _curve(outcome)} for outcome in outcomes],
-            "members": len(worst.train) // ROUNDS,
-            "controls": len(worst.control),
+            "n_members": len(worst.train) // ROUNDS,
+            "n_non_members": len(worst.control),
         },
     )
 
@@ -151,11 +151,11 @@ def risks_only(found: dict[str, Any]) -> dict[str, Any]:
     """Return the result of `by_group` without success rates, which an attack that only ranks does not have."""
 
     def area_only(row: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in row.items() if key not in {"train", "control"}}
+        return {key: value for key, value in row.items() if key not in {"members", "non_members"}}
 
-    outliers = found["outliers"]
+    outliers = found["top_decile_outliers"]
     return {
-        "outliers": None if outliers is None else area_only(outliers),
+        "top_decile_outliers": None if outliers is None else area_only(outliers),
         "groups": [area_only(row) for row in found["groups"]],
     }
 

@@ -75,8 +75,8 @@ def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         len(worst.control),
         ("1 % of so few non-members are fewer than 3 patients." if few else "",),
         {
-            "attack": worst.name,
-            "naive": _FPR,
+            "strongest_attack": worst.name,
+            "naive_baseline": _FPR,
             **risks_only(by_group(worst, data.groups, rate, fewest=_MIN_CONTROLS)),
         },
     )

@@ -37,7 +37,7 @@ MODEL_MEMBERSHIP = Definition(
     "log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess over that "
     "of independent columns, and the excess of that over the mean of the 20 most similar real rows, because rare rows "
     "have low likelihoods, members or not (difficulty calibration: Watson et al., ICLR 2022, arXiv:2111.08440); chosen "
-    "on half of the patients and judged on the others; 0.5 is a coin toss; Newcombe interval; a risk of the model file "
+    "on half of the patients and judged on the others; 0.5 is chance; Newcombe interval; a risk of the model file "
     "and not of the table",
 )
 
@@ -66,8 +66,8 @@ def model_membership(
     rows = np.vstack([train.rows, control.rows])
     excess = log_likelihood - _independent_log_likelihood(data.features, rows)
     attack_scores = {
-        "excess over similar rows": excess - _neighbour_mean(data.features, rows, excess),
-        "excess over single columns": excess,
+        "likelihood calibrated on similar rows": excess - _neighbour_mean(data.features, rows, excess),
+        "likelihood ratio to independent columns": excess,
         "likelihood": log_likelihood,
     }
     outcomes = [
@@ -88,8 +88,8 @@ def model_membership(
             else ""
         ],
         details={
-            "attack": worst.name,
-            "naive": 0.5,
+            "strongest_attack": worst.name,
+            "naive_baseline": 0.5,
             "null": 0.5,
             **risks_only(by_group(worst, data.groups, area)),
             "attacks": [{"name": each.name, "value": round(area(each.train, each.control)[0], 4)} for each in outcomes],
@@ -97,8 +97,8 @@ def model_membership(
             "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
             "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
             "roc": roc_points(scores, member),
-            "members": len(train),
-            "controls": len(control),
+            "n_members": len(train),
+            "n_non_members": len(control),
         },
     )
 

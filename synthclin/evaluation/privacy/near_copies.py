@@ -62,7 +62,7 @@ def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         interval,
         len(synthetic),
         (f"They are compared with a random {_MOST_TRAIN:,} of the members.",) if len(train) < len(data.train) else (),
-        {"near": near, "unused_near": round(expected, 4)},
+        {"near": near, "non_members_near": round(expected, 4)},
     )
 
 

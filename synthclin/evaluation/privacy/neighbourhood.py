@@ -27,11 +27,11 @@ class Neighbourhood:
 
     Arguments:
         synthetic: (sets, rows, neighbours) to the nearest synthetic rows.
-        people: (sets, rows) to the nearest real rows that the attacker knows, mean of 5.
+        reference: (sets, rows) to the nearest real rows that the attacker knows, mean of 5.
     """
 
     synthetic: NDArray[np.float64]
-    people: NDArray[np.float64]
+    reference: NDArray[np.float64]
 
     @classmethod
     def of(
@@ -54,11 +54,11 @@ class Neighbourhood:
         """
         if closest is None:
             closest = cls.closest(data, synthetic, rows)
-        people = [
+        reference = [
             _logarithm(nearest(data.features, space, known, rows, _NEIGHBOURS, ranked=synthetic)[0]).mean(axis=1)
             for space in spaces(data)
         ]
-        return cls(closest, np.stack(people))
+        return cls(closest, np.stack(reference))
 
     @staticmethod
     def closest(data: AttackData, synthetic: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ class Neighbourhood:
     @property
     def density_ratio(self) -> NDArray[np.float64]:
         """(rows,) log density ratio of synthetic to real rows around a patient (DOMIAS)."""
-        ratio: NDArray[np.float64] = self.people[0] - self.synthetic[0, :, 0]
+        ratio: NDArray[np.float64] = self.reference[0] - self.synthetic[0, :, 0]
         return ratio
 
     @property
@@ -84,7 +84,7 @@ class Neighbourhood:
         """(rows, features) input of the ensemble."""
         first, mean = self.synthetic[:, :, 0], self.synthetic.mean(axis=2)
         gap = mean - first  # large for a copy without other near rows
-        return np.vstack([first, self.people - first, self.people - mean, gap]).T
+        return np.vstack([first, self.reference - first, self.reference - mean, gap]).T
 
 
 def spaces(data: AttackData) -> list[tuple[int, ...]]:

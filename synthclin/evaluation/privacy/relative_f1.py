@@ -28,11 +28,11 @@ _BATCH = 50_000_000  # cells that are compared at a time
 
 RELATIVE_F1 = Definition(
     "privacy.relative_f1",
-    "How much better than claiming everybody is a matching attack?",
+    "How much better than claiming all patients is a matching attack?",
     "lower",
     "an attacker claims that a patient was in training if a synthetic row differs in at most h columns, numbers in 20 "
-    "steps; F1 of the claims beyond that of claiming everybody, (F1 - F) / (1 - F) with F = 2t / (1 + t), for an "
-    "attack set of which t = 0.5 took part; h from 0 to 10 or everybody, chosen on half of the patients and judged "
+    "steps; F1 of the claims beyond that of claiming all patients, (F1 - F) / (1 - F) with F = 2t / (1 + t), for an "
+    "attack set of which t = 0.5 took part; h from 0 to 10 or unlimited, chosen on half of the patients and judged "
     "on the others (El Emam, Mosquera and Fang, JAMIA Open 5:ooac083, 2022), interval from two Wilson intervals",
 )
 
@@ -63,8 +63,8 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         for side in data.attacked()
     )
     columns = len(data.features)
-    # Claiming everybody is the first attack, which `decisive` prefers unless another is clearly better.
-    limits = {"everybody is claimed": columns}
+    # Claiming all patients is the first attack, which `decisive` prefers unless another is clearly better.
+    limits = {"all patients are claimed": columns}
     limits |= {f"at most {h} columns differ": h for h in range(min(_MOST_DIFFERENCES + 1, columns))}
     outcomes = [AttackOutcome(name, _claims(*train, h), _claims(*control, h), 0.0) for name, h in limits.items()]
     worst = decisive(outcomes, _measure)
@@ -76,17 +76,17 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         min(len(worst.train), len(worst.control)),
         ("A low F1 does not exclude an attacker who is certain about a few patients; see privacy.membership_tpr.",),
         {
-            "attack": worst.name,
-            "naive": 0.0,
-            "train": worst.train.summary(),
-            "control": worst.control.summary(),
+            "strongest_attack": worst.name,
+            "naive_baseline": 0.0,
+            "members": worst.train.summary(),
+            "non_members": worst.control.summary(),
             "by_share_of_members": others,
             **by_group(worst, data.groups, _measure),
             "attacks": [
                 {
                     "name": outcome.name,
-                    "train": outcome.train.summary(),
-                    "control": outcome.control.summary(),
+                    "members": outcome.train.summary(),
+                    "non_members": outcome.control.summary(),
                     "value": round(_measure(outcome.train, outcome.control)[0], 4),
                 }
                 for outcome in outcomes

@@ -182,7 +182,7 @@ def by_group(
         for group in groups
     )
     return {
-        "outliers": _risk(outliers[0], outliers[1], measure) if min(map(len, outliers)) >= fewest else None,
+        "top_decile_outliers": _risk(outliers[0], outliers[1], measure) if min(map(len, outliers)) >= fewest else None,
         "groups": [
             {"column": group.column, "level": group.level} | _risk(members, others, measure)
             for group, members, others in parts
@@ -194,4 +194,4 @@ def by_group(
 def _risk(train: AttackTrials, control: AttackTrials, measure: RiskMeasure) -> dict[str, Any]:
     value, (low, high) = measure(train, control)
     risk = {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
-    return risk | {"train": train.summary(), "control": control.summary()}
+    return risk | {"members": train.summary(), "non_members": control.summary()}

@@ -41,8 +41,8 @@ _METHOD = (
     "are outliers by nearest-neighbour distance (Achilles' Heels: Meeus et al., arXiv:2306.10308); each signal is "
     "standardised by the shadow models and weighted by logistic regression over them, whose members are known (after "
     "LiRA: Carlini et al., arXiv:2112.03570), or only the nearest row is used, because no shadow model copies rows; "
-    "the better is chosen on half of the patients and judged on the others; members against non-members; 0.5 is a "
-    "coin toss; Newcombe interval"
+    "the better is chosen on half of the patients and judged on the others; members against non-members; 0.5 is "
+    "chance; Newcombe interval"
 )
 TABLE = Definition(
     "privacy.shadow_table",
@@ -162,17 +162,17 @@ def _judged(
     models, n, signals = shadows.shape
     known = ((shadows - expected) / spread).reshape(models * n, signals)
     member = in_training.reshape(-1)
-    pool = np.repeat(np.arange(models), n)
-    weigher = LogisticRegression(C=0.1, max_iter=1_000)
+    shadow = np.repeat(np.arange(models), n)
+    regression = LogisticRegression(C=0.1, max_iter=1_000)
     beyond = (released - expected) / spread
     attack_scores = {
-        "weighed by shadows": weigher.fit(known, member).decision_function(beyond),
-        # Shadow models do not copy rows, so the logistic regression cannot learn that signal.
-        "nearest row beyond shadows": beyond[:, 0],
+        "logistic regression on shadow models": regression.fit(known, member).decision_function(beyond),
+        # Shadow models do not copy rows, so the logistic regression cannot fit that signal.
+        "nearest row, shadow-calibrated": beyond[:, 0],
     }
     # Cross-validated AUC on members of the left-out shadow models: the power of the attack.
     folds = GroupKFold(min(models, 8))
-    elsewhere = cross_val_predict(weigher, known, member, groups=pool, cv=folds, method="decision_function")
+    elsewhere = cross_val_predict(regression, known, member, groups=shadow, cv=folds, method="decision_function")
     worst = decisive([_outcome(name, scores, targets) for name, scores in attack_scores.items()], area)
     value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])
@@ -183,16 +183,16 @@ def _judged(
         n=len(targets.control),
         notes=[_target_note(targets), f"{models} shadow models."],
         details={
-            "attack": worst.name,
-            "naive": 0.5,
+            "strongest_attack": worst.name,
+            "naive_baseline": 0.5,
             "null": 0.5,
             "models": models,
-            "among_shadows": round(float(auc(elsewhere, member)[0]), 4),
+            "shadow_auc": round(float(auc(elsewhere, member)[0]), 4),
             "tpr_at_1_percent": true_positive_rate(scores, truth, 0.01),
             "tpr_at_10_percent": true_positive_rate(scores, truth, 0.10),
             "roc": roc_points(scores, truth),
-            "members": len(targets.train),
-            "controls": len(targets.control),
+            "n_members": len(targets.train),
+            "n_non_members": len(targets.control),
         },
     )
 

@@ -39,7 +39,7 @@ _FITTED = (
 )  # from predicted probabilities, which are not shares of patients
 _CORRELATION_STEP = 0.1
 _REASONS = {
-    "PASS": "The worse end of its interval meets the limit, or the result is no worse than without a leak.",
+    "PASS": "The worse end of its interval meets the limit, or the value without leakage.",
     "REVIEW": "The interval includes the limit, or the limit is missed narrowly.",
     "FAIL": "The limit is missed.",
     "NOT ASSESSABLE": "It cannot be computed on these rows.",
@@ -109,7 +109,7 @@ def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
         n=score.n if score.n >= MIN_PATIENTS else 0,
         note=score.note if score.name in _NOTE_SHARED else note,
         details=shareable_details(score, data, train),
-        tables=(),
+        replicates=(),
     )
 
 
@@ -135,9 +135,11 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
         "table_one": [
             shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
-        "cohorts": [cohort.model_dump(mode="json") | {"data": None} for cohort in data.cohorts],
+        "cohorts": [cohort.model_dump(mode="json") | {"share_train": None} for cohort in data.cohorts],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
-        "rules": {"raw": data.rules.raw, "raw_rows": data.rules.raw_rows} if data.rules.raw else {},
+        "rules": {"unconstrained": data.rules.unconstrained, "unconstrained_rows": data.rules.unconstrained_rows}
+        if data.rules.unconstrained
+        else {},
     }
     if data.pairs.columns:
         shared["pairs"] = {
@@ -159,7 +161,7 @@ def _sections(data: SectionData, holdout: int) -> dict[str, Any]:
                 name: {end: round_to_or_none(getattr(negative_control, end), 0.01) for end in ("value", "low", "high")}
                 for name, negative_control in data.controls.negative.items()
             },
-            "spike_in": [one.model_dump() for one in data.controls.spike_in],
+            "canaries": [one.model_dump() for one in data.controls.canaries],
         }
     return {key: value for key, value in shared.items() if value}
 
@@ -193,9 +195,9 @@ def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, An
         key: round_to_or_none(getattr(details, key), 0.01)
         for key in (
             "mean_change_synthetic",
-            "mean_change_holdout",
+            "mean_change_reference",
             "largest_change_synthetic",
-            "largest_change_holdout",
+            "largest_change_reference",
         )
     }
     for key in ("lost", "invented"):
@@ -215,7 +217,7 @@ def _associations(score: Score, _data: SectionData, _train: int) -> dict[str, An
 def _missingness_correlations(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     """Return rank correlations with missingness for whole columns, without levels."""
     found = {}
-    for correlation in score.details.get("ties", []):
+    for correlation in score.details.get("correlations", []):
         if correlation.get("level") is None:
             found[correlation["missing"], correlation["column"]] = {
                 "missing": correlation["missing"],
@@ -223,7 +225,7 @@ def _missingness_correlations(score: Score, _data: SectionData, _train: int) -> 
                 "real": round_to(correlation["real"], _CORRELATION_STEP),
                 "synthetic": correlation["synthetic"],
             }
-    return {"ties": list(found.values())}
+    return {"correlations": list(found.values())}
 
 
 def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
@@ -239,13 +241,16 @@ def _columns(score: Score, _data: SectionData, train: int) -> dict[str, Any]:
 
 def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     details = AttackDetails.model_validate(score.details)
-    shared: dict[str, Any] = {"attack": details.attack, "naive": round_to_or_none(details.naive, 0.01)}
-    shared |= {key: _rate(getattr(details, key)) for key in ("control", "train")}
-    shared["outliers"] = None if details.outliers is None else _risk(details.outliers)
+    shared: dict[str, Any] = {
+        "strongest_attack": details.strongest_attack,
+        "naive_baseline": round_to_or_none(details.naive_baseline, 0.01),
+    }
+    shared |= {key: _rate(getattr(details, key)) for key in ("non_members", "members")}
+    shared["top_decile_outliers"] = None if details.top_decile_outliers is None else _risk(details.top_decile_outliers)
     shared["groups"] = [_risk(risk) for risk in details.groups]
     if score.name == "privacy.membership":
         membership = MembershipDetails.model_validate(score.details)
-        shared |= {"members": membership.members, "controls": membership.controls}
+        shared |= {"n_members": membership.n_members, "n_non_members": membership.n_non_members}
         shared["tpr_at_10_percent"] = round_to_or_none(membership.tpr_at_10_percent, 0.05)
     return shared
 
@@ -292,7 +297,7 @@ def _analysis(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     terms = [] if levels else [_term(term, logarithmic=logarithmic) for term in details.terms]
     return {
         "terms": [term for term in terms if term is not None],
-        "tables": details.tables,
+        "replicates": details.replicates,
         "horizon": details.horizon,
         "curves": [
             {"group": arm.group, "times": arm.times, "real": _curve(arm.real), "synthetic": arm.synthetic.model_dump()}
@@ -340,7 +345,7 @@ def _groups(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
 
 
 def _leak(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
-    return {"spike_in": score.details.get("spike_in", [])}
+    return {"canaries": score.details.get("canaries", [])}
 
 
 def _copies(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def _scores(report: Findings) -> Figure:
     def end(value: float | None) -> str:
         return "none" if value is None else number(value)
 
-    several = any(score.tables for score in report.scores)
+    several = any(score.replicates for score in report.scores)
     rows = tuple(
         Row(
             plain(score.name, 40),

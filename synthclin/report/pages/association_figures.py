@@ -136,7 +136,7 @@ def _change_note(details: AssociationDetails, columns: int) -> str:
         f"Mean absolute difference {number(details.mean_change_synthetic)}, largest "
         f"{number(details.largest_change_synthetic, 2)} over {plural(pairs, 'pair')}"
     )
-    if details.mean_change_holdout is None:
+    if details.mean_change_reference is None:
         return f"{note}."
-    reference = f"{number(details.mean_change_holdout)} and {number(details.largest_change_holdout, 2)}"
+    reference = f"{number(details.mean_change_reference)} and {number(details.largest_change_reference, 2)}"
     return f"{note}; for holdout rows {reference}."

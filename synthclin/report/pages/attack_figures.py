@@ -40,13 +40,13 @@ def attack_figures(report: Findings, data: SectionData) -> list[Figure]:
         if score.name.startswith("privacy.") and score.name not in _NOT_ATTACKS and not math.isnan(score.value)
     ]
     leak = report.find("privacy.smallest_leak")
-    canaries = [] if leak is None else LeakDetails.model_validate(leak.details).spike_in
+    canaries = [] if leak is None else LeakDetails.model_validate(leak.details).canaries
     figures = [
         _attacks(attacks) if attacks else None,
         _success_rates(attacks),
         _outliers(attacks),
         _negative(report, data.controls.negative),
-        _spike_in(canaries) if canaries else None,
+        _canaries(canaries) if canaries else None,
     ]
     return [figure for figure in figures if figure is not None]
 
@@ -56,10 +56,10 @@ def _attacks(attacks: Attacks) -> Figure:
         Row(
             texts_of(score.name).name,
             (
-                share(details.naive, 1) if details.naive is not None else _NONE,
-                _rate(details.control),
-                _rate(details.train),
-                _number(details.outliers),
+                share(details.naive_baseline, 1) if details.naive_baseline is not None else _NONE,
+                _rate(details.non_members),
+                _rate(details.members),
+                _number(details.top_decile_outliers),
                 number(score.reference) if score.reference is not None else _NONE,
                 interval(score.low, score.high),
                 number(score.value),
@@ -87,12 +87,12 @@ def _attacks(attacks: Attacks) -> Figure:
         "Reference: the risk with holdout rows in the place of the synthetic table.",
         table=DataTable("Attacks on patients", head, rows),
         note="Membership is an AUC, with 0.5 at chance, and TPR at 1 % FPR is 0.01 at chance. Every other risk is 0 "
-        "without a leak, except identity disclosure, which is above 0 by chance.",
+        "without leakage, except identity disclosure, which is above 0 by chance.",
     )
 
 
 def _success_rates(attacks: Attacks) -> Figure | None:
-    shown = [pair for pair in attacks if pair[1].train is not None and pair[1].control is not None]
+    shown = [pair for pair in attacks if pair[1].members is not None and pair[1].non_members is not None]
     if not shown:
         return None
     axis = linear_axis([0.0, 100.0])
@@ -105,13 +105,13 @@ def _success_rates(attacks: Attacks) -> Figure | None:
         strip=tuple(
             StripRow(
                 texts_of(score.name).name,
-                plain(details.attack, 60),
+                plain(details.strongest_attack, 60),
                 dot_row(
                     texts_of(score.name).name,
-                    f"Members {_rate(details.train)}, non-members {_rate(details.control)}.",
+                    f"Members {_rate(details.members)}, non-members {_rate(details.non_members)}.",
                     axis,
-                    [_rate_mark("real", details.train), _rate_mark("non_member", details.control)]
-                    + ([] if details.naive is None else [Mark("reference", 100 * details.naive)]),
+                    [_rate_mark("real", details.members), _rate_mark("non_member", details.non_members)]
+                    + ([] if details.naive_baseline is None else [Mark("reference", 100 * details.naive_baseline)]),
                 ),
                 number(score.value),
                 interval(score.low, score.high),
@@ -131,7 +131,7 @@ def _outliers(attacks: Attacks) -> Figure | None:
     shown = [
         (score, risk, _chance(score))
         for score, details in attacks
-        if (risk := details.outliers) is not None and risk.value is not None
+        if (risk := details.top_decile_outliers) is not None and risk.value is not None
     ]
     if not shown:
         return None
@@ -165,7 +165,7 @@ def _outliers(attacks: Attacks) -> Figure | None:
 
 
 def _chance(score: Score) -> float:
-    """Return the score without a leak; for identity disclosure it is the independence baseline."""
+    """Return the score without leakage; for identity disclosure it is the independence baseline."""
     if score.name == "privacy.identity_disclosure":
         return score.baseline or 0.0
     return _NULL.get(score.name, 0.0)
@@ -229,16 +229,16 @@ def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure 
     )
 
 
-def _spike_in(canaries: list[Canaries]) -> Figure:
+def _canaries(canaries: list[Canaries]) -> Figure:
     rows = tuple(
         Row(
             f"{share(one.share, 1)}, {one.kind}",
-            (listed([texts_of(name).name for name in one.seen_by]) or "none", number(one.rows, 0)),
+            (listed([texts_of(name).name for name in one.detected_by]) or "none", number(one.rows, 0)),
         )
         for one in canaries
     )
-    jittered = [one.share for one in canaries if one.kind == "jittered" and one.seen_by]
-    exact = [one.share for one in canaries if one.kind == "exact" and one.seen_by]
+    jittered = [one.share for one in canaries if one.kind == "jittered" and one.detected_by]
+    exact = [one.share for one in canaries if one.kind == "exact" and one.detected_by]
     if exact and jittered:
         shares = f"{share(min(exact), 1)} of rows on, jittered ones from {share(min(jittered), 1)}"
         title = f"Exact canaries are detected from {shares}"

@@ -21,10 +21,10 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
             (
                 _condition(cohort),
                 number(cohort.rows, 0),
-                _common(cohort.model),
-                "suppressed" if cohort.data is None else _common(cohort.data),
+                _common(cohort.probability_model),
+                "suppressed" if cohort.share_train is None else _common(cohort.share_train),
                 "suppressed" if cohort.patients is None else number(cohort.patients, 0),
-                number(cohort.effective, 0),
+                number(cohort.effective_sample_size, 0),
             ),
         )
         for cohort in cohorts

@@ -243,7 +243,7 @@ def _strongest_attack(report: Findings) -> KeyFact:
     if score is None or math.isnan(score.value):
         why = "no attack was run" if score is None else typeset(score.note, 110)
         return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
-    attack = plain(MembershipDetails.model_validate(score.details).attack or "membership", 40)
+    attack = plain(MembershipDetails.model_validate(score.details).strongest_attack or "membership", 40)
     note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
     return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
 

@@ -79,10 +79,10 @@ def _dependence(report: Findings) -> Figure | None:
     score = report.find("fidelity.missing_dependence")
     if score is None or math.isnan(score.value):
         return None
-    ties = DependenceDetails.model_validate(score.details).ties
-    if not ties:
+    correlations = DependenceDetails.model_validate(score.details).correlations
+    if not correlations:
         return None
-    shown = sorted(ties, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]
+    shown = sorted(correlations, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]
     axis = linear_axis([x for one in shown for x in (one.real, one.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
     missing = plain(shown[0].missing, 30)
@@ -109,7 +109,7 @@ def _dependence(report: Findings) -> Figure | None:
                             signed(one.synthetic - one.real),
                         ),
                     )
-                    for one in ties
+                    for one in correlations
                 ),
             ),
         ),

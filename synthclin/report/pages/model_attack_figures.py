@@ -37,7 +37,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
             if clear
             else "No attack on the model is clearly above chance",
             how="Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given "
-            "FPR: share of members recognised where that share of non-members is called members.",
+            "FPR: share of members identified where that share of non-members is called members.",
             table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
             note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
             "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients.",
@@ -47,7 +47,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
 
 def _row(score: Score) -> Row:
     details = MembershipDetails.model_validate(score.details)
-    outliers = None if details.outliers is None else details.outliers.value
+    outliers = None if details.top_decile_outliers is None else details.top_decile_outliers.value
     rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
     return Row(
         texts_of(score.name).name,

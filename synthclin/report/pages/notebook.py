@@ -36,5 +36,5 @@ def one_line(report: Findings) -> str:
     """
     counts = Counter[str](verdict.status for verdict in report.verdicts)
     ordered = [status for status in ("PASS", "REVIEW", "NOT ASSESSABLE", "FAIL") if counts[status]]
-    told = ", ".join(f"{counts[status]} {status}" for status in ordered)
-    return f"Report({plain(report.provenance.get('name', 'synthetic table'), 60)}: {told or 'no gates'})"
+    verdicts = ", ".join(f"{counts[status]} {status}" for status in ordered)
+    return f"Report({plain(report.provenance.get('name', 'synthetic table'), 60)}: {verdicts or 'no gates'})"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["privacy_section"]
 
-_FEW_CONTROLS = 6  # fewer non-members do not determine an FPR
+_FEW_NON_MEMBERS = 6  # fewer non-members do not determine an FPR
 
 
 def privacy_section(report: Findings, data: SectionData) -> Section:
@@ -53,7 +53,7 @@ def privacy_section(report: Findings, data: SectionData) -> Section:
 
 def _attack(score: Score, data: SectionData) -> Figure:
     details = MembershipDetails.model_validate(score.details)
-    few = None if not details.controls else min(_FEW_CONTROLS / details.controls, 1.0)
+    few = None if not details.n_non_members else min(_FEW_NON_MEMBERS / details.n_non_members, 1.0)
     # The part of the curve that rests on fewer non-members is neither drawn nor listed.
     points = _from(few or 0.0, data.membership.roc)
     each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in data.membership.attacks]
@@ -70,11 +70,11 @@ def _attack(score: Score, data: SectionData) -> Figure:
     hatch = (
         ""
         if few is None
-        else f" Hatched: fewer than {_FEW_CONTROLS} non-members determine the rate, so it is not shown."
+        else f" Hatched: fewer than {_FEW_NON_MEMBERS} non-members determine the rate, so it is not shown."
     )
     return Figure(
         title=title,
-        how="True positive rate, the share of members recognised (vertical), against false positive rate, the share of "
+        how="True positive rate, the share of members identified (vertical), against false positive rate, the share of "
         f"non-members called members (horizontal), both on log scales. Dashed: chance.{hatch}",
         plot=attack_roc_plot(
             "ROC curves of the membership attacks on log axes",

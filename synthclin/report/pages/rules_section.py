@@ -28,10 +28,12 @@ def rules_section(report: Findings) -> Section:
         return Section(*section, (why,))
     details = RuleDetails.model_validate(score.details)
     broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
-    raw = _unconstrained_figures(report)
+    unconstrained = _unconstrained_figures(report)
     if not broken:
         what = "ranges and categories" if not details.declared else f"{number(details.declared, 0)} declared rules"
-        return Section(*section, (f"Every one of the {number(score.n, 0)} synthetic rows satisfies the {what}.",), raw)
+        return Section(
+            *section, (f"Every one of the {number(score.n, 0)} synthetic rows satisfies the {what}.",), unconstrained
+        )
     violated = [rule for rule in broken if rule.synthetic]
     rows = tuple(
         Row(
@@ -50,28 +52,28 @@ def rules_section(report: Findings) -> Section:
         note=f"Share of rows that satisfy all rules: {texts_of(score.name).write(score.value)} "
         f"({texts_of(score.name).write_interval(score)}).{more}",
     )
-    return Section(*section, (), (figure, *raw))
+    return Section(*section, (), (figure, *unconstrained))
 
 
 def _unconstrained_figures(report: Findings) -> tuple[Figure, ...]:
     """Return the share of unconstrained rows that break each rule, and the number of real rows excluded by rules."""
     facts = RuleFacts.model_validate(report.sections.get("rules", {}))
-    shares = sorted(((rule, part) for rule, part in facts.raw.items() if part), key=lambda one: -one[1])
-    dropped = "; ".join(f"{count(n)} for {plain(rule, 90)}" for rule, n in facts.dropped.items())
-    if not shares and not dropped:
+    shares = sorted(((rule, part) for rule, part in facts.unconstrained.items() if part), key=lambda one: -one[1])
+    excluded = "; ".join(f"{count(n)} for {plain(rule, 90)}" for rule, n in facts.excluded_rows.items())
+    if not shares and not excluded:
         return ()
     return (
         Figure(
             title="Rules that the unconstrained model would break",
-            how=f"Of {number(facts.raw_rows, 0)} rows sampled without imposing any rule, the share that breaks each "
-            "rule. Rules are imposed on every released row; a high share means that the model has not captured the "
-            "dependence of the columns.",
+            how=f"Of {number(facts.unconstrained_rows, 0)} rows sampled without imposing any rule, the share that "
+            "breaks each rule. Rules are imposed on every released row; a high share means that the model has not "
+            "captured the dependence of the columns.",
             table=DataTable(
                 "Rules broken without constraints",
                 ("Rule", "Share"),
                 tuple(Row(plain(rule, 90), (share(part, 1),)) for rule, part in shares[:_MOST_RULES]),
             ),
-            note=f"Real rows excluded because they break a rule: {dropped}." if dropped else "",
+            note=f"Real rows excluded because they break a rule: {excluded}." if excluded else "",
         ),
     )
 

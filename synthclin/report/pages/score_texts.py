@@ -67,7 +67,7 @@ class ScoreTexts:
 
     def limit(self, gate: Gate) -> str:
         """Return the condition of the gate as text."""
-        # A gate at the value without a leak fails only where the interval excludes that value.
+        # A gate at the value without leakage fails only where the interval excludes that value.
         end = "Lower" if gate.op.startswith(">") or gate.limit == gate.null else "Upper"
         sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
         return f"{end} bound {sign}\u00a0{self.write_limit(gate.limit)}"
@@ -194,9 +194,9 @@ _SINGLE = (
 def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -> ScoreTexts:
     def answer(score: Score) -> str:
         details = AttackDetails.model_validate(score.details)
-        if details.train is None or details.control is None:
+        if details.members is None or details.non_members is None:
             return f"{name}."
-        members, non_members = share(details.train.value, 1), share(details.control.value, 1)
+        members, non_members = share(details.members.value, 1), share(details.non_members.value, 1)
         return f"{name}: succeeds on {members} of members (in training), {non_members} of non-members."
 
     title, fail_text, review_text = question
@@ -219,7 +219,7 @@ QUESTIONS = {
         review_text=_MEMBERSHIP[2],
         action="An attacker with a reference sample infers membership better than chance.",
         answer=lambda score: _chance(
-            score, "Of one member (training patient) and one non-member, the attack picks the member in {}"
+            score, "Of one member (training patient) and one non-member, the attack scores the member higher in {}"
         ),
         title=_MEMBERSHIP[0],
     ),
@@ -343,7 +343,7 @@ QUESTIONS = {
         review_text="a classifier may separate synthetic from real rows",
         action="The joint distribution differs in ways that marginals may not show.",
         answer=lambda score: _chance(
-            score, "Of one synthetic and one holdout row, a classifier picks the synthetic one in {}"
+            score, "Of one synthetic and one holdout row, a classifier scores the synthetic one higher in {}"
         ),
         title="Can a classifier separate synthetic from real rows?",
     ),

@@ -220,7 +220,7 @@ def _membership(risks: list[Risk]) -> Figure:
             for risk in ordered
         ),
         axis=axis.picture("AUC of the attack"),
-        note="Without a leak, about one of twenty subgroups is above chance (multiple comparisons).",
+        note="Without leakage, about one of twenty subgroups is above chance (multiple comparisons).",
     )
 
 
@@ -248,6 +248,6 @@ def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
         table=DataTable("Attacks by subgroup", head, rows[:_MOST], words=2),
         note=""
         if len(rows) <= _MOST
-        else f"The {_MOST} highest of {len(rows)}. Without a leak, about one of twenty is above chance.",
+        else f"The {_MOST} highest of {len(rows)}. Without leakage, about one of twenty is above chance.",
         data=(DataTable("Risk by subgroup", head, rows, words=2),) if len(rows) > _MOST else (),
     )

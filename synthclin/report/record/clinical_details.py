@@ -93,7 +93,7 @@ class AnalysisDetails(Open):
     """Details of `inference.*`: an analysis on real and on synthetic rows."""
 
     terms: list[Term] = Field(default_factory=list)
-    tables: Count | None = None
+    replicates: Count | None = None
     horizon: Finite | None = None
     curves: list[Arm] | None = None
 

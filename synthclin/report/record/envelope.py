@@ -39,7 +39,7 @@ class ScoreRecord(_Closed):
     method: StrictStr
     note: StrictStr
     details: dict[str, Any]
-    tables: tuple[Finite, ...] = ()
+    replicates: tuple[Finite, ...] = ()
 
 
 class GateRecord(_Closed):

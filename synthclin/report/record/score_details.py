@@ -80,9 +80,9 @@ class AssociationDetails(Open):
     lost: list[Change] = Field(default_factory=list)
     invented: list[Change] = Field(default_factory=list)
     mean_change_synthetic: float | None = None
-    mean_change_holdout: float | None = None
+    mean_change_reference: float | None = None
     largest_change_synthetic: float | None = None
-    largest_change_holdout: float | None = None
+    largest_change_reference: float | None = None
 
 
 class Pattern(Open):
@@ -136,35 +136,35 @@ class AttackDetails(Open):
     """Details of every score of `privacy` that is an attack.
 
     Arguments:
-        attack: name of the strongest of several attacks.
-        naive: success rate of the naive baseline, which does not use the synthetic table.
-        control: success rate on non-members (holdout patients).
-        train: success rate on members (training patients).
-        outliers: risk of the top-decile outliers by nearest-neighbour distance.
+        strongest_attack: name of the strongest of several attacks.
+        naive_baseline: success rate of the naive baseline, which does not use the synthetic table.
+        non_members: success rate on non-members (holdout patients).
+        members: success rate on members (training patients).
+        top_decile_outliers: risk of the top-decile outliers by nearest-neighbour distance.
         groups: risk of subgroups.
     """
 
-    attack: StrictStr = ""
-    naive: Share | None = None
-    control: Rate | None = None
-    train: Rate | None = None
-    outliers: Risk | None = None
+    strongest_attack: StrictStr = ""
+    naive_baseline: Share | None = None
+    non_members: Rate | None = None
+    members: Rate | None = None
+    top_decile_outliers: Risk | None = None
     groups: list[Risk] = Field(default_factory=list)
 
 
 class MembershipDetails(AttackDetails):
-    """Details of `privacy.membership` and of the attacks on the model; `controls` counts the non-members."""
+    """Details of `privacy.membership` and of the attacks on the model; `n_non_members` counts the non-members."""
 
     tpr_at_1_percent: Share | None = None
     tpr_at_10_percent: Share | None = None
-    members: Count | None = None
-    controls: Count | None = None
+    n_members: Count | None = None
+    n_non_members: Count | None = None
 
 
 class LeakDetails(Open):
     """Details of `privacy.smallest_leak`."""
 
-    spike_in: list[Canaries] = Field(default_factory=list)
+    canaries: list[Canaries] = Field(default_factory=list)
 
 
 class CopyDetails(Open):
@@ -261,7 +261,7 @@ class MissingnessCorrelation(Open):
 class DependenceDetails(Open):
     """Details of `fidelity.missing_dependence`."""
 
-    ties: list[MissingnessCorrelation] = Field(default_factory=list)
+    correlations: list[MissingnessCorrelation] = Field(default_factory=list)
 
 
 DETAILS_BY_NAME: dict[str, type[BaseModel]] = {

@@ -156,7 +156,7 @@ class Canaries(Open):
     share: Share
     kind: Literal["exact", "jittered"]
     rows: Count
-    seen_by: list[StrictStr]
+    detected_by: list[StrictStr]
 
 
 class NegativeControl(Open):
@@ -168,10 +168,10 @@ class NegativeControl(Open):
 
 
 class Controls(Open):
-    """Controls of the attacks: `negative` by attack, and `spike_in` with the canaries (positive control)."""
+    """Controls of the attacks: `negative` by attack, and `canaries` (positive control)."""
 
     negative: dict[StrictStr, NegativeControl] = Field(default_factory=dict)
-    spike_in: list[Canaries] = Field(default_factory=list)
+    canaries: list[Canaries] = Field(default_factory=list)
 
 
 class CohortFacts(Open):
@@ -182,37 +182,37 @@ class CohortFacts(Open):
         rows: number of rows requested and sampled.
         where: the condition that every row satisfies.
         mix: the requested shares, by column and level.
-        model: probability of such a row under the model, with the rules of the schema imposed.
-        data: share of such rows among the training rows; None unless at least 11 patients have such a row, and
+        probability_model: probability of such a row under the model, with the rules of the schema imposed.
+        share_train: share of such rows among the training rows; None unless at least 11 patients have such a row, and
             either none or at least 11 have another.
         patients: number of patients with such a row, under the same condition.
-        effective: effective sample size of the weighted candidates.
-        drawn: number of candidates sampled.
+        effective_sample_size: effective sample size of the weighted candidates.
+        proposed: number of candidates proposed.
     """
 
     name: StrictStr
     rows: Count
     where: StrictStr | None = None
     mix: dict[StrictStr, dict[StrictStr, Share]] | None = None
-    model: Share
-    data: Share | None
+    probability_model: Share
+    share_train: Share | None
     patients: Count | None = None
-    effective: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    drawn: Count
+    effective_sample_size: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    proposed: Count
 
 
 class RuleFacts(Open):
     """Effects of the rules of the schema on the real rows and on the model.
 
     Arguments:
-        dropped: number of real rows that each rule excluded from training and holdout, by its text.
-        raw: share of rows that break each rule, sampled without imposing any rule.
-        raw_rows: number of rows sampled for `raw`.
+        excluded_rows: number of real rows that each rule excluded from training and holdout, by its text.
+        unconstrained: share of rows that break each rule, sampled without imposing any rule.
+        unconstrained_rows: number of rows sampled for `unconstrained`.
     """
 
-    dropped: dict[StrictStr, Count] = Field(default_factory=dict)
-    raw: dict[StrictStr, Share] = Field(default_factory=dict)
-    raw_rows: Count = 0
+    excluded_rows: dict[StrictStr, Count] = Field(default_factory=dict)
+    unconstrained: dict[StrictStr, Share] = Field(default_factory=dict)
+    unconstrained_rows: Count = 0
 
 
 class SectionData(Open):

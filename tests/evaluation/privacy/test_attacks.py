@@ -42,8 +42,8 @@ def test_a_copy_of_the_training_rows_is_detected(attack, data, values, train):
     found = attack.run(data, values(train.sample(frac=1, random_state=1)))
     assert found.interval.low > LEAST.get(attack, 0.8)
     assert found.value > 0.9 or attack is identity_disclosure
-    if "control" in found.details:
-        assert found.details["train"]["low"] > found.details["control"]["high"]
+    if "non_members" in found.details:
+        assert found.details["members"]["low"] > found.details["non_members"]["high"]
 
 
 @pytest.mark.parametrize("attack", EVERY, ids=name)
@@ -101,10 +101,10 @@ def test_a_score_has_baseline_reference_and_null(compare, ideal):
     assert score.reference == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
     assert score.details["negative_control"]["rows"] == 150
     assert score.details["null"] == 0
-    assert score.details["naive"] == pytest.approx(25 / 300, abs=0.02)
+    assert score.details["naive_baseline"] == pytest.approx(25 / 300, abs=0.02)
     groups = [(group["column"], group["level"]) for group in score.details["groups"]]
     assert groups == [("sex", "F"), ("sex", "M"), *(("age", f"part {i} of 4 by rank") for i in range(1, 5))]
-    assert score.details["outliers"]["train"]["n"] == 30
+    assert score.details["top_decile_outliers"]["members"]["n"] == 30
 
 
 def test_small_groups_are_left_out(compare, ideal, train, holdout):

@@ -14,25 +14,25 @@ from synthclin.evaluation.privacy.near_copies import near_copies
 
 @pytest.fixture(autouse=True)
 def _two_attacks(monkeypatch):
-    # What the others see is shown attack by attack; here it is shown how a leak is planted and reported.
-    monkeypatch.setattr(canaries, "_SEARCHERS", (copies_attack, near_copies))
+    # What the others see is shown attack by attack; here it is shown how canaries are inserted and reported.
+    monkeypatch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
 
 
 def test_the_smallest_leak_is_that_of_both_kinds(compare, ideal):
     score = smallest_leak(compare(ideal))
-    seen = {(row["kind"], row["share"]): row["seen_by"] for row in score.details["spike_in"]}
+    seen = {(row["kind"], row["share"]): row["detected_by"] for row in score.details["canaries"]}
     assert seen["exact", 0.005] == seen["exact", 0.01] == ["privacy.copies"]
     assert "privacy.copies" not in seen["jittered", 0.05]
     assert seen["jittered", 0.005] == []
     assert "privacy.near_copies" in seen["jittered", 0.05]
     assert score.value == score.low == score.high == 0.05
-    assert [row["rows"] for row in score.details["spike_in"]] == [2, 3, 15] * 2
+    assert [row["rows"] for row in score.details["canaries"]] == [2, 3, 15] * 2
     undetected = "These attacks could not have detected 1 % of the rows copied with small changes"
     assert score.note == f"{undetected}: a pass does not exclude such a leak."
 
 
 def test_undetected_canaries_are_not_assessable(compare, ideal, monkeypatch):
-    monkeypatch.setattr(canaries, "_SEARCHERS", (copies_attack,))
+    monkeypatch.setattr(canaries, "_ATTACKS", (copies_attack,))
     score = smallest_leak(compare(ideal))
     assert math.isnan(score.value)
     assert "could not have detected 5 % of the rows copied with small changes" in score.note

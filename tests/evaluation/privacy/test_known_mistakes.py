@@ -60,7 +60,7 @@ def test_a_negative_guess_is_not_always_right(data):
 def test_a_common_outcome_is_no_attribute_inference(data):
     found = attribute_inference.run(data, values(data, sampled(4)))
     assert found.interval.low <= 0 <= found.interval.high
-    naive = [row["naive"] for row in found.details["attacks"] if row["name"].startswith("died")]
+    naive = [row["naive_baseline"] for row in found.details["attacks"] if row["name"].startswith("died")]
     assert naive
     assert min(naive) > 0.9  # not a half, as if all levels were as frequent
 
@@ -96,7 +96,7 @@ def test_the_share_of_near_non_members_is_relative_to_their_number(rows):
     flat = Schema.model_validate({"columns": {name: COARSE.columns[name].model_dump() for name in ("a", "b")}})
     score = near_copies(Comparison.of(sampled(4), train=sampled(2), holdout=sampled(3, rows), schema=flat))
     # With two flags every row has an equal one, so all non-members are near.
-    assert score.details["unused_near"] == pytest.approx(rows / (rows + 1), abs=1e-4)
+    assert score.details["non_members_near"] == pytest.approx(rows / (rows + 1), abs=1e-4)
 
 
 def test_a_moment_singles_out_the_patient_who_was_seen_then():

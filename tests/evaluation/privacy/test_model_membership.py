@@ -35,11 +35,11 @@ def test_a_model_that_memorised_its_rows_is_detected(tables):
     assert found.value == pytest.approx(0.983, abs=0.01)
     assert found.low < found.value < found.high
     assert found.details["tpr_at_10_percent"] > 0.9
-    assert found.details["attack"] == "likelihood"
+    assert found.details["strongest_attack"] == "likelihood"
     assert status(found) == "FAIL"
 
 
-def test_a_model_without_memorisation_is_a_coin_toss(tables):
+def test_a_model_without_memorisation_has_an_auc_of_one_half(tables):
     found = model_membership(tables, *NOISE)
     assert found.low < 0.5 < found.high
     assert status(found) in {"PASS", "REVIEW", "NOT ASSESSABLE"}
@@ -51,8 +51,8 @@ def test_rare_rows_are_not_taken_for_non_members(tables):
     rare = [20.0 * rows[:, tables.features.names.index("hiv")] for rows in (tables.train, tables.holdout)]
     near = model_membership(tables, NOISE[0] + 3 - rare[0], NOISE[1] - rare[1]).details
     attacks = {attack["name"]: attack["value"] for attack in near["attacks"]}
-    assert attacks["excess over similar rows"] > attacks["likelihood"] + 0.1
-    assert near["attack"] == "excess over similar rows"
+    assert attacks["likelihood calibrated on similar rows"] > attacks["likelihood"] + 0.1
+    assert near["strongest_attack"] == "likelihood calibrated on similar rows"
 
 
 def test_every_decile_is_attacked(tables):
@@ -64,7 +64,7 @@ def test_every_decile_is_attacked(tables):
 def test_memorised_outliers_are_detected_in_the_top_decile(tables):
     remembered = AttackData.of(tables).train.outliers
     found = model_membership(tables, NOISE[0] + 10 * remembered, NOISE[1]).details
-    assert found["deciles"][9]["value"] == found["outliers"]["value"] > 0.95
+    assert found["deciles"][9]["value"] == found["top_decile_outliers"]["value"] > 0.95
     assert all(decile["value"] < 0.85 for decile in found["deciles"][:9] if decile)
 
 

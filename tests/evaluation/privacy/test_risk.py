@@ -87,7 +87,7 @@ def test_relative_f1_by_hand():
     # Half of the attack set are members; 80 % of them are claimed and 40 % of the others: precision 2/3, recall 0.8.
     f1 = 2 * (2 / 3) * 0.8 / (2 / 3 + 0.8)
     assert beyond_naive(0.8, 0.4) == pytest.approx((f1 - 2 / 3) / (1 - 2 / 3))
-    # The evidence's warning: precision 0.9 at recall 0.12 among 1 % of members looks harmless.
+    # The evidence's warning: precision 0.9 at recall 0.12 among 1 % of members seems harmless.
     assert 0.19 < beyond_naive(0.12, 0.12 * 0.01 / 0.99 * (1 / 0.9 - 1), share=0.01) < 0.2
 
 
