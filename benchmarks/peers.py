@@ -111,7 +111,7 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
         **facts,
         "c2st_holdout": round(measures.c2st(unseen, fake), 4),
         "c2st_train": round(measures.c2st(real, fake), 4),
-        "mia": round(measures.neighbour_attack(real, held, fake), 4),
+        "mia": round(measures.neighbour_attack(real, unseen, fake), 4),
         **utility,
         **_by_outcome(train, synthetic, options.missing),
     }

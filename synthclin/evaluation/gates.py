@@ -112,7 +112,7 @@ DEFAULT_GATES = (
         "validity.raw_rules", "<=", 0.01, 0.05, f"{_CONVENTION}: rules are imposed, but a good model rarely breaks them"
     ),
     Gate("fidelity.marginals", ">=", 0.90, 0.80, _CONVENTION),
-    Gate("fidelity.heaping", "<=", 0.10, 0.20, f"{_CONVENTION}: real rows reach 0.02 to 0.06 from 600 rows on"),
+    Gate("fidelity.heaping", "<=", 0.10, 0.20, f"{_CONVENTION}: a share one tenth apart"),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
     Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one distribution overlap by 0.7 on average"),
