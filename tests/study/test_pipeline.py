@@ -25,7 +25,7 @@ from synthclin.study.verify import verify
 from synthclin.tables import read_table
 from tests.killed import killed_while_training
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FILES = {
     "cohorts/women.parquet",
     "config.yaml",

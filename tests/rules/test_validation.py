@@ -12,8 +12,7 @@ from synthclin.errors import DataError
 from synthclin.rules.validation import Finding, check, conform
 from synthclin.schema import Schema
 from synthclin.schema.columns import Boolean, Category, Code, Date, Datetime, Id, Text
-
-from .schemas import schemas, simulate
+from tests.schemas import schemas, simulate
 
 CANARY = "Zx7canary9"
 SEEDS = st.integers(0, 2**32 - 1)
