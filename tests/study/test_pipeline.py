@@ -12,7 +12,8 @@ import pytest
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.score_names import MODEL_SCORES, SCORE_NAMES
 from synthclin.io.files import sha256
-from synthclin.models import Checkpoint, likelihood
+from synthclin.models import Checkpoint, gan, likelihood
+from synthclin.models.training import plan_for
 from synthclin.report import Report
 from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
@@ -294,7 +295,8 @@ def some_rows(name, folder):
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
     monkeypatch.setattr(stages, "report_on", lambda *_, **__: Report((), (), {}, {}))
-    overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
+    monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=4))
+    overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]
     done = run.run(load(path, overrides))
