@@ -249,7 +249,7 @@ def test_hidden_cells_of_a_real_table_are_predicted_better_than_by_mean_or_mode(
     model = ConditionalGAN(schema, effort="quick", random_state=3).fit(train)
     columns = [name for name in schema.modelled if name != "site"]
     holed, mask = hidden(holdout, 0.2, 3, columns)
-    tables = model.impute(holed, imputations=6, random_state=0)
+    tables = model.impute(holed, imputations=12, random_state=0)
     gains = {}
     for name in columns:
         at = mask[name] & holdout[name].notna()

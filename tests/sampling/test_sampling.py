@@ -13,7 +13,7 @@ from synthclin.rules.validation import conform
 from synthclin.sampling.sampler import CHUNK
 from synthclin.schema import Schema
 from tests.sampling.marginal import Marginal
-from tests.ward import SCHEMA, ward
+from tests.ward import SCHEMA
 
 
 def test_a_sample_is_a_table_that_satisfies_the_schema(model):
