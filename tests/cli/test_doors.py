@@ -83,7 +83,7 @@ def test_a_manifest_that_names_files_elsewhere(study, refused, finished, name):
 
 
 def test_a_small_file_that_unpacks_to_a_large_one(study, refused):
-    (study.folder / "data.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (40 << 20), 1))
+    (study.folder / "data.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (40 << 20), 6))
     assert "unpacks" in refused("run", "study.yaml", "--set", "data.source=data.csv.gz")
 
 
