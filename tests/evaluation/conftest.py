@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import pytest
 
-from synthclin.evaluation import Evaluation, detection, score_table
+from synthclin.evaluation import Evaluation, detection, learners, prediction_problem, score_table
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy import canaries
 from synthclin.evaluation.privacy.copies import copies_attack
@@ -16,9 +17,21 @@ from .clinic import SCHEMA, clinic
 
 
 def spare(patch: pytest.MonkeyPatch) -> None:
-    """Use one C2ST repeat and two attacks on canaries, to save time; the other attacks have tests of their own."""
+    """Use one C2ST repeat, small learners and two attacks on canaries, to save time.
+
+    The other attacks on canaries have tests of their own.
+    """
     patch.setattr(detection, "_REPEATS", 1)
     patch.setattr(canaries, "_ATTACKS", (copies_attack, near_copies))
+    few_trees(patch)
+
+
+def few_trees(patch: pytest.MonkeyPatch) -> None:
+    """Use fewer trees: more of them only reduce the variance."""
+    forest = learners._forest
+    patch.setattr(learners, "_forest", lambda values: forest(values) | {"n_estimators": 15})
+    patch.setattr(prediction_problem, "classifiers", partial(learners.classifiers, trees=15))
+    patch.setattr(prediction_problem, "regressors", partial(learners.regressors, trees=15))
 
 
 @pytest.fixture(scope="session")

@@ -159,15 +159,18 @@ def test_levels_and_types_that_only_one_table_has_raise_nothing():
 
 
 THREADS = """
-import dataclasses, sys
+import dataclasses, functools, sys
 import pandas as pd
 from synthclin.io.documents import dump_json
-from synthclin.evaluation import detection, score_table
+from synthclin.evaluation import detection, learners, prediction_problem, score_table
 from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 
 detection._REPEATS = 1
 canaries._ATTACKS = canaries._ATTACKS[:2]  # copies and near copies
+forest = learners._forest
+learners._forest = lambda values: forest(values) | {"n_estimators": 15}
+prediction_problem.classifiers = functools.partial(learners.classifiers, trees=15)
 
 def run(folder):
     schema = Schema.model_validate(

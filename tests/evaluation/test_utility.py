@@ -21,8 +21,16 @@ from synthclin.evaluation.utility import predict as predicted
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic, shuffled
+from .conftest import few_trees
 
 DIED = PredictTask(target="died")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees():
+    with pytest.MonkeyPatch.context() as patch:
+        few_trees(patch)
+        yield
 
 
 def predict(c, task):

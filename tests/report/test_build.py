@@ -15,6 +15,7 @@ from synthclin.io.documents import dump_json
 from synthclin.report import Report, build, evaluate
 from synthclin.report.record.section_data import RuleFacts
 from synthclin.schema import Schema
+from tests.evaluation.conftest import spare
 from tests.report.conftest import example
 
 SCHEMA = Schema.model_validate(
@@ -38,9 +39,10 @@ def patients(rows: int, seed: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def built() -> Report:
-    return evaluate(
-        patients(90, 1), train=patients(90, 2), holdout=patients(60, 3), schema=SCHEMA, provenance={"seed": 3}
-    )
+    tables = {"train": patients(90, 2), "holdout": patients(60, 3)}
+    with pytest.MonkeyPatch.context() as patch:
+        spare(patch)
+        return evaluate(patients(90, 1), **tables, schema=SCHEMA, provenance={"seed": 3})
 
 
 def test_report_round_trips_through_json(built: Report) -> None:

@@ -22,6 +22,7 @@ from synthclin.report.editions.shareable_columns import agreement, shared_block,
 from synthclin.report.editions.suppression import round_to, rounding_step, suppress
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
+from tests.evaluation.conftest import spare
 from tests.report.conftest import example, made
 from tests.report.study import study
 from tests.report.test_html import Page
@@ -131,7 +132,10 @@ def real() -> Report:
         CoxTask(time="time", event="died", covariates=("age", "site")),
         SurvivalTask(time="time", event="died", by="site"),
     ]
-    return evaluate(ward(70, 3), train=ward(70, 1), holdout=ward(40, 2), schema=SCHEMA, tasks=tasks, random_state=1)
+    tables = {"train": ward(70, 1), "holdout": ward(40, 2)}
+    with pytest.MonkeyPatch.context() as patch:
+        spare(patch)
+        return evaluate(ward(70, 3), **tables, schema=SCHEMA, tasks=tasks, random_state=1)
 
 
 def test_canary_values_do_not_occur(real: Report) -> None:

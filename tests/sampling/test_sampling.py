@@ -10,8 +10,10 @@ from synthclin.expressions import parse
 from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
+from synthclin.sampling.sampler import CHUNK
 from synthclin.schema import Schema
-from tests.ward import SCHEMA, ward
+from tests.sampling.marginal import Marginal
+from tests.ward import SCHEMA
 
 
 def test_a_sample_is_a_table_that_satisfies_the_schema(model):
@@ -74,13 +76,17 @@ def predicates(draw):
     return draw(st.lists(st.one_of(part, either), min_size=1, max_size=4).map(" and ".join))
 
 
+def reject_soon(patch):
+    """Much smaller rejection budget than by default, for tests of the outcome and not of rare rows."""
+    patch.setattr("synthclin.sampling.sampler.LEAST_BUDGET", 4_000)
+    patch.setattr("synthclin.sampling.sampler.REJECTION_BUDGET", 20)
+
+
 @settings(max_examples=40, deadline=None)
 @given(predicates(), st.sampled_from([1, 7, 150]), st.integers(0, 10**6))
 def test_rows_satisfy_any_condition_or_an_error_gives_the_support(model, where, rows, seed):
     with pytest.MonkeyPatch.context() as patch:
-        # A much smaller rejection budget than by default: the test is of the outcome, not of rare rows.
-        patch.setattr("synthclin.sampling.sampler.LEAST_BUDGET", 4_000)
-        patch.setattr("synthclin.sampling.sampler.REJECTION_BUDGET", 20)
+        reject_soon(patch)
         try:
             cohort = model.sample(rows, where=where, random_state=seed)
         except ConditionError as error:
@@ -106,8 +112,8 @@ def test_a_condition_on_every_column_at_once(model):
 
 
 def test_a_large_cohort_is_sampled_in_parts(model):
-    cohort = model.sample(20_000, where="age >= 40 and sex == 'F'", random_state=0)
-    assert len(cohort) == 20_000
+    cohort = model.sample(CHUNK + 500, where="age >= 40 and sex == 'F'", random_state=0)
+    assert len(cohort) == CHUNK + 500
     assert cohort["age"].min() >= 40
     assert cohort["pid"].is_unique
 
@@ -124,15 +130,6 @@ def test_a_condition_that_always_holds_has_probability_one_and_changes_no_distri
     bound = model.sample(3_000, where="icd is not missing", random_state=0)
     assert model.sample_facts_.probability == pytest.approx(1, abs=1e-4)
     assert (bound["group"] == "b").mean() == pytest.approx((free["group"] == "b").mean(), abs=0.04)
-
-
-def test_a_cohort_resembles_the_same_rows_of_the_data(model):
-    cohort = model.sample(2_000, where="age >= 65", random_state=1)
-    real = ward(20_000, seed=5)
-    real = real[real["age"] >= 65]
-    assert cohort["sbp"].mean() == pytest.approx(real["sbp"].mean(), abs=3)
-    assert (cohort["stage"] == "III").mean() == pytest.approx((real["stage"] == "III").mean(), abs=0.12)
-    assert model.sample_facts_.probability == pytest.approx(len(real) / 20_000, abs=0.08)
 
 
 def test_mixed_shares_are_exact(model):
@@ -160,7 +157,8 @@ def test_two_mixed_columns_meet_both_margins(model):
         ("age >", ConfigError),
     ],
 )
-def test_conditions_that_cannot_be_sampled_are_errors(model, where, error):
+def test_conditions_that_cannot_be_sampled_are_errors(model, monkeypatch, where, error):
+    reject_soon(monkeypatch)
     with pytest.raises(error):
         model.sample(10, where=where, random_state=0)
 
@@ -190,7 +188,7 @@ def test_a_rare_level_absent_from_a_small_sample_is_mixed():
         }
     )
     schema = Schema.model_validate({"columns": {"arm": {"type": "category"}, "sex": {"type": "category"}}})
-    model = ConditionalGAN(schema, effort="quick", width=16).fit(frame)
+    model = Marginal(schema).fit(frame)
     mix = {"arm": {"rare": 0.5, "a": 0.5}, "sex": {"F": 0.5, "M": 0.5}}
     rows = model.sample(100, mix=mix, random_state=0)
     assert (rows["arm"] == "rare").sum() == 50

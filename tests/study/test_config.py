@@ -10,7 +10,7 @@ from pydantic import Field
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.study.config import Config, load, resolved_yaml
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 
 def refused(study, *overrides: str) -> str:

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from synthclin.rules.rules import finish, violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-
-from .schemas import schemas, simulate
+from tests.schemas import schemas, simulate
 
 WARD = Schema.model_validate(
     {

@@ -12,7 +12,8 @@ import pytest
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
 from synthclin.evaluation.score_names import MODEL_SCORES, SCORE_NAMES
 from synthclin.io.files import sha256
-from synthclin.models import Checkpoint, likelihood
+from synthclin.models import Checkpoint, gan, likelihood
+from synthclin.models.training import plan_for
 from synthclin.report import Report
 from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
@@ -25,7 +26,7 @@ from synthclin.study.verify import verify
 from synthclin.tables import read_table
 from tests.killed import killed_while_training
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FILES = {
     "cohorts/women.parquet",
     "config.yaml",
@@ -222,14 +223,6 @@ class TestVerify:
         assert "synthetic.parquet: the file was changed" in problems
         assert "column 'age': 1 of 90 rows (1)" in problems
 
-    def test_a_manifest_that_leads_out_of_the_folder(self, copy):
-        path = copy / "manifest.json"
-        record = json.loads(path.read_text())
-        record["files"]["../../etc/passwd"] = "0" * 64
-        path.write_text(json.dumps(record))
-        with pytest.raises(Exception, match="leads out of the folder"):
-            verify(copy)
-
 
 class TestDryRun:
     def test_it_returns_the_plan_and_writes_nothing(self, study):
@@ -295,7 +288,8 @@ def some_rows(name, folder):
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
     monkeypatch.setattr(stages, "report_on", lambda *_, **__: Report((), (), {}, {}))
-    overrides = ["model.effort=quick", "model.width=64", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
+    monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=4))
+    overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
         overrides += [f"data.source={some_rows(path.stem, tmp_path)}", "sampling.least_patients=0"]
     done = run.run(load(path, overrides))

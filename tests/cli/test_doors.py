@@ -77,7 +77,8 @@ def test_a_manifest_that_names_files_elsewhere(study, refused, finished, name):
     document["files"][name] = "0" * 64
     document["files"][f"model/{name}"] = "0" * 64
     (run / "manifest.json").write_text(json.dumps(document))
-    refused("verify", run)
+    said = refused("verify", run)
+    assert name != "../outside" or "leads out of the folder" in said
     refused("export", run, "--for-sharing", "--override", "a reason", "-o", "out")
 
 

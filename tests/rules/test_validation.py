@@ -12,8 +12,7 @@ from synthclin.errors import DataError
 from synthclin.rules.validation import Finding, check, conform
 from synthclin.schema import Schema
 from synthclin.schema.columns import Boolean, Category, Code, Date, Datetime, Id, Text
-
-from .schemas import schemas, simulate
+from tests.schemas import schemas, simulate
 
 CANARY = "Zx7canary9"
 SEEDS = st.integers(0, 2**32 - 1)
@@ -218,7 +217,7 @@ def test_the_result_shares_no_memory_with_the_input():
     assert table.to_dict("list") == {"a": [1.0, 2.0], "b": [1, 2]}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(schema=schemas(), seed=SEEDS)
 def test_a_table_simulated_from_a_schema_conforms(schema, seed):
     table = simulate(schema, 12, np.random.default_rng(seed))
@@ -252,7 +251,7 @@ FAULTS = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), schema=schemas(), seed=SEEDS, kind=st.sampled_from(sorted(FAULTS)))
 def test_a_single_planted_fault_is_found_in_its_row_and_not_disclosed(data, schema, seed, kind):
     cell, breaks = FAULTS[kind]

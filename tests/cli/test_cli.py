@@ -383,29 +383,34 @@ class TestErrorBoundary:
         assert "interrupted" in capsys.readouterr().err
 
 
-def test_interrupting_the_training_leaves_nothing(study):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_the_training_leaves_nothing(study, quiet, monkeypatch, number):
+    from synthclin.models import likelihood  # noqa: PLC0415
+
+    def interrupted(*_):
+        assert list(study.folder.glob("runs/.toy-7.partial-*"))
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(likelihood, "descend", interrupted)
+    assert quiet("run", "study.yaml", code=130)[1] == "error: interrupted; nothing half-written is left\n"
+    assert not study.out.parent.exists()
+
+
+def test_a_process_that_is_told_to_end_while_it_trains_leaves_nothing(study):
     study.config["model"]["effort"] = "thorough"
     study.write()
-    processes = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        command = [*PYTHON, "run", "study.yaml", "--set", f"outputs.folder=runs-{number}/toy"]
-        processes[number] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        for number, process in processes.items():
-            until = time.monotonic() + 120
-            # The staged folder is made right before the training starts.
-            while not list(study.folder.glob(f"runs-{number}/.toy.partial-*")) and time.monotonic() < until:
-                assert process.poll() is None, process.stderr.read()
-                time.sleep(0.02)
-            time.sleep(0.3)
-            process.send_signal(number)
-            _, err = process.communicate(timeout=180)
-            assert process.returncode == 130
-            assert err == "error: interrupted; nothing half-written is left\n"
-            assert list(study.folder.glob(f"runs-{number}*")) == []
-    finally:
-        for process in processes.values():
-            process.kill()
+    with subprocess.Popen([*PYTHON, "run", "study.yaml"], stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 120
+        # The staged folder is made right before the training starts.
+        while not list(study.folder.glob("runs/.toy-7.partial-*")) and time.monotonic() < until:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        time.sleep(0.3)
+        process.terminate()
+        _, err = process.communicate(timeout=180)
+    assert process.returncode == 130
+    assert err == "error: interrupted; nothing half-written is left\n"
+    assert not study.out.parent.exists()
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

@@ -9,8 +9,7 @@ from synthclin.io.documents import validate
 from synthclin.schema import Schema
 from synthclin.schema.columns import Number
 from synthclin.schema.constraints import Rule
-
-from .schemas import schemas
+from tests.schemas import schemas
 
 WARD = {
     "patient": {"type": "id"},
