@@ -20,6 +20,7 @@ from synthclin.inference.text_columns import guess_texts
 from synthclin.io.documents import validate
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
+from synthclin.schema.arguments import require_table
 from synthclin.schema.codebook import Entry, codebook
 from synthclin.schema.columns import Boolean, Ordinal, parsing
 from synthclin.schema.schema import provide_inference
@@ -84,6 +85,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         >>> inferred.evidence["died"]
         ['all 40 cells are 0 or 1']
     """
+    require_table(table)
     known = dict(declared or {})
     _check(table, known)
     entries = codebook(table)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from synthclin.errors import DataError, OutputError, SynthclinError
+from synthclin.errors import ConfigError, DataError, OutputError, SynthclinError
 
 try:
     import fcntl
@@ -23,7 +23,7 @@ except ImportError:  # no POSIX system
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTIAL", "inside", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
+__all__ = ["PARTIAL", "inside", "path_of", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
 
 PARTIAL = ".synthclin-*.partial"
 """Name pattern of the unfinished files of a killed `write_atomic`."""
@@ -40,6 +40,25 @@ _REMEDIES = dict.fromkeys(_FULL, "Free some space, or choose another disk.")
 _REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a place where you may write.")
 _REMEDIES |= {errno.ENOENT: "Create the folder first.", errno.ENOTDIR: "Choose a folder, not a file, as its parent."}
 _REMEDIES |= {errno.ENAMETOOLONG: "Choose a shorter name."}
+
+
+def path_of(path: str | Path) -> Path:
+    """Return a path with a leading ``~`` replaced by the home folder.
+
+    Raises:
+        ConfigError: the argument is no path.
+
+    Example:
+        >>> path_of("~/ward.csv") == Path.home() / "ward.csv"
+        True
+    """
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        what = f"this is a value of type {type(path).__name__}, not a path"
+        raise ConfigError("path", what, "Give the name of a file as text.") from None
+    except RuntimeError:  # no such user
+        return Path(path)
 
 
 def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:
@@ -61,7 +80,7 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
         ...     (Path(folder) / "scores.json").read_text()
         '{}'
     """
-    target = Path(path)
+    target = path_of(path)
     partial: Path | None = None
     alive: int | None = None
     try:
@@ -112,7 +131,7 @@ def _sweep_partial(folder: Path) -> None:
 
 def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
     """Refuse an output file that is a link, is taken or has no folder, before any work is done; raises OutputError."""
-    target = Path(path)
+    target = path_of(path)
     if target.is_symlink():
         raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
     if target.exists() and not overwrite:
@@ -170,7 +189,7 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         ['report.json']
     """
     # Lexical, so that "runs/." has a name, and a link is still seen as a link.
-    target = Path(os.path.abspath(path))  # noqa: PTH100
+    target = Path(os.path.abspath(path_of(path)))  # noqa: PTH100
     _sweep(target)
     _refuse_taken(target, overwrite)
     stage, made = _make_stage(target)

@@ -172,6 +172,8 @@ class CohortSampler:
         Raises:
             ConditionError: the rows cannot be sampled.
         """
+        if rows == 0:
+            return self._no_rows(where)
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
         tables: list[pd.DataFrame] = []
         facts: list[list[SampleFacts]] = [[] for _ in cells]
@@ -199,6 +201,14 @@ class CohortSampler:
         )
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema), total
+
+    def _no_rows(self, where: str | None) -> tuple[pd.DataFrame, SampleFacts]:
+        """Return the columns of a sample without rows; raises the errors of its condition."""
+        condition = self._request(where).condition
+        shape = (0, len(self.encoder.layout))
+        encoded = Encoded(torch.empty(shape, dtype=torch.long), torch.empty(shape))
+        table, _ = Repair(self.encoder, self.schema).rows(encoded, condition, numpy_generator(self.seed, "take"))
+        return finish(table, self.schema), SampleFacts(rows=0, proposed=0, probability=math.nan, effective=0.0)
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return each rule's violation rate without constraint mask; see `Synthesizer.raw_violations`."""

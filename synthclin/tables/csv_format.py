@@ -89,7 +89,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"ldl": {"type": "number", "decimals": 2}}})
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
-        b'ldl\n3.10\n2.76\n'
+        b'ldl\n3.1\n2.76\n'
     """
     safe = escaped if csv_safe == "escape" else str
     codes = missing_codes(table, schema)
@@ -248,9 +248,14 @@ def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], s
         unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"
         texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
     elif decimals is not None:
-        texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]
+        texts = [_trimmed(f"{number:.{decimals}f}") for number in distinct.tolist()]
     elif pd.api.types.is_numeric_dtype(series.dtype):
-        texts = [str(cell) for cell in distinct.tolist()]
+        texts = [_trimmed(str(cell)) for cell in distinct.tolist()]
     else:
         texts = [safe(str(cell)) for cell in distinct.tolist()]
     return np.array([*texts, None], dtype=object)[codes]
+
+
+def _trimmed(text: str) -> str:
+    """Return the text of a number without trailing zeros after the decimal point."""
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from synthclin.errors import DataError
-from synthclin.io.files import write_atomic
+from synthclin.io.files import path_of, write_atomic
 from synthclin.rules.validation import Finding, conform
+from synthclin.schema.arguments import require_schema
+from synthclin.schema.dtypes import retyped
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
@@ -64,7 +66,9 @@ def read_table(
         >>> read_table(path).dtypes.astype(str).to_dict()
         {'age': 'Int64', 'diagnosis': 'object'}
     """
-    path = Path(path)
+    path = path_of(path)
+    if schema is not None:
+        require_schema(schema)
     suffix = _suffix(path, tuple(READERS))
     if not path.exists():
         raise DataError(str(path), "there is no such file", _nearest(path))
@@ -87,11 +91,11 @@ def read_table(
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
     r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
 
-    Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
-    is written atomically, readable by its owner only.
+    Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
+    are empty (CSV) or null. The file is written atomically, readable by its owner only.
 
     Arguments:
-        table: the typed table.
+        table: the table; its columns may have the dtypes of the schema or of a training table.
         path: where to write it.
         schema: what the columns mean.
         csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
@@ -109,9 +113,11 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
         >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
         >>> write_table(pd.DataFrame({"age": [63, 41], "bmi": [21.04, None]}), path, schema)
         >>> path.read_text()
-        'age,bmi\n63,21.0\n41,\n'
+        'age,bmi\n63,21\n41,\n'
     """
-    path = Path(path)
+    require_schema(schema)
+    table = retyped(table, schema)
+    path = path_of(path)
     suffix = _suffix(path, tuple(WRITERS))
     content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
     write_atomic(path, content)
