@@ -75,12 +75,15 @@ class SampleFacts:
         proposed: how many proposals were sampled for them.
         probability: the model's joint probability of the condition, any of the mixed levels, and the rules.
         effective: effective sample size of the weighted proposals from which the rows were resampled.
+        interpolated: columns of which the condition allows only values strictly inside bins of the model. Their values
+            are interpolated: whether any training patient has such a value is not known to the model.
     """
 
     rows: int
     proposed: int
     probability: float
     effective: float
+    interpolated: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         rows = [
@@ -89,6 +92,7 @@ class SampleFacts:
             ("probability of such a row under the model", f"{self.probability:.3g}"),
             ("effective sample size", f"{self.effective:,.0f}"),
         ]
+        rows += [("interpolated inside bins", ", ".join(self.interpolated))] if self.interpolated else []
         return card("Sample", rows=rows)
 
 
@@ -177,9 +181,11 @@ class CohortSampler:
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
         tables: list[pd.DataFrame] = []
         facts: list[list[SampleFacts]] = [[] for _ in cells]
+        interpolated: dict[str, None] = {}
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
                 request = self._request(predicate)
+                interpolated |= dict.fromkeys(request.condition.interpolated(self.encoder))
                 for j, start in enumerate(range(0, count, CHUNK)):
                     table, part_facts = self._take(request, min(CHUNK, count - start), part=(i, j))
                     tables.append(table)
@@ -198,6 +204,7 @@ class CohortSampler:
                 for cell in facts
             ),
             effective=sum(each.effective for each in chain(*facts)),
+            interpolated=tuple(interpolated),
         )
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema), total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -85,24 +85,30 @@ def retyped(table: pd.DataFrame, schema: Schema, where: str = "table") -> pd.Dat
     return table.assign(**typed) if typed else table
 
 
-def _as(series: pd.Series, wanted: str) -> pd.Series:
+def _objects(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the cells as Python objects, None where missing."""
+    cells = series.to_numpy(dtype=object, copy=True)
+    cells[series.isna().to_numpy()] = None
+    return pd.Series(cells, index=series.index, dtype=object)
+
+
+def _as(series: pd.Series[Any], wanted: str) -> pd.Series[Any]:
     """Return one column in the dtype `wanted`, or unchanged where a cell would be lost."""
-    cells = series
+    cells: pd.Series[Any] = series
     if isinstance(series.dtype, pd.CategoricalDtype):
-        cells = series.astype(object).where(series.notna(), None)
+        cells = _objects(series)
     elif wanted == "object":
         kept = pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_datetime64_dtype(series.dtype)
         if kept and not pd.api.types.is_bool_dtype(series.dtype):
             return series
-        cells = series.astype(object).where(series.notna(), None)
+        cells = _objects(series)
     if wanted == "object":
         return cells
     if series.isna().any() and re.match(r"u?int|bool", wanted):
         wanted = {"bool": "boolean"}.get(wanted, wanted.replace("uint", "UInt").replace("int", "Int"))
     try:
-        found: pd.Series = (pd.to_numeric(cells) if cells.dtype == object and wanted != "string" else cells).astype(
-            wanted
-        )
+        numbers = pd.to_numeric(cells) if cells.dtype == object and wanted != "string" else cells
+        found: pd.Series[Any] = numbers.astype(pd.api.types.pandas_dtype(wanted))
     except (TypeError, ValueError, OverflowError):
         return series
     if wanted.lower().startswith("float") or wanted == "string":
