@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
 import os
@@ -23,7 +24,17 @@ except ImportError:  # no POSIX system
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTIAL", "inside", "path_of", "private_folder", "refuse_taken", "sha256", "staged_folder", "write_atomic"]
+__all__ = [
+    "PARTIAL",
+    "inside",
+    "path_of",
+    "private_folder",
+    "refuse_absent",
+    "refuse_taken",
+    "sha256",
+    "staged_folder",
+    "write_atomic",
+]
 
 PARTIAL = ".synthclin-*.partial"
 """Name pattern of the unfinished files of a killed `write_atomic`."""
@@ -59,6 +70,18 @@ def path_of(path: str | Path) -> Path:
         raise ConfigError("path", what, "Give the name of a file as text.") from None
     except RuntimeError:  # no such user
         return Path(path)
+
+
+def refuse_absent(path: str | Path) -> None:
+    """Raise DataError, with the nearest name in its folder, if there is no such file or folder."""
+    place = path_of(path)
+    if place.exists():
+        return
+    if not place.parent.is_dir():
+        raise DataError(str(path), "there is no such file", f"There is no folder '{place.parent}' either; check it.")
+    close = difflib.get_close_matches(place.name, sorted(entry.name for entry in place.parent.iterdir()), n=1)
+    remedy = f"Did you mean '{place.parent / close[0]}'?" if close else "Check the path."
+    raise DataError(str(path), "there is no such file", remedy)
 
 
 def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:
