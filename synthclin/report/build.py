@@ -83,7 +83,7 @@ def evaluate(
     # Read before the work starts, so that a typing error does not cost minutes.
     _read(tasks, gates, provenance)
     require_schema(schema)
-    given = [synthetic] if isinstance(synthetic, pd.DataFrame) or not isinstance(synthetic, list | tuple) else synthetic
+    given: Sequence[Any] = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
     comparison = Comparison.of(
         [retyped(table, schema, "synthetic table") for table in given],
         train=retyped(train, schema, "training table"),
