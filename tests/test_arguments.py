@@ -117,11 +117,12 @@ VALUES = {"ward.csv": "ward.csv", "array": np.zeros((3, 2)), "dict": {"age": [1,
 
 
 @pytest.mark.parametrize("kind", NO_TABLES)
-def test_what_stands_in_the_place_of_a_table_is_named(kind, schema, tmp_path):
+def test_what_stands_in_the_place_of_a_table_is_named(kind, schema, model, tmp_path):
     value = VALUES[kind]
     for call in (
         lambda: sc.ConditionalGAN(schema).fit(value),
         lambda: sc.Schema.infer(value),
+        lambda: model.impute(value),
         lambda: sc.split(value, schema),
         lambda: sc.evaluate(value, train=ward(), schema=schema),
         lambda: sc.evaluate(ward(), train=value, schema=schema),

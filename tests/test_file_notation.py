@@ -90,6 +90,7 @@ def test_tabs_have_a_name(tmp_path):
         ({"separator": None}, "a comma separates the cells already"),
         ({"decimal": "'"}, "neither a point nor a comma"),
         ({"date_format": "MM/YYYY"}, "no day, month and year"),
+        ({"date_format": "DD.MM.YY"}, "year of four digits"),
         ({"sheet": "Ward"}, "no such notation"),
     ],
 )

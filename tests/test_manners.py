@@ -101,13 +101,21 @@ class TestPaths:
 
 
 @pytest.mark.usefixtures("two_scores")
-def test_run_and_compare_from_python(study):
+def test_run_and_compare_from_python(study, capfdbinary):
     done = sc.run("study.yaml", overrides=["name=one", "gates=[]"])
     assert done.folder.as_posix() == "runs/one-7"
     again = sc.run(study.config | {"name": "two", "gates": []})
     page = sc.compare(done.folder, again.folder, output="compare.html")
     assert Path("compare.html").read_text("utf-8") == page
     assert "one" in sc.compare(done.report, again.report)
+    assert main(["compare", str(done.folder), str(again.folder), "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out.decode() == page
+    assert main(["report", str(done.folder / "report.json"), "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out.startswith(b"<!doctype html>")
+    (study.folder / "schema.yaml").write_text(yaml.safe_dump(study.config["schema"]))
+    tables = ["data.csv", "--train", "data.csv", "--schema", "schema.yaml"]
+    assert main(["evaluate", *tables, "--gates", "validity.rules >= 0.5", "-o", "-"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["gates"][0]["status"] == "PASS"
     with pytest.raises(OutputError, match="exists already"):
         sc.compare(done.folder, again.folder, output="compare.html")
 

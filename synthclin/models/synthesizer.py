@@ -260,6 +260,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
         """
         self._check_fitted()
+        require_table(table)
         if imputations is not None and not (
             isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
         ):

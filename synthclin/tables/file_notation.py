@@ -26,7 +26,7 @@ _TOKENS = {
     "mm": "%M",
     "ss": "%S",
 }
-_FIELDS = set("YymbBdHMSIp")
+_FIELDS = set("YmbBdHMSIp")
 
 
 class FileNotation(BaseModel):
@@ -86,9 +86,11 @@ class FileNotation(BaseModel):
     def _dates_have_day_month_and_year(cls, given: str | list[str] | None) -> str | list[str] | None:
         for text in [given] if isinstance(given, str) else given or []:
             fields = re.findall(r"%(.)", _strptime(text))
-            whole = {"d"} <= set(fields) and set(fields) & set("yY") and set(fields) & set("mbB")
+            whole = {"d", "Y"} <= set(fields) and set(fields) & set(
+                "mbB"
+            )  # two digits of a year may mean two centuries
             if not whole or set(fields) - _FIELDS or len(set(fields)) < len(fields):
-                raise ValueError("has no day, month and year, or another field. Write it like DD.MM.YYYY or %d-%b-%Y.")
+                raise ValueError("has no day, month and year of four digits. Write it like DD.MM.YYYY or %d-%b-%Y.")
         return given
 
     @model_validator(mode="after")
