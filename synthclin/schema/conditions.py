@@ -55,10 +55,10 @@ def check_levels(condition: Expression, schema: Schema, where: str) -> None:
         >>> from synthclin.expressions import parse
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"sex": {"type": "category", "categories": ["F", "M"]}}})
-        >>> check_levels(parse("sex == 'f'"), schema, "where")
+        >>> check_levels(parse("sex == 'female'"), schema, "where")
         Traceback (most recent call last):
         ...
-        synthclin.errors.ConfigError: where: 'f' is no level of column 'sex'. There are: 'F', 'M'.
+        synthclin.errors.ConfigError: where: 'female' is no level of column 'sex'. There are: 'F', 'M'.
     """
     for name, level in _compared(condition.tree):
         levels = schema.columns[name].levels if name in schema.columns else None
