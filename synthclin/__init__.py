@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from synthclin.models import load as load_model
     from synthclin.report import Report, evaluate
     from synthclin.schema import Schema
+    from synthclin.study.reports import compare
+    from synthclin.study.run import run
     from synthclin.tables import read_table, split, write_table
 
 __all__ = [
@@ -25,11 +27,13 @@ __all__ = [
     "Schema",
     "SynthclinError",
     "__version__",
+    "compare",
     "datasets",
     "evaluate",
     "infer_schema",
     "load_model",
     "read_table",
+    "run",
     "split",
     "write_table",
 ]
@@ -43,11 +47,13 @@ _HOMES = {
     "Report": ("synthclin.report", "Report"),
     "Schema": ("synthclin.inference", "Schema"),  # which provides Schema.infer
     "SynthclinError": ("synthclin.errors", "SynthclinError"),
+    "compare": ("synthclin.study.reports", "compare"),
     "datasets": ("synthclin.datasets", None),
     "evaluate": ("synthclin.report", "evaluate"),
     "infer_schema": ("synthclin.inference", "infer_schema"),
     "load_model": ("synthclin.models", "load"),
     "read_table": ("synthclin.tables", "read_table"),
+    "run": ("synthclin.study.run", "run"),
     "split": ("synthclin.tables", "split"),
     "write_table": ("synthclin.tables", "write_table"),
 }

@@ -12,7 +12,7 @@ from synthclin.cli.error_boundary import run_command
 from synthclin.cli.examples import EXAMPLES
 from synthclin.cli.model_commands import impute, sample
 from synthclin.cli.report_commands import compare, evaluate, render
-from synthclin.cli.schema_commands import schema_check, schema_infer
+from synthclin.cli.schema_commands import init, schema_check, schema_infer
 from synthclin.cli.study_commands import export, fit, run, verify
 from synthclin.cli.terminal import show_text
 from synthclin.io.version import VERSION
@@ -20,6 +20,7 @@ from synthclin.io.version import VERSION
 __all__ = ["COMMANDS", "SCHEMA_COMMANDS", "app", "main"]
 
 COMMANDS: dict[str, Callable[..., int]] = {
+    "init": init,
     "run": run,
     "fit": fit,
     "sample": sample,

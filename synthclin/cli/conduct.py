@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from synthclin.cli.terminal import warn
+from synthclin.cli.terminal import STDOUT, warn, write_out
 from synthclin.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,11 +16,70 @@ if TYPE_CHECKING:
     from synthclin.rules.validation import Finding
     from synthclin.schema import Schema
     from synthclin.study.config import Config
+    from synthclin.tables import CsvSafe
 
 # Imported inside functions: `synthclin --help` does not load pandas.
 # ruff: noqa: PLC0415
 
-__all__ = ["assists", "manners", "warn_of", "warn_of_formulas", "write_sample"]
+__all__ = [
+    "Notation",
+    "assists",
+    "first_checks",
+    "manners",
+    "place_for",
+    "warn_of",
+    "warn_of_formulas",
+    "write_page",
+    "write_sample",
+]
+
+
+def first_checks(config: Path | None = None, *, schema: Path | None = None, tables: Iterable[Path | None] = ()) -> None:
+    """Refuse absent or unreadable files before heavy packages are loaded."""
+    from synthclin.io.documents import read_yaml, refuse_schema, refuse_study
+    from synthclin.io.files import refuse_absent
+
+    for path in tables:
+        if path is not None:
+            refuse_absent(path)
+    if config is not None:
+        refuse_schema(read_yaml(config), str(config))
+    if schema is not None:
+        refuse_study(read_yaml(schema), str(schema))
+
+
+def place_for(output: Path | None, overwrite: bool, *, folder: bool = False) -> None:
+    """Refuse an output path that cannot be written, before any work is done."""
+    from synthclin.io.files import refuse_taken
+
+    if output is None:
+        return
+    if str(output) != STDOUT:
+        if not folder:
+            refuse_taken(output, overwrite)
+    elif folder:
+        raise ConfigError("--output", "a folder cannot be written to stdout", "Name a folder.")
+
+
+def write_page(text: str, output: Path, overwrite: bool) -> bool:
+    """Write a text to a file, or to stdout for ``-``; return whether it was a file."""
+    from synthclin.io.files import write_atomic
+
+    if str(output) == STDOUT:
+        write_out(text)
+        return False
+    write_atomic(output, text, overwrite=overwrite)
+    return True
+
+
+class Notation(NamedTuple):
+    """Notation of a file as keyword arguments of `synthclin.read_table`."""
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    date_format: list[str] | None = None
+    sheet: str | None = None
 
 
 @contextmanager
@@ -51,11 +110,17 @@ def warn_of_formulas(table: pd.DataFrame, schema: Schema, remedy: str = "outputs
 
 
 def write_sample(table: pd.DataFrame, output: Path, schema: Schema, *, escape: bool, quiet: bool) -> None:
-    """Write sampled rows; escape text that a spreadsheet may run as a formula, or warn of it."""
+    """Write sampled rows, as CSV to stdout for ``-``; escape text that is a formula to a spreadsheet, or warn of it."""
+    from synthclin.schema.dtypes import retyped
     from synthclin.tables import write_table
+    from synthclin.tables.csv_format import to_csv
 
-    write_table(table, output, schema, csv_safe="escape" if escape else "warn")
-    if not (escape or quiet) and output.suffix.lower() == ".csv":
+    safety: CsvSafe = "escape" if escape else "warn"
+    if str(output) == STDOUT:
+        write_out(to_csv(retyped(table, schema), schema, safety))
+    else:
+        write_table(table, output, schema, csv_safe=safety)
+    if not (escape or quiet) and (str(output) == STDOUT or output.suffix.lower() == ".csv"):
         warn_of_formulas(table, schema, "--csv-safe")
 
 

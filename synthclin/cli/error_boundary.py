@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from synthclin.cli.terminal import complain
+from synthclin.cli.terminal import complain, legible
 from synthclin.errors import SynthclinError
 
 __all__ = ["DEBUG", "DONE", "FAILED", "GATES_MISSED", "INTERRUPTED", "WRONG_USE", "run_command"]
@@ -40,6 +40,7 @@ def run_command(command: Callable[[], object], *, as_json: bool = False) -> int:
         >>> run_command(lambda: 3)
         3
     """
+    legible()
     debug = os.environ.get(DEBUG) == "1"
     with ExitStack() as stack:
         if not debug:

@@ -9,8 +9,13 @@ __all__ = ["EXAMPLES", "LINES"]
 
 LINES = {
     "": (
+        "synthclin init ward.csv",
         "synthclin run configs/heart_disease.yaml",
         'synthclin sample runs/heart-disease-20261122/model -n 500 --where "age >= 70" -o older.csv',
+    ),
+    "init": (
+        "synthclin init ward.csv",
+        "synthclin init export.csv -o ward --separator ';' --decimal , --encoding cp1252 --date-format DD.MM.YYYY",
     ),
     "run": (
         "synthclin run study.yaml --dry-run",

@@ -7,12 +7,27 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import manners, write_sample
+from synthclin.cli.conduct import Notation, first_checks, manners, place_for, write_sample
 from synthclin.cli.error_boundary import DONE
-from synthclin.cli.options import AsJson, Escape, IdStart, ModelFolder, Output, Overwrite, Quiet, Seed, TableFile
-from synthclin.cli.output import show_sample_facts
-from synthclin.cli.terminal import show_json, show_text
-from synthclin.io.files import refuse_taken
+from synthclin.cli.options import (
+    AsJson,
+    DateFormat,
+    Decimal,
+    Encoding,
+    Escape,
+    IdStart,
+    ModelFolder,
+    Output,
+    Overwrite,
+    Quiet,
+    Seed,
+    Separator,
+    Sheet,
+    TableFile,
+)
+from synthclin.cli.output import show_sample_facts, warn_of_interpolation
+from synthclin.cli.terminal import STDOUT, show_json, show_text
+from synthclin.errors import ConfigError
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -23,8 +38,13 @@ __all__ = ["impute", "sample"]
 def sample(
     model: ModelFolder,
     output: Output,
-    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="Number of rows.")],
-    where: Annotated[str | None, typer.Option(help="A condition that every row satisfies.")] = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Number of rows.")],
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="A condition that every row satisfies; texts and dates stand in 'quotes', odd names in `backquotes`."
+        ),
+    ] = None,
     mix: Annotated[
         list[str],
         typer.Option(metavar="COLUMN={LEVEL: SHARE}", help="Shares of the levels of a column; may be repeated."),
@@ -38,30 +58,36 @@ def sample(
 ) -> int:
     """Sample rows from a model into a file.
 
-    The name of the file ends in .csv or .parquet.
+    The name of the file ends in .csv or .parquet; `-` writes CSV to stdout.
     """
+    first_checks(tables=[model])
+    place_for(output, overwrite)
+    if as_json and str(output) == STDOUT:
+        raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
     from synthclin.io.documents import validate
     from synthclin.models import load
     from synthclin.sampling.cohorts import Cohort
     from synthclin.study.config import parse_value
 
-    refuse_taken(output, overwrite)
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
         shares[column] = parse_value(levels, f"--mix {column}")
-    wanted = {"name": "sample", "rows": rows, "where": where, "mix": shares or None}
+    wanted = {"name": "sample", "rows": max(rows, 1), "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
     with manners(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
+    if not quiet:
+        warn_of_interpolation(synthesizer.sample_facts_)
     write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
     if as_json:
         show_json({"output": str(output), **asdict(synthesizer.sample_facts_)})
     else:
         if not quiet and (where is not None or mix):
             show_sample_facts(synthesizer.sample_facts_)
-        show_text(f"{len(table):,} rows written to {output}")
+        if str(output) != STDOUT:
+            show_text(f"{len(table):,} rows written to {output}")
     return DONE
 
 
@@ -78,6 +104,11 @@ def impute(
     columns: Annotated[
         list[str], typer.Option("--column", metavar="COLUMN", help="Impute this column only; may be repeated.")
     ] = [],  # noqa: B006
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    date_format: DateFormat = [],  # noqa: B006
+    sheet: Sheet = None,
     seed: Seed = None,
     escape: Escape = False,
     quiet: Quiet = False,
@@ -87,20 +118,23 @@ def impute(
 
     They are sampled from the model, given the observed cells of each row.
     """
+    notation = Notation(separator, decimal, encoding, date_format or None, sheet)
+    first_checks(tables=[model, data])
+    place_for(output, overwrite)
     from synthclin.models import load
     from synthclin.sampling.imputation import stacked
     from synthclin.tables import read_table
 
-    refuse_taken(output, overwrite)
     with manners(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
-            read_table(data, synthesizer.schema, partial=True),
+            read_table(data, synthesizer.schema, partial=True, **notation._asdict()),
             imputations or 1,
             columns=columns or None,
             random_state=seed,
         )
     table = tables[0] if imputations is None else stacked(tables)
     write_sample(table, output, synthesizer.schema, escape=escape, quiet=quiet)
-    show_text(f"{len(table):,} rows written to {output}")
+    if str(output) != STDOUT:
+        show_text(f"{len(table):,} rows written to {output}")
     return DONE

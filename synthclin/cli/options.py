@@ -10,8 +10,11 @@ import typer
 __all__ = [
     "AsJson",
     "ConfigFile",
+    "DateFormat",
+    "Decimal",
     "Declared",
     "Edition",
+    "Encoding",
     "Escape",
     "IdStart",
     "ModelFolder",
@@ -21,6 +24,8 @@ __all__ = [
     "Quiet",
     "Resume",
     "Seed",
+    "Separator",
+    "Sheet",
     "TableFile",
 ]
 
@@ -43,10 +48,11 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML study
 TableFile = Annotated[
     Path,
     typer.Argument(
-        metavar="DATA", help="A table: .csv, .csv.gz, .parquet, or with the extra `readstat` SAS, SPSS and Stata."
+        metavar="DATA",
+        help="A table: .csv, .csv.gz, .parquet, or with an extra .xlsx (`excel`), SAS, SPSS and Stata (`readstat`).",
     ),
 ]
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder, or a run folder.")]
 Escape = Annotated[
     bool, typer.Option("--csv-safe", help="Escape text in CSV files that a spreadsheet would run as a formula.")
 ]
@@ -55,5 +61,14 @@ IdStart = Annotated[
     typer.Option("--id-start", min=1, help="Number of the first identifier, to put several samples together."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Random seed of the sample; by default the model's own.")]
+Separator = Annotated[str | None, typer.Option(metavar="SIGN", help="Sign between the cells of a CSV file, or `tab`.")]
+Decimal = Annotated[str | None, typer.Option(metavar="SIGN", help="Decimal sign in a CSV file: a point or a comma.")]
+Encoding = Annotated[str | None, typer.Option(metavar="NAME", help="Encoding of a CSV file, such as cp1252.")]
+DateFormat = Annotated[
+    list[str], typer.Option(metavar="FORMAT", help="Format of dates, such as DD.MM.YYYY; may be repeated.")
+]
+Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="Sheet of an Excel file; the first by default.")]
 Edition = Literal["internal", "shareable"]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Output path.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="PATH", help="Output path; `-` writes a table or page to stdout.")
+]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from synthclin.cli.error_boundary import DONE, GATES_MISSED
-from synthclin.cli.terminal import show_status, show_table, show_text
+from synthclin.cli.terminal import show_status, show_table, show_text, warn
 
 if TYPE_CHECKING:
     from synthclin.report import Report
@@ -26,6 +26,7 @@ __all__ = [
     "show_verdict",
     "survey_record",
     "verdict_record",
+    "warn_of_interpolation",
 ]
 
 SHOWN_ROWS = 5  # row numbers per line
@@ -164,3 +165,12 @@ def show_sample_facts(facts: SampleFacts) -> None:
         f"probability of such a row under the model: {facts.probability:.3g}; "
         f"effective sample size {facts.effective:,.0f} of {facts.proposed:,} rows proposed\n"
     )
+
+
+def warn_of_interpolation(facts: SampleFacts) -> None:
+    """Warn of a condition that is narrower than the bins of the model."""
+    for name in facts.interpolated:
+        warn(
+            f"column {name!r}: the condition lies inside bins of the model, so its values are interpolated, and no "
+            "training patient need have one. A cohort in a study is checked against the training rows."
+        )

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import manners
+from synthclin.cli.conduct import first_checks, manners, place_for, write_page
 from synthclin.cli.error_boundary import DONE
 from synthclin.cli.options import AsJson, Edition, Output, Overwrite, Quiet
 from synthclin.cli.output import exit_code, show_verdict, verdict_record
-from synthclin.cli.terminal import show_json, show_text
-from synthclin.io.files import refuse_taken
+from synthclin.cli.terminal import STDOUT, show_json, show_text, write_out
+from synthclin.errors import ConfigError
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -38,7 +38,12 @@ def evaluate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="Write the report to this .json, .html or .md file."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Write the report to this .json, .html or .md file; `-` is JSON on stdout.",
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -48,6 +53,10 @@ def evaluate(
 
     Several tables are replicates of one model, the released one first. The exit code is 3 if a gate is missed.
     """
+    first_checks(schema=schema, tables=[*synthetic, train, holdout, config])
+    place_for(output, overwrite)
+    if as_json and str(output) == STDOUT:
+        raise ConfigError("--json", "the report and its summary cannot both go to stdout", "Leave one of them out.")
     from synthclin import report as reports
     from synthclin.schema import Schema
     from synthclin.study.config import load_judging
@@ -55,8 +64,6 @@ def evaluate(
 
     meaning = Schema.read(schema)
     study = load_judging(config, meaning, gates or ())
-    if output is not None:
-        refuse_taken(output, overwrite)
     with manners(quiet):
         report = reports.evaluate(
             [read_table(each, meaning, judged=True) for each in synthetic],
@@ -67,6 +74,9 @@ def evaluate(
             by=study.evaluation.by,
             gates=study.gates,
         )
+    if str(output) == STDOUT:
+        write_out(report.to_json())
+        return exit_code(report)
     if output is not None:
         report.save(output)
     show_json(verdict_record(report)) if as_json else show_verdict(report)
@@ -83,11 +93,16 @@ def render(
 
     With `--edition shareable` its shareable edition is written.
     """
+    first_checks(tables=[source])
+    place_for(output, overwrite)
     from synthclin.report import Report
 
-    refuse_taken(output, overwrite)
-    report = Report.read(source)
-    (report.shareable() if edition == "shareable" else report).save(output)
+    read = Report.read(source)
+    report = read.shareable() if edition == "shareable" else read
+    if str(output) == STDOUT:
+        write_out(report.to_html())
+        return DONE
+    report.save(output)
     show_text(f"written to {output}")
     return DONE
 
@@ -103,14 +118,11 @@ def compare(
 
     More than six runs, or a folder of runs, give an index, worst first.
     """
-    from synthclin.io.files import write_atomic
-    from synthclin.report.compare import MOST_SIDE_BY_SIDE, index
-    from synthclin.report.compare import compare as side_by_side
+    first_checks(tables=runs)
+    place_for(output, overwrite)
+    from synthclin.study.reports import compare as compare_runs
     from synthclin.study.reports import find_reports
 
-    refuse_taken(output, overwrite)
-    found = find_reports(runs)
-    page = index(found) if len(found) > MOST_SIDE_BY_SIDE or len(runs) == 1 else side_by_side(found)
-    write_atomic(output, page, overwrite=overwrite)
-    show_text(f"{len(found)} runs written to {output}")
+    if write_page(compare_runs(*runs), output, overwrite):
+        show_text(f"{len(find_reports(runs))} runs written to {output}")
     return DONE

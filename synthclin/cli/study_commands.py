@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import assists, manners, warn_of
+from synthclin.cli.conduct import assists, first_checks, manners, place_for, warn_of
 from synthclin.cli.error_boundary import DONE, FAILED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
@@ -33,6 +33,7 @@ def run(
 
     The exit code is 3 if a gate is missed.
     """
+    first_checks(config)
     from synthclin.study import plan
     from synthclin.study import run as study_run
     from synthclin.study.config import load
@@ -66,6 +67,8 @@ def fit(
     resume: Resume = False,
 ) -> int:
     """Fit the model of a study and write the model folder."""
+    first_checks(config)
+    place_for(output, overwrite, folder=True)
     from synthclin.study import run as study_run
     from synthclin.study.config import load
 
@@ -86,6 +89,7 @@ def verify(
 
     Its files must be unaltered, its tables valid and its gates passed.
     """
+    first_checks(tables=[folder])
     from synthclin.study.verify import verify as check_folder
 
     outcome = check_folder(folder)
@@ -121,6 +125,8 @@ def export(
 
     The exit code is 3 if the attack on the model misses its limit.
     """
+    first_checks(tables=[source])
+    place_for(output, overwrite, folder=True)
     from synthclin.study.export import CARD
     from synthclin.study.export import export as share
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from synthclin.io.documents import dump_json
+__all__ = ["STDOUT", "complain", "legible", "show_json", "show_status", "show_table", "show_text", "warn", "write_out"]
 
-__all__ = ["complain", "show_json", "show_status", "show_table", "show_text", "warn"]
+STDOUT = "-"
+"""The output path that stands for stdout."""
+
+_ASCII = {"\u2212": "-", "\u2013": "-", "\u2014": "-", "\u2026": "...", "\u00d7": "x", "\u2264": "<=", "\u2265": ">="}
+_ASCII |= dict.fromkeys("\u2018\u2019", "'") | dict.fromkeys("\u201c\u201d", '"') | dict.fromkeys("\u00a0\u202f", " ")
 
 _STYLES = {
     "PASS": "green",
@@ -20,6 +27,31 @@ _STYLES = {
 }
 
 
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Return an ASCII text for characters that a terminal cannot show, and where encoding goes on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("synthclin.ascii", _in_ascii)
+
+
+def legible() -> None:
+    """Let stdout and stderr replace characters that their encoding lacks, such as a minus sign in ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors="synthclin.ascii")
+
+
+def write_out(content: str | bytes) -> None:
+    """Write the content of a file to stdout, as UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def show_text(text: str) -> None:
     """Print one result on stdout."""
     sys.stdout.write(f"{text}\n")
@@ -27,7 +59,14 @@ def show_text(text: str) -> None:
 
 def show_json(value: object) -> None:
     """Print a result on stdout as JSON; numbers that are not finite become null."""
-    sys.stdout.write(dump_json(value))
+    from synthclin.io.documents import dump_json  # noqa: PLC0415 - loads NumPy
+
+    text = dump_json(value)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=1) + "\n"  # escapes, so that names stay what they are
+    sys.stdout.write(text)
 
 
 def show_status(line: str) -> None:

@@ -21,6 +21,7 @@ _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.
 _GATE = re.compile(r"(?P<score>\S.*?[^\s<>=!])\s*(?P<op>>=|<=|>|<)\s*(?P<limit>[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)")
 _BY_USER = "set by user"
 _MOST_TIMES = 20.0
+_SHARES, _NO_SHARE = {"fidelity", "inference", "privacy", "utility", "validity"}, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,14 @@ def parse_gate(text: str) -> Gate:
     found = _GATE.fullmatch(text.strip()) if isinstance(text, str) else None
     limit = float(found["limit"]) if found else math.nan
     if found is None or not math.isfinite(limit) or "." not in found["score"].strip("."):
+        if isinstance(text, str) and text.rstrip().endswith("%"):
+            what = "the limit is a percentage"
+            raise ConfigError(f"gate {text!r}"[:200], what, "Write a share, such as 0.9 for 90 %.")
         what = "it is no score, comparison and number" if isinstance(text, str) else "it is no text"
         raise ConfigError(f"gate {text!r}"[:200], what, "Write one such as 'fidelity.marginals >= 0.90'.")
+    if abs(limit) >= _NO_SHARE and found["score"].split(".")[0] in _SHARES:
+        what = f"the limit {found['limit']} is no share"
+        raise ConfigError(f"gate {text!r}"[:200], what, f"Write {limit / 100:g} for {limit:g} %.")
     return Gate(found["score"], found["op"], limit)
 
 

@@ -32,7 +32,8 @@ _EXPONENT = 16
 _DECIMALS = 12
 
 _ALLOWED = (
-    "Use column names, numbers, 'text', true, false, + - * / **, comparisons, in [...], is missing, and, or, not, "
+    "Use column names (odd ones in `backquotes`), numbers, 'text', dates such as '2015-01-31', true, false, "
+    "+ - * / **, comparisons, in [...], is missing, and, or, not, "
     f"and the functions {', '.join(FUNCTIONS)}."
 )
 _WORDS = {"and": "and", "or": "or", "not": "not", "in": "in", "is": "is"}
@@ -292,7 +293,9 @@ def _check_comparison(node: ast.Compare, where: str, depth: int) -> str:
     left = node.left
     for op, right in zip(node.ops, node.comparators, strict=True):
         if not columns(left) and not columns(right):
-            raise ConfigError(where, "a comparison reads no column", "Name the column that it is about.")
+            raise ConfigError(
+                where, "a comparison reads no column", "Write a column's name without quotes, or in `backquotes`."
+            )
         match op, right:
             case (ast.Is() | ast.IsNot(), ast.Constant(value=None)):
                 if len(node.ops) > 1 or not isinstance(left, ast.Name):

@@ -122,7 +122,12 @@ def compare(
     if not left.families or not right.families:
         return np.array(False), np.array(True)
     if not left.families & right.families:
-        raise ConfigError(where, f"{left.label} is compared with {right.label}", "Compare like with like.")
+        remedy = "Compare like with like."
+        if any(side.families == {"date"} for side in (left, right)):
+            remedy = "Write a date in quotes, such as '2015-01-31'."
+        elif any(side.is_constant and side.families == {"number"} for side in (left, right)):
+            remedy = "Write a text in quotes, such as '1'."
+        raise ConfigError(where, f"{left.label} is compared with {right.label}", remedy)
     missing = left.missing | right.missing
     if test in (operator.eq, operator.ne) or (left.is_numeric_or_date and right.is_numeric_or_date):
         return np.asarray(test(left.values, right.values), dtype=bool), missing

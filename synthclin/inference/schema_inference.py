@@ -22,6 +22,7 @@ from synthclin.inference.text_columns import guess_texts
 from synthclin.io.documents import validate
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
+from synthclin.schema.arguments import require_table
 from synthclin.schema.codebook import Entry, codebook
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 from synthclin.schema.patients import MIN_PATIENTS, numbered
@@ -89,6 +90,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         >>> inferred.evidence["died"]
         ['all 48 cells are 0 or 1']
     """
+    require_table(table)
     known = dict(declared or {})
     _check(table, known)
     entries = codebook(table)

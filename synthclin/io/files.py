@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
 import os
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from synthclin.errors import DataError, OutputError, SynthclinError
+from synthclin.errors import ConfigError, DataError, OutputError, SynthclinError
 
 try:
     import fcntl
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PARTIAL",
     "inside",
+    "path_of",
     "private_folder",
+    "refuse_absent",
     "refuse_special",
     "refuse_taken",
     "sha256",
@@ -65,6 +68,37 @@ def refuse_special(path: str | Path, error: type[SynthclinError] = DataError) ->
         raise error(str(path), "is a pipe, socket or device, not a file", "Write it to a file first.")
 
 
+def path_of(path: str | Path) -> Path:
+    """Return a path with a leading ``~`` replaced by the home folder.
+
+    Raises:
+        ConfigError: the argument is no path.
+
+    Example:
+        >>> path_of("~/ward.csv") == Path.home() / "ward.csv"
+        True
+    """
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        what = f"this is a value of type {type(path).__name__}, not a path"
+        raise ConfigError("path", what, "Give the name of a file as text.") from None
+    except RuntimeError:  # no such user
+        return Path(path)
+
+
+def refuse_absent(path: str | Path) -> None:
+    """Raise DataError, with the nearest name in its folder, if there is no such file or folder."""
+    place = path_of(path)
+    if place.exists():
+        return
+    if not place.parent.is_dir():
+        raise DataError(str(path), "there is no such file", f"There is no folder '{place.parent}' either; check it.")
+    close = difflib.get_close_matches(place.name, sorted(entry.name for entry in place.parent.iterdir()), n=1)
+    remedy = f"Did you mean '{place.parent / close[0]}'?" if close else "Check the path."
+    raise DataError(str(path), "there is no such file", remedy)
+
+
 def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:
     """Write a file so that readers see the old content or the new, never a part of it.
 
@@ -84,7 +118,7 @@ def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwri
         ...     (Path(folder) / "scores.json").read_text()
         '{}'
     """
-    target = Path(path)
+    target = path_of(path)
     partial: Path | None = None
     alive: int | None = None
     try:
@@ -135,7 +169,7 @@ def _sweep_partial(folder: Path) -> None:
 
 def refuse_taken(path: str | Path, overwrite: bool = False) -> None:
     """Refuse an output file that is a link, is taken or has no folder, before any work is done; raises OutputError."""
-    target = Path(path)
+    target = path_of(path)
     if target.is_symlink():
         raise OutputError(str(path), "is a symbolic link", "Name the file itself.")
     refuse_special(path, OutputError)
@@ -194,7 +228,7 @@ def staged_folder(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         ['report.json']
     """
     # Lexical, so that "runs/." has a name, and a link is still seen as a link.
-    target = Path(os.path.abspath(path))  # noqa: PTH100
+    target = Path(os.path.abspath(path_of(path)))  # noqa: PTH100
     _sweep(target)
     _refuse_taken(target, overwrite)
     stage, made = _make_stage(target)

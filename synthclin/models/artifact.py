@@ -10,7 +10,7 @@ means · ``encoder.json`` protected bins and levels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from synthclin.io.documents import dump_json, read_json
 from synthclin.io.files import inside, write_atomic
 from synthclin.io.version import VERSION
 from synthclin.schema import Schema
+from synthclin.schema.dtypes import RESTORED
 
 __all__ = ["FORMAT", "ModelParts", "read", "write"]
 
@@ -50,6 +51,7 @@ class ModelParts:
         training: facts about the training, as plain data; no likelihood or score of real rows.
         tensors: fitted tensors, by name.
         encoder: how cells become codes and offsets.
+        dtypes: by column the name of its dtype in the training table, where the schema has another.
     """
 
     family: str
@@ -58,6 +60,7 @@ class ModelParts:
     training: dict[str, Any]
     tensors: Mapping[str, Tensor]
     encoder: TableEncoder
+    dtypes: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(parts: ModelParts, folder: Path) -> None:
@@ -71,6 +74,8 @@ def write(parts: ModelParts, folder: Path) -> None:
         # No likelihood or score of real rows: they would help a membership inference attack.
         "training": {key: parts.training[key] for key in _KEPT_FACTS if key in parts.training},
     }
+    if parts.dtypes:
+        document["dtypes"] = dict(parts.dtypes)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(parts.tensors.items())}
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
     write_atomic(folder / "encoder.json", dump_json(parts.encoder.to_dict(), digits=None))
@@ -93,7 +98,7 @@ def read(folder: Path) -> ModelParts:
     encoder = TableEncoder.from_dict(_read(folder, "encoder.json"), schema)
     tensors = _tensors(inside(folder, "weights.safetensors", error=ModelFormatError))
     family, parameters, facts, training = (document[name] for name in ("family", "parameters", "facts", "training"))
-    return ModelParts(family, parameters, facts, training, tensors, encoder)
+    return ModelParts(family, parameters, facts, training, tensors, encoder, document.get("dtypes", {}))
 
 
 def _read(folder: Path, name: str) -> Any:  # noqa: ANN401 - what a document holds
@@ -127,4 +132,7 @@ def _checked(folder: Path, document: object) -> dict[str, Any]:
     if not isinstance(document.get("family"), str) or not all(isinstance(document.get(p), dict) for p in parts):
         what = "family, parameters, facts and training are not all there"
         raise ModelFormatError(where, what, "Fit the model again.")
+    dtypes = document.get("dtypes", {})
+    if not isinstance(dtypes, dict) or not all(isinstance(t, str) and RESTORED.fullmatch(t) for t in dtypes.values()):
+        raise ModelFormatError(f"{where}: dtypes", "not the dtypes of columns", "Fit the model again.")
     return document

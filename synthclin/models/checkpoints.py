@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from synthclin.errors import ModelFormatError
-from synthclin.io.files import PARTIAL, inside, private_folder, write_atomic
+from synthclin.io.files import PARTIAL, inside, path_of, private_folder, write_atomic
 
 __all__ = ["Checkpoint"]
 
@@ -46,7 +46,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path, every: float = 10.0) -> None:
-        self.folder, self.every = Path(folder), every
+        self.folder, self.every = path_of(folder), every
         self._belongs: dict[str, str] = {}
         self._key = b""
         self._opened = self._saved = time.monotonic()

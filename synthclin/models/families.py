@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synthclin.errors import ModelFormatError
+from synthclin.io.files import path_of
 from synthclin.models import artifact
 from synthclin.models.gan import ConditionalGAN
 from synthclin.models.parameters import check_parameters
 from synthclin.models.synthesizer import Synthesizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["MODELS", "load"]
 
@@ -17,7 +21,7 @@ MODELS: dict[str, type[Synthesizer]] = {ConditionalGAN.family: ConditionalGAN}
 
 
 def load(folder: str | Path) -> Synthesizer:
-    """Return the fitted model that a model folder holds; no code in it is executed.
+    """Return the fitted model in a model folder, or in the `model` of a run folder; no code in it is executed.
 
     Raises:
         ModelFormatError: the folder is damaged, of another version, or not a model folder.
@@ -25,7 +29,10 @@ def load(folder: str | Path) -> Synthesizer:
     Example:
         >>> load("heart.model").sample(10)  # doctest: +SKIP
     """
-    parts, where = artifact.read(Path(folder)), str(Path(folder) / "model.json")
+    folder = path_of(folder)
+    if not (folder / "model.json").exists() and (folder / "model").is_dir():
+        folder = folder / "model"  # of a run folder
+    parts, where = artifact.read(folder), str(folder / "model.json")
     family = MODELS.get(parts.family)
     if family is None:
         raise ModelFormatError(where, "the model family is unknown", f"Known families: {', '.join(sorted(MODELS))}.")

@@ -33,6 +33,8 @@ from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sampler import CohortSampler, SampleFacts
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
+from synthclin.schema.arguments import require_schema, require_table
+from synthclin.schema.dtypes import dtype_names, restored
 from synthclin.schema.identifiers import first_id, with_new_identifiers
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
@@ -64,6 +66,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     Attributes after `fit`:
         rows_: number of training rows; not kept in a model folder.
         encoder_: how cells become codes and offsets, and back.
+        dtypes_: by column the dtype of the training table, where the schema has another; sampled tables have it.
         training_: facts about the training, as plain data, for the manifest.
         sample_facts_: facts about the last sample: probability of its condition, effective sample size.
     """
@@ -76,6 +79,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     rare_category: int
     trim_extremes: int
     encoder_: TableEncoder
+    dtypes_: dict[str, str]
     rows_: int
     training_: dict[str, Any]
     sample_facts_: SampleFacts
@@ -130,7 +134,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> len(nll), nll[2] < nll[0]  # the last one is of the end of the phase
             (4, True)
         """
+        require_schema(self.schema, f"{type(self).__name__}: schema")
+        require_table(table)
         check_parameters(type(self), self.get_params(deep=False), type(self).__name__)
+        self.dtypes_ = dtype_names(table, self.schema)
         if not checked:
             refuse_contradiction(self.schema)
             table = conform(table, self.schema)
@@ -162,13 +169,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         random_state: int | None = None,
         id_start: int | None = None,
     ) -> pd.DataFrame:
-        """Return exactly `n` synthetic rows.
+        """Return exactly `n` synthetic rows, in the dtypes of the training table where these can hold them.
 
         Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
         together, give the second one an `id_start` beyond the first.
 
         Arguments:
-            n: how many rows.
+            n: how many rows; 0 gives a table with its columns and no rows.
             where: a predicate that every row satisfies, such as ``"sex == 'F' and lvef < 40"``.
             mix: wanted shares of levels, such as ``{"arm": {"A": 0.5, "B": 0.5}}``.
             random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
@@ -179,8 +186,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
                 the condition.
         """
         self._check_fitted()
-        if not isinstance(n, int | np.integer) or not 1 <= n <= MOST_ROWS:
-            raise ConfigError("sample", f"`n` is no whole number from 1 to {MOST_ROWS:,}", "Ask for as many rows.")
+        if not isinstance(n, int | np.integer) or not 0 <= n <= MOST_ROWS:
+            raise ConfigError("sample", f"`n` is no whole number from 0 to {MOST_ROWS:,}", "Ask for as many rows.")
         for name, shares in (mix or {}).items():
             if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
                 total = f"{sum(shares.values()):g}"
@@ -191,10 +198,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             what = f"`id_start` is no whole number from {self.first_id:,} to {_LARGEST_ID:,}"
             raise ConfigError("sample", what, "Lower identifiers may be those of training rows. Give a number between.")
         seed = self._seed("sample") if random_state is None else random_state
-        table, self.sample_facts_ = self._sampler(seed).sample(
-            n, where, mix, None if id_start is None else int(id_start)
-        )
-        return table
+        start = None if id_start is None else int(id_start)
+        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
+        return restored(table, self.dtypes_)
 
     @property
     def first_id(self) -> int:
@@ -278,6 +284,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
         """
         self._check_fitted()
+        require_table(table)
         if imputations is not None and not (
             isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
         ):
@@ -305,7 +312,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         """Return the content of the model folder; raises ConfigError where the model is not fitted."""
         self._check_fitted()
         tensors, facts = self._state()
-        return artifact.ModelParts(self.family, self._parameters(), facts, self.training_, tensors, self.encoder_)
+        return artifact.ModelParts(
+            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_
+        )
 
     @classmethod
     def from_parts(cls, parts: artifact.ModelParts) -> Self:
@@ -314,6 +323,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         device = {"device": "auto"} if "device" in parts.parameters else {}
         model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
+        model.dtypes_ = dict(parts.dtypes)
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 

@@ -15,6 +15,8 @@ from synthclin.evaluation.validity import raw_rules
 from synthclin.io.documents import dump_json, validate
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.report import Report
+from synthclin.schema.arguments import require_schema
+from synthclin.schema.dtypes import retyped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +49,7 @@ def evaluate(
     Arguments:
         synthetic: the table to judge, or several synthetic replicates sampled from one model, the released one first:
             scores of fidelity, detection and utility are then means over the replicates, and their intervals are
-            narrower. All tables are typed as `synthclin.read_table` returns them with a schema.
+            narrower.
         train: the training rows of the model.
         holdout: real rows that were not used for training; without them attacks, detection and utility are not
             assessable.
@@ -80,7 +82,15 @@ def evaluate(
     """
     # Read before the work starts, so that a typing error does not cost minutes.
     _read(tasks, gates, provenance)
-    comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=random_state)
+    require_schema(schema)
+    given: Sequence[Any] = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
+    comparison = Comparison.of(
+        [retyped(table, schema, "synthetic table") for table in given],
+        train=retyped(train, schema, "training table"),
+        holdout=None if holdout is None else retyped(holdout, schema, "holdout table"),
+        schema=schema,
+        random_state=random_state,
+    )
     return report_on(
         comparison,
         tasks=tasks,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synthclin.errors import ConfigError, DataError
 from synthclin.rules.propagation import contradiction
 from synthclin.schema import Schema
+from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.columns import Column, MissingReason, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
@@ -173,6 +174,8 @@ def contradictions(schema: Schema) -> list[Finding]:
 
 def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:
     """Return the findings on the rows, columns and cells of `table`, and its known columns, typed."""
+    require_table(table)
+    require_schema(schema)
     findings = list(_shape(table, schema))
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():

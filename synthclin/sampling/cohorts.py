@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self, TypeVar
@@ -17,6 +16,7 @@ from synthclin.encoding import Encoded
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import Expression, parse
 from synthclin.schema.columns import Level
+from synthclin.schema.conditions import check_levels, column_remedy
 
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
@@ -119,6 +119,11 @@ class Condition:
                 offsets[rows, j] = torch.from_numpy(sampled)
         return Encoded(encoded.codes, offsets)
 
+    def interpolated(self, encoder: TableEncoder) -> tuple[str, ...]:
+        """Return the columns whose allowed values are all strictly inside bins, so that the model interpolates them."""
+        inside = (j for j, share in self.weights.items() if share.max() < 1 - _SUM_TOLERANCE)
+        return tuple(encoder.layout.names[j] for j in inside)
+
     @classmethod
     def none(cls) -> Self:
         """Return the condition that every row satisfies."""
@@ -143,12 +148,12 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
     columns = encoder.schema.columns
     for name in sorted(whole.columns):
         if name not in columns:
-            close = difflib.get_close_matches(name, columns, n=1)
-            known = f"Did you mean '{close[0]}'?" if close else f"Choose from {', '.join(encoder.codecs)}."
+            known = column_remedy(name, encoder.schema, [*encoder.codecs, *(n for n, c in columns.items() if c.derive)])
             raise ConfigError(f"where `{whole.text}`", f"names {name!r}, which is no column", known)
         if not columns[name].modelled and columns[name].derive is None:
             what = f"names {name!r}, which is not modelled"
             raise ConfigError(f"where `{whole.text}`", what, "Use another column.")
+    check_levels(whole, encoder.schema, f"where `{whole.text}`")
 
     parts: dict[int, list[Expression]] = {}
     for part in whole.conjuncts():

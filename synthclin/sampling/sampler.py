@@ -75,12 +75,15 @@ class SampleFacts:
         proposed: how many proposals were sampled for them.
         probability: the model's joint probability of the condition, any of the mixed levels, and the rules.
         effective: effective sample size of the weighted proposals from which the rows were resampled.
+        interpolated: columns of which the condition allows only values strictly inside bins of the model. Their values
+            are interpolated: whether any training patient has such a value is not known to the model.
     """
 
     rows: int
     proposed: int
     probability: float
     effective: float
+    interpolated: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         rows = [
@@ -89,6 +92,7 @@ class SampleFacts:
             ("probability of such a row under the model", f"{self.probability:.3g}"),
             ("effective sample size", f"{self.effective:,.0f}"),
         ]
+        rows += [("interpolated inside bins", ", ".join(self.interpolated))] if self.interpolated else []
         return card("Sample", rows=rows)
 
 
@@ -178,12 +182,16 @@ class CohortSampler:
         Raises:
             ConditionError: the rows cannot be sampled.
         """
+        if rows == 0:
+            return self._no_rows(where)
         cells = self._cells(rows, where, mix) if mix else [(where, rows)]
         tables: list[pd.DataFrame] = []
         facts: list[list[SampleFacts]] = [[] for _ in cells]
+        interpolated: dict[str, None] = {}
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
                 request = self._request(predicate)
+                interpolated |= dict.fromkeys(request.condition.interpolated(self.encoder))
                 for j, start in enumerate(range(0, count, CHUNK)):
                     table, part_facts = self._take(request, min(CHUNK, count - start), part=(i, j))
                     tables.append(table)
@@ -202,9 +210,18 @@ class CohortSampler:
                 for cell in facts
             ),
             effective=sum(each.effective for each in chain(*facts)),
+            interpolated=tuple(interpolated),
         )
         # Identifiers are numbered over the whole table, not per part.
         return finish(table, self.schema, id_start), total
+
+    def _no_rows(self, where: str | None) -> tuple[pd.DataFrame, SampleFacts]:
+        """Return the columns of a sample without rows; raises the errors of its condition."""
+        condition = self._request(where).condition
+        shape = (0, len(self.encoder.layout))
+        encoded = Encoded(torch.empty(shape, dtype=torch.long), torch.empty(shape))
+        table, _ = Repair(self.encoder, self.schema).rows(encoded, condition, numpy_generator(self.seed, "take"))
+        return finish(table, self.schema), SampleFacts(rows=0, proposed=0, probability=math.nan, effective=0.0)
 
     def raw_violations(self, rows: int) -> dict[str, float]:
         """Return each rule's violation rate without constraint mask; see `Synthesizer.raw_violations`."""

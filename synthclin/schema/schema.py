@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
-from synthclin.io.documents import dump_yaml, read_yaml, validate
+from synthclin.io.documents import dump_yaml, read_yaml, refuse_study, validate
 from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
@@ -294,7 +294,9 @@ class Schema(BaseModel):
     @classmethod
     def read(cls, path: str | Path) -> Schema:
         """Read a schema from a YAML file; raises ConfigError naming file and key."""
-        return validate(cls, read_yaml(path), str(path))
+        raw = read_yaml(path)
+        refuse_study(raw, str(path))
+        return validate(cls, raw, str(path))
 
     def to_yaml(self) -> str:
         """Return the schema as YAML text that `read` reads back to an equal schema.

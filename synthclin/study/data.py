@@ -38,7 +38,10 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     refuse_contradiction(schema)
     with clock.stage("read"):
         name = config.data.dataset
-        table = read_table(config.data.source, schema) if name is None else conform(datasets.load(name)[0], schema)
+        if name is None:
+            table = read_table(config.data.source, schema, **config.data.notation)
+        else:
+            table = conform(datasets.load(name)[0], schema)
     with clock.stage("check"):
         _refuse_constants(table, schema)
         kept, excluded_rows = without_violations(table, schema)

@@ -11,7 +11,7 @@ from synthclin.errors import ConfigError, GateError, ModelFormatError
 from synthclin.evaluation.gates import MODEL_GATE, judge
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Interval
-from synthclin.io.files import inside, sha256, staged_folder, write_atomic
+from synthclin.io.files import inside, path_of, sha256, staged_folder, write_atomic
 from synthclin.io.version import VERSION
 from synthclin.models import load
 from synthclin.models.artifact import write
@@ -65,7 +65,7 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
         ...
         synthclin.errors.ConfigError: .: this model is not in a run folder, so its privacy risk is unknown. ...
     """
-    run = _run_of(Path(source))
+    run = _run_of(path_of(source))
     if reason is not None and not 1 <= len(reason.strip()) <= _LONGEST_REASON:
         raise ConfigError("--override", "the reason is empty or too long", "Say in a sentence why it may be shared.")
     record = manifest.read(run)
@@ -85,7 +85,7 @@ def export(source: str | Path, output: str | Path, *, reason: str | None = None,
     with staged_folder(output, overwrite=overwrite) as folder:
         write(model.parts(), folder)
         write_atomic(folder / CARD, _card(model, record, verdict, reason if overridden else None))
-    return Shared(Path(output), verdict, overridden)
+    return Shared(path_of(output), verdict, overridden)
 
 
 def _run_of(source: Path) -> Path:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from synthclin.errors import ConfigError, OutputError
 from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.io.documents import dump_json
-from synthclin.io.files import staged_folder, write_atomic
+from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import Checkpoint
 from synthclin.models.artifact import write
 from synthclin.report import Report
 from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
 from synthclin.study.audit import release_check
+from synthclin.study.config import Config, load
 from synthclin.study.data import Real, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from synthclin.models import Synthesizer
-    from synthclin.study.config import Config
 
 __all__ = ["Fitted", "Run", "fit", "run"]
 
@@ -50,15 +51,21 @@ def _silent(finding: Finding) -> None:
 
 
 def run(
-    config: Config, *, overwrite: bool = False, resume: bool = False, on_finding: Callable[[Finding], None] = _silent
+    config: Config | str | Path | Mapping[str, Any],
+    *,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+    on_finding: Callable[[Finding], None] = _silent,
 ) -> Run:
     """Run a study end to end and write the run folder atomically.
 
     A long training keeps a checkpoint beside that folder, which is removed when the folder is in place.
 
     Arguments:
-        config: what `synthclin.study.config.load` returned.
-        overwrite: replace the folder of an earlier run.
+        config: a YAML study, its content as a mapping, or what `synthclin.study.config.load` returned.
+        overrides: ``KEY=VALUE`` texts, as for `load`.
+        overwrite: replace the folder of an earlier run and the checkpoint of an interrupted one.
         resume: continue from the checkpoint of an interrupted run.
         on_finding: is called with each finding about the real table or the checkpoint that does not stop the run.
 
@@ -67,14 +74,26 @@ def run(
 
     Raises:
         DataError: the real table cannot be read or breaks its schema.
-        OutputError: the folder cannot be written; known before training unless the disk fills up.
+        OutputError: the folder cannot be written, or holds a checkpoint and neither `resume` nor `overwrite` is set;
+            known before training unless the disk fills up.
         ConditionError: a cohort has too few training patients, or the model cannot sample it.
         ModelFormatError: the checkpoint is damaged or belongs to another training.
+
+    Example:
+        >>> done = run("study.yaml", overrides=["model.effort=quick"])  # doctest: +SKIP
+        >>> done.report.passed  # doctest: +SKIP
+        True
     """
+    if not isinstance(config, Config):
+        config = load(config, overrides)
+    elif overrides:
+        raise ConfigError("overrides", "the configuration is loaded already", "Give them to `load`.")
     clock = manifest.Clock()
-    real = prepare(config, clock, on_finding)
-    overwrite = overwrite or config.outputs.overwrite
     training, auditing = Checkpoint.beside(config.folder), Checkpoint.beside(config.folder, "audit")
+    overwrite = overwrite or config.outputs.overwrite
+    for checkpoint in (training, auditing):
+        _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
+    real = prepare(config, clock, on_finding)
     with (
         _resumable(training, "training", on_finding),
         _resumable(auditing, "audit", on_finding),
@@ -132,8 +151,9 @@ def fit(
 ) -> Fitted:
     """Read, check and split the real table and fit the model, as `run` does, and write the model folder `output`."""
     clock = manifest.Clock()
+    checkpoint = Checkpoint.beside(path_of(output))
+    _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     real = prepare(config, clock, on_finding)
-    checkpoint = Checkpoint.beside(output)
     with _resumable(checkpoint, "training", on_finding), staged_folder(output, overwrite=overwrite) as folder:
         _resume_or_discard(checkpoint, resume, on_finding)
         with clock.stage("fit"):
@@ -160,19 +180,23 @@ def _resumable(checkpoint: Checkpoint, kind: str, on_finding: Callable[[Finding]
             yield
     except BaseException:
         if checkpoint.exists:
-            remedy = "--resume continues from it; remove it otherwise, because it derives from real rows."
+            remedy = "Add --resume to continue, or --overwrite to begin anew; it derives from real rows."
             on_finding(Finding(str(checkpoint.folder), f"the {kind} so far is kept here", remedy, severity="warning"))
         raise
+
+
+def _refuse_discarding(checkpoint: Checkpoint, *, resume: bool, overwrite: bool) -> None:
+    """Refuse to begin anew over a checkpoint, unless it may be overwritten."""
+    if checkpoint.exists and not (resume or overwrite):
+        what = "a checkpoint of an interrupted run is here"
+        raise OutputError(str(checkpoint.folder), what, "Add --resume to continue it, or --overwrite to begin anew.")
 
 
 def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callable[[Finding], None]) -> None:
     """Discard an old checkpoint unless the training is resumed from it."""
     if checkpoint.exists and not resume:
         checkpoint.discard()
-        what, remedy = (
-            "the checkpoint of an interrupted training is discarded",
-            "Next time, --resume continues from it.",
-        )
+        what, remedy = "the checkpoint of an interrupted training is discarded", "The training starts anew."
         on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
     elif resume and not checkpoint.exists:
         what, remedy = "there is no checkpoint to resume from", "The training starts from the beginning."

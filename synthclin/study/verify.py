@@ -9,6 +9,7 @@ from pathlib import Path
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
 from synthclin.io.documents import read_json
+from synthclin.io.files import path_of
 from synthclin.report import Report
 from synthclin.rules.rules import violations
 from synthclin.schema import Schema
@@ -40,7 +41,7 @@ def verify(folder: str | Path) -> Verification:
     Raises:
         ConfigError: the folder holds no manifest or no report, or the report is damaged or was edited.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     record = manifest.read(folder)
     problems = manifest.altered(folder, record.files)
     report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)

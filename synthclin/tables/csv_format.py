@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
+from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 from synthclin.tables.spreadsheet_formulas import escaped, unescaped
 
@@ -40,13 +41,16 @@ MAX_CELL = 1 << 17  # characters; the limit of Python's csv module
 MAX_BYTES, MAX_RATIO = 1 << 26, 200  # bytes, and the ratio to the packed size: limits against decompression bombs
 
 
-def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
+def from_csv(
+    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
+) -> pd.DataFrame:
     r"""Read CSV text; see `synthclin.tables.read_table`.
 
     Arguments:
-        content: the bytes of the file, UTF-8 with or without a byte-order mark.
+        content: the bytes of the file, UTF-8 with or without a byte-order mark unless `notation` has another encoding.
         where: the file's name, for errors.
         schema: keeps ids, codes, dates and texts as they are written, and levels such as ``NA`` apart from missing.
+        notation: separator, decimal sign, encoding and date format, where they are not the usual ones.
 
     Returns:
         one column per name of the header: Int64, float64, or object holding str and None.
@@ -58,20 +62,23 @@ def from_csv(content: bytes, where: str, schema: Schema | None = None) -> pd.Dat
         >>> from_csv(b"sex,ldl\nF,3.1\nM,NA\n", "toy.csv")["ldl"].tolist()
         [3.1, nan]
     """
-    _refuse_long_cells(content, where)
-    text = _decoded(content.removeprefix(codecs.BOM_UTF8), where)
-    names, body, first_line = _header(text, where)
-    columns = _columns(names, body, first_line, where)
+    notation = FileNotation() if notation is None else notation
+    _refuse_long_cells(content, where, notation.sign)
+    text = _decoded(content.removeprefix(codecs.BOM_UTF8), where, notation.encoding)
+    names, body, first_line = _header(text, where, notation.sign)
+    columns = _columns(names, body, first_line, where, notation.sign)
     declared = {} if schema is None else schema.columns
     names = [_declared_spelling(name, declared) for name in names]
     columns = dict(zip(names, columns.values(), strict=True))
-    series = {name: _series(column, declared.get(name)) for name, column in columns.items()}
+    series = {name: _series(column, declared.get(name), notation) for name, column in columns.items()}
     if not len(next(iter(series.values()))):
         raise DataError(where, "has a line of column names and no rows", "Give a table with at least two rows.")
     return pd.DataFrame(series, columns=names)
 
 
-def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.DataFrame:
+def from_csv_gz(
+    content: bytes, where: str, schema: Schema | None = None, notation: FileNotation | None = None
+) -> pd.DataFrame:
     """Read CSV text compressed by gzip; see `from_csv`."""
     most = MAX_BYTES + MAX_RATIO * len(content)
     try:
@@ -82,7 +89,7 @@ def from_csv_gz(content: bytes, where: str, schema: Schema | None = None) -> pd.
     if len(plain) > most:
         what = f"unpacks to more than {MAX_RATIO} times its size, as no table does"
         raise DataError(where, what, "If it is one all the same, unpack it yourself.")
-    return from_csv(plain, where, schema)
+    return from_csv(plain, where, schema, notation)
 
 
 def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> bytes:
@@ -92,7 +99,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
         >>> from synthclin.schema import Schema
         >>> schema = Schema.model_validate({"columns": {"ldl": {"type": "number", "decimals": 2}}})
         >>> to_csv(pd.DataFrame({"ldl": [3.1, 2.756]}), schema)
-        b'ldl\n3.10\n2.76\n'
+        b'ldl\n3.1\n2.76\n'
     """
     safe = escaped if csv_safe == "escape" else str
     codes = missing_codes(table, schema)
@@ -103,12 +110,12 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
     return written.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _refuse_long_cells(content: bytes, where: str) -> None:
-    """Refuse a stretch without comma or line end that is longer than a cell may be; one look at every such length."""
+def _refuse_long_cells(content: bytes, where: str, separator: str) -> None:
+    """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each such length."""
     # A character has at most four bytes.
     start, most = 0, 4 * MAX_CELL
     while start + most < len(content):
-        end = max(content.rfind(mark, start, start + most) for mark in (b",", b"\n", b"\r"))
+        end = max(content.rfind(mark, start, start + most) for mark in (separator.encode(), b"\n", b"\r"))
         if end < 0:
             raise _long_cell(f"{where}: line {content.count(bytes([10]), 0, start) + 1}")
         start = end + 1
@@ -127,12 +134,17 @@ def _refused(error: csv.Error, place: str) -> DataError:
     return DataError(place, what, 'Close it, or double it ("") inside a cell.')
 
 
-def _decoded(content: bytes, where: str) -> str:
-    """Return the text of a UTF-8 file."""
+def _decoded(content: bytes, where: str, encoding: str | None) -> str:
+    """Return the text of a file, UTF-8 unless another encoding is declared."""
     if not content.strip():
         raise DataError(where, "is empty", "Give a table with column names and at least two rows.")
+    if encoding is not None:
+        try:
+            return content.decode(encoding).removeprefix("\ufeff")
+        except (UnicodeError, ValueError):
+            raise DataError(where, f"is not written in {encoding}", "Declare another `encoding`.") from None
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(where, "is UTF-16 text", "Save it as UTF-8.")
+        raise DataError(where, "is UTF-16 text", "Declare `encoding: utf-16`, or save it as UTF-8.")
     if (zero := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, zero) + 1
         raise DataError(
@@ -142,13 +154,14 @@ def _decoded(content: bytes, where: str) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{where}: line {line}", f"byte {error.start + 1} is not UTF-8", "Save it as UTF-8.") from None
+        remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
+        raise DataError(f"{where}: line {line}", f"byte {error.start + 1} is not UTF-8", remedy) from None
 
 
-def _header(text: str, where: str) -> tuple[list[str], str, int]:
+def _header(text: str, where: str, separator: str) -> tuple[list[str], str, int]:
     """Return the column names, the text after them, and the number of its first line."""
     stream = io.StringIO(text, newline="")
-    records = csv.reader(stream, strict=True)
+    records = csv.reader(stream, strict=True, delimiter=separator)
     try:
         names = next(records)
         while not names:
@@ -171,9 +184,10 @@ def _header(text: str, where: str) -> tuple[list[str], str, int]:
             # Without a header line this would be a cell of a patient: the message has positions, not names.
             what = f"columns {names.index(name) + 1} and {number} have the same name"
             raise DataError(place, what, "Give each column a name of its own, in the first line.")
-    if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
-        mark = {";": "semicolons", "\t": "tabs", "|": "bars"}[separator]
-        raise DataError(place, f"the cells seem to be separated by {mark}", "Separate them by commas.")
+    if len(names) == 1 and (other := next((mark for mark in ",;\t|" if mark in names[0]), None)):
+        kind, sign = {",": ("commas", ","), ";": ("semicolons", ";"), "\t": ("tabs", "tab"), "|": ("bars", "|")}[other]
+        remedy = f"Declare `separator: '{sign}'` (`--separator '{sign}'`), or separate them by commas."
+        raise DataError(place, f"the cells seem to be separated by {kind}", remedy)
     return names, text[stream.tell() :], records.line_num + 1
 
 
@@ -186,12 +200,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[str, pa.Array]:
+def _columns(names: list[str], body: str, first_line: int, where: str, separator: str) -> dict[str, pa.Array]:
     """Return the cells of each column as Arrow strings."""
     quoted = '"' in body
     if quoted:
         # Arrow accepts a quote that is never closed.
-        _check_records(body, len(names), first_line, where)
+        _check_records(body, len(names), first_line, where, separator)
     if not body.strip("\r\n"):
         return {name: pa.array([], pa.string()) for name in names}
     encoded = body.encode()
@@ -199,33 +213,35 @@ def _columns(names: list[str], body: str, first_line: int, where: str) -> dict[s
         table = arrow_csv.read_csv(
             io.BytesIO(encoded),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=quoted),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
             convert_options=arrow_csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False
             ),
         )
     except pa.ArrowInvalid:
         # Arrow's message quotes the line.
-        _check_records(body, len(names), first_line, where)
+        _check_records(body, len(names), first_line, where, separator)
         raise DataError(where, "cannot be read as CSV", "Write it again, cells separated by commas.") from None
     return {name: table[name].combine_chunks() for name in names}
 
 
-def _check_records(body: str, width: int, first_line: int, where: str) -> None:
+def _check_records(body: str, width: int, first_line: int, where: str, separator: str) -> None:
     """Refuse ragged rows and open quotes, naming the line; slower than Arrow."""
-    records = csv.reader(io.StringIO(body, newline=""), strict=True)
+    records = csv.reader(io.StringIO(body, newline=""), strict=True, delimiter=separator)
     start = first_line
     try:
         for record in records:
             if record and len(record) != width:
                 what = f"has {len(record)} cells where the first line has {width}"
-                raise DataError(f"{where}: line {start}", what, "Quote cells that hold a comma; fill up short lines.")
+                raise DataError(
+                    f"{where}: line {start}", what, "Quote cells that hold the separator; fill up short lines."
+                )
             start = first_line + records.line_num
     except csv.Error as error:
         raise _refused(error, f"{where}: line {start}") from None
 
 
-def _series(cells: pa.Array, column: Column | None) -> pd.Series:
+def _series(cells: pa.Array, column: Column | None, notation: FileNotation) -> pd.Series:
     """Return the cells of one column as whole numbers, else as numbers, else as text."""
     encoded = cells.dictionary_encode()
     levels = _named(column)
@@ -238,6 +254,9 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
     present = trimmed.filter(pc.invert(missing))
     absent = missing.to_numpy(zero_copy_only=False)
     if not _stays_text(column) and len(present):
+        if notation.decimal == "," and not pc.any(pc.match_substring(present, ".")).as_py():
+            present = pc.replace_substring(present, ",", ".")
+            trimmed = pc.replace_substring(trimmed, ",", ".")
         for pattern, kind in ((INTEGER, pa.int64()), (NUMBER, pa.float64())):
             if pc.all(pc.match_substring_regex(present, pattern)).as_py():
                 numbers = pc.if_else(missing, "0", trimmed).cast(kind).to_numpy()[codes]
@@ -245,7 +264,20 @@ def _series(cells: pa.Array, column: Column | None) -> pd.Series:
                 whole = kind == pa.int64()
                 return pd.Series(pd.arrays.IntegerArray(numbers, gone) if whole else np.where(gone, np.nan, numbers))
     values = texts.to_numpy(zero_copy_only=False)
+    if notation.date_format is not None and (column is None or column.resolution is not None):
+        values = _dates(values, absent, notation, every=column is None)
     return pd.Series(np.where(absent, None, values)[codes], dtype=object)
+
+
+def _dates(
+    texts: NDArray[np.object_], absent: NDArray[np.bool_], notation: FileNotation, *, every: bool
+) -> NDArray[np.object_]:
+    """Return distinct cells with dates as ISO 8601 text; with `every`, only where each present cell is a date."""
+    found = np.array([*notation.iso(texts.tolist()), None], dtype=object)[:-1]
+    dated = np.array([text is not None for text in found], dtype=bool)
+    if every and not (dated | absent).all():
+        return texts
+    return np.where(dated, found, texts)
 
 
 def _named(column: Column | None) -> Sequence[object]:
@@ -276,9 +308,14 @@ def cell_texts(series: pd.Series, column: Column | None, safe: Callable[[str], s
         unit = "datetime64[D]" if column is not None and column.resolution == "D" else "datetime64[s]"
         texts = np.datetime_as_string(distinct.to_numpy(dtype=unit)).tolist()
     elif decimals is not None:
-        texts = [f"{number:.{decimals}f}" for number in distinct.tolist()]
+        texts = [_trimmed(f"{number:.{decimals}f}") for number in distinct.tolist()]
     elif pd.api.types.is_numeric_dtype(series.dtype):
-        texts = [str(cell) for cell in distinct.tolist()]
+        texts = [_trimmed(str(cell)) for cell in distinct.tolist()]
     else:
         texts = [safe(str(cell)) for cell in distinct.tolist()]
     return np.array([*texts, None], dtype=object)[codes]
+
+
+def _trimmed(text: str) -> str:
+    """Return the text of a number without trailing zeros after the decimal point."""
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.errors import ConfigError, DataError
+from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator
 
@@ -36,7 +37,7 @@ def split(
         (train, holdout), each with the columns of `table`.
 
     Raises:
-        ConfigError: `holdout` is no share.
+        ConfigError: `holdout` is no share, or an argument is no table or no schema.
         DataError: one side would be empty, or the patients' column is absent.
 
     Example:
@@ -49,6 +50,8 @@ def split(
         >>> set(train["id"]) & set(rest["id"])
         set()
     """
+    require_table(table)
+    require_schema(schema)
     if not 0 < holdout < 1:
         raise ConfigError("holdout", f"{holdout} is not a share between 0 and 1", "Give one such as 0.2.")
     patient = patients(table, schema)

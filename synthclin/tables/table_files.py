@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,10 +9,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from synthclin.errors import DataError
-from synthclin.io.files import refuse_special, write_atomic
+from synthclin.errors import ConfigError, DataError
+from synthclin.io.documents import validate
+from synthclin.io.files import path_of, refuse_absent, refuse_special, write_atomic
 from synthclin.rules.validation import Finding, conform
+from synthclin.schema.arguments import require_schema
+from synthclin.schema.dtypes import retyped
 from synthclin.tables.csv_format import from_csv, from_csv_gz, to_csv
+from synthclin.tables.excel_format import from_excel
+from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.parquet_format import from_parquet, to_parquet
 from synthclin.tables.readstat_format import FUNCTIONS, from_readstat
 from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
@@ -23,27 +27,41 @@ if TYPE_CHECKING:
 
 __all__ = ["read_table", "spreadsheet_warnings", "write_table"]
 
-Reader = Callable[[bytes, str, "Schema | None"], pd.DataFrame]
+Reader = Callable[..., pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
 
 READERS: dict[str, Reader] = {
     ".csv": from_csv,
     ".csv.gz": from_csv_gz,
     ".parquet": from_parquet,
+    ".xlsx": from_excel,
+    ".xlsm": from_excel,
     **{suffix: partial(from_readstat, suffix=suffix) for suffix in FUNCTIONS},
 }
+_CSV_KEYS, _EXCEL_KEYS = ("separator", "decimal", "encoding", "date_format"), ("date_format", "sheet")
+_NOTATED = {".csv": _CSV_KEYS, ".csv.gz": _CSV_KEYS, ".xlsx": _EXCEL_KEYS, ".xlsm": _EXCEL_KEYS}
 WRITERS: dict[str, Writer] = {".csv": to_csv, ".parquet": to_parquet}
 
 
 def read_table(
-    path: str | Path, schema: Schema | None = None, *, partial: bool = False, judged: bool = False
+    path: str | Path,
+    schema: Schema | None = None,
+    *,
+    partial: bool = False,
+    judged: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    date_format: str | list[str] | None = None,
+    sheet: str | None = None,
 ) -> pd.DataFrame:
     r"""Read a table from a ``.csv``, ``.csv.gz`` or ``.parquet`` file, or from one of SAS, SPSS or Stata.
 
-    A CSV file is UTF-8 and its first line names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
+    A CSV file is UTF-8 with commas between cells and a decimal point, unless declared otherwise, and its first line
+    names the columns. Empty cells and NA, N/A, NaN, nan, NULL and null are
     missing, unless the schema lists that text as a level. The files of SAS (``.sas7bdat``, ``.xpt``), SPSS (``.sav``,
     ``.zsav``, ``.por``) and Stata (``.dta``) need the extra ``readstat``; their cells are codes, and the table carries
-    the labels for `synthclin.inference.infer`.
+    the labels for `synthclin.inference.infer`. Excel files (``.xlsx``, ``.xlsm``) need the extra ``excel``.
 
     Arguments:
         path: the file.
@@ -52,9 +70,15 @@ def read_table(
         partial: skip that check: columns and cells may be absent, as for `Synthesizer.impute`.
         judged: also accept violations of the schema, such as values out of range, which scores count in a synthetic
             table.
+        separator: the sign between the cells of a CSV file, such as ``;``, or ``tab``.
+        decimal: the decimal sign in a CSV file, such as ``,``.
+        encoding: of a CSV file, such as ``cp1252`` or ``latin-1``.
+        date_format: of dates that are not ISO 8601, such as ``DD.MM.YYYY`` or ``%d-%b-%Y``, or several; in a column
+            without a schema each cell must be such a date.
+        sheet: the name of the sheet of an Excel file, the first by default.
 
     Raises:
-        ConfigError: the file needs the extra ``readstat``, which is not installed.
+        ConfigError: the file needs an extra that is not installed, or a notation is invalid or not for such a file.
         DataError: the file is missing, damaged, empty or of another format, or the table violates its schema.
 
     Example:
@@ -63,11 +87,17 @@ def read_table(
         >>> _ = path.write_text("age,diagnosis\n63,250.10\n,V27\n")
         >>> read_table(path).dtypes.astype(str).to_dict()
         {'age': 'Int64', 'diagnosis': 'object'}
+        >>> _ = path.write_bytes("größe;am\n1,80;03.04.2021\n1,75;05.04.2021\n".encode("cp1252"))
+        >>> read_table(path, separator=";", decimal=",", encoding="cp1252", date_format="DD.MM.YYYY").values.tolist()
+        [[1.8, '2021-04-03'], [1.75, '2021-04-05']]
     """
-    path = Path(path)
+    given = {"separator": separator, "decimal": decimal, "encoding": encoding, "date_format": date_format}
+    notation = validate(FileNotation, {**given, "sheet": sheet}, "read_table")
+    path = path_of(path)
+    if schema is not None:
+        require_schema(schema)
     suffix = _suffix(path, tuple(READERS))
-    if not path.exists():
-        raise DataError(str(path), "there is no such file", _nearest(path))
+    refuse_absent(path)
     refuse_special(path)
     try:
         content = path.read_bytes()
@@ -75,7 +105,8 @@ def read_table(
         raise DataError(
             str(path), f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from None
-    table = READERS[suffix](content, str(path), schema)
+    _refuse_notation(notation, suffix, str(path))
+    table = READERS[suffix](content, str(path), schema, **({"notation": notation} if suffix in _NOTATED else {}))
     if schema is None or partial:
         return table
     try:
@@ -88,11 +119,11 @@ def read_table(
 def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_safe: CsvSafe = "warn") -> None:
     r"""Write a typed table to a ``.csv`` or ``.parquet`` file; equal tables give equal bytes.
 
-    Numbers are rounded to the schema's `decimals`, dates are ISO 8601, missing cells are empty (CSV) or null. The file
-    is written atomically, readable by its owner only.
+    Numbers are rounded to the schema's `decimals` and written without trailing zeros, dates are ISO 8601, missing cells
+    are empty (CSV) or null. The file is written atomically, readable by its owner only.
 
     Arguments:
-        table: the typed table.
+        table: the table; its columns may have the dtypes of the schema or of a training table.
         path: where to write it.
         schema: what the columns mean.
         csv_safe: ``escape`` puts a quote before text in a CSV file that a spreadsheet would run as a formula; numbers
@@ -110,9 +141,11 @@ def write_table(table: pd.DataFrame, path: str | Path, schema: Schema, *, csv_sa
         >>> path = Path(tempfile.mkdtemp()) / "toy.csv"
         >>> write_table(pd.DataFrame({"age": [63, 41], "bmi": [21.04, None]}), path, schema)
         >>> path.read_text()
-        'age,bmi\n63,21.0\n41,\n'
+        'age,bmi\n63,21\n41,\n'
     """
-    path = Path(path)
+    require_schema(schema)
+    table = retyped(table, schema)
+    path = path_of(path)
     suffix = _suffix(path, tuple(WRITERS))
     content = to_csv(table, schema, csv_safe) if suffix == ".csv" else WRITERS[suffix](table, schema)
     write_atomic(path, content)
@@ -140,6 +173,13 @@ def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> li
     ]
 
 
+def _refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:
+    """Refuse a notation that files of this kind do not have."""
+    for key in notation.declared:
+        if key not in _NOTATED.get(suffix, ()):
+            raise ConfigError(f"{where}: {key}", f"files ending in '{suffix}' have no such notation", "Remove it.")
+
+
 def _suffix(path: Path, known: tuple[str, ...]) -> str:
     """Return which of the `known` suffixes the file has."""
     for suffix in known:
@@ -148,12 +188,3 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
     remedy = f"Use {', '.join(known[:-1])} or {known[-1]}."
     kind = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
     raise DataError(str(path), f"files {kind} are not understood here", remedy)
-
-
-def _nearest(path: Path) -> str:
-    """Return the remedy for a file that is not there."""
-    if not path.parent.is_dir():
-        return f"There is no folder '{path.parent}' either; check the path."
-    names = sorted(entry.name for entry in path.parent.iterdir())
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path."

@@ -120,8 +120,8 @@ def test_parameters_follow_scikit_learn(model):
 def test_wrong_arguments_are_errors(table):
     with pytest.raises(ConfigError, match="not fitted"):
         ConditionalGAN(SCHEMA).sample(5)
-    with pytest.raises(ConfigError, match="no whole number from 1"):
-        ConditionalGAN(SCHEMA, effort="quick", width=32).fit(table.iloc[:60]).sample(0)
+    with pytest.raises(ConfigError, match="no whole number from 0"):
+        ConditionalGAN(SCHEMA, effort="quick", width=32).fit(table.iloc[:60]).sample(-1)
     for wrong in ({"width": 0}, {"blocks": -1}, {"dropout": 1.5}, {"effort": "fast"}, {"random_state": -1}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             ConditionalGAN(SCHEMA, **wrong).fit(table)

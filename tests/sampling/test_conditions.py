@@ -103,6 +103,7 @@ def test_a_derived_column_is_only_checked(heart):
         ("age + 3", "a number, not a condition"),
         ("age > ", "where"),
         ("site > 3", "where"),
+        ("cp == 9", "9 is no level of column 'cp'. There are: 1, 2, 3, 4."),
     ],
 )
 def test_invalid_conditions_are_refused(heart, where, message):
@@ -110,9 +111,9 @@ def test_invalid_conditions_are_refused(heart, where, message):
         split_where(where, heart[0])
 
 
-@pytest.mark.parametrize("where", ["age > 105", "sex == 1 and age is missing", "cp == 9", "age < 40 and age > 60"])
+@pytest.mark.parametrize("where", ["age > 105", "sex == 1 and age is missing", "age < 40 and age > 60"])
 def test_conditions_that_no_code_satisfies_are_refused(heart, where):
-    with pytest.raises(ConditionError, match=r"no code of column '(age|cp)' satisfies"):
+    with pytest.raises(ConditionError, match="no code of column 'age' satisfies"):
         split_where(where, heart[0])
 
 

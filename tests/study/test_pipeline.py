@@ -381,13 +381,13 @@ class TestResume:
         assert files(study.out) == {name.removeprefix("model/") for name in FILES if name.startswith("model/")}
         assert not place.exists()
 
-    def test_without_resume_it_is_discarded_with_a_finding(self, study, place):
+    def test_to_overwrite_it_is_discarded_with_a_finding(self, study, place):
         place.mkdir(parents=True)
         (place / "training.safetensors").write_bytes(b"old")
         with pytest.raises(ModelFormatError, match="cannot be read"):
             run.fit(load(study.path), study.out, resume=True)
         findings = []
-        run.fit(load(study.path), study.out, on_finding=findings.append)
+        run.fit(load(study.path), study.out, overwrite=True, on_finding=findings.append)
         assert [finding.what for finding in findings] == ["the checkpoint of an interrupted training is discarded"]
         findings.clear()
         run.fit(load(study.path), study.out, overwrite=True, resume=True, on_finding=findings.append)

@@ -84,7 +84,7 @@ def test_escaped_text_is_text_numbers_are_numbers_and_it_reads_back(table, tmp_p
     written = cells(tmp_path / "t.csv")
     assert written[0] == ["'=who", "change", "on"]
     assert [row[0] for row in written[1:]] == ["'=1+1", "+49", "plain", "''=kept"]
-    assert [row[1] for row in written[1:]] == ["-1.5", "2.0", "-3.0", "0.0"]
+    assert [row[1] for row in written[1:]] == ["-1.5", "2", "-3", "0"]
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv", SCHEMA), table)
     assert formulas(read_table(tmp_path / "t.csv")) == {}
 

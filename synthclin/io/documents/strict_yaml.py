@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["dump_yaml", "parse_yaml", "read_yaml"]
+__all__ = ["dump_yaml", "parse_yaml", "read_yaml", "refuse_schema", "refuse_study"]
 
 _BYTES = 4 * 2**20
 _VALUES = 50_000
@@ -184,6 +184,22 @@ def read_yaml(path: str | Path, error: type[SynthclinError] = ConfigError) -> di
         SynthclinError: of class `error`, also when the file cannot be read or is not UTF-8.
     """
     return parse_yaml(read_text(path, _BYTES, error), str(path), error)
+
+
+def refuse_schema(raw: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError if a document in the place of a study is a schema."""
+    if "columns" in raw and "data" not in raw:
+        remedy = "Write a study that names it, with `version: 1`, `name`, `data` and `schema`; see `synthclin init`."
+        raise ConfigError(where, "this is a schema, not a study", remedy)
+
+
+def refuse_study(raw: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError if a document in the place of a schema is a study."""
+    if "columns" not in raw and ("data" in raw or "schema" in raw):
+        schema = raw.get("schema")
+        remedy = "Give the schema file that it names." if isinstance(schema, str) else ""
+        remedy = remedy or "Give a file with `columns` at its top, such as the part below its `schema`."
+        raise ConfigError(where, "this is a study, not a schema", remedy)
 
 
 def _must_be_finite(number: float) -> float:

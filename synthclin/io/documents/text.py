@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.io.files import refuse_special
+from synthclin.io.files import path_of, refuse_special
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from synthclin.errors import SynthclinError
 
 __all__ = ["MAX_DEPTH", "plain", "read_text"]
@@ -27,7 +28,7 @@ def read_text(path: str | Path, limit: int, error: type[SynthclinError]) -> str:
     """
     refuse_special(path, error)
     try:
-        with Path(path).open("rb") as file:
+        with path_of(path).open("rb") as file:
             data = file.read(limit + 1)
     except OSError as problem:
         raise error(str(path), f"cannot be read ({problem.strerror})", "Check the path and its permissions.") from None

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
+from synthclin.io.files import path_of
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.spreadsheet_formulas import CsvSafe
 
 __all__ = [
@@ -38,17 +40,23 @@ class ConfigBlock(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class Data(ConfigBlock):
+class Data(ConfigBlock, FileNotation):
     """Source of the real rows and size of the holdout.
 
-    `source` is a .csv, .csv.gz or .parquet file, or ``dataset:`` and the name of a table that ships with the package;
-    `holdout` is the share of holdout rows; `entity` is short for ``role: entity`` of that column in the schema: its
-    values identify patients, whose rows are all in the same part of the split and who are counted once.
+    `source` is a table file, relative to the folder of the study, or ``dataset:`` and the name of a table that ships
+    with the package; `holdout` is the share of holdout rows; `entity` is short for ``role: entity`` of that column in
+    the schema: its values identify patients, whose rows are all in the same part of the split and who are counted once.
+    The other keys are those of `synthclin.tables.file_notation.FileNotation`.
     """
 
     source: Annotated[str, Field(min_length=1)]
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     entity: str | None = None
+
+    @property
+    def notation(self) -> dict[str, Any]:
+        """The declared notation of the file, as keyword arguments of `synthclin.read_table`."""
+        return {key: getattr(self, key) for key in self.declared}
 
     @property
     def dataset(self) -> str | None:
@@ -167,4 +175,4 @@ class Config(ConfigBlock):
     @property
     def folder(self) -> Path:
         """The run folder, relative to the current folder."""
-        return Path(self.outputs.folder.replace("{name}", self.name).replace("{seed}", str(self.seed)))
+        return path_of(self.outputs.folder.replace("{name}", self.name).replace("{seed}", str(self.seed)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -10,14 +11,15 @@ from pydantic import BaseModel, create_model
 
 from synthclin import datasets
 from synthclin.errors import ConfigError
-from synthclin.io.documents import dump_yaml, parse_yaml, read_yaml, validate
+from synthclin.io.documents import dump_yaml, parse_yaml, read_yaml, refuse_schema, validate
+from synthclin.io.files import path_of
 from synthclin.models import MODELS
 from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
 from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
 
-__all__ = ["load", "load_judging", "parse_value", "resolved_yaml"]
+__all__ = ["load", "load_judging", "model_block", "parse_value", "resolved_yaml"]
 
 _LATER_SOURCES = (".xpt", ".sas7bdat", ".sav", ".dta", "duckdb:", "env:")
 # Planned but not implemented: refused by name, so that a key without effect is not mistaken for protection.
@@ -30,15 +32,16 @@ _SET_ELSEWHERE = {
 }
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     """Read a configuration.
 
     Arguments:
-        path: a YAML file.
+        path: a YAML file, or the content of one as a mapping.
         overrides: ``KEY=VALUE`` texts such as ``model.effort=quick``; the value is YAML, lists are counted from 0.
 
     Returns:
-        The configuration with schema and defaults filled in. Relative paths in it are relative to the current folder.
+        The configuration with schema and defaults filled in. The table and the schema are relative to the folder of
+        the file; `outputs.folder`, and paths in `overrides`, are relative to the current folder.
 
     Raises:
         ConfigError: for the first problem found, naming file and key path.
@@ -49,8 +52,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ...
         synthclin.errors.ConfigError: no-such-study.yaml: cannot be read ...
     """
-    where = str(path)
-    raw = read_yaml(path)
+    if isinstance(path, Mapping):
+        where, raw = "study", dict(path)
+    else:
+        where = str(path)
+        raw = _with_inputs_placed(read_yaml(path), path_of(path).parent)
+    refuse_schema(raw, where)
     for override in overrides:
         raw = _override(raw, override)
     _refuse_later(raw, where)
@@ -111,7 +118,7 @@ def resolved_yaml(config: Config) -> str:
     Absolute paths are cut to their last part, because they reveal the machine and its user.
     """
     mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
-    mapping["data"]["source"] = _unrooted(config.data.source)
+    mapping["data"]["source"] = _from_run(config)
     mapping["outputs"]["folder"] = _unrooted(config.outputs.folder)
     schema = parse_yaml(config.table_schema.to_yaml(), "schema")
     ordered: dict[str, Any] = {}
@@ -122,8 +129,37 @@ def resolved_yaml(config: Config) -> str:
     return dump_yaml(ordered)
 
 
+def _from_run(config: Config) -> str:
+    """Return the source as a path from the run folder, so that the file there can be run again."""
+    source = config.data.source
+    if config.data.dataset is not None or os.path.isabs(source) or config.folder.is_absolute():  # noqa: PTH117
+        return _unrooted(source)
+    return Path(os.path.relpath(source, config.folder)).as_posix()
+
+
 def _unrooted(path: str) -> str:
     return PurePath(path).name if PurePath(path).is_absolute() else path
+
+
+def _with_inputs_placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return `raw` with its table and its schema file relative to the current folder instead of the study's."""
+    placed, data = dict(raw), raw.get("data")
+    if isinstance(raw.get("schema"), str):
+        placed["schema"] = _placed(raw["schema"], folder)
+    if isinstance(data, dict) and isinstance(data.get("source"), str):
+        placed["data"] = {**data, "source": _placed(data["source"], folder)}
+    return placed
+
+
+def _placed(path: str, folder: Path) -> str:
+    """Return a path in a file of `folder` as one from the current folder, absolute where it lies outside of both."""
+    if not path or "://" in path or path.startswith((DATASET, "duckdb:", "env:")):
+        return path
+    # Lexical: a link to a table is still seen as a link.
+    found = os.path.normpath(folder / path_of(path))
+    here = os.getcwd()  # noqa: PTH109 - text, as the line before
+    inside = os.path.isabs(found) and os.path.commonpath([found, here]) == here and not os.path.isabs(path)  # noqa: PTH117
+    return Path(os.path.relpath(found, here) if inside else found).as_posix()
 
 
 def _override(raw: dict[str, Any], text: str) -> dict[str, Any]:
@@ -204,11 +240,11 @@ def _with_model(raw: dict[str, Any], where: str) -> dict[str, Any]:
     for key, home in _SET_ELSEWHERE.items():
         if key in block:
             raise ConfigError(f"{where}: model.{key}", "this is set elsewhere", f"Set `{home}`.")
-    checked = validate(_model_block(str(family)), {"model": block}, where)
+    checked = validate(model_block(str(family)), {"model": block}, where)
     return {**raw, "model": checked.model_dump()["model"]}
 
 
-def _model_block(family: str) -> type[BaseModel]:
+def model_block(family: str) -> type[BaseModel]:
     """Return a pydantic model of the `model` block: the constructor's arguments, with their types and defaults."""
     taken = {name: field for name, field in parameter_fields(MODELS[family]).items() if name not in _SET_ELSEWHERE}
     fields: dict[str, Any] = {"type": (str, family), **taken}

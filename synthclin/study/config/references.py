@@ -25,6 +25,7 @@ from synthclin.evaluation.tasks import PredictTask
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
+from synthclin.schema.conditions import check_levels, column_remedy
 from synthclin.study.config.blocks import Config, Judging
 
 __all__ = ["check_columns", "check_judging", "check_references", "hint"]
@@ -109,7 +110,10 @@ def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
     if cohort.predicate is not None:
         predicate = cohort.predicate
         sampled = [name for name, column in schema.columns.items() if column.modelled or column.derive is not None]
-        check_columns(sorted(predicate.columns), sampled, f"{where}.where")
+        for name in sorted(predicate.columns - set(sampled)):
+            what = f"{name!r} is not a column that can be used here"
+            raise ConfigError(f"{where}.where", what, column_remedy(name, schema, sampled))
+        check_levels(predicate, schema, f"{where}.where")
         try:
             # Evaluation on an empty table checks the types of a comparison.
             predicate.evaluate(pd.DataFrame({n: pd.Series(dtype=schema.columns[n].dtype) for n in predicate.columns}))

@@ -1,0 +1,116 @@
+"""A first study of a table: the schema with evidence and proposed roles, and the study that names it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from synthclin.errors import ConfigError
+from synthclin.inference import infer, to_commented_yaml
+from synthclin.inference.roles import proposed_roles
+from synthclin.io.documents import dump_yaml
+from synthclin.io.files import path_of, refuse_taken, write_atomic
+from synthclin.rules.validation import conform
+from synthclin.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from synthclin.inference import Inferred
+    from synthclin.schema.columns import AnyColumn
+
+__all__ = ["SCHEMA", "STUDY", "Started", "start"]
+
+SCHEMA, STUDY = "schema.yaml", "study.yaml"
+
+
+class Started(NamedTuple):
+    """The two files that `start` wrote, and the inferred schema."""
+
+    schema: Path
+    study: Path
+    inferred: Inferred
+
+
+def start(
+    data: str | Path,
+    folder: str | Path = ".",
+    *,
+    declared: Mapping[str, AnyColumn] | None = None,
+    notation: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Started:
+    """Write ``schema.yaml`` and ``study.yaml`` for a table into a folder.
+
+    Arguments:
+        data: the table file.
+        folder: is made where it is not there.
+        declared: known columns, which are not inferred.
+        notation: keyword arguments of `synthclin.read_table` for the notation of the file; the study declares them too.
+        overwrite: whether existing files are replaced.
+
+    Raises:
+        DataError: the table cannot be read, or no schema fits it.
+        OutputError: a file is there already, or cannot be written.
+    """
+    source, place = path_of(data), path_of(folder)
+    noted = {key: value for key, value in (notation or {}).items() if value}
+    table = read_table(source, **noted)
+    inferred = infer(table, declared)
+    roles = proposed_roles(conform(table, inferred.schema), inferred.schema)
+    hints = {name: [*inferred.hints.get(name, ()), *([roles[name]] if name in roles else [])] for name in table.columns}
+    inferred = replace(inferred, hints=hints)
+    _make(place)
+    files = Started(place / SCHEMA, place / STUDY, inferred)
+    for path in files[:2]:
+        refuse_taken(path, overwrite)
+    write_atomic(files.schema, to_commented_yaml(inferred), overwrite=overwrite)
+    write_atomic(files.study, _study(source, place, noted, roles), overwrite=overwrite)
+    return files
+
+
+def _make(place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigError(str(place), "is no folder and cannot be made", "Choose another folder.") from None
+
+
+def _study(source: Path, place: Path, notation: Mapping[str, Any], roles: Mapping[str, str]) -> str:
+    """Return the text of a study."""
+    name = re.sub(r"[^a-z0-9]+", "-", source.name.split(".")[0].lower()).strip("-")[:64] or "study"
+    relative = os.path.relpath(source.absolute(), place.absolute())
+    document = {
+        "version": 1,
+        "name": name,
+        "seed": 1,
+        "data": {"source": Path(relative).as_posix(), "holdout": 0.2, **notation},
+        "schema": SCHEMA,
+    }
+    lines = [
+        f"# A first study. Check {SCHEMA} line by line, then: synthclin run {STUDY} --dry-run",
+        dump_yaml(document),
+    ]
+    tasks = list(_tasks(roles))
+    if tasks:
+        lines += ["# Analyses that the proposed roles allow. Confirm the roles in the schema, then remove the `#`."]
+        lines += ["# evaluation:", "#   utility:", *(f"#     - {task}" for task in tasks)]
+    return "\n".join(line.rstrip("\n") for line in lines) + "\n"
+
+
+def _tasks(roles: Mapping[str, str]) -> list[str]:
+    """Return the analyses of proposed roles as YAML."""
+    by_role = {line.split()[1]: name for name, line in roles.items() if line.startswith("role: ")}
+    tasks: list[dict[str, str]] = []
+    if "event" in by_role:
+        tasks.append({"task": "predict", "target": by_role["event"]})
+    if {"event", "time"} <= set(by_role):
+        arm = {"by": by_role["treatment"]} if "treatment" in by_role else {}
+        tasks.append({"task": "survival", "time": by_role["time"], "event": by_role["event"], **arm})
+    return [
+        "{" + ", ".join(f"{key}: {dump_yaml({'x': value})[3:].strip()}" for key, value in task.items()) + "}"
+        for task in tasks
+    ]
