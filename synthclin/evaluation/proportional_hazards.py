@@ -11,6 +11,7 @@ from synthclin.evaluation.analyses import endpoint
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
+from synthclin.evaluation.replication import fit_notes, why_not_run
 from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import hazard_names
 from synthclin.evaluation.survival_estimators import breslow, brier, concordance
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Endpoint, Study
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.model_fits import Fit
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import CoxTask
 
@@ -52,10 +54,12 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         f"{names[0]}; the details have the decisions of the test at 5 % on whole tables (Grambsch and Therneau, "
         "Biometrika 81:515-526, 1994)",
     )
-    drift = found.drift
-    if not found.terms or drift is None:
-        none = "No term is left: covariates do not vary, or are too few."
-        return ratios.unassessable(none), constancy.unassessable(none)
+    if problem := why_not_run(c, found):
+        return ratios.unassessable(problem), constancy.unassessable(problem)
+    notes = fit_notes(c, found)
+
+    def drift(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _fit(found, rows).drift
 
     def log_ratios(real: NDArray[np.float64]) -> Against:
         of_real = found.run(real)[0]
@@ -78,7 +82,11 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     ]
     agree = [row["verdict_agrees"] for row in tested]
     tests = {"terms": tested, "verdicts_agree": float(np.mean(agree)) if agree else None}
-    return estimate.score(ratios, details={"terms": terms}), drift_estimate.score(constancy, details=tests)
+    problem = " ".join(notes)
+    return (
+        estimate.score(ratios, notes=notes, details={"terms": terms}, problem=problem),
+        drift_estimate.score(constancy, notes=notes, details=tests, problem=problem),
+    )
 
 
 def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
@@ -115,8 +123,13 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
 
     if c.holdout is None or c.holdout_patients is None:
         return unknown("There is no holdout to test on.")
-    if not found.terms or np.isnan(end.horizon):
-        return unknown("No term is left, or fewer than 10 training patients are followed up.")
+    if problem := why_not_run(c, found):
+        return unknown(problem)
+    if np.isnan(end.horizon):
+        return unknown("Fewer than 10 training patients are followed up.")
+    failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
+    if failed:
+        return unknown(f"The analysis cannot be run on the synthetic rows. {failed}")
     usable = np.flatnonzero(_usable(found, end, c.holdout))
     places = subsample(usable[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
     test = c.holdout[places]
@@ -134,7 +147,9 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         return of(subsample(rows, size, c.rng(names[2], stream)), weights)
 
     def of(some: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        slopes = np.nan_to_num(found.run(some)[0])
+        slopes = _fit(found, some).slopes
+        if slopes is None:
+            return np.full((2, len(weights)), np.nan)
         some = some[_usable(found, end, some)]
         base_hazard = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
         alive = np.exp(-np.exp(x @ slopes)[:, None] * base_hazard(grid)[None, :])
@@ -146,7 +161,11 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         )
 
     real = tested(c.train, "real")
+    if np.isnan(real[:, 0]).any():
+        return unknown("A Cox regression of as many training rows cannot be fitted or tested.")
     gaps = np.array([tested(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
+    if np.isnan(gaps[:, :, 0]).any():
+        return unknown("A Cox regression of as many synthetic rows cannot be fitted.")
     baseline = (tested(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
@@ -174,6 +193,11 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
+
+
+def _fit(found: Study, rows: NDArray[np.float64]) -> Fit:
+    assert found.fit is not None
+    return found.fit(rows)
 
 
 def _matrix(found: Study, rows: NDArray[np.float64]) -> NDArray[np.float64]:
