@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
 
-__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "study"]
+__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "study", "why_not_run"]
 
 _AT_RISK = 10
 
@@ -98,7 +98,7 @@ class _Design:
     @property
     def places(self) -> tuple[int, ...]:
         """The place of the column of each term."""
-        return tuple(part[0] for part in (*self.lines, *self.levels))
+        return (*(j for j, _, _ in self.lines), *(j for j, _ in self.levels))
 
     def matrix(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(rows, terms), NaN where a covariate is missing."""
@@ -323,3 +323,31 @@ def _comparison(c: Comparison, task: CompareTask) -> Study:
 
     effects = (_is_treatment(c, task.by),) * len(terms)
     return Study(tuple(terms), run, np.ones(len(terms), dtype=bool), treatment=effects)
+
+
+def why_not_run(c: Comparison, found: Study) -> str:
+    """Return why an analysis cannot be run on the training rows, as a sentence; empty where it can."""
+    if not found.terms:
+        return "No term is left: covariates or groups do not vary, or are too few."
+    if found.fit is not None and (problem := found.fit(c.train).problem):
+        return f"The analysis cannot be run on the training rows. {problem}"
+    return "The analysis cannot be run on the training rows." if np.isnan(found.run(c.train)[0]).all() else ""
+
+
+def fit_notes(c: Comparison, found: Study) -> list[str]:
+    """Return the notes on the fits of a regression to training and synthetic rows: failures, diverged terms, method."""
+    if found.fit is None:
+        return []
+    notes = []
+    for whose, rows in (("training", c.train), ("synthetic", c.synthetic)):
+        fit = found.fit(rows)
+        diverged = [term for term, is_bad in zip(found.terms, fit.diverged, strict=True) if is_bad]
+        if fit.problem:
+            notes.append(f"The analysis cannot be run on the {whose} rows. {fit.problem}")
+        elif diverged:
+            notes.append(
+                f"Not assessable in {whose} rows, because the estimate diverges (separation): {', '.join(diverged)}."
+            )
+        if fit.note:
+            notes.append(f"On {whose} rows: {fit.note}")
+    return notes

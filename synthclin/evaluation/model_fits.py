@@ -117,9 +117,7 @@ def _problem(varies: NDArray[np.bool_], y: NDArray[np.float64], time: NDArray[np
 _Found = tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]", str]
 
 
-def _fitted(
-    kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None
-) -> _Found:
+def _fitted(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None) -> _Found:
     """Return estimates, standard errors and z statistics of the proportional hazards test, by statsmodels, and a note.
 
     Raises:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.analyses import endpoint
+from synthclin.evaluation.analyses import endpoint, fit_notes, why_not_run
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
-from synthclin.evaluation.replication import fit_notes, why_not_run
 from synthclin.evaluation.score import Definition, Score, Z
 from synthclin.evaluation.score_names import hazard_names
 from synthclin.evaluation.survival_estimators import breslow, brier, concordance
@@ -32,6 +31,7 @@ _MIN_EVENTS = 10
 _BOOTSTRAP = 200
 _SPLITS = 2
 _GRID = 30
+_STEEPEST = 50.0
 
 
 def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
@@ -121,15 +121,8 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
     def unknown(note: str) -> tuple[Score, Score]:
         return first.unassessable(note), when.unassessable(note)
 
-    if c.holdout is None or c.holdout_patients is None:
-        return unknown("There is no holdout to test on.")
-    if problem := why_not_run(c, found):
+    if (problem := _why_not_tested(c, found, end)) or c.holdout is None or c.holdout_patients is None:
         return unknown(problem)
-    if np.isnan(end.horizon):
-        return unknown("Fewer than 10 training patients are followed up.")
-    failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
-    if failed:
-        return unknown(f"The analysis cannot be run on the synthetic rows. {failed}")
     usable = np.flatnonzero(_usable(found, end, c.holdout))
     places = subsample(usable[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
     test = c.holdout[places]
@@ -151,21 +144,20 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         if slopes is None:
             return np.full((2, len(weights)), np.nan)
         some = some[_usable(found, end, some)]
-        base_hazard = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
-        alive = np.exp(-np.exp(x @ slopes)[:, None] * base_hazard(grid)[None, :])
+        base_hazard = breslow(_risk(_matrix(found, some), slopes), some[:, end.time], end.event(some) == 1)
+        risk = _risk(x, slopes)
+        alive = np.exp(-np.exp(risk)[:, None] * base_hazard(grid)[None, :])
         return np.stack(
             [
-                concordance(x @ slopes, times, events, weights, end.horizon),
+                concordance(risk, times, events, weights, end.horizon),
                 brier(alive, times, events, weights, grid),
             ]
         )
 
     real = tested(c.train, "real")
-    if np.isnan(real[:, 0]).any():
-        return unknown("A Cox regression of as many training rows cannot be fitted or tested.")
     gaps = np.array([tested(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
     if np.isnan(gaps[:, :, 0]).any():
-        return unknown("A Cox regression of as many synthetic rows cannot be fitted.")
+        return unknown(f"A Cox regression of {size:,} rows cannot be fitted or tested.")
     baseline = (tested(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
@@ -193,6 +185,24 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
+
+
+def _why_not_tested(c: Comparison, found: Study, end: Endpoint) -> str:
+    """Return why regressions cannot be tested on the holdout, as a sentence; empty where they may be."""
+    if c.holdout is None:
+        return "There is no holdout to test on."
+    if problem := why_not_run(c, found):
+        return problem
+    if np.isnan(end.horizon):
+        return "Fewer than 10 training patients are followed up."
+    failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
+    return f"The analysis cannot be run on the synthetic rows. {failed}" if failed else ""
+
+
+def _risk(x: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(rows,) log hazard ratios, limited so that no hazard overflows."""
+    risk: NDArray[np.float64] = (x @ slopes).clip(-_STEEPEST, _STEEPEST)
+    return risk
 
 
 def _fit(found: Study, rows: NDArray[np.float64]) -> Fit:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.evaluation.analyses import study
+from synthclin.evaluation.analyses import fit_notes, study, why_not_run
 from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.score import Definition, Interval, Score, Z
 from synthclin.evaluation.score_names import treatment_name
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["combined", "fit_notes", "overlap", "overlap_of", "replicate", "treatment_effect", "why_not_run"]
+__all__ = ["combined", "overlap", "overlap_of", "replicate", "treatment_effect"]
 
 _FARTHEST = 10.0  # the largest difference of two estimates, in standard errors
 
@@ -123,34 +123,6 @@ def treatment_effect(c: Comparison, task: Analysis, found: Study | None = None) 
     )
 
 
-def why_not_run(c: Comparison, found: Study) -> str:
-    """Return why an analysis cannot be run on the training rows, as a sentence; empty where it can."""
-    if not found.terms:
-        return "No term is left: covariates or groups do not vary, or are too few."
-    if found.fit is not None and (problem := found.fit(c.train).problem):
-        return f"The analysis cannot be run on the training rows. {problem}"
-    return "The analysis cannot be run on the training rows." if np.isnan(found.run(c.train)[0]).all() else ""
-
-
-def fit_notes(c: Comparison, found: Study) -> list[str]:
-    """Return the notes on the fits of a regression to training and synthetic rows: failures, diverged terms, method."""
-    if found.fit is None:
-        return []
-    notes = []
-    for whose, rows in (("training", c.train), ("synthetic", c.synthetic)):
-        fit = found.fit(rows)
-        diverged = [term for term, is_bad in zip(found.terms, fit.diverged, strict=True) if is_bad]
-        if fit.problem:
-            notes.append(f"The analysis cannot be run on the {whose} rows. {fit.problem}")
-        elif diverged:
-            notes.append(
-                f"Not assessable in {whose} rows, because the estimate diverges (separation): {', '.join(diverged)}."
-            )
-        if fit.note:
-            notes.append(f"On {whose} rows: {fit.note}")
-    return notes
-
-
 def overlap_of(task: Analysis) -> Definition:
     """Return the definition of the score of a declared analysis."""
     return Definition(
@@ -206,8 +178,9 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
     tables = [found.run(rows) for rows in c.replicates]
     together = combined(tables, len(c.synthetic) / len(c.train))
     shares = overlap(real, together)
-    mean, error = np.mean([estimates for estimates, _ in tables], axis=0), np.sqrt(
-        np.mean([errors**2 for _, errors in tables], axis=0) / len(tables)
+    mean, error = (
+        np.mean([estimates for estimates, _ in tables], axis=0),
+        np.sqrt(np.mean([errors**2 for _, errors in tables], axis=0) / len(tables)),
     )
     apart = standardised(real, (mean, error))
     spread = np.std([estimates for estimates, _ in tables], axis=0, ddof=1) if len(tables) > 1 else None

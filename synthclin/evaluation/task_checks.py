@@ -73,15 +73,15 @@ def positive_level(task: Analysis, name: str, schema: Schema) -> Level | None:
     Raises:
         ConfigError: the column has more than two levels.
     """
-    column = schema.columns[name]
+    column: Column = schema.columns[name]
     if column.levels is not None:
         if len(column.levels) > 2:
             remedy = "Declare `event_when` or `censored`, or name a column of two levels, or of 0 and 1."
             raise ConfigError(f"task {task.name}", f"column '{name}' has more than two values", remedy)
         return column.levels[-1]
-    if column.is_integer and column.bounds is not None and column.bounds[1] - column.bounds[0] == 1:
-        high: float = column.bounds[1]
-        return high
+    bounds = column.bounds if column.is_integer else None
+    if bounds is not None and bounds[1] - bounds[0] == 1:
+        return float(bounds[1])
     return None
 
 

@@ -153,7 +153,7 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
     if errors:
         first, *others = errors
         raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
-    masks = {rule.text: rule.broken(table) for rule in schema.constraints if rule.on_violation == "drop"}
+    masks = {rule.text: rule.broken(table) for rule in schema.rules if rule.on_violation == "drop"}
     dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
     if not dropped:
         return table, {}

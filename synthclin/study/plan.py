@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.evaluation.gates import DEFAULT_GATES, DEPENDENCE
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
-from synthclin.evaluation.utility import default_tasks
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
 from synthclin.study.data import patients_in, prepare
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dry_run", "editions"]
 
+_DEPENDENCE = f"{DEPENDENCE}, relative to holdout rows and to shuffled rows"
+
 
 def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
     """Return the plan of a run as plain data, without training and without writing.
@@ -29,6 +30,9 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
     Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
     difference of two plans must not disclose one patient.
     """
+    # Imported where it is needed: it loads the learners.
+    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
+
     train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
     schema = config.table_schema
     tasks = config.evaluation.utility or default_tasks(schema)
@@ -67,7 +71,7 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
         ],
         "by": list(config.evaluation.by),
         "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
-        "gates": [gate.text for gate in DEFAULT_GATES] if config.gates is None else list(config.gates),
+        "gates": [_DEPENDENCE, *(gate.text for gate in DEFAULT_GATES)] if config.gates is None else list(config.gates),
         "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
     }
 
