@@ -159,13 +159,14 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
     """
     known = tuple(scores)
     dependence = (_dependence_gate(score) for score in known if score.name == DEPENDENCE)
-    return tuple(gate for gate in dependence if gate is not None) + tuple(
+    fixed = tuple(
         replace(gate, score=score.name)
         for gate in DEFAULT_GATES
         for score in known
         if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
         if not gate.alarm or score.low > _null_reached(gate, score)
     )
+    return fixed + tuple(gate for gate in dependence if gate is not None)
 
 
 def _dependence_gate(score: Score) -> Gate | None:
