@@ -8,11 +8,11 @@ import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Literal
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score, Z
+from synthclin.evaluation.worst_parts import worst_part
 
 __all__ = ["DEFAULT_GATES", "DEPENDENCE", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
 
@@ -22,7 +22,7 @@ _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.
 _GATE = re.compile(r"(?P<score>\S.*?[^\s<>=!])\s*(?P<op>>=|<=|>|<)\s*(?P<limit>[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)")
 _BY_USER = "set by user"
 _MOST_TIMES = 20.0
-_NORMAL = NormalDist()
+_WORSE = ("PASS", "NOT ASSESSABLE", "REVIEW", "FAIL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,6 @@ DEPENDENCE = "fidelity.associations"
 _PASS_LOST, _REVIEW_LOST = 0.25, 0.5  # share of the way from the reference to the baseline
 _LEAST_DEPENDENCE = 0.005  # a smaller distance from the reference to the baseline is no dependence to lose
 _DEPENDENCE_SOURCE = f"{_CONVENTION}: a quarter, for review half, of the way from holdout rows to shuffled rows"
-_DIFFERS, _DIFFERS_CLEARLY = 0.05, 0.005  # error rates of the worst term of an analysis, for all terms together
 
 MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is a coin toss", null=0.5)
 """The gate of a model file before it is shared; it is not about the table, so no report applies it."""
@@ -174,8 +173,10 @@ def _dependence_gate(score: Score) -> Gate | None:
     if score.baseline is None or score.reference is None:
         return None
     whole = score.baseline - score.reference
-    if whole <= max(_LEAST_DEPENDENCE, Z * float(score.details.get("reference_error") or 0.0)):
+    clear = whole > max(_LEAST_DEPENDENCE, Z * float(score.details.get("reference_error") or 0.0))
+    if not clear and worst_part(score) is None:
         return None
+    whole = max(whole, _LEAST_DEPENDENCE)
     limit, review = (round(score.reference + part * whole, 4) for part in (_PASS_LOST, _REVIEW_LOST))
     return Gate(DEPENDENCE, "<=", limit, review, _DEPENDENCE_SOURCE)
 
@@ -185,7 +186,7 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
 
     A strict gate is passed or failed by that end alone. A default gate fails only a table that is significantly worse
     than its limit, and does not pass an analysis in which the sign of a significant effect is reversed. The worst term
-    of an analysis decides if it is worse than the mean of terms. Rules that the unconstrained model breaks do not fail
+    or column decides if it is worse than the mean. Rules that the unconstrained model breaks do not fail
     a table in which no row breaks one. The result is
     REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
     interval reaches from pass to fail.
@@ -200,20 +201,15 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
             remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(sorted(by_name))}."
             raise ConfigError(f"gate '{gate.text}'", f"no score is called '{gate.score}'", remedy)
     verdicts = (_judge(gate, by_name[gate.score]) for gate in gates)
-    return tuple(_excused(_of_worst_term(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
+    return tuple(_excused(_of_worst_part(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
 
 
-def _of_worst_term(verdict: Verdict, score: Score) -> Verdict:
-    """Return the verdict of a default gate on an analysis, decided by its worst term where that is worse."""
-    worst = score.details.get("worst_term") if verdict.gate.review is not None else None
-    if not worst or verdict.status == "FAIL":
+def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
+    """Return the verdict of a default gate, decided by the worst column or term where that is worse than the mean."""
+    found = worst_part(score) if verdict.gate.review is not None else None
+    if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
         return verdict
-    limit, clear = (_NORMAL.inv_cdf(1 - rate / (2 * worst["terms"])) for rate in (_DIFFERS, _DIFFERS_CLEARLY))
-    if worst["difference"] <= limit or (verdict.status != "PASS" and worst["difference"] <= clear):
-        return verdict
-    status: Status = "FAIL" if worst["difference"] > clear else "REVIEW"
-    reason = f"The estimates of '{worst['term']}' are {worst['difference']:.1f} standard errors apart."
-    return replace(verdict, status=status, reason=reason)
+    return replace(verdict, status=found.status, reason=found.reason)
 
 
 def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:

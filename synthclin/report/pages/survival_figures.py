@@ -33,6 +33,13 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
     if not arms:
         return None
     absent = [plain(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
+    few = f"Fewer than 11 synthetic patients are at risk in {listed(absent)}." if absent else ""
+    horizon = (
+        ""
+        if details.horizon is None
+        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
+        "Curves are evaluated on a grid of times, so no time of a single patient is shown."
+    )
     least = min(min(*arm.real.low, *arm.synthetic.survival) for arm in arms)
     lowest = max(0.0, math.floor(10 * least - 1e-9) / 10)
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
@@ -59,10 +66,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
             for place, arm in enumerate(arms)
         ),
         wide=True,
-        note=""
-        if details.horizon is None
-        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
-        "Curves are evaluated on a grid of times, so no time of a single patient is shown.",
+        note=" ".join(note for note in (few, horizon) if note),
         data=tuple(_table(arm) for arm in arms),
     )
 
