@@ -88,7 +88,7 @@ def contradiction(schema: Schema) -> Contradiction | None:
     Example:
         >>> columns = {"a": {"type": "integer", "range": [0, 9]}, "b": {"type": "integer", "range": [20, 30]}}
         >>> contradiction(Schema.model_validate({"columns": columns, "constraints": ["b < a"]}))
-        Contradiction(column='a', rules=('b < a',))
+        Contradiction(column='a', rules=('b < a',), level=None)
     """
     cycle = _strict_cycle(schema)
     if cycle is not None:

@@ -115,7 +115,7 @@ def test_one_wrong_column_of_many_is_not_hidden_by_the_mean(damage):
     rng = np.random.default_rng(0)
     names = [f"x{k}" for k in range(30)]
     schema = Schema.model_validate({"columns": {name: {"type": "number", "missing": "allowed"} for name in names}})
-    train, right = (pd.DataFrame(rng.normal(size=(150, 30)), columns=names) for _ in range(2))
+    train, right = (pd.DataFrame(rng.normal(size=(400, 30)), columns=names) for _ in range(2))
     wrong = right.assign(x7=damage(right["x7"]))
     scores = [marginals(Comparison.of(each, train=train, holdout=None, schema=schema)) for each in (right, wrong)]
     verdicts = [judge(default_gates([score]), [score])[0] for score in scores]
