@@ -175,9 +175,15 @@ def _declared(column: Column, named: set[float]) -> Values | None:
     low_end, high_end = float(whole.low[0]), float(whole.high[0])
     even = np.linspace(low_end, high_end, _PIECES + 1) if bounds is not None else np.array([-np.inf, np.inf])
     cuts = np.unique([*even, *(value for value in named if low_end < value < high_end and not whole.dated)])
-    low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
+    # Each cut is a cell of its own, and the cells between are open, so that `age >= 60` and `age < 60` share none.
     if column.is_integer:
-        low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
+        low_ends, high_ends = (
+            np.r_[np.ceil(cuts), np.floor(cuts[:-1]) + 1],
+            np.r_[np.floor(cuts), np.ceil(cuts[1:]) - 1],
+        )
+    else:
+        inner = [np.where(np.isfinite(cuts), np.nextafter(cuts, end), cuts) for end in (np.inf, -np.inf)]
+        low_ends, high_ends = np.r_[cuts, inner[0][:-1]], np.r_[cuts, inner[1][1:]]
     reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
     low_ends, high_ends = low_ends[reachable], high_ends[reachable]
     yes = np.ones(len(low_ends), dtype=np.bool_)
