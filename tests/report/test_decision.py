@@ -14,7 +14,7 @@ from tests.report.conftest import example, made, verdict
 
 def test_sentence_counts_every_question(report) -> None:
     page = decision(report)
-    # associations and detection fail, utility needs review, membership is not assessable, and no privacy guarantee is stated
+    # associations and detection fail, utility needs review, membership is not assessable, no guarantee is stated
     assert [row.status for row in page.rows] == [
         "NOT ASSESSABLE",
         "PASS",
@@ -117,7 +117,7 @@ def test_an_analysis_that_could_not_be_run_stays_on_page_one() -> None:
     verdicts = judge(default_gates([ran, not_run]), [ran, not_run])
     judged = example(scores=(ran, not_run), verdicts=verdicts)
     rows = [row for row in decision(judged).rows if row.section == "clinical"]
-    assert [(row.status, row.value) for row in rows] == [("NOT ASSESSABLE", "not assessable"), ("FAIL", "0.100")]
-    assert rows[0].answer == "No complete row has the event."
+    assert [(row.status, row.value) for row in rows] == [("FAIL", "0.100"), ("NOT ASSESSABLE", "not assessable")]
+    assert rows[1].answer == "No complete row has the event."
     unjudged = limits(example(scores=(ran, not_run), verdicts=()))
     assert "Linear regression of bmi" in next(one.text for one in unjudged if one.headline == "Not assessable:")
