@@ -173,6 +173,7 @@ def test_scores_lists_every_score():
         *names.SHADOW_SCORES,
         *predicted.names,
         "inference.TASK.TARGET",
+        names.treatment_name("inference.TASK.TARGET"),
         *names.survival_names("EVENT"),
         *names.hazard_names("EVENT"),
         *names.subgroup_names("COLUMN"),
@@ -190,7 +191,11 @@ def test_scores_have_the_direction_and_the_default_gate_of_the_library():
     defined = {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Definition)}
     rows = score_rows()
     assert {name: one.better for name, one in defined.items()} == {name: rows[name][0] for name in defined}
-    groups = {"utility.*": "utility.TARGET", "inference.*": "inference.TASK.TARGET"}
+    groups = {
+        "utility.*": "utility.TARGET",
+        "inference.*": "inference.TASK.TARGET",
+        "treatment.*": "treatment.TASK.TARGET",
+    }
     gates = {groups.get(gate.score, gate.score): gate for gate in DEFAULT_GATES}
     assert set(gates) <= set(rows)
     for name, (_, written) in rows.items():

@@ -128,10 +128,11 @@ def show_plan(plan: dict[str, Any]) -> None:
             column["type"],
             "modelled" if column["modelled"] else "not modelled",
             "yes" if column["missing"] else "no",
+            column["role"] or "",
         ]
         for column in plan["columns"]
     ]
-    show_table(["column", "type", "use", "may be missing"], columns)
+    show_table(["column", "type", "use", "may be missing", "role"], columns)
     show_text("")
     show_text("model: " + ", ".join(f"{key} {value}" for key, value in plan["model"].items()))
     show_text("")
@@ -140,6 +141,11 @@ def show_plan(plan: dict[str, Any]) -> None:
         wanted = cohort["where"] or "; ".join(f"{name} {shares}" for name, shares in (cohort["mix"] or {}).items())
         tables.append([cohort["name"], f"{cohort['rows']:,}", wanted, cohort["support"]])
     show_table(["table", "rows", "condition", "supporting patients"], tables)
+    show_text("")
+    for analysis in plan["analyses"]:
+        show_text(f"analysis: {analysis['task']} of {', '.join(analysis['columns'])}: {', '.join(analysis['scores'])}")
+    for by in plan["by"]:
+        show_text(f"subgroups: {by}")
     show_text("")
     for gate in plan["gates"]:
         show_text(f"gate: {gate}")

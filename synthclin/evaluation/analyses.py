@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation.model_fits import Fit, fit_regression
 from synthclin.evaluation.restricted_mean import Followed, curves, rmst
+from synthclin.evaluation.task_checks import check_task, positive_level, time_column
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
 
-__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "study"]
+__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "study", "why_not_run"]
 
 _AT_RISK = 10
 
@@ -41,7 +42,8 @@ class Study:
         horizon: last time of a survival analysis; else None.
         curves: from real and synthetic (rows, columns) to the data of a survival plot; else None.
         matrix: from (rows, columns) to the (rows, terms) design matrix of a regression; else None.
-        drift: from (rows, columns) to (terms,) z statistics of the proportional hazards test; else None.
+        fit: from (rows, columns) to the fit of a regression, computed once for the same rows; else None.
+        treatment: (terms,) whether a term is an effect of a column with the role treatment.
     """
 
     terms: tuple[str, ...]
@@ -50,7 +52,8 @@ class Study:
     horizon: float | None = None
     curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
     matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
-    drift: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    fit: Callable[[NDArray[np.float64]], Fit] | None = None
+    treatment: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class _Design:
     lines: tuple[tuple[int, float, float], ...]
     levels: tuple[tuple[int, float], ...]
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The place of the column of each term."""
+        return (*(j for j, _, _ in self.lines), *(j for j, _ in self.levels))
+
     def matrix(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(rows, terms), NaN where a covariate is missing."""
         numbers = [(rows[:, j] - mean) / sd for j, mean, sd in self.lines]
@@ -108,6 +116,7 @@ def study(c: Comparison, task: Analysis) -> Study:
     for name in task.columns:
         if name not in c.features.names:
             raise ConfigError(f"task {task.name}", f"'{name}' is no column that is modelled", "Name another column.")
+    check_task(task, c.schema)
     match task:
         case LinearTask() | LogisticTask() | CoxTask():
             return _regression(c, task)
@@ -126,14 +135,28 @@ def _cells(j: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
 
 
 def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return the indicator function of the last of two values: 1, 0, or NaN where missing."""
+    """Return the indicator function of the second of two declared values: 1, 0, or NaN where missing.
+
+    The value does not depend on the rows at hand: a group of patients may have only one of the two.
+    """
     j = _place(c, name)
+    feature, level = c.features.columns[j], positive_level(task, name, c.schema)
     seen = np.unique(c.train[~np.isnan(c.train[:, j]), j])
-    if len(seen) > 2:
-        what = f"column '{name}' has more than two values"
-        raise ConfigError(f"task {task.name}", what, "Name a column of two levels, or of 0 and 1.")
-    last = seen[-1] if len(seen) else np.nan
-    return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] == last)
+    if feature.kind == "line":
+        value = 1.0 if level is None else float(level)
+        if len(seen) > 2 or (level is None and not np.isin(seen, [0, 1]).all()):
+            what = f"column '{name}' has more than two values" if len(seen) > 2 else f"column '{name}' is not 0 or 1"
+            remedy = "Declare it as `type: boolean` with its two `values`, or name a column of 0 and 1."
+            raise ConfigError(f"task {task.name}", what, remedy)
+    else:
+        dtype = c.tables.train[name].dtype
+        in_training = tuple(dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else feature.levels
+        levels = in_training if level is None else (level,)
+        if len(levels) > 2 or not levels or levels[-1] not in feature.levels:
+            what = f"column '{name}' has more than two values"
+            raise ConfigError(f"task {task.name}", what, "Name a column of two levels, or of 0 and 1.")
+        value = float(feature.levels.index(levels[-1]))
+    return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] == value)
 
 
 def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -153,22 +176,6 @@ def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[
         raise ConfigError(f"task {task.name}", what, "Name one of its levels.")
     place = levels.index(named)
     return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, (rows[:, j] == place) == meant)
-
-
-def _when(c: Comparison, task: CoxTask | SurvivalTask) -> int:
-    """Return the place of the time column."""
-    name = task.time or c.schema.time_of(task.event)
-    if name is None:
-        what = f"there is no time column for '{task.event}'"
-        raise ConfigError(f"task {task.name}", what, "Name `time` in the task, or beside the event in the schema.")
-    return _line(c, name, task)
-
-
-def _line(c: Comparison, name: str, task: Analysis) -> int:
-    j = _place(c, name)
-    if c.features.columns[j].kind != "line":
-        raise ConfigError(f"task {task.name}", f"column '{name}' is no number", "Name a number.")
-    return j
 
 
 def _groups(feature: Feature, train: NDArray[np.float64]) -> list[float]:
@@ -205,85 +212,41 @@ def _design(c: Comparison, names: tuple[str, ...]) -> _Design:
 
 def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Study:
     design = _design(c, task.covariates)
-    time = _when(c, task) if isinstance(task, CoxTask) else None
+    time = _place(c, time_column(task, c.schema)) if isinstance(task, CoxTask) else None
     match task:
         case LinearTask():
-            y = _cells(_line(c, task.target, task))
+            y = _cells(_place(c, task.target))
         case LogisticTask():
             y = _yes(c, task.target, task)
         case CoxTask():
             y = _happened(c, task)
-    unknown = np.full(len(design.terms), np.nan)
-    kept: dict[bytes, tuple[NDArray[np.float64], ...]] = {}
+    kept: dict[bytes, Fit] = {}
 
-    def once(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    def once(rows: NDArray[np.float64]) -> Fit:
         """Fit once to the same rows, which several scores use."""
         key = blake2b(rows.tobytes()).digest()
         if key not in kept:
             kept[key] = fitted(rows)
         return kept[key]
 
-    def fitted(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Return estimates, standard errors and z statistics of the proportional hazards test."""
+    def fitted(rows: NDArray[np.float64]) -> Fit:
         x, outcome = design.matrix(rows), y(rows)
         known = ~np.isnan(x).any(axis=1) & ~np.isnan(outcome)
         known &= True if time is None else ~np.isnan(rows[:, time])
-        x, outcome = x[known], outcome[known]
-        varies = x.std(axis=0) > 0 if len(x) else np.zeros(x.shape[1], dtype=bool)
-        if len(outcome) <= x.shape[1] + 1 or not varies.any() or np.ptp(outcome) == 0:
-            return unknown, unknown, unknown
-        found = _fit(task.task, x[:, varies], outcome, None if time is None else rows[known, time])
-        whole = np.full((len(found), len(design.terms)), np.nan)
-        whole[:, varies] = found
-        return tuple(whole)
+        return fit_regression(task.task, x[known], outcome[known], None if time is None else rows[known, time])
 
     return Study(
         design.terms,
-        lambda rows: (once(rows)[0], once(rows)[1]),
+        lambda rows: (once(rows).estimates, once(rows).errors),
         np.ones(len(design.terms), dtype=bool),
         matrix=design.matrix,
-        drift=None if time is None else lambda rows: once(rows)[2],
+        fit=once,
+        treatment=tuple(_is_treatment(c, c.features.names[j]) for j in design.places),
     )
 
 
-def _fit(
-    kind: str, x: NDArray[np.float64], y: NDArray[np.float64], time: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], ...]:
-    """Fit a statsmodels model: estimates, standard errors, proportional hazards z; NaN where the fit fails."""
-    from statsmodels.duration.hazard_regression import PHReg  # noqa: PLC0415 (takes a second, and few runs need it)
-    from statsmodels.genmod.families import Binomial  # noqa: PLC0415
-    from statsmodels.genmod.generalized_linear_model import GLM  # noqa: PLC0415
-    from statsmodels.regression.linear_model import OLS  # noqa: PLC0415
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # Warnings of separation are not needed: the standard errors are huge then.
-        warnings.simplefilter("ignore")
-        try:
-            if time is not None:
-                # Without ties both methods are equal, and Breslow's is twice as fast.
-                tied = len(np.unique(time[y == 1])) < y.sum()
-                found = PHReg(time, x, status=y, ties="efron" if tied else "breslow").fit(disp=0)
-                return np.asarray(found.params), np.asarray(found.bse), _drift(found, time)
-            both = np.column_stack([np.ones(len(x)), x])
-            found = OLS(y, both).fit() if kind == "linear" else GLM(y, both, family=Binomial()).fit()
-            estimates = np.asarray(found.params)[1:]
-            return estimates, np.asarray(found.bse)[1:], np.full(len(estimates), np.nan)
-        except (np.linalg.LinAlgError, ValueError):
-            return tuple(np.full((3, x.shape[1]), np.nan))
-
-
-def _drift(found: Any, time: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ANN401 (the library has no types)
-    """Return (terms,) z statistics of the proportional hazards test: scaled Schoenfeld residuals on the rank of time.
-
-    Grambsch and Therneau, Biometrika 81:515-526, 1994.
-    """
-    residuals = np.asarray(found.schoenfeld_residuals)
-    events = ~np.isnan(residuals).any(axis=1)
-    ranks = stats.rankdata(time[events])
-    ranks -= ranks.mean()
-    scaled = events.sum() * residuals[events] @ np.asarray(found.cov_params())
-    z: NDArray[np.float64] = ranks @ scaled / np.sqrt(events.sum() * np.asarray(found.bse) ** 2 * (ranks**2).sum())
-    return z
+def _is_treatment(c: Comparison, name: str | None) -> bool:
+    return name is not None and c.schema.columns[name].role == "treatment"
 
 
 def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
@@ -292,14 +255,13 @@ def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
     Raises:
         ConfigError: the schema and the task do not define the event, its time or the groups.
     """
-    time, event = _when(c, task), _happened(c, task)
+    check_task(task, c.schema)
+    time, event = _place(c, time_column(task, c.schema)), _happened(c, task)
     groups: list[float | None] = [None]
     by, labels = 0, ["all"]
     if isinstance(task, SurvivalTask) and task.by is not None:
         by = _place(c, task.by)
         feature = c.features.columns[by]
-        if feature.kind == "line":
-            raise ConfigError(f"task {task.name}", f"column '{task.by}' has no levels", "Name a column of levels.")
         groups = [*_groups(feature, c.train[:, by])]
         labels = [f"{task.by}: {feature.levels[int(level or 0)]}" for level in groups]
 
@@ -325,14 +287,14 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
 
     terms = [f"mean survival time, {label}" for label in labels]
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]
-    return Study(tuple(terms), run, np.arange(len(terms)) >= len(labels), horizon, survival_curves)
+    contrast = np.arange(len(terms)) >= len(labels)
+    treatment = tuple(contrast & _is_treatment(c, task.by))
+    return Study(tuple(terms), run, contrast, horizon, survival_curves, treatment=treatment)
 
 
 def _comparison(c: Comparison, task: CompareTask) -> Study:
     target, by = _place(c, task.target), _place(c, task.by)
     feature, grouping = c.features.columns[target], c.features.columns[by]
-    if grouping.kind == "line":
-        raise ConfigError(f"task {task.name}", f"column '{task.by}' has no levels", "Name a column of levels.")
     groups = _groups(grouping, c.train[:, by])
     base = "" if not groups else str(grouping.levels[int(groups[0])])
     levels: list[float | None] = [None]
@@ -359,4 +321,33 @@ def _comparison(c: Comparison, task: CompareTask) -> Study:
             np.sqrt([one[1] + other[1] for one, other in pairs]),
         )
 
-    return Study(tuple(terms), run, np.ones(len(terms), dtype=bool))
+    effects = (_is_treatment(c, task.by),) * len(terms)
+    return Study(tuple(terms), run, np.ones(len(terms), dtype=bool), treatment=effects)
+
+
+def why_not_run(c: Comparison, found: Study) -> str:
+    """Return why an analysis cannot be run on the training rows, as a sentence; empty where it can."""
+    if not found.terms:
+        return "No term is left: covariates or groups do not vary, or are too few."
+    if found.fit is not None and (problem := found.fit(c.train).problem):
+        return f"The analysis cannot be run on the training rows. {problem}"
+    return "The analysis cannot be run on the training rows." if np.isnan(found.run(c.train)[0]).all() else ""
+
+
+def fit_notes(c: Comparison, found: Study) -> list[str]:
+    """Return the notes on the fits of a regression to training and synthetic rows: failures, diverged terms, method."""
+    if found.fit is None:
+        return []
+    notes = []
+    for whose, rows in (("training", c.train), ("synthetic", c.synthetic)):
+        fit = found.fit(rows)
+        diverged = [term for term, is_bad in zip(found.terms, fit.diverged, strict=True) if is_bad]
+        if fit.problem:
+            notes.append(f"The analysis cannot be run on the {whose} rows. {fit.problem}")
+        elif diverged:
+            notes.append(
+                f"Not assessable in {whose} rows, because the estimate diverges (separation): {', '.join(diverged)}."
+            )
+        if fit.note:
+            notes.append(f"On {whose} rows: {fit.note}")
+    return notes

@@ -54,20 +54,21 @@ def balance(c: Comparison) -> Score:
             means.append(np.divide(weights[:, here] @ filled[here], counts, where=counts > 0, out=counts * np.nan))
         if len(means) < 2:
             return np.full((len(weights), len(terms)), np.nan)
-        gaps: NDArray[np.float64] = np.nanmean([np.abs(a - b) for a, b in combinations(means, 2)], axis=0)
-        return gaps
+        return _mean_known(np.array([np.abs(a - b) for a, b in combinations(means, 2)]), axis=0)
 
     def bootstrap(rows: NDArray[np.float64], table: int) -> NDArray[np.float64]:
         """Return (samples,) scores of bootstrap samples of one replicate; empty for fewer than 11 rows."""
         samples = resamples(len(rows), _BOOTSTRAP, c.rng("balance", "bootstrap", table)).astype(np.float64)
-        return np.nanmean(differences(rows, samples), axis=1) if len(samples) else np.empty(0)
+        return _mean_known(differences(rows, samples), axis=1) if len(samples) else np.empty(0)
 
     if not terms:
         return BALANCE.unassessable("No column known before the randomisation varies.")
     each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.replicates])
-    parts = np.nanmean(each, axis=0)
+    if np.isnan(each).all():
+        return BALANCE.unassessable("The synthetic rows lack an arm, or every column known before the randomisation.")
+    parts = _mean_known(each, axis=0)
     real = differences(c.train, np.ones((1, len(c.train))))[0]
-    value = float(np.nanmean(parts))
+    value = float(_mean_known(parts, axis=0))
     samples = [bootstrap(rows, table) for table, rows in enumerate(c.replicates)]
     replicates = np.mean(samples, axis=0) if all(map(len, samples)) else np.empty(0)
     worst = np.argsort(-np.nan_to_num(parts), kind="stable")[:_MOST_LISTED]
@@ -75,11 +76,19 @@ def balance(c: Comparison) -> Score:
         value,
         recentred(value, replicates, high=max(1.0, value)),
         n=len(c.synthetic),
-        reference=float(np.nanmean(real)),
+        reference=float(_mean_known(real, axis=0)),
         notes=["Shuffling columns balances the arms, so there is no independence baseline."],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
-        replicates=np.nanmean(each, axis=1).tolist(),
+        replicates=_mean_known(each, axis=1).tolist(),
     )
+
+
+def _mean_known(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return means over an axis, NaN left out; NaN where no value is known."""
+    known = ~np.isnan(values)
+    counts, sums = known.sum(axis=axis), np.where(known, values, 0.0).sum(axis=axis)
+    means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    return means
 
 
 def _terms(c: Comparison, before: tuple[str, ...]) -> tuple[list[tuple[int, float | None]], list[str]]:

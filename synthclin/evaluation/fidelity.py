@@ -11,7 +11,7 @@ from scipy import stats
 
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.score import Definition, Direction, Interval, Score, Z
-from synthclin.evaluation.spread import Measure, Spread, mean_known, reference_error
+from synthclin.evaluation.spread import Against, Measure, Spread, mean_known, reference_error
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _MOST_ROWS = 5_000
 _SPLITS = 10
 _WORSE_FOLDS = 0.5  # part of the estimated fold that is credited on the side of worse values
 _FEW_REAL = 2 * MIN_PATIENTS
+_SO_FEW = "It cannot be computed on so few rows."
+_NOTHING_TO_COMPARE = "It cannot be computed: what it compares is missing or constant in real or in synthetic rows."
 _TOO_CLOSE = "closer to the training rows than other real rows are, which is a sign of overfitting and no merit"
 
 
@@ -78,10 +80,16 @@ class FidelityEstimate:
         baseline: bool = True,
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
+        problem: str = "",
     ) -> Score:
-        """Return the score; a note states where it is better than its real-data reference beyond sampling error."""
+        """Return the score; a note states where it is better than its real-data reference beyond sampling error.
+
+        Without a value the note is `problem`, or else that the rows are few, or that they lack what the score needs.
+        """
         if np.isnan(self.value):
-            return definition.unassessable("It cannot be computed on so few rows.", n=self.n, details=details)
+            few = self.n < _FEW_REAL
+            note = problem or (_SO_FEW if few else _NOTHING_TO_COMPARE)
+            return definition.unassessable(note, n=self.n, details=details)
         interval = interval or self.interval(definition.better)
         better = definition.better == "higher"
         ahead, behind = (
@@ -136,10 +144,16 @@ def estimate_fidelity(
     n = fair_size(c, most)
     synthetic: list[NDArray[np.float64]] = []
     reference, baseline = [], []
+
+    def bounded(real: NDArray[np.float64]) -> Against:
+        """Return the measure within its bounds, which rounding may exceed."""
+        against = measure(real)
+        return lambda other: np.clip(against(other), low, high)
+
     for r in range(rounds):
         rng = c.rng(stream, "round", r)
         half, rest = halved(c, n, rng)
-        against = measure(half)
+        against = bounded(half)
         synthetic.append(against(_synthetic_rows(c, n, r, stream)))
         # The other real rows are shuffled: a shuffled half would keep the marginal distributions of the half exactly.
         independent = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
@@ -149,7 +163,7 @@ def estimate_fidelity(
     values = np.array([mean_known(parts) for parts in synthetic])
     references = np.array([mean_known(parts) for parts in reference])
     value = mean_known(values)
-    spread, wide = Spread.of(c, measure, n, splits, stream), float(stats.t.ppf(0.975, 2 * splits))
+    spread, wide = Spread.of(c, bounded, n, splits, stream), float(stats.t.ppf(0.975, 2 * splits))
     error = spread.error(c, n, rounds)
     parts = _means(synthetic)
     return FidelityEstimate(

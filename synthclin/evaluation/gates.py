@@ -6,14 +6,15 @@ import difflib
 import math
 import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.score import Score, Z
+from synthclin.evaluation.worst_parts import worst_part
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
+__all__ = ["DEFAULT_GATES", "DEPENDENCE", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -22,6 +23,7 @@ _GATE = re.compile(r"(?P<score>\S.*?[^\s<>=!])\s*(?P<op>>=|<=|>|<)\s*(?P<limit>[
 _BY_USER = "set by user"
 _MOST_TIMES = 20.0
 _SHARES, _NO_SHARE = {"fidelity", "inference", "privacy", "utility", "validity"}, 10.0
+_WORSE = ("PASS", "NOT ASSESSABLE", "REVIEW", "FAIL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,17 @@ DEFAULT_GATES = (
     Gate("fidelity.heaping", "<=", 0.10, 0.20, f"{_CONVENTION}: a share one tenth apart"),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
+    Gate("treatment.*", "<=", 1.5, 2.0, f"{_CONVENTION}: a correct model exceeds 2 standard errors in 1 of 200 runs"),
     Gate("inference.*", ">=", 0.6, 0.4, f"{_CONVENTION}: two samples of one distribution overlap by 0.7 on average"),
     *_PRIVACY,
 )
+
+DEPENDENCE = "fidelity.associations"
+"""The score whose default limits lie between its real-data reference and its independence baseline."""
+
+_PASS_LOST, _REVIEW_LOST = 0.25, 0.5  # share of the way from the reference to the baseline
+_LEAST_DEPENDENCE = 0.005  # a smaller distance from the reference to the baseline is no dependence to lose
+_DEPENDENCE_SOURCE = f"{_CONVENTION}: a quarter, for review half, of the way from holdout rows to shuffled rows"
 
 MODEL_GATE = Gate("privacy.model_membership", "<=", 0.55, 0.60, f"{_CONVENTION}: 0.5 is chance", null=0.5)
 """The gate of a model file before it is shared; it is not about the table, so no report applies it."""
@@ -150,22 +160,42 @@ def parse_gate(text: str) -> Gate:
 
 
 def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
-    """Return the default gates of the given scores; an alarm only where its score is beyond the null."""
+    """Return the default gates of the given scores; an alarm only where its score is beyond the null.
+
+    The gate on dependence takes its limits from its own score, and is left out where the real columns are independent.
+    """
     known = tuple(scores)
-    return tuple(
+    dependence = (_dependence_gate(score) for score in known if score.name == DEPENDENCE)
+    fixed = tuple(
         replace(gate, score=score.name)
         for gate in DEFAULT_GATES
         for score in known
         if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
         if not gate.alarm or score.low > _null_reached(gate, score)
     )
+    return fixed + tuple(gate for gate in dependence if gate is not None)
+
+
+def _dependence_gate(score: Score) -> Gate | None:
+    """Return the gate on lost dependence: limits between holdout rows and the same rows with shuffled columns."""
+    if score.baseline is None or score.reference is None:
+        return None
+    whole = score.baseline - score.reference
+    clear = whole > max(_LEAST_DEPENDENCE, Z * float(score.details.get("reference_error") or 0.0))
+    if not clear and worst_part(score) is None:
+        return None
+    whole = max(whole, _LEAST_DEPENDENCE)
+    limit, review = (round(score.reference + part * whole, 4) for part in (_PASS_LOST, _REVIEW_LOST))
+    return Gate(DEPENDENCE, "<=", limit, review, _DEPENDENCE_SOURCE)
 
 
 def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]:
     """Compare the unfavourable end of each score's interval with the limit of its gate.
 
     A strict gate is passed or failed by that end alone. A default gate fails only a table that is significantly worse
-    than its limit, and does not pass an analysis in which the sign of a significant effect is reversed. The result is
+    than its limit, and does not pass an analysis in which the sign of a significant effect is reversed. The worst term
+    or column decides if it is worse than the mean. Rules that the unconstrained model breaks do not fail
+    a table in which no row breaks one. The result is
     REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
     interval reaches from pass to fail.
 
@@ -178,7 +208,28 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
             near = difflib.get_close_matches(gate.score, by_name, n=1)
             remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(sorted(by_name))}."
             raise ConfigError(f"gate '{gate.text}'", f"no score is called '{gate.score}'", remedy)
-    return tuple(_judge(gate, by_name[gate.score]) for gate in gates)
+    verdicts = (_judge(gate, by_name[gate.score]) for gate in gates)
+    return tuple(_excused(_of_worst_part(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
+
+
+def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
+    """Return the verdict of a default gate, decided by the worst column or term where that is worse than the mean."""
+    found = worst_part(score) if verdict.gate.review is not None else None
+    if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
+        return verdict
+    return replace(verdict, status=found.status, reason=found.reason)
+
+
+def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
+    """Return the verdict on rules that the unconstrained model breaks; no FAIL where no released row breaks one."""
+    gate, released = verdict.gate, scores.get("validity.rules")
+    if gate.score != "validity.raw_rules" or gate.review is None or verdict.status != "FAIL" or released is None:
+        return verdict
+    imposed = {row["rule"] for row in scores[gate.score].details.get("rules", [])}
+    broken = {row["rule"] for row in released.details.get("rules", []) if row["synthetic"]}
+    if imposed & broken or (not imposed and released.value < 1):
+        return verdict
+    return replace(verdict, status="REVIEW", reason="The model breaks a rule, but no released row does.")
 
 
 def _judge(gate: Gate, score: Score) -> Verdict:

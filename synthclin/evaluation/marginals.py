@@ -91,6 +91,7 @@ def marginals(c: Comparison) -> Score:
             "measure": "1 - KS" if lines[j] else "1 - TVD",
             "missing_real": suppressed_share(missing[0][j], len(c.train)),
             "missing_synthetic": missing[1][j],
+            "constant_synthetic": _varies(c.train[:, j]) and len(np.unique(_observed(c.synthetic, j))) < 2,
         }
         for j, name in enumerate(c.features.names)
     ]
@@ -100,6 +101,12 @@ def marginals(c: Comparison) -> Score:
         notes=[NO_BASELINE],
         details={"columns": sorted(columns, key=lambda row: row["value"])},
     )
+
+
+def _varies(cells: NDArray[np.float64]) -> bool:
+    """Return whether 11 observed cells or more differ from the most frequent value."""
+    counts = np.unique(cells[~np.isnan(cells)], return_counts=True)[1]
+    return bool(len(counts)) and int(counts.sum() - counts.max()) >= MIN_PATIENTS
 
 
 def agreements(real: NDArray[np.float64], is_numeric: NDArray[np.bool_]) -> Against:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.fidelity import FidelityEstimate
     from synthclin.evaluation.spread import Against
 
 __all__ = ["association_changes", "pair_agreements", "pairs", "triples", "unseen_pairs"]
@@ -27,6 +28,7 @@ _MOST_ROWS = 20_000
 _MOST_TRIPLES = 100
 _MOST_LEVELS = 30
 _TRIPLE_BINS = 5
+_DEPENDENT = 0.03  # mean absolute association of a column beyond its sampling error
 
 _AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
 PAIRS = Definition(
@@ -199,7 +201,28 @@ def association_changes(c: Comparison) -> Score:
         if np.isnan(found.reference_parts).all()
         else np.nanmax(found.reference_parts),
     }
+    details["worst_column"] = _worst_column(c.features.names, found)
     return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
+
+
+def _worst_column(names: tuple[str, ...], found: FidelityEstimate) -> dict[str, Any] | None:
+    """Return the column that has lost most of its dependence on others, of those that depend on others clearly.
+
+    ``lost`` is the share of the way from its real-data reference to its independence baseline.
+    """
+    first, second = np.triu_indices(len(names), 1)
+    rows: list[dict[str, Any]] = []
+    for j, name in enumerate(names):
+        of_column = (first == j) | (second == j)
+        parts = [each[of_column] for each in (found.parts, found.reference_parts, found.baseline_parts)]
+        known = ~np.isnan(parts).any(axis=0)
+        if not known.any():
+            continue
+        value, reference, baseline = (float(each[known].mean()) for each in parts)
+        if baseline - reference > _DEPENDENT:
+            lost = (value - reference) / (baseline - reference)
+            rows.append({"column": name, "lost": lost, "value": value, "reference": reference, "baseline": baseline})
+    return max(rows, key=lambda row: row["lost"], default=None)
 
 
 def unseen_pairs(c: Comparison) -> Score:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.analyses import endpoint
+from synthclin.evaluation.analyses import endpoint, fit_notes, why_not_run
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Endpoint, Study
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.model_fits import Fit
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import CoxTask
 
@@ -30,6 +31,7 @@ _MIN_EVENTS = 10
 _BOOTSTRAP = 200
 _SPLITS = 2
 _GRID = 30
+_STEEPEST = 50.0
 
 
 def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
@@ -52,10 +54,12 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
         f"{names[0]}; the details have the decisions of the test at 5 % on whole tables (Grambsch and Therneau, "
         "Biometrika 81:515-526, 1994)",
     )
-    drift = found.drift
-    if not found.terms or drift is None:
-        none = "No term is left: covariates do not vary, or are too few."
-        return ratios.unassessable(none), constancy.unassessable(none)
+    if problem := why_not_run(c, found):
+        return ratios.unassessable(problem), constancy.unassessable(problem)
+    notes = fit_notes(c, found)
+
+    def drift(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _fit(found, rows).drift
 
     def log_ratios(real: NDArray[np.float64]) -> Against:
         of_real = found.run(real)[0]
@@ -78,7 +82,11 @@ def hazards(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
     ]
     agree = [row["verdict_agrees"] for row in tested]
     tests = {"terms": tested, "verdicts_agree": float(np.mean(agree)) if agree else None}
-    return estimate.score(ratios, details={"terms": terms}), drift_estimate.score(constancy, details=tests)
+    problem = " ".join(notes)
+    return (
+        estimate.score(ratios, notes=notes, details={"terms": terms}, problem=problem),
+        drift_estimate.score(constancy, notes=notes, details=tests, problem=problem),
+    )
 
 
 def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Score, Score]:
@@ -113,10 +121,8 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
     def unknown(note: str) -> tuple[Score, Score]:
         return first.unassessable(note), when.unassessable(note)
 
-    if c.holdout is None or c.holdout_patients is None:
-        return unknown("There is no holdout to test on.")
-    if not found.terms or np.isnan(end.horizon):
-        return unknown("No term is left, or fewer than 10 training patients are followed up.")
+    if (problem := _why_not_tested(c, found, end)) or c.holdout is None or c.holdout_patients is None:
+        return unknown(problem)
     usable = np.flatnonzero(_usable(found, end, c.holdout))
     places = subsample(usable[:, None].astype(float), _MOST_ROWS, c.rng(names[2], "test"))[:, 0].astype(int)
     test = c.holdout[places]
@@ -134,19 +140,24 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         return of(subsample(rows, size, c.rng(names[2], stream)), weights)
 
     def of(some: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        slopes = np.nan_to_num(found.run(some)[0])
+        slopes = _fit(found, some).slopes
+        if slopes is None:
+            return np.full((2, len(weights)), np.nan)
         some = some[_usable(found, end, some)]
-        base_hazard = breslow(_matrix(found, some) @ slopes, some[:, end.time], end.event(some) == 1)
-        alive = np.exp(-np.exp(x @ slopes)[:, None] * base_hazard(grid)[None, :])
+        base_hazard = breslow(_risk(_matrix(found, some), slopes), some[:, end.time], end.event(some) == 1)
+        risk = _risk(x, slopes)
+        alive = np.exp(-np.exp(risk)[:, None] * base_hazard(grid)[None, :])
         return np.stack(
             [
-                concordance(x @ slopes, times, events, weights, end.horizon),
+                concordance(risk, times, events, weights, end.horizon),
                 brier(alive, times, events, weights, grid),
             ]
         )
 
     real = tested(c.train, "real")
     gaps = np.array([tested(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
+    if np.isnan(gaps[:, :, 0]).any():
+        return unknown(f"A Cox regression of {size:,} rows cannot be fitted or tested.")
     baseline = (tested(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
@@ -174,6 +185,29 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
         for k, definition in enumerate((first, when))
     )
     return first_score, when_score
+
+
+def _why_not_tested(c: Comparison, found: Study, end: Endpoint) -> str:
+    """Return why regressions cannot be tested on the holdout, as a sentence; empty where they may be."""
+    if c.holdout is None:
+        return "There is no holdout to test on."
+    if problem := why_not_run(c, found):
+        return problem
+    if np.isnan(end.horizon):
+        return "Fewer than 10 training patients are followed up."
+    failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
+    return f"The analysis cannot be run on the synthetic rows. {failed}" if failed else ""
+
+
+def _risk(x: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(rows,) log hazard ratios, limited so that no hazard overflows."""
+    risk: NDArray[np.float64] = (x @ slopes).clip(-_STEEPEST, _STEEPEST)
+    return risk
+
+
+def _fit(found: Study, rows: NDArray[np.float64]) -> Fit:
+    assert found.fit is not None
+    return found.fit(rows)
 
 
 def _matrix(found: Study, rows: NDArray[np.float64]) -> NDArray[np.float64]:

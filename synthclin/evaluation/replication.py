@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthclin.evaluation.analyses import study
+from synthclin.evaluation.analyses import fit_notes, study, why_not_run
 from synthclin.evaluation.fidelity import COX_EFFORT, estimate_fidelity
-from synthclin.evaluation.score import Definition, Score, Z
+from synthclin.evaluation.score import Definition, Interval, Score, Z
+from synthclin.evaluation.score_names import treatment_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["combined", "overlap", "overlap_of", "replicate"]
+__all__ = ["combined", "overlap", "overlap_of", "replicate", "treatment_effect"]
+
+_FARTHEST = 10.0  # the largest difference of two estimates, in standard errors
 
 _KINDS = {
     "linear": "linear regression (least squares, statsmodels)",
@@ -43,11 +46,9 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
     """
     definition = overlap_of(task)
     found = study(c, task) if found is None else found
-    if not found.terms:
-        return definition.unassessable("No term is left: covariates or groups do not vary, or are too few.")
+    if problem := why_not_run(c, found):
+        return definition.unassessable(problem)
     real = found.run(c.train)
-    if np.isnan(real[0]).all():
-        return definition.unassessable("The analysis cannot be run on the training rows.")
 
     def measure(rows: NDArray[np.float64]) -> Against:
         first = found.run(rows)
@@ -65,9 +66,14 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
     effort = {"most": 1_000, **COX_EFFORT} if task.task == "cox" else {}
     return estimate_fidelity(c, measure, task.name, low=-1.0, **effort).score(
         definition,
-        notes=[_NARROW, f"The sign of {len(reversed_terms)} clear effects is reversed." if reversed_terms else ""],
+        notes=[
+            _NARROW,
+            f"The sign of {len(reversed_terms)} clear effects is reversed." if reversed_terms else "",
+            *fit_notes(c, found),
+        ],
         details={
             "terms": rows,
+            "worst_term": _worst_term(rows),
             "replicates": len(c.replicates),
             "horizon": found.horizon,
             "curves": None if found.curves is None else found.curves(c.train, c.synthetic),
@@ -75,6 +81,45 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
             "decisions_agree": _share(rows, "decision_agrees"),
             "estimates_agree": _share(rows, "estimate_agrees"),
         },
+    )
+
+
+def treatment_effect(c: Comparison, task: Analysis, found: Study | None = None) -> Score:
+    """Score the difference of the effect of the treatment between synthetic and training rows.
+
+    A mean over terms would hide it behind terms of less interest.
+
+    Arguments:
+        c: the tables.
+        task: the analysis; a column with the role treatment is among its covariates or defines its groups.
+        found: the result of `study` for the task, where other scores share its fits.
+
+    Raises:
+        ConfigError: the analysis names a column that it cannot use.
+    """
+    name = treatment_name(task.name)
+    definition = Definition(
+        name,
+        f"Is the effect of the treatment on '{task.columns[0]}' that of real patients?",
+        "lower",
+        f"{_KINDS[task.task]} of complete rows: largest difference of an effect of the treatment, synthetic minus "
+        "training rows, over the root of the sum of both squared standard errors, mean of the synthetic replicates, "
+        f"at most {_FARTHEST:g}; an effect that synthetic rows do not allow to estimate counts as {_FARTHEST:g}; the "
+        "number holds its sampling error, so its interval is the number itself (project convention)",
+    )
+    found = study(c, task) if found is None else found
+    if problem := why_not_run(c, found):
+        return definition.unassessable(problem)
+    real = found.run(c.train)
+    rows = [row for row, own in zip(_terms(c, found, real), found.treatment, strict=True) if own]
+    known = [row for row in rows if not np.isnan(row["real"]).any()]
+    if not known:
+        notes = ["The effect of the treatment cannot be estimated in the training rows.", *fit_notes(c, found)]
+        return definition.unassessable(" ".join(filter(None, notes)))
+    worst = max(known, key=lambda row: row["difference"])
+    value = worst["difference"]
+    return definition.score(
+        value, Interval(value, value), n=len(c.train), notes=fit_notes(c, found), details={"terms": rows}
     )
 
 
@@ -106,7 +151,11 @@ def overlap(first: Estimates, second: Estimates) -> NDArray[np.float64]:
     common = np.minimum(a + Z * a_error, b + Z * b_error) - np.maximum(a - Z * a_error, b - Z * b_error)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares: NDArray[np.float64] = common / (4 * Z) * (1 / a_error + 1 / b_error)
-    return np.where(np.isfinite(shares), shares, np.nan)
+    # An interval without width, as of a group without events, is a point; the other may contain it.
+    points = (a_error == 0).astype(int) + (b_error == 0)
+    inside = np.where(points == 2, 1.0, 0.5)
+    shares = np.where(points > 0, np.where(common >= 0, inside, -1.0), shares)
+    return np.where(np.isfinite(shares) & ~np.isnan(common), shares, np.nan)
 
 
 def combined(tables: list[Estimates], rows: float) -> Estimates:
@@ -129,6 +178,11 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
     tables = [found.run(rows) for rows in c.replicates]
     together = combined(tables, len(c.synthetic) / len(c.train))
     shares = overlap(real, together)
+    mean, error = (
+        np.mean([estimates for estimates, _ in tables], axis=0),
+        np.sqrt(np.mean([errors**2 for _, errors in tables], axis=0) / len(tables)),
+    )
+    apart = standardised(real, (mean, error))
     spread = np.std([estimates for estimates, _ in tables], axis=0, ddof=1) if len(tables) > 1 else None
     rows = []
     for k, term in enumerate(found.terms):
@@ -138,10 +192,12 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
         rows.append(
             {
                 "term": term,
+                "is_contrast": bool(found.contrast[k]),
                 "real": [a, a - Z * a_error, a + Z * a_error],
                 "synthetic": [b, b - Z * b_error, b + Z * b_error],
                 "between_replicates": None if spread is None else spread[k],
                 "overlap": shares[k],
+                "difference": apart[k],
                 "standardised_difference": abs(b - a) / a_error if known else None,
                 "sign_agrees": a * b > 0 if clear else None,
                 "decision_agrees": _decision(a, a_error) == _decision(b, b_error)
@@ -151,6 +207,33 @@ def _terms(c: Comparison, found: Study, real: Estimates) -> list[dict[str, Any]]
             }
         )
     return rows
+
+
+def standardised(real: Estimates, synthetic: Estimates) -> NDArray[np.float64]:
+    """Return (terms,) absolute differences over the root of the sum of both squared standard errors, at most 10.
+
+    10 where the synthetic estimate is unknown, NaN where the real one is.
+
+    Example:
+        >>> error = np.array([0.3, 0.3])
+        >>> standardised((np.array([0.0, 1.0]), error), (np.array([0.0, np.nan]), error)).tolist()
+        [0.0, 10.0]
+    """
+    (a, a_error), (b, b_error) = real, synthetic
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(b - a) / np.hypot(a_error, b_error)
+    apart = np.where(b == a, 0.0, np.where(np.isnan(apart), _FARTHEST, apart))
+    found: NDArray[np.float64] = np.where(np.isnan(a) | np.isnan(a_error), np.nan, np.minimum(apart, _FARTHEST))
+    return found
+
+
+def _worst_term(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the contrast whose estimates are furthest apart, and how many contrasts there are."""
+    known = [row for row in rows if row["is_contrast"] and not np.isnan(row["difference"])]
+    if not known:
+        return None
+    worst = max(known, key=lambda row: row["difference"])
+    return {"term": worst["term"], "difference": worst["difference"], "terms": len(known)}
 
 
 def _decision(estimate: float, error: float) -> int:

@@ -19,6 +19,7 @@ __all__ = [
     "representation_name",
     "subgroup_names",
     "survival_names",
+    "treatment_name",
     "within",
 ]
 
@@ -127,6 +128,16 @@ def hazard_names(event: str) -> tuple[str, str, str, str]:
         f"survival.concordance.{event}",
         f"survival.brier.{event}",
     )
+
+
+def treatment_name(analysis: str) -> str:
+    """Return the name of the score of the treatment's effect in an analysis.
+
+    Example:
+        >>> treatment_name("inference.cox.died")
+        'treatment.cox.died'
+    """
+    return f"treatment.{analysis.partition('.')[2]}"
 
 
 def representation_name(by: str) -> str:

@@ -35,6 +35,7 @@ from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
 from synthclin.evaluation.subgroups import Groups, headlines
+from synthclin.evaluation.task_checks import has_treatment
 from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
 from synthclin.parallel import processors, run_all
 from synthclin.progress import track
@@ -236,6 +237,8 @@ def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> 
     # Several scores share the fits to the same rows.
     found, chain = analyses.study(c, task), f"task {task!r}"
     jobs = [Job(partial(replication.replicate, c, task, found), chain)]
+    if has_treatment(task, c.schema):
+        jobs.append(Job(partial(replication.treatment_effect, c, task, found), chain))
     if isinstance(task, SurvivalTask):
         jobs.append(Job(partial(survival_fidelity.followed, c, task), chain))
     elif isinstance(task, CoxTask):

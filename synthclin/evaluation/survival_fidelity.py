@@ -181,7 +181,8 @@ def _censoring(c: Comparison, found: Endpoint, definition: Definition) -> Score:
         return [survival(times, ~events)]
 
     estimate = estimate_fidelity(c, _per_part(curves, lambda a, b: gap(a, b, found.horizon)), definition.name)
-    shares = [float(_pooled(found, rows)[1].mean()) for rows in (c.train, c.synthetic)]
+    events = [_pooled(found, rows)[1] for rows in (c.train, c.synthetic)]
+    shares = [float(happened.mean()) if len(happened) else np.nan for happened in events]
     return estimate.score(definition, details={"events_real": shares[0], "events_synthetic": shares[1]})
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from synthclin.expressions import grammar, row_evaluation, set_evaluation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from synthclin.expressions.set_evaluation import Domains
@@ -37,8 +39,12 @@ class Expression:
     where: str = field(compare=False, repr=False)
     tree: ast.expr = field(compare=False, repr=False)
 
-    def evaluate(self, table: pd.DataFrame) -> pd.Series[bool]:
+    def evaluate(self, table: pd.DataFrame, tolerances: Mapping[str, float] | None = None) -> pd.Series[bool]:
         """Return the truth value in every row: a pandas "boolean" Series on the table's index, NA where unknown.
+
+        Arguments:
+            table: has the columns of the expression.
+            tolerances: by column, the difference from a computed number that an equality ignores.
 
         Raises:
             ConfigError: when a column is absent, or compared with something of another type.
@@ -49,7 +55,7 @@ class Expression:
             >>> parse("age >= 40 or sex == 'F'").evaluate(table).tolist()
             [True, True, <NA>]
         """
-        return row_evaluation.truth(self.tree, table, self.where)
+        return row_evaluation.truth(self.tree, table, self.where, tolerances)
 
     def compute(self, table: pd.DataFrame) -> pd.Series[float]:
         """Return the number in every row: a float64 Series on the table's index.

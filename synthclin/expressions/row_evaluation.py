@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from synthclin.errors import ConfigError
 from synthclin.expressions.operands import Operand, column_operand, compare, constant_operand, finite, number_operand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -52,10 +52,19 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 _EMPTY_WORDS = {"NA", "NULL", "NaN", "missing", "nan", "null"}
 
 
-def truth(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[bool]:
-    """Return the truth value in every row, as a pandas "boolean" Series; NA where it is unknown."""
+_ROUNDING = 1e-9  # relative error of floating-point arithmetic that an equality ignores
+
+
+def truth(
+    tree: ast.expr, table: pd.DataFrame, where: str, tolerances: Mapping[str, float] | None = None
+) -> pd.Series[bool]:
+    """Return the truth value in every row, as a pandas "boolean" Series; NA where it is unknown.
+
+    An equality with a computed number ignores the rounding of floating-point arithmetic, and a difference up to the
+    tolerance of its column.
+    """
     with np.errstate(all="ignore"):
-        return pd.Series(_Rows(table, where).truth(tree), index=table.index)
+        return pd.Series(_Rows(table, where, tolerances or {}).truth(tree), index=table.index)
 
 
 def number(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[float]:
@@ -71,6 +80,7 @@ class _Rows:
 
     table: pd.DataFrame
     where: str
+    tolerances: Mapping[str, float] = field(default_factory=dict)
 
     def series(self, name: str) -> pd.Series[Any]:
         names = list(self.table.columns)
@@ -121,7 +131,30 @@ class _Rows:
                 tests = (compare(operator.eq, side, self.side(item), self.where) for item in items)
                 found = reduce(operator.or_, (self.boolean(*test) for test in tests))
                 return found if isinstance(op, ast.In) else ~found
-        return self.boolean(*compare(_COMPARISONS[type(op)], self.side(left), self.side(right), self.where))
+        sides = self.side(left), self.side(right)
+        values, missing = compare(_COMPARISONS[type(op)], *sides, self.where)
+        tolerance = self.tolerance(left, right)
+        if (
+            isinstance(op, ast.Eq | ast.NotEq)
+            and tolerance is not None
+            and all(x.values.dtype.kind == "f" for x in sides)
+        ):
+            first, second = (side.values for side in sides)
+            largest = np.maximum(np.abs(first), np.abs(second))
+            close = np.abs(first - second) <= np.maximum(tolerance, _ROUNDING * largest)
+            values = close if isinstance(op, ast.Eq) else ~close
+        return self.boolean(values, missing)
+
+    def tolerance(self, left: ast.expr, right: ast.expr) -> float | None:
+        """Return the absolute difference that an equality ignores; None where values are compared exactly.
+
+        A column and a constant are compared exactly. Of two columns, the finer one has the tolerance.
+        """
+        names = [side.id for side in (left, right) if isinstance(side, ast.Name)]
+        computed = not all(isinstance(side, ast.Name | ast.Constant) for side in (left, right))
+        if not computed and not (len(names) == 2 and set(names) & set(self.tolerances)):
+            return None
+        return min((self.tolerances.get(name, 0.0) for name in names), default=0.0)
 
     def flag(self, side: Operand) -> BooleanArray:
         """Return a column of truth values, or of 0 and 1, as a predicate."""

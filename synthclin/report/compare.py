@@ -190,7 +190,10 @@ def _facts(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
 def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
     """Yield a table of each headline score, the worst run first."""
     predictions = dict.fromkeys(
-        score.name for run in runs for score in run.report.scores if score.name.startswith(("utility.", "inference."))
+        score.name
+        for run in runs
+        for score in run.report.scores
+        if score.name.startswith(("utility.", "inference.", "treatment."))
     )
     for name in (*_HEADLINES, *predictions):
         found = [(run, score) for run in runs if (score := run.report.find(name)) is not None]

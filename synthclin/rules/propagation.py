@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthclin.expressions import Expression, parse, quote_name
 from synthclin.expressions.set_evaluation import Domains
-from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values, intervals_of
+from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Level
 from synthclin.schema.combinations import Combinations
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Constraint",
-    "Contradiction",
     "constraint_of",
     "constraints_of",
-    "contradiction",
     "filtered_domains",
     "forbidden_codes",
+    "orders",
     "source_columns",
 ]
 
@@ -58,14 +57,6 @@ class Constraint:
     text: str
     columns: tuple[str, ...]
     broken: Callable[[Domains], Bools]
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Contradictory rules: they leave a column with an empty domain."""
-
-    column: str
-    rules: tuple[str, ...]
 
 
 def constraints_of(schema: Schema) -> list[Constraint]:
@@ -128,36 +119,6 @@ def filtered_domains(
         if all(before[name] == mask.sum() for name, mask in left.items()):
             break
     return left, blamed
-
-
-def contradiction(schema: Schema) -> Contradiction | None:
-    """Return contradictory rules of a schema, if propagation finds an empty domain.
-
-    Example:
-        >>> columns = {"a": {"type": "integer", "range": [0, 9]}, "b": {"type": "integer", "range": [20, 30]}}
-        >>> contradiction(Schema.model_validate({"columns": columns, "constraints": ["b < a"]}))
-        Contradiction(column='a', rules=('b < a',))
-    """
-    cycle = _strict_cycle(schema)
-    if cycle is not None:
-        return cycle
-    named: dict[str, set[float]] = {name: set() for name in schema.columns}
-    for rule in schema.imposed:
-        for text in rule.expressions:
-            for name in parse(text).columns:
-                named[name] |= _numbers(parse(text))
-    domains = {
-        name: values
-        for name, column in schema.columns.items()
-        if column.modelled and (values := _declared(column, named[name])) is not None
-    }
-    constraints = [constraint for constraint in constraints_of(schema) if set(constraint.columns) <= set(domains)]
-    full = {name: np.ones(len(values), dtype=np.bool_) for name, values in domains.items()}
-    left, blamed = filtered_domains(schema, constraints, domains, full)
-    for name, values in domains.items():
-        if blamed[name] and not (left[name] & values.present).any():
-            return Contradiction(name, tuple(sorted(blamed[name])))
-    return None
 
 
 def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
@@ -265,35 +226,35 @@ def _derived_boolean(
 # -- implied orders --------------------------------------------------------------------------------------------------
 
 
-def _orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
+def orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]:
     """Return the transitive closure of order rules: whether each order is strict, and the rules behind it.
 
     Orders are chained through columns that are never missing: a missing cell breaks the chain. At most `_MOST_ORDERS`
     are kept: more only sharpen the propagation, and every rule is checked on whole rows.
     """
-    orders: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
+    found: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
     def add(pair: tuple[str, str], strict: bool, rules: frozenset[str]) -> None:
-        if pair not in orders or (strict and not orders[pair][0]):
-            orders[pair] = (strict, rules)
+        if pair not in found or (strict and not found[pair][0]):
+            found[pair] = (strict, rules)
 
     for rule in schema.constraints:
         for pair, strict in _stated(rule):
             add(pair, strict, frozenset({rule.text}))
-    names = sorted({name for pair in orders for name in pair})
+    names = sorted({name for pair in found for name in pair})
     below: dict[str, dict[str, None]] = {name: {} for name in names}
     above: dict[str, dict[str, None]] = {name: {} for name in names}
-    for first, last in orders:
+    for first, last in found:
         above[first][last] = below[last][first] = None
     for middle in (name for name in names if not schema.columns[name].may_be_missing):
         for first, last in product(sorted(below[middle]), sorted(above[middle])):
-            if len(orders) >= _MOST_ORDERS:
-                return orders
+            if len(found) >= _MOST_ORDERS:
+                return found
             if middle not in (first, last):
-                one, two = orders[first, middle], orders[middle, last]
+                one, two = found[first, middle], found[middle, last]
                 add((first, last), one[0] or two[0], one[1] | two[1])
                 above[first][last] = below[last][first] = None
-    return orders
+    return found
 
 
 def _stated(rule: Rule | Combinations) -> Iterator[tuple[tuple[str, str], bool]]:
@@ -313,75 +274,6 @@ def _chained(schema: Schema) -> dict[str, str]:
     """Return the orders implied by several rules together, and these rules."""
     return {
         f"{quote_name(first)} {'<' if strict else '<='} {quote_name(last)}": "; ".join(sorted(rules))
-        for (first, last), (strict, rules) in _orders(schema).items()
+        for (first, last), (strict, rules) in orders(schema).items()
         if len(rules) > 1 and first != last
     }
-
-
-def _strict_cycle(schema: Schema) -> Contradiction | None:
-    """Return order rules in a strict cycle: a column that is never missing lies below itself."""
-    for (first, last), (strict, rules) in _orders(schema).items():
-        if first == last and strict and not schema.columns[first].may_be_missing:
-            return Contradiction(first, tuple(sorted(rules)))
-    return None
-
-
-# -- declared domains -------------------------------------------------------------------------------------------------
-
-
-def _numbers(expression: Expression) -> set[float]:
-    """Return the numbers in an expression, with either sign."""
-    values = {
-        float(node.value)
-        for node in ast.walk(expression.tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    }
-    return values | {-value for value in values}
-
-
-def _declared(column: Column, named: set[float]) -> Values | None:
-    """Return the declared domain of a column, missing last; None for an unbounded one."""
-    empty = column.may_be_missing
-    if column.is_categorical:
-        levels = column.levels
-        if levels is None:
-            return None
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            possible = np.eye(len(levels) + empty, len(levels), dtype=np.bool_)
-            missing = np.arange(len(possible)) == len(levels)
-            ordered = bool(column.dtype.ordered)
-            return LevelSets(tuple(column.dtype.categories), possible, missing, np.arange(len(possible)), ordered)
-        ends, yes = np.array(levels, dtype=np.float64), np.ones(len(levels), dtype=np.bool_)
-        return _with_missing(ValueInterval(ends, ends, yes, ~yes), empty=empty)
-    bounds = column.bounds
-    if not (column.is_numeric or column.is_temporal):
-        return None
-    whole = ValueInterval(np.array([-np.inf]), np.array([np.inf]), np.array([True]), np.array([False]))
-    if bounds is not None:
-        low, high = (column.coerce(pd.Series([end], dtype=object))[0] for end in bounds)
-        whole = intervals_of(low, high, np.array([False]))
-    elif column.is_temporal:
-        return None
-    low_end, high_end = float(whole.low[0]), float(whole.high[0])
-    even = np.linspace(low_end, high_end, _PIECES + 1) if bounds is not None else np.array([-np.inf, np.inf])
-    cuts = np.unique([*even, *(value for value in named if low_end < value < high_end and not whole.dated)])
-    low_ends, high_ends = np.r_[cuts, cuts[:-1]], np.r_[cuts, cuts[1:]]
-    if column.is_integer:
-        low_ends, high_ends = np.ceil(low_ends), np.floor(high_ends)
-    reachable = (low_ends <= high_ends) & ((low_ends < high_ends) | np.isfinite(low_ends))
-    low_ends, high_ends = low_ends[reachable], high_ends[reachable]
-    yes = np.ones(len(low_ends), dtype=np.bool_)
-    return _with_missing(ValueInterval(low_ends, high_ends, yes, ~yes, whole.dated), empty=empty)
-
-
-def _with_missing(interval: ValueInterval, *, empty: bool) -> ValueInterval:
-    """Return (cells,) intervals, with one more for a missing cell if it is allowed."""
-    if not empty:
-        return interval
-    return ValueInterval(
-        np.r_[interval.low, 0.0],
-        np.r_[interval.high, 0.0],
-        np.r_[interval.present, False],
-        np.r_[interval.missing, True],
-        interval.dated,
-    )

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.rules.propagation import contradiction
+from synthclin.rules.contradictions import contradiction, emptied_levels
 from synthclin.schema import Schema
 from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.columns import Column, MissingReason, Severity
@@ -120,7 +120,7 @@ def check(table: pd.DataFrame, schema: Schema) -> list[Finding]:
 
 
 def refuse_contradiction(schema: Schema) -> None:
-    """Raise ConfigError, naming the rules, if rules of a schema contradict each other.
+    """Raise ConfigError, naming the rules, if they leave a column without a value, or together without a level.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -132,7 +132,8 @@ def refuse_contradiction(schema: Schema) -> None:
         synthclin.errors.ConfigError: column 'b': no value is left by the rules 'a < b', 'b < a'. Correct one of them.
     """
     for found in contradictions(schema):
-        raise ConfigError(found.where, found.what, found.remedy)
+        if found.severity == "error":
+            raise ConfigError(found.where, found.what, found.remedy)
 
 
 def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -154,7 +155,7 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
     if errors:
         first, *others = errors
         raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
-    masks = {rule.text: rule.broken(table) for rule in schema.constraints if rule.on_violation == "drop"}
+    masks = {rule.text: rule.broken(table) for rule in schema.rules if rule.on_violation == "drop"}
     dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
     if not dropped:
         return table, {}
@@ -163,13 +164,31 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
 
 
 def contradictions(schema: Schema) -> list[Finding]:
-    """Return the first column, if there is one, with an empty domain under the rules of the schema."""
+    """Return the first column, if there is one, with an empty domain under the rules, or else the emptied levels.
+
+    A level that several rules exclude together is an error. A single rule may exclude one on purpose, as a warning.
+    """
     found = contradiction(schema)
-    if found is None:
-        return []
-    named, alone = ", ".join(map(repr, found.rules)), len(found.rules) == 1
-    what = f"no value is left by {'the rule' if alone else 'the rules'} {named}"
-    return [Finding(f"column {found.column!r}", what, f"Correct {'it' if alone else 'one of them'}.")]
+    if found is not None:
+        what = f"no value is left by {_named(found.rules)}"
+        return [Finding(f"column {found.column!r}", what, f"Correct {_one_of(found.rules)}.")]
+    return [
+        Finding(
+            f"column {empty.column!r}",
+            f"no row can have its level {empty.level!r} under {_named(empty.rules)}",
+            f"Correct {_one_of(empty.rules)}, or remove the level.",
+            severity="warning" if len(empty.rules) == 1 else "error",
+        )
+        for empty in emptied_levels(schema)
+    ]
+
+
+def _named(rules: tuple[str, ...]) -> str:
+    return f"{'the rule' if len(rules) == 1 else 'the rules'} {', '.join(map(repr, rules))}"
+
+
+def _one_of(rules: tuple[str, ...]) -> str:
+    return "it" if len(rules) == 1 else "one of them"
 
 
 def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.DataFrame]:

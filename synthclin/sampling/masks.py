@@ -11,7 +11,8 @@ import torch
 
 from synthclin.encoding.line_codec import LineCodec
 from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values, intervals_of
-from synthclin.rules.propagation import Constraint, Contradiction, filtered_domains, forbidden_codes
+from synthclin.rules.contradictions import Contradiction
+from synthclin.rules.propagation import Constraint, filtered_domains, forbidden_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

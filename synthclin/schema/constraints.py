@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    PrivateAttr,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from synthclin.expressions import parse, quote_level
 from synthclin.schema.columns import Column
@@ -38,6 +47,7 @@ class Rule(BaseModel):
     when: str | None = None
     then: str
     on_violation: OnViolation = "error"
+    _tolerances: dict[str, float] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -65,6 +75,27 @@ class Rule(BaseModel):
         """Names of the columns in the rule."""
         return frozenset().union(*(parse(text).columns for text in self.expressions))
 
+    def rounded(self, columns: Mapping[str, Column]) -> Rule:
+        """Return the rule, whose equalities ignore the rounding of computed numbers to the decimals of a column.
+
+        Example:
+            >>> import pandas as pd
+            >>> from synthclin.schema.columns import Number
+            >>> rule, table = Rule(then="bmi == weight / 3"), pd.DataFrame({"bmi": [3.33, 3.4], "weight": [10.0, 10.0]})
+            >>> rule.rounded({"bmi": Number(decimals=2), "weight": Number()}).broken(table).tolist()
+            [False, True]
+        """
+        if not any("==" in text or "!=" in text for text in self.expressions):
+            return self
+        decimals = {name: columns[name].decimal_places for name in self.columns if name in columns}
+        # A little over half of the last decimal, because software differs in rounding halves.
+        tolerances = {name: 0.51 * 10.0**-places for name, places in decimals.items() if places is not None}
+        if not tolerances:
+            return self
+        copy = self.model_copy()
+        copy._tolerances = tolerances  # noqa: SLF001 (a copy of its own class)
+        return copy
+
     def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
         """Return (rows,) which rows of a typed table violate the rule.
 
@@ -74,9 +105,9 @@ class Rule(BaseModel):
             >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
             [False, True, False]
         """
-        satisfied = parse(self.then).evaluate(table)
+        satisfied = parse(self.then).evaluate(table, self._tolerances)
         if self.when is not None:
-            satisfied |= ~parse(self.when).evaluate(table)
+            satisfied |= ~parse(self.when).evaluate(table, self._tolerances)
         return ~satisfied.fillna(True).astype(bool)
 
 

@@ -213,13 +213,18 @@ class Schema(BaseModel):
     @property
     def rules(self) -> tuple[Rule | Combinations, ...]:
         """The constraints, then what columns imply for whole rows by `missing_when`, `derive` and `administrative`."""
-        return (*self.constraints, *(rule for name in self.columns for rule in self._implied(name)))
+        return (*self._declared(), *(rule for name in self.columns for rule in self._implied(name)))
 
     @property
     def imposed(self) -> tuple[Rule | Combinations, ...]:
         """The rules that sampled cells must satisfy: all but those implied by a derived column."""
         modelled = (name for name, column in self.columns.items() if column.derive is None)
-        return (*self.constraints, *(rule for name in modelled for rule in self._implied(name)))
+        return (*self._declared(), *(rule for name in modelled for rule in self._implied(name)))
+
+    def _declared(self) -> Iterator[Rule | Combinations]:
+        """Yield the constraints, their equalities within the decimals of the columns."""
+        for rule in self.constraints:
+            yield rule.rounded(self.columns) if isinstance(rule, Rule) else rule
 
     def _implied(self, name: str) -> Iterator[Rule]:
         """Yield the rules implied by one column."""

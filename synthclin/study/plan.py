@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.evaluation.gates import DEFAULT_GATES, DEPENDENCE
+from synthclin.evaluation.score_names import treatment_name
+from synthclin.evaluation.task_checks import has_treatment
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
 from synthclin.study.data import patients_in, prepare
@@ -12,10 +14,14 @@ from synthclin.study.data import patients_in, prepare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from synthclin.evaluation.tasks import Analysis, PredictTask
     from synthclin.rules.validation import Finding
+    from synthclin.schema import Schema
     from synthclin.study.config import Config
 
 __all__ = ["dry_run", "editions"]
+
+_DEPENDENCE = f"{DEPENDENCE}, relative to holdout rows and to shuffled rows"
 
 
 def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
@@ -24,8 +30,12 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
     Counts of real patients behind a cohort are given as text, to the nearest 10, ``"< 11"`` where they are small: the
     difference of two plans must not disclose one patient.
     """
+    # Imported where it is needed: it loads the learners.
+    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
+
     train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
     schema = config.table_schema
+    tasks = config.evaluation.utility or default_tasks(schema)
     cohorts = [
         {
             "name": cohort.name,
@@ -44,16 +54,31 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
         "stages": list(manifest.STAGES),
         "rows": {"train": len(train), "holdout": len(holdout), "synthetic": config.sampling.rows or len(train)},
         "columns": [
-            {"name": name, "type": column.type, "modelled": column.modelled, "missing": column.may_be_missing}
+            {
+                "name": name,
+                "type": column.type,
+                "modelled": column.modelled,
+                "missing": column.may_be_missing,
+                "role": column.role,
+            }
             for name, column in schema.columns.items()
         ],
         "constraints": [rule.text for rule in schema.constraints],
         "model": {"type": config.model.type, **config.model.parameters},
         "cohorts": cohorts,
+        "analyses": [
+            {"task": task.task, "columns": list(task.columns), "scores": _scores(task, schema)} for task in tasks
+        ],
+        "by": list(config.evaluation.by),
         "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
-        "gates": [gate.text for gate in DEFAULT_GATES] if config.gates is None else list(config.gates),
+        "gates": [_DEPENDENCE, *(gate.text for gate in DEFAULT_GATES)] if config.gates is None else list(config.gates),
         "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
     }
+
+
+def _scores(task: PredictTask | Analysis, schema: Schema) -> list[str]:
+    """Return the names of the scores of a task."""
+    return [*task.names, *([treatment_name(task.name)] if has_treatment(task, schema) else [])]
 
 
 def editions(config: Config) -> list[tuple[str, str]]:

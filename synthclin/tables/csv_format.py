@@ -111,7 +111,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
 
 
 def _refuse_long_cells(content: bytes, where: str, separator: str) -> None:
-    """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each such length."""
+    """Refuse a stretch without separator or line end that is longer than a cell may be; one look at each length."""
     # A character has at most four bytes.
     start, most = 0, 4 * MAX_CELL
     while start + most < len(content):

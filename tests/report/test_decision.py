@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from math import nan
 
+from synthclin.evaluation.gates import default_gates, judge
 from synthclin.report.pages.decision import decision, limits, sentence
 from synthclin.report.pages.questions import answers, texts_of, worst
 from tests.report.conftest import example, made, verdict
@@ -12,19 +14,21 @@ from tests.report.conftest import example, made, verdict
 
 def test_sentence_counts_every_question(report) -> None:
     page = decision(report)
-    # detection fails, utility needs review, membership is not assessable, and no privacy guarantee is stated
+    # associations and detection fail, utility needs review, membership is not assessable, no guarantee is stated
     assert [row.status for row in page.rows] == [
         "NOT ASSESSABLE",
         "PASS",
         "PASS",
+        "FAIL",
         "FAIL",
         "REVIEW",
         "REVIEW",
         "NOT ASSESSABLE",
     ]
     assert page.sentence == (
-        "Two of seven questions pass. Two need <b>review</b>: models of died may predict real patients worse and "
-        "impossible records may remain. One <b>fails</b>: a classifier separates synthetic from real rows. "
+        "Two of eight questions pass. Two need <b>review</b>: models of died may predict real patients worse and "
+        "impossible records may remain. Two <b>fail</b>: associations of columns are lost and a classifier separates "
+        "synthetic from real rows. "
         "Two are not assessable."
     )
 
@@ -56,7 +60,7 @@ def test_worst_status_ranks_not_assessable_below_pass() -> None:
 
 def test_limits_list_failures_first_and_unmeasured_properties_last(report) -> None:
     found = [limit.headline for limit in limits(report)]
-    assert found[0] == "A classifier separates synthetic from real rows."
+    assert found[:2] == ["Associations of columns are lost.", "A classifier separates synthetic from real rows."]
     assert found[-2:] == ["Not measured here:", "Valid for this file, this model and one release."]
     assert len(found) == 5
 
@@ -103,3 +107,17 @@ def test_unknown_score_gets_neutral_texts() -> None:
     report = example(scores=(score,), verdicts=(verdict(score.name, "REVIEW"),))
     assert decision(report).rows[0].unit == "house.<b>own</b>"
     assert texts_of("sdmetrics.quality").section == "fidelity"
+
+
+def test_an_analysis_that_could_not_be_run_stays_on_page_one() -> None:
+    ran = made("inference.cox.died", 0.1, 0.0, 0.2)
+    not_run = dataclasses.replace(
+        made("inference.linear.bmi", math.nan, math.nan, math.nan), note="No complete row has the event."
+    )
+    verdicts = judge(default_gates([ran, not_run]), [ran, not_run])
+    judged = example(scores=(ran, not_run), verdicts=verdicts)
+    rows = [row for row in decision(judged).rows if row.section == "clinical"]
+    assert [(row.status, row.value) for row in rows] == [("FAIL", "0.100"), ("NOT ASSESSABLE", "not assessable")]
+    assert rows[1].answer == "No complete row has the event."
+    unjudged = limits(example(scores=(ran, not_run), verdicts=()))
+    assert "Linear regression of bmi" in next(one.text for one in unjudged if one.headline == "Not assessable:")

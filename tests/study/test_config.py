@@ -235,6 +235,19 @@ class TestRefusals:
         assert "Did you mean 'utility.died'?" in refused(study, "gates=[utility.dead >= 0]", died)
         assert "utility.sex" in refused(study, gate, died)
 
+    @pytest.mark.parametrize(
+        ("task", "what"),
+        [
+            ("{task: linear, target: age, covariates: [sex, age]}", "'age' is both outcome and covariate"),
+            ("{task: linear, target: sex, covariates: [age]}", "column 'sex' is no number"),
+            ("{task: compare, target: died, by: age}", "column 'age' has no levels"),
+        ],
+    )
+    def test_an_analysis_that_the_schema_does_not_allow(self, study, task, what):
+        text = refused(study, f"evaluation.utility=[{{task: predict, target: died}}, {task}]")
+        assert "evaluation.utility[1]" in text
+        assert what in text
+
     def test_a_gate_on_a_group_of_patients(self, study):
         task = "evaluation.utility=[{task: survival, time: age, event: died}]"
         for score in ("associations", "rules", "representation", "survival.died", "curve.died", "rmst.died"):

@@ -230,6 +230,11 @@ class TestDryRun:
         plan = dry_run(load(study.path))
         assert plan["rows"] == {"train": 120, "holdout": 40, "synthetic": 90}
         assert [column["name"] for column in plan["columns"]] == list(study.config["schema"]["columns"])
+        roles = {column["name"]: column["role"] for column in plan["columns"]}
+        assert roles == {name: column.get("role") for name, column in study.config["schema"]["columns"].items()}
+        assert [one["task"] for one in plan["utility"]] in ([], [one["task"] for one in plan["analyses"]])
+        assert all(one["scores"] for one in plan["analyses"])
+        assert plan["analyses"]
         assert plan["cohorts"][0]["name"] == "women"
         support = int(plan["cohorts"][0]["support"])
         assert support > 11

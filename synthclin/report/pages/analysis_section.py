@@ -42,6 +42,13 @@ def clinical_section(report: Findings) -> Section | None:
         if task == "survival":
             built.insert(0, survival_figure(plain(target, 40), details))
         figures += [figure for figure in built if figure is not None]
+    lead += [
+        f"{_named(score.name)}: not assessable. {plain(score.note, 300)}"
+        if math.isnan(score.value)
+        else f"{_named(score.name)}: {number(score.value, 1)} standard errors apart."
+        for score in report.scores
+        if score.name.startswith("treatment.")
+    ]
     return Section(
         "clinical",
         "Does it give the same clinical answers?",

@@ -147,6 +147,12 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         if answer.verdict.status == status and known
     ]
     unknown = [answer.question.name for answer, known in asked_for if not known]
+    judged = {verdict.gate.score for verdict in report.verdicts}
+    unknown += [
+        texts_of(score.name).name
+        for score in report.scores
+        if score.name.startswith("inference.") and math.isnan(score.value) and score.name not in judged
+    ]
     if unknown:
         found.append(Limit("Not assessable:", f"{listed(unknown)}. Not assessable never counts as passed."))
     score = report.find("fidelity.associations")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import HEADLINES
 from synthclin.report.pages.score_labels import NAMES, SURVIVAL
-from synthclin.report.pages.score_texts import QUESTIONS, ScoreTexts, analysis_of, prediction
+from synthclin.report.pages.score_texts import QUESTIONS, ScoreTexts, analysis_of, prediction, treatment_of
 from synthclin.report.record.clinical_details import SubgroupDetails
 from synthclin.report.words import number, plain
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "answers", "section_status", "texts_of", "worst"]
 
-_GROUPS = ("inference", "utility")  # groups whose scores answer one question together
+_GROUPS = ("treatment", "inference", "utility")  # groups whose scores answer one question together
 _SECTIONS = {"calibration": "utility", "importance": "utility", "survival": "utility"}
 _SHARED = {
     "privacy.membership_tpr": "privacy.membership",
@@ -46,6 +46,8 @@ def texts_of(name: str) -> ScoreTexts:
         return prediction(plain(name.removeprefix("utility."), 40))
     if name.startswith("inference."):
         return analysis_of(plain(name.removeprefix("inference."), 40))
+    if name.startswith("treatment."):
+        return treatment_of(plain(name.removeprefix("treatment."), 40))
     if name in QUESTIONS:
         return QUESTIONS[name]
     if name.startswith("subgroups."):
@@ -116,30 +118,46 @@ class Answer:
 
 
 def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
-    """Return the questions of page one in their order; the worst verdict decides a question with several scores."""
+    """Return the questions of page one in their order; the worst verdict decides a question with several scores.
+
+    An analysis that could not be run is a question of its own, so that no other analysis hides it.
+    """
     names = list(QUESTIONS)
     asked_by: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         name = verdict.gate.score
         group = name.partition(".")[0]
-        asked_by.setdefault(group if group in _GROUPS else _SHARED.get(name, name), []).append(verdict)
+        asked_by.setdefault(_question_of(verdict, group), []).append(verdict)
 
     def place(question: str) -> float:
-        if question in _GROUPS:
-            return names.index("validity.rules") - 1 / (2 + _GROUPS.index(question))
+        group = question.partition(".")[0]
+        if group in _GROUPS:
+            return names.index("validity.rules") - 1 / (2 + _GROUPS.index(group))
         return names.index(question) if question in names else len(names)
 
     found = []
     for question in sorted(asked_by, key=place):
         decides = min(asked_by[question], key=_severity_key)
-        found.append(Answer(decides, texts_of(decides.gate.score), len(asked_by[question])))
+        texts = texts_of(decides.gate.score)
+        # The title of a group is taken by the analyses that could be run.
+        alone = question not in _GROUPS and question.partition(".")[0] in _GROUPS
+        found.append(Answer(decides, replace(texts, title="") if alone else texts, len(asked_by[question])))
     return found
+
+
+def _question_of(verdict: Verdict, group: str) -> str:
+    """Return the key of the question that a verdict answers: its group, a related score, or the score itself."""
+    name = verdict.gate.score
+    if group in _GROUPS:
+        return name if group != "utility" and isnan(verdict.value) else group
+    return _SHARED.get(name, name)
 
 
 def _severity_key(verdict: Verdict) -> tuple[int, float]:
     """Return a sort key, worst first: by status, then, for predictions and analyses, by bound."""
     lost = verdict.gate.score.partition(".")[0] in _GROUPS and isfinite(verdict.bound)
-    return _SEVERITY.index(verdict.status), verdict.bound if lost else inf
+    sign = 1 if verdict.gate.op.startswith(">") else -1
+    return _SEVERITY.index(verdict.status), sign * verdict.bound if lost else inf
 
 
 def worst(statuses: list[str]) -> str | None:

@@ -18,7 +18,6 @@ NAMES = {
     "fidelity.heaping": ("Heaping", "mean difference between shares"),
     "fidelity.rare_levels": ("Rare levels", "mean agreement of shares"),
     "fidelity.triples": ("Triples of columns", "mean agreement"),
-    "fidelity.associations": ("Associations", "mean absolute difference"),
     "fidelity.unseen_pairs": ("Category pairs unseen in training", "share of rows"),
     "fidelity.missing_dependence": ("Correlations with missingness", "mean absolute difference"),
     "fidelity.propensity": ("Propensity (pMSE)", "propensity mean squared error"),

@@ -101,6 +101,12 @@ def _reference(score: Score) -> str:
     return "" if score.reference is None else f"Holdout rows reach {number(score.reference)}."
 
 
+def _dependence(score: Score) -> str:
+    if score.reference is None or score.baseline is None:
+        return _reference(score)
+    return f"Holdout rows reach {number(score.reference)}, rows with shuffled columns {number(score.baseline)}."
+
+
 def _copies(score: Score) -> str:
     details = CopyDetails.model_validate(score.details)
     if details.copies is None:
@@ -169,6 +175,28 @@ def analysis_of(analysis: str) -> ScoreTexts:
         action="Check every effect estimate on real rows.",
         answer=answer,
         title="Does it give the same clinical answers?",
+        kind="analyses",
+    )
+
+
+def treatment_of(analysis: str) -> ScoreTexts:
+    """Return the texts for the effect of the treatment in a repeated analysis, named such as ``cox.died``."""
+    kind, _, target = analysis.partition(".")
+    named = f"Treatment effect on {target}"
+
+    def answer(score: Score) -> str:
+        return f"{ANALYSES.get(kind, kind)} of {target}: effects {number(score.value, 1)} standard errors apart."
+
+    return ScoreTexts(
+        section="clinical",
+        name=named,
+        unit="largest difference in standard errors",
+        ideal=0.0,
+        fail_text=f"the effect of the treatment on {target} differs",
+        review_text=f"the effect of the treatment on {target} may differ",
+        action="Do not estimate the effect of the treatment on this table.",
+        answer=answer,
+        title="Is the effect of the treatment that of real patients?",
         kind="analyses",
     )
 
@@ -323,6 +351,17 @@ QUESTIONS = {
         review_text="associations of columns may differ",
         action="Associations of columns are weaker or stronger than in real patients.",
         answer=_reference,
+    ),
+    "fidelity.associations": ScoreTexts(
+        section="fidelity",
+        name="Associations",
+        unit="mean absolute difference",
+        ideal=0.0,
+        fail_text="associations of columns are lost",
+        review_text="associations of columns may be lost",
+        action="Columns depend on each other less, or otherwise, than in real patients.",
+        answer=_dependence,
+        title="Do columns depend on each other as in the real table?",
     ),
     "fidelity.missingness": ScoreTexts(
         section="fidelity",

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.words import NOT_ASSESSABLE, count, interval, number, plain, share, significant
+from synthclin.report.words import NOT_ASSESSABLE, count, interval, listed, number, plain, share, significant
 
 if TYPE_CHECKING:
     from synthclin.report.record.clinical_details import AnalysisDetails, Arm, SurvivalCurve, Term
@@ -29,9 +29,17 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         target: the event, as text.
         details: of the analysis.
     """
-    arms = details.curves or []
+    arms = [arm for arm in details.curves or [] if arm.synthetic.survival]
     if not arms:
         return None
+    absent = [plain(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
+    few = f"Fewer than 11 synthetic patients are at risk in {listed(absent)}." if absent else ""
+    horizon = (
+        ""
+        if details.horizon is None
+        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
+        "Curves are evaluated on a grid of times, so no time of a single patient is shown."
+    )
     least = min(min(*arm.real.low, *arm.synthetic.survival) for arm in arms)
     lowest = max(0.0, math.floor(10 * least - 1e-9) / 10)
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
@@ -58,10 +66,7 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
             for place, arm in enumerate(arms)
         ),
         wide=True,
-        note=""
-        if details.horizon is None
-        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
-        "Curves are evaluated on a grid of times, so no time of a single patient is shown.",
+        note=" ".join(note for note in (few, horizon) if note),
         data=tuple(_table(arm) for arm in arms),
     )
 

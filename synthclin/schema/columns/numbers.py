@@ -174,6 +174,12 @@ class _Quantity(Column):
             f"a number that is infinite or beyond {LIMIT:g}",
             "Correct it, or recode it as missing.",
         )
+        if self.role == "time" and (self.range is None or self.range[0] < 0):
+            yield Problem(
+                pd.Series((values < 0) & ~beyond, index=typed.index),
+                "a negative time",
+                "Correct it, or recode it as missing: the time to an event begins at 0.",
+            )
         if self.range is not None:
             outside = ((values < self.range[0]) | (values > self.range[1])) & ~beyond
             yield Problem(

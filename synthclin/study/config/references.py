@@ -19,8 +19,10 @@ from synthclin.evaluation.score_names import (
     outcome_name,
     representation_name,
     subgroup_names,
+    treatment_name,
     within,
 )
+from synthclin.evaluation.task_checks import check_task, has_treatment
 from synthclin.evaluation.tasks import PredictTask
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
@@ -66,6 +68,10 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
             check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
         if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
             raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
+        try:
+            check_task(task, schema)
+        except ConfigError as error:
+            raise ConfigError(at, error.what, error.remedy) from None
     for i, name in enumerate(config.evaluation.by):
         at = f"{where}: evaluation.by[{i}]"
         check_columns([name], schema.modelled, at)
@@ -92,6 +98,7 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
 
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
     tasks = [name for task in wanted for name in task.names]
+    tasks += [treatment_name(task.name) for task in wanted if has_treatment(task, config.table_schema)]
     for task, by in product(wanted, config.evaluation.by):
         if isinstance(task, PredictTask):
             tasks += [outcome_name(by, measure, task.target) for measure in ("prevalence", "utility")]
