@@ -81,6 +81,9 @@ def fit_regression(
     varies = np.ptp(x, axis=0) > 0 if len(x) else np.zeros(terms, dtype=np.bool_)
     if problem := _problem(varies, y, time):
         return Fit.failed(terms, problem)
+    # On import the library adds a filter that shows its warnings.
+    import statsmodels.tools.sm_exceptions  # noqa: F401, PLC0415
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # Separation is found from the standard errors.
         warnings.simplefilter("ignore")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import Analysis
 
-__all__ = ["combined", "overlap", "overlap_of", "replicate", "treatment_effect"]
+__all__ = ["combined", "overlap", "overlap_of", "replicate", "standardised", "treatment_effect"]
 
 _FARTHEST = 10.0  # the largest difference of two estimates, in standard errors
 

@@ -12,10 +12,10 @@ import statsmodels.api as sm
 from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses import endpoint, study
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.gates import default_gates, judge
+from synthclin.evaluation.gates import DEFAULT_GATES, default_gates, judge
 from synthclin.evaluation.model_fits import HALVED, fit_regression
 from synthclin.evaluation.proportional_hazards import hazards, predictive_accuracy
-from synthclin.evaluation.replication import overlap, replicate, treatment_effect
+from synthclin.evaluation.replication import overlap, replicate, standardised, treatment_effect
 from synthclin.evaluation.survival_fidelity import measured
 from synthclin.evaluation.task_checks import check_task
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
@@ -173,6 +173,14 @@ def test_an_erased_effect_of_the_treatment_fails(task):
     assert [verdict.status for verdict in verdicts] == ["PASS", "FAIL"]
     worst = replicate(compared(erased, train), task)
     assert judge(default_gates([worst]), [worst])[0].status == "FAIL"
+
+
+def test_a_hazard_ratio_that_loses_its_effect_is_beyond_the_limit():
+    # 0.62 (0.52 to 0.74) in training rows, 0.87 (0.72 to 1.05) in synthetic rows.
+    ends = [np.log(three) for three in ([0.62, 0.52, 0.74], [0.87, 0.72, 1.05])]
+    real, synthetic = ((three[:1], np.array([(three[2] - three[1]) / 3.92])) for three in ends)
+    gate = next(gate for gate in DEFAULT_GATES if gate.score == "treatment.*")
+    assert standardised(real, synthetic)[0] > gate.review
 
 
 def test_an_effect_that_synthetic_rows_do_not_hold_counts_as_lost():

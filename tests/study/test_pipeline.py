@@ -232,9 +232,9 @@ class TestDryRun:
         assert [column["name"] for column in plan["columns"]] == list(study.config["schema"]["columns"])
         roles = {column["name"]: column["role"] for column in plan["columns"]}
         assert roles == {name: column.get("role") for name, column in study.config["schema"]["columns"].items()}
-        assert [one["task"] for one in plan["utility"]] in ([], [one["task"] for one in plan["analyses"]])
-        assert all(one["scores"] for one in plan["analyses"])
-        assert plan["analyses"]
+        asked = ["evaluation.utility=[{task: predict, target: died}]"]
+        (analysis,) = dry_run(load(study.path, asked))["analyses"]
+        assert (analysis["task"], analysis["columns"], analysis["scores"][0]) == ("predict", ["died"], "utility.died")
         assert plan["cohorts"][0]["name"] == "women"
         support = int(plan["cohorts"][0]["support"])
         assert support > 11
