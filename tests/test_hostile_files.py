@@ -10,7 +10,7 @@ import pytest
 from synthclin.errors import ConfigError, DataError, OutputError, SynthclinError
 from synthclin.io.documents import read_json, read_yaml, validate
 from synthclin.io.files import refuse_taken, sha256
-from synthclin.models.receptive_fields import MOST_SEEN, receptive_fields_of, whole_receptive_field
+from synthclin.models.receptive_fields import MOST_CONTEXT, receptive_fields_of, whole_receptive_field
 from synthclin.rules.propagation import constraints_of
 from synthclin.schema import Schema
 from synthclin.tables import read_table
@@ -110,5 +110,5 @@ def test_forged_receptive_fields_of_a_narrow_table_are_refused(forged):
 @pytest.mark.parametrize("ahead", [[True], [0.5], ["0"], [[0]], [1, 0], [0, 0], [32], [-1], None, 3, [*range(32)] * 2])
 def test_forged_receptive_fields_of_a_wide_table_are_refused(ahead):
     with pytest.raises((ValueError, TypeError)):
-        receptive_fields_of(MOST_SEEN + 1, [[], ahead, []])
-    assert len(receptive_fields_of(MOST_SEEN + 1, [[], [0, 3], []])) == 3
+        receptive_fields_of(MOST_CONTEXT + 1, [[], ahead, []])
+    assert len(receptive_fields_of(MOST_CONTEXT + 1, [[], [0, 3], []])) == 3

@@ -85,7 +85,8 @@ def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Ref
         return personal
     if dates := guess_datetimes(texts, values, at):
         return dates
-    terms = _vocabulary(values, counts)
+    # P001 to P060 have the shape of terms, and a column called patient_id holds none.
+    terms = None if name_hints.identifies_person(name) else _vocabulary(values, counts)
     if terms is not None and _has_terms_beside_numbers(values, counts, terms.column):
         return terms
     if notated := guess_notation(name, texts, values, at):

@@ -80,7 +80,7 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     assert all(is_whole(score) for score in whole.scores if score.name not in unknown)
     verdicts = judge(default_gates(whole.scores), whole.scores)
     assert "privacy.near_copies" not in {verdict.gate.score for verdict in verdicts}  # no alarm, and no all-clear
-    assert len(verdicts) == 16
+    assert len(verdicts) == 17
     assert not any(verdict.status == "FAIL" for verdict in verdicts)
     pictures = {"rows", "marginals", "table_one", "pairs", "detection", "membership", "controls"}
     assert set(whole.sections) == pictures

@@ -8,8 +8,9 @@ from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.score_names import HEADLINES
+from synthclin.report.pages.question_texts import QUESTIONS
 from synthclin.report.pages.score_labels import NAMES, SURVIVAL
-from synthclin.report.pages.score_texts import QUESTIONS, ScoreTexts
+from synthclin.report.pages.score_texts import ScoreTexts
 from synthclin.report.pages.task_texts import analysis_of, prediction, treatment_of
 from synthclin.report.record.clinical_details import SubgroupDetails
 from synthclin.report.words import number, plain
