@@ -54,12 +54,11 @@ print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": ro
 ARGN = """
 import json, sys, time
 import pandas as pd
-from mostlyai.engine import TabularARGN, set_random_state
+from mostlyai.engine import TabularARGN
 _, source, rows, target, seed = sys.argv[1:]
 table = pd.read_parquet(source)
-set_random_state(int(seed))
 start = time.perf_counter()
-model = TabularARGN()
+model = TabularARGN(random_state=int(seed))
 model.fit(table)
 fitted = time.perf_counter()
 sampled = model.sample(n_samples=int(rows))

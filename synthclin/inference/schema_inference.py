@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -129,12 +130,17 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
 def infer_schema(table: pd.DataFrame) -> Schema:
     """Return the schema that `infer` guesses from a table, without the evidence; the same as ``Schema.infer(table)``.
 
+    A warning names each column that is left out, with the reason and the remedy.
+
     Example:
         >>> schema = infer_schema(pd.DataFrame({"age": [40, 51, 62] * 20, "sex": ["F", "M", "F"] * 20}))
         >>> schema.columns["sex"].type
         'category'
     """
-    return infer(table).schema
+    inferred = infer(table)
+    for name in inferred.left_out:
+        warnings.warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.", stacklevel=3)
+    return inferred.schema
 
 
 provide_inference(infer_schema)
@@ -196,7 +202,8 @@ def _guesses(
 def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64] | None) -> Guess:
     """Guess one column; a refused one becomes text, which is not modelled."""
     rows, coded = len(series), is_coded_missing(series, entry).to_numpy()
-    known = series.notna().to_numpy() & ~coded
+    blank = _is_blank(series) & ~coded
+    known = series.notna().to_numpy() & ~coded & ~blank
     cells = series[known].reset_index(drop=True)
     if cells.empty:
         return Refusal("every cell is missing", "Remove the column").as_text()
@@ -213,13 +220,24 @@ def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64
         changes["missing_codes"] = merged(entry.missing, found.column.missing_codes)
         evidence.append(f"declared missing by the file: {count(int(coded.sum()), rows)}")
         known |= coded
+    if blank.any() and found.column.modelled:
+        changes["other"] = "missing"
+        evidence.append(f"blank text, read as missing: {count(int(blank.sum()), rows)}")
     if not known.all():
         changes["missing"] = "allowed"
-        evidence.append(f"empty: {count(int(rows - known.sum()), rows)}")
+        if (empty := int(rows - known.sum() - blank.sum())) > 0:
+            evidence.append(f"empty: {count(empty, rows)}")
     if found.column.modelled and name_hints.knowable(name):
         changes["disclosure"] = "quasi_identifier"
         evidence.append("the name is one that others may know")
     return Guess(_with(found.column, **changes), evidence, (*found.hints, *comments))
+
+
+def _is_blank(series: pd.Series) -> NDArray[np.bool_]:
+    """Return (rows,) which cells are text of no character but blanks."""
+    if not (series.dtype == object or isinstance(series.dtype, pd.StringDtype)):
+        return np.zeros(len(series), dtype=np.bool_)
+    return np.array([isinstance(cell, str) and not cell.strip() for cell in series], dtype=np.bool_)
 
 
 def _by_kind(name: str, cells: pd.Series, at: Cells, missing: Sequence[Code]) -> Guess | Refusal:

@@ -149,7 +149,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         schema = with_new_identifiers(schema, table)
         if not checked and first_id(schema) != first_id(self.schema):
-            what = f"synthetic identifiers start at number {first_id(schema):,}: lower ones may be training rows'."
+            first = first_id(schema)
+            what = f"synthetic identifiers start at number {first:,}: lower ones may be those of training rows."
             warnings.warn(f"{what} Change `format` to tell them apart at sight.", stacklevel=2)
         self.encoder_ = TableEncoder.fit(
             table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes

@@ -413,7 +413,7 @@ class TestRefusals:
 
     def test_cells_that_are_nothing(self):
         assert "every cell is missing" in refusal(x=[None] * 40)
-        assert "2 of 40 cells hold blank text" in refusal(x=["a", "b"] * 19 + ["", " "])
+        assert "every cell is missing" in refusal(x=["", " "] * 20)
         for cells in ([1, "a"], [b"a", b"b"], [[1], [2]], [pd.Timedelta(1), pd.Timedelta(2)], [1j, 2j], [True, 1]):
             assert "of several types" in refusal(x=pd.Series(cells * 20, dtype=None if cells[0] == 1j else object))
         assert "of several types" in refusal(x=pd.Series(pd.to_timedelta([1, 2] * 20)))
@@ -547,3 +547,19 @@ def test_the_commented_file_has_each_reason(tmp_path):
     path = Path(tmp_path / "schema.yaml")
     path.write_text(text, encoding="utf-8")
     assert Schema.read(path) == inferred.schema
+
+
+def test_blank_text_among_levels_costs_no_column():
+    table = pd.DataFrame({"ward": ["a", "b", " ", "a"] * 20, "age": [*range(40, 60)] * 4})
+    inferred = infer(table)
+    column = inferred.schema.columns["ward"]
+    assert (column.categories, column.other, column.missing) == (("a", "b"), "missing", "allowed")
+    assert "blank text, read as missing: 20 of 80 cells" in inferred.evidence["ward"]
+    assert conform(table, inferred.schema)["ward"].isna().sum() == 20
+
+
+def test_schema_infer_warns_of_each_column_that_it_leaves_out():
+    table = pd.DataFrame({"age": [*range(40, 60)] * 4, "note": [f"free text of row {i}" for i in range(80)]})
+    with pytest.warns(UserWarning, match="column 'note': left out: as many distinct texts as rows"):
+        schema = Schema.infer(table)
+    assert schema.columns["note"].type == "text"
