@@ -559,7 +559,8 @@ def test_blank_text_among_levels_costs_no_column():
 
 
 def test_schema_infer_warns_of_each_column_that_it_leaves_out():
-    table = pd.DataFrame({"age": [*range(40, 60)] * 4, "note": [f"free text of row {i}" for i in range(80)]})
-    with pytest.warns(UserWarning, match="column 'note': left out: as many distinct texts as rows"):
+    table = pd.DataFrame({"age": [*range(40, 60)] * 4, "sex": ["F", "M"] * 40})
+    table["note"] = [f"free text of row {i}" for i in range(80)]
+    with pytest.warns(UserWarning, match="column .note.: left out: "):
         schema = Schema.infer(table)
     assert schema.columns["note"].type == "text"
