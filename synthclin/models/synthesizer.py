@@ -29,6 +29,7 @@ from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
+from synthclin.sampling.cohorts import require_condition
 from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sampler import CohortSampler, SampleFacts
 from synthclin.sampling.sequential import Imposed
@@ -189,10 +190,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         self._check_fitted()
         if not isinstance(n, int | np.integer) or not 0 <= n <= MOST_ROWS:
             raise ConfigError("sample", f"`n` is no whole number from 0 to {MOST_ROWS:,}", "Ask for as many rows.")
-        for name, shares in (mix or {}).items():
-            if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values(), default=0) < 0:
-                total = f"{sum(shares.values()):g}"
-                raise ConfigError(f"mix.{name}", f"the shares sum to {total}", "Make them positive and sum to 1.")
+        require_condition(where, mix)
         if id_start is not None and not (
             isinstance(id_start, int | np.integer) and self.first_id <= id_start <= _LARGEST_ID
         ):

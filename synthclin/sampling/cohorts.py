@@ -21,7 +21,7 @@ from synthclin.schema.conditions import check_levels, column_remedy
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
 
-__all__ = ["Cohort", "Condition", "allocate", "rake", "split_where"]
+__all__ = ["Cohort", "Condition", "allocate", "rake", "require_condition", "split_where"]
 
 Floats = NDArray[np.float64]
 Share = TypeVar("Share", bound=Hashable)
@@ -90,6 +90,28 @@ class Cohort(BaseModel):
         for name, shares in (self.mix or {}).items():
             satisfied &= table[name].isin(list(shares))
         return satisfied
+
+
+def require_condition(where: object, mix: object) -> None:
+    """Raise ConfigError unless `where` is text or None, and `mix` shares of levels that sum to 1, or None.
+
+    Example:
+        >>> require_condition("age >= 70", {"arm": {"A": 0.5, "B": 0.5}})
+    """
+    if where is not None and not isinstance(where, str):
+        raise ConfigError("where", "it is no text", 'Write a condition, such as "age >= 70".')
+    columns = {} if mix is None else mix
+    if not (isinstance(columns, Mapping) and all(map(_are_shares, columns.values()))):
+        remedy = "Give {column: {level: share}}, such as {'arm': {'A': 0.5, 'B': 0.5}}."
+        raise ConfigError("mix", "it has no shares of levels", remedy)
+    for name, shares in columns.items():
+        if abs(sum(shares.values()) - 1) > _SUM_TOLERANCE or min(shares.values(), default=0) < 0:
+            what = f"the shares sum to {sum(shares.values()):g}"
+            raise ConfigError(f"mix.{name}", what, "Make them positive and sum to 1.")
+
+
+def _are_shares(shares: object) -> bool:
+    return isinstance(shares, Mapping) and all(isinstance(share, int | float) for share in shares.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ def split(
     """
     require_table(table)
     require_schema(schema)
-    if not 0 < holdout < 1:
-        raise ConfigError("holdout", f"{holdout} is not a share between 0 and 1", "Give one such as 0.2.")
+    if not isinstance(holdout, int | float) or not 0 < holdout < 1:
+        raise ConfigError("holdout", f"{holdout!r} is not a share between 0 and 1", "Give one such as 0.2.")
     patient = patients(table, schema)
     count = int(patient.max(initial=-1)) + 1
     size = round(holdout * count)

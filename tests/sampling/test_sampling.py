@@ -10,6 +10,7 @@ from synthclin.expressions import parse
 from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
+from synthclin.sampling.cohorts import require_condition
 from synthclin.sampling.sampler import CHUNK
 from synthclin.schema import Schema
 from tests.sampling.marginal import Marginal
@@ -220,3 +221,11 @@ def test_sampling_leaves_the_global_generators_alone(model):
     model.sample(20)
     assert (np.random.get_state()[1] == np_state).all()  # noqa: NPY002
     assert torch.get_rng_state().equal(torch_state)
+
+
+@pytest.mark.parametrize(
+    "words", [{"mix": {"sex": 0.5}}, {"mix": [1]}, {"where": 3}, {"mix": {"sex": {"F": "a", "M": 1}}}]
+)
+def test_what_is_no_condition_is_one_clear_error(words):
+    with pytest.raises(ConfigError, match=r"it is no text|it has no shares of levels"):
+        require_condition(words.get("where"), words.get("mix"))
