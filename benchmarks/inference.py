@@ -15,10 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
-
 import synthclin as sc
 from synthclin.inference import Inferred, infer
+from synthclin.study.config import load
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TYPES = {
@@ -88,8 +87,7 @@ def _named(columns: frozenset[str]) -> str:
 
 def _known_rules(name: str) -> set[frozenset[str]]:
     """Return the sets of columns that the rules of a study's schema tie together."""
-    raw = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text("utf-8"))
-    schema = sc.Schema.model_validate(raw["schema"]) if "schema" in raw else sc.datasets.load(name)[1]
+    schema = load(CONFIGS / f"{name}.yaml").table_schema
     return {frozenset(rule.columns) for rule in schema.rules if len(rule.columns) > 1}
 
 
