@@ -31,6 +31,12 @@ def _reference(score: Score) -> str:
     return "" if score.reference is None else f"Holdout rows reach {number(score.reference)}."
 
 
+def _heaping(score: Score) -> str:
+    columns = score.details.get("columns") or []
+    worst = f"Furthest from real: {plain(columns[0]['column'], 30)}. " if columns else ""
+    return worst + _reference(score)
+
+
 def _dependence(score: Score) -> str:
     if score.reference is None or score.baseline is None:
         return _reference(score)
@@ -185,6 +191,17 @@ QUESTIONS = {
         percent=True,
         answer=lambda score: f"Canaries are detected from {share(score.value, 1)} of rows on.",
         title="How small a leak is detected?",
+    ),
+    "fidelity.heaping": ScoreTexts(
+        section="fidelity",
+        name="Heaping",
+        unit="mean difference between shares",
+        ideal=0.0,
+        fail_text="numbers or dates are rounded otherwise than in the real table",
+        review_text="numbers or dates may be rounded otherwise than in the real table",
+        action="Declare `step` or `spikes` of the column that is named first, or check its type.",
+        answer=_heaping,
+        title="Are numbers and dates rounded as in the real table?",
     ),
     "fidelity.marginals": ScoreTexts(
         section="fidelity",

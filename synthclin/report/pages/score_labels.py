@@ -15,7 +15,6 @@ ANALYSES = {
 NAMES = {
     "fidelity.wasserstein": ("Wasserstein distance", "mean over numbers, in interquartile ranges"),
     "fidelity.tails": ("Tails", "mean shift of outer percentiles, in interquartile ranges"),
-    "fidelity.heaping": ("Heaping", "mean difference between shares"),
     "fidelity.rare_levels": ("Rare levels", "mean agreement of shares"),
     "fidelity.triples": ("Triples of columns", "mean agreement"),
     "fidelity.unseen_pairs": ("Category pairs unseen in training", "share of rows"),
