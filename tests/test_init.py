@@ -16,7 +16,7 @@ from synthclin.inference.roles import proposed_roles
 from synthclin.io.documents import dump_json
 from synthclin.schema import Schema
 from synthclin.study.config import load
-from synthclin.study.config.json_schema import schema_json_schema, study_json_schema
+from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = {"study": study_json_schema, "schema": schema_json_schema}

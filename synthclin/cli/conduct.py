@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 __all__ = [
-    "Notation",
+    "ReadOptions",
     "assists",
     "first_checks",
     "manners",
@@ -72,7 +72,7 @@ def write_page(text: str, output: Path, overwrite: bool) -> bool:
     return True
 
 
-class Notation(NamedTuple):
+class ReadOptions(NamedTuple):
     """Notation of a file as keyword arguments of `synthclin.read_table`."""
 
     separator: str | None = None

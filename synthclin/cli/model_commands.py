@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import Notation, first_checks, manners, place_for, write_sample
+from synthclin.cli.conduct import ReadOptions, first_checks, manners, place_for, write_sample
 from synthclin.cli.error_boundary import DONE
 from synthclin.cli.options import (
     AsJson,
@@ -118,7 +118,7 @@ def impute(
 
     They are sampled from the model, given the observed cells of each row.
     """
-    notation = Notation(separator, decimal, encoding, date_format or None, sheet)
+    notation = ReadOptions(separator, decimal, encoding, date_format or None, sheet)
     first_checks(tables=[model, data])
     place_for(output, overwrite)
     from synthclin.models import load

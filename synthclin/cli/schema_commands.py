@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import Notation, first_checks, place_for, warn_of_formulas, write_page
+from synthclin.cli.conduct import ReadOptions, first_checks, place_for, warn_of_formulas, write_page
 from synthclin.cli.error_boundary import DONE, WRONG_USE
 from synthclin.cli.options import (
     AsJson,
@@ -46,7 +46,7 @@ def init(
 
     The schema shows the evidence for each entry, and proposes roles as comments.
     """
-    notation = Notation(separator, decimal, encoding, date_format or None, sheet)
+    notation = ReadOptions(separator, decimal, encoding, date_format or None, sheet)
     first_checks(tables=[data])
     place_for(output, overwrite, folder=True)
     from synthclin.inference import declared_columns
@@ -80,7 +80,7 @@ def schema_infer(
 
     Each entry shows its evidence.
     """
-    notation = Notation(separator, decimal, encoding, date_format or None, sheet)
+    notation = ReadOptions(separator, decimal, encoding, date_format or None, sheet)
     first_checks(tables=[data])
     place_for(output, overwrite)
     from synthclin.inference import declared_columns, infer, to_commented_yaml
@@ -109,7 +109,7 @@ def schema_check(
 
     Columns and rules are listed with counts and row numbers, never values. The exit code is 2 if the table is invalid.
     """
-    notation = Notation(separator, decimal, encoding, date_format or None, sheet)
+    notation = ReadOptions(separator, decimal, encoding, date_format or None, sheet)
     first_checks(schema=schema, tables=[data])
     from synthclin.rules.survey import survey
     from synthclin.schema import Schema

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.model_fits import Fit, fit_regression
+from synthclin.evaluation.model_fits import RegressionFit, fit_regression
 from synthclin.evaluation.restricted_mean import Followed, curves, rmst
 from synthclin.evaluation.task_checks import check_task, positive_level, time_column
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
@@ -52,7 +52,7 @@ class Study:
     horizon: float | None = None
     curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
     matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
-    fit: Callable[[NDArray[np.float64]], Fit] | None = None
+    fit: Callable[[NDArray[np.float64]], RegressionFit] | None = None
     treatment: tuple[bool, ...] = ()
 
 
@@ -220,16 +220,16 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
             y = _yes(c, task.target, task)
         case CoxTask():
             y = _happened(c, task)
-    kept: dict[bytes, Fit] = {}
+    kept: dict[bytes, RegressionFit] = {}
 
-    def once(rows: NDArray[np.float64]) -> Fit:
-        """Fit once to the same rows, which several scores use."""
+    def once(rows: NDArray[np.float64]) -> RegressionFit:
+        """RegressionFit once to the same rows, which several scores use."""
         key = blake2b(rows.tobytes()).digest()
         if key not in kept:
             kept[key] = fitted(rows)
         return kept[key]
 
-    def fitted(rows: NDArray[np.float64]) -> Fit:
+    def fitted(rows: NDArray[np.float64]) -> RegressionFit:
         x, outcome = design.matrix(rows), y(rows)
         known = ~np.isnan(x).any(axis=1) & ~np.isnan(outcome)
         known &= True if time is None else ~np.isnan(rows[:, time])

@@ -12,7 +12,7 @@ from scipy import stats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Fit", "fit_regression"]
+__all__ = ["RegressionFit", "fit_regression"]
 
 _DIVERGED = 50.0  # standard error of a log odds or hazard ratio, per standard deviation or level
 _STEEPEST = 10.0  # log hazard ratio of a diverged term in predictions
@@ -25,7 +25,7 @@ HALVED = "The Newton method of statsmodels failed, as on skewed covariates; one 
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class RegressionFit:
     """A fitted regression.
 
     Arguments:
@@ -48,7 +48,7 @@ class Fit:
     note: str = ""
 
     @classmethod
-    def failed(cls, terms: int, problem: str, diverged: NDArray[np.bool_] | None = None) -> Fit:
+    def failed(cls, terms: int, problem: str, diverged: NDArray[np.bool_] | None = None) -> RegressionFit:
         """Return a fit without estimates."""
         unknown = np.full(terms, np.nan)
         none = np.zeros(terms, dtype=np.bool_) if diverged is None else diverged
@@ -60,8 +60,8 @@ def fit_regression(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     time: NDArray[np.float64] | None = None,
-) -> Fit:
-    """Fit a regression by maximum likelihood.
+) -> RegressionFit:
+    """RegressionFit a regression by maximum likelihood.
 
     A term whose standard error is beyond every plausible effect diverges: the covariates separate the outcome
     (Albert and Anderson, Biometrika 71:1-10, 1984), or they are linearly dependent.
@@ -80,7 +80,7 @@ def fit_regression(
     terms = x.shape[1]
     varies = np.ptp(x, axis=0) > 0 if len(x) else np.zeros(terms, dtype=np.bool_)
     if problem := _problem(varies, y, time):
-        return Fit.failed(terms, problem)
+        return RegressionFit.failed(terms, problem)
     # On import the library adds a filter that shows its warnings.
     import statsmodels.tools.sm_exceptions  # noqa: F401, PLC0415
 
@@ -90,19 +90,19 @@ def fit_regression(
         try:
             estimates, errors, drift, note = _fitted(kind, x[:, varies], y, time)
         except (np.linalg.LinAlgError, ValueError, FloatingPointError):
-            return Fit.failed(terms, "The maximum of the likelihood was not found.")
+            return RegressionFit.failed(terms, "The maximum of the likelihood was not found.")
     known = np.isfinite(estimates)
     bad = ~known if kind == "linear" else ~known | ~(np.abs(errors) < _DIVERGED)
     diverged = np.zeros(terms, dtype=np.bool_)
     diverged[varies] = bad
     if bad.all():
         what = "All estimates diverge: the covariates separate the outcome or depend on each other."
-        return Fit.failed(terms, what, diverged)
+        return RegressionFit.failed(terms, what, diverged)
     whole = np.full((3, terms), np.nan)
     whole[:, varies] = np.where(bad, np.nan, [estimates, errors, drift])
     slopes = np.zeros(terms)
     slopes[varies] = np.where(bad, np.nan_to_num(estimates).clip(-_STEEPEST, _STEEPEST), estimates)
-    return Fit(whole[0], whole[1], whole[2], slopes, "", diverged, note)
+    return RegressionFit(whole[0], whole[1], whole[2], slopes, "", diverged, note)
 
 
 def _problem(varies: NDArray[np.bool_], y: NDArray[np.float64], time: NDArray[np.float64] | None) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.analyses import Endpoint, Study
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.model_fits import Fit
+    from synthclin.evaluation.model_fits import RegressionFit
     from synthclin.evaluation.spread import Against
     from synthclin.evaluation.tasks import CoxTask
 
@@ -205,7 +205,7 @@ def _risk(x: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.flo
     return risk
 
 
-def _fit(found: Study, rows: NDArray[np.float64]) -> Fit:
+def _fit(found: Study, rows: NDArray[np.float64]) -> RegressionFit:
     assert found.fit is not None
     return found.fit(rows)
 
