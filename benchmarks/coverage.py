@@ -24,28 +24,21 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import synthclin as sc
-from synthclin.evaluation import (
-    analyses,
+from synthclin.evaluation import privacy, subgroups, tasks, validity
+from synthclin.evaluation.analyses import proportional_hazards, replication, survival_fidelity
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import (
     balance,
     detection,
     marginals,
     missingness,
     pairs,
     precision_recall,
-    privacy,
     propensity,
-    proportional_hazards,
-    replication,
-    representation,
     sdmetrics,
-    subgroups,
-    survival_fidelity,
-    tasks,
-    utility,
-    validity,
 )
-from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.subgroups import representation
 
 TRAIN, HOLDOUT = 400, 200
 SCHEMA = sc.Schema.model_validate(
@@ -90,7 +83,7 @@ ANALYSES = {
 
 
 def _cox(c: Comparison) -> list[Score]:
-    found = analyses.study(c, COX)
+    found = analysis_fits.study(c, COX)
     return [
         replication.replicate(c, COX, found),
         *proportional_hazards.hazards(c, COX, found),
@@ -102,7 +95,7 @@ def _groups(c: Comparison) -> list[Score]:
     """Return the scores of each group: which of them is the worst changes from study to study."""
     groups = subgroups.Groups.of(c, "sex")
     return [
-        replace(headline.compute(part), name=f"{headline.definition.name} in {level}")
+        replace(headline.compute(part), name=f"{headline.kind.name} in {level}")
         for headline in subgroups.headlines()
         for level, part in groups.parts.items()
     ]
@@ -130,7 +123,7 @@ SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     **{name: partial(replication.replicate, task=task) for name, task in ANALYSES.items()},
     "detection": detection.detection,
     "logistic detection": detection.logistic_detection,
-    "utility": partial(utility.predict, task=DIED, by=["sex"]),
+    "utility": partial(predictions.predict, task=DIED, by=["sex"]),
     "groups": _groups,
     "sdmetrics": lambda c: (sdmetrics.quality(c), sdmetrics.diagnostic(c)),
     "balance": balance.balance,

@@ -73,9 +73,9 @@ def alone(attack: Callable[..., Score], c: Comparison, data: AttackData) -> Scor
         return attack(c, data=data)
     found = attack.find(data, c.synthetic)
     if isnan(found.value):
-        return attack.definition.unassessable(" ".join(found.notes))
+        return attack.kind.unassessable(" ".join(found.notes))
     baseline = None if isnan(found.non_members) else found.non_members
-    score = attack.definition.score(found.value, found.interval, n=found.n, baseline=baseline)
+    score = attack.kind.score(found.value, found.interval, n=found.n, baseline=baseline)
     fails = any(verdict.status == "FAIL" for verdict in judge(default_gates([score]), [score]))
     return attack(c, data=data) if fails else score
 

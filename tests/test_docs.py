@@ -19,8 +19,9 @@ import yaml
 from synthclin import datasets, evaluation
 from synthclin.cli import main
 from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
-from synthclin.evaluation import detection, marginals, scoring, validity
 from synthclin.evaluation import score_names as names
+from synthclin.evaluation import scoring, validity
+from synthclin.evaluation.fidelity import detection, marginals
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.score import Definition
 from synthclin.evaluation.tasks import PredictTask
@@ -234,7 +235,8 @@ FEW = """
 def few():
     import dataclasses
     from synthclin import datasets
-    from synthclin.evaluation import detection, marginals, pairs, scoring
+    from synthclin.evaluation.fidelity import detection, marginals, pairs
+    from synthclin.evaluation import scoring
     from synthclin.models import gan
     from synthclin.models.training import plan_for
     whole = datasets.load

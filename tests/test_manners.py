@@ -17,7 +17,7 @@ import yaml
 import synthclin as sc
 from synthclin.cli import main
 from synthclin.errors import ConfigError, OutputError
-from synthclin.evaluation.gates import parse_gate
+from synthclin.evaluation.gate import parse_gate
 from synthclin.models import Checkpoint
 from synthclin.study import run as study_run
 from synthclin.study.config import load, resolved_yaml

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 import synthclin as sc
-from synthclin.evaluation.gates import Verdict, parse_gate
+from synthclin.evaluation.gate import parse_gate
+from synthclin.evaluation.gates import Verdict
 from synthclin.evaluation.score import Score
 from synthclin.io.html_card import MOST_BYTES, card, cell
 from synthclin.report import Report

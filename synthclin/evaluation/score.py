@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isnan, nan
+from dataclasses import dataclass
 from statistics import stdev
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
-import numpy as np
+from synthclin.evaluation.details import Details
 
-__all__ = ["NO_BASELINE", "Definition", "Direction", "Interval", "Score", "Z", "plain"]
+__all__ = ["NO_BASELINE", "Direction", "Interval", "Score", "Z", "details_of"]
 
 NO_BASELINE = "Shuffling leaves each column as it is, so there is no independence baseline."
 """The note of a score of marginal distributions."""
 
 Direction = Literal["higher", "lower"]
+
+D = TypeVar("D", bound=Details)
 
 
 Z = 1.959963984540054
@@ -45,8 +45,10 @@ class Score:
         n: the number of rows behind the score.
         method: how it was computed, in one line, with its source.
         note: caveats: subsampling, the reason for NaN.
-        details: plain numbers, texts, lists and dicts behind the score, for the report's tables and plots.
+        details: the typed numbers and names behind the score; None where there are none.
         replicates: the score of each synthetic replicate, where there are several.
+        reference_error: standard error of the real-data reference; None where it is not known.
+        beyond_reference: whether the score is better than its reference beyond sampling error, a sign of overfitting.
     """
 
     name: str
@@ -60,8 +62,10 @@ class Score:
     n: int
     method: str
     note: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details | None = None
     replicates: tuple[float, ...] = ()
+    reference_error: float | None = None
+    beyond_reference: bool = False
 
     @property
     def floor(self) -> float | None:
@@ -84,77 +88,6 @@ class Score:
         return self.low if self.better == "higher" else self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """The definition of a score, without any table: name, question, direction and method.
-
-    Example:
-        >>> size = Definition("fidelity.size", "Are there as many rows?", "higher", "rows / rows")
-        >>> size.score(0.9, Interval(0.8, 1.0), n=10).unfavourable
-        0.8
-        >>> size.unassessable("The holdout is missing.").value
-        nan
-    """
-
-    name: str
-    question: str
-    better: Direction
-    method: str
-
-    def score(
-        self,
-        value: float,
-        interval: Interval,
-        *,
-        n: int,
-        baseline: float | None = None,
-        reference: float | None = None,
-        notes: tuple[str, ...] | list[str] = (),
-        details: dict[str, Any] | None = None,
-        replicates: Sequence[float] = (),
-    ) -> Score:
-        """Return the score of a synthetic table, or of several replicates.
-
-        A baseline or reference of NaN becomes None. Empty notes are left out, and `replicates` unless all are finite.
-        """
-        return Score(
-            name=self.name,
-            question=self.question,
-            value=float(value),
-            low=float(interval.low),
-            high=float(interval.high),
-            better=self.better,
-            baseline=_number_or_none(baseline),
-            reference=_number_or_none(reference),
-            n=int(n),
-            method=self.method,
-            note=" ".join(note for note in notes if note),
-            details=plain(details or {}),
-            replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
-        )
-
-    def unassessable(self, note: str, *, n: int = 0, details: dict[str, Any] | None = None) -> Score:
-        """Return a score without a value; `note` gives the reason."""
-        return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)
-
-
-def plain(value: object) -> Any:  # noqa: ANN401 (as many types as JSON has)
-    """Return `value` as JSON types: numpy types become Python's, NaN becomes None, a tuple becomes a list.
-
-    Example:
-        >>> plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), "x")})
-        {'a': [1.0, None], 'b': [2, 'x']}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return None if isnan(value) else value
-    return value
-
-
-def _number_or_none(value: float | None) -> float | None:
-    return None if value is None or isnan(value) else float(value)
+def details_of(score: Score | None, kind: type[D]) -> D | None:
+    """Return the details of a score where they are of this type; None where it has none, and without a score."""
+    return score.details if score is not None and isinstance(score.details, kind) else None

@@ -1,23 +1,17 @@
-"""The names of the scores, apart from the code that computes them: a misspelt gate is found before any training."""
+"""The names of the scores of tasks and of groups, which hold the name of a column."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 __all__ = [
-    "HEADLINES",
-    "MODEL_SCORES",
-    "RULED_NAMES",
-    "SCORE_NAMES",
-    "SHADOW_SCORES",
     "SURVIVAL_HEADLINES",
     "SURVIVAL_MEASURES",
-    "TRIAL_NAMES",
     "Tier",
     "hazard_names",
     "outcome_name",
     "representation_name",
-    "subgroup_names",
+    "survival_name",
     "survival_names",
     "treatment_name",
     "within",
@@ -25,62 +19,6 @@ __all__ = [
 
 Tier = Literal["quick", "standard", "full"]
 """How many privacy attacks a run makes on its own output."""
-
-SCORE_NAMES = (
-    "validity.rules",
-    "fidelity.marginals",
-    "fidelity.wasserstein",
-    "fidelity.tails",
-    "fidelity.heaping",
-    "fidelity.rare_levels",
-    "fidelity.pairs",
-    "fidelity.triples",
-    "fidelity.associations",
-    "fidelity.unseen_pairs",
-    "fidelity.missingness",
-    "fidelity.missing_dependence",
-    "fidelity.propensity",
-    "fidelity.precision",
-    "fidelity.recall",
-    "fidelity.detection",
-    "fidelity.logistic_detection",
-    "privacy.copies",
-    "privacy.near_copies",
-    "privacy.membership",
-    "privacy.membership_tpr",
-    "privacy.relative_f1",
-    "privacy.singling_out",
-    "privacy.linkability",
-    "privacy.attribute_inference",
-    "privacy.identity_disclosure",
-    "privacy.replicated_uniques",
-    "privacy.disclosive_keys",
-    "privacy.smallest_leak",
-    "sdmetrics.quality",
-    "sdmetrics.diagnostic",
-)
-TRIAL_NAMES = ("fidelity.balance",)
-"""Scores of a table with a randomised arm."""
-
-RULED_NAMES = ("validity.raw_rules",)
-"""Scores of a run whose schema has rules that the sampler imposes."""
-
-MODEL_SCORES = ("privacy.model_membership",)
-"""Scores of a run that need its model; a table alone is not enough."""
-
-SHADOW_SCORES = ("privacy.shadow_table", "privacy.shadow_model")
-"""Scores of a run whose audit trains shadow models."""
-
-HEADLINES = (
-    "validity.rules",
-    "fidelity.marginals",
-    "fidelity.pairs",
-    "fidelity.associations",
-    "fidelity.missingness",
-    "fidelity.propensity",
-    "fidelity.detection",
-)
-"""Scores of the whole table that are repeated in each subgroup; a task adds its own."""
 
 SURVIVAL_MEASURES = ("curve", "optimism", "premature_end", "rmst", "censoring", "incidence")
 """What the scores of a survival task measure: Kaplan-Meier curve, survival optimism and premature follow-up end (both
@@ -100,16 +38,6 @@ def within(by: str, score: str) -> str:
     return f"subgroups.{by}.{score.partition('.')[2]}"
 
 
-def subgroup_names(by: str) -> tuple[str, ...]:
-    """Return the names of the scores of every run in the groups of one column.
-
-    Example:
-        >>> subgroup_names("sex")[:3]
-        ('subgroups.sex.rules', 'subgroups.sex.marginals', 'subgroups.sex.pairs')
-    """
-    return tuple(within(by, headline) for headline in HEADLINES)
-
-
 def survival_names(event: str) -> tuple[str, ...]:
     """Return the names of the scores of a survival task, beside its analysis.
 
@@ -117,7 +45,12 @@ def survival_names(event: str) -> tuple[str, ...]:
         >>> survival_names("died")[:2]
         ('survival.curve.died', 'survival.optimism.died')
     """
-    return tuple(f"survival.{measure}.{event}" for measure in SURVIVAL_MEASURES)
+    return tuple(survival_name(measure, event) for measure in SURVIVAL_MEASURES)
+
+
+def survival_name(measure: str, event: str) -> str:
+    """Return the name of one score of a survival task."""
+    return f"survival.{measure}.{event}"
 
 
 def hazard_names(event: str) -> tuple[str, str, str, str]:

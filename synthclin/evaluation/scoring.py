@@ -9,34 +9,38 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from synthclin.evaluation import (
-    analyses,
+from synthclin.evaluation import privacy, validity
+from synthclin.evaluation.analyses import analysis_fits, proportional_hazards, replication, survival_fidelity
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import (
+    associations,
     balance,
     detection,
+    heaping,
     marginals,
+    missing_dependence,
     missingness,
     pairs,
     precision_recall,
-    privacy,
     propensity,
-    proportional_hazards,
-    replication,
-    representation,
+    rare_levels,
     sdmetrics,
-    survival_fidelity,
-    utility,
-    validity,
+    tails,
+    triples,
+    unseen_pairs,
+    wasserstein,
 )
-from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.canaries import smallest_leak
 from synthclin.evaluation.privacy.membership import membership
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.sections import sections
-from synthclin.evaluation.subgroups import Groups, headlines
+from synthclin.evaluation.subgroups import representation
+from synthclin.evaluation.subgroups.headlines import Groups, headlines
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
+from synthclin.evaluation.utility import predictions
 from synthclin.parallel import processors, run_all
 from synthclin.progress import track
 
@@ -72,16 +76,16 @@ class Job(NamedTuple):
 SCORES: tuple[Callable[[Comparison], Score], ...] = (
     validity.rules,
     marginals.marginals,
-    marginals.wasserstein,
-    marginals.tails,
-    marginals.heaping,
-    marginals.rare_levels,
+    wasserstein.wasserstein,
+    tails.tails,
+    heaping.heaping,
+    rare_levels.rare_levels,
     pairs.pairs,
-    pairs.triples,
-    pairs.association_changes,
-    pairs.unseen_pairs,
+    triples.triples,
+    associations.association_changes,
+    unseen_pairs.unseen_pairs,
     missingness.missingness,
-    missingness.missing_dependence,
+    missing_dependence.missing_dependence,
     propensity.propensity,
     precision_recall.precision,
     precision_recall.recall,
@@ -167,11 +171,11 @@ def score_comparison(
     # One thread in each process: sums are formed in one order, and small tables are no slower for it.
     with threadpool_limits(limits=1):
         # What is misspelt is refused before the work starts.
-        jobs = _jobs(c, tuple(dict.fromkeys(tasks or utility.default_tasks(c.schema))), by)
+        jobs = _jobs(c, tuple(dict.fromkeys(tasks or predictions.default_tasks(c.schema))), by)
         if workers is None:
             workers = processors() if c.synthetic.size >= _PARALLEL_FROM else 1
         scores = _scored(jobs, workers)
-        return Evaluation(tuple(scores), sections(c, scores))
+        return Evaluation(tuple(scores), sections(c))
 
 
 def _scored(jobs: Sequence[Job], workers: int) -> list[Score]:
@@ -232,10 +236,10 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
 
 def _of_task(c: Comparison, task: PredictTask | Analysis, by: Sequence[str]) -> list[Job]:
     if isinstance(task, PredictTask):
-        utility.target(c, task)
-        return [Job(partial(utility.predict, c, task, by=by), long=True)]
+        predictions.target(c, task)
+        return [Job(partial(predictions.predict, c, task, by=by), long=True)]
     # Several scores share the fits to the same rows.
-    found, chain = analyses.study(c, task), f"task {task!r}"
+    found, chain = analysis_fits.study(c, task), f"task {task!r}"
     jobs = [Job(partial(replication.replicate, c, task, found), chain)]
     if has_treatment(task, c.schema):
         jobs.append(Job(partial(replication.treatment_effect, c, task, found), chain))

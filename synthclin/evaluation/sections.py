@@ -1,4 +1,4 @@
-"""Plain data of the report's figures: histograms, associations, ROC curves and the table of patient characteristics."""
+"""Plain data of the report's figures: histograms and the table of patient characteristics."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from synthclin.evaluation.cell_suppression import is_small, merged_cells, suppressed_count
-from synthclin.evaluation.score import plain
+from synthclin.evaluation.details import plain
+from synthclin.evaluation.disclosure import is_small, merged_cells, suppressed_count
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
-    from synthclin.evaluation.score import Score
 
 __all__ = ["marginal_panels", "multinomial_difference", "sections", "table_one"]
 
@@ -26,16 +23,13 @@ _BINS = 20
 _MOST_LEVELS = 20
 
 
-def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
-    """Return the data of the report's figures as JSON types, keyed by section.
+def sections(c: Comparison) -> dict[str, Any]:
+    """Return the data of the report's figures that belong to no score, as JSON types, keyed by section.
 
-    ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a
-    block per column. ``pairs``: association matrices. ``detection`` and ``membership``: ROC points.
-    ``controls``: negative controls of each attack, and the canaries that were detected (positive control).
+    ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a block per column.
     Real counts below 11 are merged with a neighbour or left out (None).
     """
-    details = {score.name: score.details for score in scores}
-    out: dict[str, Any] = {
+    out = {
         "rows": {
             "train": len(c.train),
             "holdout": 0 if c.holdout is None else len(c.holdout),
@@ -44,16 +38,6 @@ def sections(c: Comparison, scores: Iterable[Score]) -> dict[str, Any]:
         "marginals": marginal_panels(c),
         "table_one": table_one(c),
     }
-    pairs = details.get("fidelity.associations", {})
-    if "real" in pairs:
-        out["pairs"] = {key: pairs[key] for key in ("columns", "real", "synthetic")}
-    for key, name in (("detection", "fidelity.detection"), ("membership", "privacy.membership")):
-        if "roc" in details.get(name, {}):
-            out[key] = {"roc": details[name]["roc"], "attacks": details[name].get("curves", [])}
-    negative = {name: found["negative_control"] for name, found in details.items() if found.get("negative_control")}
-    if negative:
-        canary_rows = details.get("privacy.smallest_leak", {}).get("canaries", [])
-        out["controls"] = {"negative": negative, "canaries": canary_rows}
     checked: dict[str, Any] = plain(out)
     return checked
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import StrictStr
 
-from synthclin.evaluation.cell_suppression import suppressed_count
+from synthclin.evaluation import questions
+from synthclin.evaluation.details import Count, Details, Share
+from synthclin.evaluation.disclosure import Published, suppressed_count
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.score import Definition, Score
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.score import Score
 from synthclin.rules.rules import violations
+from synthclin.wording import number, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,23 +24,108 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["raw_rules", "rules"]
+__all__ = ["RAW_RULES", "RULES", "RawRuleDetails", "RuleDetails", "raw_rules", "rules"]
 
-RULES = Definition(
-    "validity.rules",
-    "Are there impossible records?",
-    "higher",
-    "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule whose "
-    "outcome is unknown for a missing value counts as satisfied; Wilson interval (project convention)",
+
+class BrokenRule(Details):
+    """Rows that break one rule."""
+
+    rule: StrictStr
+    """Text of the rule."""
+    synthetic: Count
+    """Number of synthetic rows."""
+    real: Count | None
+    """Number of training rows; None for 1 to 10, and for a rule that was not checked on them."""
+
+
+class RuleDetails(Details):
+    """Details of the rules."""
+
+    rules: list[BrokenRule]
+    """The rules that a row breaks, the one that most synthetic rows break first."""
+    declared: Count
+    """Number of rules."""
+
+    def shared(self, _published: Published) -> RuleDetails:
+        """Return the rules without numbers of training rows, but for 0."""
+        rules = [one.model_copy(update={"real": 0 if one.real == 0 else None}) for one in self.rules]
+        return RuleDetails(rules=rules, declared=self.declared)
+
+
+class UnconstrainedRule(Details):
+    """A rule in rows that were sampled without imposing any rule."""
+
+    rule: StrictStr
+    """Text of the rule."""
+    unconstrained: Share
+    """Share of rows that break it."""
+
+
+class RawRuleDetails(Details):
+    """Details of the rules in rows that were sampled without imposing any rule."""
+
+    rules: list[UnconstrainedRule]
+    """The rules, the one that is broken most often first."""
+
+
+def _broken_rows(score: Score) -> str:
+    details = RULES.read(score)
+    broken = score.n - round(score.value * score.n)
+    named = f"{number(details.declared, 0)} declared rules" if details and details.declared else "ranges and categories"
+    if not broken:
+        return f"No row breaks any of the {named}."
+    verb = "breaks" if broken == 1 else "break"
+    return f"{number(broken, 0)} of {number(score.n, 0)} rows {verb} one of the {named}."
+
+
+RULES = Kind(
+    name="validity.rules",
+    question="Are there impossible records?",
+    better="higher",
+    method=(
+        "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule "
+        "whose outcome is unknown for a missing value counts as satisfied; Wilson interval (project convention)"
+    ),
+    section="rules",
+    label="Rules satisfied",
+    unit="share of rows that break no rule",
+    ideal=1.0,
+    details=RuleDetails,
+    asked=questions.RULES,
+    limit=Limit(">=", 0.99, 0.95, f"{CONVENTION}: at most 1 % of rows break a rule"),
+    fail_text="impossible records remain",
+    review_text="impossible records may remain",
+    action="Remove or repair rows that break a rule before use.",
+    percent=True,
+    answer=_broken_rows,
+    shared=RuleDetails.shared,
+    counts="synthetic",
+    is_headline=True,
 )
 
 
-RAW_RULES = Definition(
-    "validity.raw_rules",
-    "Does the model satisfy the rules without being forced to?",
-    "lower",
-    "largest share of rows, sampled without imposing any rule, whose codes certainly break one rule; Wilson interval "
-    "(project convention)",
+RAW_RULES = Kind(
+    name="validity.raw_rules",
+    question="Does the model satisfy the rules without being forced to?",
+    better="lower",
+    method=(
+        "largest share of rows, sampled without imposing any rule, whose codes certainly break one rule; Wilson "
+        "interval (project convention)"
+    ),
+    section="rules",
+    label="Rules without constraints",
+    unit="share of rows that break the worst rule",
+    ideal=0.0,
+    details=RawRuleDetails,
+    asked=questions.RAW_RULES,
+    limit=Limit("<=", 0.01, 0.05, f"{CONVENTION}: rules are imposed, but a good model rarely breaks them"),
+    needs=frozenset({"model", "rules"}),
+    fail_text="the unconstrained model breaks a rule",
+    review_text="the unconstrained model may break a rule too often",
+    action="Sampled rows satisfy it, but the dependence of its columns may differ.",
+    percent=True,
+    answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
+    counts="synthetic",
 )
 
 
@@ -52,9 +142,10 @@ def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
     """
     worst = max(shares.values())
     by_rule = [
-        {"rule": rule, "unconstrained": share} for rule, share in sorted(shares.items(), key=lambda one: -one[1])
+        UnconstrainedRule(rule=rule, unconstrained=rate)
+        for rule, rate in sorted(shares.items(), key=lambda one: -one[1])
     ]
-    return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details={"rules": by_rule})
+    return RAW_RULES.score(worst, wilson(round(worst * rows), rows), n=rows, details=RawRuleDetails(rules=by_rule))
 
 
 def rules(c: Comparison) -> Score:
@@ -63,26 +154,21 @@ def rules(c: Comparison) -> Score:
     train = violations(c.tables.train, c.schema)
     valid = _valid(synthetic, len(c.tables.synthetic))
     broken = [
-        {
-            "rule": rule,
-            "synthetic": int(mask.sum()),
-            "real": suppressed_count(int(train[rule].sum())) if rule in train else None,
-        }
+        BrokenRule(
+            rule=rule,
+            synthetic=int(mask.sum()),
+            real=suppressed_count(int(train[rule].sum())) if rule in train else None,
+        )
         for rule, mask in synthetic.items()
     ]
-    broken = [row for row in broken if row["synthetic"] or row["real"] != 0]
+    broken = [row for row in broken if row.synthetic or row.real != 0]
     return RULES.score(
         valid.mean(),
         wilson(int(valid.sum()), len(valid)),
         n=len(valid),
         baseline=_share(c, c.tables.shuffled),
         reference=None if c.tables.holdout is None else _share(c, c.tables.holdout),
-        details={
-            "rules": sorted(broken, key=lambda row: -row["synthetic"]),
-            "declared": len(synthetic),
-            "synthetic_rows": len(c.tables.synthetic),
-            "real_rows": len(c.tables.train),
-        },
+        details=RuleDetails(rules=sorted(broken, key=lambda row: -row.synthetic), declared=len(synthetic)),
     )
 
 

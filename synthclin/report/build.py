@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.gates import Gate, default_gates, judge, parse_gate
+from synthclin.evaluation.gate import Gate, parse_gate
+from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.scoring import score_comparison
 from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from math import hypot, inf, isnan
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.fidelity.detection import DETECTION
+from synthclin.evaluation.fidelity.marginals import MARGINALS
+from synthclin.evaluation.fidelity.pairs import PAIRS
 from synthclin.evaluation.gates import Status
+from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
+from synthclin.evaluation.privacy.membership import MEMBERSHIP
+from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
+from synthclin.evaluation.validity import RULES
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import answers, texts_of, worst
-from synthclin.report.words import listed, number, plain, plural
+from synthclin.report.pages.questions import answers, label_of, worst
+from synthclin.wording import listed, number, plain, plural
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -22,15 +30,7 @@ __all__ = ["NamedReport", "compare", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
 _STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
-_HEADLINES = (
-    "fidelity.marginals",
-    "fidelity.pairs",
-    "fidelity.detection",
-    "privacy.membership",
-    "privacy.attribute_inference",
-    "privacy.singling_out",
-    "validity.rules",
-)
+_HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
 _BANNER = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
     "shareable": "Figures of real patients are coarse, and counts below 11 are suppressed.",
@@ -67,10 +67,7 @@ def compare(runs: Sequence[NamedReport]) -> str:
 
 def _statuses(report: Findings) -> dict[str, str]:
     """Return the status of each question."""
-    return {
-        answer.question.title or plain(report[answer.verdict.gate.score].question, 140): answer.verdict.status
-        for answer in answers(report.verdicts)
-    }
+    return {plain(answer.text, 140): answer.verdict.status for answer in answers(report.verdicts)}
 
 
 def index(runs: Sequence[NamedReport]) -> str:
@@ -132,7 +129,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
         scores = [run.report.find(name) for run in runs]
         verdict, clear = _verdict(scores, names)
         apart += clear
-        rows.append(Row(texts_of(name).name, (*(_value_cell(score) for score in scores), verdict), over=clear))
+        rows.append(Row(label_of(name), (*(_value_cell(score) for score in scores), verdict), over=clear))
     head = ("Score", *names, "Difference")
     table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
     figure = Figure(
@@ -151,7 +148,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
 def _value_cell(score: Score | None) -> str:
     if score is None or isnan(score.value):
         return "\u2013"
-    question = texts_of(score.name)
+    question = kind_of(score.name)
     ends = question.write_interval(score)
     return f"{question.write(score.value)} ({ends})" if ends else question.write(score.value)
 
@@ -195,7 +192,7 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
         for score in run.report.scores
         if score.name.startswith(("utility.", "inference.", "treatment."))
     )
-    for name in (*_HEADLINES, *predictions):
+    for name in (*(kind.name for kind in _HEADLINES), *predictions):
         found = [(run, score) for run in runs if (score := run.report.find(name)) is not None]
         if not found:
             continue
@@ -207,7 +204,7 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
                 plain(run.name, 60),
                 (
                     _value_cell(score),
-                    "\u2013" if score.reference is None else texts_of(name).write(score.reference),
+                    "\u2013" if score.reference is None else kind_of(name).write(score.reference),
                     ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
                     else "within noise of the worst"
@@ -218,10 +215,10 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
             for place, (run, score) in enumerate(found)
         )
         head = ("Run", "Value", "Reference", "Against the worst")
-        texts = texts_of(name)
+        texts = kind_of(name)
         yield Figure(
-            title=f"{texts.name}, worst first",
+            title=f"{texts.label}, worst first",
             how=f"{texts.unit[:1].upper()}{texts.unit[1:]}. Reference: holdout rows in the place of the "
             "synthetic ones.",
-            table=DataTable(f"{texts.name}, worst first", head, rows, words=3),
+            table=DataTable(f"{texts.label}, worst first", head, rows, words=3),
         )

@@ -9,7 +9,7 @@ from synthclin.report.editions.shareable import shareable
 from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
 from synthclin.report.summary import escaped, markdown_table
-from synthclin.report.words import number, plain, unit_name
+from synthclin.wording import number, plain, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings

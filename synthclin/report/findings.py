@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
 
 from synthclin.errors import ConfigError, GateError
-from synthclin.evaluation.gates import Gate, Verdict, judge, parse_gate
+from synthclin.evaluation.catalogue import find_kind
+from synthclin.evaluation.gate import Gate, parse_gate
+from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
-from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
-from synthclin.report.record.score_details import details_of
+from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord
 from synthclin.report.record.section_data import SectionData
-from synthclin.report.words import interval, number
+from synthclin.wording import interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +145,7 @@ class Findings:
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "edition": self.edition,
-            "scores": [asdict(score) for score in self.scores],
+            "scores": [_score_record(score) for score in self.scores],
             "gates": [_gate_record(verdict) for verdict in self.verdicts],
             "sections": self.sections,
             "provenance": self.provenance,
@@ -173,15 +174,11 @@ class Findings:
             ConfigError: a key is unknown, absent or of the wrong type, or a gate names a score that is absent.
         """
         record = validate(ReportRecord, data, where)
-        scores = tuple(Score(**one.model_dump()) for one in record.scores)
+        scores = tuple(_score(one, f"{where}: scores[{i}]") for i, one in enumerate(record.scores))
         names = [score.name for score in scores]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ConfigError(f"{where}: scores", f"'{twice}' occurs twice", "Write the file again.")
-        for i, score in enumerate(scores):
-            model = details_of(score.name)
-            if model is not None:
-                validate(model, score.details, f"{where}: scores[{i}].details")
         validate(SectionData, record.sections, f"{where}: sections")
         for i, gate in enumerate(record.gates):
             if gate.score not in names:
@@ -207,6 +204,25 @@ class Findings:
 def checksum(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the document in its written form."""
     return hashlib.sha256(dump_json(document).encode()).hexdigest()
+
+
+def _score(record: ScoreRecord, where: str) -> Score:
+    """Return the score of a record, its details as those of its kind.
+
+    Raises:
+        ConfigError: no score has this name, or its details are not those of its kind.
+    """
+    kind = find_kind(record.name)
+    if kind is None:
+        remedy = "Read the file with the version of synthclin that wrote it."
+        raise ConfigError(f"{where}.name", "this version of synthclin has no such score", remedy)
+    details = None if record.details is None else validate(kind.details, record.details, f"{where}.details")
+    return Score(**(record.model_dump() | {"details": details}))
+
+
+def _score_record(score: Score) -> dict[str, Any]:
+    details = None if score.details is None else score.details.model_dump(mode="json")
+    return asdict(replace(score, details=None)) | {"details": details}
 
 
 def _gate_record(verdict: Verdict) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from synthclin import progress
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.copies import repeated
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP, model_membership
-from synthclin.evaluation.privacy.shadows import MODEL as SHADOW_MODEL
-from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
+from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, Targets, shadow_scores, unattacked
 from synthclin.parallel import processors, run_all
 from synthclin.rules.validation import Finding
 from synthclin.schema.patients import patients
@@ -73,8 +72,7 @@ def audit(
         on_finding: is called with the estimated time of the shadow models, and again once the first is trained.
 
     Returns:
-        The scores that `MODEL_SCORES` of `synthclin.evaluation.score_names` names, with shadow models also those of
-        `SHADOW_SCORES`.
+        The scores that need a model, and those that need shadow models where the tier trains them.
 
     Raises:
         ModelFormatError: the checkpoint belongs to another audit.

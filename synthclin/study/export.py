@@ -15,8 +15,8 @@ from synthclin.io.files import inside, path_of, sha256, staged_folder, write_ato
 from synthclin.io.version import VERSION
 from synthclin.models import load
 from synthclin.models.artifact import write
-from synthclin.report.words import interval, number, plain, share
 from synthclin.study import manifest
+from synthclin.wording import interval, number, plain, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
@@ -114,7 +114,9 @@ def _refuse_another_model(run: Path, record: manifest.Manifest) -> None:
 def _judged(attack: manifest.ModelAttack) -> Verdict:
     ends = (nan if end is None else end for end in (attack.value, attack.low, attack.high))
     value, low, high = ends
-    return judge([MODEL_GATE], [MODEL_MEMBERSHIP.score(value, Interval(low, high), n=attack.n, notes=[attack.note])])[0]
+    details = MODEL_MEMBERSHIP.details.of({"null": MODEL_GATE.null})
+    score = MODEL_MEMBERSHIP.score(value, Interval(low, high), n=attack.n, notes=[attack.note], details=details)
+    return judge([MODEL_GATE], [score])[0]
 
 
 def _found(attack: manifest.ModelAttack) -> str:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.privacy.details import MembershipDetails
+from synthclin.evaluation.score import Score, details_of
 from synthclin.io.documents import read_json, validate
 from synthclin.io.files import inside, sha256
 from synthclin.io.version import VERSION
@@ -59,16 +60,17 @@ class ModelAttack(BaseModel):
     def of(cls, score: Score) -> Self:
         """Return the entry of a score in the manifest."""
         known = not math.isnan(score.value)
-        details = score.details if known else {}
+        details = details_of(score, MembershipDetails) if known else None
+        risk = details.top_decile_outliers if details else None
         return cls(
             name=score.name,
             value=score.value if known else None,
             low=score.low if known else None,
             high=score.high if known else None,
             n=score.n,
-            tpr_at_1_percent=details.get("tpr_at_1_percent"),
-            tpr_at_10_percent=details.get("tpr_at_10_percent"),
-            top_decile_outliers=(details.get("top_decile_outliers") or {}).get("value"),
+            tpr_at_1_percent=details.tpr_at_1_percent if details else None,
+            tpr_at_10_percent=details.tpr_at_10_percent if details else None,
+            top_decile_outliers=risk.value if risk else None,
             note=score.note,
         )
 

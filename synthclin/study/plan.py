@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.gates import DEFAULT_GATES, DEPENDENCE
+from synthclin.evaluation.fidelity.associations import ASSOCIATIONS
+from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.schema.patients import MIN_PATIENTS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dry_run", "editions"]
 
-_DEPENDENCE = f"{DEPENDENCE}, relative to holdout rows and to shuffled rows"
+_DEPENDENCE = f"{ASSOCIATIONS.name}, relative to holdout rows and to shuffled rows"
 
 
 def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
     difference of two plans must not disclose one patient.
     """
     # Imported where it is needed: it loads the learners.
-    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
+    from synthclin.evaluation.utility.predictions import default_tasks  # noqa: PLC0415
 
     train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
     schema = config.table_schema

@@ -7,11 +7,13 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from synthclin.evaluation import Evaluation, detection, learners, prediction_problem, score_table
+from synthclin.evaluation import Evaluation, learners, score_table
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import detection
 from synthclin.evaluation.privacy import canaries
 from synthclin.evaluation.privacy.copies import copies_attack
 from synthclin.evaluation.privacy.near_copies import near_copies
+from synthclin.evaluation.utility import prediction_problem
 
 from .clinic import SCHEMA, clinic
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.gates import DEFAULT_GATES, Gate, default_gates, judge, parse_gate
+from synthclin.evaluation.gate import Gate, parse_gate
+from synthclin.evaluation.gates import DEFAULT_GATES, default_gates, judge
 from synthclin.evaluation.score import Definition, Interval
 
 

@@ -10,38 +10,27 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from synthclin.evaluation import (
-    analyses,
+from synthclin.evaluation import validity
+from synthclin.evaluation.analyses import proportional_hazards, replication, survival_fidelity
+from synthclin.evaluation.catalogue import names_of
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import (
     balance,
     detection,
     marginals,
     missingness,
     pairs,
     precision_recall,
-    prediction_problem,
     propensity,
-    proportional_hazards,
-    replication,
-    representation,
     sdmetrics,
-    survival_fidelity,
-    utility,
-    validity,
 )
-from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.score import Score, Z
-from synthclin.evaluation.score_names import (
-    SCORE_NAMES,
-    TRIAL_NAMES,
-    hazard_names,
-    outcome_name,
-    representation_name,
-    survival_names,
-    within,
-)
-from synthclin.evaluation.subgroups import Groups, Headline, headlines
+from synthclin.evaluation.score_names import hazard_names, outcome_name, representation_name, survival_names, within
+from synthclin.evaluation.subgroups import representation
+from synthclin.evaluation.subgroups.headlines import Groups, Headline, headlines
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
+from synthclin.evaluation.utility import prediction_problem
 
 from .clinic import TRIAL, trial
 from .completeness import is_whole
@@ -59,7 +48,7 @@ SURVIVAL = SurvivalTask(event="end", by="arm", horizon=18)
 
 
 def _cox(c: Comparison) -> Iterable[Score]:
-    found = analyses.study(c, COX)
+    found = analysis_fits.study(c, COX)
     return [
         replication.replicate(c, COX, found),
         *proportional_hazards.hazards(c, COX, found),
@@ -92,9 +81,9 @@ _REPLICATED = [
 _HEADLINES = (*headlines(), *headlines(LOGISTIC), *headlines(SURVIVAL))
 _GROUPED = [
     _one(
-        within("sex", headline.definition.name),
+        within("sex", headline.kind.name),
         partial(_in_groups, headline=headline),
-        **({"columns": _FEW, "rows": 450} if headline.definition is detection.DETECTION else {}),
+        **({"columns": _FEW, "rows": 450} if headline.kind is detection.DETECTION else {}),
     )
     for headline in _HEADLINES
 ]
@@ -119,7 +108,7 @@ JUDGES = (
     _one("fidelity.balance", balance.balance),
     _one("sdmetrics.quality", sdmetrics.quality, columns=_FEW, rows=400),
     _one("sdmetrics.diagnostic", sdmetrics.diagnostic, columns=_FEW, rows=400),
-    Judge((*DIED.names, outcome_name("sex", "utility", "died")), partial(utility.predict, task=DIED, by=["sex"])),
+    Judge((*DIED.names, outcome_name("sex", "utility", "died")), partial(predictions.predict, task=DIED, by=["sex"])),
     *_REPLICATED,
     Judge(survival_names("end"), partial(survival_fidelity.followed, task=SURVIVAL)),
     Judge((COX.name, *hazard_names("end")), _cox, ("age", "site", "arm", "months", "end"), rows=320),
@@ -174,7 +163,7 @@ ANSWERS = {
         ),
         blind=(
             "fidelity.associations fidelity.heaping fidelity.missingness fidelity.missing_dependence "
-            "fidelity.rare_levels fidelity.unseen_pairs utility.died calibration.died subgroups.sex.utility.died"
+            "fidelity.rare_levels fidelity.unseen_pairs predictions.died calibration.died subgroups.sex.utility.died"
         ),
     ),
     "a range left": Answer(
@@ -315,7 +304,7 @@ def score(made: str, name: str) -> Score:
 
 
 def test_every_score_detects_one_damage_and_ignores_another():
-    names = {name for name in (*SCORE_NAMES, *TRIAL_NAMES) if not name.startswith("privacy.")}
+    names = {name for name in (*names_of(), *names_of("trial")) if not name.startswith("privacy.")}
     assert names <= set(JUDGE_OF)
     assert set(ANSWERS) == set(DAMAGES)
     elsewhere = {"importance.died"}  # ranks of nine columns say little: see test_utility
@@ -323,7 +312,7 @@ def test_every_score_detects_one_damage_and_ignores_another():
     # What looks at whole rows is blind to no damage, and what looks at groups is as blind as what it repeats.
     elsewhere |= {"fidelity.pairs", "fidelity.triples", "fidelity.detection", "sdmetrics.quality"}
     assert {name for _, name in STILL} == set(JUDGE_OF) - elsewhere - {
-        within("sex", headline.definition.name) for headline in _HEADLINES
+        within("sex", headline.kind.name) for headline in _HEADLINES
     }
 
 

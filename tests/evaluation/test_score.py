@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from synthclin.evaluation.score import Definition, Interval, plain
+from synthclin.evaluation.details import plain
+from synthclin.evaluation.score import Definition, Interval
 
 
 def test_the_worse_end_follows_the_direction():

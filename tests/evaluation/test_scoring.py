@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 
 from synthclin.errors import ConfigError, DataError
-from synthclin.evaluation import PredictTask, marginals, pairs, privacy, score_table
+from synthclin.evaluation import PredictTask, privacy, score_table
+from synthclin.evaluation.catalogue import headline_kinds, names_of
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity import marginals, pairs
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.score_names import SCORE_NAMES, subgroup_names
+from synthclin.evaluation.score_names import within
 from synthclin.schema import Schema
 
 from .clinic import SCHEMA, clinic
@@ -23,12 +25,12 @@ from .completeness import is_whole
 from .conftest import spare
 
 NAMES = [
-    *SCORE_NAMES,
+    *names_of(),
     "utility.died",
     "calibration.died",
     "importance.died",
     "subgroups.sex.utility.died",
-    *subgroup_names("sex"),
+    *tuple(within("sex", kind.name) for kind in headline_kinds()),
     "subgroups.sex.representation",
     "subgroups.sex.prevalence.died",
 ]
@@ -162,7 +164,9 @@ THREADS = """
 import dataclasses, functools, sys
 import pandas as pd
 from synthclin.io.documents import dump_json
-from synthclin.evaluation import detection, learners, prediction_problem, score_table
+from synthclin.evaluation.fidelity import detection
+from synthclin.evaluation import learners, score_table
+from synthclin.evaluation.utility import prediction_problem
 from synthclin.evaluation.privacy import canaries
 from synthclin.schema import Schema
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthclin.evaluation.cell_suppression import is_small
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.pairs import association_changes as pairs
+from synthclin.evaluation.disclosure import is_small
+from synthclin.evaluation.fidelity.associations import association_changes as pairs
 from synthclin.evaluation.sections import marginal_panels, sections, table_one
 from synthclin.schema import Schema
 

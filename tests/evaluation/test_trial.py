@@ -6,9 +6,9 @@ import pytest
 
 import synthclin as sc
 from synthclin.errors import ConfigError
-from synthclin.evaluation.analyses import study
-from synthclin.evaluation.balance import balance
+from synthclin.evaluation.analyses.analysis_fits import study
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity.balance import balance
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.io.documents import parse_yaml, validate
 from synthclin.rules.validation import conform

@@ -7,8 +7,8 @@ import pytest
 
 from synthclin.errors import DataError
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity.marginals import marginals
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.marginals import marginals
 from synthclin.evaluation.validity import rules
 from synthclin.schema import Schema
 from synthclin.tables import read_table

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from synthclin.evaluation.gates import Gate, Verdict, default_gates, judge
+from synthclin.evaluation.gate import Gate
+from synthclin.evaluation.gates import Verdict, default_gates, judge
 from synthclin.evaluation.score import Score
 from synthclin.report import Report
 

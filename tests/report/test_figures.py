@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthclin.report.record.clinical_details import Arm
 
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
@@ -22,7 +23,6 @@ from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.analysis_section import clinical_section
 from synthclin.report.pages.subgroup_section import subgroup_results, subgroups_section
 from synthclin.report.pages.survival_figures import kaplan_meier
-from synthclin.report.record.clinical_details import Arm
 from tests.report.conftest import blocks, example, made, panels
 from tests.report.study import arms, extra, study, term
 from tests.report.test_html import HOSTILE, Page

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthclin.evaluation.disclosure import round_to, rounding_step, suppress
 from synthclin.evaluation.score_names import within
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
-from synthclin.report.editions.suppression import round_to, rounding_step, suppress
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.evaluation.conftest import spare

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity.associations import association_changes
+from synthclin.evaluation.fidelity.marginals import marginals
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.pairs import association_changes
 from synthclin.progress import quiet
 from synthclin.report import Report, evaluate
 from synthclin.schema import Schema

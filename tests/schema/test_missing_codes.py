@@ -10,7 +10,8 @@ import synthclin as sc
 from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation.comparison import Comparison
-from synthclin.evaluation.missingness import missing_dependence, missingness
+from synthclin.evaluation.fidelity.missing_dependence import missing_dependence
+from synthclin.evaluation.fidelity.missingness import missingness
 from synthclin.io.documents import parse_yaml, validate
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import check, conform

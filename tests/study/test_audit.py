@@ -13,10 +13,10 @@ from sdmetrics.single_table import DCROverfittingProtection
 
 from synthclin.cli import main
 from synthclin.errors import ModelFormatError
+from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
 from synthclin.evaluation.privacy import ATTACKS
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
 from synthclin.models import Checkpoint, ConditionalGAN
 from synthclin.models.training import plan_for
 from synthclin.rules.validation import Finding
@@ -81,7 +81,7 @@ def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides,
 def test_the_default_model_is_not_detected(sides, model):
     train, holdout = sides
     (found,) = audit(model, train, train=train, holdout=holdout)
-    assert found.name in MODEL_SCORES
+    assert found.name in names_of("model")
     assert judge([MODEL_GATE], [found])[0].status != "FAIL"
 
 
@@ -104,7 +104,7 @@ def standard(sides, model, findings):
 
 
 def test_shadow_models_are_trained_and_their_cost_is_reported_first(standard, findings):
-    assert tuple(score.name for score in standard) == (*MODEL_SCORES, *SHADOW_SCORES)
+    assert tuple(score.name for score in standard) == (*names_of("model"), *names_of("shadow models"))
     assert all(score.details["models"] == SHADOWS["standard"] for score in standard[1:])
     first, second = (finding.what for finding in findings)
     assert first.startswith("4 shadow models will take at most about ")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from synthclin.errors import ConditionError, ConfigError, DataError, ModelFormatError, OutputError
-from synthclin.evaluation.score_names import MODEL_SCORES, SCORE_NAMES
+from synthclin.evaluation.catalogue import names_of
 from synthclin.io.files import sha256
 from synthclin.models import Checkpoint, gan, likelihood
 from synthclin.models.training import plan_for
@@ -159,8 +159,8 @@ class TestRules:
 
 def test_the_names_of_scores_in_gates_are_those_of_the_report(finished):
     names = [score.name for score in Report.read(finished.out / "report.json").scores]
-    assert [name for name in names if name in SCORE_NAMES] == list(SCORE_NAMES)
-    assert [name for name in names if name in MODEL_SCORES] == list(MODEL_SCORES)
+    assert [name for name in names if name in names_of()] == list(names_of())
+    assert [name for name in names if name in names_of("model")] == list(names_of("model"))
 
 
 class TestVerify:

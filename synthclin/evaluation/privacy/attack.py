@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.kind import Kind
     from synthclin.evaluation.privacy.risk import AttackOutcome, RiskMeasure
-    from synthclin.evaluation.score import Definition, Score
+    from synthclin.evaluation.score import Score
 
 __all__ = ["Attack", "Found", "judged"]
 
@@ -63,14 +64,14 @@ class Attack:
     """One attack; calling it with a comparison returns its score.
 
     Arguments:
-        definition: name, question, direction and method of the score.
+        kind: the kind of its score.
         run: the attack on one table of rows.
         null: its value without leakage.
         above_chance: whether shuffled columns have no leakage; false where a single column can identify a patient.
         more: further details of the synthetic table, which are not part of a verdict.
     """
 
-    definition: Definition
+    kind: Kind[Any]
     run: Callable[[AttackData, NDArray[np.float64]], Found]
     null: float = 0.0
     above_chance: bool = True
@@ -83,13 +84,13 @@ class Attack:
         """
         reason = why_not(c)
         if reason:
-            return self.definition.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
+            return self.kind.unassessable(reason, n=0 if c.holdout is None else len(c.holdout))
         data = AttackData.of(c, by) if data is None else data
         found = self.find(data, c.synthetic)
         if isnan(found.value):
-            return self.definition.unassessable(" ".join(found.notes), n=found.n, details=found.details)
+            return self.kind.unassessable(" ".join(found.notes), n=found.n)
         negative = self.negative_control(data)
-        return self.definition.score(
+        return self.kind.score(
             found.value,
             found.interval,
             n=found.n,
@@ -103,12 +104,14 @@ class Attack:
                 _BASELINE if self.above_chance else _NO_BASELINE,
                 _REFERENCE.format(negative["rows"]),
             ],
-            details=found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative},
+            details=self.kind.details.of(
+                found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative}
+            ),
         )
 
     def find(self, data: AttackData, rows: NDArray[np.float64]) -> Found:
         """Return the result of `run` on a table, computed once."""
-        return data.once(self.definition.name, lambda: self.run(data, rows), rows)
+        return data.once(self.kind.name, lambda: self.run(data, rows), rows)
 
     def negative_control(self, data: AttackData) -> dict[str, Any]:
         """Return the negative control: the attack on half of the holdout as synthetic rows, mean of both halves."""

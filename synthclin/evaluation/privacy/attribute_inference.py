@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Features
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.learners import classifiers, learnable, regressors
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.equivalence_classes import similar
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,15 +32,30 @@ _MOST_CLASSES = 10
 _MIN_ROWS = 20
 _TREES = 30
 
-ATTRIBUTE_INFERENCE = Definition(
-    "privacy.attribute_inference",
-    "Can an attacker infer a sensitive attribute of a patient from known ones?",
-    "lower",
-    "a sensitive column of each patient is predicted from the quasi-identifiers, and from all other columns: by the "
-    "nearest synthetic row, and by boosted trees trained on synthetic rows; a hit is the equal level, or a number "
-    "within 5 %; R = (t - c) / (1 - c) of the strongest attack, chosen on half of the patients and judged on the "
-    "others; t of members, c of non-members, whose risk is knowledge of the population (Anonymeter: Giomi et al., "
-    "PoPETs 2023-0055), interval from two Wilson intervals",
+ATTRIBUTE_INFERENCE = Kind(
+    name="privacy.attribute_inference",
+    question="Can an attacker infer a sensitive attribute of a patient from known ones?",
+    better="lower",
+    method=(
+        "a sensitive column of each patient is predicted from the quasi-identifiers, and from all other columns: by "
+        "the nearest synthetic row, and by boosted trees trained on synthetic rows; a hit is the equal level, or a "
+        "number within 5 %; R = (t - c) / (1 - c) of the strongest attack, chosen on half of the patients and judged "
+        "on the others; t of members, c of non-members, whose risk is knowledge of the population (Anonymeter: Giomi "
+        "et al., PoPETs 2023-0055), interval from two Wilson intervals"
+    ),
+    section="privacy",
+    label="Attribute inference",
+    unit="risk in excess of non-members",
+    ideal=0.0,
+    details=AttackDetails,
+    asked=questions.ATTRIBUTES,
+    limit=Limit("<=", 0.05, 0.10, f"{CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="sensitive attributes can be inferred",
+    review_text="sensitive attributes may be inferred",
+    action="An attacker with some values of a member infers others better than for non-members.",
+    answer=partial(success_rates, "Attribute inference"),
+    shared=AttackDetails.shared,
 )
 
 

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.copies import copies_attack
+from synthclin.evaluation.privacy.details import LeakDetails
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,16 +43,32 @@ _ATTACKS: tuple[Attack, ...] = (
     disclosive_keys,
 )
 
-SMALLEST_LEAK = Definition(
-    "privacy.smallest_leak",
-    "How small a leak would these attacks have detected on this table?",
-    "lower",
-    "canaries: 0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by up "
-    "to 2 % of their ranks, one level in 20 resampled), three times each; they are detected where in all three an "
-    "attack that raises no alarm on the table itself is significantly beyond chance, shuffled rows and holdout rows; "
-    "attacks, in turn, that a few rows can move: copies, near copies, TPR at 1 % FPR, singling out, RepU and DiSCO; "
-    "the smallest share at which both kinds are detected; a property of the attacks, so there is neither independence "
-    "baseline nor real-data reference (project convention)",
+SMALLEST_LEAK = Kind(
+    name="privacy.smallest_leak",
+    question="How small a leak would these attacks have detected on this table?",
+    better="lower",
+    method=(
+        "canaries: 0.5, 1 and 5 % of the synthetic rows are replaced by training rows, exact and jittered (numbers by"
+        " up to 2 % of their ranks, one level in 20 resampled), three times each; they are detected where in all "
+        "three an attack that raises no alarm on the table itself is significantly beyond chance, shuffled rows and "
+        "holdout rows; attacks, in turn, that a few rows can move: copies, near copies, TPR at 1 % FPR, singling out,"
+        " RepU and DiSCO; the smallest share at which both kinds are detected; a property of the attacks, so there is"
+        " neither independence baseline nor real-data reference (project convention)"
+    ),
+    section="privacy",
+    label="Smallest leak detected",
+    unit="share of canaries among synthetic rows",
+    ideal=0.0,
+    details=LeakDetails,
+    asked=questions.LEAST_LEAK,
+    limit=Limit("<=", 0.01, 0.05, f"{CONVENTION}: no pass where the attacks miss canaries of 5 % of the rows"),
+    needs=frozenset({"holdout"}),
+    fail_text="the attacks miss leaks",
+    review_text="the attacks may miss smaller leaks than this",
+    action="A pass of these attacks is weak evidence.",
+    percent=True,
+    answer=lambda score: f"Canaries are detected from {100 * score.value:g}\u00a0% of rows on.",
+    shared=lambda details, _: details,
 )
 
 
@@ -70,7 +89,7 @@ def smallest_leak(
     seen = [share for share in _SHARES if all(row["detected_by"] for row in curve if row["share"] == share)]
     details: dict[str, Any] = {
         "canaries": curve,
-        "false_alarms_on_table": [each.definition.name for each in _ATTACKS if each not in silent],
+        "false_alarms_on_table": [each.kind.name for each in _ATTACKS if each not in silent],
     }
     blind = _blind(curve)
     if not seen:
@@ -111,7 +130,7 @@ def _curve(c: Comparison, data: AttackData, nulls: Mapping[Attack, float], kind:
         repeats = [(_with_canaries(c, data, share, kind, repeat), data.with_own_cache()) for repeat in range(_REPEATS)]
         while left and not all(_alarmed(left[0], nulls[left[0]], own, rows) for rows, own in repeats):
             left.pop(0)
-        names = [attack.definition.name for attack in left[:1]]
+        names = [attack.kind.name for attack in left[:1]]
         curve.append({"share": share, "kind": kind, "rows": _rows(c, share), "detected_by": names})
     return curve[::-1]
 

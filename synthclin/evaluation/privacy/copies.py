@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
-from synthclin.evaluation.score import Definition
 from synthclin.schema.patients import patients
+from synthclin.wording import number, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,14 +29,39 @@ if TYPE_CHECKING:
 
 __all__ = ["copies", "repeated"]
 
-COPIES = Definition(
-    "privacy.copies",
-    "Are synthetic rows copies of patients?",
-    "lower",
-    "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no other "
-    "training patient shares; every row counts where the table has the training rows in the training table's "
-    "proportions; Wilson interval; absence of copies does not prove privacy (DCR Delusion: Yao et al., "
-    "arXiv:2505.01524)",
+
+def _copied_rows(score: Score) -> str:
+    details = COPIES.read(score)
+    if details is None or details.copies is None:
+        return ""
+    rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal the row of one training patient"
+    return f"{rows}." if score.reference is None else f"{rows}; of holdout rows {share(score.reference, 1)} do."
+
+
+COPIES = Kind(
+    name="privacy.copies",
+    question="Are synthetic rows copies of patients?",
+    better="lower",
+    method=(
+        "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no "
+        "other training patient shares; every row counts where the table has the training rows in the training "
+        "table's proportions; Wilson interval; absence of copies does not prove privacy (DCR Delusion: Yao et al., "
+        "arXiv:2505.01524)"
+    ),
+    section="privacy",
+    label="Exact copies",
+    unit="share of synthetic rows",
+    ideal=0.0,
+    details=CopyDetails,
+    asked=questions.COPIES,
+    limit=Limit("<=", 0.0, 0.005, f"{CONVENTION}: no more than among non-members", null=0.0),
+    fail_text="rows are copies of training rows",
+    review_text="rows may be copies of training rows",
+    action="Some synthetic rows equal the row of one training patient in every column.",
+    percent=True,
+    answer=_copied_rows,
+    shared=CopyDetails.shared,
+    counts="synthetic",
 )
 
 
@@ -47,12 +75,12 @@ def copies(
     found = _count(c.train, c.train_patients, c.synthetic)
     if c.holdout is None and not found.value:
         why = "No copy was found; without a holdout the share among non-members is not known."
-        return COPIES.unassessable(why, n=found.n, details=found.details)
+        return COPIES.unassessable(why, n=found.n, details=found.details | {"null": 0.0, "negative_control": None})
     reference = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
     # A copy of the whole training table has no excuse, even where holdout rows are equal too.
     excused = reference if not found.details["whole_table"] else None
     negative = (
-        {}
+        None
         if reference is None
         else {
             "value": reference.value,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, similar, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,15 +25,32 @@ __all__ = ["identity_disclosure"]
 
 _MOST_COMPARED = 500
 
-IDENTITY_DISCLOSURE = Definition(
-    "privacy.identity_disclosure",
-    "How likely is a patient identified with new sensitive information?",
-    "lower",
-    "mean over members, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f being the "
-    "number of members who agree in them (the sample in place of the population, data without error), times the share "
-    "of these synthetic rows that disclose a sensitive value rarer than expected; the independence baseline is no "
-    "lower than the same mean over non-members, as if they had taken part; Wilson interval (El Emam, Mosquera and "
-    "Bass, J Med Internet Res 22:e23139, 2020)",
+IDENTITY_DISCLOSURE = Kind(
+    name="privacy.identity_disclosure",
+    question="How likely is a patient identified with new sensitive information?",
+    better="lower",
+    method=(
+        "mean over members, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f being "
+        "the number of members who agree in them (the sample in place of the population, data without error), times "
+        "the share of these synthetic rows that disclose a sensitive value rarer than expected; the independence "
+        "baseline is no lower than the same mean over non-members, as if they had taken part; Wilson interval (El "
+        "Emam, Mosquera and Bass, J Med Internet Res 22:e23139, 2020)"
+    ),
+    section="privacy",
+    label="Identity disclosure",
+    unit="mean probability of identification",
+    ideal=0.0,
+    details=AttackDetails,
+    asked=questions.ATTRIBUTES,
+    limit=Limit(
+        "<=", 0.05, 0.09, f"0.09: El Emam et al. 2020, EMA policy 0070, Health Canada; 0.05: {CONVENTION}", null=0.0
+    ),
+    needs=frozenset({"holdout"}),
+    fail_text="sensitive attributes can be inferred",
+    review_text="sensitive attributes may be inferred",
+    action="Patients can be identified by known values, with new information.",
+    answer=partial(success_rates, "Identity disclosure"),
+    shared=AttackDetails.shared,
 )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import hypergeom
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,14 +25,29 @@ __all__ = ["linkability"]
 _NEIGHBOURS = 5
 _SPLITS = 4
 
-LINKABILITY = Definition(
-    "privacy.linkability",
-    "Can two data sets about one patient be joined through the table?",
-    "lower",
-    "an attacker has some columns of a patient in one data set and the others in a second (the quasi-identifiers and "
-    "the rest, or random halves of the columns, one of 4 for each patient) and links them where the 5 nearest "
-    "synthetic rows of both parts have one in common; success rate t of members beyond c of non-members, "
-    "R = (t - c) / (1 - c) (Anonymeter: Giomi et al., PoPETs 2023-0055), interval from two Wilson intervals",
+LINKABILITY = Kind(
+    name="privacy.linkability",
+    question="Can two data sets about one patient be joined through the table?",
+    better="lower",
+    method=(
+        "an attacker has some columns of a patient in one data set and the others in a second (the quasi-identifiers "
+        "and the rest, or random halves of the columns, one of 4 for each patient) and links them where the 5 nearest"
+        " synthetic rows of both parts have one in common; success rate t of members beyond c of non-members, R = (t "
+        "- c) / (1 - c) (Anonymeter: Giomi et al., PoPETs 2023-0055), interval from two Wilson intervals"
+    ),
+    section="privacy",
+    label="Linkability",
+    unit="risk in excess of non-members",
+    ideal=0.0,
+    details=AttackDetails,
+    asked=questions.SINGLING_OUT,
+    limit=Limit("<=", 0.05, 0.10, f"{CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="patients can be singled out or linked",
+    review_text="patients may be singled out or linked",
+    action="Two data sets of a patient can be linked by it.",
+    answer=partial(success_rates, "Linkability"),
+    shared=AttackDetails.shared,
 )
 
 

@@ -10,12 +10,16 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.answers import chance_of
 from synthclin.evaluation.intervals import partition
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive
 from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,16 +32,33 @@ ROUNDS = 2
 """How often each member is in an outcome: once against each half of the non-members."""
 _FOLDS = 5
 
-MEMBERSHIP = Definition(
-    "privacy.membership",
-    "Can someone tell who was in the training data?",
-    "lower",
-    "AUC of the best of three attacks by someone who knows the synthetic table and half of the holdout, members "
-    "against the other half (non-members), both ways round: density of synthetic rows relative to real rows around a "
-    "patient (DOMIAS: van Breugel et al., AISTATS 2023, arXiv:2302.12580), the distance to the nearest synthetic row, "
-    "and a logistic ensemble of both in several sets of columns, cross-validated (after MIDST 2025); the best is "
-    "chosen on half of the patients and judged on the others; 0.5 is chance; "
-    "Newcombe interval for the smaller number of members and non-members on both sides",
+MEMBERSHIP = Kind(
+    name="privacy.membership",
+    question="Can someone tell who was in the training data?",
+    better="lower",
+    method=(
+        "AUC of the best of three attacks by someone who knows the synthetic table and half of the holdout, members "
+        "against the other half (non-members), both ways round: density of synthetic rows relative to real rows "
+        "around a patient (DOMIAS: van Breugel et al., AISTATS 2023, arXiv:2302.12580), the distance to the nearest "
+        "synthetic row, and a logistic ensemble of both in several sets of columns, cross-validated (after MIDST "
+        "2025); the best is chosen on half of the patients and judged on the others; 0.5 is chance; Newcombe interval"
+        " for the smaller number of members and non-members on both sides"
+    ),
+    section="privacy",
+    label="Membership inference",
+    unit="AUC of the attack, 0.5 is chance",
+    ideal=0.5,
+    details=MembershipDetails,
+    asked=questions.MEMBERSHIP,
+    limit=Limit("<=", 0.55, 0.60, f"{CONVENTION}: 0.5 is chance", null=0.5),
+    needs=frozenset({"holdout"}),
+    fail_text="membership of patients can be inferred",
+    review_text="membership of patients may be inferred",
+    action="An attacker with a reference sample infers membership better than chance.",
+    answer=lambda score: chance_of(
+        "Of one member (training patient) and one non-member, the attack scores the member higher in {}", score
+    ),
+    shared=MembershipDetails.shared,
 )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import exp, hypot, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import beta
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.membership import ROUNDS, ranked, risks_only
 from synthclin.evaluation.privacy.risk import AttackTrials, by_group, decisive
 from synthclin.evaluation.roc import true_positive_rate
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,14 +29,29 @@ _FPR = 0.01
 _MIN_CONTROLS = 100
 _ENOUGH_CONTROLS = 300
 
-MEMBERSHIP_TPR = Definition(
-    "privacy.membership_tpr",
-    "How many training patients are identified at a false positive rate of 1 %?",
-    "lower",
-    "TPR at 1 % FPR of the best membership inference attack, members against non-members, chosen on half of the "
-    "patients and judged on the others; a guess has 1 %; Clopper-Pearson interval, combined with the uncertainty of "
-    "the FPR from the order statistic of non-members (TPR at low FPR: Carlini et al., IEEE S&P 2022, "
-    "arXiv:2112.03570)",
+MEMBERSHIP_TPR = Kind(
+    name="privacy.membership_tpr",
+    question="How many training patients are identified at a false positive rate of 1 %?",
+    better="lower",
+    method=(
+        "TPR at 1 % FPR of the best membership inference attack, members against non-members, chosen on half of the "
+        "patients and judged on the others; a guess has 1 %; Clopper-Pearson interval, combined with the uncertainty "
+        "of the FPR from the order statistic of non-members (TPR at low FPR: Carlini et al., IEEE S&P 2022, "
+        "arXiv:2112.03570)"
+    ),
+    section="privacy",
+    label="TPR at 1 % FPR",
+    unit="true positive rate of the membership attack",
+    ideal=0.0,
+    details=AttackDetails,
+    asked=questions.MEMBERSHIP,
+    limit=Limit("<=", 0.03, 0.05, f"{CONVENTION}: epsilon 1 allows 0.027", null=0.01),
+    needs=frozenset({"holdout"}),
+    fail_text="membership of patients can be inferred",
+    review_text="membership of patients may be inferred",
+    action="Membership of some patients can be inferred with high confidence.",
+    answer=partial(success_rates, "TPR at 1 % FPR"),
+    shared=AttackDetails.shared,
 )
 
 

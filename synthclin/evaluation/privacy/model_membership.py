@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.privacy.attack_data import TOP_DECILE, AttackData, why_not
+from synthclin.evaluation.privacy.details import MembershipDetails, success_rates
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.membership import risks_only
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, by_group, decisive, ranks
 from synthclin.evaluation.roc import roc_points, true_positive_rate
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +32,30 @@ _ALIKE = 20
 _BINS = 40  # with 20 the attack loses 0.01 to 0.03 of its AUC, with 80 nothing is gained
 _FEWEST = 10
 
-MODEL_MEMBERSHIP = Definition(
-    "privacy.model_membership",
-    "Can someone who has the model file tell who was in the training data?",
-    "lower",
-    "AUC of the best of three attacks by someone who has the model file, members against non-members (holdout): the "
-    "log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess over that "
-    "of independent columns, and the excess of that over the mean of the 20 most similar real rows, because rare rows "
-    "have low likelihoods, members or not (difficulty calibration: Watson et al., ICLR 2022, arXiv:2111.08440); chosen "
-    "on half of the patients and judged on the others; 0.5 is chance; Newcombe interval; a risk of the model file "
-    "and not of the table",
+MODEL_MEMBERSHIP = Kind(
+    name="privacy.model_membership",
+    question="Can someone who has the model file tell who was in the training data?",
+    better="lower",
+    method=(
+        "AUC of the best of three attacks by someone who has the model file, members against non-members (holdout): "
+        "the log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess "
+        "over that of independent columns, and the excess of that over the mean of the 20 most similar real rows, "
+        "because rare rows have low likelihoods, members or not (difficulty calibration: Watson et al., ICLR 2022, "
+        "arXiv:2111.08440); chosen on half of the patients and judged on the others; 0.5 is chance; Newcombe "
+        "interval; a risk of the model file and not of the table"
+    ),
+    section="privacy",
+    label="Likelihood under the model",
+    unit="AUC, 0.5 is chance",
+    ideal=0.0,
+    details=MembershipDetails,
+    asked=questions.MODEL_MEMBERSHIP,
+    needs=frozenset({"holdout", "model"}),
+    fail_text="the model file reveals members",
+    review_text="the model file may reveal members",
+    action="The model file reveals membership.",
+    answer=partial(success_rates, "Likelihood under the model"),
+    shared=MembershipDetails.shared,
 )
 
 
@@ -87,19 +104,23 @@ def model_membership(
             if len(train) < len(data.train)
             else ""
         ],
-        details={
-            "strongest_attack": worst.name,
-            "naive_baseline": 0.5,
-            "null": 0.5,
-            **risks_only(by_group(worst, data.groups, area)),
-            "attacks": [{"name": each.name, "value": round(area(each.train, each.control)[0], 4)} for each in outcomes],
-            "deciles": [_decile(worst, decile) for decile in range(TOP_DECILE + 1)],
-            "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
-            "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
-            "roc": roc_points(scores, member),
-            "n_members": len(train),
-            "n_non_members": len(control),
-        },
+        details=MembershipDetails.of(
+            {
+                "strongest_attack": worst.name,
+                "naive_baseline": 0.5,
+                "null": 0.5,
+                **risks_only(by_group(worst, data.groups, area)),
+                "attacks": [
+                    {"name": each.name, "value": round(area(each.train, each.control)[0], 4)} for each in outcomes
+                ],
+                "deciles": [_decile(worst, decile) for decile in range(TOP_DECILE + 1)],
+                "tpr_at_1_percent": true_positive_rate(scores, member, 0.01),
+                "tpr_at_10_percent": true_positive_rate(scores, member, 0.10),
+                "roc": roc_points(scores, member),
+                "n_members": len(train),
+                "n_non_members": len(control),
+            }
+        ),
     )
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import beta
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import wilson
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import NearCopyDetails
 from synthclin.evaluation.privacy.distances import nearest
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,14 +28,28 @@ _CLOSE = 0.01
 _MOST_TRAIN = 20_000
 _MOST_CONTROL = 5_000
 
-NEAR_COPIES = Definition(
-    "privacy.near_copies",
-    "Do rows come closer to training patients than other patients do?",
-    "lower",
-    "share of synthetic rows whose distance to the closest training row is below the 1st percentile of that of "
-    "non-members, minus the share of non-members; interval from Wilson's and from the order statistic of non-members; "
-    "an alarm for manual review, since distances neither prove nor exclude a leak (DCR Delusion: Yao et al., "
-    "arXiv:2505.01524)",
+NEAR_COPIES = Kind(
+    name="privacy.near_copies",
+    question="Do rows come closer to training patients than other patients do?",
+    better="lower",
+    method=(
+        "share of synthetic rows whose distance to the closest training row is below the 1st percentile of that of "
+        "non-members, minus the share of non-members; interval from Wilson's and from the order statistic of "
+        "non-members; an alarm for manual review, since distances neither prove nor exclude a leak (DCR Delusion: Yao"
+        " et al., arXiv:2505.01524)"
+    ),
+    section="privacy",
+    label="Near copies",
+    unit="share of rows in excess of non-members",
+    ideal=0.0,
+    details=NearCopyDetails,
+    asked=questions.COPIES,
+    limit=Limit("<=", 0.0, 1.0, f"{CONVENTION}: an alarm, never decisive", null=0.0, alarm=True),
+    needs=frozenset({"holdout"}),
+    fail_text="rows are very close to training rows",
+    review_text="rows may be very close to training rows",
+    action="See the attacks: distances alone decide nothing.",
+    shared=NearCopyDetails.shared,
 )
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.details import RelativeF1Details, success_rates
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, mover_interval
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,14 +28,30 @@ _SHARE = 0.5
 _SHARES = (0.01, 0.1, 0.5)
 _BATCH = 50_000_000  # cells that are compared at a time
 
-RELATIVE_F1 = Definition(
-    "privacy.relative_f1",
-    "How much better than claiming all patients is a matching attack?",
-    "lower",
-    "an attacker claims that a patient was in training if a synthetic row differs in at most h columns, numbers in 20 "
-    "steps; F1 of the claims beyond that of claiming all patients, (F1 - F) / (1 - F) with F = 2t / (1 + t), for an "
-    "attack set of which t = 0.5 took part; h from 0 to 10 or unlimited, chosen on half of the patients and judged "
-    "on the others (El Emam, Mosquera and Fang, JAMIA Open 5:ooac083, 2022), interval from two Wilson intervals",
+RELATIVE_F1 = Kind(
+    name="privacy.relative_f1",
+    question="How much better than claiming all patients is a matching attack?",
+    better="lower",
+    method=(
+        "an attacker claims that a patient was in training if a synthetic row differs in at most h columns, numbers "
+        "in 20 steps; F1 of the claims beyond that of claiming all patients, (F1 - F) / (1 - F) with F = 2t / (1 + "
+        "t), for an attack set of which t = 0.5 took part; h from 0 to 10 or unlimited, chosen on half of the "
+        "patients and judged on the others (El Emam, Mosquera and Fang, JAMIA Open 5:ooac083, 2022), interval from "
+        "two Wilson intervals"
+    ),
+    section="privacy",
+    label="Relative F1",
+    unit="F1 of a matching attack, 0 is claiming all",
+    ideal=0.0,
+    details=RelativeF1Details,
+    asked=questions.MEMBERSHIP,
+    limit=Limit("<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {CONVENTION}", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="membership of patients can be inferred",
+    review_text="membership of patients may be inferred",
+    action="Matching rows reveal membership.",
+    answer=partial(success_rates, "Relative F1"),
+    shared=RelativeF1Details.shared,
 )
 
 

@@ -10,18 +10,21 @@ al., IEEE S&P 2022, arXiv:2112.03570.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from synthclin.evaluation import questions
 from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack_data import TOP_DECILE, AttackData, PatientSample, few, why_not
+from synthclin.evaluation.privacy.details import MembershipDetails, success_rates
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, decisive, ranks
 from synthclin.evaluation.roc import auc, roc_points, true_positive_rate
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,17 +47,44 @@ _METHOD = (
     "the better is chosen on half of the patients and judged on the others; members against non-members; 0.5 is "
     "chance; Newcombe interval"
 )
-TABLE = Definition(
-    "privacy.shadow_table",
-    "Can someone who trains shadow models tell from the table that a rare patient was in the training data?",
-    "lower",
-    _METHOD.format("uses the synthetic rows (distances in several sets of columns, counts of matching rows)"),
+SHADOW_TABLE = Kind(
+    name="privacy.shadow_table",
+    question="Can someone who trains shadow models tell from the table that a rare patient was in the training data?",
+    better="lower",
+    method=_METHOD.format("uses the synthetic rows (distances in several sets of columns, counts of matching rows)"),
+    section="privacy",
+    label="Shadow models, by table",
+    unit="AUC, 0.5 is chance",
+    ideal=0.0,
+    details=MembershipDetails,
+    asked=questions.MEMBERSHIP,
+    limit=Limit("<=", 0.65, 0.80, f"{CONVENTION}: of outliers; 0.5 is chance", null=0.5),
+    needs=frozenset({"holdout", "shadow models"}),
+    fail_text="membership of patients can be inferred",
+    review_text="membership of patients may be inferred",
+    action="Membership of rare patients can be inferred.",
+    answer=partial(success_rates, "Shadow models, by table"),
+    shared=MembershipDetails.shared,
 )
-MODEL = Definition(
-    "privacy.shadow_model",
-    "Can someone who trains shadow models tell from the model file that a rare patient was in the training data?",
-    "lower",
-    _METHOD.format("has the model file: the likelihood of the row, in addition to the signals of the table"),
+SHADOW_MODEL = Kind(
+    name="privacy.shadow_model",
+    question=(
+        "Can someone who trains shadow models tell from the model file that a rare patient was in the training data?"
+    ),
+    better="lower",
+    method=_METHOD.format("has the model file: the likelihood of the row, in addition to the signals of the table"),
+    section="privacy",
+    label="Shadow models, by model",
+    unit="AUC, 0.5 is chance",
+    ideal=0.0,
+    details=MembershipDetails,
+    asked=questions.MODEL_MEMBERSHIP,
+    needs=frozenset({"holdout", "shadow models"}),
+    fail_text="the model file reveals members",
+    review_text="the model file may reveal members",
+    action="Membership of rare patients can be inferred.",
+    answer=partial(success_rates, "Shadow models, by model"),
+    shared=MembershipDetails.shared,
 )
 
 
@@ -138,18 +168,18 @@ def shadow_scores(
         return unattacked(f"Fewer than {_FEWEST_MODELS} shadow models are not enough.")
     table = slice(0, released.shape[1] - 1)
     return (
-        _judged(TABLE, targets, released[:, table], shadows[:, :, table], in_training),
-        _judged(MODEL, targets, released, shadows, in_training),
+        _judged(SHADOW_TABLE, targets, released[:, table], shadows[:, :, table], in_training),
+        _judged(SHADOW_MODEL, targets, released, shadows, in_training),
     )
 
 
 def unattacked(why: str) -> tuple[Score, Score]:
     """Return both scores without a value."""
-    return TABLE.unassessable(why), MODEL.unassessable(why)
+    return SHADOW_TABLE.unassessable(why), SHADOW_MODEL.unassessable(why)
 
 
 def _judged(
-    definition: Definition,
+    kind: Kind[MembershipDetails],
     targets: Targets,
     released: NDArray[np.float64],
     shadows: NDArray[np.float64],
@@ -177,23 +207,25 @@ def _judged(
     value, interval = area(worst.train, worst.control)
     scores = np.concatenate([worst.train.hit, worst.control.hit])
     truth = np.arange(n) < len(targets.train)
-    return definition.score(
+    return kind.score(
         value,
         interval,
         n=len(targets.control),
         notes=[_target_note(targets), f"{models} shadow models."],
-        details={
-            "strongest_attack": worst.name,
-            "naive_baseline": 0.5,
-            "null": 0.5,
-            "models": models,
-            "shadow_auc": round(float(auc(elsewhere, member)[0]), 4),
-            "tpr_at_1_percent": true_positive_rate(scores, truth, 0.01),
-            "tpr_at_10_percent": true_positive_rate(scores, truth, 0.10),
-            "roc": roc_points(scores, truth),
-            "n_members": len(targets.train),
-            "n_non_members": len(targets.control),
-        },
+        details=MembershipDetails.of(
+            {
+                "strongest_attack": worst.name,
+                "naive_baseline": 0.5,
+                "null": 0.5,
+                "models": models,
+                "shadow_auc": round(float(auc(elsewhere, member)[0]), 4),
+                "tpr_at_1_percent": true_positive_rate(scores, truth, 0.01),
+                "tpr_at_10_percent": true_positive_rate(scores, truth, 0.10),
+                "roc": roc_points(scores, truth),
+                "n_members": len(targets.train),
+                "n_non_members": len(targets.control),
+            }
+        ),
     )
 
 

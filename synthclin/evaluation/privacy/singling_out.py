@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.attack_data import PatientSample
+from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,15 +27,30 @@ _PROPOSALS = 10  # per guess
 _FEWEST_COLUMNS, _MOST_COLUMNS = 3, 7
 _EQUAL, _AT_MOST, _AT_LEAST, _MISSING = range(4)
 
-SINGLING_OUT = Definition(
-    "privacy.singling_out",
-    "Can a patient be singled out with the table?",
-    "lower",
-    "predicates that hold for exactly one synthetic row (univariate: extremes, unique values and levels; multivariate: "
-    "3 to 7 random columns, numbers on their side of the median) and succeed where they hold for exactly one patient; "
-    "as many members as non-members at a time; R = (t - c) / (1 - c) of the stronger of both attacks, chosen on half "
-    "of the predicates and judged on the others (Anonymeter: Giomi et al., PoPETs 2023-0055; chance by Cohen and "
-    "Nissim, PNAS 117:8344-8352, 2020), interval from two Wilson intervals",
+SINGLING_OUT = Kind(
+    name="privacy.singling_out",
+    question="Can a patient be singled out with the table?",
+    better="lower",
+    method=(
+        "predicates that hold for exactly one synthetic row (univariate: extremes, unique values and levels; "
+        "multivariate: 3 to 7 random columns, numbers on their side of the median) and succeed where they hold for "
+        "exactly one patient; as many members as non-members at a time; R = (t - c) / (1 - c) of the stronger of both"
+        " attacks, chosen on half of the predicates and judged on the others (Anonymeter: Giomi et al., PoPETs "
+        "2023-0055; chance by Cohen and Nissim, PNAS 117:8344-8352, 2020), interval from two Wilson intervals"
+    ),
+    section="privacy",
+    label="Singling out",
+    unit="risk in excess of non-members",
+    ideal=0.0,
+    details=AttackDetails,
+    asked=questions.SINGLING_OUT,
+    limit=Limit("<=", 0.05, 0.10, f"{CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="patients can be singled out or linked",
+    review_text="patients may be singled out or linked",
+    action="The table describes single patients.",
+    answer=partial(success_rates, "Singling out"),
+    shared=AttackDetails.shared,
 )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.evaluation import questions
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
+from synthclin.evaluation.privacy.details import UniquesDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, difference
-from synthclin.evaluation.score import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,19 +27,49 @@ __all__ = ["disclosive_keys", "replicated_uniques"]
 
 _SOURCE = "(Raab, Nowok and Dibben, arXiv:2406.16826; synthpop), interval from two Wilson intervals"
 
-REPLICATED_UNIQUES = Definition(
-    "privacy.replicated_uniques",
-    "Are patients with unique quasi-identifiers unique in the table too?",
-    "lower",
-    "RepU: share of members whose quasi-identifiers no other member has and exactly one synthetic row has, minus the "
-    f"same share of non-members, as if they had taken part {_SOURCE}",
+REPLICATED_UNIQUES = Kind(
+    name="privacy.replicated_uniques",
+    question="Are patients with unique quasi-identifiers unique in the table too?",
+    better="lower",
+    method=(
+        "RepU: share of members whose quasi-identifiers no other member has and exactly one synthetic row has, minus "
+        f"the same share of non-members, as if they had taken part {_SOURCE}"
+    ),
+    section="privacy",
+    label="Replicated uniques (RepU)",
+    unit="share in excess of non-members",
+    ideal=0.0,
+    details=UniquesDetails,
+    asked=questions.SINGLING_OUT,
+    limit=Limit("<=", 0.01, 0.03, f"{CONVENTION}: 1 percentage point", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="patients can be singled out or linked",
+    review_text="patients may be singled out or linked",
+    action="Unique patients appear as unique rows.",
+    answer=partial(success_rates, "Replicated uniques (RepU)"),
+    shared=UniquesDetails.shared,
 )
-DISCLOSIVE_KEYS = Definition(
-    "privacy.disclosive_keys",
-    "Do all rows that match a patient have the patient's sensitive value?",
-    "lower",
-    "DiSCO: share of members for whom all synthetic rows with their quasi-identifiers have one sensitive value, "
-    f"theirs, minus the same share of non-members; numbers in 20 quantile bins {_SOURCE}",
+DISCLOSIVE_KEYS = Kind(
+    name="privacy.disclosive_keys",
+    question="Do all rows that match a patient have the patient's sensitive value?",
+    better="lower",
+    method=(
+        "DiSCO: share of members for whom all synthetic rows with their quasi-identifiers have one sensitive value, "
+        f"theirs, minus the same share of non-members; numbers in 20 quantile bins {_SOURCE}"
+    ),
+    section="privacy",
+    label="Disclosive keys (DiSCO)",
+    unit="share in excess of non-members",
+    ideal=0.0,
+    details=UniquesDetails,
+    asked=questions.ATTRIBUTES,
+    limit=Limit("<=", 0.01, 0.03, f"{CONVENTION}: 1 percentage point", null=0.0),
+    needs=frozenset({"holdout"}),
+    fail_text="sensitive attributes can be inferred",
+    review_text="sensitive attributes may be inferred",
+    action="All synthetic rows that match a patient agree on the sensitive attribute.",
+    answer=partial(success_rates, "Disclosive keys (DiSCO)"),
+    shared=UniquesDetails.shared,
 )
 
 

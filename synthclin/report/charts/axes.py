@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import significant
+from synthclin.wording import significant
 
 __all__ = ["ChartAxis", "linear_axis", "log_axis", "ticks"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import share
+from synthclin.wording import share
 
 __all__ = ["calibration_plot"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import interval, number
+from synthclin.wording import interval, number
 
 __all__ = [
     "GateScale",

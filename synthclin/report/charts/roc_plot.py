@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from synthclin.report.charts import svg
-from synthclin.report.words import share
+from synthclin.wording import share
 
 __all__ = ["attack_roc_plot", "roc_plot"]
 

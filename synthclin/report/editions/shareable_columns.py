@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from synthclin.evaluation.disclosure import round_to, suppress
 from synthclin.evaluation.sections import multinomial_difference
-from synthclin.report.editions.suppression import round_to, suppress
 from synthclin.report.record.section_data import Cell, Histogram, LevelRow, Missing, Summary, TableOneBlock
 
 if TYPE_CHECKING:

@@ -6,18 +6,20 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.analyses.details import AnalysisDetails
+from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.questions import section_status, texts_of
+from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.survival_figures import survival_figure
-from synthclin.report.record.clinical_details import AnalysisDetails
-from synthclin.report.words import number, plain, plural, significant
+from synthclin.wording import number, plain, plural, significant
 
 if TYPE_CHECKING:
+    from synthclin.evaluation.analyses.details import Term
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.clinical_details import Term
 
 __all__ = ["clinical_section"]
 
@@ -37,7 +39,9 @@ def clinical_section(report: Findings) -> Section | None:
             lead.append(f"{_named(score.name)}: not assessable. {plain(score.note, 300)}")
             continue
         _, task, target = score.name.split(".", 2)
-        details = AnalysisDetails.model_validate(score.details)
+        details = details_of(score, AnalysisDetails)
+        if details is None:
+            continue
         built = [_forest(score, task, details)]
         if task == "survival":
             built.insert(0, survival_figure(plain(target, 40), details))
@@ -60,7 +64,7 @@ def clinical_section(report: Findings) -> Section | None:
 
 
 def _named(name: str) -> str:
-    return texts_of(name).name
+    return label_of(name)
 
 
 def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
@@ -73,7 +77,7 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     scale: Callable[[float], float] = _exp if logarithmic else float
     ends = [scale(end) for term in known for end in (*term.real, *term.synthetic) if end is not None]
     axis = log_axis(ends) if logarithmic else linear_axis(ends, 0.0)
-    texts = texts_of(score.name)
+    texts = kind_of(score.name)
     left_out = len(terms) - len(known)
     notes = [
         f"{plural(left_out, 'term')} could not be estimated in both tables." if left_out else "",

@@ -9,9 +9,9 @@ from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import texts_of
+from synthclin.report.pages.questions import label_of
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.words import count, interval, listed, number, plain, same_decimals, significant, unit_name
+from synthclin.wording import count, interval, listed, number, plain, same_decimals, significant, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
@@ -175,7 +175,7 @@ def limits_section(report: Findings) -> Section:
         Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(texts_of(score.name).name, (f"Not assessable. {plain(score.note, 300)}",))
+        Row(label_of(score.name), (f"Not assessable. {plain(score.note, 300)}",))
         for score in report.scores
         if math.isnan(score.value)
     ]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import heat_map
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.record.score_details import AssociationDetails
-from synthclin.report.words import number, plain, plural, signed
+from synthclin.wording import number, plain, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.fidelity.associations import Change
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import Change
-    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["associations_figure"]
 
@@ -22,13 +22,13 @@ _MOST_MAPPED = 12
 _CHANGED = 0.10  # a change of an association that counts as lost or invented
 
 
-def associations_figure(report: Findings, data: SectionData) -> Figure | None:
+def associations_figure(report: Findings) -> Figure | None:
     """Return heat maps of the associations and their difference, with the largest changes."""
-    score = report.find("fidelity.associations")
-    names, real, synthetic = data.pairs.columns, data.pairs.real, data.pairs.synthetic
-    if score is None or len(names) < 2:
+    score = report.find(ASSOCIATIONS.name)
+    details = details_of(score, AssociationDetails)
+    if score is None or details is None or len(details.columns) < 2:
         return None
-    details = AssociationDetails.model_validate(score.details)
+    names, real, synthetic = details.columns, details.real, details.synthetic
     gaps = [[_change(real[i][j], synthetic[i][j]) for j in range(i)] for i in range(len(names))]
     chosen = _most_changed(gaps)
     labels = [plain(names[i], 40) for i in chosen]

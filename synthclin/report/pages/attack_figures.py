@@ -5,47 +5,48 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
+from synthclin.evaluation.privacy.details import AttackDetails, CopyDetails, LeakDetails, RiskOnly
+from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.pages.questions import texts_of
-from synthclin.report.record.score_details import AttackDetails, LeakDetails
-from synthclin.report.words import interval, listed, number, plain, plural, share
+from synthclin.report.pages.questions import label_of
+from synthclin.wording import interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.privacy.details import Canaries, Rate, Risk
     from synthclin.evaluation.score import Score
     from synthclin.report.charts.axes import ChartAxis
     from synthclin.report.charts.dot_plot import Form
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import Rate, Risk
-    from synthclin.report.record.section_data import Canaries, NegativeControl, SectionData
 
 __all__ = ["attack_figures"]
 
-_NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak", *MODEL_SCORES, *SHADOW_SCORES}
 _NONE = "\u2013"
-_NULL = {"privacy.membership": 0.5, "privacy.membership_tpr": 0.01}  # the value of a random guess
 
 Attacks = list[tuple["Score", AttackDetails]]
 
 
-def attack_figures(report: Findings, data: SectionData) -> list[Figure]:
+def attack_figures(report: Findings) -> list[Figure]:
     """Return the figures of the attacks, of the top-decile outliers and of both controls, without empty ones."""
     attacks = [
-        (score, AttackDetails.model_validate(score.details))
+        (score, details)
         for score in report.scores
-        if score.name.startswith("privacy.") and score.name not in _NOT_ATTACKS and not math.isnan(score.value)
+        if not kind_of(score.name).needs - {"holdout"} and not math.isnan(score.value)
+        if (details := details_of(score, AttackDetails)) is not None
     ]
-    leak = report.find("privacy.smallest_leak")
-    canaries = [] if leak is None else LeakDetails.model_validate(leak.details).canaries
+    leak = details_of(report.find(SMALLEST_LEAK.name), LeakDetails)
+    canaries = [] if leak is None else leak.canaries
     figures = [
         _attacks(attacks) if attacks else None,
         _success_rates(attacks),
         _outliers(attacks),
-        _negative(report, data.controls.negative),
+        _negative(report),
         _canaries(canaries) if canaries else None,
     ]
     return [figure for figure in figures if figure is not None]
@@ -54,7 +55,7 @@ def attack_figures(report: Findings, data: SectionData) -> list[Figure]:
 def _attacks(attacks: Attacks) -> Figure:
     rows = tuple(
         Row(
-            texts_of(score.name).name,
+            label_of(score.name),
             (
                 share(details.naive_baseline, 1) if details.naive_baseline is not None else _NONE,
                 _rate(details.non_members),
@@ -104,10 +105,10 @@ def _success_rates(attacks: Attacks) -> Figure | None:
         "non-members is the leak; success on non-members needs no leak.",
         strip=tuple(
             StripRow(
-                texts_of(score.name).name,
+                label_of(score.name),
                 plain(details.strongest_attack, 60),
                 dot_row(
-                    texts_of(score.name).name,
+                    label_of(score.name),
                     f"Members {_rate(details.members)}, non-members {_rate(details.non_members)}.",
                     axis,
                     [_rate_mark("real", details.members), _rate_mark("non_member", details.non_members)]
@@ -140,7 +141,7 @@ def _outliers(attacks: Attacks) -> Figure | None:
     ]
     axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     clear = [score for score, risk, null in shown if risk.low is not None and risk.low > max(null, score.high)]
-    names = listed([texts_of(score.name).name for score in clear])
+    names = listed([label_of(score.name) for score in clear])
     shown.sort(key=lambda one: -((one[1].low or 0.0) - one[2]))
     return Figure(
         title=f"The risk is higher for top-decile outliers: {names}"
@@ -166,12 +167,12 @@ def _outliers(attacks: Attacks) -> Figure | None:
 
 def _chance(score: Score) -> float:
     """Return the score without leakage; for identity disclosure it is the independence baseline."""
-    if score.name == "privacy.identity_disclosure":
+    if score.name == IDENTITY_DISCLOSURE.name:
         return score.baseline or 0.0
-    return _NULL.get(score.name, 0.0)
+    return score.details.null if isinstance(score.details, AttackDetails | CopyDetails) else 0.0
 
 
-def _less_chance(form: Form, risk: Score | Risk | NegativeControl, null: float) -> Mark:
+def _less_chance(form: Form, risk: Score | RiskOnly, null: float) -> Mark:
     low, high = (None if end is None else end - null for end in (risk.low, risk.high))
     return Mark(form, (risk.value or 0.0) - null, low, high)
 
@@ -180,16 +181,20 @@ def _beyond_chance(
     score: Score, words: str, axis: ChartAxis, marks: Sequence[Mark], value: str, beside: str
 ) -> StripRow:
     """Return a row of risks beyond chance, with a dotted line at chance."""
-    name = texts_of(score.name).name
+    name = label_of(score.name)
     return StripRow(name, "", dot_row(name, words, axis, marks, lines=(0.0,)), value, beside)
 
 
-def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure | None:
-    found = [(report.find(name), negative_control) for name, negative_control in negative.items()]
+def _negative(report: Findings) -> Figure | None:
+    found = [
+        (score, score.details.negative_control)
+        for score in report.scores
+        if isinstance(score.details, AttackDetails | CopyDetails) and not math.isnan(score.value)
+    ]
     shown = [
         (score, negative_control, _chance(score))
         for score, negative_control in found
-        if score is not None and negative_control.value is not None and not math.isnan(score.value)
+        if negative_control is not None and negative_control.value is not None
     ]
     if not shown:
         return None
@@ -207,7 +212,7 @@ def _negative(report: Findings, negative: dict[str, NegativeControl]) -> Figure 
     axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
     shown.sort(key=lambda one: -(one[0].value - one[2]))
     return Figure(
-        title=f"The negative control is positive: {listed([texts_of(s.name).name for s in alarms])}"
+        title=f"The negative control is positive: {listed([label_of(s.name) for s in alarms])}"
         if alarms
         else "Negative control: no attack succeeds on holdout rows in the place of the table",
         how="The same attacks on \u25cb holdout rows in the place of the synthetic table, below the synthetic table "
@@ -233,7 +238,7 @@ def _canaries(canaries: list[Canaries]) -> Figure:
     rows = tuple(
         Row(
             f"{share(one.share, 1)}, {one.kind}",
-            (listed([texts_of(name).name for name in one.detected_by]) or "none", number(one.rows, 0)),
+            (listed([label_of(name) for name in one.detected_by]) or "none", number(one.rows, 0)),
         )
         for one in canaries
     )

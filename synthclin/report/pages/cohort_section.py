@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.words import number, plain, share, significant
+from synthclin.wording import number, plain, share, significant
 
 if TYPE_CHECKING:
     from synthclin.report.record.section_data import CohortFacts

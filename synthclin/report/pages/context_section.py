@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.words import plain
+from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings

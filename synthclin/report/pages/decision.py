@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from synthclin.evaluation.score_names import SHADOW_SCORES
+from synthclin.evaluation.catalogue import kind_of, names_of
+from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
+from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
+from synthclin.evaluation.privacy.membership import MEMBERSHIP
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
-from synthclin.report.pages.questions import answers, texts_of
+from synthclin.report.pages.questions import answers, label_of, limit_text
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
-from synthclin.report.record.score_details import AssociationDetails, MarginalDetails, MembershipDetails
-from synthclin.report.words import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
+from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,17 +150,17 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         for answer, known in asked_for
         if answer.verdict.status == status and known
     ]
-    unknown = [answer.question.name for answer, known in asked_for if not known]
+    unknown = [answer.kind.label for answer, known in asked_for if not known]
     judged = {verdict.gate.score for verdict in report.verdicts}
     unknown += [
-        texts_of(score.name).name
+        label_of(score.name)
         for score in report.scores
         if score.name.startswith("inference.") and math.isnan(score.value) and score.name not in judged
     ]
     if unknown:
         found.append(Limit("Not assessable:", f"{listed(unknown)}. Not assessable never counts as passed."))
-    score = report.find("fidelity.associations")
-    lost = AssociationDetails.model_validate(score.details).lost[:1] if score is not None else []
+    changes = details_of(report.find(ASSOCIATIONS.name), AssociationDetails)
+    lost = changes.lost[:1] if changes else []
     if lost and lost[0].change <= _LOST:
         names = listed([plain(name, 24) for name in lost[0].columns])
         strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
@@ -174,36 +178,36 @@ def not_measured(report: Findings) -> list[str]:
     """Return the properties that this report does not measure."""
     kinds = {score.name.partition(".")[0] for score in report.scores}
     words = {"subgroups": "fidelity in subgroups of patients", "inference": "effect estimates and survival"}
-    shadows = [] if any(report.find(name) for name in SHADOW_SCORES) else ["shadow-model attacks"]
+    shadows = [] if any(report.find(name) for name in names_of("shadow models")) else ["shadow-model attacks"]
     return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
 
 
 def _clause(answer: Answer) -> str:
-    return answer.question.fail_text if answer.verdict.status == "FAIL" else answer.question.review_text
+    return answer.kind.clause(answer.verdict.status)
 
 
 def _action(answer: Answer) -> str:
-    return answer.question.action if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
+    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
 
 
 def _row(report: Findings, answer: Answer) -> DecisionRow:
-    gate, question, status = answer.verdict.gate, answer.question, answer.verdict.status
+    gate, kind, status = answer.verdict.gate, answer.kind, answer.verdict.status
     score = report[gate.score]
     known = _known(score)
-    scale = GateScale(question.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
-    answer_text = question.answer(score) if known else typeset(answer.verdict.reason, 240)
+    scale = GateScale(kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
+    answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
     return DecisionRow(
-        section=question.section,
-        question=question.title or plain(score.question, 140),
+        section=kind.section,
+        question=plain(answer.text, 140),
         answer=plain(answer_text, 240),
         status=status,
-        value=question.write(score.value),
-        interval=question.write_interval(score),
-        unit=question.unit if answer.many == 1 else f"{question.unit}, worst of {answer.many} {question.kind}",
-        bar=gate_bar(scale, score.value, score.low, score.high, question.write_limit) if known else None,
-        limit=question.limit(gate),
+        value=kind.write(score.value),
+        interval=kind.write_interval(score),
+        unit=kind.unit if answer.many == 1 else f"{kind.unit}, worst of {answer.many} {answer.of}",
+        bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
+        limit=limit_text(kind, gate),
         source=plain(gate.source, 80),
     )
 
@@ -245,21 +249,21 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
 
 
 def _strongest_attack(report: Findings) -> KeyFact:
-    score = report.find("privacy.membership")
+    score = report.find(MEMBERSHIP.name)
     if score is None or math.isnan(score.value):
         why = "no attack was run" if score is None else typeset(score.note, 110)
         return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
-    attack = plain(MembershipDetails.model_validate(score.details).strongest_attack or "membership", 40)
+    details = MEMBERSHIP.read(score)
+    attack = plain(details.strongest_attack if details else "membership", 40)
     note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
     return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
 
 
 def _weakest_column(report: Findings) -> KeyFact:
-    score = report.find("fidelity.marginals")
-    columns = MarginalDetails.model_validate(score.details).columns if score is not None else []
-    if not columns:
+    details = details_of(report.find(MARGINALS.name), MarginalDetails)
+    if details is None or not details.columns:
         return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
-    low = min(columns, key=lambda column: column.value)
+    low = details.columns[0]
     reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
     return KeyFact(
         "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{reference}"
@@ -268,7 +272,7 @@ def _weakest_column(report: Findings) -> KeyFact:
 
 def _weakest_group(report: Findings) -> KeyFact | None:
     """Return the subgroup furthest below its real-data reference; None without subgroups."""
-    groups = subgroup_results(report, "fidelity.marginals")
+    groups = subgroup_results(report, MARGINALS.name)
     if not groups:
         return None
     worst = groups[0].group
@@ -277,14 +281,14 @@ def _weakest_group(report: Findings) -> KeyFact | None:
 
 
 def _smallest_leak(report: Findings) -> KeyFact:
-    name, score = "Smallest leak this suite detects", report.find("privacy.smallest_leak")
+    name, score = "Smallest leak this suite detects", report.find(SMALLEST_LEAK.name)
     if score is None:
         return KeyFact(name, "not measured", "no canaries were inserted to test the attacks")
     if math.isnan(score.value):
         return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
     note = "canaries among synthetic rows, exact and jittered"
     note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
-    return KeyFact(name, texts_of(score.name).write(score.value), note)
+    return KeyFact(name, kind_of(score.name).write(score.value), note)
 
 
 def _phrase(sentence: str) -> str:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.fidelity.heaping import HEAPING
+from synthclin.evaluation.fidelity.rare_levels import RARE_LEVELS
+from synthclin.evaluation.fidelity.tails import TAILS
+from synthclin.evaluation.fidelity.triples import TRIPLES
+from synthclin.evaluation.fidelity.unseen_pairs import UNSEEN_PAIRS
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.record.score_details import ColumnDetails, JointDetails, RareDetails, UnseenDetails
-from synthclin.report.words import number, plain, plural, share, signed
+from synthclin.wording import number, plain, plural, share, signed
 
 if TYPE_CHECKING:
+    from synthclin.evaluation.fidelity.pairs import Agreement
+    from synthclin.evaluation.fidelity.rare_levels import RareLevel
+    from synthclin.evaluation.fidelity.tails import ColumnTails
+    from synthclin.evaluation.fidelity.unseen_pairs import UnseenPair
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import Agreement, ColumnShift, RareLevel, UnseenPair
 
 __all__ = ["distribution_figures"]
 
@@ -27,11 +34,11 @@ _PERCENTILES = ("1st", "5th", "95th", "99th")
 def distribution_figures(report: Findings) -> list[Figure]:
     """Return a figure for each of these scores, without empty ones."""
     makers = {
-        "fidelity.tails": _tails,
-        "fidelity.heaping": _heaping,
-        "fidelity.rare_levels": _rare_levels,
-        "fidelity.triples": _triples,
-        "fidelity.unseen_pairs": _unseen_pairs,
+        TAILS.name: _tails,
+        HEAPING.name: _heaping,
+        RARE_LEVELS.name: _rare_levels,
+        TRIPLES.name: _triples,
+        UNSEEN_PAIRS.name: _unseen_pairs,
     }
     found = []
     for name, make in makers.items():
@@ -42,13 +49,14 @@ def distribution_figures(report: Findings) -> list[Figure]:
 
 
 def _tails(score: Score) -> Figure | None:
-    columns = ColumnDetails.model_validate(score.details).columns
+    details = TAILS.read(score)
+    columns = details.columns if details else []
     shown_columns = [column for column in columns if any(shift is not None for shift in column.shifts)]
     if not shown_columns:
         return None
     shown = shown_columns[:_MOST]
     axis = linear_axis([x for column in shown for x in column.shifts if x is not None], -_FAR, _FAR)
-    low = [column for column in shown_columns if column.value > max(_FAR, (column.reference or 0.0) + 0.02)]
+    low = [column for column in shown_columns if (column.value or 0.0) > max(_FAR, (column.reference or 0.0) + 0.02)]
     title = (
         "Outer percentiles agree with the real ones"
         if not low
@@ -77,11 +85,11 @@ def _tails(score: Score) -> Figure | None:
     )
 
 
-def _four(column: ColumnShift) -> list[float | None]:
+def _four(column: ColumnTails) -> list[float | None]:
     return [*column.shifts, None, None, None, None][:4]
 
 
-def _tail_row(column: ColumnShift, axis: ChartAxis) -> StripRow:
+def _tail_row(column: ColumnTails, axis: ChartAxis) -> StripRow:
     name = plain(column.column, 40)
     lower, upper = _four(column)[:2], _four(column)[2:]
     reference = "" if column.reference is None else f"reference {number(column.reference, 2)}"
@@ -94,20 +102,21 @@ def _tail_row(column: ColumnShift, axis: ChartAxis) -> StripRow:
 
 
 def _heaping(score: Score) -> Figure | None:
-    columns = ColumnDetails.model_validate(score.details).columns
+    details = HEAPING.read(score)
+    columns = [(one, one.value) for one in details.columns if one.value is not None] if details else []
     if not columns:
         return None
-    top = max(0.05, *(column.value for column in columns))
+    top = max(0.05, *(value for _, value in columns))
     rows = tuple(
         Row(
             plain(column.column, 40),
-            ("none" if column.reference is None else share(column.reference, 1), share(column.value, 1)),
-            bar=small_bar(column.value, top, None if column.reference is None else min(column.reference, top)),
-            over=column.value > (column.reference or 0.0) + 0.02,
+            ("none" if column.reference is None else share(column.reference, 1), share(value, 1)),
+            bar=small_bar(value, top, None if column.reference is None else min(column.reference, top)),
+            over=value > (column.reference or 0.0) + 0.02,
         )
-        for column in columns[:_MOST]
+        for column, value in columns[:_MOST]
     )
-    far = [column for column in columns if column.value > (column.reference or 0.0) + 0.02]
+    far = [column for column, value in columns if value > (column.reference or 0.0) + 0.02]
     return Figure(
         title=f"{plain(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
         how="Largest difference between shares: of values that end in 0 or 5 or are on a common step, of one frequent "
@@ -119,14 +128,14 @@ def _heaping(score: Score) -> Figure | None:
 
 
 def _rare_levels(score: Score) -> Figure | None:
-    details = RareDetails.model_validate(score.details)
-    levels = sorted(details.levels, key=lambda level: level.log_ratio)[:_MOST]
-    if not levels:
+    details = RARE_LEVELS.read(score)
+    if details is None or not details.levels:
         return None
+    levels = sorted(details.levels, key=lambda level: level.log_ratio)[:_MOST]
     axis = log_axis([math.exp(level.log_ratio) for level in levels], widest=50.0)
     rarest = levels[0]
     worst = f"{plain(rarest.column, 30)}: {plain(rarest.level, 30)}"
-    there = "" if details.coverage is None else f" {share(details.coverage)} of rare levels occur in synthetic rows."
+    there = f" {share(details.coverage)} of rare levels occur in synthetic rows."
     return Figure(
         title=f"Of rare levels, {worst} is under-represented most"
         if rarest.log_ratio < math.log(0.8)
@@ -157,9 +166,10 @@ def _rare_level_row(level: RareLevel, axis: ChartAxis) -> StripRow:
 
 
 def _triples(score: Score) -> Figure | None:
-    worst = JointDetails.model_validate(score.details).worst
-    if not worst:
+    details = TRIPLES.read(score)
+    if details is None or not details.worst:
         return None
+    worst = details.worst
     axis = linear_axis([x for one in worst for x in (one.value, one.reference) if x is not None])
     reference = "" if score.reference is None else f"; holdout rows reach {number(score.reference)}"
     return Figure(
@@ -190,8 +200,8 @@ def _triple_row(one: Agreement, axis: ChartAxis) -> StripRow:
 
 
 def _unseen_pairs(score: Score) -> Figure | None:
-    pairs = UnseenDetails.model_validate(score.details).pairs
-    if not pairs:
+    details = UNSEEN_PAIRS.read(score)
+    if details is None or not details.pairs:
         return None
     reference = "" if score.reference is None else f"; holdout rows {share(score.reference, 1)}"
     return Figure(
@@ -200,7 +210,7 @@ def _unseen_pairs(score: Score) -> Figure | None:
         table=DataTable(
             "Category pairs unseen in training",
             ("Pair", "Synthetic rows"),
-            tuple(Row(_unseen_pair(pair), (number(pair.rows, 0),)) for pair in pairs),
+            tuple(Row(_unseen_pair(pair), (number(pair.rows, 0),)) for pair in details.pairs),
         ),
     )
 
@@ -215,6 +225,6 @@ def _mean_note(score: Score) -> str:
     reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
     return (
         f"Mean over columns {number(score.value)}{reference}."
-        if score.name != "fidelity.rare_levels"
+        if score.name != RARE_LEVELS.name
         else (f"Mean agreement {number(score.value)}{reference}.")
     )

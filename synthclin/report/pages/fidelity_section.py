@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.fidelity.detection import DETECTION, DetectionDetails
+from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import reference_dots, small_bar
 from synthclin.report.charts.roc_plot import roc_plot
 from synthclin.report.pages.association_figures import associations_figure
@@ -12,16 +16,15 @@ from synthclin.report.pages.distribution_figures import distribution_figures
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
-from synthclin.report.pages.questions import section_status, texts_of
-from synthclin.report.record.score_details import DetectionDetails, MarginalDetails
-from synthclin.report.words import count, interval, listed, number, plain, plural, share
+from synthclin.report.pages.questions import section_status
+from synthclin.wording import count, interval, listed, number, plain, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.fidelity.marginals import ColumnAgreement
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import ColumnAgreement
     from synthclin.report.record.section_data import SectionData
 
 __all__ = ["curve_table", "detection_section", "fidelity_section"]
@@ -34,13 +37,13 @@ _FEW = 3  # too few measures for a general statement
 
 def fidelity_section(report: Findings, data: SectionData) -> Section:
     """Return the figures of marginals, associations, missingness, tails, heaping, rare levels and triples."""
-    score = report.find("fidelity.marginals")
-    columns = [] if score is None else MarginalDetails.model_validate(score.details).columns
+    agreements = details_of(report.find(MARGINALS.name), MarginalDetails)
+    columns = [] if agreements is None else agreements.columns
     figures = [
         _baseline_to_reference(report),
         _columns(columns),
         marginals_figure(data.marginals, columns, data.rows),
-        associations_figure(report, data),
+        associations_figure(report),
         *missingness_figures(report),
         *distribution_figures(report),
     ]
@@ -53,16 +56,16 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
     )
 
 
-def detection_section(report: Findings, data: SectionData) -> Section:
+def detection_section(report: Findings) -> Section:
     """Return the classifier two-sample test: ROC curve and permutation importance of columns."""
-    score = report.find("fidelity.detection")
+    score = report.find(DETECTION.name)
     section = Section("detection", "Can a classifier separate synthetic from real rows?", "Detection")
     if score is None or math.isnan(score.value):
         lead = "No classifier was trained." if score is None else f"Not assessable. {plain(score.note, 400)}"
         return Section(section.key, section.title, section.contents, section_status(report, "detection"), (lead,))
-    details = DetectionDetails.model_validate(score.details)
+    details = details_of(score, DetectionDetails)
     figures = []
-    if data.detection.roc:
+    if details is not None and details.roc:
         found = f"Detection AUC {number(score.value)} ({interval(score.low, score.high)})"
         memorised = (
             ""
@@ -77,20 +80,21 @@ def detection_section(report: Findings, data: SectionData) -> Section:
                 "positive rate, horizontal). On the dashed diagonal the classifier is at chance.",
                 plot=roc_plot(
                     "ROC curve of the classifier",
-                    [("classifier", "lsyn2", data.detection.roc)],
+                    [("classifier", "lsyn2", details.roc)],
                     f"{found}; 0.5 is chance.",
                 ),
                 note=plain(f"{found}, synthetic against holdout. {memorised}{score.note}", 400),
-                data=(curve_table("Points of the ROC curve", data.detection.roc),),
+                data=(curve_table("Points of the ROC curve", details.roc),),
             )
         )
-    drops = sorted((d for d in details.columns if d.auc_drop > 0), key=lambda d: -d.auc_drop)
+    drops = [(one.auc_drop, plain(one.column, 40)) for one in details.columns if one.auc_drop] if details else []
+    drops = sorted((drop for drop in drops if drop[0] > 0), reverse=True)
     if drops:
-        top = max(d.auc_drop for d in drops)
-        rows = tuple(Row(plain(d.column, 40), (number(d.auc_drop),), bar=small_bar(d.auc_drop, top)) for d in drops[:8])
+        top = drops[0][0]
+        rows = tuple(Row(name, (number(drop),), bar=small_bar(drop, top)) for drop, name in drops[:8])
         figures.append(
             Figure(
-                title=f"{plain(drops[0].column, 40)} contributes most to detection",
+                title=f"{drops[0][1]} contributes most to detection",
                 how="Permutation importance: loss of detection AUC when one column is shuffled. Largest first.",
                 table=DataTable("Columns by permutation importance", ("Column", "Loss of AUC"), rows),
             )
@@ -115,7 +119,7 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
     for score in report.scores:
         if score.name.partition(".")[0] in _ELSEWHERE or math.isnan(score.value):
             continue
-        question = texts_of(score.name)
+        question = kind_of(score.name)
         position = _position(score)
         cells = (
             _number_or_none(score.baseline),

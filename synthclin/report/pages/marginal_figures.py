@@ -10,12 +10,12 @@ from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
 from synthclin.report.record.section_data import edge_position
-from synthclin.report.words import count, number, plain, share, significant, unit_name
+from synthclin.wording import count, number, plain, share, significant, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from synthclin.report.record.score_details import ColumnAgreement
+    from synthclin.evaluation.fidelity.marginals import ColumnAgreement
     from synthclin.report.record.section_data import Histogram
 
 __all__ = ["MEASURES", "marginals_figure"]

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.fidelity.missing_dependence import MISSING_DEPENDENCE
+from synthclin.evaluation.fidelity.missingness import MISSINGNESS
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.report.record.score_details import DependenceDetails, MissingDetails
-from synthclin.report.words import number, plain, share, signed
+from synthclin.wording import number, plain, share, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.fidelity.missing_dependence import MissingnessCorrelation
+    from synthclin.evaluation.fidelity.missingness import Pattern
     from synthclin.report.charts.axes import ChartAxis
     from synthclin.report.findings import Findings
-    from synthclin.report.record.score_details import MissingnessCorrelation, Pattern
 
 __all__ = ["missingness_figures"]
 
@@ -30,10 +32,11 @@ def missingness_figures(report: Findings) -> list[Figure]:
 
 
 def _patterns(report: Findings) -> Figure | None:
-    score = report.find("fidelity.missingness")
+    score = report.find(MISSINGNESS.name)
     if score is None or math.isnan(score.value):
         return None
-    patterns = [p for p in MissingDetails.model_validate(score.details).patterns if p.missing]
+    details = MISSINGNESS.read(score)
+    patterns = [p for p in details.patterns if p.missing] if details else []
     if not patterns:
         return None
     patterns.sort(key=lambda p: -abs(p.real - p.synthetic))
@@ -76,10 +79,11 @@ def _column_names(names: Sequence[str]) -> str:
 
 
 def _dependence(report: Findings) -> Figure | None:
-    score = report.find("fidelity.missing_dependence")
+    score = report.find(MISSING_DEPENDENCE.name)
     if score is None or math.isnan(score.value):
         return None
-    correlations = DependenceDetails.model_validate(score.details).correlations
+    details = MISSING_DEPENDENCE.read(score)
+    correlations = details.correlations if details else []
     if not correlations:
         return None
     shown = sorted(correlations, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.catalogue import names_of
+from synthclin.evaluation.privacy.details import MembershipDetails
+from synthclin.evaluation.score import details_of
 from synthclin.report.pages.figures import DataTable, Figure, Row
-from synthclin.report.pages.questions import texts_of
-from synthclin.report.record.score_details import MembershipDetails
-from synthclin.report.words import interval, number, share
+from synthclin.report.pages.questions import label_of
+from synthclin.wording import interval, number, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -24,7 +25,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
     """Return the table of attacks on the model; empty where none was run."""
     scores = [
         score
-        for name in (*MODEL_SCORES, *SHADOW_SCORES)
+        for name in (*names_of("model"), *names_of("shadow models"))
         if (score := report.find(name)) and not math.isnan(score.value)
     ]
     if not scores:
@@ -46,11 +47,12 @@ def model_attack_figures(report: Findings) -> list[Figure]:
 
 
 def _row(score: Score) -> Row:
-    details = MembershipDetails.model_validate(score.details)
-    outliers = None if details.top_decile_outliers is None else details.top_decile_outliers.value
-    rates = (details.tpr_at_1_percent, details.tpr_at_10_percent)
+    details = details_of(score, MembershipDetails)
+    risk = details.top_decile_outliers if details else None
+    outliers = None if risk is None else risk.value
+    rates = (details.tpr_at_1_percent, details.tpr_at_10_percent) if details else (None, None)
     return Row(
-        texts_of(score.name).name,
+        label_of(score.name),
         (
             *(_NONE if rate is None else share(rate, 1) for rate in rates),
             _NONE if outliers is None else number(outliers),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.io.html_card import card
 from synthclin.report.pages.decision import decision
-from synthclin.report.words import plain
+from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.score import details_of
+from synthclin.evaluation.utility.prediction_kinds import CalibrationDetails, ImportanceDetails, PredictionDetails
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
-from synthclin.report.pages.questions import section_status, texts_of
-from synthclin.report.pages.score_texts import measure_name
-from synthclin.report.record.clinical_details import CalibrationDetails, ImportanceDetails, UtilityDetails
-from synthclin.report.words import interval, number, plain, share, signed
+from synthclin.report.pages.questions import label_of, section_status
+from synthclin.wording import interval, measure_name, number, plain, share, signed
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
+    from synthclin.evaluation.utility.prediction_kinds import CalibratedLearner
     from synthclin.report.findings import Findings
-    from synthclin.report.record.clinical_details import CalibratedLearner
 
 __all__ = ["utility_section"]
 
@@ -38,7 +38,7 @@ def utility_section(report: Findings) -> Section:
     if not scores:
         return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
     lead = tuple(
-        f"{texts_of(score.name).name}: not assessable. {plain(score.note, 300)}"
+        f"{label_of(score.name)}: not assessable. {plain(score.note, 300)}"
         for score in scores
         if math.isnan(score.value)
     )
@@ -85,16 +85,14 @@ def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
 
 def _utility_row(score: Score) -> StripRow:
     name = plain(score.name.removeprefix("utility."), 30)
-    details = UtilityDetails.model_validate(score.details)
-    means = {
-        source: _mean([getattr(one, source) for one in details.learners])
-        for source in ("real", "synthetic", "shuffled")
-    }
+    details = details_of(score, PredictionDetails)
+    learners = details.learners if details else []
+    means = {source: _mean([getattr(one, source) for one in learners]) for source in ("real", "synthetic", "shuffled")}
     real, synthetic, shuffled = means["real"], means["synthetic"], means["shuffled"]
     picture = None
     if real is not None and synthetic is not None and shuffled is not None and real - shuffled > 0.01:
         picture = reference_dots(name, synthetic, real + score.low, real + score.high, shuffled, real)
-    measure = measure_name(details.measure)
+    measure = measure_name(details.measure) if details else ""
     ends = interval(score.low, score.high)
     return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
 
@@ -105,7 +103,9 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _learners(score: Score) -> list[Row]:
-    details = UtilityDetails.model_validate(score.details)
+    details = details_of(score, PredictionDetails)
+    if details is None:
+        return []
     target = plain(score.name.removeprefix("utility."), 30)
     return [
         Row(
@@ -117,9 +117,10 @@ def _learners(score: Score) -> list[Row]:
 
 
 def _calibration(score: Score) -> Figure | None:
-    learners = CalibrationDetails.model_validate(score.details).learners
-    if math.isnan(score.value) or not learners:
+    details = details_of(score, CalibrationDetails)
+    if math.isnan(score.value) or details is None or not details.learners:
         return None
+    learners = details.learners
     target = plain(score.name.removeprefix("calibration."), 30)
     overconfident = [
         one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1
@@ -208,8 +209,8 @@ def _line(slope: float | None, intercept: float | None) -> list[tuple[float, flo
 
 
 def _importance(score: Score) -> Figure | None:
-    details = ImportanceDetails.model_validate(score.details)
-    if math.isnan(score.value) or not details.columns:
+    details = details_of(score, ImportanceDetails)
+    if math.isnan(score.value) or details is None or not details.columns:
         return None
     target = plain(score.name.removeprefix("importance."), 30)
     ordered = sorted(details.columns, key=lambda one: -max(one.real, one.synthetic))[:_MOST_COLUMNS]
@@ -221,11 +222,7 @@ def _importance(score: Score) -> Figure | None:
         if real == synthetic
         else f"{target}: the most important feature is {real} in real rows, {synthetic} in synthetic rows"
     )
-    shared = (
-        ""
-        if details.shared_top is None
-        else f"{share(details.shared_top)} of the ten most important features are the same. "
-    )
+    shared = f"{share(details.shared_top)} of the ten most important features are the same. "
     reference = "" if score.reference is None else f"; between halves of the real rows {number(score.reference, 2)}"
     return Figure(
         title=title,

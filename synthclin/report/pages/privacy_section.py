@@ -5,40 +5,43 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.privacy.copies import COPIES
+from synthclin.evaluation.privacy.details import MembershipDetails
+from synthclin.evaluation.privacy.membership import MEMBERSHIP
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.roc_plot import attack_roc_plot
 from synthclin.report.pages.attack_figures import attack_figures
 from synthclin.report.pages.fidelity_section import curve_table
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.model_attack_figures import model_attack_figures
 from synthclin.report.pages.questions import section_status
-from synthclin.report.record.score_details import CopyDetails, MembershipDetails
-from synthclin.report.words import interval, listed, number, plain, share
+from synthclin.wording import interval, listed, number, plain, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
-    from synthclin.report.record.section_data import SectionData
 
 __all__ = ["privacy_section"]
 
 _FEW_NON_MEMBERS = 6  # fewer non-members do not determine an FPR
 
 
-def privacy_section(report: Findings, data: SectionData) -> Section:
+def privacy_section(report: Findings) -> Section:
     """Return the figures of all attacks and of exact copies."""
     lead: list[str] = []
     figures = []
-    attack = report.find("privacy.membership")
+    attack = report.find(MEMBERSHIP.name)
+    ranked = details_of(attack, MembershipDetails)
     if attack is None or math.isnan(attack.value):
         why = "No attack was run." if attack is None else f"Not assessable. {plain(attack.note, 400)}"
         lead.append(why)
-    elif data.membership.roc:
-        figures.append(_attack(attack, data))
-    figures += attack_figures(report, data)
+    elif ranked is not None and ranked.roc:
+        figures.append(_attack(attack, ranked))
+    figures += attack_figures(report)
     figures += model_attack_figures(report)
-    copied = report.find("privacy.copies")
+    copied = report.find(COPIES.name)
     if copied is not None and not math.isnan(copied.value):
         figures.append(_copies(copied))
     return Section(
@@ -51,12 +54,11 @@ def privacy_section(report: Findings, data: SectionData) -> Section:
     )
 
 
-def _attack(score: Score, data: SectionData) -> Figure:
-    details = MembershipDetails.model_validate(score.details)
+def _attack(score: Score, details: MembershipDetails) -> Figure:
     few = None if not details.n_non_members else min(_FEW_NON_MEMBERS / details.n_non_members, 1.0)
     # The part of the curve that rests on fewer non-members is neither drawn nor listed.
-    points = _from(few or 0.0, data.membership.roc)
-    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in data.membership.attacks]
+    points = _from(few or 0.0, details.roc)
+    each = [(plain(one.name, 40), _from(few or 0.0, one.roc)) for one in details.curves]
     found = f"AUC {number(score.value)} ({interval(score.low, score.high)})"
     tpr = (
         f"; TPR at 10\u00a0% FPR {share(details.tpr_at_10_percent, 1)}" if details.tpr_at_10_percent is not None else ""
@@ -103,13 +105,14 @@ def _from(start: float, points: Sequence[tuple[float, float]]) -> list[tuple[flo
 
 
 def _copies(score: Score) -> Figure:
-    details = CopyDetails.model_validate(score.details)
-    rows = [Row("Synthetic rows", (number(details.copies or 0, 0), share(score.value, 2)))]
+    details = COPIES.read(score)
+    copies = details.copies if details else None
+    rows = [Row("Synthetic rows", (number(copies or 0, 0), share(score.value, 2)))]
     if score.reference is not None:
         rows.append(Row("Holdout rows", ("", share(score.reference, 2))))
     if score.baseline is not None:
         rows.append(Row("Shuffled training rows", ("", share(score.baseline, 2))))
-    if not details.copies:
+    if not copies:
         title = "No synthetic row equals the row of one training patient"
     elif score.reference is not None and score.low <= score.reference:
         title = "Synthetic rows equal training rows no more often than holdout rows do"

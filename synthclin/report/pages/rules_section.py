@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.validity import RULES, RuleDetails
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.questions import section_status, texts_of
-from synthclin.report.record.score_details import RuleDetails
+from synthclin.report.pages.questions import section_status
 from synthclin.report.record.section_data import RuleFacts
-from synthclin.report.words import count, number, plain, plural, share
+from synthclin.wording import count, number, plain, plural, share
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
@@ -21,12 +22,12 @@ _MOST_RULES = 20
 
 def rules_section(report: Findings) -> Section:
     """Return the rules that synthetic rows break, and those that the unconstrained model would break."""
-    score = report.find("validity.rules")
+    score = report.find(RULES.name)
     section = ("rules", "Are there impossible records?", "Rules", section_status(report, "rules"))
     if score is None or math.isnan(score.value):
         why = "No rule was checked." if score is None else f"Not assessable. {plain(score.note, 300)}"
         return Section(*section, (why,))
-    details = RuleDetails.model_validate(score.details)
+    details = RULES.read(score) or RuleDetails(rules=[], declared=0)
     broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
     unconstrained = _unconstrained_figures(report)
     if not broken:
@@ -49,8 +50,8 @@ def rules_section(report: Findings) -> Section:
         how="Declared ranges, categories, missing values and rules between columns, most often broken first. A rule "
         "that is undefined because of a missing value counts as satisfied.",
         table=DataTable("Broken rules", ("Rule", "Real rows", "Synthetic rows", "Share"), rows),
-        note=f"Share of rows that satisfy all rules: {texts_of(score.name).write(score.value)} "
-        f"({texts_of(score.name).write_interval(score)}).{more}",
+        note=f"Share of rows that satisfy all rules: {kind_of(score.name).write(score.value)} "
+        f"({kind_of(score.name).write_interval(score)}).{more}",
     )
     return Section(*section, (), (figure, *unconstrained))
 

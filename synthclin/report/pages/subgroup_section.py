@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.groups import GroupDetails, GroupScore
+from synthclin.evaluation.privacy.details import AttackDetails, Risk
+from synthclin.evaluation.privacy.membership import MEMBERSHIP
+from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.questions import section_status, texts_of
-from synthclin.report.record.clinical_details import GroupScore, SubgroupDetails
-from synthclin.report.record.score_details import AttackDetails, Risk
-from synthclin.report.words import interval, listed, number, plain, plural, significant
+from synthclin.report.pages.questions import label_of, section_status
+from synthclin.wording import interval, listed, number, plain, plural, significant
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -35,6 +37,7 @@ class SubgroupResult:
         score: name of the whole-table score.
         column: the column whose levels are the subgroups.
         group: the result.
+        value: its score.
         gap: how much worse it is than the reference; negative where it is better.
         clear: whether its whole interval is worse.
     """
@@ -42,6 +45,7 @@ class SubgroupResult:
     score: str
     column: str
     group: GroupScore
+    value: float
     gap: float
     clear: bool
 
@@ -61,13 +65,17 @@ def _results(report: Findings) -> Iterator[SubgroupResult]:
     for score in report.scores:
         if not score.name.startswith("subgroups."):
             continue
-        details = SubgroupDetails.model_validate(score.details)
+        details = details_of(score, GroupDetails)
+        if details is None or not details.score:
+            continue
         sign = 1 if score.better == "higher" else -1
-        for group in details.groups if details.score else []:
+        for group in details.groups:
+            if group.value is None:
+                continue
             best = group.reference if group.reference is not None else float(sign == 1)
             end = group.high if sign == 1 else group.low
             clear = end is not None and sign * (best - end) > 0
-            yield SubgroupResult(details.score, details.column, group, sign * (best - group.value), clear)
+            yield SubgroupResult(details.score, details.column, group, group.value, sign * (best - group.value), clear)
 
 
 def subgroups_section(report: Findings) -> Section | None:
@@ -78,9 +86,9 @@ def subgroups_section(report: Findings) -> Section | None:
         return None
     by_score = {one.score: subgroup_results(report, one.score) for one in _results(report)}
     figures = [_worst_subgroups(by_score), _side_by_side(by_score)] if by_score else []
-    membership = report.find("privacy.membership")
-    risks = [] if membership is None else AttackDetails.model_validate(membership.details).groups
-    known = [risk for risk in risks if risk.value is not None]
+    membership = report.find(MEMBERSHIP.name)
+    attacked = details_of(membership, AttackDetails)
+    known = [risk for risk in attacked.groups if risk.value is not None] if attacked else []
     if known:
         figures.append(_membership(known))
     if risks_by_attack:
@@ -100,10 +108,11 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
     columns: dict[str, int] = {}
     unknown: dict[str, list[str]] = {}
     for score in scores:
-        details = SubgroupDetails.model_validate(score.details)
-        columns[details.column] = max(columns.get(details.column, 0), details.not_judged or 0)
+        details = details_of(score, GroupDetails)
+        if details is not None:
+            columns[details.column] = max(columns.get(details.column, 0), details.not_judged or 0)
         if math.isnan(score.value):
-            unknown.setdefault(score.note, []).append(texts_of(score.name).name)
+            unknown.setdefault(score.note, []).append(label_of(score.name))
     for column, small in columns.items():
         if small:
             verb = plural(small, "subgroup is", "subgroups are")
@@ -121,7 +130,7 @@ def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         name, times = gaps.most_common(1)[0]
         share = "all scores" if times == len(by_score) else f"{times} of {len(by_score)} scores"
         title = f"{name} is clearly worse than its real-data reference in {share}"
-    rows = tuple(Row(f"{_mark(one, one)}{texts_of(one.score).name}", (one.name, *_cells(one))) for one in worst)
+    rows = tuple(Row(f"{_mark(one, one)}{label_of(one.score)}", (one.name, *_cells(one))) for one in worst)
     head = ("Score", "Worst subgroup", "Rows", "Reference", "95 % interval", "Synthetic")
     return Figure(
         title=title,
@@ -140,18 +149,18 @@ def _side_by_side(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         Row(
             name,
             tuple(
-                "\u2013" if one is None else _mark(one, by_score[score][0]) + _value(one.group.value)
+                "\u2013" if one is None else _mark(one, by_score[score][0]) + _value(one.value)
                 for score in by_score
                 for one in [found.get((name, score))]
             ),
         )
         for name in names
     )
-    head = ("Subgroup", *(texts_of(score).name for score in by_score))
+    head = ("Subgroup", *(label_of(score) for score in by_score))
     caption = "All scores by subgroup"
     each = tuple(
         DataTable(
-            f"{texts_of(score).name} by subgroup",
+            f"{label_of(score)} by subgroup",
             ("Subgroup", "Rows", "Reference", "95 % interval", "Synthetic"),
             tuple(Row(one.name, _cells(one)) for one in groups),
         )
@@ -180,7 +189,7 @@ def _cells(one: SubgroupResult) -> tuple[str, str, str, str]:
         "\u2013" if group.n is None else number(group.n, 0),
         "none" if group.reference is None else _value(group.reference),
         f"{low} to {high}" if low and high else "\u2013",
-        _value(group.value),
+        _value(one.value),
     )
 
 
@@ -226,9 +235,10 @@ def _membership(risks: list[Risk]) -> Figure:
 
 def _risks_by_attack(report: Findings) -> Iterator[tuple[str, Risk]]:
     for score in report.scores:
-        if score.name.startswith("privacy.") and score.name != "privacy.membership":
-            for risk in AttackDetails.model_validate(score.details).groups:
-                yield texts_of(score.name).name, risk
+        if score.name.startswith("privacy.") and score.name != MEMBERSHIP.name:
+            details = details_of(score, AttackDetails)
+            for risk in details.groups if details else []:
+                yield label_of(score.name), risk
 
 
 def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.report.words import NOT_ASSESSABLE, count, interval, listed, number, plain, share, significant
+from synthclin.wording import NOT_ASSESSABLE, count, interval, listed, number, plain, share, significant
 
 if TYPE_CHECKING:
-    from synthclin.report.record.clinical_details import AnalysisDetails, Arm, SurvivalCurve, Term
+    from synthclin.evaluation.analyses.details import AnalysisDetails, Arm, SurvivalCurve, Term
 
 __all__ = ["kaplan_meier", "survival_figure"]
 

@@ -38,8 +38,10 @@ class ScoreRecord(_Closed):
     n: Count
     method: StrictStr
     note: StrictStr
-    details: dict[str, Any]
+    details: dict[str, Any] | None
     replicates: tuple[Finite, ...] = ()
+    reference_error: Finite | None = None
+    beyond_reference: StrictBool = False
 
 
 class GateRecord(_Closed):

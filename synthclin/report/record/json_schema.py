@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from synthclin.evaluation.catalogue import FAMILIES, KINDS
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord
-from synthclin.report.record.score_details import DETAILS_BY_GROUP, DETAILS_BY_NAME
 from synthclin.report.record.section_data import SectionData
 
 __all__ = ["SCHEMA_ID", "json_schema"]
@@ -23,17 +25,18 @@ def json_schema() -> dict[str, Any]:
         >>> json_schema()["$id"]
         'urn:synthclin:report:1'
     """
-    kinds: list[type[BaseModel]] = [ReportRecord, SectionData, *DETAILS_BY_NAME.values(), *DETAILS_BY_GROUP.values()]
-    places, whole = models_json_schema([(kind, "validation") for kind in dict.fromkeys(kinds)])
+    named = {kind.name: kind.details for kind in KINDS}
+    families = {family.prefix: family.details for family in FAMILIES}
+    types: list[type[BaseModel]] = [ReportRecord, SectionData, *named.values(), *chain(*families.values())]
+    places, whole = models_json_schema([(kind, "validation") for kind in dict.fromkeys(types)])
     parts: dict[str, Any] = whole["$defs"]
     envelope = parts.pop("ReportRecord")
     envelope["properties"]["sections"] = places[SectionData, "validation"]
     parts["ScoreRecord"]["allOf"] = [
-        _where({"const": name}, places[kind, "validation"]) for name, kind in DETAILS_BY_NAME.items()
+        _where({"const": name}, [places[kind, "validation"]]) for name, kind in named.items()
     ] + [
-        _where({"pattern": rf"^{group}\."}, places[kind, "validation"])
-        for group, kind in DETAILS_BY_GROUP.items()
-        if group != "privacy"  # some of its scores are not attacks
+        _where({"pattern": f"^{re.escape(prefix)}"}, [places[kind, "validation"] for kind in kinds])
+        for prefix, kinds in families.items()
     ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -44,5 +47,6 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _where(name: dict[str, str], details: dict[str, Any]) -> dict[str, Any]:
-    return {"if": {"properties": {"name": name}}, "then": {"properties": {"details": details}}}
+def _where(name: dict[str, str], details: list[Any]) -> dict[str, Any]:
+    known = {"anyOf": [*details, {"type": "null"}]}
+    return {"if": {"properties": {"name": name}}, "then": {"properties": {"details": known}}}

@@ -1,4 +1,4 @@
-"""Types of the `sections` of a report: the data of its figures. Details of scores are in `score_details`."""
+"""Types of the `sections` of a report: the data of figures that belong to no score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 __all__ = [
-    "Canaries",
     "CohortFacts",
     "Correlation",
     "Count",
@@ -121,59 +120,6 @@ class TableOneBlock(Open):
     difference: Finite | None = None
 
 
-class Matrices(Open):
-    """Matrices of pairwise associations, -1 to 1; None where undefined."""
-
-    columns: list[StrictStr] = Field(default_factory=list)
-    real: list[list[Correlation | None]] = Field(default_factory=list)
-    synthetic: list[list[Correlation | None]] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _square(self) -> Matrices:
-        size = len(self.columns)
-        if any(len(rows) != size or any(len(row) != size for row in rows) for rows in (self.real, self.synthetic)):
-            raise ValueError("real and synthetic are not square matrices over the columns")
-        return self
-
-
-class NamedCurve(Open):
-    """ROC curve of one attack: (FPR, TPR)."""
-
-    name: StrictStr
-    roc: list[tuple[Share, Share]]
-
-
-class RocCurve(Open):
-    """A ROC curve as points (FPR, TPR); `attacks` are the curves of the single attacks."""
-
-    roc: list[tuple[Share, Share]] = Field(default_factory=list)
-    attacks: list[NamedCurve] = Field(default_factory=list)
-
-
-class Canaries(Open):
-    """Canaries (positive control): training rows inserted into the synthetic table, and the scores that detect them."""
-
-    share: Share
-    kind: Literal["exact", "jittered"]
-    rows: Count
-    detected_by: list[StrictStr]
-
-
-class NegativeControl(Open):
-    """Risk of an attack with holdout rows in the place of the synthetic table."""
-
-    value: Finite | None
-    low: Finite | None
-    high: Finite | None
-
-
-class Controls(Open):
-    """Controls of the attacks: `negative` by attack, and `canaries` (positive control)."""
-
-    negative: dict[StrictStr, NegativeControl] = Field(default_factory=dict)
-    canaries: list[Canaries] = Field(default_factory=list)
-
-
 class CohortFacts(Open):
     """A sampled cohort and its prevalence.
 
@@ -221,9 +167,5 @@ class SectionData(Open):
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
     marginals: list[Histogram] = Field(default_factory=list)
     table_one: list[TableOneBlock] = Field(default_factory=list)
-    pairs: Matrices = Matrices()
-    detection: RocCurve = RocCurve()
-    membership: RocCurve = RocCurve()
-    controls: Controls = Controls()
     cohorts: list[CohortFacts] = Field(default_factory=list)
     rules: RuleFacts = RuleFacts()

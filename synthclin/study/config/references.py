@@ -9,16 +9,10 @@ from itertools import product
 import pandas as pd
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.gates import parse_gate
+from synthclin.evaluation.gate import parse_gate
 from synthclin.evaluation.score_names import (
-    MODEL_SCORES,
-    RULED_NAMES,
-    SCORE_NAMES,
-    SHADOW_SCORES,
-    TRIAL_NAMES,
     outcome_name,
     representation_name,
-    subgroup_names,
     treatment_name,
     within,
 )
@@ -81,21 +75,23 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
 
 def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     """Refuse a gate on a score that this run does not compute."""
-    fixed = [*SCORE_NAMES, *(name for by in config.evaluation.by for name in subgroup_names(by))]
+    # Imported where it is needed: it loads the learners.
+    from synthclin.evaluation.catalogue import headline_kinds, names_of  # noqa: PLC0415
+    from synthclin.evaluation.utility.predictions import default_tasks  # noqa: PLC0415
+
+    groups = [within(by, kind.name) for by in config.evaluation.by for kind in headline_kinds()]
+    fixed = [*names_of(), *groups]
     # Without a run there is no model, so scores of the model do not exist.
-    fixed += MODEL_SCORES if isinstance(config, Config) else ()
+    fixed += names_of("model") if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
-    fixed += TRIAL_NAMES if config.table_schema.randomised is not None else ()
-    fixed += RULED_NAMES if config.table_schema.imposed else ()
+    fixed += names_of("trial") if config.table_schema.randomised is not None else ()
+    fixed += names_of("model", "rules") if config.table_schema.imposed else ()
     if score in fixed:
         return
-    if isinstance(config, Config) and score in SHADOW_SCORES:
+    if isinstance(config, Config) and score in names_of("shadow models"):
         if config.privacy.audit == "quick":
             raise ConfigError(where, f"{score!r} takes shadow models", "Set `privacy.audit: standard`.")
         return
-    # Imported where it is needed: it loads the learners.
-    from synthclin.evaluation.utility import default_tasks  # noqa: PLC0415
-
     wanted = config.evaluation.utility or default_tasks(config.table_schema)
     tasks = [name for task in wanted for name in task.names]
     tasks += [treatment_name(task.name) for task in wanted if has_treatment(task, config.table_schema)]

@@ -31,7 +31,7 @@ EVERY = (copies_attack, *(attack for attack in ATTACKS if isinstance(attack, Att
 
 
 def name(attack: Attack) -> str:
-    return attack.definition.name
+    return attack.kind.name
 
 
 LEAST = {membership_tpr: 0.3, identity_disclosure: 0.2}  # 1 % of 300 are 3; one sensitive value of three is common

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import MODEL_GATE, default_gates, judge
 from synthclin.evaluation.privacy import model_membership
 from synthclin.evaluation.privacy.attack_data import AttackData
-from synthclin.evaluation.score_names import MODEL_SCORES
 
 from .ward import SCHEMA, ward
 
@@ -30,7 +30,7 @@ def status(score):
 
 def test_a_model_that_memorised_its_rows_is_detected(tables):
     found = model_membership(tables, NOISE[0] + 3, NOISE[1])
-    assert found.name in MODEL_SCORES
+    assert found.name in names_of("model")
     # Two normal distributions three standard deviations apart: AUC = Phi(3 / sqrt(2)).
     assert found.value == pytest.approx(0.983, abs=0.01)
     assert found.low < found.value < found.high

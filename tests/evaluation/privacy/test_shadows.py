@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.shadows import Targets, shadow_scores, unattacked
-from synthclin.evaluation.score_names import SHADOW_SCORES
 
 from .ward import SCHEMA, ward
 
@@ -44,7 +44,7 @@ def made(targets, pool, leaks):
 
 
 def test_signals_of_noise_have_an_auc_of_one_half(targets, pool):
-    for score, name in zip(made(targets, pool, np.zeros(3)), SHADOW_SCORES, strict=True):
+    for score, name in zip(made(targets, pool, np.zeros(3)), names_of("shadow models"), strict=True):
         assert score.name == name
         assert score.low < 0.5 < score.high
         assert score.details["shadow_auc"] == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,1 @@
+"""Replication of declared analyses: regressions, survival and comparisons of groups, on synthetic and real rows."""

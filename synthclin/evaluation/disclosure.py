@@ -1,0 +1,165 @@
+"""Statistical disclosure control: suppression of small counts of real rows, and rounding of shares of real patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthclin.schema.patients import MIN_PATIENTS
+
+__all__ = [
+    "CORRELATION_STEP",
+    "Published",
+    "coarse_curve",
+    "is_small",
+    "merged_cells",
+    "nothing_shared",
+    "round_down",
+    "round_to",
+    "round_to_or_none",
+    "round_up",
+    "rounding_step",
+    "suppress",
+    "suppressed_count",
+    "suppressed_share",
+]
+
+CORRELATION_STEP = 0.1
+"""The rounding step of correlations of real rows in the shareable edition."""
+
+_ENOUGH = 2 * MIN_PATIENTS - 1  # a sum of suppressed counts that is compatible with every count from 1 to 10
+
+
+def suppress(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int | None]:
+    """Return real counts after suppression: None for counts from 1 to 10, and for others that protect these.
+
+    The total is public, so the suppressed counts have a known sum. Secondary suppression follows the order of the
+    synthetic counts, which are public, until that sum is at least 21: then every count from 1 to 10 is possible, even
+    for a reader who knows this rule. A count of 0 is published. None in `real` stays None and counts as small.
+
+    Example:
+        >>> suppress([300, 4, 80, 12], [310, 5, 60, 15])
+        [300, None, None, None]
+        >>> suppress([300, 80, 0], [310, 60, 2])
+        [300, 80, 0]
+    """
+    out = [None if count is None or 0 < count < MIN_PATIENTS else count for count in real]
+    if None not in out:
+        return out
+    total = sum(count or 0 for count, shown in zip(real, out, strict=True) if shown is None)
+    # A count that was None before is at least 1; nothing else is known.
+    total += sum(count is None for count in real)
+    order = sorted((place for place, count in enumerate(out) if count), key=lambda place: (synthetic[place], place))
+    suppressed = out.count(None)
+    for place in order:
+        if total >= _ENOUGH and suppressed > 1:
+            break
+        total += out[place] or 0
+        suppressed += 1
+        out[place] = None
+    return out
+
+
+def rounding_step(n: int | None) -> float:
+    """Return the rounding step for a share of `n` patients: a round number of at least 11 / `n`.
+
+    Example:
+        >>> rounding_step(2000), rounding_step(400), rounding_step(None)
+        (0.01, 0.05, 0.01)
+    """
+    worth = MIN_PATIENTS / n if n else 0.0
+    return next((size for size in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if size >= worth), 1.0)
+
+
+def round_to(value: float, size: float) -> float:
+    """Return a number rounded to multiples of `size`; NaN stays.
+
+    Example:
+        >>> round_to(0.1734, 0.05)
+        0.15
+    """
+    return value if math.isnan(value) else round(round(value / size) * size, 6) + 0.0
+
+
+def round_down(value: float, size: float) -> float:
+    """Return a number rounded down to a multiple of `size`; NaN stays.
+
+    Example:
+        >>> round_down(0.1734, 0.05), round_up(0.1734, 0.05)
+        (0.15, 0.2)
+    """
+    return value if math.isnan(value) else round(math.floor(round(value / size, 6)) * size, 6) + 0.0
+
+
+def round_up(value: float, size: float) -> float:
+    """Return a number rounded up to a multiple of `size`; NaN stays."""
+    return -round_down(-value, size) + 0.0
+
+
+def round_to_or_none(value: float | None, size: float) -> float | None:
+    """Return `round_to`, or None for None."""
+    return None if value is None else round_to(value, size)
+
+
+def coarse_curve(points: Sequence[tuple[float, float]], size: float, n: int) -> list[tuple[float, float]]:
+    """Return a ROC curve with rounded points, without the part that rests on fewer than 11 of `n` patients."""
+    if not n:
+        return []
+    rounded = {(round_to(x, size), round_to(y, size)) for x, y in points if x >= MIN_PATIENTS / n}
+    highest: dict[float, float] = {}
+    for x, y in sorted(rounded):
+        highest[x] = max(y, highest.get(x, 0.0))
+    return [(min(x, 1.0), min(y, 1.0)) for x, y in highest.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the shareable edition tells beside the details of a score.
+
+    Arguments:
+        train: the number of training rows.
+        holdout: the number of holdout rows; 0 without.
+        agreements: marginal agreement of each column, computed from published counts.
+    """
+
+    train: int
+    holdout: int
+    agreements: tuple[Mapping[str, Any], ...] = ()
+
+
+def nothing_shared(_details: Any, _published: Published) -> None:  # noqa: ANN401 (details of any kind)
+    """Return None: no detail of the score is in the shareable edition."""
+    return
+
+
+def is_small(count: int) -> bool:
+    """Return whether a count is below the smallest cell size; 0 is not, because it describes nobody."""
+    return 0 < count < MIN_PATIENTS
+
+
+def suppressed_count(count: int) -> int | None:
+    """Return the count, or None where it is a small cell."""
+    return None if is_small(count) else int(count)
+
+
+def suppressed_share(share: float, n: int) -> float | None:
+    """Return a share of `n` real rows, or None where its count is a small cell."""
+    return None if is_small(round(share * n)) else float(share)
+
+
+def merged_cells(counts: Sequence[int]) -> list[slice]:
+    """Return runs of neighbouring cells; no run has a small count, unless all cells together have one.
+
+    Example:
+        >>> merged_cells([20, 3, 0, 40])
+        [slice(0, 1, None), slice(1, 4, None)]
+    """
+    runs = [[start, start + 1, int(count)] for start, count in enumerate(counts)]
+    while len(runs) > 1 and any(is_small(run[2]) for run in runs):
+        here = next(i for i, run in enumerate(runs) if is_small(run[2]))
+        left = min(here, len(runs) - 2)
+        (start, _, a), (_, stop, b) = runs[left : left + 2]
+        runs[left : left + 2] = [[start, stop, a + b]]
+    return [slice(run[0], run[1]) for run in runs]

@@ -1,0 +1,1 @@
+"""Fidelity: how close the distributions of a synthetic table are to those of real patients."""

@@ -1,0 +1,230 @@
+"""Associations between columns: those that synthetic rows lost, and those that they invented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field, StrictStr
+
+from synthclin.evaluation import questions
+from synthclin.evaluation.answers import reference_reached
+from synthclin.evaluation.comparison import subsample
+from synthclin.evaluation.details import Correlation, Details, Finite, Pair
+from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_to, round_to_or_none
+from synthclin.evaluation.features import Codebook
+from synthclin.evaluation.fidelity.association_measures import associations, changes
+from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit, WorstPart
+from synthclin.evaluation.score import Z
+from synthclin.wording import number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.evaluation.comparison import Comparison
+    from synthclin.evaluation.fidelity.estimate import FidelityEstimate
+    from synthclin.evaluation.fidelity.spread import Against
+    from synthclin.evaluation.score import Score
+
+__all__ = ["ASSOCIATIONS", "AssociationDetails", "Change", "association_changes"]
+
+_MOST_ROWS = 20_000
+_DEPENDENT = 0.03  # mean absolute association of a column beyond its sampling error
+_LOST = 0.75  # share of the dependence of a column on others
+_PASS_LOST, _REVIEW_LOST = 0.25, 0.5  # share of the way from the reference to the baseline
+_LEAST_DEPENDENCE = 0.005  # a smaller distance from the reference to the baseline is no dependence to lose
+_SOURCE = f"{CONVENTION}: a quarter, for review half, of the way from holdout rows to shuffled rows"
+
+
+class Change(Details):
+    """An association, -1 to 1, in real and in synthetic rows."""
+
+    columns: Pair
+    """The two columns."""
+    real: Correlation
+    """Its strength in training rows."""
+    synthetic: Correlation
+    """Its strength in synthetic rows."""
+    change: Annotated[float, Field(ge=-2, le=2)]
+    """The difference, in the direction of the real association: below 0 where it is weaker or reversed."""
+
+
+class LostDependence(Details):
+    """The column that has lost most of its dependence on others."""
+
+    column: StrictStr
+    """Name of the column."""
+    lost: Finite
+    """Share of the way from its real-data reference to its independence baseline."""
+    value: Finite
+    """Its mean absolute change of associations."""
+    reference: Finite
+    """The same of holdout rows."""
+    baseline: Finite
+    """The same of shuffled rows."""
+
+
+class AssociationDetails(Details):
+    """Details of the associations."""
+
+    columns: list[StrictStr]
+    """The columns of the matrices."""
+    real: list[list[Correlation | None]]
+    """Matrix of associations of training rows; None where one is not defined."""
+    synthetic: list[list[Correlation | None]]
+    """Matrix of associations of synthetic rows, mean over replicates."""
+    mean_change_synthetic: Finite | None
+    """Mean absolute change."""
+    mean_change_reference: Finite | None
+    """Mean absolute change of holdout rows."""
+    largest_change_synthetic: Finite | None
+    """Largest absolute change."""
+    largest_change_reference: Finite | None
+    """Largest absolute change of holdout rows."""
+    worst_column: LostDependence | None
+    """The column that has lost most of its dependence; None where no column depends on others."""
+    lost: list[Change]
+    """The associations that are weaker in synthetic rows, the largest change first."""
+    invented: list[Change]
+    """The associations that are stronger in synthetic rows, the largest change first."""
+
+    def shared(self, _published: Published) -> AssociationDetails:
+        """Return real associations rounded to tenths."""
+
+        def coarse(changes: list[Change]) -> list[Change]:
+            return [
+                Change(
+                    columns=one.columns,
+                    real=round_to(one.real, CORRELATION_STEP),
+                    synthetic=one.synthetic,
+                    change=round_to(one.change, CORRELATION_STEP),
+                )
+                for one in changes
+                if abs(one.change) >= CORRELATION_STEP
+            ]
+
+        return AssociationDetails(
+            columns=self.columns,
+            real=[[round_to_or_none(x, CORRELATION_STEP) for x in row] for row in self.real],
+            synthetic=self.synthetic,
+            mean_change_synthetic=round_to_or_none(self.mean_change_synthetic, 0.01),
+            mean_change_reference=round_to_or_none(self.mean_change_reference, 0.01),
+            largest_change_synthetic=round_to_or_none(self.largest_change_synthetic, 0.01),
+            largest_change_reference=round_to_or_none(self.largest_change_reference, 0.01),
+            worst_column=None,
+            lost=coarse(self.lost),
+            invented=coarse(self.invented),
+        )
+
+
+def _between_references(score: Score) -> str:
+    if score.reference is None or score.baseline is None:
+        return reference_reached(score)
+    return f"Holdout rows reach {number(score.reference)}, rows with shuffled columns {number(score.baseline)}."
+
+
+def _lost_column(details: AssociationDetails) -> WorstPart | None:
+    lost = details.worst_column
+    if lost is None or lost.lost <= _LOST:
+        return None
+    return WorstPart("FAIL", f"Column '{lost.column}' has lost its dependence on the others.")
+
+
+def _limit(score: Score) -> Limit | None:
+    """Return the limits between holdout rows and the same rows with shuffled columns; None without dependence."""
+    details = ASSOCIATIONS.read(score)
+    if score.baseline is None or score.reference is None or details is None:
+        return None
+    whole = score.baseline - score.reference
+    clear = whole > max(_LEAST_DEPENDENCE, Z * (score.reference_error or 0.0))
+    if not clear and _lost_column(details) is None:
+        return None
+    whole = max(whole, _LEAST_DEPENDENCE)
+    limit, review = (round(score.reference + part * whole, 4) for part in (_PASS_LOST, _REVIEW_LOST))
+    return Limit("<=", limit, review, _SOURCE)
+
+
+ASSOCIATIONS = Kind(
+    name="fidelity.associations",
+    question="Are associations between columns lost or invented?",
+    better="lower",
+    method=(
+        "mean over pairs of columns of the absolute difference of their association (Spearman's correlation, "
+        f"bias-corrected Cramer's V or the correlation ratio on ranks, by type), small ones included, {AGAINST} "
+        "(Bergsma, J Korean Stat Soc 42:323-328, 2013)"
+    ),
+    section="fidelity",
+    label="Associations",
+    unit="mean absolute difference",
+    ideal=0.0,
+    details=AssociationDetails,
+    asked=questions.ASSOCIATIONS,
+    limit=_limit,
+    fail_text="associations of columns are lost",
+    review_text="associations of columns may be lost",
+    action="Columns depend on each other less, or otherwise, than in real patients.",
+    answer=_between_references,
+    worst_part=_lost_column,
+    shared=AssociationDetails.shared,
+    counts="real",
+    is_headline=True,
+)
+
+
+def association_changes(c: Comparison) -> Score:
+    """Score the mean absolute change of associations; the details list those lost and invented."""
+    if len(c.features) < 2:
+        return ASSOCIATIONS.unassessable("There is only one column.")
+    upper = np.triu_indices(len(c.features), 1)
+
+    def measure(real: NDArray[np.float64]) -> Against:
+        codebook = Codebook.of(c.features, real)
+        of_real = associations(c.features, codebook, real)
+        # An association that cannot be computed in the other table, as of a constant column, counts as 0.
+        return lambda other: np.abs(np.nan_to_num(associations(c.features, codebook, other)) - of_real)[upper]
+
+    found = estimate_fidelity(c, measure, "associations", high=2.0)
+    # The matrices are of whole tables, to limit spurious associations of few rows.
+    train = subsample(c.train, _MOST_ROWS, c.rng("associations", "train"))
+    codebook = Codebook.of(c.features, train)
+    real = associations(c.features, codebook, train)
+    matrices = [
+        np.nan_to_num(associations(c.features, codebook, subsample(rows, _MOST_ROWS, c.rng("associations", "draw", i))))
+        for i, rows in enumerate(c.replicates)
+    ]
+    synthetic = np.mean(matrices, axis=0)
+    known = ~np.isnan(found.parts)
+    details: dict[str, Any] = {
+        "columns": c.features.names,
+        "real": real.round(4),
+        "synthetic": synthetic.round(4),
+        "mean_change_synthetic": found.value,
+        "mean_change_reference": found.reference,
+        "largest_change_synthetic": found.parts[known].max() if known.any() else None,
+        "largest_change_reference": np.nan
+        if np.isnan(found.reference_parts).all()
+        else np.nanmax(found.reference_parts),
+    }
+    details["worst_column"] = _worst_column(c.features.names, found)
+    return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
+
+
+def _worst_column(names: tuple[str, ...], found: FidelityEstimate) -> dict[str, Any] | None:
+    """Return the column that has lost most of its dependence on others, of those that depend on others clearly.
+
+    ``lost`` is the share of the way from its real-data reference to its independence baseline.
+    """
+    first, second = np.triu_indices(len(names), 1)
+    rows: list[dict[str, Any]] = []
+    for j, name in enumerate(names):
+        of_column = (first == j) | (second == j)
+        parts = [each[of_column] for each in (found.parts, found.reference_parts, found.baseline_parts)]
+        known = ~np.isnan(parts).any(axis=0)
+        if not known.any():
+            continue
+        value, reference, baseline = (float(each[known].mean()) for each in parts)
+        if baseline - reference > _DEPENDENT:
+            lost = (value - reference) / (baseline - reference)
+            rows.append({"column": name, "lost": lost, "value": value, "reference": reference, "baseline": baseline})
+    return max(rows, key=lambda row: row["lost"], default=None)

@@ -1,0 +1,198 @@
+"""A kind of score: all that is known of a score before any table is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from synthclin.evaluation.details import Details
+from synthclin.evaluation.disclosure import Published, nothing_shared
+from synthclin.evaluation.score import Direction, Interval, Score, details_of
+from synthclin.wording import interval, number, percent, share
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.questions import Question
+
+__all__ = ["CONVENTION", "Kind", "Limit", "Need", "Section", "WorstPart"]
+
+D = TypeVar("D", bound=Details)
+
+Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "detection", "subgroups"]
+"""The sections of the report that show scores."""
+
+Need = Literal["holdout", "model", "shadow models", "rules", "trial", "task", "groups"]
+"""What a score needs beside a synthetic table and the training table."""
+
+CONVENTION = "project convention"
+"""The source of a limit that no publication sets."""
+
+
+class Limit(NamedTuple):
+    """The default limits of a score.
+
+    Arguments:
+        op: one of ``>= <= > <``.
+        limit: the limit for PASS.
+        review: the limit for REVIEW.
+        source: the origin of the limits: a publication, or a project convention with its reason.
+        null: the value of an attack without leakage; where it is the limit itself, an interval that contains it passes.
+        alarm: whether the gate applies only to a score beyond the null, so that it can fail a table and never pass one.
+    """
+
+    op: Literal[">=", "<=", ">", "<"]
+    limit: float
+    review: float
+    source: str
+    null: float | None = None
+    alarm: bool = False
+
+
+class WorstPart(NamedTuple):
+    """The verdict on the worst part of a score, and its reason as a sentence."""
+
+    status: Literal["REVIEW", "FAIL"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[D]):
+    """A kind of score.
+
+    Arguments:
+        name: ``group.name``, such as ``fidelity.marginals``; gates and the report use it.
+        question: the question that the score answers, in plain words.
+        better: whether ``higher`` or ``lower`` is better.
+        method: how it is computed, in one line, with its source.
+        section: the section of the report that shows it.
+        label: its short name.
+        unit: what the number measures.
+        ideal: the best possible value.
+        details: the type of its details.
+        asked: the question of page one that it answers, alone or with others; None where it stands in the annex only.
+        limit: its default limits, or how they follow from the score; None where no default gate judges it.
+        needs: what it needs beside a synthetic table and the training table.
+        fail_text: clause for FAIL.
+        review_text: clause for REVIEW.
+        action: consequence for a user where the gate fails.
+        percent: whether the number is shown in percent.
+        answer: one plain sentence from a score, or "".
+        worst_part: the verdict on the worst column or term, which a mean over many would hide.
+        shared: the details in the shareable edition, without figures that rest on fewer than 11 patients; None where
+            nothing is shared.
+        counts: the rows whose shares the score is a mean of; None where it is no share of patients. The shareable
+            edition rounds it accordingly.
+        is_headline: whether it is repeated in each subgroup.
+    """
+
+    name: str
+    question: str
+    better: Direction
+    method: str
+    section: Section
+    label: str
+    unit: str
+    ideal: float
+    details: type[D]
+    asked: Question | None = None
+    limit: Limit | Callable[[Score], Limit | None] | None = None
+    needs: frozenset[Need] = frozenset()
+    fail_text: str = ""
+    review_text: str = ""
+    action: str = "See its note."
+    percent: bool = False
+    answer: Callable[[Score], str] = lambda _: ""
+    worst_part: Callable[[D], WorstPart | None] = lambda _: None
+    shared: Callable[[D, Published], D | None] = nothing_shared
+    counts: Literal["real", "synthetic"] | None = None
+    is_headline: bool = False
+
+    def score(
+        self,
+        value: float,
+        interval: Interval,
+        *,
+        n: int,
+        details: Details | Mapping[str, Any],
+        baseline: float | None = None,
+        reference: float | None = None,
+        notes: Sequence[str] = (),
+        replicates: Sequence[float] = (),
+        reference_error: float | None = None,
+        beyond_reference: bool = False,
+    ) -> Score:
+        """Return the score of a synthetic table, or of several replicates.
+
+        A baseline or reference of NaN becomes None. Empty notes are left out, and `replicates` unless all are finite.
+
+        Arguments:
+            value: the number.
+            interval: its 95 % interval.
+            n: the number of rows behind the score.
+            details: the details, or their fields.
+            baseline: independence baseline.
+            reference: real-data reference.
+            notes: caveats.
+            replicates: the score of each synthetic replicate.
+            reference_error: standard error of the reference.
+            beyond_reference: whether the score is better than its reference beyond sampling error.
+        """
+        return Score(
+            name=self.name,
+            question=self.question,
+            value=float(value),
+            low=float(interval.low),
+            high=float(interval.high),
+            better=self.better,
+            baseline=_number_or_none(baseline),
+            reference=_number_or_none(reference),
+            n=int(n),
+            method=self.method,
+            note=" ".join(note for note in notes if note),
+            details=details if isinstance(details, Details) else self.details.model_validate(details),
+            replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
+            reference_error=_number_or_none(reference_error),
+            beyond_reference=bool(beyond_reference),
+        )
+
+    def unassessable(self, note: str, *, n: int = 0, details: Details | Mapping[str, Any] | None = None) -> Score:
+        """Return a score without a value; `note` gives the reason."""
+        empty = Score(self.name, self.question, nan, nan, nan, self.better, None, None, n, self.method, note)
+        if details is None:
+            return empty
+        return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)
+
+    def read(self, score: Score) -> D | None:
+        """Return the details of a score of this kind; None where it has none."""
+        return details_of(score, self.details)
+
+    def clause(self, status: str) -> str:
+        """Return what a missed gate means, as a clause."""
+        label = self.label[:1].lower() + self.label[1:] if self.label[1:2].islower() else self.label
+        if status == "FAIL":
+            return self.fail_text or f"{label} misses its limit"
+        return self.review_text or f"{label} may miss its limit"
+
+    def write(self, value: float | None) -> str:
+        """Return a value of the score as text."""
+        return share(value, 1) if self.percent else number(value)
+
+    def write_interval(self, score: Score) -> str:
+        """Return the 95 % interval as text, or nothing."""
+        if self.percent:
+            return interval(100 * score.low, 100 * score.high, 1)
+        return interval(score.low, score.high)
+
+    def write_limit(self, value: float) -> str:
+        """Return a limit with no more decimals than it has."""
+        if self.percent:
+            return percent(round(100 * value, 6), 0 if round(100 * value, 6).is_integer() else 1)
+        digits = len(f"{value:.6f}".rstrip("0").partition(".")[2])
+        return number(value, max(digits, 2))
+
+
+def _number_or_none(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)

@@ -1,0 +1,1 @@
+"""Scores within groups of patients."""

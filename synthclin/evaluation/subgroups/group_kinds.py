@@ -1,0 +1,108 @@
+"""The kinds of score within groups: a headline score in each group, group sizes, and the prevalence of an outcome."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from synthclin.evaluation.fidelity.estimate import AGAINST
+from synthclin.evaluation.groups import GroupDetails
+from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.score_names import outcome_name, representation_name, within
+from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.wording import number, plain
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Score
+
+__all__ = ["MIN_GROUP_ROWS", "MIN_ROWS", "group_kind", "prevalence_kind", "representation_kind"]
+
+MIN_ROWS = 100
+"""Training rows of a group, below which no headline score is repeated in it."""
+
+MIN_GROUP_ROWS = 50
+"""Training rows of a group, below which its size and its outcome are not compared."""
+
+
+def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
+    """Return the kind of a headline score in the groups of one column.
+
+    Arguments:
+        by: the column.
+        of: the kind of the headline score.
+    """
+    clause = f"fidelity in a subgroup of {plain(by, 30)}"
+    return Kind(
+        name=within(by, of.name),
+        question=f"{of.question.removesuffix('?')}, in each group of '{by}'?",
+        better=of.better,
+        method=(
+            f"{of.name} within each group of '{by}' of {MIN_ROWS} and more training rows, {MIN_PATIENTS} and more "
+            "patients and as many synthetic rows; value, interval, independence baseline and real-data reference are "
+            "those of the group with the largest deficit to its real-data reference (project convention)"
+        ),
+        section="subgroups",
+        label=f"{of.label}, {plain(by, 30)}",
+        unit=f"{of.unit}, worst subgroup",
+        ideal=of.ideal,
+        details=GroupDetails,
+        needs=of.needs | {"groups"},
+        fail_text=f"{clause} is low",
+        review_text=f"{clause} may be low",
+        action="Do not use the table for this subgroup.",
+        percent=of.percent,
+        answer=_worst_group,
+        shared=partial(GroupDetails.shared, is_fitted=of.counts is None, has_reference=of.counts != "synthetic"),
+        counts="real",
+    )
+
+
+def representation_kind(by: str) -> Kind[GroupDetails]:
+    """Return the kind of score of the group sizes of one column."""
+    return Kind(
+        name=representation_name(by),
+        question=f"Are the groups of '{by}' as large as in the real table?",
+        better="lower",
+        method=(
+            f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the absolute logarithm of the ratio of "
+            f"their shares, 0.5 added to each count, {AGAINST} (log disparity: Bhanot et al., Entropy 23:1165, 2021)"
+        ),
+        section="subgroups",
+        label=f"Sizes of the subgroups of {plain(by, 30)}",
+        unit="mean absolute log disparity",
+        ideal=0.0,
+        details=GroupDetails,
+        needs=frozenset({"groups"}),
+        shared=GroupDetails.shared,
+        counts="real",
+    )
+
+
+def prevalence_kind(by: str, target: str) -> Kind[GroupDetails]:
+    """Return the kind of score of the prevalence of a target in the groups of one column."""
+    return Kind(
+        name=outcome_name(by, "prevalence", target),
+        question=f"Is '{target}' as frequent in each group of '{by}'?",
+        better="lower",
+        method=(
+            f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the largest absolute difference in the "
+            f"share of a level of '{target}', or in the mean of a number in real standard deviations, {AGAINST} "
+            "(project convention)"
+        ),
+        section="subgroups",
+        label=f"Prevalence of {plain(target, 30)}, {plain(by, 30)}",
+        unit="mean difference of shares, or of means in standard deviations",
+        ideal=0.0,
+        details=GroupDetails,
+        needs=frozenset({"groups", "task"}),
+        shared=GroupDetails.shared,
+        counts="real",
+    )
+
+
+def _worst_group(score: Score) -> str:
+    details = score.details
+    if not isinstance(details, GroupDetails) or details.worst is None:
+        return ""
+    reference = "" if score.reference is None else f" Holdout rows of this subgroup reach {number(score.reference)}."
+    return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{reference}"

@@ -1,0 +1,1 @@
+"""Utility: prediction models trained on synthetic rows and tested on real ones."""

@@ -1,0 +1,209 @@
+"""Formatting of numbers, intervals, counts and names for readers; names from outside are made safe as text."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from synthclin.schema.patients import MIN_PATIENTS
+
+__all__ = [
+    "count",
+    "interval",
+    "listed",
+    "measure_name",
+    "number",
+    "percent",
+    "plain",
+    "plural",
+    "same_decimals",
+    "share",
+    "shorten",
+    "signed",
+    "significant",
+    "typeset",
+    "unit_name",
+]
+
+NOT_ASSESSABLE = "not assessable"
+_UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "min": "minutes", "/min": "per minute", "1": ""}
+
+_MINUS = "\u2212"
+_NARROW = "\u202f"  # no-break space between groups of digits
+_FIXED = "\u00a0"  # no-break space before a unit
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
+
+    Example:
+        >>> number(0.02345), number(-0.5, 1).replace(chr(0x2212), "-"), number(float("nan"))
+        ('0.023', '-0.5', 'not assessable')
+    """
+    if value is None or math.isnan(value):
+        return NOT_ASSESSABLE
+    if math.isinf(value):
+        return "\u221e" if value > 0 else f"{_MINUS}\u221e"
+    if abs(value) >= 1e15:
+        return f"{value:.3g}".replace("-", _MINUS)
+    text = f"{abs(value):,.{digits}f}".replace(",", _NARROW)
+    return text if value >= 0 or not text.strip("0.") else _MINUS + text
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """Return `value` as `number` does, with a plus where it is positive.
+
+    Example:
+        >>> signed(0.1), signed(-0.1).replace(chr(0x2212), "-"), signed(0.0)
+        ('+0.10', '-0.10', '0.00')
+    """
+    text = number(value, digits)
+    return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Return ``low to high``, or nothing where an end is unknown.
+
+    Example:
+        >>> interval(0.015, 0.033)
+        '0.015 to 0.033'
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def share(value: float | None, digits: int = 0) -> str:
+    """Return a share between 0 and 1 as a percentage.
+
+    Example:
+        >>> share(0.22).replace(chr(160), " ")
+        '22 %'
+    """
+    return NOT_ASSESSABLE if value is None or math.isnan(value) else percent(100 * value, digits)
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Return `value`, already in percent, with its sign."""
+    return f"{number(value, digits)}{_FIXED}%"
+
+
+def same_decimals(first: float | None, second: float | None) -> tuple[str, str]:
+    """Return two quantities, such as mean and SD, with equal decimals: three significant digits of the larger.
+
+    Example:
+        >>> same_decimals(53.512, 9.0), same_decimals(0.0, 0.5)
+        (('53.5', '9.0'), ('0.000', '0.500'))
+    """
+    known = [abs(value) for value in (first, second) if value is not None and math.isfinite(value)]
+    largest = max(known, default=0.0)
+    digits = min(max(0, 2 - math.floor(math.log10(largest))), 8) if largest else 0
+    a, b = ("\u2013" if value is None else number(value, digits) for value in (first, second))
+    return a, b
+
+
+def count(value: int | None) -> str:
+    """Return a count of patients as text; 1 to 10 are shown as "< 11", and None as suppressed.
+
+    Example:
+        >>> count(7).replace(chr(160), " "), count(11), count(None)
+        ('< 11', '11', 'suppressed')
+    """
+    if value is None:
+        return "suppressed"
+    return f"<{_FIXED}{MIN_PATIENTS}" if 0 < value < MIN_PATIENTS else number(value, 0)
+
+
+def significant(value: float | None) -> str:
+    """Return a measured quantity with three significant digits.
+
+    Example:
+        >>> significant(54.434), significant(0.0123456), significant(7.0), significant(2.5)
+        ('54.4', '0.0123', '7', '2.5')
+    """
+    if value is None or math.isnan(value):
+        return "\u2013"
+    if value == 0 or not math.isfinite(value):
+        return number(value, 0)
+    digits = min(max(0, 2 - math.floor(math.log10(abs(value)))), 8)
+    text = number(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """Return a small count in words with its noun.
+
+    Example:
+        >>> plural(1, "question"), plural(2, "question"), plural(12, "question")
+        ('one question', 'two questions', '12 questions')
+    """
+    noun = one if n == 1 else many or f"{one}s"
+    return f"{_WORDS[n] if n < len(_WORDS) else number(n, 0)} {noun}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return items as an enumeration with "and".
+
+    Example:
+        >>> listed(["age", "sex", "bmi"])
+        'age, sex and bmi'
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def plain(name: object, limit: int = 80) -> str:
+    """Return a name from the outside as one line of visible text, at most `limit` characters long.
+
+    Control, direction, zero-width and unknown characters become U+FFFD, so that no name reorders or hides the text
+    around it. The template escapes the result.
+
+    Example:
+        >>> plain("a" + chr(0x202E) + "b" + chr(10) + "c")
+        'a\ufffdb\ufffdc'
+    """
+    text = "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in str(name))
+    return shorten(text.strip() or "(empty)", limit)
+
+
+def typeset(text: str, limit: int) -> str:
+    """Return a sentence of the evaluation as `plain` does, with true minus signs.
+
+    Example:
+        >>> typeset("-0.04 to 0.01", 20) == chr(0x2212) + "0.04 to 0.01"
+        True
+    """
+    return plain(re.sub(r"(?<![\w.])-(?=\.?\d)", _MINUS, text), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters, ending in an ellipsis where it is cut.
+
+    Example:
+        >>> shorten("cholesterol", 8)
+        'cholest…'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}\u2026"
+
+
+def unit_name(unit: str) -> str:
+    """Return a UCUM unit in its usual spelling.
+
+    Example:
+        >>> unit_name("mm[Hg]"), unit_name("a"), unit_name("mg/dL")
+        ('mmHg', 'years', 'mg/dL')
+    """
+    return plain(_UNITS.get(unit, re.sub(r"[\[\]{}]", "", unit)), 20)
+
+
+def measure_name(measure: str) -> str:
+    """Return the short name of a measure of prediction.
+
+    Example:
+        >>> measure_name("AUC (mean of each class against the others)")
+        'AUC'
+    """
+    name = plain(measure.partition(" ")[0], 20)
+    return "R\u00b2" if name == "R2" else name
