@@ -108,7 +108,8 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
 def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     """Return the verdict of a default gate, decided by the worst column or term where that is worse than the mean."""
     kind = find_kind(score.name) if verdict.gate.review is not None else None
-    found = None if kind is None or score.details is None else kind.worst_part(score.details)
+    details = None if kind is None else kind.read(score)
+    found = None if kind is None or details is None else kind.worst_part(details)
     if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
         return verdict
     return replace(verdict, status=found.status, reason=found.reason)

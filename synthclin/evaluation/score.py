@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import stdev
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from synthclin.evaluation.details import Details
+from synthclin.evaluation.details import Details, plain
 
 __all__ = ["NO_BASELINE", "Direction", "Interval", "Score", "Z", "details_of"]
 
@@ -76,6 +76,17 @@ class Score:
     def ceiling(self) -> float | None:
         """Alias of `reference`."""
         return self.reference
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the score as JSON types, NaN as None.
+
+        Example:
+            >>> Score("a.b", "?", 0.5, 0.4, 0.6, "higher", None, None, 10, "toy").to_dict()["value"]
+            0.5
+        """
+        details = None if self.details is None else self.details.model_dump(mode="json")
+        written: dict[str, Any] = plain(asdict(replace(self, details=None)) | {"details": details})
+        return written
 
     @property
     def spread(self) -> float | None:

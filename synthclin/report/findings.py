@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -145,7 +145,7 @@ class Findings:
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "edition": self.edition,
-            "scores": [_score_record(score) for score in self.scores],
+            "scores": [score.to_dict() for score in self.scores],
             "gates": [_gate_record(verdict) for verdict in self.verdicts],
             "sections": self.sections,
             "provenance": self.provenance,
@@ -218,11 +218,6 @@ def _score(record: ScoreRecord, where: str) -> Score:
         raise ConfigError(f"{where}.name", "this version of synthclin has no such score", remedy)
     details = None if record.details is None else validate(kind.details, record.details, f"{where}.details")
     return Score(**(record.model_dump() | {"details": details}))
-
-
-def _score_record(score: Score) -> dict[str, Any]:
-    details = None if score.details is None else score.details.model_dump(mode="json")
-    return asdict(replace(score, details=None)) | {"details": details}
 
 
 def _gate_record(verdict: Verdict) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation.analyses.details import AnalysisDetails
 from synthclin.evaluation.gate import Gate, parse_gate
 from synthclin.evaluation.gates import DEFAULT_GATES, default_gates, judge
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.score import Interval
+from tests.evaluation.test_score import kind
 
 
 def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", reference=None, baseline=None):
-    return Definition(name, "?", better, "toy").score(
-        value, Interval(low, high), n=100, reference=reference, baseline=baseline
+    return kind(name, better).score(
+        value, Interval(low, high), n=100, reference=reference, baseline=baseline, details={}
     )
 
 
@@ -177,6 +179,16 @@ def test_the_baseline_of_an_attack_excuses_an_equal_score():
 
 @pytest.mark.parametrize(("agree", "expected"), [(1.0, "PASS"), (None, "PASS"), (0.5, "REVIEW"), (0.0, "REVIEW")])
 def test_an_analysis_whose_clear_effect_turned_round_never_passes(agree, expected):
-    found = replace(score(name="inference.cox.died", value=0.9, low=0.8, high=1.0), details={"signs_agree": agree})
+    details = AnalysisDetails(
+        terms=[],
+        worst_term=None,
+        replicates=1,
+        horizon=None,
+        curves=None,
+        signs_agree=agree,
+        decisions_agree=None,
+        estimates_agree=None,
+    )
+    found = replace(score(name="inference.cox.died", value=0.9, low=0.8, high=1.0), details=details)
     assert [verdict.status for verdict in judge(default_gates([found]), [found])] == [expected]
     assert judge([parse_gate("inference.cox.died >= 0.5")], [found])[0].status == "PASS"

@@ -11,18 +11,26 @@ import numpy as np
 import pytest
 
 from synthclin.evaluation import validity
-from synthclin.evaluation.analyses import proportional_hazards, replication, survival_fidelity
+from synthclin.evaluation.analyses import analysis_fits, proportional_hazards, replication, survival_fidelity
 from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity import (
+    associations,
     balance,
     detection,
+    heaping,
     marginals,
+    missing_dependence,
     missingness,
     pairs,
     precision_recall,
     propensity,
+    rare_levels,
     sdmetrics,
+    tails,
+    triples,
+    unseen_pairs,
+    wasserstein,
 )
 from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.score import Score, Z
@@ -30,11 +38,10 @@ from synthclin.evaluation.score_names import hazard_names, outcome_name, represe
 from synthclin.evaluation.subgroups import representation
 from synthclin.evaluation.subgroups.headlines import Groups, Headline, headlines
 from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
-from synthclin.evaluation.utility import prediction_problem
-
-from .clinic import TRIAL, trial
-from .completeness import is_whole
-from .damages import DAMAGES
+from synthclin.evaluation.utility import prediction_problem, predictions
+from tests.evaluation.clinic import TRIAL, trial
+from tests.evaluation.completeness import is_whole
+from tests.evaluation.damages import DAMAGES
 
 TRAIN, HOLDOUT, IDEAL = trial(800, 1), trial(400, 2), trial(800, 3)
 MADE = {"ideal": lambda _: IDEAL, "copy": lambda _: TRAIN, **DAMAGES}
@@ -90,16 +97,16 @@ _GROUPED = [
 JUDGES = (
     _one("validity.rules", validity.rules),
     _one("fidelity.marginals", marginals.marginals),
-    _one("fidelity.wasserstein", marginals.wasserstein),
-    _one("fidelity.tails", marginals.tails),
-    _one("fidelity.heaping", marginals.heaping),
-    _one("fidelity.rare_levels", marginals.rare_levels),
+    _one("fidelity.wasserstein", wasserstein.wasserstein),
+    _one("fidelity.tails", tails.tails),
+    _one("fidelity.heaping", heaping.heaping),
+    _one("fidelity.rare_levels", rare_levels.rare_levels),
     _one("fidelity.pairs", pairs.pairs),
-    _one("fidelity.triples", pairs.triples),
-    _one("fidelity.associations", pairs.association_changes),
-    _one("fidelity.unseen_pairs", pairs.unseen_pairs),
+    _one("fidelity.triples", triples.triples),
+    _one("fidelity.associations", associations.association_changes),
+    _one("fidelity.unseen_pairs", unseen_pairs.unseen_pairs),
     _one("fidelity.missingness", missingness.missingness),
-    _one("fidelity.missing_dependence", missingness.missing_dependence),
+    _one("fidelity.missing_dependence", missing_dependence.missing_dependence),
     _one("fidelity.propensity", propensity.propensity),
     _one("fidelity.precision", precision_recall.precision),
     _one("fidelity.recall", precision_recall.recall),
@@ -163,7 +170,7 @@ ANSWERS = {
         ),
         blind=(
             "fidelity.associations fidelity.heaping fidelity.missingness fidelity.missing_dependence "
-            "fidelity.rare_levels fidelity.unseen_pairs predictions.died calibration.died subgroups.sex.utility.died"
+            "fidelity.rare_levels fidelity.unseen_pairs utility.died calibration.died subgroups.sex.utility.died"
         ),
     ),
     "a range left": Answer(
@@ -326,7 +333,7 @@ def test_no_score_sees_decimals_beyond_the_schema():
 def _behind_by_chance(ideal: Score) -> float:
     """Return the distance to the reference in half widths of the 95 % interval of the difference."""
     own = (ideal.low if ideal.reference < ideal.value else ideal.high) - ideal.value
-    gap, beside = abs(ideal.reference - ideal.value), Z * ideal.details.get("reference_error", abs(own) / Z)
+    gap, beside = abs(ideal.reference - ideal.value), Z * (ideal.reference_error or abs(own) / Z)
     return gap / np.hypot(own, beside) if gap else 0.0
 
 
@@ -339,7 +346,7 @@ def test_ideal_rows_reach_the_reference(name):
 
 def test_ideal_rows_differ_from_the_reference_by_sampling_error():
     assert sum(_behind_by_chance(score("ideal", name)) > 1 for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
-    assert sum(score("ideal", name).details.get("beyond_reference", False) for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
+    assert sum(score("ideal", name).beyond_reference for name in JUDGE_OF) <= 0.05 * len(JUDGE_OF)
 
 
 @pytest.mark.parametrize(("made", "name"), MOVED)
@@ -360,7 +367,7 @@ def test_a_score_ignores_damage_elsewhere(made, name):
 @pytest.mark.parametrize("name", ["marginals", "pairs", "triples", "associations", "propensity", "recall"])
 def test_a_copy_is_closer_to_the_training_rows_than_ideal_rows(name):
     copy = score("copy", f"fidelity.{name}")
-    assert copy.details["beyond_reference"]
+    assert copy.beyond_reference
     assert "no merit" in copy.note
 
 

@@ -5,20 +5,39 @@ import math
 
 import numpy as np
 
-from synthclin.evaluation.details import plain
-from synthclin.evaluation.score import Definition, Interval
+from synthclin.evaluation.details import NoDetails, plain
+from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.score import Interval
+
+
+def kind(name, better):
+    return Kind(
+        name=name,
+        question="?",
+        better=better,
+        method="toy",
+        section="fidelity",
+        label="Toy",
+        unit="points",
+        ideal=1.0,
+        details=NoDetails,
+    )
 
 
 def test_the_worse_end_follows_the_direction():
-    up, down = (
-        Definition("a.b", "?", better, "toy").score(0.5, Interval(0.4, 0.6), n=1) for better in ("higher", "lower")
-    )
+    up, down = (kind("a.b", better).score(0.5, Interval(0.4, 0.6), n=1, details={}) for better in ("higher", "lower"))
     assert (up.unfavourable, down.unfavourable) == (0.4, 0.6)
 
 
 def test_an_unknown_baseline_is_none_and_empty_notes_are_left_out():
-    score = Definition("a.b", "?", "higher", "toy").score(
-        0.5, Interval(0.4, 0.6), n=np.int64(3), baseline=math.nan, reference=np.float64(0.9), notes=["One.", "", "Two."]
+    score = kind("a.b", "higher").score(
+        0.5,
+        Interval(0.4, 0.6),
+        n=np.int64(3),
+        details={},
+        baseline=math.nan,
+        reference=np.float64(0.9),
+        notes=["One.", "", "Two."],
     )
     assert score.baseline is None
     assert type(score.reference) is float

@@ -13,7 +13,7 @@ import pytest
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.evaluation import PredictTask, privacy, score_table
-from synthclin.evaluation.catalogue import headline_kinds, names_of
+from synthclin.evaluation.catalogue import headline_kinds, kind_of, names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity import marginals, pairs
 from synthclin.evaluation.gates import default_gates, judge
@@ -58,7 +58,10 @@ def checked(synthetic, *, train, holdout=None, schema=SCHEMA, tasks=()):
 def keeps_its_promises(evaluation):
     """Hold every score to what all scores promise."""
     for score in evaluation.scores:
-        assert json.loads(json.dumps(score.details, allow_nan=False)) == score.details
+        written = score.to_dict()
+        assert json.loads(json.dumps(written, allow_nan=False)) == written
+        if score.details is not None:
+            assert kind_of(score.name).details.model_validate(written["details"]) == score.details
         assert score.method
         assert score.question.endswith("?")
         if np.isnan(score.value):
@@ -183,7 +186,7 @@ def run(folder):
     names = ("synthetic", "train", "holdout")
     tables = [pd.read_csv(f"{folder}/{name}.csv").astype({"b": "boolean"}) for name in names]
     found = score_table(tables[0], train=tables[1], holdout=tables[2], schema=schema, random_state=3)
-    return dump_json({"scores": [dataclasses.asdict(score) for score in found.scores], "sections": found.sections})
+    return dump_json({"scores": [score.to_dict() for score in found.scores], "sections": found.sections})
 """
 
 

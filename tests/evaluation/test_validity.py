@@ -9,7 +9,7 @@ from synthclin.errors import DataError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity.marginals import marginals
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.validity import rules
+from synthclin.evaluation.validity import BrokenRule, rules
 from synthclin.schema import Schema
 from synthclin.tables import read_table
 
@@ -51,7 +51,7 @@ def test_small_counts_of_real_rows_are_suppressed(compare, ideal, train):
     broken.loc[:2, "age"] = 25
     c = compare(ideal)
     c = replace(c, tables=replace(c.tables, train=broken, synthetic=broken))
-    assert rules(c).details["rules"] == [{"rule": "age >= 30", "synthetic": 3, "real": None}]
+    assert rules(c).details["rules"] == [BrokenRule(rule="age >= 30", synthetic=3, real=None)]
 
 
 def test_a_csv_with_forbidden_values_is_read_and_scored(tmp_path, compare, ideal):

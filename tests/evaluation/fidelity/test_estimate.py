@@ -37,7 +37,7 @@ def test_a_perfect_generator_rarely_exceeds_its_reference(perfect):
     gaps = np.array([one.value - one.reference for one in perfect])
     # On average it equals the real-data reference.
     assert abs(gaps.mean()) < 3 * gaps.std(ddof=1) / np.sqrt(len(gaps)) + 1e-3
-    assert sum(one.details["beyond_reference"] for one in perfect) <= 3
+    assert sum(one.beyond_reference for one in perfect) <= 3
 
 
 def test_the_interval_covers_the_mean_of_all_studies(perfect):
@@ -48,9 +48,9 @@ def test_the_interval_covers_the_mean_of_all_studies(perfect):
 @pytest.mark.parametrize("score", [marginals, pairs])
 def test_a_copy_is_no_better_than_real(compare, train, ideal, score):
     copy, good = score(compare(train)), score(compare(ideal))
-    assert copy.details["beyond_reference"] is True
+    assert copy.beyond_reference is True
     assert "no merit" in copy.note
-    assert good.details["beyond_reference"] is False
+    assert good.beyond_reference is False
     assert good.low <= good.reference <= good.high
 
 

@@ -8,7 +8,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity.associations import association_changes
 from synthclin.evaluation.fidelity.pairs import pairs
 from synthclin.evaluation.fidelity.triples import triples
-from synthclin.evaluation.fidelity.unseen_pairs import unseen_pairs
+from synthclin.evaluation.fidelity.unseen_pairs import UnseenPair, unseen_pairs
 from synthclin.schema import Schema
 from tests.evaluation.clinic import shuffled
 
@@ -76,7 +76,7 @@ def test_rows_with_a_pair_that_no_patient_has_are_counted():
     assert good.value == good.reference == 0.0
     assert bad.value == pytest.approx(0.1, abs=0.02)
     assert bad.low > good.high
-    assert bad.details["pairs"] == [{"columns": ["a", "b"], "levels": ["y", "y"], "rows": 40}]
+    assert bad.details.pairs == [UnseenPair(columns=["a", "b"], levels=["y", "y"], rows=40)]
 
 
 def test_scores_without_a_subject_say_why():

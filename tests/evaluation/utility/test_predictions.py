@@ -14,7 +14,7 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.learners import classifiers
 from synthclin.evaluation.tasks import PredictTask
-from synthclin.evaluation.utility import prediction_problem
+from synthclin.evaluation.utility import prediction_problem, predictions
 from synthclin.evaluation.utility.prediction_metrics import brier, calibration_slope, importances, r2
 from synthclin.evaluation.utility.predictions import default_tasks
 from synthclin.evaluation.utility.predictions import predict as predicted
@@ -182,8 +182,8 @@ def test_several_tables_share_one_holdout_and_their_differences_count(train, hol
 def test_large_tables_are_subsampled_for_training_and_testing(compare, ideal, monkeypatch):
     monkeypatch.setattr(prediction_problem, "classifiers", linear_alone)
     whole = predict(compare(ideal), DIED)
-    monkeypatch.setattr(utility, "_MOST_ROWS", 100)
-    monkeypatch.setattr(utility, "_MOST_TESTED", 150)
+    monkeypatch.setattr(predictions, "_MOST_ROWS", 100)
+    monkeypatch.setattr(predictions, "_MOST_TESTED", 150)
     monkeypatch.setattr(prediction_problem, "_MOST_EXPLAINED", 60)
     part = predict(compare(ideal), DIED)
     assert part.details["rows"] == {"train": 100, "test": 150}
