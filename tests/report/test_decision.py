@@ -8,7 +8,7 @@ from math import nan
 
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.report.pages.decision import decision, limits, sentence
-from synthclin.report.pages.questions import answers, texts_of, worst
+from synthclin.report.pages.questions import answers, worst
 from tests.report.conftest import example, made, verdict
 
 
