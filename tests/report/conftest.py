@@ -12,10 +12,11 @@ from synthclin.evaluation.gate import Gate
 from synthclin.evaluation.gates import Verdict, default_gates, judge
 from synthclin.evaluation.score import Score
 from synthclin.report import Report
+from tests.report.typed import details_of
 
 
 def made(name: str, value: float, low: float, high: float, **words: Any) -> Score:
-    """Return a score with defaults for the fields that a test does not set."""
+    """Return a score with defaults for the fields, and for the fields of its details, that a test does not set."""
     given: dict[str, Any] = {
         "better": "higher",
         "baseline": None,
@@ -25,6 +26,8 @@ def made(name: str, value: float, low: float, high: float, **words: Any) -> Scor
         "note": "",
     }
     given |= words
+    if isinstance(given.get("details"), dict):
+        given["details"] = details_of(name, given["details"])
     return Score(name=name, question=f"Is {name} good?", value=value, low=low, high=high, **given)
 
 
@@ -137,7 +140,9 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
             reference=0.03,
             details={
                 "lost": [{"columns": [first, second], "real": -0.42, "synthetic": -0.1, "change": -0.32}],
-                "invented": [],
+                "columns": [first, second],
+                "real": [[1.0, -0.42], [-0.42, 1.0]],
+                "synthetic": [[1.0, -0.1], [-0.1, 1.0]],
                 "mean_change_synthetic": 0.32,
                 "largest_change_synthetic": 0.32,
             },
@@ -159,7 +164,7 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
             better="lower",
             baseline=0.99,
             reference=0.51,
-            details={"columns": [{"column": first, "auc_drop": 0.2}]},
+            details={"columns": [{"column": first, "auc_drop": 0.2}], "roc": roc},
         ),
         made(
             "utility.died",
@@ -189,12 +194,6 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
         "rows": {"train": 400, "holdout": 100, "synthetic": 400},
         "marginals": panels(first, second),
         "table_one": blocks(first, second),
-        "pairs": {
-            "columns": [first, second],
-            "real": [[1.0, -0.42], [-0.42, 1.0]],
-            "synthetic": [[1.0, -0.1], [-0.1, 1.0]],
-        },
-        "detection": {"roc": roc},
     }
     report = Report(scores, judge(default_gates(scores), scores), sections, {"name": "toy", "seed": 7})
     return dataclasses.replace(report, **changes)

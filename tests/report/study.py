@@ -236,13 +236,12 @@ def study(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
             n_members=400,
             n_non_members=100,
             roc=roc,
+            curves=each,
             tpr_at_10_percent=0.15,
             members=None,
             non_members=None,
         ),
     )
     scores = (*(s for s in short.scores if s.name != "privacy.membership"), membership, *extra(first, second))
-    controls = {"negative": {s.name: s.details["negative_control"] for s in scores if "negative_control" in s.details}}
-    sections = short.sections | {"membership": {"roc": roc, "attacks": each}, "controls": controls}
-    fields = {"scores": scores, "verdicts": judge(default_gates(scores), scores), "sections": sections}
+    fields = {"scores": scores, "verdicts": judge(default_gates(scores), scores), "sections": short.sections}
     return example(first, second, **(fields | changes))

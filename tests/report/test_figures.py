@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthclin.report.record.clinical_details import Arm
 
+from synthclin.evaluation.analyses.details import Arm
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
 from synthclin.report import Report

@@ -155,11 +155,12 @@ def test_dates_and_empty_columns_have_panels() -> None:
     assert "2020-01-01" in report.to_html()
 
 
-def test_unknown_score_is_listed_in_methods() -> None:
+def test_every_score_is_listed_in_methods() -> None:
     report = example()
-    extra = made("house.<i>own</i>", 0.5, 0.4, 0.6, note="Ours.")
-    text = Page(example(scores=(*report.scores, extra)).to_html()).text
-    assert "house.<i>own</i>" in text
+    rare = made("calibration.<i>own</i>", 0.5, 0.4, 0.6, note="Ours.")
+    text = Page(example(scores=(*report.scores, rare)).to_html()).text
+    assert "calibration.<i>own</i>" in text
+    assert "Ours." in text
 
 
 def luminance(colour: str) -> float:

@@ -24,7 +24,7 @@ from synthclin.report.record.section_data import Histogram, Missing, TableOneBlo
 from synthclin.schema import Schema
 from tests.evaluation.conftest import spare
 from tests.report.conftest import example, made
-from tests.report.study import study
+from tests.report.study import study, term
 from tests.report.test_html import Page
 
 
@@ -174,15 +174,32 @@ def test_small_counts_are_suppressed_in_the_page() -> None:
 
 
 def test_details_outside_the_allow_list_are_removed() -> None:
-    extra = made("house.own", 0.123456, 0.1, 0.2, details={"patient": "canary"}, note="canary")
+    tails = {"column": "canary", "value": 0.123456, "reference": None, "shifts": [0.123456]}
+    extra = made("fidelity.tails", 0.123456, 0.1, 0.2, details={"columns": [tails]}, note="canary")
+    unlike = made("treatment.compare.ward", 0.5, 0.5, 0.5, details={"terms": [term("difference, canary: A", 0.1, 0.2)]})
     canaries = example(
-        scores=(*example().scores, extra), provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}}
+        scores=(*example().scores, extra, unlike),
+        provenance={"name": "toy", "path": "/home/canary", "rows": {"train": 400}},
     )
-    for score in canaries.scores:
-        score.details["rows"] = "canary"
     text = dump_json(shareable(canaries).to_dict())
     assert "canary" not in text
     assert "0.123456" not in text
+
+
+def test_shares_of_terms_are_removed() -> None:
+    details = {"terms": [term("many", 0.5, 0.4)], "signs_agree": 0.5, "decisions_agree": 0.5, "estimates_agree": 0.5}
+    score = made("inference.cox.died", 0.5, 0.4, 0.6, details=details)
+    shared = shareable(example(scores=(score,), verdicts=(), sections={})).scores[0].details
+    assert (shared["signs_agree"], shared["decisions_agree"], shared["estimates_agree"]) == (None, None, None)
+    assert [one["term"] for one in shared["terms"]] == ["many"]
+
+
+def test_curve_does_not_rest_on_fewer_than_eleven_attacked_patients() -> None:
+    roc = [[0.0, 0.0], [0.04, 0.1], [0.12, 0.2], [0.3, 0.4], [1.0, 1.0]]
+    score = made("privacy.membership", 0.6, 0.5, 0.7, details={"roc": roc, "n_non_members": 50})
+    facts = {"rows": {"train": 400, "holdout": 400, "synthetic": 400}}
+    shared = shareable(example(scores=(score,), verdicts=(), provenance=facts)).scores[0].details
+    assert [x for x, _ in shared["roc"]] == [0.3, 1.0]
 
 
 def test_effect_of_few_patients_is_removed() -> None:
@@ -221,4 +238,5 @@ def test_subgroup_results_are_rounded_to_eleven_patients() -> None:
     rules = shared("validity.rules", n=5_000)
     assert (rules.baseline, rules.reference, rules.details["groups"][0]["reference"]) == (None, None, None)
     assert shared("fidelity.pairs", n=11).details["worst"] == "F"
-    assert "not_judged" not in shared("fidelity.pairs").details
+    assert shared("fidelity.pairs").details["not_judged"] is None
+    assert "0.8765" not in str(shared("fidelity.pairs").details)

@@ -152,11 +152,16 @@ class AnalysisDetails(Details):
             is_log_ratio: whether the estimates are logarithms of ratios, whose standard errors tell of small counts.
             hides_levels: whether terms of single levels of the outcome are left out.
         """
-        levels = hides_levels and any(", " in term.term for term in self.terms)
-        terms = [] if levels else [term.shared(is_log_ratio=is_log_ratio) for term in self.terms]
         curves = [arm.model_copy(update={"real": arm.real.shared()}) for arm in self.curves or []]
-        return self.model_copy(
-            update={"terms": [term for term in terms if term is not None], "worst_term": None, "curves": curves or None}
+        return AnalysisDetails(
+            terms=_shared_terms(self.terms, is_log_ratio=is_log_ratio, hides_levels=hides_levels),
+            worst_term=None,
+            replicates=self.replicates,
+            horizon=self.horizon,
+            curves=curves or None,
+            signs_agree=None,
+            decisions_agree=None,
+            estimates_agree=None,
         )
 
 
@@ -166,7 +171,14 @@ class TreatmentDetails(Details):
     terms: list[Term]
     """The effects of the treatment."""
 
-    def shared(self, _published: Published) -> TreatmentDetails:
-        """Return rounded effects."""
-        terms = [term.shared(is_log_ratio=True) for term in self.terms]
-        return TreatmentDetails(terms=[term for term in terms if term is not None])
+    def shared(self, _published: Published, *, is_log_ratio: bool, hides_levels: bool) -> TreatmentDetails:
+        """Return rounded effects; the arguments are those of `AnalysisDetails.shared`."""
+        return TreatmentDetails(terms=_shared_terms(self.terms, is_log_ratio=is_log_ratio, hides_levels=hides_levels))
+
+
+def _shared_terms(terms: list[Term], *, is_log_ratio: bool, hides_levels: bool) -> list[Term]:
+    """Return the rounded terms that rest on 11 patients or more; none where single levels would tell of counts."""
+    if hides_levels and any(", " in term.term for term in terms):
+        return []
+    shared = [term.shared(is_log_ratio=is_log_ratio) for term in terms]
+    return [term for term in shared if term is not None]

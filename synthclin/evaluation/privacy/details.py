@@ -196,7 +196,7 @@ class MembershipDetails(AttackDetails):
 
     def also_shared(self, published: Published) -> dict[str, Any]:
         """Return the rounded fields of a membership attack."""
-        n = published.holdout
+        n = published.holdout if self.n_non_members is None else min(published.holdout, self.n_non_members)
         return AttackDetails.also_shared(self, published) | {
             "n_members": self.n_members,
             "n_non_members": self.n_non_members,

@@ -268,6 +268,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
         details=GroupDetails,
         needs=frozenset({"task", "holdout", "groups"}),
         shared=GroupDetails.shared,
+        counts="real",
     )
 
 
