@@ -124,8 +124,8 @@ def quiet(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
 @pytest.fixture
 def two_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge tables by their rules and columns alone, where a test does not ask what the other scores say."""
-    from synthclin.evaluation import scoring, validity
-    from synthclin.evaluation.fidelity import marginals
+    from synthclin.evaluation import scoring, validity  # noqa: PLC0415 - heavy as well
+    from synthclin.evaluation.fidelity import marginals  # noqa: PLC0415
 
     monkeypatch.setattr(scoring, "SCORES", (validity.rules, marginals.marginals))
 
