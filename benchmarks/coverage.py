@@ -24,8 +24,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import synthclin as sc
-from synthclin.evaluation import privacy, subgroups, tasks, validity
-from synthclin.evaluation.analyses import proportional_hazards, replication, survival_fidelity
+from synthclin.evaluation import privacy, tasks, validity
+from synthclin.evaluation.analyses import analysis_fits, proportional_hazards, replication, survival_fidelity
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity import (
     balance,
@@ -38,7 +38,8 @@ from synthclin.evaluation.fidelity import (
     sdmetrics,
 )
 from synthclin.evaluation.score import Score
-from synthclin.evaluation.subgroups import representation
+from synthclin.evaluation.subgroups import headlines, representation
+from synthclin.evaluation.utility import predictions
 
 TRAIN, HOLDOUT = 400, 200
 SCHEMA = sc.Schema.model_validate(
@@ -93,10 +94,10 @@ def _cox(c: Comparison) -> list[Score]:
 
 def _groups(c: Comparison) -> list[Score]:
     """Return the scores of each group: which of them is the worst changes from study to study."""
-    groups = subgroups.Groups.of(c, "sex")
+    groups = headlines.Groups.of(c, "sex")
     return [
         replace(headline.compute(part), name=f"{headline.kind.name} in {level}")
-        for headline in subgroups.headlines()
+        for headline in headlines.headlines()
         for level, part in groups.parts.items()
     ]
 
