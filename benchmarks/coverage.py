@@ -28,14 +28,22 @@ from synthclin.evaluation import privacy, tasks, validity
 from synthclin.evaluation.analyses import analysis_fits, proportional_hazards, replication, survival_fidelity
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity import (
+    associations,
     balance,
     detection,
+    heaping,
     marginals,
+    missing_dependence,
     missingness,
     pairs,
     precision_recall,
     propensity,
+    rare_levels,
     sdmetrics,
+    tails,
+    triples,
+    unseen_pairs,
+    wasserstein,
 )
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.subgroups import headlines, representation
@@ -105,16 +113,16 @@ def _groups(c: Comparison) -> list[Score]:
 SCORES: dict[str, Callable[[Comparison], Score | Iterable[Score]]] = {
     "rules": validity.rules,
     "marginals": marginals.marginals,
-    "wasserstein": marginals.wasserstein,
-    "tails": marginals.tails,
-    "heaping": marginals.heaping,
-    "rare levels": marginals.rare_levels,
+    "wasserstein": wasserstein.wasserstein,
+    "tails": tails.tails,
+    "heaping": heaping.heaping,
+    "rare levels": rare_levels.rare_levels,
     "missingness": missingness.missingness,
-    "missing dependence": missingness.missing_dependence,
+    "missing dependence": missing_dependence.missing_dependence,
     "pairs": pairs.pairs,
-    "triples": pairs.triples,
-    "associations": pairs.association_changes,
-    "unseen pairs": pairs.unseen_pairs,
+    "triples": triples.triples,
+    "associations": associations.association_changes,
+    "unseen pairs": unseen_pairs.unseen_pairs,
     "propensity": propensity.propensity,
     "precision": precision_recall.precision,
     "recall": precision_recall.recall,
