@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import json
-import pkgutil
 import re
 import subprocess
 import sys
@@ -16,15 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthclin import datasets, evaluation
+from synthclin import datasets
 from synthclin.cli import main
 from synthclin.cli.app import COMMANDS, SCHEMA_COMMANDS
-from synthclin.evaluation import score_names as names
 from synthclin.evaluation import scoring, validity
+from synthclin.evaluation.catalogue import FAMILIES, KINDS, headline_kinds, kind_of
 from synthclin.evaluation.fidelity import detection, marginals
-from synthclin.evaluation.gates import DEFAULT_GATES
-from synthclin.evaluation.score import Definition
-from synthclin.evaluation.tasks import PredictTask
+from synthclin.evaluation.kind import Limit
+from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names, within
 from synthclin.models import gan
 from synthclin.models.training import plan_for
 from synthclin.schema import Schema
@@ -163,46 +160,47 @@ def score_rows():
     return {name: (better, gate) for name, better, gate in found}
 
 
-def test_scores_lists_every_score():
-    predicted = PredictTask(target="TARGET")
-    grouped = [names.within("COLUMN", f"survival.{measure}.EVENT") for measure in names.SURVIVAL_HEADLINES]
-    assert set(score_rows()) == {
-        *names.SCORE_NAMES,
-        *names.TRIAL_NAMES,
-        *names.RULED_NAMES,
-        *names.MODEL_SCORES,
-        *names.SHADOW_SCORES,
-        *predicted.names,
-        "inference.TASK.TARGET",
-        names.treatment_name("inference.TASK.TARGET"),
-        *names.survival_names("EVENT"),
-        *names.hazard_names("EVENT"),
-        *names.subgroup_names("COLUMN"),
-        names.representation_name("COLUMN"),
-        names.outcome_name("COLUMN", "prevalence", "TARGET"),
-        names.outcome_name("COLUMN", "utility", "TARGET"),
-        names.within("COLUMN", "inference.TASK.TARGET"),
-        *grouped,
+PLACES = {
+    "utility.": ("TARGET",),
+    "calibration.": ("TARGET",),
+    "importance.": ("TARGET",),
+    "treatment.": ("TASK.TARGET",),
+    "inference.": ("TASK.TARGET",),
+    "survival.": tuple(n.removeprefix("survival.") for n in (*survival_names("EVENT"), *hazard_names("EVENT"))),
+    "subgroups.": (
+        *(within("COLUMN", kind.name).removeprefix("subgroups.") for kind in headline_kinds()),
+        *(f"COLUMN.{measure}.EVENT" for measure in SURVIVAL_HEADLINES),
+        "COLUMN.TASK.TARGET",
+        "COLUMN.representation",
+        "COLUMN.prevalence.TARGET",
+        "COLUMN.utility.TARGET",
+    ),
+}
+"""The rest of each name of a family on the page of scores."""
+
+
+def kinds_by_row():
+    """The kind of each row of the tables of scores, whose placeholders stand for one task."""
+    families = {f"{one.prefix}{place}": one.prefix + place for one in FAMILIES for place in PLACES[one.prefix]}
+    return {kind.name: kind for kind in KINDS} | {
+        row: kind_of(name.replace("TASK", "linear")) for row, name in families.items()
     }
+
+
+def test_scores_lists_every_score():
+    assert set(score_rows()) == set(kinds_by_row())
 
 
 def test_scores_have_the_direction_and_the_default_gate_of_the_library():
-    found = pkgutil.walk_packages(evaluation.__path__, "synthclin.evaluation.")
-    modules = [importlib.import_module(module.name) for module in found]
-    defined = {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Definition)}
     rows = score_rows()
-    assert {name: one.better for name, one in defined.items()} == {name: rows[name][0] for name in defined}
-    groups = {
-        "utility.*": "utility.TARGET",
-        "inference.*": "inference.TASK.TARGET",
-        "treatment.*": "treatment.TASK.TARGET",
-    }
-    gates = {groups.get(gate.score, gate.score): gate for gate in DEFAULT_GATES}
-    assert set(gates) <= set(rows)
-    for name, (_, written) in rows.items():
-        gate = gates.get(name)
-        wanted = "none" if gate is None else f"{gate.op} {gate.limit:g}; {gate.op} {gate.review:g}"
-        assert written == wanted + ("; only where it raises an alarm" if gate is not None and gate.alarm else ""), name
+    for name, kind in kinds_by_row().items():
+        better, written = rows[name]
+        assert better == kind.better, name
+        limit = kind.limit if isinstance(kind.limit, Limit) else None
+        wanted = "none" if limit is None else f"{limit.op} {limit.limit:g}; {limit.op} {limit.review:g}"
+        assert written == wanted + ("; only where it raises an alarm" if limit is not None and limit.alarm else ""), (
+            name
+        )
 
 
 def test_the_cli_page_names_commands_and_options_that_exist(monkeypatch, capsys):

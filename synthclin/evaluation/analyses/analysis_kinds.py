@@ -96,7 +96,9 @@ def analysis_kind(analysis: str) -> Kind[AnalysisDetails]:
         action="Check every effect estimate on real rows.",
         answer=answer,
         worst_part=_worst_term,
-        shared=partial(AnalysisDetails.shared, **_sharing(task)),
+        shared=partial(
+            AnalysisDetails.shared, is_log_ratio=ANALYSES[task].is_log_ratio, hides_levels=task == "compare"
+        ),
     )
 
 
@@ -133,13 +135,10 @@ def treatment_kind(analysis: str) -> Kind[TreatmentDetails]:
         answer=lambda score: (
             f"{ANALYSES[task].name} of {shown}: effects {number(score.value, 1)} standard errors apart."
         ),
-        shared=partial(TreatmentDetails.shared, **_sharing(task)),
+        shared=partial(
+            TreatmentDetails.shared, is_log_ratio=ANALYSES[task].is_log_ratio, hides_levels=task == "compare"
+        ),
     )
-
-
-def _sharing(task: str) -> dict[str, bool]:
-    """Return which terms of a kind of analysis the shareable edition leaves out."""
-    return {"is_log_ratio": ANALYSES[task].is_log_ratio, "hides_levels": task == "compare"}
 
 
 def _named(analysis: str) -> tuple[str, str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field, StrictStr
+from pydantic import Field, StrictStr, model_validator
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.answers import reference_reached
@@ -88,6 +88,13 @@ class AssociationDetails(Details):
     """The associations that are weaker in synthetic rows, the largest change first."""
     invented: list[Change]
     """The associations that are stronger in synthetic rows, the largest change first."""
+
+    @model_validator(mode="after")
+    def _square(self) -> AssociationDetails:
+        sizes = {len(self.columns), len(self.real), len(self.synthetic)}
+        if {*sizes, *map(len, self.real), *map(len, self.synthetic)} != {len(self.columns)}:
+            raise ValueError("a matrix is not square, or its size is not the number of columns")
+        return self
 
     def shared(self, _published: Published) -> AssociationDetails:
         """Return real associations rounded to tenths."""

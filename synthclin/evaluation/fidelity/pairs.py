@@ -64,7 +64,7 @@ PAIRS = Kind(
     better="higher",
     method=(
         "mean over pairs of columns of 1 - total variation distance of their joint distribution, numbers in at most 10 "
-        f"quantile bins, rare levels pooled, missing as a level, {AGAINST} (contingency similarity: SDMetrics)"
+        f"quantile bins, rare levels pooled, missing as a level, {AGAINST} (contingency similarity: sdmetrics.dev)"
     ),
     section="fidelity",
     label="Pairs of columns",

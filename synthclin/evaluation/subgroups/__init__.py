@@ -1,1 +1,3 @@
 """Scores within groups of patients."""
+
+__all__: list[str] = []
