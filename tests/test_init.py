@@ -91,6 +91,13 @@ def test_init_writes_a_study_that_can_be_run(capsys):
 
 
 @pytest.mark.usefixtures("ward")
+def test_init_asks_for_an_effort():
+    assert main(["init", "Ward 7.csv", "--separator", ";", "--effort", "quick"]) == 0
+    assert load("study.yaml").model.parameters["effort"] == "quick"
+    assert main(["init", "Ward 7.csv", "--separator", ";", "--effort", "huge", "--overwrite"]) == 2
+
+
+@pytest.mark.usefixtures("ward")
 def test_init_overwrites_nothing_unasked(capsys):
     Path("study.yaml").write_text("mine")
     assert main(["init", "Ward 7.csv", "--separator", ";"]) == 2

@@ -102,18 +102,20 @@ def exit_code(report: Report) -> int:
 
 
 def verdict_record(report: Report) -> dict[str, Any]:
-    """Return verdict, gates and score values of a report as a JSON object; report.json holds the rest."""
+    """Return verdict, gates, score values and notes of a report as a JSON object; report.json holds the rest."""
     document = report.to_dict()
     scores = {score["name"]: {key: score[key] for key in ("value", "low", "high")} for score in document["scores"]}
-    return {"passed": report.passed, "gates": document["gates"], "scores": scores}
+    return {"passed": report.passed, "gates": document["gates"], "scores": scores, "notes": list(report.notes)}
 
 
 def show_verdict(report: Report) -> None:
-    """Print the verdict on each gate, worst first, and their counts."""
+    """Print the verdict on each gate, worst first, what the report does not answer, and the counts of verdicts."""
     for line in report.verdict:
         show_status(line)
     counts = Counter(verdict.status for verdict in report.verdicts)
     summed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    for note in report.notes:
+        show_text(f"note: {note}")
     show_text(f"{'no gate failed' if report.passed else 'NOT PASSED'}: {summed or 'no gates'}")
 
 

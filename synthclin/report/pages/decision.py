@@ -163,7 +163,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
     always: tuple[Limit, ...] = _ALWAYS
     if unmeasured := not_measured(report):
-        always = (Limit("Not measured here:", f"{listed(unmeasured)}."), *always)
+        always = (Limit("Not measured here:", " ".join([f"{listed(unmeasured)}.", *report.notes])), *always)
     if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
         text = "Privacy: no gate of this run judges an attack, so no privacy question is passed."
         always = (Limit("Not judged here:", text), *always)
