@@ -191,7 +191,7 @@ class TestFitAndSample:
     def test_what_a_condition_costs_is_told(self, model, quiet, tmp_path):
         arguments = ("sample", model, "-n", 20, "--where", "sex == 'F'", "--overwrite", "-o", tmp_path / "out.csv")
         _, err = quiet(*arguments)
-        assert err.startswith("probability of such a row under the model: 0.")
+        assert err.startswith("share of such rows without the condition: 0.")
         assert quiet(*arguments, "--quiet")[1] == ""
         shown = json.loads(quiet(*arguments, "--json")[0])
         assert shown["rows"] == 20
