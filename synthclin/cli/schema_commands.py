@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,9 @@ from synthclin.cli.options import (
 from synthclin.cli.output import show_survey, survey_record
 from synthclin.cli.shared_steps import first_checks, place_for, warn_of_formulas, write_page
 from synthclin.cli.terminal import STDOUT, show_json, show_text, warn
+
+if TYPE_CHECKING:
+    from synthclin.inference import Inferred
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -59,6 +62,7 @@ def init(
     )
     for name in done.inferred.left_out:
         warn(f"column '{name}': {'. '.join(done.inferred.evidence[name])}.")
+    _show_inactive(done.inferred)
     show_text(f"written to {done.schema} and {done.study}; check each entry of the schema, then:")
     show_text(f"synthclin run {done.study}")
     return DONE
@@ -91,8 +95,16 @@ def schema_infer(
     for name in inferred.left_out:
         warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
     if write_page(to_commented_yaml(inferred), output or Path(STDOUT), overwrite):
+        _show_inactive(inferred)
         show_text(f"written to {output}; check each entry before you use it")
     return DONE
+
+
+def _show_inactive(inferred: Inferred) -> None:
+    """Say how many proposed rules are comments."""
+    if count := inferred.inactive:
+        noun = "1 proposed rule" if count == 1 else f"{count} proposed rules"
+        show_text(f"written after a `#`, so that synthetic rows may break them: {noun}; remove the `#` of true ones")
 
 
 @with_read_options
