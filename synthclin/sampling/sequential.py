@@ -120,13 +120,17 @@ def sample_codes(
         if known is not None and bool((known[:, column] >= 0).all()):
             codes = known[:, column]
             if bool(begun.any()):
-                log_weight = log_weight + _log_probability(_logits(state, column, rows, imposed), codes).where(begun, 0)
+                reference = _masked(_logits(state, column, rows, imposed), imposed.reference_mask, column, sampled)
+                log_weight = log_weight + _log_probability(reference, codes).where(begun, 0)
         else:
             whole = logits = _logits(state, column, rows, imposed)
             if column in imposed.forbidden:
                 logits = logits.masked_fill(imposed.forbidden[column], -torch.inf)
-            restricted, reference = _restricted(logits, column, given | sampled, imposed)
+            allowed = logits + imposed.log_allowed[column] if column in imposed.log_allowed else logits
+            restricted = _masked(allowed, imposed.code_mask, column, given | sampled)
             if restricted is not logits:
+                # Without the known cells of later columns, which rows sampled under the rules alone do not have.
+                reference = _masked(logits, imposed.reference_mask, column, sampled)
                 # Without an allowed code both are -inf, and their difference is NaN.
                 mass = (restricted.logsumexp(1) - reference.logsumexp(1)).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
                 log_weight = log_weight + (mass if known is None else mass.where(known[:, column] < 0, 0))
@@ -135,7 +139,8 @@ def sample_codes(
             if known is not None:
                 is_known = known[:, column] >= 0
                 codes = known[:, column].where(is_known, codes)
-                log_weight = log_weight + _log_probability(whole, codes).where(is_known & begun, 0)
+                reference = _masked(whole, imposed.reference_mask, column, sampled)
+                log_weight = log_weight + _log_probability(reference, codes).where(is_known & begun, 0)
                 begun = begun | ~is_known
         sampled[column] = codes
         state.push(column, codes)
@@ -149,23 +154,16 @@ def _logits(state: RowState, column: int, rows: int, imposed: Imposed) -> Tensor
     return state.logits(column)
 
 
-def _restricted(logits: Tensor, column: int, others: Mapping[int, Tensor], imposed: Imposed) -> tuple[Tensor, Tensor]:
-    """Return logits restricted to condition and mask, and to the reference mask; the same object where none applies."""
-    masks = {
-        id(mask): None if mask is None else mask(column, others) for mask in (imposed.code_mask, imposed.reference_mask)
-    }
-
-    def without(logits: Tensor, mask: CodeMask | None) -> Tensor:
-        masked = masks[id(mask)]
-        return logits if masked is None else logits.masked_fill(masked.to(logits.device), -torch.inf)
-
-    allowed = logits + imposed.log_allowed[column] if column in imposed.log_allowed else logits
-    return without(allowed, imposed.code_mask), without(logits, imposed.reference_mask)
+def _masked(logits: Tensor, mask: CodeMask | None, column: int, others: Mapping[int, Tensor]) -> Tensor:
+    """Return logits without the masked codes; the same object where none is masked."""
+    masked = None if mask is None else mask(column, others)
+    return logits if masked is None else logits.masked_fill(masked.to(logits.device), -torch.inf)
 
 
 def _log_probability(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the log-probability of each row's code, (rows,)."""
-    return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
+    """Return the log-probability of each row's code, (rows,); -inf where all codes are masked."""
+    found = logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
+    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:

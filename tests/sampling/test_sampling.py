@@ -234,6 +234,16 @@ def test_a_condition_changes_no_share_that_it_does_not_concern(ward_with_a_rule)
         assert cohort["died"].mean() == pytest.approx(within["died"].mean(), abs=0.04)
 
 
+def test_imputed_cells_are_distributed_as_in_a_sample(ward_with_a_rule):
+    """Neither does a rule make a level rare that the columns alone rarely combine as the rule demands."""
+    free = ward_with_a_rule.sample(4_000, random_state=0)
+    for holes in (["died"], ["died", "stay"], ["died", "stay", "time"], ["stay"]):
+        (done,) = ward_with_a_rule.impute(free.assign(**dict.fromkeys(holes)), 1, random_state=3)
+        assert not any(broken.any() for broken in violations(done, ward_with_a_rule.schema).values())
+        assert done["died"].mean() == pytest.approx(free["died"].mean(), abs=0.04)
+        assert (done["stay"] == done["time"]).mean() == pytest.approx((free["stay"] == free["time"]).mean(), abs=0.04)
+
+
 def test_too_many_combinations_are_refused(model):
     ages = dict.fromkeys(range(30, 80), 1 / 50)
     with pytest.raises(ConfigError, match="2,500 combinations"):
