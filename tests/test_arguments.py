@@ -158,6 +158,15 @@ def test_what_stands_in_the_place_of_a_schema_is_named(value, remedy, tmp_path):
             sc.read_table(tmp_path / "t.csv", value)
 
 
+def test_a_bad_effort_and_a_table_in_the_place_of_a_study_are_named(schema):
+    with pytest.raises(sc.SynthclinError, match=r"effort: not one of the allowed words. Use 'quick', 'standard' or"):
+        sc.ConditionalGAN(schema, effort="fast").fit(ward())
+    with pytest.raises(
+        sc.SynthclinError, match=r"ward.csv: this is a table, not a study. Run `synthclin init ward.csv`"
+    ):
+        sc.run("ward.csv")
+
+
 def test_home_is_expanded(schema, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     sc.write_table(ward(5), "~/ward.csv", schema)

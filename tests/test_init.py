@@ -91,6 +91,25 @@ def test_init_writes_a_study_that_can_be_run(capsys):
 
 
 @pytest.mark.usefixtures("ward")
+def test_init_counts_the_rules_that_are_comments(capsys):
+    table = trial()
+    table["seen"] = table["treatment"].eq("A") & (np.arange(len(table)) % 2 == 0)
+    table.to_csv("Ward 7.csv", index=False, sep=";", decimal=",")
+    assert main(["init", "Ward 7.csv", "--separator", ";"]) == 0
+    out = capsys.readouterr().out
+    count = Path("schema.yaml").read_text("utf-8").count("  # - when: ")
+    assert count > 0
+    assert f"so that synthetic rows may break them: {count} proposed rule" in out
+
+
+@pytest.mark.usefixtures("ward")
+def test_init_asks_for_an_effort():
+    assert main(["init", "Ward 7.csv", "--separator", ";", "--effort", "quick"]) == 0
+    assert load("study.yaml").model.parameters["effort"] == "quick"
+    assert main(["init", "Ward 7.csv", "--separator", ";", "--effort", "huge", "--overwrite"]) == 2
+
+
+@pytest.mark.usefixtures("ward")
 def test_init_overwrites_nothing_unasked(capsys):
     Path("study.yaml").write_text("mine")
     assert main(["init", "Ward 7.csv", "--separator", ";"]) == 2

@@ -102,7 +102,7 @@ def _say(text: str, detail: dict[str, Any], code: int, *, as_json: bool) -> int:
 
 
 def _is_usage_error(error: Exception) -> bool:
-    # typer brings its own copy of click in some versions: their errors share manners, not a class.
+    # typer brings its own copy of click in some versions: their errors share silenced, not a class.
     return hasattr(error, "format_message") and hasattr(error, "show")
 
 

@@ -7,25 +7,22 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import ReadOptions, first_checks, manners, place_for, write_sample
 from synthclin.cli.error_boundary import DONE
 from synthclin.cli.options import (
     AsJson,
-    DateFormat,
-    Decimal,
-    Encoding,
     Escape,
     IdStart,
     ModelFolder,
     Output,
     Overwrite,
     Quiet,
+    ReadOptions,
     Seed,
-    Separator,
-    Sheet,
     TableFile,
+    with_read_options,
 )
 from synthclin.cli.output import show_sample_facts, warn_of_interpolation
+from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_sample
 from synthclin.cli.terminal import STDOUT, show_json, show_text
 from synthclin.errors import ConfigError
 
@@ -60,7 +57,7 @@ def sample(
 
     The name of the file ends in .csv or .parquet; `-` writes CSV to stdout.
     """
-    first_checks(tables=[model])
+    first_checks(folders=[model])
     place_for(output, overwrite)
     if as_json and str(output) == STDOUT:
         raise ConfigError("--json", "rows and JSON cannot both go to stdout", "Leave one of them out.")
@@ -72,10 +69,16 @@ def sample(
     shares: dict[str, object] = {}
     for text in mix:
         column, _, levels = (part.strip() for part in text.partition("="))
-        shares[column] = parse_value(levels, f"--mix {column}")
+        shares[column] = given = parse_value(levels, f"--mix {column}")
+        if not isinstance(given, dict) or None in given.values():
+            what, remedy = (
+                "has no share for each level",
+                f'Write --mix "{column}={{F: 0.5, M: 0.5}}", with its own levels.',
+            )
+            raise ConfigError(f"--mix {column}", what, remedy)
     wanted = {"name": "sample", "rows": max(rows, 1), "where": where, "mix": shares or None}
     cohort = validate(Cohort, wanted, "sample")
-    with manners(quiet):
+    with silenced(quiet):
         synthesizer = load(model)
         table = synthesizer.sample(rows, where=cohort.where, mix=cohort.mix, random_state=seed, id_start=id_start)
     if not quiet:
@@ -91,10 +94,12 @@ def sample(
     return DONE
 
 
+@with_read_options
 def impute(
     model: ModelFolder,
     data: TableFile,
     output: Output,
+    notation: ReadOptions,
     imputations: Annotated[
         int | None,
         typer.Option(
@@ -104,11 +109,6 @@ def impute(
     columns: Annotated[
         list[str], typer.Option("--column", metavar="COLUMN", help="Impute this column only; may be repeated.")
     ] = [],  # noqa: B006
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
-    date_format: DateFormat = [],  # noqa: B006
-    sheet: Sheet = None,
     seed: Seed = None,
     escape: Escape = False,
     quiet: Quiet = False,
@@ -118,17 +118,16 @@ def impute(
 
     They are sampled from the model, given the observed cells of each row.
     """
-    notation = ReadOptions(separator, decimal, encoding, date_format or None, sheet)
-    first_checks(tables=[model, data])
+    first_checks(tables=[data], folders=[model])
     place_for(output, overwrite)
     from synthclin.models import load
     from synthclin.sampling.imputation import stacked
     from synthclin.tables import read_table
 
-    with manners(quiet):
+    with silenced(quiet):
         synthesizer = load(model)
         tables = synthesizer.impute(
-            read_table(data, synthesizer.schema, partial=True, **notation._asdict()),
+            read_table(data, synthesizer.schema, partial=True, **notation.declared),
             imputations or 1,
             columns=columns or None,
             random_state=seed,

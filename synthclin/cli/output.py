@@ -102,18 +102,20 @@ def exit_code(report: Report) -> int:
 
 
 def verdict_record(report: Report) -> dict[str, Any]:
-    """Return verdict, gates and score values of a report as a JSON object; report.json holds the rest."""
+    """Return verdict, gates, score values and notes of a report as a JSON object; report.json holds the rest."""
     document = report.to_dict()
     scores = {score["name"]: {key: score[key] for key in ("value", "low", "high")} for score in document["scores"]}
-    return {"passed": report.passed, "gates": document["gates"], "scores": scores}
+    return {"passed": report.passed, "gates": document["gates"], "scores": scores, "notes": list(report.notes)}
 
 
 def show_verdict(report: Report) -> None:
-    """Print the verdict on each gate, worst first, and their counts."""
+    """Print the verdict on each gate, worst first, what the report does not answer, and the counts of verdicts."""
     for line in report.verdict:
         show_status(line)
     counts = Counter(verdict.status for verdict in report.verdicts)
     summed = ", ".join(f"{count} {status}" for status, count in counts.items())
+    for note in report.notes:
+        show_text(f"note: {note}")
     show_text(f"{'no gate failed' if report.passed else 'NOT PASSED'}: {summed or 'no gates'}")
 
 
@@ -156,19 +158,20 @@ def show_plan(plan: dict[str, Any]) -> None:
 
 
 def show_cohort(cohort: CohortFacts) -> None:
-    """Print the rows of a cohort, the probability of its condition and the effective sample size."""
+    """Print the rows of a cohort, their share in a sample without the condition, and the effective sample size."""
     data = "suppressed, for too few patients" if cohort.share_train is None else f"{cohort.share_train:.3g}"
     behind = "" if cohort.patients is None else f" ({cohort.patients:,} patients)"
     show_text(
-        f"cohort {cohort.name}: {cohort.rows:,} rows; probability of such a row {cohort.probability_model:.3g} under "
-        f"the model, share in the data {data}{behind}; effective sample size {cohort.effective_sample_size:,.0f}"
+        f"cohort {cohort.name}: {cohort.rows:,} rows; share of such rows without the condition "
+        f"{cohort.probability_model:.3g}, in the data {data}{behind}; "
+        f"effective sample size {cohort.effective_sample_size:,.0f}"
     )
 
 
 def show_sample_facts(facts: SampleFacts) -> None:
-    """Print on stderr the probability of the condition under the model and the effective sample size."""
+    """Print on stderr the share of such rows in a sample without the condition, and the effective sample size."""
     sys.stderr.write(
-        f"probability of such a row under the model: {facts.probability:.3g}; "
+        f"share of such rows without the condition: {facts.probability:.3g}; "
         f"effective sample size {facts.effective:,.0f} of {facts.proposed:,} rows proposed\n"
     )
 

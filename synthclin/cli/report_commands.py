@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from synthclin.cli.conduct import first_checks, manners, place_for, write_page
 from synthclin.cli.error_boundary import DONE
-from synthclin.cli.options import AsJson, Edition, Output, Overwrite, Quiet
+from synthclin.cli.options import AsJson, Edition, Output, Overwrite, Quiet, ReadOptions, with_read_options
 from synthclin.cli.output import exit_code, show_verdict, verdict_record
+from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_page
 from synthclin.cli.terminal import STDOUT, show_json, show_text, write_out
 from synthclin.errors import ConfigError
 
@@ -20,6 +20,7 @@ from synthclin.errors import ConfigError
 __all__ = ["compare", "evaluate", "render"]
 
 
+@with_read_options
 def evaluate(
     synthetic: Annotated[
         list[Path],
@@ -27,6 +28,7 @@ def evaluate(
     ],
     train: Annotated[Path, typer.Option(metavar="TABLE", help="The training rows.")],
     schema: Annotated[Path, typer.Option(metavar="YAML", help="The schema of the tables.")],
+    notation: ReadOptions,
     holdout: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Holdout rows: real rows outside the training table.")
     ] = None,
@@ -45,6 +47,10 @@ def evaluate(
             help="Write the report to this .json, .html or .md file; `-` is JSON on stdout.",
         ),
     ] = None,
+    synthetic_notation: Annotated[
+        Literal["same", "standard"],
+        typer.Option(help="`standard`: the options on notation are of the real tables alone, not of SYNTHETIC."),
+    ] = "same",
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
@@ -60,15 +66,17 @@ def evaluate(
     from synthclin import report as reports
     from synthclin.schema import Schema
     from synthclin.study.config import load_judging
-    from synthclin.tables import read_table
+    from synthclin.tables import notations, read_table
 
     meaning = Schema.read(schema)
     study = load_judging(config, meaning, gates or ())
-    with manners(quiet):
+    real = [train] if holdout is None else [train, holdout]
+    read = notations(notation.declared, real if synthetic_notation == "standard" else [*real, *synthetic])
+    with silenced(quiet):
         report = reports.evaluate(
-            [read_table(each, meaning, judged=True) for each in synthetic],
-            train=read_table(train, meaning),
-            holdout=None if holdout is None else read_table(holdout, meaning),
+            [read_table(each, meaning, judged=True, **read.get(each, {})) for each in synthetic],
+            train=read_table(train, meaning, **read[train]),
+            holdout=None if holdout is None else read_table(holdout, meaning, **read[holdout]),
             schema=meaning,
             tasks=study.evaluation.utility,
             by=study.evaluation.by,

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.conduct import assists, first_checks, manners, place_for, warn_of
 from synthclin.cli.error_boundary import DONE, FAILED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
+from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
 from synthclin.cli.terminal import show_json, show_text
 from synthclin.errors import ConfigError
 
@@ -41,7 +41,7 @@ def run(
     study = load(config, overrides)
     if not dry and assists(study, resume):
         return DONE
-    with manners(quiet):
+    with silenced(quiet):
         if dry:
             planned = plan.dry_run(study, on_finding=warn_of(quiet))
             (show_json if as_json else show_plan)(planned)
@@ -75,7 +75,7 @@ def fit(
     study = load(config, overrides)
     if assists(study, resume):
         return DONE
-    with manners(quiet):
+    with silenced(quiet):
         study_run.fit(study, output, overwrite=overwrite, resume=resume, on_finding=warn_of(quiet))
     show_text(f"written to {output}/")
     return DONE
@@ -87,22 +87,27 @@ def verify(
 ) -> int:
     """Verify a run folder.
 
-    Its files must be unaltered, its tables valid and its gates passed.
+    Its files must be unaltered, its tables valid and its gates passed. The last line is the verdict. The exit code is 1
+    if the folder was altered, and 3 if it was not and a gate is missed.
     """
-    first_checks(tables=[folder])
+    first_checks(folders=[folder])
     from synthclin.study.verify import verify as check_folder
 
     outcome = check_folder(folder)
     if as_json:
         show_json(
-            {"intact": not outcome.problems, "problems": list(outcome.problems), **verdict_record(outcome.report)}
+            {
+                "intact": not outcome.problems,
+                "verdict": outcome.verdict,
+                "problems": list(outcome.problems),
+                **verdict_record(outcome.report),
+            }
         )
     else:
+        show_verdict(outcome.report)
         for problem in outcome.problems:
             show_text(problem)
-        if not outcome.problems:
-            show_text(f"{outcome.files} files are unaltered; the synthetic tables satisfy the schema")
-        show_verdict(outcome.report)
+        show_text(outcome.verdict)
     return FAILED if outcome.problems else exit_code(outcome.report)
 
 
@@ -125,7 +130,7 @@ def export(
 
     The exit code is 3 if the attack on the model misses its limit.
     """
-    first_checks(tables=[source])
+    first_checks(folders=[source])
     place_for(output, overwrite, folder=True)
     from synthclin.study.export import CARD
     from synthclin.study.export import export as share

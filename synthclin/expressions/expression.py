@@ -74,11 +74,12 @@ class Expression:
         """
         return row_evaluation.number(self.tree, table, self.where)
 
-    def outcomes(self, domains: Domains) -> Outcomes:
+    def outcomes(self, domains: Domains, tolerances: Mapping[str, float] | None = None) -> Outcomes:
         """Return the possible truth values of a predicate, given the domain of each column.
 
         Arguments:
             domains: the domain of each column, by its name; the arrays broadcast to one shape.
+            tolerances: as in `evaluate`.
 
         Returns:
             where it may be true, false and unknown; an over-approximation, as in `synthclin.expressions.value_sets`.
@@ -91,7 +92,7 @@ class Expression:
             >>> parse("age >= 40").outcomes({"age": age}.__getitem__).true.tolist()
             [False, True, True]
         """
-        return set_evaluation.truth(self.tree, domains)
+        return set_evaluation.truth(self.tree, domains, tolerances)
 
     def interval(self, domains: Domains) -> ValueInterval:
         """Return the interval of possible values; see `outcomes`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import operator
 from dataclasses import dataclass
@@ -14,11 +15,23 @@ from pandas.api import types
 from synthclin.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Operand", "column_operand", "compare", "constant_operand", "finite", "number_operand"]
+__all__ = [
+    "ROUNDING",
+    "Operand",
+    "column_operand",
+    "compare",
+    "constant_operand",
+    "equality_tolerance",
+    "finite",
+    "number_operand",
+]
+
+ROUNDING = 1e-9
+"""Relative error of floating-point arithmetic that an equality ignores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,23 @@ class Operand:
     def is_numeric_or_date(self) -> bool:
         """Whether the values are plain numbers or dates."""
         return self.values.dtype != np.dtype(object)
+
+
+def equality_tolerance(left: ast.expr, right: ast.expr, tolerances: Mapping[str, float]) -> float | None:
+    """Return the absolute difference that an equality ignores; None where values are compared exactly.
+
+    A column and a constant are compared exactly. Of two columns, the finer one has the tolerance.
+
+    Example:
+        >>> sides = ast.parse("bmi == weight / 3").body[0].value
+        >>> equality_tolerance(sides.left, sides.comparators[0], {"bmi": 0.05, "weight": 0.5})
+        0.05
+    """
+    names = [side.id for side in (left, right) if isinstance(side, ast.Name)]
+    computed = not all(isinstance(side, ast.Name | ast.Constant) for side in (left, right))
+    if not computed and not (len(names) == 2 and set(names) & set(tolerances)):
+        return None
+    return min((tolerances.get(name, 0.0) for name in names), default=0.0)
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,16 @@ import pandas as pd
 from pandas.arrays import BooleanArray
 
 from synthclin.errors import ConfigError
-from synthclin.expressions.operands import Operand, column_operand, compare, constant_operand, finite, number_operand
+from synthclin.expressions.operands import (
+    ROUNDING,
+    Operand,
+    column_operand,
+    compare,
+    constant_operand,
+    equality_tolerance,
+    finite,
+    number_operand,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,9 +59,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt,
 }
 _EMPTY_WORDS = {"NA", "NULL", "NaN", "missing", "nan", "null"}
-
-
-_ROUNDING = 1e-9  # relative error of floating-point arithmetic that an equality ignores
 
 
 def truth(
@@ -133,7 +139,7 @@ class _Rows:
                 return found if isinstance(op, ast.In) else ~found
         sides = self.side(left), self.side(right)
         values, missing = compare(_COMPARISONS[type(op)], *sides, self.where)
-        tolerance = self.tolerance(left, right)
+        tolerance = equality_tolerance(left, right, self.tolerances)
         if (
             isinstance(op, ast.Eq | ast.NotEq)
             and tolerance is not None
@@ -141,20 +147,9 @@ class _Rows:
         ):
             first, second = (side.values for side in sides)
             largest = np.maximum(np.abs(first), np.abs(second))
-            close = np.abs(first - second) <= np.maximum(tolerance, _ROUNDING * largest)
+            close = np.abs(first - second) <= np.maximum(tolerance, ROUNDING * largest)
             values = close if isinstance(op, ast.Eq) else ~close
         return self.boolean(values, missing)
-
-    def tolerance(self, left: ast.expr, right: ast.expr) -> float | None:
-        """Return the absolute difference that an equality ignores; None where values are compared exactly.
-
-        A column and a constant are compared exactly. Of two columns, the finer one has the tolerance.
-        """
-        names = [side.id for side in (left, right) if isinstance(side, ast.Name)]
-        computed = not all(isinstance(side, ast.Name | ast.Constant) for side in (left, right))
-        if not computed and not (len(names) == 2 and set(names) & set(self.tolerances)):
-            return None
-        return min((self.tolerances.get(name, 0.0) for name in names), default=0.0)
 
     def flag(self, side: Operand) -> BooleanArray:
         """Return a column of truth values, or of 0 and 1, as a predicate."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
 from synthclin.expressions.interval_arithmetic import FUNCTIONS, OPERATORS, negative
+from synthclin.expressions.operands import equality_tolerance
 from synthclin.expressions.value_sets import LevelSets, Outcomes, Test, ValueInterval, Values, compare
 
 __all__ = ["Domains", "number", "truth"]
@@ -36,10 +37,13 @@ _MIRRORED: dict[Test, Test] = {
 _DAY = 86_400
 
 
-def truth(tree: ast.expr, domains: Domains) -> Outcomes:
-    """Return the possible truth values of a predicate, in the broadcast shape of the domains."""
+def truth(tree: ast.expr, domains: Domains, tolerances: Mapping[str, float] | None = None) -> Outcomes:
+    """Return the possible truth values of a predicate, in the broadcast shape of the domains.
+
+    Equalities have the tolerances of `synthclin.expressions.row_evaluation.truth`.
+    """
     with np.errstate(all="ignore"):
-        return _truth(tree, domains)
+        return _truth(tree, domains, tolerances or {})
 
 
 def number(tree: ast.expr, domains: Domains) -> ValueInterval:
@@ -48,16 +52,16 @@ def number(tree: ast.expr, domains: Domains) -> ValueInterval:
         return _number(tree, domains)
 
 
-def _truth(node: ast.expr, domains: Domains) -> Outcomes:
+def _truth(node: ast.expr, domains: Domains, tolerances: Mapping[str, float]) -> Outcomes:
     match node:
         case ast.BoolOp(op=op, values=parts):
             join = operator.and_ if isinstance(op, ast.And) else operator.or_
-            return reduce(join, (_truth(part, domains) for part in parts))
+            return reduce(join, (_truth(part, domains, tolerances) for part in parts))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return ~_truth(operand, domains)
+            return ~_truth(operand, domains, tolerances)
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             steps = zip(ops, pairwise([left, *comparators]), strict=True)
-            return reduce(operator.and_, (_comparison(op, *sides, domains) for op, sides in steps))
+            return reduce(operator.and_, (_comparison(op, *sides, domains, tolerances) for op, sides in steps))
         case ast.Constant(value=bool() as value):
             return Outcomes.certain(value=value)
         case ast.Name(id=name):
@@ -65,7 +69,9 @@ def _truth(node: ast.expr, domains: Domains) -> Outcomes:
     return Outcomes.open()
 
 
-def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains) -> Outcomes:
+def _comparison(
+    op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains, tolerances: Mapping[str, float]
+) -> Outcomes:
     match op, left, right:
         case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
             values = domains(name)
@@ -76,6 +82,9 @@ def _comparison(op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains
             found = _among(left, items, domains)
             return found if isinstance(op, ast.In) else ~found
     test = _TESTS[type(op)]
+    tolerance = equality_tolerance(left, right, tolerances) if isinstance(op, ast.Eq | ast.NotEq) else None
+    if tolerance is not None:
+        return compare(test, _values(left, domains), _values(right, domains), tolerance)
     if isinstance(left, ast.Constant):
         return _constant(_MIRRORED.get(test, test), _values(right, domains), left.value)
     if isinstance(right, ast.Constant):
@@ -89,7 +98,7 @@ def _among(left: ast.expr, items: list[ast.expr], domains: Domains) -> Outcomes:
         # Jointly: a set of two levels that are both listed is certainly among them.
         listed = [item.value for item in items if isinstance(item, ast.Constant)]
         return values.outcomes(np.array([level in listed for level in values.levels], dtype=np.bool_))
-    each = (_comparison(ast.Eq(), left, item, domains) for item in items)
+    each = (_comparison(ast.Eq(), left, item, domains, {}) for item in items)
     return reduce(operator.or_, each)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthclin.expressions.operands import column_operand
+from synthclin.expressions.operands import ROUNDING, column_operand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,9 +118,24 @@ class ValueInterval:
             low, high, np.append(self.present, whole.present), np.append(self.missing, whole.missing), self.dated
         )
 
-    def outcomes(self, test: Test, other: ValueInterval) -> Outcomes:
-        """Return the possible outcomes of comparing a value of this with one of `other`."""
+    def outcomes(self, test: Test, other: ValueInterval, tolerance: float | None = None) -> Outcomes:
+        """Return the possible outcomes of comparing a value of this with one of `other`.
+
+        Arguments:
+            test: the comparison.
+            other: the right side.
+            tolerance: the absolute difference that an equality ignores, besides the rounding of floating-point
+                arithmetic; None where values are compared exactly.
+        """
         both = self.present & other.present
+        if test in (operator.eq, operator.ne) and tolerance is not None and not self.dated:
+            ends = (np.abs(end) for end in (self.low, self.high, other.low, other.high))
+            slack = np.maximum(tolerance, ROUNDING * reduce(np.maximum, ends))
+            may = both & (self.low <= other.high + slack) & (other.low <= self.high + slack)
+            furthest = np.maximum(np.abs(self.high - other.low), np.abs(other.high - self.low))
+            # Values of a computed side are known but for a rounding error: only well inside the tolerance is certain.
+            equal = Outcomes(may, both & ~(furthest <= 0.99 * tolerance), self.missing | other.missing)
+            return equal if test is operator.eq else ~equal
         if test in (operator.eq, operator.ne):
             may = both & (self.low <= other.high) & (other.low <= self.high)
             single = (self.low == self.high) & (other.low == other.high)
@@ -209,11 +225,14 @@ class LevelSets:
 Values = ValueInterval | LevelSets
 
 
-def compare(test: Test, left: Values, right: Values) -> Outcomes:
-    """Return the possible outcomes of comparing any value of one side with any of the other."""
+def compare(test: Test, left: Values, right: Values, tolerance: float | None = None) -> Outcomes:
+    """Return the possible outcomes of comparing any value of one side with any of the other.
+
+    An equality of numbers ignores a difference up to `tolerance`; see `ValueInterval.outcomes`.
+    """
     match left, right:
         case ValueInterval(), ValueInterval() if left.dated == right.dated:
-            return left.outcomes(test, right)
+            return left.outcomes(test, right, tolerance)
         case LevelSets(), LevelSets():
             return left.outcomes_with(test, right)
     return Outcomes.open()

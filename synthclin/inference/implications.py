@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from synthclin.expressions import quote_name
-from synthclin.inference.guesses import Proposal
+from synthclin.inference.guesses import MANY, Proposal
 from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Fact", "implications"]
 
 EXPECTED = 10.0  # fewer expected violations are no evidence
-STRONG_EXPECTED = 100.0
-STRONG_ROWS = 300  # without exceptions, the upper bound of the violation rate is 1 % (rule of three)
+STRONG = 30.0  # expected violations: a chance of e ** -30, below 1 in 10 million for all pairs of `MOST_FACTS`
 MOST_FACTS = 600
 SHOWN = 20  # weak rules for review
 
@@ -54,6 +53,7 @@ class _Implication(NamedTuple):
     effect: int
     rows: int
     expected: float
+    patients: int
 
 
 def implications(
@@ -64,7 +64,8 @@ def implications(
     """Return the implications between facts without exceptions, the strongest first.
 
     Two facts that imply each other become rules in both directions. Rules implied by others are left out, and so are
-    facts that are true or false of fewer than eleven patients.
+    facts that are true or false of fewer than eleven patients. A rule is active if at least `MANY` patients have both
+    facts, and `STRONG` rows would violate it by chance.
 
     Arguments:
         facts: over the same rows.
@@ -106,7 +107,12 @@ def implications(
 
 def _many(rows: Bools, patient: NDArray[np.int64] | None) -> bool:
     """Whether some rows are of at least `MIN_PATIENTS` patients."""
-    return bool(rows.sum() >= MIN_PATIENTS) and (patient is None or len(np.unique(patient[rows])) >= MIN_PATIENTS)
+    return bool(rows.sum() >= MIN_PATIENTS) and _patients(rows, patient) >= MIN_PATIENTS
+
+
+def _patients(rows: Bools, patient: NDArray[np.int64] | None) -> int:
+    """Return the number of patients of some rows."""
+    return int(rows.sum()) if patient is None else len(np.unique(patient[rows]))
 
 
 def _implications(facts: Sequence[Fact], patient: NDArray[np.int64] | None) -> dict[tuple[int, int], _Implication]:
@@ -122,7 +128,11 @@ def _implications(facts: Sequence[Fact], patient: NDArray[np.int64] | None) -> d
         candidate = one.cause and not one.columns & other.columns and expected >= EXPECTED
         if candidate and _many(one.true & other.true, patient):
             links[int(cause), int(effect)] = _Implication(
-                int(cause), int(effect), int(support[cause, effect]), expected
+                int(cause),
+                int(effect),
+                int(support[cause, effect]),
+                expected,
+                _patients(one.known & other.known, patient),
             )
     return links
 
@@ -174,5 +184,5 @@ def _implication(facts: Sequence[Fact], links: list[_Implication]) -> Proposal:
     levels = [cause.level for cause in causes if cause.level is not None]
     when = causes[0].text if len(links) == 1 else f"{quote_name(*causes[0].columns)} in [{', '.join(levels)}]"
     evidence = f"holds in all {rows} rows that it is about; by chance {expected:.0f} would violate it"
-    strong = expected >= STRONG_EXPECTED and rows >= STRONG_ROWS
+    strong = expected >= STRONG and min(link.patients for link in links) >= MANY
     return Proposal((Rule(when=when, then=facts[links[0].effect].text),), evidence, strong)

@@ -15,13 +15,14 @@ from synthclin.expressions import quote_level, quote_name
 from synthclin.inference.date_anchors import anchors
 from synthclin.inference.derivations import as_numbers, formulas
 from synthclin.inference.functional_dependencies import LevelColumn, determined, ranks
-from synthclin.inference.guesses import Proposal
+from synthclin.inference.guesses import MANY, Proposal
 from synthclin.inference.implications import Fact, implications
 from synthclin.inference.order_rules import LEAST, order_rules
 from synthclin.io.documents import dump_yaml
 from synthclin.schema.columns import (
     Column,
 )
+from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
@@ -99,9 +100,10 @@ def relate(table: pd.DataFrame, schema: Schema, declared: Collection[str] = ()) 
     facts = [*_facts(sample, free, texts), *_equalities(sample, [name for name in numbers if name in free])]
     patient = patients(sample, schema) if schema.entity in sample else None
     followed = implications(facts, {frozenset(pair) for pair in dependent}, patient)
-    proposals = [proposal for proposal in (*ordered, *dependent.values(), *followed) if _holds(proposal, table)]
+    proposed = (*found.proposals, *ordered, *dependent.values(), *followed)
+    proposals = [proposal for proposal in proposed if _holds(proposal, table, columns)]
     proposals = [proposal for proposal in proposals if not _is_absence(proposal, free, declared, table, found)]
-    found.proposals.extend(sorted(proposals, key=lambda proposal: not proposal.active))
+    found.proposals[:] = sorted(proposals, key=lambda proposal: not proposal.active)
     return found
 
 
@@ -135,6 +137,9 @@ def _formulas(
         if formula.certain and formula.column not in declared:
             found.changes[formula.column] |= {"derive": formula.text, "missing": "never", "other": None}
             found.evidence[formula.column].append(f"the formula {evidence}")
+        elif formula.satisfied == formula.rows >= MANY and not formula.complete:
+            rule = Rule(then=f"{quote_name(formula.column)} == {formula.text}")
+            found.proposals.append(Proposal((rule,), f"{evidence}, to its last decimal", active=True))
         else:
             gaps = "" if formula.complete else ", but it is not missing exactly where they are"
             found.hints[formula.column].append(f"derive: {formula.text}  # {evidence}{gaps}")
@@ -219,10 +224,10 @@ def _equalities(sample: pd.DataFrame, numbers: list[str]) -> Iterator[Fact]:
             yield Fact(text, frozenset([one, other]), equal, known, cause=False)
 
 
-def _holds(proposal: Proposal, table: pd.DataFrame) -> bool:
+def _holds(proposal: Proposal, table: pd.DataFrame, columns: Mapping[str, Column]) -> bool:
     """Whether no row of the whole table violates a proposal."""
     try:
-        return not any(rule.broken(table).any() for rule in proposal.rules)
+        return not any(rule.rounded(columns).broken(table).any() for rule in proposal.rules)
     except ConfigError:  # some columns cannot be compared, such as levels of different types
         return False
 

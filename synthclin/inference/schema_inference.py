@@ -63,6 +63,11 @@ class Inferred:
     rows: int = 0
 
     @property
+    def inactive(self) -> int:
+        """The number of proposed rules whose evidence is too weak to be constraints of the schema."""
+        return sum(len(proposal.rules) for proposal in self.proposals if not proposal.active)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """Names of the columns that are not modelled until they are declared."""
         return tuple(name for name, reasons in self.evidence.items() if left_out(reasons))

@@ -87,16 +87,16 @@ def path_of(path: str | Path) -> Path:
         return Path(path)
 
 
-def refuse_absent(path: str | Path) -> None:
-    """Raise DataError, with the nearest name in its folder, if there is no such file or folder."""
+def refuse_absent(path: str | Path, noun: str = "file") -> None:
+    """Raise DataError, with the nearest name in its folder, if there is no such file or folder, called by `noun`."""
     place = path_of(path)
     if place.exists():
         return
     if not place.parent.is_dir():
-        raise DataError(str(path), "there is no such file", f"There is no folder '{place.parent}' either; check it.")
+        raise DataError(str(path), f"there is no such {noun}", f"There is no folder '{place.parent}' either; check it.")
     close = difflib.get_close_matches(place.name, sorted(entry.name for entry in place.parent.iterdir()), n=1)
     remedy = f"Did you mean '{place.parent / close[0]}'?" if close else "Check the path."
-    raise DataError(str(path), "there is no such file", remedy)
+    raise DataError(str(path), f"there is no such {noun}", remedy)
 
 
 def write_atomic(path: str | Path, data: bytes | str, mode: int = 0o600, overwrite: bool = True) -> None:

@@ -177,8 +177,8 @@ class ConditionalGAN(SequentialSynthesizer):
         return 2_048 if self._device().type == "cpu" else 65_536
 
     def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
-        conditioned = imposed.log_allowed or imposed.allocations or imposed.known is not None
-        if self.one_pass and not conditioned:
+        conditioned = imposed.log_allowed or imposed.code_mask is not imposed.reference_mask
+        if self.one_pass and not (conditioned or imposed.allocations or imposed.known is not None):
             return sample_in_one_pass(self.network_, self.order_, rows, generator, imposed)
         return super()._sample_part(rows, generator, imposed)
 

@@ -69,7 +69,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         encoder_: how cells become codes and offsets, and back.
         dtypes_: by column the dtype of the training table, where the schema has another; sampled tables have it.
         training_: facts about the training, as plain data, for the manifest.
-        sample_facts_: facts about the last sample: probability of its condition, effective sample size.
+        sample_facts_: facts about the last sample: share of such rows without the condition, effective sample size.
     """
 
     family: ClassVar[str]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Findings", "checksum"]
 
+_NO_HOLDOUT = "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
+_NO_TASK = "No prediction or analysis task is declared: the report says nothing of utility."
 _WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
 
 
@@ -83,6 +85,18 @@ class Findings:
             f"{verdict.status:<{statuses}}  {verdict.gate.text:<{gates}}  {self._result(verdict)}"
             for verdict in ordered
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the report does not answer for lack of holdout rows or of tasks, a sentence each.
+
+        Example:
+            >>> Findings((), (), {}, {"rows": {"train": 60, "holdout": 20}}).notes
+            ('No prediction or analysis task is declared: the report says nothing of utility.',)
+        """
+        holdout = self.provenance.get("rows", {}).get("holdout")
+        tasks = any(score.name.startswith(("utility.", "inference.", "treatment.")) for score in self.scores)
+        return (*(() if holdout else (_NO_HOLDOUT,)), *(() if tasks else (_NO_TASK,)))
 
     def _result(self, verdict: Verdict) -> str:
         score = self[verdict.gate.score]

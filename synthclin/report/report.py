@@ -37,6 +37,9 @@ class Report(Findings):
     @classmethod
     def read(cls, path: str | Path) -> Report:
         """Return the report in a ``report.json``; raises ConfigError where the file is damaged or was changed."""
+        if Path(path).is_dir() or Path(path).suffix.lower() in {".html", ".md"}:
+            what = "a folder" if Path(path).is_dir() else "a page"
+            raise ConfigError(str(path), f"this is {what}, not a report.json", "Give the report.json of the run.")
         data = read_json(path, error=ConfigError)
         if not isinstance(data, dict):
             raise ConfigError(str(path), "not a report", "Give the report.json of a run.")

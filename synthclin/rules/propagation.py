@@ -131,9 +131,9 @@ def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
     then, when = parse(rule.then), None if rule.when is None else parse(rule.when)
 
     def broken(domains: Domains) -> Bools:
-        satisfied = then.outcomes(domains)
+        satisfied = then.outcomes(domains, rule.tolerances)
         if when is not None:
-            satisfied |= ~when.outcomes(domains)
+            satisfied |= ~when.outcomes(domains, rule.tolerances)
         return ~satisfied.true & ~satisfied.unknown
 
     return Constraint(rule.text, source_columns(rule.columns, schema), broken)
@@ -239,7 +239,7 @@ def orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]
             found[pair] = (strict, rules)
 
     for rule in schema.constraints:
-        for pair, strict in _stated(rule):
+        for pair, strict in _stated(rule, schema):
             add(pair, strict, frozenset({rule.text}))
     names = sorted({name for pair in found for name in pair})
     below: dict[str, dict[str, None]] = {name: {} for name in names}
@@ -257,13 +257,19 @@ def orders(schema: Schema) -> dict[tuple[str, str], tuple[bool, frozenset[str]]]
     return found
 
 
-def _stated(rule: Rule | Combinations) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Yield the pairs of columns, lesser first, that a rule orders unconditionally, and whether strictly."""
+def _stated(rule: Rule | Combinations, schema: Schema) -> Iterator[tuple[tuple[str, str], bool]]:
+    """Yield the pairs of columns, lesser first, that a rule orders unconditionally, and whether strictly.
+
+    Equal columns with different decimals may differ by a rounding error, and are in no order.
+    """
     if isinstance(rule, Combinations) or rule.when is not None:
         return
     for part in parse(rule.then).conjuncts():
         match part.tree:
             case ast.Compare(left=ast.Name(id=first), ops=[op], comparators=[ast.Name(id=second)]):
+                one, two = (schema.columns[name].decimal_places for name in (first, second))
+                if isinstance(op, ast.Eq) and one != two:
+                    continue
                 if isinstance(op, ast.Lt | ast.LtE | ast.Eq):
                     yield (first, second), isinstance(op, ast.Lt)
                 if isinstance(op, ast.Gt | ast.GtE | ast.Eq):

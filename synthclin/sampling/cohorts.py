@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self, TypeVar
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 Share = TypeVar("Share", bound=Hashable)
 
 _SUM_TOLERANCE = 1e-6
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
 class Cohort(BaseModel):
@@ -45,10 +47,17 @@ class Cohort(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    name: Annotated[str, StringConstraints(pattern=_NAME)]
     rows: Annotated[int, Field(gt=0, strict=True)]
     where: str | None = None
     mix: dict[str, dict[Level, Annotated[float, Field(gt=0, le=1)]]] | None = None
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_has_plain_signs(cls, name: object) -> object:
+        if isinstance(name, str) and not re.fullmatch(_NAME, name):
+            raise ValueError("has other signs than letters, digits, - and _. Write it like older-women.")
+        return name
 
     @field_validator("where")
     @classmethod

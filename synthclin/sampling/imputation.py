@@ -60,7 +60,7 @@ LISTED = 10
 class _Candidates:
     """Weighted candidates of some rows: completions with their log importance weights.
 
-    The weight is the likelihood of a row's known cells given the cells sampled before them.
+    The weight is the likelihood of a row's known cells given the cells sampled before them, under the rules.
 
     Arguments:
         source: a family's `_sample`.
@@ -105,7 +105,7 @@ class _Candidates:
     def _sampled(self, owner: Ints, mask: ConstraintMask | None) -> tuple[Ints, Floats]:
         """Return a candidate for each of `owner`: its codes and its log-weight."""
         known = self.known[torch.from_numpy(owner)]
-        imposed = Imposed(forbidden=self.forbidden, allocations=self.allocations, code_mask=mask, known=known)
+        imposed = Imposed({}, self.forbidden, self.allocations, code_mask=mask, reference_mask=mask, known=known)
         encoded, log_weight = self.source(len(owner), self.generator, imposed)
         return encoded.codes.numpy(), log_weight.double().numpy()
 

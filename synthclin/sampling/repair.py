@@ -146,6 +146,8 @@ class Repair:
                 value = table[source]
             else:
                 value = equality.source.compute(table)
+                if column.decimal_places is not None:
+                    value = value.round(column.decimal_places) + 0.0  # no -0.0
             differs = cells.notna() & value.notna() & ~cells.eq(value).fillna(value=False).astype(bool)
             if equality.when is not None:
                 differs &= equality.when.evaluate(table).fillna(value=False).astype(bool)

@@ -73,7 +73,8 @@ class SampleFacts:
     Arguments:
         rows: how many rows were returned.
         proposed: how many proposals were sampled for them.
-        probability: the model's joint probability of the condition, any of the mixed levels, and the rules.
+        probability: of such a row, with any of the mixed levels, among rows sampled without the condition; all of them
+            satisfy the rules. 1 without a condition.
         effective: effective sample size of the weighted proposals from which the rows were resampled.
         interpolated: columns of which the condition allows only values strictly inside bins of the model. Their values
             are interpolated: whether any training patient has such a value is not known to the model.
@@ -89,7 +90,7 @@ class SampleFacts:
         rows = [
             ("rows returned", f"{self.rows:,}"),
             ("rows proposed for them", f"{self.proposed:,}"),
-            ("probability of such a row under the model", f"{self.probability:.3g}"),
+            ("share of such rows without the condition", f"{self.probability:.3g}"),
             ("effective sample size", f"{self.effective:,.0f}"),
         ]
         rows += [("interpolated inside bins", ", ".join(self.interpolated))] if self.interpolated else []
@@ -126,12 +127,13 @@ class _Proposals:
 
     @property
     def probability(self) -> float:
-        """The mean weight of a proposal: the model's probability of a row that satisfies condition and rules."""
+        """The mean weight of a proposal: the probability of the condition under the rules, and of its acceptance."""
         return self.mass / self.proposed
 
     def effective(self) -> float:
         weights = np.exp(self.log_weights())
-        return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
+        # Equal weights may give more than their number by a rounding error.
+        return min(float(weights.sum() ** 2 / np.square(weights).sum()), len(weights)) if weights.any() else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class _Request:
     mask: ConstraintMask
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CohortSampler:
     """Sequential importance resampling of cohorts from any model of codes.
 
@@ -159,6 +161,8 @@ class CohortSampler:
     encoder: TableEncoder
     schema: Schema
     seed: int
+    _rules: _Request | None = field(default=None, init=False)
+    _accepted_share: float | None = field(default=None, init=False)
 
     def sample(
         self,
@@ -171,13 +175,14 @@ class CohortSampler:
 
         Identifiers are numbered from `id_start`, by default from the `start` of their column.
 
-        Conditions and rules are imposed code by code while a row is sampled; the probability of what they allow is the
-        row's weight. The rows of a cohort are resampled from more proposals by Gumbel top-k on those weights
-        (sequential importance resampling). Rules that depend on positions inside bins are repaired by rejection
-        sampling there; a condition is checked on complete rows, as is every rule.
+        Conditions and rules are imposed code by code while a row is sampled. The weight of a row is the probability of
+        what the condition allows, relative to what the rules allow: the rows of a cohort are distributed as those rows
+        of an unconditional sample that satisfy the condition. They are resampled from more proposals by Gumbel top-k on
+        those weights (sequential importance resampling). Rules that depend on positions inside bins are repaired by
+        rejection sampling there; a condition is checked on complete rows, as is every rule.
 
-        Without a condition proposals are not resampled by weight: the mask changes a row only where the model alone
-        would violate a rule, and resampling would need eight times the proposals.
+        The rules themselves have no weight: the mask changes a row only where the model alone would violate a rule, and
+        a weight would make those levels rare that the model rarely combines as a rule demands.
 
         Raises:
             ConditionError: the rows cannot be sampled.
@@ -202,13 +207,13 @@ class CohortSampler:
             order = numpy_generator(self.seed, "shuffle").permutation(len(table))
             table = table.iloc[order].reset_index(drop=True)
         # Combinations of mixed levels exclude each other: their probabilities add up.
+        probability = sum(
+            np.average([each.probability for each in cell], weights=[each.proposed for each in cell]) for cell in facts
+        )
         total = SampleFacts(
             rows=rows,
             proposed=sum(each.proposed for each in chain(*facts)),
-            probability=sum(
-                np.average([each.probability for each in cell], weights=[each.proposed for each in cell])
-                for cell in facts
-            ),
+            probability=1.0 if where is None and not mix else min(probability / self._acceptance(), 1.0),
             effective=sum(each.effective for each in chain(*facts)),
             interpolated=tuple(interpolated),
         )
@@ -247,6 +252,22 @@ class CohortSampler:
             )
             raise ConditionError(where, what, "Widen it, or correct the rules.")
         return _Request(condition, mask)
+
+    def _unconditional(self) -> _Request:
+        """Return the request without a condition; its mask is that of the rules alone."""
+        if self._rules is None:
+            self._rules = self._request(None)
+        return self._rules
+
+    def _acceptance(self) -> float:
+        """Return the share of rows sampled under the rules that satisfy them as a whole, estimated once."""
+        if self._accepted_share is None:
+            proposals = _Proposals(weighted=False)
+            generator, rng = torch_generator(self.seed, "acceptance"), numpy_generator(self.seed, "acceptance")
+            if constraints_of(self.schema):
+                self._propose(proposals, self._unconditional(), PILOT, generator, rng)
+            self._accepted_share = max(proposals.accepted, 1) / PILOT if proposals.proposed else 1.0
+        return self._accepted_share
 
     def _forbidden(self) -> dict[int, Tensor]:
         """Return by column the codes that are never sampled."""
@@ -292,7 +313,8 @@ class CohortSampler:
     ) -> None:
         """Sample proposals with condition and rules imposed, and add the accepted ones."""
         log_allowed = {j: torch.from_numpy(share).float().log() for j, share in request.condition.weights.items()}
-        imposed = Imposed(log_allowed, self._forbidden(), allocations_of(self.encoder), request.mask)
+        mask = request.mask if request.condition.residual is None else self._unconditional().mask
+        imposed = Imposed(log_allowed, self._forbidden(), allocations_of(self.encoder), request.mask, mask)
         encoded, log_weight = self.source(rows, generator, imposed)
         # A row without an allowed code has weight 0.
         whole = log_weight.isfinite()
@@ -350,7 +372,7 @@ class CohortSampler:
         return [(predicate, counts[i]) for i, predicate in enumerate(predicates) if counts[i]]
 
     def _probability(self, predicate: str, part: int) -> float:
-        """Return an estimate of the model's probability of a predicate and the rules; 0 if it is impossible.
+        """Return an estimate of the probability of a predicate under the rules; 0 if it is impossible.
 
         The relative error is about 10 %.
         """

@@ -7,7 +7,7 @@ for every family that gives conditional logits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -49,6 +49,8 @@ class Imposed:
             allocation ratio of a randomised arm.
         code_mask: gives the masked codes of each row; their mass enters the weights. Rows in which nothing is masked
             are sampled as without it. Rows without an allowed code get the weight -inf.
+        reference_mask: masks codes of the distribution that the weights refer to: with the mask of the rules alone they
+            are the probability of the condition among rows sampled under the rules. None for no mask.
         known: (rows, columns) codes of known cells, -1 where a cell is to be sampled; the likelihood of known cells
             enters the weights. Factors that all proposals of a row share are left out: those of the known cells before
             the first unknown one.
@@ -58,12 +60,12 @@ class Imposed:
     forbidden: Mapping[int, Tensor] = field(default_factory=dict)
     allocations: Mapping[int, Tensor] = field(default_factory=dict)
     code_mask: CodeMask | None = None
+    reference_mask: CodeMask | None = None
     known: Tensor | None = None
 
     def rows(self, part: slice) -> Imposed:
         """Return the part that is imposed on some of the rows."""
-        known = None if self.known is None else self.known[part]
-        return Imposed(self.log_allowed, self.forbidden, self.allocations, self.code_mask, known)
+        return self if self.known is None else replace(self, known=self.known[part])
 
     def to(self, device: torch.device) -> Imposed:
         """Return the same with tensors on `device`."""
@@ -72,7 +74,7 @@ class Imposed:
             for each in (self.log_allowed, self.forbidden, self.allocations)
         )
         known = None if self.known is None else self.known.to(device)
-        return Imposed(log_allowed, forbidden, allocations, self.code_mask, known)
+        return replace(self, log_allowed=log_allowed, forbidden=forbidden, allocations=allocations, known=known)
 
 
 def allocations_of(encoder: TableEncoder) -> dict[int, Tensor]:
@@ -118,21 +120,27 @@ def sample_codes(
         if known is not None and bool((known[:, column] >= 0).all()):
             codes = known[:, column]
             if bool(begun.any()):
-                log_weight = log_weight + _log_probability(_logits(state, column, rows, imposed), codes).where(begun, 0)
+                reference = _masked(_logits(state, column, rows, imposed), imposed.reference_mask, column, sampled)
+                log_weight = log_weight + _log_probability(reference, codes).where(begun, 0)
         else:
             whole = logits = _logits(state, column, rows, imposed)
             if column in imposed.forbidden:
                 logits = logits.masked_fill(imposed.forbidden[column], -torch.inf)
-            restricted = _restricted(logits, column, given | sampled, imposed)
+            allowed = logits + imposed.log_allowed[column] if column in imposed.log_allowed else logits
+            restricted = _masked(allowed, imposed.code_mask, column, given | sampled)
             if restricted is not logits:
-                mass = restricted.logsumexp(1) - logits.logsumexp(1)
+                # Without the known cells of later columns, which rows sampled under the rules alone do not have.
+                reference = _masked(logits, imposed.reference_mask, column, sampled)
+                # Without an allowed code both are -inf, and their difference is NaN.
+                mass = (restricted.logsumexp(1) - reference.logsumexp(1)).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
                 log_weight = log_weight + (mass if known is None else mass.where(known[:, column] < 0, 0))
                 logits = restricted
             codes = (logits + _gumbel(logits.shape, generator)).argmax(dim=1)
             if known is not None:
                 is_known = known[:, column] >= 0
                 codes = known[:, column].where(is_known, codes)
-                log_weight = log_weight + _log_probability(whole, codes).where(is_known & begun, 0)
+                reference = _masked(whole, imposed.reference_mask, column, sampled)
+                log_weight = log_weight + _log_probability(reference, codes).where(is_known & begun, 0)
                 begun = begun | ~is_known
         sampled[column] = codes
         state.push(column, codes)
@@ -146,17 +154,16 @@ def _logits(state: RowState, column: int, rows: int, imposed: Imposed) -> Tensor
     return state.logits(column)
 
 
-def _restricted(logits: Tensor, column: int, others: Mapping[int, Tensor], imposed: Imposed) -> Tensor:
-    """Return logits restricted to the condition and the mask; the same object where nothing is imposed."""
-    masked = None if imposed.code_mask is None else imposed.code_mask(column, others)
-    if column in imposed.log_allowed:
-        logits = logits + imposed.log_allowed[column]
+def _masked(logits: Tensor, mask: CodeMask | None, column: int, others: Mapping[int, Tensor]) -> Tensor:
+    """Return logits without the masked codes; the same object where none is masked."""
+    masked = None if mask is None else mask(column, others)
     return logits if masked is None else logits.masked_fill(masked.to(logits.device), -torch.inf)
 
 
 def _log_probability(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the log-probability of each row's code, (rows,)."""
-    return logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
+    """Return the log-probability of each row's code, (rows,); -inf where all codes are masked."""
+    found = logits.gather(1, codes[:, None])[:, 0] - logits.logsumexp(1)
+    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:

@@ -96,6 +96,11 @@ class Rule(BaseModel):
         copy._tolerances = tolerances  # noqa: SLF001 (a copy of its own class)
         return copy
 
+    @property
+    def tolerances(self) -> Mapping[str, float]:
+        """By column the difference that an equality with a computed number ignores; see `rounded`."""
+        return self._tolerances
+
     def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
         """Return (rows,) which rows of a typed table violate the rule.
 

@@ -26,7 +26,7 @@ def compare(*runs: str | Path | Report, output: str | Path | None = None, overwr
         overwrite: whether that file may be replaced.
 
     Raises:
-        ConfigError: a place holds no report, or a report is damaged.
+        ConfigError: a place holds no report or is given twice, or a report is damaged.
         OutputError: the file cannot be written.
 
     Example:
@@ -35,6 +35,10 @@ def compare(*runs: str | Path | Report, output: str | Path | None = None, overwr
     given = list(runs[0]) if len(runs) == 1 and isinstance(runs[0], list | tuple) else list(runs)
     reports = [run for run in given if isinstance(run, Report)]
     named = [NamedReport(str(one.provenance.get("name", "report")), one) for one in reports]
+    places = [path_of(run).resolve() for run in given if not isinstance(run, Report)]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise ConfigError("compare", f"the run '{twice.name}' is given twice", "Name each run once.")
     found = [*find_reports(path_of(run) for run in given if not isinstance(run, Report)), *named]
     if not found:
         raise ConfigError("compare", "no run is given", "Name two run folders, or a folder of runs.")

@@ -122,8 +122,7 @@ def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, sche
         rows=sampled.rows,
         where=cohort.where,
         mix=mix or None,
-        # The mean of weights may exceed 1 by a rounding error.
-        probability_model=min(sampled.probability, 1.0),
+        probability_model=sampled.probability,
         share_train=float(inside.mean()) if shown else None,
         patients=within if shown else None,
         effective_sample_size=sampled.effective,

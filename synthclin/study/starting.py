@@ -41,6 +41,7 @@ def start(
     *,
     declared: Mapping[str, AnyColumn] | None = None,
     notation: Mapping[str, Any] | None = None,
+    effort: str | None = None,
     overwrite: bool = False,
 ) -> Started:
     """Write ``schema.yaml`` and ``study.yaml`` for a table into a folder.
@@ -50,6 +51,7 @@ def start(
         folder: is made where it is not there.
         declared: known columns, which are not inferred.
         notation: keyword arguments of `synthclin.read_table` for the notation of the file; the study declares them too.
+        effort: the `model.effort` of the study; None for the default.
         overwrite: whether existing files are replaced.
 
     Raises:
@@ -68,7 +70,7 @@ def start(
     for path in files[:2]:
         refuse_taken(path, overwrite)
     write_atomic(files.schema, to_commented_yaml(inferred), overwrite=overwrite)
-    write_atomic(files.study, _study(source, place, noted, roles), overwrite=overwrite)
+    write_atomic(files.study, _study(source, place, noted, roles, effort), overwrite=overwrite)
     return files
 
 
@@ -79,7 +81,7 @@ def _make(place: Path) -> None:
         raise ConfigError(str(place), "is no folder and cannot be made", "Choose another folder.") from None
 
 
-def _study(source: Path, place: Path, notation: Mapping[str, Any], roles: Mapping[str, str]) -> str:
+def _study(source: Path, place: Path, notation: Mapping[str, Any], roles: Mapping[str, str], effort: str | None) -> str:
     """Return the text of a study."""
     name = re.sub(r"[^a-z0-9]+", "-", source.name.split(".")[0].lower()).strip("-")[:64] or "study"
     relative = os.path.relpath(source.absolute(), place.absolute())
@@ -89,9 +91,9 @@ def _study(source: Path, place: Path, notation: Mapping[str, Any], roles: Mappin
         "seed": 1,
         "data": {"source": Path(relative).as_posix(), "holdout": 0.2, **notation},
         "schema": SCHEMA,
-    }
+    } | ({} if effort is None else {"model": {"effort": effort}})
     lines = [
-        f"# A first study. Check {SCHEMA} line by line, then: synthclin run {STUDY} --dry-run",
+        f"# A first study. Check {SCHEMA} line by line, then run in this folder: synthclin run {STUDY} --dry-run",
         dump_yaml(document),
     ]
     tasks = list(_tasks(roles))

@@ -34,6 +34,15 @@ class Verification:
     problems: tuple[str, ...]
     report: Report
 
+    @property
+    def verdict(self) -> str:
+        """The outcome as one line."""
+        if self.problems:
+            several = f"{len(self.problems)} problems are" if len(self.problems) > 1 else "1 problem is"
+            return f"VERIFY FAILED: {several} listed above"
+        gates = "" if self.report.passed else "; the gates are NOT PASSED"
+        return f"verified: {self.files} files are unaltered, the synthetic tables satisfy the schema{gates}"
+
 
 def verify(folder: str | Path) -> Verification:
     """Check a run folder against its own manifest, schema, rules and gates, and its files against each other.

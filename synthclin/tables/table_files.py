@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ from synthclin.tables.spreadsheet_formulas import CsvSafe, formulas
 if TYPE_CHECKING:
     from synthclin.schema import Schema
 
-__all__ = ["read_table", "spreadsheet_warnings", "write_table"]
+__all__ = ["notations", "read_table", "refuse_table", "spreadsheet_warnings", "write_table"]
 
 Reader = Callable[..., pd.DataFrame]
 Writer = Callable[[pd.DataFrame, "Schema"], bytes]
@@ -171,6 +171,34 @@ def spreadsheet_warnings(table: pd.DataFrame, schema: Schema, remedy: str) -> li
         )
         for name, count in formulas(table, names).items()
     ]
+
+
+def notations(given: Mapping[str, Any], paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
+    """Return by path the keywords of a notation that files of its kind have, such as none for Parquet.
+
+    A keyword that no file of them has stays with each, so that `read_table` refuses it.
+
+    Example:
+        >>> notations({"separator": ";"}, [Path("train.csv"), Path("synthetic.parquet")])
+        {PosixPath('train.csv'): {'separator': ';'}, PosixPath('synthetic.parquet'): {}}
+    """
+    kinds = {path: _NOTATED.get(_suffix(path, tuple(READERS)), ()) for path in paths}
+    useless = [key for key in given if not any(key in keys for keys in kinds.values())]
+    return {path: {key: given[key] for key in given if key in (*keys, *useless)} for path, keys in kinds.items()}
+
+
+def refuse_table(path: str | Path, kind: str) -> None:
+    """Raise ConfigError if a file in the place of a study or schema, named by `kind`, is a table by its suffix.
+
+    Example:
+        >>> refuse_table("ward.csv", "study")
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: ward.csv: this is a table, not a study. Run `synthclin init ward.csv` for one.
+    """
+    if str(path).lower().endswith(tuple(READERS)):
+        remedy = f"Run `synthclin init {path}` for one."
+        raise ConfigError(str(path), f"this is a table, not a {kind}", remedy)
 
 
 def _refuse_notation(notation: FileNotation, suffix: str, where: str) -> None:

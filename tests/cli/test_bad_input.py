@@ -59,6 +59,21 @@ def test_a_config_that_is_not_there(refused):
     assert "nowhere.yaml" in refused("run", "nowhere.yaml")
 
 
+def test_a_table_in_the_place_of_a_study(refused):
+    message = refused("run", "data.csv")
+    assert message == "error: data.csv: this is a table, not a study. Run `synthclin init data.csv` for one.\n"
+    assert "data.csv: this is a table, not a schema" in refused("schema", "check", "data.csv", "data.csv")
+
+
+def test_values_that_are_written_differently(refused):
+    share = refused("run", "study.yaml", "--set", "data.holdout=20%")
+    assert share == "error: study.yaml: data.holdout: not a number. Write a number, such as 0.2 for 20 %.\n"
+    name = refused("run", "study.yaml", "--set", "name=S2")
+    assert "name: has other signs than small letters, digits, - and _. Write it like ward-2." in name
+    cohort = refused("run", "study.yaml", "--set", "sampling.cohorts.0.name=old men")
+    assert "sampling.cohorts[0].name: has other signs than letters, digits, - and _." in cohort
+
+
 def test_a_table_that_is_not_there(study, refused):
     (study.folder / "data.csv").unlink()
     message = refused()

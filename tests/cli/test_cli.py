@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,7 +191,7 @@ class TestFitAndSample:
     def test_what_a_condition_costs_is_told(self, model, quiet, tmp_path):
         arguments = ("sample", model, "-n", 20, "--where", "sex == 'F'", "--overwrite", "-o", tmp_path / "out.csv")
         _, err = quiet(*arguments)
-        assert err.startswith("probability of such a row under the model: 0.")
+        assert err.startswith("share of such rows without the condition: 0.")
         assert quiet(*arguments, "--quiet")[1] == ""
         shown = json.loads(quiet(*arguments, "--json")[0])
         assert shown["rows"] == 20
@@ -241,6 +242,15 @@ class TestFitAndSample:
         assert err.startswith("error: ")
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("mix", ["died", "died=0.5", "died={0:0.5, 1:0.5}"])
+    def test_how_a_mix_is_written(self, model, quiet, tmp_path, mix):
+        _, err = quiet("sample", model, "-n", 5, "--mix", mix, "-o", tmp_path / "out.csv", code=2)
+        assert err.startswith('error: --mix died: has no share for each level. Write --mix "died={F: 0.5, M: 0.5}"')
+
+    def test_a_model_that_is_not_there(self, quiet, tmp_path):
+        _, err = quiet("sample", tmp_path / "nowhere", "-n", 5, "-o", tmp_path / "out.csv", code=2)
+        assert "nowhere: there is no such folder" in err
+
     def test_existing_files_stay(self, model, quiet, tmp_path):
         out = tmp_path / "out.csv"
         out.write_text("mine")
@@ -272,6 +282,39 @@ class TestEvaluateReportVerify:
         quiet("report", "report.json", "-o", "report.html")
         assert "<html" in Path("report.html").read_text(encoding="utf-8")
         assert "--overwrite" in quiet("report", "report.json", "-o", "report.html", code=2)[1]
+
+    def test_tables_as_hospitals_export_them(self, tables, quiet):
+        gates = ("--gates", "fidelity.marginals >= 0.1", "--json")
+        plain = json.loads(quiet(*tables, "--holdout", "holdout.csv", *gates)[0])
+        written = {"sep": ";", "decimal": ",", "index": False, "encoding": "cp1252"}
+        pd.read_parquet(tables[1]).to_csv("synthetic.csv", **written)
+        pd.read_parquet(tables[1]).to_csv("standard.csv", index=False)
+        for name in ("train.csv", "holdout.csv"):
+            pd.read_csv(name).to_csv(name, **written)
+        _, err = quiet(*tables, code=2)
+        assert "--separator ';'" in err
+        notation = ("--separator", ";", "--decimal", ",", "--encoding", "cp1252")
+        for synthetic, more in (
+            (tables[1], ()),
+            ("synthetic.csv", ()),
+            ("standard.csv", ("--synthetic-notation", "standard")),
+        ):
+            given = ("evaluate", synthetic, *tables[2:], "--holdout", "holdout.csv", *gates, *notation, *more)
+            assert json.loads(quiet(*given)[0]) == plain
+        _, err = quiet("evaluate", tables[1], "--train", tables[1], *tables[4:], "--sheet", "first", code=2)
+        assert "sheet: files ending in '.parquet' have no such notation" in err
+
+    def test_what_is_not_assessed_stands_beside_the_verdicts(self, tables, quiet):
+        gates = ("--gates", "fidelity.marginals >= 0.1")
+        notes = [line for line in quiet(*tables, *gates)[0].splitlines() if line.startswith("note: ")]
+        assert notes == [
+            "note: No holdout rows were given: detection, utility and most attacks on privacy are not assessable.",
+            "note: No prediction or analysis task is declared: the report says nothing of utility.",
+        ]
+        Path("judging.yaml").write_text("evaluation: {utility: [{task: compare, target: age, by: sex}]}\n")
+        given = (*tables, "--holdout", "holdout.csv", "--config", "judging.yaml", *gates)
+        assert "note: " not in quiet(*given)[0]
+        assert json.loads(quiet(*given, "--json")[0])["notes"] == []
 
     def test_missed_gates_are_exit_code_3(self, tables, quiet):
         assert "--gates: gates[0]: no score is called" in quiet(*tables, "--gates", "fidelity.nought >= 1", code=2)[1]
@@ -313,8 +356,35 @@ class TestEvaluateReportVerify:
         assert quiet(*tables, "--gates", "fidelity.marginals is good", code=2)[1].startswith("error: ")
 
     def test_verify(self, finished, quiet):
-        assert "PASS" in quiet("verify", finished.out)[0]
+        out, _ = quiet("verify", finished.out)
+        assert "PASS" in out
+        assert out.splitlines()[-1].startswith("verified: ")
         assert json.loads(quiet("verify", finished.out, "--json")[0])["intact"] is True
+
+    def test_the_last_line_of_verify_is_its_verdict(self, finished, quiet, tmp_path):
+        run = shutil.copytree(finished.out, tmp_path / "run")
+        (run / "metrics.jsonl").write_text("")
+        (run / "more.txt").write_text("")
+        lines = quiet("verify", run, code=1)[0].splitlines()
+        assert lines[-1] == "VERIFY FAILED: 2 problems are listed above"
+        assert lines[-3:-1] == [
+            "metrics.jsonl: the file was changed after the run",
+            "more.txt: the file is not listed in manifest.json",
+        ]
+        found = json.loads(quiet("verify", run, "--json", code=1)[0])
+        assert found["intact"] is False
+        assert found["verdict"] == lines[-1]
+
+    def test_one_run_is_not_compared_with_itself(self, finished, quiet, tmp_path):
+        place = f"{finished.out.parent}/../runs/{finished.out.name}"
+        _, err = quiet("compare", finished.out, place, "-o", tmp_path / "page.html", code=2)
+        assert err == "error: compare: the run 'toy-7' is given twice. Name each run once.\n"
+        assert not (tmp_path / "page.html").exists()
+
+    def test_a_page_and_a_folder_are_no_report_json(self, finished, quiet, tmp_path):
+        for source in (finished.out / "report.html", finished.out):
+            _, err = quiet("report", source, "-o", tmp_path / "page.html", code=2)
+            assert "not a report.json. Give the report.json of the run." in err
 
     def test_verify_of_something_else(self, quiet, tmp_path):
         assert "not a run folder" in quiet("verify", tmp_path, code=2)[1]

@@ -98,15 +98,15 @@ def world(seed):
 
 
 @settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(predicates, st.integers(0, 10**6))
-def test_what_is_ruled_out_never_happens(text, seed):
+@given(predicates, st.integers(0, 10**6), st.sampled_from([{}, {"a": 0.51, "b": 0.26}, {"a": 2.04}]))
+def test_what_is_ruled_out_never_happens(text, seed, tolerances):
     scene, points = world(seed)
     try:
         predicate = parse(text)
-        value = predicate.evaluate(points)
+        value = predicate.evaluate(points, tolerances)
     except ConfigError:
         return
-    found = predicate.outcomes(scene.__getitem__)
+    found = predicate.outcomes(scene.__getitem__, tolerances)
     true, false, unknown = (np.broadcast_to(part, PLACES) for part in (found.true, found.false, found.unknown))
     assert true[value.fillna(False).to_numpy(dtype=bool)].all()
     assert false[(~value).fillna(False).to_numpy(dtype=bool)].all()
@@ -150,6 +150,24 @@ def test_known_answers(text, true, false):
     scene = {"x": interval(1.0, 2.0), "y": interval(10.0, 11.0), "z": interval(-1.0, 1.0)}
     found = parse(text).outcomes(scene.__getitem__)
     assert (bool(np.all(found.true)), bool(np.all(found.false))) == (true, false)
+
+
+@pytest.mark.parametrize(
+    ("x", "tolerance", "true", "false"),
+    [
+        ((1.1, 1.1), 0.051, False, True),
+        ((1.6, 1.6), 0.051, True, False),
+        ((1.66, 1.66), 0.051, True, True),  # 0.0506 from log(5): within the tolerance, but for what log may err
+        ((1.6, 1.6), 0.0, False, True),
+        ((1.5, 1.7), 0.051, True, True),
+        ((1.59, 1.61), 0.051, True, False),
+    ],
+)
+def test_an_equality_with_a_computed_number_has_the_tolerance_of_its_column(x, tolerance, true, false):
+    scene = {"x": interval(*x), "grad": interval(5.0, 5.0)}
+    for text, outcome in (("x == log(grad)", (true, false)), ("x != log(grad)", (false, true))):
+        found = parse(text).outcomes(scene.__getitem__, {"x": tolerance})
+        assert (bool(np.all(found.true)), bool(np.all(found.false))) == outcome
 
 
 def test_a_set_of_listed_levels_is_certainly_among_them():

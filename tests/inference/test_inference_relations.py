@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.inference import infer, to_commented_yaml
+from synthclin.inference.implications import Fact, implications
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
@@ -159,7 +160,23 @@ class TestFormulas:
         assert hint.startswith("derive: weight / height ** 2 * 10000  # holds in 599 of 600 rows")
         assert f"    # {hint}\n" in to_commented_yaml(inferred)
 
-    def test_missing_elsewhere_makes_it_a_hint(self):
+    def test_missing_elsewhere_makes_it_a_rule(self, tmp_path):
+        table = patients(rows=630)
+        table.loc[:20, "weight"] = np.nan
+        inferred = infer(table)
+        assert "bmi == weight / height ** 2 * 10000" in rules(inferred)
+        assert inferred.schema.columns["bmi"].derive is None
+        assert not inferred.hints["bmi"]
+        assert not any(mask.any() for mask in violations(table, inferred.schema).values())
+        path = tmp_path / "schema.yaml"
+        path.write_text(to_commented_yaml(inferred), encoding="utf-8")
+        assert Schema.read(path) == inferred.schema
+        table.loc[300, "bmi"] += 1
+        inferred = infer(table)
+        assert not any("bmi ==" in text for text in rules(inferred))
+        assert "608 of 609 rows" in inferred.hints["bmi"][0]
+
+    def test_missing_elsewhere_in_few_rows_makes_it_a_hint(self):
         table = patients()
         table.loc[:20, "weight"] = np.nan
         assert infer(table).hints["bmi"][0].endswith("but it is not missing exactly where they are")
@@ -206,6 +223,30 @@ class TestNotFound:
         path = tmp_path_factory.mktemp("inferred") / "schema.yaml"
         path.write_text(to_commented_yaml(inferred), encoding="utf-8")
         assert Schema.read(path) == inferred.schema
+
+
+def implied(rows, patient=None):
+    """Return the proposal of an implication that holds in 80 rows, of which 60 would violate it by chance."""
+    rng = np.random.default_rng(3)
+    here = np.arange(rows) < 80
+    died = here | (rng.random(rows) < 0.2)
+    known = np.ones(rows, dtype=bool)
+    facts = [Fact("here", frozenset(["here"]), here, known), Fact("died", frozenset(["died"]), died, known)]
+    [proposal] = implications(facts, patient=patient)
+    assert proposal.rules[0].text == "if here then died"
+    return proposal
+
+
+def test_an_implication_is_active_if_at_most_one_patient_in_200_may_violate_it():
+    assert implied(600).active
+    assert not implied(599).active
+    assert implied(1_200, np.arange(1_200) // 2).active
+    assert not implied(1_198, np.arange(1_198) // 2).active
+
+
+def test_the_number_of_rules_that_are_comments():
+    few = infer(patients(rows=150))
+    assert few.inactive == len(rules(few, active=False)) > 0
 
 
 def test_the_file_has_the_evidence_of_active_and_other_rules(inferred):

@@ -319,7 +319,7 @@ def column(**words: Any) -> dict[str, Any]:
         (column(), "columns.range.type: not given. Add it."),
         ({"columns": {"a": 5}}, "columns.a: not a mapping of keys to values. Write `key: value` lines."),
         (column(type="number", missing=CANARY), "columns.range.missing: not one of the allowed words. Use 'never' or"),
-        (column(type="number", range=[CANARY, 1]), "columns.range.range[0]: should be a valid number, unable to parse"),
+        (column(type="number", range=[CANARY, 1]), "columns.range.range[0]: not a number"),
         (column(type="number", range=5), "columns.range.range: not a list. Write [a, b]."),
         (
             column(type="category", categories=[[CANARY]]),

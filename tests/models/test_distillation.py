@@ -13,6 +13,7 @@ from synthclin.models.distillation import Distillation, OnePass, inverse_cdf, sa
 from synthclin.models.network_rows import sample_network
 from synthclin.models.phases import Setting
 from synthclin.models.training import plan_for
+from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
 from tests.ward import SCHEMA, ward
 
@@ -138,7 +139,9 @@ def test_rows_satisfy_schema_rules_and_conditions(model):
 
 def test_only_rows_without_condition_are_sampled_in_one_pass(model, monkeypatch):
     monkeypatch.setattr(gan, "sample_in_one_pass", lambda *_, **__: pytest.fail("sampled at once"))
+    monkeypatch.setattr(CohortSampler, "_acceptance", lambda _: 1.0)  # of rows without condition
     model.sample(50, where="age > 50", random_state=1)
+    model.sample(50, where="sbp > dbp + 40", random_state=1)
     model.impute(ward(10).assign(bmi=np.nan), random_state=1)
     with pytest.raises(BaseException, match="sampled at once"):
         model.sample(50, random_state=1)

@@ -65,6 +65,27 @@ def test_limits_list_failures_first_and_unmeasured_properties_last(report) -> No
     assert len(found) == 5
 
 
+def test_page_one_says_what_is_not_assessed_for_lack_of_tasks_and_holdout(report) -> None:
+    task = "No prediction or analysis task is declared: the report says nothing of utility."
+    holdout = "No holdout rows were given:"
+
+    def unmeasured(one) -> str:
+        [text] = [limit.text for limit in limits(one) if limit.headline == "Not measured here:"]
+        return text
+
+    assert task not in unmeasured(report)
+    scores = tuple(score for score in report.scores if not score.name.startswith(("utility.", "inference.")))
+    without = dataclasses.replace(
+        report,
+        scores=scores,
+        verdicts=tuple(verdict for verdict in report.verdicts if report[verdict.gate.score] in scores),
+        provenance=report.provenance | {"rows": {"train": 60, "holdout": 0, "synthetic": 60}},
+    )
+    assert unmeasured(without).endswith(task)
+    assert holdout in unmeasured(without)
+    assert unmeasured(without).count(task) == 1
+
+
 def test_lost_association_is_a_limit() -> None:
     found = [limit.headline for limit in limits(example(verdicts=()))]
     assert found[0] == "The association of sbp and sex is too weak."

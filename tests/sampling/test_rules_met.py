@@ -136,6 +136,31 @@ def test_all_rules_together_are_satisfied(model):
     assert (rows["stay"] == (rows["discharged"] - rows["admitted"]).dt.days).all()
 
 
+def test_a_rule_that_equates_a_rounded_number_refuses_no_code():
+    """The logarithm of a grade has one decimal: no code of it equals the logarithm to the last bit."""
+    grade = np.tile(np.arange(1, 10), 40)
+    columns = {
+        "grade": {"type": "integer", "range": [1, 9]},
+        "log_grade": {"type": "number", "decimals": 1, "range": [0, 2.2], "spikes": [0]},
+        "level": {"type": "number", "decimals": 1, "range": [0, 2.2]},
+        "sex": {"type": "category", "categories": ["F", "M"]},
+    }
+    rules = ["log_grade == log(grade)", {"when": "sex == 'F'", "then": "level == log(grade)"}]
+    schema = Schema.model_validate({"columns": columns, "constraints": rules})
+    log = np.log(grade).round(1)
+    frame = pd.DataFrame({"grade": grade, "log_grade": log, "level": log, "sex": ["F", "M"] * 180})
+    model = Marginal(schema).fit(conform(frame, schema))
+    mask = ConstraintMask(model.encoder_, constraints_of(schema))
+    codes = model.encoder_.encode(conform(frame, schema)).codes
+    assert not np.any(list(mask.broken(codes).values()))
+    for where in (None, "grade == 5 and sex == 'F'", "log_grade == 1.6"):
+        rows = model.sample(60, where=where, random_state=1)
+        assert (rows["log_grade"].astype(float) == np.log(rows["grade"].astype(float)).round(1)).all()
+    holes = conform(frame, schema).head(18).assign(log_grade=None, sex=None)
+    (done,) = model.impute(holes, 1, random_state=2)
+    assert done["log_grade"].astype(float).tolist() == log[:18].tolist()
+
+
 def test_without_constraint_mask_rules_are_violated(model):
     raw = model.raw_violations(random_state=0)
     assert set(raw) == {rule.text for rule in model.encoder_.schema.imposed}

@@ -200,6 +200,50 @@ def test_a_rare_level_absent_from_a_small_sample_is_mixed():
     assert either == pytest.approx(model.sample_facts_.probability, rel=0.15)
 
 
+@pytest.fixture(scope="module")
+def ward_with_a_rule():
+    """Independent columns, and a rule that they satisfy by chance in one of twenty rows."""
+    rng = np.random.default_rng(5)
+    died, old = rng.random(2_000) < 0.3, rng.random(2_000) < 0.5
+    stay, time = rng.integers(1, 21, 2_000), rng.integers(1, 21, 2_000)
+    columns = {"died": {"type": "boolean"}, "old": {"type": "boolean"}}
+    columns |= {name: {"type": "integer", "range": [1, 20]} for name in ("stay", "time")}
+    rule = {"when": "died", "then": "stay == time"}
+    schema = Schema.model_validate({"columns": columns, "constraints": [rule]})
+    time = np.where(died, stay, time)
+    return Marginal(schema).fit(pd.DataFrame({"died": died, "old": old, "stay": stay, "time": time}))
+
+
+def test_the_share_of_a_cohort_is_that_of_a_sample_without_the_condition(ward_with_a_rule):
+    free = ward_with_a_rule.sample(4_000, random_state=0)
+    assert ward_with_a_rule.sample_facts_.probability == 1
+    for where in ("died", "died and old", "stay == time", "stay == time and died", "stay > 15"):
+        share = parse(where).evaluate(free).mean()
+        ward_with_a_rule.sample(500, where=where, random_state=1)
+        assert ward_with_a_rule.sample_facts_.probability == pytest.approx(share, abs=0.03)
+    assert free["died"].mean() == pytest.approx(0.3, abs=0.03)  # the rule alone has a probability of 0.05
+    ward_with_a_rule.sample(500, mix={"died": {True: 0.5, False: 0.5}}, random_state=1)
+    assert ward_with_a_rule.sample_facts_.probability == pytest.approx(1, abs=0.03)
+
+
+def test_a_condition_changes_no_share_that_it_does_not_concern(ward_with_a_rule):
+    free = ward_with_a_rule.sample(4_000, random_state=0)
+    for where in ("old", "stay <= 10", "stay + time > 20"):
+        within = free[parse(where).evaluate(free).astype(bool)]
+        cohort = ward_with_a_rule.sample(3_000, where=where, random_state=2)
+        assert cohort["died"].mean() == pytest.approx(within["died"].mean(), abs=0.04)
+
+
+def test_imputed_cells_are_distributed_as_in_a_sample(ward_with_a_rule):
+    """Neither does a rule make a level rare that the columns alone rarely combine as the rule demands."""
+    free = ward_with_a_rule.sample(4_000, random_state=0)
+    for holes in (["died"], ["died", "stay"], ["died", "stay", "time"], ["stay"]):
+        (done,) = ward_with_a_rule.impute(free.assign(**dict.fromkeys(holes)), 1, random_state=3)
+        assert not any(broken.any() for broken in violations(done, ward_with_a_rule.schema).values())
+        assert done["died"].mean() == pytest.approx(free["died"].mean(), abs=0.04)
+        assert (done["stay"] == done["time"]).mean() == pytest.approx((free["stay"] == free["time"]).mean(), abs=0.04)
+
+
 def test_too_many_combinations_are_refused(model):
     ages = dict.fromkeys(range(30, 80), 1 / 50)
     with pytest.raises(ConfigError, match="2,500 combinations"):

@@ -127,7 +127,7 @@ class TestCohorts:
         outside = pd.DataFrame({"who": [f"q{i}" for i in range(60 - patients)], "x": 0, "y": 0})
         table = pd.concat([inside, outside], ignore_index=True)
         facts = stages.cohort_facts(
-            Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0 + 1e-9, 4.0), table, schema
+            Cohort(name="c", rows=5, where="x == 1"), SampleFacts(5, 9, 1.0, 4.0), table, schema
         )
         assert (facts.share_train is not None) == shown
         assert facts.probability_model == 1

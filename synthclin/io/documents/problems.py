@@ -86,6 +86,8 @@ def _explain(  # noqa: PLR0911  # one kind of problem, one return
             return place, "not one of the allowed words", f"Use {context['expected']}."
         case "value_error":
             return _explain_own(place, str(context["error"]))
+        case "float_type" | "float_parsing":
+            return place, "not a number", "Write a number, such as 0.2 for 20 %."
         case kind if kind in _SHAPES:
             return place, *_SHAPES[kind]
     what = detail["msg"].removeprefix("Input ").rstrip(".")

@@ -32,8 +32,8 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
     head = ("Cohort", "Condition", "Rows", "Model", "Data", "Real patients", "Effective sample size")
     figure = Figure(
         title="Prevalence of each cohort, under the model and in the training data",
-        how="Model: probability of such a row under the model, with the rules of the schema imposed. Data: the share "
-        "of such rows among the training rows. Real patients: the number of patients with such a row. A large "
+        how="Model: the share of such rows when the model is sampled without the condition, as the synthetic table is. "
+        "Data: their share among the training rows. Real patients: the number of patients with such a row. A large "
         "difference between model and data means that the model fits the cohort badly.",
         table=DataTable("Cohorts", head, rows, words=1),
         note="Rows are resampled from weighted candidates; a cohort with more rows than its effective sample size "

@@ -166,8 +166,9 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
         found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
     always: tuple[Limit, ...] = _ALWAYS
-    if unmeasured := not_measured(report):
-        always = (Limit("Not measured here:", f"{listed(unmeasured)}."), *always)
+    unmeasured = not_measured(report)
+    if sentences := [*([f"{listed(unmeasured)}."] if unmeasured else []), *report.notes]:
+        always = (Limit("Not measured here:", " ".join(sentences)), *always)
     if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
         text = "Privacy: no gate of this run judges an attack, so no privacy question is passed."
         always = (Limit("Not judged here:", text), *always)

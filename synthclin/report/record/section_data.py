@@ -128,7 +128,7 @@ class CohortFacts(Open):
         rows: number of rows requested and sampled.
         where: the condition that every row satisfies.
         mix: the requested shares, by column and level.
-        probability_model: probability of such a row under the model, with the rules of the schema imposed.
+        probability_model: probability of such a row when rows are sampled without the condition, under the rules.
         share_train: share of such rows among the training rows; None unless at least 11 patients have such a row, and
             either none or at least 11 have another.
         patients: number of patients with such a row, under the same condition.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 DATASET = "dataset:"
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
 class ConfigBlock(BaseModel):
@@ -158,7 +161,7 @@ class Config(ConfigBlock):
     """
 
     version: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[str, StringConstraints(pattern=_NAME)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: Data
     # `schema` is a reserved name of pydantic
@@ -171,6 +174,13 @@ class Config(ConfigBlock):
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     outputs: Outputs = Outputs()
     engine: Literal["local"] = "local"
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_has_plain_signs(cls, name: object) -> object:
+        if isinstance(name, str) and not re.fullmatch(_NAME, name):
+            raise ValueError("has other signs than small letters, digits, - and _. Write it like ward-2.")
+        return name
 
     @property
     def folder(self) -> Path:

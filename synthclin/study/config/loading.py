@@ -18,6 +18,7 @@ from synthclin.models.parameters import parameter_fields
 from synthclin.schema import Schema
 from synthclin.study.config.blocks import DATASET, Config, ConfigBlock, Judging
 from synthclin.study.config.references import check_columns, check_judging, check_references, hint
+from synthclin.tables import refuse_table
 
 __all__ = ["load", "load_judging", "model_block", "parse_value", "resolved_yaml"]
 
@@ -56,6 +57,7 @@ def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) ->
         where, raw = "study", dict(path)
     else:
         where = str(path)
+        refuse_table(path, "study")
         raw = _with_inputs_placed(read_yaml(path), path_of(path).parent)
     refuse_schema(raw, where)
     for override in overrides:

@@ -1,11 +1,11 @@
-"""Behaviour that commands share: progress, warnings, written tables, and the part of a process under torchrun."""
+"""Steps that several commands share: checks of paths, progress, warnings, output, and training under torchrun."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from synthclin.cli.terminal import STDOUT, warn, write_out
 from synthclin.errors import ConfigError
@@ -22,19 +22,26 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415
 
 __all__ = [
-    "ReadOptions",
     "assists",
     "first_checks",
-    "manners",
     "place_for",
+    "silenced",
     "warn_of",
     "warn_of_formulas",
     "write_page",
     "write_sample",
 ]
 
+_YAML = {".yaml", ".yml"}
 
-def first_checks(config: Path | None = None, *, schema: Path | None = None, tables: Iterable[Path | None] = ()) -> None:
+
+def first_checks(
+    config: Path | None = None,
+    *,
+    schema: Path | None = None,
+    tables: Iterable[Path | None] = (),
+    folders: Iterable[Path] = (),
+) -> None:
     """Refuse absent or unreadable files before heavy packages are loaded."""
     from synthclin.io.documents import read_yaml, refuse_schema, refuse_study
     from synthclin.io.files import refuse_absent
@@ -42,6 +49,13 @@ def first_checks(config: Path | None = None, *, schema: Path | None = None, tabl
     for path in tables:
         if path is not None:
             refuse_absent(path)
+    for path in folders:
+        refuse_absent(path, "folder")
+    for path, kind in ((config, "study"), (schema, "schema")):
+        if path is not None and path.suffix.lower() not in _YAML:
+            from synthclin.tables import refuse_table
+
+            refuse_table(path, kind)
     if config is not None:
         refuse_schema(read_yaml(config), str(config))
     if schema is not None:
@@ -72,18 +86,8 @@ def write_page(text: str, output: Path, overwrite: bool) -> bool:
     return True
 
 
-class ReadOptions(NamedTuple):
-    """Notation of a file as keyword arguments of `synthclin.read_table`."""
-
-    separator: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    date_format: list[str] | None = None
-    sheet: str | None = None
-
-
 @contextmanager
-def manners(quiet: bool) -> Iterator[None]:
+def silenced(quiet: bool) -> Iterator[None]:
     """Suppress progress on stderr where `quiet` is set."""
     from synthclin import progress
 
@@ -136,6 +140,6 @@ def assists(study: Config, resume: bool) -> bool:
         raise ConfigError("privacy.audit", what, remedy)
     if distributed.first():
         return False
-    with manners(quiet=True):
+    with silenced(quiet=True):
         run.assist(study)
     return True
