@@ -208,11 +208,6 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
                 typed[MissingReason.name(name)] = kind.read_reasons(column, unique)
                 coded = typed[MissingReason.name(name)].notna()
             findings += _faults(name, column, typed[name], unread, coded)
-            if column.other is not None:
-                lost = series.notna() & typed[name].isna() & ~coded
-                remedy = "Correct it, or declare it; `other: missing` reads it as missing."
-                fact = "hold a value outside the declaration"
-                findings += _rows(f"column {name!r}", lost, fact, remedy, "warning")
     return findings, pd.DataFrame(typed)
 
 
