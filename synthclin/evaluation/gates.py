@@ -14,7 +14,17 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.worst_parts import worst_part
 
-__all__ = ["DEFAULT_GATES", "DEPENDENCE", "MODEL_GATE", "Gate", "Verdict", "default_gates", "judge", "parse_gate"]
+__all__ = [
+    "DEFAULT_GATES",
+    "DEPENDENCE",
+    "HEAPING",
+    "MODEL_GATE",
+    "Gate",
+    "Verdict",
+    "default_gates",
+    "judge",
+    "parse_gate",
+]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -109,13 +119,16 @@ _PRIVACY = (
         f"{_CONVENTION}: no pass where the attacks miss canaries of 5 % of the rows",
     ),
 )
+HEAPING = "fidelity.heaping"
+"""The score whose default limits are added to its real-data reference, which few rows make large."""
+
 DEFAULT_GATES = (
     Gate("validity.rules", ">=", 0.99, 0.95, f"{_CONVENTION}: at most 1 % of rows break a rule"),
     Gate(
         "validity.raw_rules", "<=", 0.01, 0.05, f"{_CONVENTION}: rules are imposed, but a good model rarely breaks them"
     ),
     Gate("fidelity.marginals", ">=", 0.90, 0.80, _CONVENTION),
-    Gate("fidelity.heaping", "<=", 0.10, 0.20, f"{_CONVENTION}: a share one tenth apart"),
+    Gate(HEAPING, "<=", 0.10, 0.20, f"{_CONVENTION}: a share one tenth further apart than in holdout rows"),
     Gate("fidelity.detection", "<=", 0.75, 0.90, _CONVENTION),
     Gate("utility.*", ">=", -0.03, -0.07, f"{_CONVENTION}: a loss of 0.03 in AUC"),
     Gate("treatment.*", "<=", 1.5, 2.0, f"{_CONVENTION}: a correct model exceeds 2 standard errors in 1 of 200 runs"),
@@ -167,13 +180,20 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
     known = tuple(scores)
     dependence = (_dependence_gate(score) for score in known if score.name == DEPENDENCE)
     fixed = tuple(
-        replace(gate, score=score.name)
+        _above_reference(replace(gate, score=score.name), score)
         for gate in DEFAULT_GATES
         for score in known
         if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
         if not gate.alarm or score.low > _null_reached(gate, score)
     )
     return fixed + tuple(gate for gate in dependence if gate is not None)
+
+
+def _above_reference(gate: Gate, score: Score) -> Gate:
+    """Return the gate with its limits above the real-data reference of the score, if it is the gate on heaping."""
+    if gate.score != HEAPING or gate.review is None or score.reference is None or math.isnan(score.reference):
+        return gate
+    return replace(gate, limit=round(score.reference + gate.limit, 4), review=round(score.reference + gate.review, 4))
 
 
 def _dependence_gate(score: Score) -> Gate | None:

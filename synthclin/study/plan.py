@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.gates import DEFAULT_GATES, DEPENDENCE
+from synthclin.evaluation.gates import DEFAULT_GATES, DEPENDENCE, HEAPING, Gate
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.schema.patients import MIN_PATIENTS
@@ -71,9 +71,14 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
         ],
         "by": list(config.evaluation.by),
         "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
-        "gates": [_DEPENDENCE, *(gate.text for gate in DEFAULT_GATES)] if config.gates is None else list(config.gates),
+        "gates": [_DEPENDENCE, *map(_gate_text, DEFAULT_GATES)] if config.gates is None else list(config.gates),
         "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
     }
+
+
+def _gate_text(gate: Gate) -> str:
+    """Return the text of a default gate, and what its limit is added to."""
+    return f"{gate.text} above holdout rows" if gate.score == HEAPING else gate.text
 
 
 def _scores(task: PredictTask | Analysis, schema: Schema) -> list[str]:
