@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["codes_levels", "identifies", "identifies_person", "knowable", "points_to_person"]
+__all__ = ["codes_levels", "identifies", "identifies_person", "is_percentage", "knowable", "points_to_person"]
 
 _PERSON = r"(patient|pat|pt|subject|subj|participant|person|proband|case)"
 _NUMBER = r"(id|ident|identifier|no|nr|nbr|num|number|key|pseudonym)"
@@ -92,3 +92,15 @@ def codes_levels(name: str) -> bool:
 def knowable(name: str) -> bool:
     """Whether a name is one of a quasi-identifier, such as ``age`` or ``zip_code``."""
     return not _KNOWABLE.isdisjoint(_words(name).split())
+
+
+def is_percentage(name: str) -> bool:
+    """Whether a name is one of percentages.
+
+    Example:
+        >>> [is_percentage(name) for name in ("pct_viable", "HbA1c_percent", "fat (%)", "percentile")]
+        [True, True, True, False]
+    """
+    return name.strip(" )]").endswith("%") or not {"pct", "percent", "percentage", "perc"}.isdisjoint(
+        _words(name).split()
+    )

@@ -172,7 +172,9 @@ def _column(
     inside = np.array([text in readable for text in texts], dtype=np.bool_)
     numbers = np.array([readable[text] for text in texts[inside]], dtype=np.float64)
     usual = not style.what and not suffix and not often
-    found = (guess_numbers if usual else guess_quantity)(name, numbers, cells.at(inside))
+    at = cells.at(inside)
+    percent = suffix.strip() == "%"
+    found = guess_numbers(name, numbers, at) if usual else guess_quantity(name, numbers, at, percent=percent)
     if isinstance(found, Refusal):
         return found
     column, evidence = found.column, found.evidence
