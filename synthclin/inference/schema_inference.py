@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import name_hints
+from synthclin.inference.commented_yaml import comments_of
 from synthclin.inference.date_columns import datetime_column, guess_compact_dates
 from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
@@ -117,7 +118,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
     conform(table, schema)
     reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
-    return Inferred(
+    inferred = Inferred(
         schema,
         {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()}
         | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
@@ -125,12 +126,14 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         tuple(found.proposals),
         found.rows,
     )
+    return replace(inferred, schema=schema.with_comments(comments_of(inferred)))
 
 
 def infer_schema(table: pd.DataFrame) -> Schema:
-    """Return the schema that `infer` guesses from a table, without the evidence; the same as ``Schema.infer(table)``.
+    """Return the schema that `infer` guesses from a table; the same as ``Schema.infer(table)``.
 
-    A warning names each column that is left out, with the reason and the remedy.
+    Its `to_yaml` has the evidence as comments. A warning names each column that is left out, with the reason and the
+    remedy.
 
     Example:
         >>> schema = infer_schema(pd.DataFrame({"age": [40, 51, 62] * 20, "sex": ["F", "M", "F"] * 20}))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
@@ -18,6 +18,7 @@ from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
 from synthclin.schema.schema_html import schema_html
+from synthclin.schema.schema_yaml import Comments, column_document, commented_yaml, rule_documents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,7 @@ class Schema(BaseModel):
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: Rules = ()
+    _comments: Comments | None = PrivateAttr(default=None)
 
     @field_validator("columns")
     @classmethod
@@ -294,7 +296,8 @@ class Schema(BaseModel):
             keys = {key: value for key, value in keys.items() if key in Column.model_fields}
         keys = {**keys, **changes}
         data["columns"][name] = {key: value for key, value in keys.items() if value is not None}
-        return validate(Schema, data, "schema")
+        changed = validate(Schema, data, "schema")
+        return changed if self._comments is None else changed.with_comments(self._comments.without(name))
 
     @classmethod
     def read(cls, path: str | Path) -> Schema:
@@ -303,8 +306,10 @@ class Schema(BaseModel):
         refuse_study(raw, str(path))
         return validate(cls, raw, str(path))
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, *, comments: bool = True) -> str:
         """Return the schema as YAML text that `read` reads back to an equal schema.
+
+        With `comments`, an inferred schema has the evidence of its columns and the proposed rules as comments.
 
         Example:
             >>> schema = Schema.model_validate({"columns": {"died": {"type": "boolean", "values": [0, 1]}}})
@@ -314,14 +319,29 @@ class Schema(BaseModel):
                 type: boolean
                 values: [0, 1]
         """
-        return dump_yaml(self._document())
+        document = self._document()
+        return commented_yaml(document, self._comments) if comments and self._comments else dump_yaml(document)
+
+    def with_comments(self, comments: Comments | None) -> Schema:
+        """Return an equal schema with these comments in `to_yaml`."""
+        copy = self.model_copy()
+        copy._comments = comments  # noqa: SLF001 (its own class)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether columns and constraints are equal; comments do not count."""
+        if not isinstance(other, Schema):
+            return NotImplemented
+        return (self.columns, self.constraints) == (other.columns, other.constraints)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _document(self) -> dict[str, Any]:
         """Return the schema as a YAML document, without keys that have their default value."""
         declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
-        document: dict[str, Any] = {"columns": {name: _document_of(column) for name, column in declared.items()}}
+        document: dict[str, Any] = {"columns": {name: column_document(column) for name, column in declared.items()}}
         if self.constraints:
-            document["constraints"] = self.model_dump(mode="json")["constraints"]
+            document["constraints"] = rule_documents(self.constraints)
         return document
 
     def _expression(self, text: str, place: str, *, predicate: bool = True) -> Expression:
@@ -366,26 +386,6 @@ class Schema(BaseModel):
             if not (operand.is_numeric or operand.is_temporal or operand.truth_values is not None):
                 what = f"computes with {source!r}, which is no number"
                 raise ValueError(f"{place}: {what}. Use another column.")
-
-
-def _document_of(column: Column) -> dict[str, Any]:
-    """Return a column's keys without defaults: its type, its unit and those of its type first."""
-    values = column.model_dump(mode="json", exclude_none=True)
-    for key, by_level in (
-        ("allocation", column.allocation_ratio),
-        ("missing_codes", column.missing_codes),
-        ("spellings", column.other_spellings),
-    ):
-        if by_level:
-            values[key] = dict(by_level)  # JSON would make text of the keys
-    default = {name: field.default for name, field in type(column).model_fields.items()}
-    own = [name for name in default if name not in Column.model_fields]
-    # By repr, because (0, 1) == (False, True).
-    return {
-        name: values[name]
-        for name in dict.fromkeys(("type", "unit", *own, *default))
-        if name in values and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
-    }
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
