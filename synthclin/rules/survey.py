@@ -13,6 +13,7 @@ from synthclin.rules.validation import Finding, contradictions, examine, judge
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, MissingReason
 from synthclin.schema.patients import MIN_PATIENTS, patients
+from synthclin.schema.split_columns import separated
 from synthclin.schema.units import mixed_units
 
 __all__ = ["ColumnView", "RuleView", "Survey", "survey"]
@@ -101,6 +102,7 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
         [('age >= 18', 0)]
     """
     found, typed = examine(table, schema)
+    table, _ = separated(table, schema.columns)
     broken = {rule.text: finding for rule in schema.rules if (finding := judge(rule, typed)) is not None}
     findings = sorted(
         [*found, *contradictions(schema), *broken.values()], key=lambda finding: finding.severity != "error"

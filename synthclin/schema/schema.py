@@ -18,7 +18,8 @@ from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
 from synthclin.schema.schema_html import schema_html
-from synthclin.schema.schema_yaml import Comments, column_document, commented_yaml, rule_documents
+from synthclin.schema.schema_yaml import Comments, commented_yaml, schema_document
+from synthclin.schema.split_columns import check_splits, missing_together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,11 @@ class Schema(BaseModel):
         for name in self.columns:
             if not name.strip() or not name.isprintable():
                 raise ValueError(f"columns: {name!r} is no name. Use printable characters.")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_name_two_numbers(self) -> Self:
+        check_splits(self.columns)
         return self
 
     @model_validator(mode="after")
@@ -231,6 +237,7 @@ class Schema(BaseModel):
     def _implied(self, name: str) -> Iterator[Rule]:
         """Yield the rules implied by one column."""
         yield from implied_rules(quote_name(name), self.columns[name])
+        yield from missing_together(self.columns, name)
         if self.columns[name].role == "event" and (time := self.time_of(name)) is not None:
             yield from administrative_rules(quote_name(name), self.columns[name], quote_name(time))
 
@@ -290,7 +297,7 @@ class Schema(BaseModel):
         where = f"schema.columns.{name}"
         if name not in self.columns and "type" not in changes:
             raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
-        data = self._document()
+        data = schema_document(self.columns, self.constraints)
         keys = data["columns"].get(name, {})
         if "type" in changes and changes["type"] != keys.get("type"):
             keys = {key: value for key, value in keys.items() if key in Column.model_fields}
@@ -319,7 +326,7 @@ class Schema(BaseModel):
                 type: boolean
                 values: [0, 1]
         """
-        document = self._document()
+        document = schema_document(self.columns, self.constraints)
         return commented_yaml(document, self._comments) if comments and self._comments else dump_yaml(document)
 
     def with_comments(self, comments: Comments | None) -> Schema:
@@ -335,14 +342,6 @@ class Schema(BaseModel):
         return (self.columns, self.constraints) == (other.columns, other.constraints)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def _document(self) -> dict[str, Any]:
-        """Return the schema as a YAML document, without keys that have their default value."""
-        declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
-        document: dict[str, Any] = {"columns": {name: column_document(column) for name, column in declared.items()}}
-        if self.constraints:
-            document["constraints"] = rule_documents(self.constraints)
-        return document
 
     def _expression(self, text: str, place: str, *, predicate: bool = True) -> Expression:
         """Return the parsed text; ValueError if it does not parse or does not fit the columns."""

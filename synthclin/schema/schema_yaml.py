@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from synthclin.schema.combinations import Combinations
     from synthclin.schema.constraints import Rule
 
-__all__ = ["ColumnComment", "Comments", "RuleComment", "column_document", "commented_yaml", "rule_documents"]
+__all__ = [
+    "ColumnComment",
+    "Comments",
+    "RuleComment",
+    "column_document",
+    "commented_yaml",
+    "rule_documents",
+    "schema_document",
+]
 
 _WIDTH = 110
 _HEAD = "# Guessed from a table. Confirm each column, then add units, rules and descriptions."
@@ -80,6 +88,13 @@ def column_document(column: Column) -> dict[str, Any]:
         for name in dict.fromkeys(("type", "unit", *own, *default))
         if name in values and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
     }
+
+
+def schema_document(columns: Mapping[str, Column], rules: tuple[Rule | Combinations, ...]) -> dict[str, Any]:
+    """Return a schema as a YAML document, without keys that have their default value."""
+    declared = {name: one for name, one in columns.items() if one.reason_for is None}
+    document: dict[str, Any] = {"columns": {name: column_document(column) for name, column in declared.items()}}
+    return document | ({"constraints": rule_documents(rules)} if rules else {})
 
 
 def rule_documents(rules: tuple[Rule | Combinations, ...]) -> list[Any]:

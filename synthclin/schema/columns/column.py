@@ -243,6 +243,16 @@ class Column(BaseModel):
         return {}
 
     @property
+    def parts(self) -> tuple[str, str] | None:
+        """The names of the two columns that this column's cells are read as, or None."""
+        return None
+
+    @property
+    def part_separator(self) -> str:
+        """The text between the two numbers of a cell, where there are `parts`."""
+        return "/"
+
+    @property
     def event_time(self) -> str | None:
         """The name of the column with the time of this event, or None."""
         return None
