@@ -27,8 +27,9 @@ __all__ = ["CLOCK_STEPS", "clock_step", "common_step", "fit_support", "strays"]
 # Steps in seconds at which clocks are read.
 CLOCK_STEPS = (86_400, 3_600, 1_800, 1_200, 900, 600, 300, 60, 1)
 _DAY, _HOUR = 86_400, 3_600
-# The share of patients whose value may lie elsewhere.
-_STRAYS = 0.05
+_BLOCKS_OF_HOURS = (1, 2, 3, 4, 6)
+# The largest share of patients whose value may lie elsewhere.
+_STRAYS = 0.10
 # A pattern that chance shows this often is none.
 _CHANCE = 1e-3
 _FEWEST_VALUES = 5
@@ -41,28 +42,31 @@ _EXACT = 2.0**53
 def strays(patients: int, least: int) -> int:
     """Return how many patients may have a value off a pattern that all others keep to: fewer than `least`.
 
-    Where it is 0 although values are protected, a single patient would decide on the pattern.
+    It is the same for none of them and for one less than `least`, so that no few patients decide on a pattern. Where
+    they would be more than a tenth of all patients it is 0, and values that are protected have no pattern.
 
     Example:
-        >>> strays(100, 11), strays(1_000, 11), strays(15, 11), strays(1_000, 1)
-        (5, 10, 0, 0)
+        >>> strays(100, 11), strays(1_000, 11), strays(99, 11), strays(1_000, 1)
+        (10, 10, 0, 0)
     """
-    return min(least - 1, int(_STRAYS * patients))
+    return least - 1 if least - 1 <= _STRAYS * patients else 0
 
 
 def clock_step(seconds: Ints, patient: Ints, least: int) -> int:
-    """Return the coarsest usual clock step, in seconds, whose multiples all but a few patients' (rows,) times are.
+    """Return the coarsest usual clock step, in seconds, on which all but fewer than `least` patients' times are.
+
+    Arguments:
+        seconds: (rows,) the times.
+        patient: (rows,) the number of each row's patient.
+        least: the smallest number of patients behind a statistic; at least as many are on the step.
 
     Example:
-        >>> clock_step(np.array([0, 900, 4_500]), np.arange(3), 11)
+        >>> clock_step(np.array([0, 900, 4_500]), np.arange(3), 1)
         900
     """
-    allowed = strays(len(np.unique(patient)), least)
     for step in CLOCK_STEPS:
         off = seconds % step != 0
-        if not off.any():
-            return step
-        if len(np.unique(patient[off])) <= allowed and len(np.unique(seconds[~off])) > 2 * _FEWEST_VALUES:
+        if len(np.unique(patient[off])) < least <= len(np.unique(patient[~off])):
             return step
     return 1
 
@@ -70,8 +74,9 @@ def clock_step(seconds: Ints, patient: Ints, least: int) -> int:
 def fit_support(column: OnALine, axis: Axis, rows: Rows, least: int, exempt: Floats) -> Support | None:
     """Return the support of a column: the declared step, or the one that its values show; None for every value.
 
-    All patients but a few keep to it: fewer than `least`, and at most one in twenty. Their values are not counted, so
-    that no single patient decides on it, and are moved to the nearest value of the support.
+    All patients but fewer than `least` keep to it. Their values are not counted, so that none of them decides on it,
+    and are moved to the nearest value of the support. Each weekday, day of the month, month or hour in it is one of
+    `least` patients or more, or belongs to a block of hours that is.
 
     Arguments:
         column: the declaration.
@@ -115,8 +120,8 @@ def common_step(rows: Rows, least: int, share: float) -> tuple[int, int]:
             found = _residue(rows[slice(None, None, every)], step, origin, prime)
             if found is None:
                 break
-            before = rows.position % step == origin
             on = rows.position % (step * prime) == found
+            before = on if strict else rows.position % step == origin  # the few others do not count
             enough = rows[~on].patients <= allowed if strict else on.mean() >= share
             if not enough or not _evident(rows.position[before], on[before], prime) or rows[on].patients < least:
                 break
@@ -168,7 +173,7 @@ def _calendar(rows: Rows, least: int) -> Support | None:
 def _hours(rows: Rows, axis: Axis, least: int) -> Support | None:
     """Return the hours of the day and the weekdays of datetimes."""
     seconds = rows.position.astype(np.int64) * axis.step
-    hours = _kept(rows, seconds // _HOUR % 24, 24, least) if axis.step <= _HOUR else None
+    hours = _kept_hours(rows, seconds // _HOUR % 24, least) if axis.step <= _HOUR else None
     weekdays = _kept(rows, seconds // _DAY % 7, 7, least)
     if hours is None and weekdays is None:
         return None
@@ -180,10 +185,18 @@ def _hours(rows: Rows, axis: Axis, least: int) -> Support | None:
     return Periodic(blocks=168, kept=kept, unit=_HOUR // axis.step)
 
 
-def _kept(rows: Rows, phase: Ints, size: int, least: int) -> tuple[int, ...] | None:
-    """Return the phases that all but a few patients keep to, None for all phases.
+def _kept_hours(rows: Rows, hour: Ints, least: int) -> tuple[int, ...] | None:
+    """Return the hours of the day that are used, in blocks of several hours where single ones have too few patients."""
+    for width in _BLOCKS_OF_HOURS:
+        if (blocks := _kept(rows, hour // width, 24 // width, least)) is not None:
+            return tuple(block * width + part for block in blocks for part in range(width))
+    return None
 
-    A phase is left out where it has less than a quarter of the mean number of distinct values of those kept.
+
+def _kept(rows: Rows, phase: Ints, size: int, least: int) -> tuple[int, ...] | None:
+    """Return the phases of at least `least` patients, if fewer than that have any other; None for all phases.
+
+    A phase of fewer patients counts as one of none.
 
     Arguments:
         rows: the observed rows.
@@ -191,20 +204,17 @@ def _kept(rows: Rows, phase: Ints, size: int, least: int) -> tuple[int, ...] | N
         size: how many phases there are.
         least: the smallest number of patients behind a statistic.
     """
-    _, first = np.unique(rows.position, return_index=True)
-    counts = np.bincount(phase[first], minlength=size)
-    kept = counts > 0
-    for _ in range(size):
-        fewer = kept & (4 * counts > counts[kept].mean())
-        if (fewer == kept).all():
-            break
-        kept = fewer
-    left_out, total = int((~kept).sum()), int(counts.sum())
-    # With a mean of 4 or fewer, a single value would keep a phase.
-    if not left_out or (least > 1 and counts[kept].mean() <= 4):
-        return None
+    pairs = np.unique(np.stack([phase, rows.patient]), axis=1)
+    kept = np.bincount(pairs[0], minlength=size) >= least
     off = rows[~kept[phase]]
-    if off.patients > strays(rows.patients, least) or rows.patients - off.patients < least:
+    left_out = int((~kept).sum())
+    if not 0 < left_out < size or off.patients > strays(rows.patients, least):
         return None
-    chance = comb(size, left_out) * float(binom.cdf(counts[~kept].sum(), total, left_out / size))
+    on = rows[kept[phase]]
+    values = len(np.unique(on.position))
+    # With a mean of 4 or fewer, a single value would keep a phase.
+    if on.patients < least or (least > 1 and values <= 4 * kept.sum()):
+        return None
+    # As if fewer than `least` patients had as many other values, whether they have or not.
+    chance = comb(size, left_out) * float(binom.cdf(least - 1, values + least - 1, left_out / size))
     return tuple(np.flatnonzero(kept).tolist()) if chance < _CHANCE else None

@@ -12,7 +12,7 @@ from typing import Literal
 from synthclin.errors import ConfigError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.kind import CONVENTION, Limit
+from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.validity import RAW_RULES, RULES
@@ -73,7 +73,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
     for score in scores:
         kind = find_kind(score.name)
         limit = None if kind is None else kind.limit
-        limit = limit(score) if callable(limit) else limit
+        limit = limit.of(score) if isinstance(limit, RelativeLimit) else limit
         if limit is None:
             continue
         gate = Gate(score.name, *limit)

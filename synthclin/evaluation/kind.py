@@ -17,7 +17,7 @@ from synthclin.wording import interval, number, percent, share
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
 
-__all__ = ["CONVENTION", "Kind", "Limit", "Need", "Section", "WorstPart"]
+__all__ = ["CONVENTION", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart"]
 
 D = TypeVar("D", bound=Details)
 
@@ -51,6 +51,18 @@ class Limit(NamedTuple):
     alarm: bool = False
 
 
+class RelativeLimit(NamedTuple):
+    """Default limits that follow from the score.
+
+    Arguments:
+        text: what they are relative to, as a phrase.
+        of: the limits of a score; None where it gives none.
+    """
+
+    text: str
+    of: Callable[[Score], Limit | None]
+
+
 class WorstPart(NamedTuple):
     """The verdict on the worst part of a score, and its reason as a sentence."""
 
@@ -73,7 +85,7 @@ class Kind(Generic[D]):
         ideal: the best possible value.
         details: the type of its details.
         asked: the question of page one that it answers, alone or with others; None where it stands in the annex only.
-        limit: its default limits, or how they follow from the score; None where no default gate judges it.
+        limit: its default limits; None where no default gate judges it.
         needs: what it needs beside a synthetic table and the training table.
         fail_text: clause for FAIL.
         review_text: clause for REVIEW.
@@ -98,7 +110,7 @@ class Kind(Generic[D]):
     ideal: float
     details: type[D]
     asked: Question | None = None
-    limit: Limit | Callable[[Score], Limit | None] | None = None
+    limit: Limit | RelativeLimit | None = None
     needs: frozenset[Need] = frozenset()
     fail_text: str = ""
     review_text: str = ""

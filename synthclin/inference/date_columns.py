@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.inference.guesses import Cells, Guess, Refusal, count, is_missing_token, patients_per
-from synthclin.inference.number_columns import outward
+from synthclin.inference.numeric_ranges import outward
 from synthclin.schema.columns import Date, Datetime, parsing
 from synthclin.schema.patients import MIN_PATIENTS
 

@@ -58,11 +58,13 @@ class Guess(NamedTuple):
         column: the guessed declaration.
         evidence: the reasons, in short sentences of counts; no value of few patients.
         hints: lines of YAML that a person may want to add to the column.
+        pair: the text between the two numbers that each cell holds, if they do.
     """
 
     column: AnyColumn
     evidence: list[str]
     hints: tuple[str, ...] = ()
+    pair: str | None = None
 
 
 class Cells(NamedTuple):
@@ -118,14 +120,18 @@ class Proposal(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The reason why a column is left out until it is declared: the fact and the remedy, as in an error."""
+    """The reason why a column is left out until it is declared: the fact and the remedy, as in an error.
+
+    With `pair` its cells hold two numbers, with that text between them, and may be two columns.
+    """
 
     what: str
     remedy: str
+    pair: str | None = None
 
     def as_text(self) -> Guess:
         """Return the column as free text, which is not modelled, with the fact and the remedy as evidence."""
-        return Guess(Text(), [f"{_LEFT_OUT}{self.what}", self.remedy.rstrip(".")])
+        return Guess(Text(), [f"{_LEFT_OUT}{self.what}", self.remedy.rstrip(".")], pair=self.pair)
 
 
 def rare(people: NDArray[np.intp], fate: str = "not listed, and read as missing") -> list[str]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["codes_levels", "identifies", "identifies_person", "knowable", "points_to_person"]
+__all__ = [
+    "codes_levels",
+    "identifies",
+    "identifies_person",
+    "is_percentage",
+    "knowable",
+    "pair_endings",
+    "points_to_person",
+]
 
 _PERSON = r"(patient|pat|pt|subject|subj|participant|person|proband|case)"
 _NUMBER = r"(id|ident|identifier|no|nr|nbr|num|number|key|pseudonym)"
@@ -92,3 +100,26 @@ def codes_levels(name: str) -> bool:
 def knowable(name: str) -> bool:
     """Whether a name is one of a quasi-identifier, such as ``age`` or ``zip_code``."""
     return not _KNOWABLE.isdisjoint(_words(name).split())
+
+
+def is_percentage(name: str) -> bool:
+    """Whether a name is one of percentages.
+
+    Example:
+        >>> [is_percentage(name) for name in ("pct_viable", "HbA1c_percent", "fat (%)", "percentile")]
+        [True, True, True, False]
+    """
+    return name.strip(" )]").endswith("%") or not {"pct", "percent", "percentage", "perc"}.isdisjoint(
+        _words(name).split()
+    )
+
+
+def pair_endings(name: str) -> tuple[str, str]:
+    """Return what is added to the name of a column of two numbers for the names of its parts.
+
+    Example:
+        >>> pair_endings("BP_day1"), pair_endings("acuity")
+        (('systolic', 'diastolic'), ('1', '2'))
+    """
+    pressure = re.search(r"(^| )(bp|nibp|rr|blood pressure|blutdruck)( |$)", _words(name))
+    return ("systolic", "diastolic") if pressure else ("1", "2")

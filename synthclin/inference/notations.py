@@ -34,7 +34,7 @@ _GROUPED = r"[+-]?([0-9]{1,3}|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]+)?"
 _GROUPED_COMMA = r"[+-]?([0-9]{1,3}|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?"
 _MARKED = re.compile(r"([<>]) ?(.+)")
 _SUFFIXED = re.compile(r"([0-9.,]*[0-9])( ?[^0-9<>,.+\s-][^0-9<>,.+-]{0,10})")
-_RATIO = re.compile(r"[0-9]+(\.[0-9]+)? ?[/:] ?[0-9]+(\.[0-9]+)?")
+_RATIO = re.compile(r"[0-9]+(?:\.[0-9]+)?( ?[/:] ?)[0-9]+(?:\.[0-9]+)?")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _PADDED = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?")
 
@@ -85,7 +85,12 @@ def guess_notation(
         return _with_codes(Time(format=seconds), [], texts, cells, lambda text: _CLOCK.fullmatch(text) is not None)
     if len(known) > FEW and _share(known, _RATIO.fullmatch) >= 1 - MOST_STRAY:
         what = "its cells are ratios or pairs of numbers, such as two pressures with a slash between them"
-        return Refusal(what, "Write each number into a column of its own, and infer again.")
+        signs: Counter[str] = Counter()
+        for value, some in known.items():
+            if match := _RATIO.fullmatch(value):
+                signs[match[1]] += some
+        remedy = "Declare two columns of numbers and `split` with their names here, or write each into a column"
+        return Refusal(what, remedy, pair=signs.most_common(1)[0][0])
     if (
         _share(known, _PADDED.fullmatch) == 1
         and len(known) >= LEAST_TIMES
@@ -172,7 +177,9 @@ def _column(
     inside = np.array([text in readable for text in texts], dtype=np.bool_)
     numbers = np.array([readable[text] for text in texts[inside]], dtype=np.float64)
     usual = not style.what and not suffix and not often
-    found = (guess_numbers if usual else guess_quantity)(name, numbers, cells.at(inside))
+    at = cells.at(inside)
+    percent = suffix.strip() == "%"
+    found = guess_numbers(name, numbers, at) if usual else guess_quantity(name, numbers, at, percent=percent)
     if isinstance(found, Refusal):
         return found
     column, evidence = found.column, found.evidence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthclin.inference import name_hints
 from synthclin.inference.guesses import Cells, Guess, Refusal, count, patients_per, rare
+from synthclin.inference.numeric_ranges import LIMIT, cleared, described, natural, outward
 from synthclin.schema.columns import Boolean, Category, Id, Integer, Number, Ordinal, parsing
 from synthclin.schema.columns.column import MissingCode
 from synthclin.schema.patients import MIN_PATIENTS
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["guess_numbers", "guess_quantity", "outward"]
+__all__ = ["guess_numbers", "guess_quantity"]
 
-LIMIT = 1e150  # squares of what lies beyond overflow a float64
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 NINES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 TOO_LOW = frozenset(-code for nine in NINES for code in (nine, nine - 1, nine - 2, nine * 8 / 9, nine * 7 / 9))
@@ -73,18 +72,24 @@ def guess_numbers(
     codes = [float(code) for code in missing if not isinstance(code, str)]
     if any(values[0] < code < values[-1] for code in codes):
         return Refusal("a missing-value code lies among its numbers", "Recode it in the file to one outside of them.")
-    return _few_levels(name, values, counts, people) or _quantity(values, counts, people, codes, whole=whole)
+    return _few_levels(name, values, counts, people) or _quantity(
+        values, counts, people, codes, whole=whole, percent=name_hints.is_percentage(name)
+    )
 
 
-def guess_quantity(name: str, numbers: NDArray[np.float64], at: Cells) -> Guess | Refusal:  # noqa: ARG001 (as above)
-    """Guess that numbers are measured or counted, also if they are few; see `guess_numbers`."""
+def guess_quantity(name: str, numbers: NDArray[np.float64], at: Cells, *, percent: bool = False) -> Guess | Refusal:
+    """Guess that numbers are measured or counted, also if they are few; see `guess_numbers`.
+
+    `percent` says that they are percentages, whatever the name.
+    """
     beyond = int(np.sum(~(np.abs(numbers) <= LIMIT)))
     if beyond:
         what = f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}"
         return Refusal(what, "Correct it, or recode it as missing.")
     values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     people = patients_per(places, at.patient, len(values))
-    return _quantity(values, counts, people, [], whole=bool(np.all(values == np.round(values))))
+    whole = bool(np.all(values == np.round(values)))
+    return _quantity(values, counts, people, [], whole=whole, percent=percent or name_hints.is_percentage(name))
 
 
 def _identifier(name: str, numbers: NDArray[np.float64], values: NDArray[np.float64], rows: int) -> Guess | None:
@@ -176,6 +181,7 @@ def _quantity(
     known: list[float],
     *,
     whole: bool,
+    percent: bool,
 ) -> Guess:
     """Return the guess that numbers are measured or counted; `known` are missing-value codes outside of them."""
     cells = int(counts.sum())
@@ -184,14 +190,16 @@ def _quantity(
     codes = [code for code in suspects if people[values == code][0] >= MIN_PATIENTS]
     masses = [spike for spike in _spikes(values, counts, people) if spike not in codes]
     rest = ~np.isin(values, suspects)
-    decimals = 0 if whole else _decimals(values[rest])
-    last = 10.0 ** -(MANY_DECIMALS if decimals is None else decimals)
+    written = 0 if whole else _decimals(values[rest])
+    decimals = _computed_decimals(values[rest]) if written is None else written
+    last = 10.0**-decimals
     low, high = outward(values[rest], people[rest], last)
     odd = np.isin(values, suspects) & ~np.isin(values, codes)
     if np.any(odd & (values >= low) & (values <= high)):
         odd, rest = np.zeros(len(values), dtype=bool), ~np.isin(values, codes)
         low, high = outward(values[rest], people[rest], last)
-    bounds = _clear(low, high, values[rest], [*known, *codes], decimals)
+    limited = natural(low, high, values[rest], percent=percent)
+    bounds = cleared(*limited, values[rest], [*known, *codes], decimals)
     few: dict[str, object] = {"other": "missing", "missing": "allowed"} if odd.any() else {}
     evidence = [f"{count(cells, cells)} are {'whole numbers' if whole else 'numbers'}"]
     evidence += [
@@ -199,22 +207,22 @@ def _quantity(
         "taken for a missing-value code"
         for code in codes
     ]
-    evidence += [
-        f"{spike:g} is in {count(int(counts[values == spike][0]), cells)}, far more often than any other number"
-        for spike in masses
-    ]
+    if masses:
+        held = [f"{spike:g} is in {count(int(counts[values == spike][0]), cells)}" for spike in masses]
+        others = "any other number" if len(masses) == 1 else "any third number"
+        evidence.append(f"{' and '.join(held)}, far more often than {others}")
     if odd.any():
         far = count(int(counts[odd].sum()), cells)
         evidence.append(f"far outside the rest, perhaps missing-value codes, and read as missing: {far}")
-    shared = people[rest][0] >= MIN_PATIENTS <= people[rest][-1]
-    evidence.append(f"range: the extremes, {'which many cells share' if shared else 'rounded outward'}")
+    evidence.append(described(limited, (low, high), people[rest]))
     missing = _reasons(codes)
     if whole and max(map(abs, bounds)) < EXACT:
         whole_bounds = (int(bounds[0]), int(bounds[1]))
         whole_spikes = tuple(int(spike) for spike in masses)
         whole_words = {"range": whole_bounds, "spikes": whole_spikes, "missing_codes": missing}
         return Guess(Integer.model_validate(whole_words | few), evidence)
-    evidence.append(f"decimals: {f'more than {MANY_DECIMALS}' if decimals is None else f'at most {decimals}'}")
+    kept = f"more than {MANY_DECIMALS}, of which {decimals} are kept" if written is None else f"at most {decimals}"
+    evidence.append(f"decimals: {kept}")
     few |= {"decimals": decimals, "missing_codes": missing}
     return Guess(Number.model_validate({"range": bounds, "spikes": tuple(masses)} | few), evidence)
 
@@ -276,46 +284,6 @@ def _spikes(values: NDArray[np.float64], counts: NDArray[np.intp], people: NDArr
     return spikes if len(spikes) <= 2 else []
 
 
-def outward(values: NDArray[np.float64], people: NDArray[np.intp], last: float) -> tuple[float, float]:
-    """Return bounds around all numbers that disclose no extreme patient.
-
-    An extreme of many patients, such as the end of a scale, is a bound. Any other is rounded outward to a grid of
-    1, 2 or 5 times a power of ten, at most twenty steps of it inside the span and one at least five last decimals, and
-    then moved by one more step, but not across 0. So each bound is the same for five extremes or more.
-
-    Arguments:
-        values: (values,) float64, distinct, rising.
-        people: (values,) the number of patients with each.
-        last: their rounding unit.
-
-    Example:
-        >>> outward(np.arange(64.0, 72.0), np.full(8, 5), 1.0), outward(np.arange(0.0, 31.0), np.full(31, 40), 1.0)
-        ((55.0, 80.0), (0.0, 30.0))
-    """
-    low, high = float(values[0]), float(values[-1])
-    least = max(Decimal(high - low) / 20, 5 * Decimal(str(last)))
-    power = Decimal(10) ** least.adjusted()
-    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
-    if people[0] < MIN_PATIENTS:
-        below = float(((Decimal(low) / step).to_integral_value(ROUND_FLOOR) - 1) * step)
-        low = max(min(below, low), 0.0 if low >= 0 else -LIMIT)
-    if people[-1] < MIN_PATIENTS:
-        above = float(((Decimal(high) / step).to_integral_value(ROUND_CEILING) + 1) * step)
-        high = min(max(above, high), 0.0 if high <= 0 else LIMIT)
-    return low, high
-
-
-def _clear(
-    low: float, high: float, values: NDArray[np.float64], codes: list[float], decimals: int | None
-) -> tuple[float, float]:
-    """Return bounds tightened to exclude missing-value codes."""
-    digits = MANY_DECIMALS if decimals is None else decimals
-    last = 10.0**-digits
-    above = [max(round(code - last, digits), values[-1]) for code in codes if values[-1] < code <= high]
-    below = [min(round(code + last, digits), values[0]) for code in codes if low <= code < values[0]]
-    return float(max([low, *below])), float(min([high, *above]))
-
-
 def _as_written(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return numbers that were held in single precision as they were written: 4.2 for 4.199999809265137.
 
@@ -339,3 +307,14 @@ def _decimals(values: NDArray[np.float64]) -> int | None:
         if np.array_equal(np.round(values, decimals), values):
             return decimals
     return None
+
+
+def _computed_decimals(values: NDArray[np.float64]) -> int:
+    """Return the decimals to keep of computed numbers: six, or more for six significant digits of the median size.
+
+    Example:
+        >>> _computed_decimals(np.array([24.1, 31.7])), _computed_decimals(np.array([0.0021, 0.0047]))
+        (6, 8)
+    """
+    size = float(np.median(np.abs(values[values != 0])))
+    return int(np.clip(MANY_DECIMALS - 1 - np.floor(np.log10(size)), MANY_DECIMALS, 12))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +13,13 @@ import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import name_hints
+from synthclin.inference.commented_yaml import comments_of
 from synthclin.inference.date_columns import datetime_column, guess_compact_dates
 from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
 from synthclin.inference.notations import guess_clock_numbers
 from synthclin.inference.number_columns import guess_numbers
+from synthclin.inference.pair_columns import guess_pair
 from synthclin.inference.relations import relate
 from synthclin.inference.text_columns import guess_texts
 from synthclin.io.documents import validate
@@ -28,6 +30,7 @@ from synthclin.schema.codebook import Entry, codebook
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
 from synthclin.schema.patients import MIN_PATIENTS, numbered
 from synthclin.schema.schema import provide_inference
+from synthclin.schema.split_columns import missing_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,15 +103,15 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     known = dict(declared or {})
     _check(table, known)
     entries = codebook(table)
-    guesses = _guesses(table, known, entries, None)
+    guesses = _with_pairs(table, _guesses(table, known, entries, None), known, None)
     typed_entity = next((name for name, column in known.items() if column.role == "entity"), None)
     entity = _entity(table, guesses, known) if typed_entity is None else None
     person = entity or typed_entity
     if person is not None and table[person].duplicated().any():
         # Rare is what few patients have: with several rows each, these are fewer than rows.
-        guesses = _guesses(table, known, entries, numbered(table[person])) | (
-            {} if entity is None else {entity: guesses[entity]}
-        )
+        patient = numbered(table[person])
+        again = _with_pairs(table, _guesses(table, known, entries, patient), known, patient)
+        guesses = again | ({} if entity is None else {entity: guesses[entity]})
     if entity is not None:
         guess = guesses[entity]
         guesses[entity] = guess._replace(
@@ -118,24 +121,28 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     found = relate(conform(table, schema), schema, known)
     for name, changes in found.changes.items():
         schema = schema.with_column(name, **changes) if changes else schema
-    rules = [rule for proposal in found.proposals if proposal.active for rule in proposal.rules]
+    given = {rule.text for name in schema.columns for rule in missing_together(schema.columns, name)}
+    proposals = tuple(one for one in found.proposals if not given.issuperset(rule.text for rule in one.rules))
+    rules = [rule for proposal in proposals if proposal.active for rule in proposal.rules]
     schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
     conform(table, schema)
     reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
-    return Inferred(
+    inferred = Inferred(
         schema,
         {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()}
         | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
         {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()} | {name: [] for name in reasons},
-        tuple(found.proposals),
+        proposals,
         found.rows,
     )
+    return replace(inferred, schema=schema.with_comments(comments_of(inferred)))
 
 
 def infer_schema(table: pd.DataFrame) -> Schema:
-    """Return the schema that `infer` guesses from a table, without the evidence; the same as ``Schema.infer(table)``.
+    """Return the schema that `infer` guesses from a table; the same as ``Schema.infer(table)``.
 
-    A warning names each column that is left out, with the reason and the remedy.
+    Its `to_yaml` has the evidence as comments. A warning names each column that is left out, with the reason and the
+    remedy.
 
     Example:
         >>> schema = infer_schema(pd.DataFrame({"age": [40, 51, 62] * 20, "sex": ["F", "M", "F"] * 20}))
@@ -166,8 +173,9 @@ def _check(table: pd.DataFrame, declared: Mapping[str, AnyColumn]) -> None:
     for size, noun in ((len(columns), "columns"), (len(table), "rows")):
         if size < 2:
             raise DataError("table", f"too small, with {size} {noun}", f"Give a table with at least two {noun}.")
+    parts = {part for column in declared.values() for part in column.parts or ()}
     for name in declared:
-        if name not in columns:
+        if name not in columns and name not in parts:
             close = difflib.get_close_matches(name, columns, n=1)
             remedy = f"Did you mean '{close[0]}'?" if close else "Declare columns of the table alone."
             raise ConfigError(f"column '{name}'", "declared, but not in the table", remedy)
@@ -202,6 +210,18 @@ def _guesses(
         else _guess(name, table[name], entries.get(name, Entry()), patient)
         for name in table.columns
     }
+
+
+def _with_pairs(
+    table: pd.DataFrame, guesses: dict[str, Guess], known: Mapping[str, AnyColumn], patient: NDArray[np.int64] | None
+) -> dict[str, Guess]:
+    """Return the guesses with two columns after each one whose cells hold two numbers."""
+    whole: dict[str, Guess] = {}
+    for name, guess in guesses.items():
+        two = None if guess.pair is None else guess_pair(name, table[name], guess.pair, guesses, patient)
+        whole |= two or {name: guess}
+        whole |= {part: Guess(known[part], ["declared"]) for part in guess.column.parts or () if part in known}
+    return whole
 
 
 def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64] | None) -> Guess:

@@ -79,7 +79,7 @@ def write(parts: ModelParts, folder: Path) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(parts.tensors.items())}
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
     write_atomic(folder / "encoder.json", dump_json(parts.encoder.to_dict(), digits=None))
-    write_atomic(folder / "schema.yaml", parts.encoder.schema.to_yaml())
+    write_atomic(folder / "schema.yaml", parts.encoder.schema.to_yaml(comments=False))
     write_atomic(folder / "model.json", dump_json(document))
 
 

@@ -336,7 +336,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         return {
             "versions": json.dumps(versions).encode(),
             "parameters": dump_json({"family": self.family, **self._parameters()}, digits=None).encode(),
-            "schema": self.schema.to_yaml().encode(),
+            "schema": self.schema.to_yaml(comments=False).encode(),
             "table": table.digest(),
         }
 

@@ -9,6 +9,7 @@ from synthclin.report.editions.shareable import shareable
 from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
 from synthclin.report.summary import escaped, markdown_table
+from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
     """
     edition = shareable(report)
     page = decision(edition)
+    parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
     fields = [
         {
             "@type": "cr:Field",
@@ -145,6 +147,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             "source": {"fileObject": {"@id": file.name}, "extract": {"column": name}},
         }
         for name, column in schema.columns.items()
+        if name not in parts
     ]
     return {
         "@context": _CONTEXT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from synthclin.rules.validation import Finding, contradictions, examine, judge
 from synthclin.schema import Schema
-from synthclin.schema.columns import Column
+from synthclin.schema.columns import Column, MissingReason
 from synthclin.schema.patients import MIN_PATIENTS, patients
+from synthclin.schema.split_columns import separated
 from synthclin.schema.units import mixed_units
 
 __all__ = ["ColumnView", "RuleView", "Survey", "survey"]
@@ -101,6 +102,7 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
         [('age >= 18', 0)]
     """
     found, typed = examine(table, schema)
+    table, _ = separated(table, schema.columns)
     broken = {rule.text: finding for rule in schema.rules if (finding := judge(rule, typed)) is not None}
     findings = sorted(
         [*found, *contradictions(schema), *broken.values()], key=lambda finding: finding.severity != "error"
@@ -114,9 +116,22 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
         for rule in schema.rules
         if set(rule.columns) <= set(typed.columns)
     )  # fmt: skip
-    columns = tuple(_view(name, schema.columns[name], typed[name], patient, found) for name in typed.columns)
+    columns = tuple(
+        replace(view, notes=(*view.notes, *_lost(table, typed, schema, view.name)))
+        for view in (_view(name, schema.columns[name], typed[name], patient, found) for name in typed.columns)
+    )
     known = schema.entity is None or schema.entity in typed
     return Survey(len(table), len(np.unique(patient)) if known else None, columns, rules, tuple(findings))
+
+
+def _lost(table: pd.DataFrame, typed: pd.DataFrame, schema: Schema, name: str) -> list[str]:
+    """Return the note on cells that `other: missing` reads as missing, if there are any."""
+    if schema.columns[name].other is None:
+        return []
+    lost = table[name].notna().to_numpy() & typed[name].isna().to_numpy()
+    if (reasons := MissingReason.name(name)) in typed:
+        lost &= typed[reasons].isna().to_numpy()
+    return [f"outside the declaration, and read as missing: {int(lost.sum()):,}"] if lost.any() else []
 
 
 def _view(

@@ -17,6 +17,7 @@ from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.columns import Column, MissingReason, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
+from synthclin.schema.split_columns import separated, sources
 
 __all__ = [
     "Finding",
@@ -195,25 +196,37 @@ def examine(table: pd.DataFrame, schema: Schema) -> tuple[list[Finding], pd.Data
     """Return the findings on the rows, columns and cells of `table`, and its known columns, typed."""
     require_table(table)
     require_schema(schema)
+    table, unread_pairs = separated(table, schema.columns)
     findings = list(_shape(table, schema))
+    findings += [each for name, mask in unread_pairs.items() for each in _unread_pairs(name, schema, mask)]
+    no_pair = {part: mask for name, mask in unread_pairs.items() for part in schema.columns[name].parts or ()}
     typed: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
         places = np.flatnonzero(table.columns == name)
         if len(places) == 1 and len(table) and column.reason_for is None:
             series = table.iloc[:, places[0]].set_axis(pd.RangeIndex(len(table)))
             typed[name], unread = column.coerce(series)
-            coded = pd.Series(data=False, index=series.index)
+            coded = pd.Series(no_pair.get(name, False), index=series.index, dtype=bool)
+            unread &= ~coded
             if isinstance(kind := schema.columns.get(MissingReason.name(name)), MissingReason):
                 unique = table.loc[:, ~table.columns.duplicated()].set_axis(series.index)
                 typed[MissingReason.name(name)] = kind.read_reasons(column, unique)
                 coded = typed[MissingReason.name(name)].notna()
             findings += _faults(name, column, typed[name], unread, coded)
-            if column.other is not None:
-                lost = series.notna() & typed[name].isna() & ~coded
-                remedy = "Correct it, or declare it; `other: missing` reads it as missing."
-                fact = "hold a value outside the declaration"
-                findings += _rows(f"column {name!r}", lost, fact, remedy, "warning")
+    for parts in sources(schema.columns).values():
+        if set(parts) <= set(typed) and any(schema.columns[part].other is not None for part in parts):
+            whole = typed[parts[0]].notna() & typed[parts[1]].notna()
+            typed |= {part: typed[part].where(whole) for part in parts}
     return findings, pd.DataFrame(typed)
+
+
+def _unread_pairs(name: str, schema: Schema, mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Yield the finding on cells that do not hold two numbers, unless a part reads them as missing."""
+    parts = schema.columns[name].parts or ()
+    if all(schema.columns[part].other is None for part in parts):
+        fact = f"hold something other than two numbers with {schema.columns[name].part_separator!r} between them"
+        remedy = "Fill in the missing half, recode the cell as missing, or declare `other: missing` for both parts."
+        yield from _rows(f"column {name!r}", pd.Series(mask), fact, remedy)
 
 
 def _shape(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from synthclin.expressions import parse
 from synthclin.rules.validation import check
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingReason
+from synthclin.schema.split_columns import separated
 
 __all__ = ["Partial"]
 
@@ -51,6 +52,7 @@ class Partial:
         Raises:
             DataError: the table has no rows, a column is unknown or there twice, or a given cell is not valid.
         """
+        table, _ = separated(table, encoder.schema.columns)
         cells = _typed(table, encoder)
         kinds = {name: of for name, column in encoder.schema.columns.items() if (of := column.reason_for) is not None}
         # An imputed cell holds a value, so the reason for its missingness no longer applies.

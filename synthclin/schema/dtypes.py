@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.schema.arguments import require_table
+from synthclin.schema.split_columns import separated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +73,7 @@ def retyped(table: pd.DataFrame, schema: Schema, where: str = "table") -> pd.Dat
         Int64Dtype()
     """
     require_table(table, where)
+    table, _ = separated(table, schema.columns)
     typed = {}
     for name, column in schema.columns.items():
         if name not in table.columns or column.reason_for is not None or not isinstance(table[name], pd.Series):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse, quote_name
@@ -18,6 +18,8 @@ from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
 from synthclin.schema.schema_html import schema_html
+from synthclin.schema.schema_yaml import Comments, commented_yaml, schema_document
+from synthclin.schema.split_columns import check_splits, missing_together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +50,7 @@ class Schema(BaseModel):
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: Rules = ()
+    _comments: Comments | None = PrivateAttr(default=None)
 
     @field_validator("columns")
     @classmethod
@@ -72,6 +75,11 @@ class Schema(BaseModel):
         for name in self.columns:
             if not name.strip() or not name.isprintable():
                 raise ValueError(f"columns: {name!r} is no name. Use printable characters.")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_name_two_numbers(self) -> Self:
+        check_splits(self.columns)
         return self
 
     @model_validator(mode="after")
@@ -229,6 +237,7 @@ class Schema(BaseModel):
     def _implied(self, name: str) -> Iterator[Rule]:
         """Yield the rules implied by one column."""
         yield from implied_rules(quote_name(name), self.columns[name])
+        yield from missing_together(self.columns, name)
         if self.columns[name].role == "event" and (time := self.time_of(name)) is not None:
             yield from administrative_rules(quote_name(name), self.columns[name], quote_name(time))
 
@@ -288,13 +297,14 @@ class Schema(BaseModel):
         where = f"schema.columns.{name}"
         if name not in self.columns and "type" not in changes:
             raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
-        data = self._document()
+        data = schema_document(self.columns, self.constraints)
         keys = data["columns"].get(name, {})
         if "type" in changes and changes["type"] != keys.get("type"):
             keys = {key: value for key, value in keys.items() if key in Column.model_fields}
         keys = {**keys, **changes}
         data["columns"][name] = {key: value for key, value in keys.items() if value is not None}
-        return validate(Schema, data, "schema")
+        changed = validate(Schema, data, "schema")
+        return changed if self._comments is None else changed.with_comments(self._comments.without(name))
 
     @classmethod
     def read(cls, path: str | Path) -> Schema:
@@ -303,8 +313,10 @@ class Schema(BaseModel):
         refuse_study(raw, str(path))
         return validate(cls, raw, str(path))
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, *, comments: bool = True) -> str:
         """Return the schema as YAML text that `read` reads back to an equal schema.
+
+        With `comments`, an inferred schema has the evidence of its columns and the proposed rules as comments.
 
         Example:
             >>> schema = Schema.model_validate({"columns": {"died": {"type": "boolean", "values": [0, 1]}}})
@@ -314,15 +326,22 @@ class Schema(BaseModel):
                 type: boolean
                 values: [0, 1]
         """
-        return dump_yaml(self._document())
+        document = schema_document(self.columns, self.constraints)
+        return commented_yaml(document, self._comments) if comments and self._comments else dump_yaml(document)
 
-    def _document(self) -> dict[str, Any]:
-        """Return the schema as a YAML document, without keys that have their default value."""
-        declared = {name: one for name, one in self.columns.items() if one.reason_for is None}
-        document: dict[str, Any] = {"columns": {name: _document_of(column) for name, column in declared.items()}}
-        if self.constraints:
-            document["constraints"] = self.model_dump(mode="json")["constraints"]
-        return document
+    def with_comments(self, comments: Comments | None) -> Schema:
+        """Return an equal schema with these comments in `to_yaml`."""
+        copy = self.model_copy()
+        copy._comments = comments  # noqa: SLF001 (its own class)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether columns and constraints are equal; comments do not count."""
+        if not isinstance(other, Schema):
+            return NotImplemented
+        return (self.columns, self.constraints) == (other.columns, other.constraints)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _expression(self, text: str, place: str, *, predicate: bool = True) -> Expression:
         """Return the parsed text; ValueError if it does not parse or does not fit the columns."""
@@ -366,26 +385,6 @@ class Schema(BaseModel):
             if not (operand.is_numeric or operand.is_temporal or operand.truth_values is not None):
                 what = f"computes with {source!r}, which is no number"
                 raise ValueError(f"{place}: {what}. Use another column.")
-
-
-def _document_of(column: Column) -> dict[str, Any]:
-    """Return a column's keys without defaults: its type, its unit and those of its type first."""
-    values = column.model_dump(mode="json", exclude_none=True)
-    for key, by_level in (
-        ("allocation", column.allocation_ratio),
-        ("missing_codes", column.missing_codes),
-        ("spellings", column.other_spellings),
-    ):
-        if by_level:
-            values[key] = dict(by_level)  # JSON would make text of the keys
-    default = {name: field.default for name, field in type(column).model_fields.items()}
-    own = [name for name in default if name not in Column.model_fields]
-    # By repr, because (0, 1) == (False, True).
-    return {
-        name: values[name]
-        for name in dict.fromkeys(("type", "unit", *own, *default))
-        if name in values and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
-    }
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:

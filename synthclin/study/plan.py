@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.fidelity.associations import ASSOCIATIONS
+from synthclin.evaluation.catalogue import KINDS
 from synthclin.evaluation.gates import DEFAULT_GATES
+from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.schema.patients import MIN_PATIENTS
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from synthclin.study.config import Config
 
 __all__ = ["dry_run", "editions"]
-
-_DEPENDENCE = f"{ASSOCIATIONS.name}, relative to holdout rows and to shuffled rows"
 
 
 def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _: None) -> dict[str, Any]:
@@ -72,9 +71,15 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
         ],
         "by": list(config.evaluation.by),
         "utility": [task.model_dump(mode="json") for task in config.evaluation.utility],
-        "gates": [_DEPENDENCE, *(gate.text for gate in DEFAULT_GATES)] if config.gates is None else list(config.gates),
+        "gates": _default_gates() if config.gates is None else list(config.gates),
         "outputs": {"folder": config.folder.as_posix(), "exists": config.folder.exists(), "files": _outputs(config)},
     }
+
+
+def _default_gates() -> list[str]:
+    """Return the default gates as text; those whose limits follow from the score first."""
+    relative = [f"{kind.name}, {kind.limit.text}" for kind in KINDS if isinstance(kind.limit, RelativeLimit)]
+    return [*relative, *(gate.text for gate in DEFAULT_GATES)]
 
 
 def _scores(task: PredictTask | Analysis, schema: Schema) -> list[str]:

@@ -63,7 +63,9 @@ def start(
     table = read_table(source, **noted)
     inferred = infer(table, declared)
     roles = proposed_roles(conform(table, inferred.schema), inferred.schema)
-    hints = {name: [*inferred.hints.get(name, ()), *([roles[name]] if name in roles else [])] for name in table.columns}
+    hints = {
+        name: [*inferred.hints.get(name, ()), *([roles[name]] if name in roles else [])] for name in inferred.evidence
+    }
     inferred = replace(inferred, hints=hints)
     _make(place)
     files = Started(place / SCHEMA, place / STUDY, inferred)

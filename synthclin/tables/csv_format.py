@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from synthclin.errors import DataError
+from synthclin.schema.split_columns import joined
 from synthclin.tables.file_notation import FileNotation
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 from synthclin.tables.spreadsheet_formulas import escaped, unescaped
@@ -106,7 +107,7 @@ def to_csv(table: pd.DataFrame, schema: Schema, csv_safe: CsvSafe = "warn") -> b
     texts = {name: cell_texts(table[name], schema.columns.get(name), safe) for name in names_in_file(table, schema)}
     for name, coded in codes.items():
         texts[name] = np.where(coded.isna(), texts[name], coded.map(str))
-    written = pd.DataFrame(texts).rename(columns=safe)
+    written = pd.DataFrame(joined(texts, schema.columns)).rename(columns=safe)
     return written.to_csv(index=False, lineterminator="\n").encode()
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from synthclin.errors import DataError
 from synthclin.schema.columns import parsing
+from synthclin.schema.split_columns import joined, joined_names, sources
 from synthclin.tables.csv_format import INTEGER, MAX_BYTES, MAX_COLUMNS, MAX_RATIO, cell_texts
 from synthclin.tables.missing_codes import missing_codes, names_in_file
 
@@ -107,6 +108,10 @@ def to_parquet(table: pd.DataFrame, schema: Schema) -> bytes:
         for name in names_in_file(table, schema)
         for column in [schema.columns.get(name)]
     }
+    parts = [part for pair in sources(schema.columns).values() for part in pair if part in arrays]
+    texts = joined({part: cell_texts(table[part], schema.columns[part]) for part in parts}, schema.columns)
+    whole = {name: pa.array(cells, pa.string(), from_pandas=True) for name, cells in texts.items()}
+    arrays = {name: whole.get(name, arrays.get(name)) for name in joined_names(arrays, schema.columns)}
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer, compression="zstd")
     return buffer.getvalue()

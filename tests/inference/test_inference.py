@@ -84,7 +84,7 @@ class TestNumbers:
         column, _ = guess([*cells, *range(50, 70)])
         assert (column.type, column.range) == ("integer", (40, 77))
 
-    @pytest.mark.parametrize(("digits", "decimals"), [(1, 1), (3, 3), (6, 6), (7, None)])
+    @pytest.mark.parametrize(("digits", "decimals"), [(1, 1), (3, 3), (6, 6), (7, 6), (16, 6)])
     def test_decimals(self, digits, decimals):
         values = np.round(np.random.default_rng(1).normal(50, 9, ROWS), digits)
         assert guess(values.tolist())[0].decimals == decimals
@@ -94,7 +94,7 @@ class TestNumbers:
         [
             (28, 77, (20, 85)),
             (3, 603, (0, 700)),
-            (0.31, 0.97, (0.25, 1.05)),
+            (0.31, 0.92, (0.25, 1)),
             (-2.6, 6.2, (-3.5, 7)),
             (1e6, 9.1e6, (5e5, 1e7)),
             (-77, -2, (-85, 0)),
@@ -122,6 +122,40 @@ class TestNumbers:
     def test_bounds_of_few_patients_disclose_no_extreme(self, offset):
         column, _ = guess(range(41 + offset, 72 + offset))
         assert column.range == (35, 80)
+
+    @pytest.mark.parametrize(
+        ("low", "high", "name", "bounds"),
+        [
+            (0.004, 0.998, "x", (0, 1)),
+            (0.31, 0.99, "x", (0.25, 1)),
+            (-0.99, 0.98, "x", (-1, 1)),
+            (0.4, 99.7, "viable_percent", (0, 100)),
+            (41.3, 98.9, "pct", (35, 100)),
+            (41.3, 98.9, "weight", (35, 105)),
+            (0.31, 1.01, "x", (0.25, 1.1)),
+            (-0.6, 12.4, "pct", (-2, 14)),
+        ],
+    )
+    def test_ranges_end_at_natural_limits(self, low, high, name, bounds):
+        column, evidence = guess(np.linspace(low, high, ROWS).round(3).tolist(), name=name)
+        assert column.range == bounds
+        assert ("where such numbers end" in "; ".join(evidence)) == (bounds[1] in {1, 100})
+
+    def test_small_computed_numbers_keep_six_significant_digits(self):
+        values = np.exp(np.random.default_rng(4).normal(-6, 1, ROWS))
+        column, evidence = guess(values.tolist())
+        assert column.decimals == 8
+        assert "decimals: more than 6, of which 8 are kept" in evidence
+        typed, _ = column.coerce(pd.Series(values))
+        assert not any(problem.mask.any() for problem in column.problems(typed))
+
+    def test_two_spikes_do_not_contradict_each_other(self):
+        rest = np.random.default_rng(5).normal(50, 9, ROWS - 90).round(1)
+        column, evidence = guess([0.0] * 50 + [99.5] * 40 + rest.tolist())
+        assert column.spikes == (0, 99.5)
+        assert (
+            "0 is in 50 of 240 cells and 99.5 is in 40 of 240 cells, far more often than any third number" in evidence
+        )
 
     def test_an_end_of_a_scale_that_many_hold_is_a_bound(self):
         column, evidence = guess([*range(37)] * 20, rows=740)

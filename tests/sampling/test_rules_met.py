@@ -20,6 +20,7 @@ from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
 from synthclin.schema.combinations import Combinations
+from synthclin.schema.schema_yaml import schema_document
 
 from .marginal import Marginal
 
@@ -360,7 +361,7 @@ def test_administrative_censoring_bounds_follow_up(end, event):
     columns = {"entry": WHOLE | {"range": [0, 300]}, "days": WHOLE | {"range": [0, 2_000], "role": "time"}}
     columns["status"] = event | {"role": "event", "administrative": end}
     schema = Schema.model_validate({"columns": columns})
-    assert Schema.model_validate(schema._document()) == schema
+    assert Schema.model_validate(schema_document(schema.columns, schema.constraints)) == schema
     model = Marginal(schema).fit(table)
     rows = model.sample(800, where="days > 500", random_state=0)
     limit = 900 if end == 900 else 1_000 - rows["entry"]

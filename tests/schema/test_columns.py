@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -331,6 +332,33 @@ def test_distinct_keeps_cells_of_unlike_types_apart():
 )
 def test_ucum_units_are_kept(unit):
     assert Number(unit=unit).unit == unit
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[IU]/L", "mmol/L", "meq/L", "10^3/uL", "mL/min/{1.73_m2}", "(kg.m)/s2", "/mm3", "cm[H2O]", "kPa", "s-1", "1/d"],
+)
+def test_compound_ucum_units_are_kept(unit):
+    assert Number(unit=unit).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("unit", "ucum"),
+    [
+        ("years", "a"), ("months", "mo"), ("mmHg", "mm[Hg]"), ("mcg/mL", "ug/mL"), ("cells/uL", "{cells}/uL"),
+        ("bpm", "{beats}/min"), ("IU/L", "[IU]/L"), ("mEq/L", "meq/L"), ("Kg/m2", "kg/m2"), ("mg/day", "mg/d"),
+    ],
+)  # fmt: skip
+def test_other_units_are_refused_with_the_ucum_unit(unit, ucum):
+    with pytest.raises(ValueError, match=rf"is no UCUM unit. Write {re.escape(ucum)}\."):
+        Number(unit=unit)
+    assert Number(unit=ucum).unit == ucum
+
+
+@pytest.mark.parametrize("unit", ["wibble", "kg//m2", "kg)", "(kg", "kg.", "mmin"])
+def test_what_is_no_unit_is_refused_with_the_way_to_name_it(unit):
+    with pytest.raises(ValueError, match=r"in braces, such as \{score\}"):
+        Number(unit=unit)
 
 
 @pytest.mark.parametrize("unit", ["mm Hg", "\u00b5g/L", "\u00b0C", "", "kg}", "{open", "m\u00b2"])

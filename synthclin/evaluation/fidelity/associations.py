@@ -15,7 +15,7 @@ from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_t
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.association_measures import associations, changes
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit, WorstPart
+from synthclin.evaluation.kind import CONVENTION, Kind, Limit, RelativeLimit, WorstPart
 from synthclin.evaluation.score import Z
 from synthclin.wording import number
 
@@ -167,7 +167,7 @@ ASSOCIATIONS = Kind(
     ideal=0.0,
     details=AssociationDetails,
     asked=questions.ASSOCIATIONS,
-    limit=_limit,
+    limit=RelativeLimit("relative to holdout rows and to shuffled rows", _limit),
     fail_text="associations of columns are lost",
     review_text="associations of columns may be lost",
     action="Columns depend on each other less, or otherwise, than in real patients.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
@@ -24,6 +23,7 @@ from pydantic import (
 )
 
 from synthclin.schema.columns import parsing
+from synthclin.schema.columns.ucum import refusal
 
 __all__ = ["Column", "DType", "Disclosure", "Level", "MissingCode", "Problem", "Role", "Severity"]
 
@@ -100,9 +100,8 @@ class Column(BaseModel):
     @field_validator("unit")
     @classmethod
     def _unit_is_ucum(cls, unit: str | None) -> str | None:
-        # The characters of UCUM 2.1, paragraph 7; text in braces is an annotation.
-        if unit is not None and not re.fullmatch(r"([!-z|~]|\{[ -z|~]*\})+", unit):
-            raise ValueError("holds a sign or a blank that UCUM has not. Write mm[Hg], ug/L or {beats}/min.")
+        if unit is not None and (refused := refusal(unit)) is not None:
+            raise ValueError(refused)
         return unit
 
     @model_validator(mode="after")
@@ -242,6 +241,16 @@ class Column(BaseModel):
     def other_spellings(self) -> Mapping[Level, Level]:
         """The level that each other spelling in a file means; empty without any."""
         return {}
+
+    @property
+    def parts(self) -> tuple[str, str] | None:
+        """The names of the two columns that this column's cells are read as, or None."""
+        return None
+
+    @property
+    def part_separator(self) -> str:
+        """The text between the two numbers of a cell, where there are `parts`."""
+        return "/"
 
     @property
     def event_time(self) -> str | None:

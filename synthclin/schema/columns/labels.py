@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from synthclin.schema.columns import parsing
 from synthclin.schema.columns.column import Column, DType
@@ -128,9 +128,35 @@ class Id(_Label):
 
 
 class Text(_Label):
-    """Free text: never modelled, and left out of synthetic tables."""
+    """Free text, which is never modelled and left out of synthetic tables; or two numbers, which are.
+
+    Arguments:
+        split: the names of the two columns that a cell such as ``120/80`` is read as. They are modelled in its place,
+            and a file has it again.
+        separator: the text between the two numbers.
+    """
 
     type: Literal["text"] = "text"
+    split: tuple[str, str] | None = None
+    separator: Annotated[str, Field(pattern=r"^ ?[^0-9.,+\s] ?$")] = "/"
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> Self:
+        if self.split is not None and self.split[0] == self.split[1]:
+            raise ValueError("split: names one column twice. Name two.")
+        if self.split is None and self.separator != "/":
+            raise ValueError("separator: stands without `split`. Declare `split`, or remove it.")
+        return self
+
+    @property
+    def parts(self) -> tuple[str, str] | None:
+        """The declared `split`, or None."""
+        return self.split
+
+    @property
+    def part_separator(self) -> str:
+        """The declared `separator`."""
+        return self.separator
 
     @property
     def is_free_text(self) -> bool:

@@ -17,6 +17,7 @@ from synthclin.schema.columns.notation import Censored, Notation
 __all__ = ["LIMIT", "Duration", "Integer", "Number"]
 
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
+_COMPUTED = 6  # decimals from which on finer digits are those of a computation
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
 
@@ -246,9 +247,9 @@ class _Real(_Quantity):
         return pd.Series(values, index=series.index), pd.Series(unread, index=series.index)
 
     def problems(self, typed: pd.Series[Any]) -> Iterator[Problem]:
-        """Yield the problems of every quantity, and a warning for cells with more decimals than declared."""
+        """Yield the problems of every quantity, and a warning for more decimals than declared, if below 6."""
         yield from super().problems(typed)
-        if self.decimals is not None:
+        if self.decimals is not None and self.decimals < _COMPUTED:
             values = typed.to_numpy(dtype=np.float64)
             steps = np.where(np.abs(values) < EXACT / 10**self.decimals, values, 0.0) * 10.0**self.decimals
             finer = np.abs(steps - np.round(steps)) > 1e-6 * np.maximum(1.0, np.abs(steps))  # float32 origins pass

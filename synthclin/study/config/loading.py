@@ -122,7 +122,7 @@ def resolved_yaml(config: Config) -> str:
     mapping = config.model_dump(by_alias=True, exclude_none=True, exclude={"table_schema"})
     mapping["data"]["source"] = _from_run(config)
     mapping["outputs"]["folder"] = _unrooted(config.outputs.folder)
-    schema = parse_yaml(config.table_schema.to_yaml(), "schema")
+    schema = parse_yaml(config.table_schema.to_yaml(comments=False), "schema")
     ordered: dict[str, Any] = {}
     for key, value in mapping.items():
         ordered[key] = value

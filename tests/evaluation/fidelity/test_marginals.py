@@ -14,7 +14,7 @@ from synthclin.evaluation.fidelity.pairs import pair_agreements
 from synthclin.evaluation.fidelity.rare_levels import rare_levels
 from synthclin.evaluation.fidelity.tails import tails
 from synthclin.evaluation.fidelity.wasserstein import wasserstein
-from synthclin.evaluation.gates import DEFAULT_GATES, judge
+from synthclin.evaluation.gates import default_gates, judge
 from synthclin.schema import Schema
 from tests.evaluation.clinic import SCHEMA, clinic
 
@@ -100,7 +100,7 @@ def test_weekdays_hours_and_steps_that_are_gone_show_as_heaping():
     gone = _calendar(rng, 800, kept=False)
     good = heaping(Comparison.of(ideal, train=train, holdout=holdout, schema=schema))
     assert good.value < 0.1
-    gate = [gate for gate in DEFAULT_GATES if gate.score == "fidelity.heaping"]
+    gate = default_gates([good])
     for name, least in (("admitted", 0.2), ("seen", 0.5), ("grams", 0.7)):
         bad = heaping(Comparison.of(ideal.assign(**{name: gone[name]}), train=train, holdout=holdout, schema=schema))
         worst = bad.details["columns"][0]
@@ -155,3 +155,30 @@ def test_levels_and_pairs_of_levels_are_judged_as_sdmetrics_does():
     of_a, of_b = (np.hstack([rows[:, [j]] == np.arange(4) for j in range(2)]).astype(float) for rows in (a, b))
     ours = pair_agreements(of_a.T @ of_a / len(a), of_b.T @ of_b / len(b), (4, 4))[0, 1]
     assert ours == pytest.approx(ContingencySimilarity.compute(real, other))
+
+
+def _dated(rng, rows):
+    """Return dates and times with strong habits, of which small halves differ by chance."""
+    visit = pd.bdate_range("2018-01-01", "2021-12-31")[rng.integers(0, 1_000, rows)]
+    birth = pd.date_range("1930-01-01", "1990-12-31")[rng.integers(0, 20_000, rows)]
+    first = pd.date_range("2015-01-01", "2021-12-01", freq="MS")[rng.integers(0, 80, rows)]
+    days = pd.date_range("2019-01-01", periods=900)[rng.integers(0, 900, rows)]
+    seen = days + pd.to_timedelta(15 * rng.integers(32, 72, rows), unit="min")
+    return pd.DataFrame({"visit": visit, "birth": birth, "first": first, "seen": seen})
+
+
+def test_a_perfect_generator_passes_the_gate_on_heaping_with_few_rows():
+    kinds = {"visit": "date", "birth": "date", "first": "date", "seen": "datetime"}
+    schema = Schema.model_validate({"columns": {name: {"type": kind} for name, kind in kinds.items()}})
+    statuses = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        train, holdout, ideal = (_dated(rng, rows) for rows in (150, 50, 150))
+        score = heaping(Comparison.of(ideal, train=train, holdout=holdout, schema=schema))
+        statuses.append(judge(default_gates([score]), [score])[0].status)
+        even = ideal.assign(
+            **{name: pd.to_datetime(ideal["birth"]).sample(frac=1, random_state=seed).to_numpy() for name in kinds}
+        )
+        lost = heaping(Comparison.of(even, train=train, holdout=holdout, schema=schema))
+        assert judge(default_gates([lost]), [lost])[0].status == "FAIL"
+    assert statuses.count("PASS") >= 19
