@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from synthclin.evaluation.marginals import marginals
-from synthclin.evaluation.replication import replicate
-from synthclin.evaluation.survival_fidelity import followed
 
 import synthclin as sc
-from synthclin.evaluation.analyses import study
+from synthclin.evaluation.analyses.analysis_fits import study
+from synthclin.evaluation.analyses.replication import replicate
+from synthclin.evaluation.analyses.survival_fidelity import followed
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.fidelity.marginals import marginals
 from synthclin.evaluation.tasks import CoxTask, SurvivalTask
 from synthclin.evaluation.validity import rules
 from synthclin.inference import infer
