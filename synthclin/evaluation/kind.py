@@ -21,7 +21,7 @@ __all__ = ["CONVENTION", "Kind", "Limit", "Need", "RelativeLimit", "Section", "W
 
 D = TypeVar("D", bound=Details)
 
-Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "detection", "subgroups"]
+Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "subgroups"]
 """The sections of the report that show scores."""
 
 Need = Literal["holdout", "model", "shadow models", "rules", "trial", "task", "groups"]

@@ -23,8 +23,13 @@ __all__ = [
     "SINGLING_OUT",
     "STUDIES",
     "TREATMENT",
+    "Group",
     "Question",
 ]
+
+
+Group = Literal["privacy", "use", "power"]
+"""The parts of page one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Question:
     """
 
     text: str
-    group: Literal["privacy", "use", "power"]
+    group: Group
     kind: str = "measures"
 
 

@@ -12,7 +12,7 @@ from synthclin.evaluation.details import Count, Details, Share
 from synthclin.evaluation.disclosure import Published, suppressed_count
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import CONVENTION, Kind, Limit
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.score import Interval, Score
 from synthclin.rules.rules import violations
 from synthclin.wording import number, share
 
@@ -84,7 +84,8 @@ RULES = Kind(
     better="higher",
     method=(
         "share of synthetic rows that break no declared range, category, missingness or rule between columns; a rule "
-        "whose outcome is unknown for a missing value counts as satisfied; Wilson interval (project convention)"
+        "whose outcome is unknown for a missing value counts as satisfied; a census of the rows, so its interval is "
+        "the number itself (project convention)"
     ),
     section="rules",
     label="Rules satisfied",
@@ -162,9 +163,10 @@ def rules(c: Comparison) -> Score:
         for rule, mask in synthetic.items()
     ]
     broken = [row for row in broken if row.synthetic or row.real != 0]
+    share_valid = float(valid.mean())
     return RULES.score(
-        valid.mean(),
-        wilson(int(valid.sum()), len(valid)),
+        share_valid,
+        Interval(share_valid, share_valid),
         n=len(valid),
         baseline=_share(c, c.tables.shuffled),
         reference=None if c.tables.holdout is None else _share(c, c.tables.holdout),

@@ -14,8 +14,10 @@ from synthclin.report.pages.analysis_section import clinical_section
 from synthclin.report.pages.appendix import limits_section, methods_section, source_section
 from synthclin.report.pages.cohort_section import cohorts_section
 from synthclin.report.pages.context_section import context_section
-from synthclin.report.pages.decision import decision
+from synthclin.report.pages.decision import DEFINITIONS, decision
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
+from synthclin.report.pages.figures import Section, joined
+from synthclin.report.pages.gates_section import gates_section
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from synthclin.report.findings import Findings
-    from synthclin.report.pages.figures import Section
 
 __all__ = ["page", "render"]
 
@@ -34,7 +35,7 @@ __all__ = ["page", "render"]
 def render(report: Findings) -> str:
     """Return the page of a report."""
     sections = tuple(section for section in _sections(report) if section is not None)
-    return page("report.html", page=decision(report), sections=sections)
+    return page("report.html", page=decision(report), sections=sections, definitions=DEFINITIONS)
 
 
 def page(template: str, **context: object) -> str:
@@ -48,18 +49,15 @@ def page(template: str, **context: object) -> str:
 def _sections(report: Findings) -> Iterator[Section | None]:
     """Yield the sections in the order of the page, None for an empty one."""
     data = SectionData.model_validate(report.sections)
-    yield context_section(report)
-    yield source_section(report, data)
+    yield gates_section(report)
+    yield joined(context_section(report), source_section(report, data))
     yield privacy_section(report)
-    yield fidelity_section(report, data)
-    yield detection_section(report)
+    yield joined(fidelity_section(report, data), detection_section(report))
     yield clinical_section(report)
     yield utility_section(report)
     yield subgroups_section(report)
-    yield rules_section(report)
-    yield cohorts_section(data.cohorts) if data.cohorts else None
-    yield limits_section(report)
-    yield methods_section(report)
+    yield joined(rules_section(report), cohorts_section(data.cohorts) if data.cohorts else None)
+    yield joined(limits_section(report), methods_section(report))
 
 
 @cache

@@ -105,7 +105,7 @@ DETECTION = Kind(
         "sample of each synthetic replicate, 3 samples at least below 1,000 rows; 0.5 is chance; Newcombe interval, "
         "wider near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
     ),
-    section="detection",
+    section="fidelity",
     label="Detection AUC (C2ST)",
     unit="synthetic against holdout, 0.5 is chance",
     ideal=0.5,

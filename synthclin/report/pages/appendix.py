@@ -193,7 +193,7 @@ def limits_section(report: Findings) -> Section:
             form="wordy",
         ),
     )
-    return Section("limits", "Limits", "Limits", figures=(figure, never))
+    return Section("limits", "Annex: limits, methods and crosswalk", "Annex", figures=(figure, never))
 
 
 def methods_section(report: Findings) -> Section:

@@ -39,14 +39,6 @@ def associations_figure(report: Findings) -> Figure | None:
     listing = "The largest changes are listed beside the map."
     panels = (
         Panel(
-            "Real", heat_map("Real: associations of pairs of columns", labels, lower(real), "real", listing), room="map"
-        ),
-        Panel(
-            "Synthetic",
-            heat_map("Synthetic: associations of pairs of columns", labels, lower(synthetic), "synthetic", listing),
-            room="map",
-        ),
-        Panel(
             "Difference",
             heat_map("Difference of associations", labels, lower(gaps), "difference", listing),
             room="map",
@@ -58,8 +50,9 @@ def associations_figure(report: Findings) -> Figure | None:
     )
     return Figure(
         title=_changes_finding(details),
-        how="Strength of association of pairs of columns (Spearman correlation, Cramér V or correlation ratio, by "
-        f"type). Strengths of 0.10 and more are printed.{shown}",
+        how="Difference of the strength of association of pairs of columns (Spearman correlation, Cramér V or "
+        "correlation ratio, by type), in the direction of the real association. Differences of 0.10 and more are "
+        f"printed.{shown}",
         panels=panels,
         wide=True,
         aside=_largest(details),
@@ -104,10 +97,15 @@ def _most_changed(gaps: Sequence[Sequence[float | None]]) -> list[int]:
 def _changes_finding(details: AssociationDetails) -> str:
     lost = [change for change in details.lost if change.change <= -_CHANGED]
     invented = [change for change in details.invented if change.change >= _CHANGED]
-    if not lost and not invented:
+    opposite = [one for one in (*lost, *invented) if one.real * one.synthetic < 0 and abs(one.synthetic) >= _CHANGED]
+    lost = [one for one in lost if one not in opposite]
+    if not lost and not invented and not opposite:
         return "No association is lost or invented by 0.10 or more"
     more = "at least " if max(len(lost), len(invented)) >= 10 else ""
     parts = []
+    if opposite:
+        first = _pair(opposite[0])
+        parts.append(f"{plural(len(opposite), 'association has', 'associations have')} the opposite sign ({first})")
     if lost:
         parts.append(f"{plural(len(lost), 'association')} {'is' if len(lost) == 1 else 'are'} weakened")
     if invented:

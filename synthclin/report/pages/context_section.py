@@ -6,13 +6,28 @@ The crosswalk names the requirement of each framework and the section that addre
 from __future__ import annotations
 
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
+from synthclin.evaluation.privacy.copies import COPIES
+from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
+from synthclin.evaluation.privacy.linkability import LINKABILITY
+from synthclin.evaluation.privacy.membership import MEMBERSHIP
+from synthclin.evaluation.privacy.membership_tpr import MEMBERSHIP_TPR
+from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
+from synthclin.evaluation.privacy.near_copies import NEAR_COPIES
+from synthclin.evaluation.privacy.relative_f1 import RELATIVE_F1
+from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, SHADOW_TABLE
+from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
+from synthclin.evaluation.privacy.uniques import DISCLOSIVE_KEYS, REPLICATED_UNIQUES
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from synthclin.report.findings import Findings
 
 __all__ = ["NOT_FOR", "context_section", "crosswalk_figure"]
@@ -29,6 +44,13 @@ _NOT_DECLARED = "not declared"
 _LEAD = (
     "The risk depends on the recipient and on what else the recipient knows. This section repeats what the custodian "
     "declared."
+)
+_ATTACKERS: tuple[tuple[str, tuple[Kind[Any], ...]], ...] = (
+    ("Has the synthetic table only", (COPIES, NEAR_COPIES, SINGLING_OUT, REPLICATED_UNIQUES, DISCLOSIVE_KEYS)),
+    ("Also has some values of a patient", (ATTRIBUTE_INFERENCE, LINKABILITY, IDENTITY_DISCLOSURE)),
+    ("Also has a reference sample of similar people", (MEMBERSHIP, MEMBERSHIP_TPR, RELATIVE_F1)),
+    ("Trains models of their own", (SHADOW_TABLE,)),
+    ("Has the model file", (MODEL_MEMBERSHIP, SHADOW_MODEL)),
 )
 _CROSSWALK = (
     (
@@ -80,30 +102,7 @@ def context_section(report: Findings) -> Section:
         ("Object of the report", "The synthetic table; the model file reveals more: protect it like the real table"),
         ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
     )
-    attacked = {score.name for score in report.scores if score.name.startswith("privacy.") and not isnan(score.value)}
-
-    def run(*names: str) -> str:
-        return "run" if {f"privacy.{name}" for name in names} <= attacked else "not run or not assessable"
-
-    attackers = (
-        (
-            "Has the synthetic table only",
-            run("copies", "singling_out"),
-            "copies, singling out, replicated uniques, disclosive keys",
-        ),
-        (
-            "Also has some values of a patient",
-            run("attribute_inference", "linkability"),
-            "attribute inference, linkability, identity disclosure",
-        ),
-        (
-            "Also has a reference sample of similar people",
-            run("membership"),
-            "membership inference, TPR at 1 % FPR, relative F1",
-        ),
-        ("Trains shadow models", "not run", "shadow models; stronger than the attacks above"),
-        ("Has the model file", "not run", "the model file is not released with the table"),
-    )
+    attackers = tuple((who, *_attacks(report, kinds)) for who, kinds in _ATTACKERS)
     return Section(
         "context",
         "Context and threat model",
@@ -133,6 +132,17 @@ def context_section(report: Findings) -> Section:
             ),
         ),
     )
+
+
+def _attacks(report: Findings, kinds: Sequence[Kind[Any]]) -> tuple[str, str]:
+    """Return whether the attacks of an attacker were run, and each of them with its result."""
+    found = [(kind, report.find(kind.name)) for kind in kinds]
+    results = [kind.label if score is None else f"{kind.label} {kind.write(score.value)}" for kind, score in found]
+    known = [score for _, score in found if score is not None and not isnan(score.value)]
+    status = "run" if len(known) == len(found) else "run in part" if known else "not run or not assessable"
+    if not any(score for _, score in found):
+        status = "not run"
+    return status, ", ".join(results)
 
 
 def crosswalk_figure() -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
-from synthclin.report.pages.questions import answers, label_of, limit_text
+from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
@@ -23,11 +24,12 @@ from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, p
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from synthclin.evaluation.questions import Group
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
     from synthclin.report.pages.questions import Answer
 
-__all__ = ["Decision", "decision", "not_measured"]
+__all__ = ["DEFINITIONS", "Decision", "decision", "not_measured"]
 
 _BANNERS = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
@@ -35,14 +37,27 @@ _BANNERS = {
 }
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
-_STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE")
+_STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK")
+_GROUPS: dict[Group, str] = {"privacy": "Privacy", "use": "Use", "power": "Power of the tests"}
+_ROWS = re.compile(r"About (?P<times>[0-9.]+) times as many holdout patients")
+DEFINITIONS = (
+    ("PASS", "the whole 95 % interval meets the limit."),
+    ("REVIEW", "the interval includes the limit, or misses it narrowly: a person decides."),
+    ("FAIL", "the whole interval misses the limit by more than asks for review."),
+    ("NOT ASSESSABLE", "the score cannot be computed, or its interval is too wide."),
+    ("TOO WEAK", "the attacks miss planted leaks, so a pass of them is weak evidence."),
+    ("NONE", "no guarantee was asked for."),
+)
+"""The words of a status and their meaning, as page one prints them."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
     """One question with verdict, result, interval and limit."""
 
+    key: str
     section: str
+    group: Group
     question: str
     answer: str
     status: str
@@ -83,11 +98,17 @@ class Decision:
     privacy: str
     title: str
     sentence: Markup
+    open: str
     meta: tuple[tuple[str, tuple[str, ...]], ...]
-    rows: tuple[DecisionRow, ...]
+    groups: tuple[tuple[str, tuple[DecisionRow, ...]], ...]
     facts: tuple[KeyFact, ...]
     limits: tuple[Limit, ...]
     tool: str
+
+    @property
+    def rows(self) -> tuple[DecisionRow, ...]:
+        """The questions of all groups."""
+        return tuple(row for _, rows in self.groups for row in rows)
 
 
 def decision(report: Findings) -> Decision:
@@ -106,9 +127,10 @@ def decision(report: Findings) -> Decision:
         if facts.dp is None
         else "This report is not differentially private.",
         title=name[:1].upper() + name[1:],
-        sentence=sentence([*statuses, (guarantee.status, "")]),
+        sentence=sentence(statuses),
+        open=_open(questions),
         meta=_meta(facts, tool),
-        rows=(*(_row(report, answer) for answer in questions), guarantee),
+        groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
         facts=(_strongest_attack(report), _weakest_group(report) or _weakest_column(report), _smallest_leak(report)),
         limits=limits(report),
         tool=tool,
@@ -138,6 +160,8 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
             parts.append(Markup("{} {}: {}.").format(_start(len(reasons)), marked, listed(shown)))
     if unknown:
         parts.append(Markup("{} {} not assessable.").format(_start(unknown), "is" if unknown == 1 else "are"))
+    if fail_texts["TOO WEAK"]:
+        parts.append(Markup("The attacks are too weak to see small leaks."))
     return Markup(" ").join(parts)
 
 
@@ -200,17 +224,54 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
     return DecisionRow(
+        key=f"q-{gate.score}",
         section=kind.section,
+        group="use" if kind.asked is None else kind.asked.group,
         question=plain(answer.text, 140),
         answer=plain(answer_text, 240),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
-        unit=kind.unit if answer.many == 1 else f"{kind.unit}, worst of {answer.many} {answer.of}",
+        unit=_unit(answer, score),
         bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
         limit=limit_text(kind, gate),
         source=plain(gate.source, 80),
     )
+
+
+def _unit(answer: Answer, score: Score) -> str:
+    """Return what the number measures, and of which tables."""
+    several = "" if answer.many == 1 else f", worst of {answer.many} {answer.of}"
+    return f"{answer.kind.unit}{several}; {tables_of(score)}"
+
+
+def _grouped(rows: Sequence[DecisionRow]) -> tuple[tuple[str, tuple[DecisionRow, ...]], ...]:
+    """Return the rows of each group of questions under its heading; a group without a question is left out."""
+    groups = ((name, tuple(row for row in rows if row.group == group)) for group, name in _GROUPS.items())
+    return tuple((name, group) for name, group in groups if group)
+
+
+def _open(questions: Sequence[Answer]) -> str:
+    """Return what is open and what would settle it, as one line; empty where every question passes."""
+    failed, judged, unknown = (
+        [_lower(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
+        for statuses in (("FAIL",), ("REVIEW",), ("NOT ASSESSABLE", "TOO WEAK"))
+    )
+    more = sorted({rows for answer in questions if (rows := _ROWS.search(answer.verdict.reason)) is not None}, key=str)
+    times = max((float(found["times"]) for found in more), default=0.0)
+    parts = [
+        f"a new table or another use settles {listed(failed)}" if failed else "",
+        f"people settle {listed(judged)} for the declared use" if judged else "",
+        f"a larger holdout settles {listed(unknown)}" if unknown else "",
+        f"about {number(times, 1)} times as many holdout patients would narrow the intervals" if times else "",
+    ]
+    told = "; ".join(part for part in parts if part)
+    return f"Open: {told}." if told else ""
+
+
+def _lower(label: str) -> str:
+    """Return a label inside a sentence: lower case at its start, unless it starts with an abbreviation."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def _known(score: Score) -> bool:
@@ -219,12 +280,14 @@ def _known(score: Score) -> bool:
 
 def _dp_row(dp: str | None) -> DecisionRow:
     return DecisionRow(
-        section="methods",
+        key="q-dp",
+        section="limits",
+        group="privacy",
         question="Is there a differential privacy guarantee?",
         answer="None was requested. This report itself is not differentially private."
         if dp is None
         else f"{plain(dp, 120)} This report itself is not differentially private.",
-        status="NOT ASSESSABLE",
+        status="NONE" if dp is None else "STATED",
         value="none stated" if dp is None else "stated",
         interval="",
         unit="",

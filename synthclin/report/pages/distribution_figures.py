@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["distribution_figures"]
 
-_MOST = 10
+_MOST = 6
 _FAR = 0.25  # real interquartile ranges: a larger shift of an outer percentile is named in the title
 _PERCENTILES = ("1st", "5th", "95th", "99th")
 
@@ -176,7 +176,7 @@ def _triples(score: Score) -> Figure | None:
         title=f"Mean agreement of triples of columns is {number(score.value)}{reference}",
         how="The triples with least agreement: \u25cf synthetic rows, against \u25cb holdout rows. 1 is the same joint "
         "distribution of levels and bins.",
-        strip=tuple(_triple_row(one, axis) for one in worst),
+        strip=tuple(_triple_row(one, axis) for one in worst[:_MOST]),
         axis=axis.picture("agreement of three columns"),
         data=(
             DataTable(
@@ -210,7 +210,7 @@ def _unseen_pairs(score: Score) -> Figure | None:
         table=DataTable(
             "Category pairs unseen in training",
             ("Pair", "Synthetic rows"),
-            tuple(Row(_unseen_pair(pair), (number(pair.rows, 0),)) for pair in details.pairs),
+            tuple(Row(_unseen_pair(pair), (number(pair.rows, 0),)) for pair in details.pairs[:_MOST]),
         ),
     )
 

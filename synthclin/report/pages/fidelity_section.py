@@ -41,8 +41,7 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
     columns = [] if agreements is None else agreements.columns
     figures = [
         _baseline_to_reference(report),
-        _columns(columns),
-        marginals_figure(data.marginals, columns, data.rows),
+        marginals_figure(data.marginals, columns, data.rows, _columns(columns)),
         associations_figure(report),
         *missingness_figures(report),
         *distribution_figures(report),
@@ -59,10 +58,10 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
 def detection_section(report: Findings) -> Section:
     """Return the classifier two-sample test: ROC curve and permutation importance of columns."""
     score = report.find(DETECTION.name)
-    section = Section("detection", "Can a classifier separate synthetic from real rows?", "Detection")
+    section = Section("detection", "Detection", "Detection")
     if score is None or math.isnan(score.value):
         lead = "No classifier was trained." if score is None else f"Not assessable. {plain(score.note, 400)}"
-        return Section(section.key, section.title, section.contents, section_status(report, "detection"), (lead,))
+        return Section(section.key, section.title, section.contents, None, (lead,))
     details = details_of(score, DetectionDetails)
     figures = []
     if details is not None and details.roc:
@@ -99,9 +98,7 @@ def detection_section(report: Findings) -> Section:
                 table=DataTable("Columns by permutation importance", ("Column", "Loss of AUC"), rows),
             )
         )
-    return Section(
-        section.key, section.title, section.contents, section_status(report, "detection"), (), tuple(figures)
-    )
+    return Section(section.key, section.title, section.contents, None, (), tuple(figures))
 
 
 def _detection_finding(area: float) -> str:
@@ -129,13 +126,13 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
         )
         if position is None:
             continue
-        picture = reference_dots(question.name, score.value, score.low, score.high, *_ends_of_scale(score))
+        picture = reference_dots(question.label, score.value, score.low, score.high, *_ends_of_scale(score))
         percentage = f"{number(100 * min(position, 1), 0)}\u00a0%"  # capped at the reference
         rows.append(
             (
                 position,
-                StripRow(question.name, question.unit, picture, percentage, "of the way"),
-                Row(question.name, cells),
+                StripRow(question.label, question.unit, picture, percentage, "of the way"),
+                Row(question.label, cells),
             )
         )
     if not rows:
@@ -186,7 +183,8 @@ def _number_or_none(value: float | None) -> str:
     return "none" if value is None else number(value)
 
 
-def _columns(columns: Sequence[ColumnAgreement]) -> Figure | None:
+def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None:
+    """Return what the distances of the columns show, and their table."""
     if not columns:
         return None
     ordered = sorted(columns, key=lambda column: column.value)
@@ -206,19 +204,13 @@ def _columns(columns: Sequence[ColumnAgreement]) -> Figure | None:
         )
         for column in ordered
     )
-    return Figure(
-        title=_columns_finding(ordered),
-        how="Distance of each synthetic column from the real one: 0 is equal, 1 is disjoint. Worst first. The mark on "
-        "the bar is the real-data reference, the distance of holdout rows.",
-        table=DataTable(
-            "Columns, worst first",
-            ("Column", "Measure", "Missing, real", "Missing, synthetic", "Reference", "Distance"),
-            rows,
-            words=1,
-        ),
-        note="KS distance: the largest gap between two cumulative distributions. Total variation: half the sum of all "
-        "absolute differences between shares, with missing as a category.",
+    table = DataTable(
+        "Distance of each column from the real one, and of holdout rows",
+        ("Column", "Measure", "Missing, real", "Missing, synthetic", "Reference", "Distance"),
+        rows,
+        words=1,
     )
+    return _columns_finding(ordered), table
 
 
 def _far(column: ColumnAgreement) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
-__all__ = ["DataTable", "Figure", "Panel", "Row", "Section", "StripRow"]
+__all__ = ["DataTable", "Figure", "Panel", "Row", "Section", "StripRow", "joined"]
 
 _SHORT = 6
 
@@ -116,3 +116,10 @@ class Section:
     status: str | None = None
     lead: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = field(default_factory=tuple)
+
+
+def joined(first: Section, second: Section | None) -> Section:
+    """Return two sections as one, under the title of the first."""
+    if second is None:
+        return first
+    return replace(first, lead=(*first.lead, *second.lead), figures=(*first.figures, *second.figures))

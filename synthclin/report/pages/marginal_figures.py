@@ -26,7 +26,10 @@ _MOST_LEVELS = 8
 
 
 def marginals_figure(
-    panels: Sequence[Histogram], columns: Sequence[ColumnAgreement], rows: Mapping[str, int]
+    panels: Sequence[Histogram],
+    columns: Sequence[ColumnAgreement],
+    rows: Mapping[str, int],
+    distances: tuple[str, DataTable] | None,
 ) -> Figure | None:
     """Return a panel per column, worst first; panels after the first twelve are folded.
 
@@ -34,6 +37,7 @@ def marginals_figure(
         panels: histograms on shared bins.
         columns: agreement of each column with the real one.
         rows: numbers of rows of ``train`` and ``synthetic``.
+        distances: what the distances of the columns show, and their table.
     """
     if not panels:
         return None
@@ -44,15 +48,16 @@ def marginals_figure(
     shown, rest = built[:_FEW_PANELS], built[_FEW_PANELS:]
     number_shown = f"{len(shown)} of {len(built)} columns" if rest else "All columns"
     return Figure(
-        title="Each column, real and synthetic",
+        title="Each column, real and synthetic" if distances is None else distances[0],
         how=f"{number_shown}, worst first. Outline or upper bar: real. Filled area or lower bar: synthetic. The pair "
         "of bars at the right of each panel is the share of missing values; the full height is 100 %.",
         panels=tuple(shown),
         more=tuple(rest),
         note="Bins and categories with fewer than 11 real patients are pooled with their neighbour before drawing. The "
         "first and last bin of a number are open, so no extreme value is shown. A question mark, a gap or the word "
-        "suppressed replaces a count that would reveal fewer than 11 patients.",
-        data=tuple(_panel_table(panel) for panel in ordered),
+        "suppressed replaces a count that would reveal fewer than 11 patients. KS distance: the largest gap between "
+        "two cumulative distributions. Total variation: half the sum of all absolute differences between shares.",
+        data=(*([] if distances is None else [distances[1]]), *(_panel_table(panel) for panel in ordered)),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["missingness_figures"]
 
-_MOST = 8
+_MOST = 6
 
 
 def missingness_figures(report: Findings) -> list[Figure]:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from synthclin.evaluation.gate import Gate
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.kind import Kind
+    from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["Answer", "answers", "label_of", "limit_text", "section_status", "worst"]
+__all__ = ["Answer", "answers", "label_of", "limit_text", "section_status", "tables_of", "worst"]
 
 _SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
 _BY_TASK = ("treatment", "inference", "utility")  # groups of scores of which a study may have several
@@ -98,6 +99,17 @@ def worst(statuses: list[str]) -> str | None:
 def section_status(report: Findings, section: str) -> str | None:
     """Return the worst status of the gates of a section, or None where no gate judges it."""
     return worst([v.status for v in report.verdicts if kind_of(v.gate.score).section == section])
+
+
+def tables_of(score: Score) -> str:
+    """Return which synthetic tables a number is of: this file, or the mean of several replicates.
+
+    Example:
+        >>> from synthclin.evaluation.score import Score
+        >>> tables_of(Score("a.b", "?", 0.9, 0.8, 1.0, "higher", None, None, 9, "toy", replicates=(0.8, 1.0)))
+        'mean of 2 replicates'
+    """
+    return f"mean of {len(score.replicates)} replicates" if len(score.replicates) > 1 else "this file"
 
 
 def label_of(name: str) -> str:
