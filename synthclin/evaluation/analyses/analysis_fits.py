@@ -44,6 +44,7 @@ class Study:
         matrix: from (rows, columns) to the (rows, terms) design matrix of a regression; else None.
         fit: from (rows, columns) to the fit of a regression, computed once for the same rows; else None.
         treatment: (terms,) whether a term is an effect of a column with the role treatment.
+        time_unit: UCUM unit of the times of a survival analysis; None where there is none.
     """
 
     terms: tuple[str, ...]
@@ -54,6 +55,7 @@ class Study:
     matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     fit: Callable[[NDArray[np.float64]], RegressionFit] | None = None
     treatment: tuple[bool, ...] = ()
+    time_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +291,8 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]
     contrast = np.arange(len(terms)) >= len(labels)
     treatment = tuple(contrast & _is_treatment(c, task.by))
-    return Study(tuple(terms), run, contrast, horizon, survival_curves, treatment=treatment)
+    unit = c.features.columns[found.time].column.unit
+    return Study(tuple(terms), run, contrast, horizon, survival_curves, treatment=treatment, time_unit=unit)
 
 
 def _comparison(c: Comparison, task: CompareTask) -> Study:

@@ -136,6 +136,8 @@ class AnalysisDetails(Details):
     """Number of synthetic replicates."""
     horizon: Finite | None
     """Last time of a survival analysis."""
+    time_unit: StrictStr | None
+    """UCUM unit of its times; None where the schema declares none."""
     curves: list[Arm] | None
     """Survival curves of each group; None for other analyses."""
     signs_agree: Share | None
@@ -158,6 +160,7 @@ class AnalysisDetails(Details):
             worst_term=None,
             replicates=self.replicates,
             horizon=self.horizon,
+            time_unit=self.time_unit,
             curves=curves or None,
             signs_agree=None,
             decisions_agree=None,

@@ -68,6 +68,7 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
             worst_term=_worst_term(rows),
             replicates=len(c.replicates),
             horizon=found.horizon,
+            time_unit=found.time_unit,
             curves=None if found.curves is None else found.curves(c.train, c.synthetic),
             signs_agree=_share([row.sign_agrees for row in rows]),
             decisions_agree=_share([row.decision_agrees for row in rows]),

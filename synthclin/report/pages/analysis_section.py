@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.analyses.details import AnalysisDetails
+from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
@@ -14,7 +14,7 @@ from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.survival_figures import survival_figure
-from synthclin.wording import number, plain, plural, significant
+from synthclin.wording import listed, number, plain, plural, significant
 
 if TYPE_CHECKING:
     from synthclin.evaluation.analyses.details import Term
@@ -44,7 +44,7 @@ def clinical_section(report: Findings) -> Section | None:
             continue
         built = [_forest(score, task, details)]
         if task == "survival":
-            built.insert(0, survival_figure(plain(target, 40), details))
+            built.insert(0, survival_figure(plain(target, 40), details, _hazard_ratios(report, target)))
         figures += [figure for figure in built if figure is not None]
     lead += [
         f"{_named(score.name)}: not assessable. {plain(score.note, 300)}"
@@ -60,6 +60,17 @@ def clinical_section(report: Findings) -> Section | None:
         section_status(report, "clinical"),
         tuple(lead),
         tuple(figures),
+    )
+
+
+def _hazard_ratios(report: Findings, target: str) -> tuple[tuple[str, str], ...]:
+    """Return the hazard ratios of the treatment for an event, real and synthetic; empty without a Cox regression."""
+    details = details_of(report.find(f"treatment.cox.{target}"), TreatmentDetails)
+    return tuple(
+        (plain(term.term, 40), " \u2192 ".join(_estimate([_exp(x) for x in ends if x is not None]) for ends in both))
+        for term in (details.terms if details else [])
+        for both in [(term.real, term.synthetic)]
+        if None not in (*term.real, *term.synthetic)
     )
 
 
@@ -106,13 +117,29 @@ def _exp(value: float) -> float:
 def _finding(terms: list[Term]) -> str:
     changed = [term for term in terms if term.sign_agrees is False]
     low = [plain(term.term, 40) for term in terms if term.overlap is not None and term.overlap < _LOW_OVERLAP]
-    if changed:
-        return f"{plural(len(changed), 'clear effect changes', 'clear effects change')} sign"
-    if not low:
-        return "all estimates agree in sign and mostly in size"
-    if len(low) == 1:
-        return f"{low[0].removeprefix(_CONTRAST)} differs; no clear effect changes sign"
-    return f"{len(low)} of {len(terms)} estimates differ, {low[0].removeprefix(_CONTRAST)} most"
+    lost, gained = (
+        [plain(term.term.removeprefix(_CONTRAST), 40) for term in terms if _decided(term) == decided]
+        for decided in ((True, False), (False, True))
+    )
+    found = [
+        f"{plural(len(changed), 'clear effect changes', 'clear effects change')} sign" if changed else "",
+        f"{listed(lost[:3])} {'is' if len(lost) == 1 else 'are'} no longer significant" if lost else "",
+        f"{listed(gained[:3])} {'becomes' if len(gained) == 1 else 'become'} significant" if gained else "",
+        f"{low[0].removeprefix(_CONTRAST)} differs" if len(low) == 1 else "",
+        f"{len(low)} of {len(terms)} estimates differ, {low[0].removeprefix(_CONTRAST)} most" if len(low) > 1 else "",
+    ]
+    told = [part for part in found if part]
+    return "; ".join(told) if told else "all estimates agree in sign, in significance and mostly in size"
+
+
+def _decided(term: Term) -> tuple[bool, bool] | None:
+    """Return whether a test at 5 % finds the effect in real and in synthetic rows; None where it decides alike."""
+    if term.decision_agrees is not False:
+        return None
+    real, synthetic = (
+        low is not None and high is not None and (low > 0 or high < 0) for _, low, high in (term.real, term.synthetic)
+    )
+    return real, synthetic
 
 
 def _row(term: Term, axis: ChartAxis, scale: Callable[[float], float], *, logarithmic: bool) -> StripRow:

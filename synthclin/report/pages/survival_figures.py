@@ -1,9 +1,8 @@
-"""Kaplan-Meier curves: one panel per arm, real and synthetic, with numbers at risk."""
+"""Kaplan-Meier curves of all groups in one picture, real and synthetic, with numbers at risk."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -11,37 +10,51 @@ from markupsafe import Markup
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.wording import NOT_ASSESSABLE, count, interval, listed, number, plain, share, significant
+from synthclin.wording import (
+    NOT_ASSESSABLE,
+    count,
+    interval,
+    listed,
+    number,
+    plain,
+    share,
+    shorten,
+    significant,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from synthclin.evaluation.analyses.details import AnalysisDetails, Arm, SurvivalCurve, Term
 
 __all__ = ["kaplan_meier", "survival_figure"]
 
+_MOST_ARMS = 4
 _HIGH = 176.0  # pixels of the plot, without axis and rows of numbers
 _MEAN = "mean survival time, "
 
 
-def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
-    """Return the Kaplan-Meier curves of each arm, or None without curves.
+def survival_figure(
+    target: str, details: AnalysisDetails, hazard_ratios: tuple[tuple[str, str], ...] = ()
+) -> Figure | None:
+    """Return the Kaplan-Meier curves of all groups in one picture, or None without curves.
 
     Arguments:
         target: the event, as text.
         details: of the analysis.
+        hazard_ratios: of the treatment: term, and the real and the synthetic estimate.
     """
     arms = [arm for arm in details.curves or [] if arm.synthetic.survival]
     if not arms:
         return None
     absent = [plain(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
     few = f"Fewer than 11 synthetic patients are at risk in {listed(absent)}." if absent else ""
+    unit = f" {unit_name(details.time_unit)}" if details.time_unit else ""
     horizon = (
         ""
         if details.horizon is None
-        else f"RMST: restricted mean survival time up to {significant(details.horizon)}, the area under the curve. "
-        "Curves are evaluated on a grid of times, so no time of a single patient is shown."
+        else f"RMST: restricted mean survival time up to {significant(details.horizon)}{unit}, the area under the "
+        "curve. Curves are evaluated on a grid of times, so no time of a single patient is shown."
     )
-    least = min(min(*arm.real.low, *arm.synthetic.survival) for arm in arms)
-    lowest = max(0.0, math.floor(10 * least - 1e-9) / 10)
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
     gap, where = max((_widest_gap(arm), plain(arm.group, 40)) for arm in arms)
     within = ", ".join(where.split(": ")) if where != "all" else "all patients"
@@ -50,20 +63,24 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
         if gap >= 0.05
         else "Synthetic survival follows the real curves closely"
     )
-    axis = "" if lowest == 0 else f" The axis starts at {share(lowest)}."
+    shown = sorted(arms, key=_widest_gap, reverse=True)[:_MOST_ARMS]
+    listing = tuple((_group(arm), _mean(means.get(arm.group))) for arm in arms)
     return Figure(
         title=title,
-        how=f"Share of patients without the event ({target}). Vertical ticks: 11 or more were censored since the tick "
-        f"before. Shaded: 95 % interval of the real curve. Curves stop where fewer than 11 are at risk.{axis}",
-        panels=tuple(
+        how=f"Share of patients without the event ({target}) by time{f' in{unit}' if unit else ''}. Each group has its "
+        "own dash. Vertical ticks: 11 or more were censored since the tick before. Shaded: 95 % interval of the real "
+        "curve. Curves stop where fewer than 11 are at risk.",
+        panels=(
             Panel(
-                heading=plain(arm.group, 40) if arm.group != "all" else "All patients",
-                label="RMST",
-                value=_mean(means.get(arm.group)),
-                picture=kaplan_meier(arm, lowest, labelled=place == 0),
-                room="curve",
-            )
-            for place, arm in enumerate(arms)
+                heading="All groups" if len(arms) > 1 else _group(arms[0]),
+                picture=kaplan_meier(shown, unit.strip()),
+                room="survival",
+                keys=(("hr", "real"), ("hs", "synthetic")),
+            ),
+        ),
+        aside=(
+            (f"RMST{f',{unit}' if unit else ''}: real, synthetic", listing),
+            *([("Hazard ratio: real \u2192 synthetic", hazard_ratios)] if hazard_ratios else []),
         ),
         wide=True,
         note=" ".join(note for note in (few, horizon) if note),
@@ -71,66 +88,84 @@ def survival_figure(target: str, details: AnalysisDetails) -> Figure | None:
     )
 
 
-def kaplan_meier(arm: Arm, lowest: float, *, labelled: bool = True) -> Markup:
-    """Draw one arm: the real curve with its 95 % band, the synthetic curve, censoring ticks and numbers at risk.
+def _group(arm: Arm) -> str:
+    return plain(arm.group, 40) if arm.group != "all" else "All patients"
+
+
+def kaplan_meier(arms: Sequence[Arm], unit: str = "") -> Markup:
+    """Draw all arms: real curves with 95 % bands, synthetic curves, censoring ticks and numbers at risk.
 
     Arguments:
-        arm: both curves on one grid of times.
-        lowest: the share at which the vertical axis starts.
-        labelled: whether the curves are named in the picture.
+        arms: real and synthetic curves of at most four groups.
+        unit: of the times.
     """
-    across = ChartAxis(arm.times[0], arm.times[-1])
+    across = ChartAxis(arms[0].times[0], max(arm.times[-1] for arm in arms))
 
     def y(survival: float) -> float:
-        return _HIGH * (1 - (survival - lowest) / (1 - lowest))
+        return _HIGH * (1 - survival)
 
-    def outline(curve: SurvivalCurve, heights: Sequence[float]) -> list[tuple[float, float]]:
-        places = [across.place(time) for time in arm.times[: len(curve.survival)]]
+    def outline(arm: Arm, heights: Sequence[float]) -> list[tuple[float, float]]:
+        places = [across.place(time) for time in arm.times[: len(heights)]]
         drawn = [(places[0], y(heights[0]))]
         for place, before, now in zip(places[1:], heights, heights[1:], strict=False):
             drawn += [(place, y(before)), (place, y(now))]
         return drawn
 
     parts: list[Markup] = []
-    for level in _levels(lowest):
+    for level in ticks(0.0, 1.0):
         parts += [
             svg.line(0, y(level), 1, y(level), "gr"),
             svg.text(0, y(level) + 4, share(level), anchor="end", dx=-8),
         ]
-    band = [*outline(arm.real, arm.real.high), *reversed(outline(arm.real, arm.real.low))]
-    paths = [svg.path(band, "band", closed=True)]
-    paths += [svg.path(outline(arm.synthetic, arm.synthetic.survival), "lsyn2")]
-    paths += [svg.path(outline(arm.real, arm.real.survival), "lreal2")]
+    paths: list[Markup] = []
+    for place, arm in enumerate(arms):
+        band = [*outline(arm, arm.real.high), *reversed(outline(arm, arm.real.low))]
+        paths.append(svg.path(band, "band", closed=True))
+        paths.append(svg.path(outline(arm, arm.synthetic.survival), f"lsyn2 dash{place}"))
+        paths.append(svg.path(outline(arm, arm.real.survival), f"lreal2 dash{place}"))
     parts.append(svg.curves(_HIGH, *paths))
-    for curve, class_ in ((arm.synthetic, "censor s"), (arm.real, "censor")):
-        for time, survival, many in zip(arm.times, curve.survival, curve.censored, strict=False):
-            if many:
-                x = across.place(time)
-                parts.append(svg.line(x, y(survival) - 4, x, y(survival) + 4, class_))
+    parts += [
+        svg.line(across.place(time), y(survival) - 4, across.place(time), y(survival) + 4, class_)
+        for arm in arms
+        for curve, class_ in ((arm.synthetic, "censor s"), (arm.real, "censor"))
+        for time, survival, many in zip(arm.times, curve.survival, curve.censored, strict=False)
+        if many
+    ]
     parts.append(svg.line(0, _HIGH, 1, _HIGH, "ax"))
-    parts += _at_risk(arm, across)
-    if labelled:
-        parts += _names(arm, across, y)
+    parts += _time_axis(across, unit)
+    for place, arm in enumerate(arms):
+        parts += _at_risk(arm, across, 2 * place)
+        parts.append(_name(arm, across, y))
+    desc = " ".join(_ends(arm) for arm in arms)
+    return svg.picture("Survival of all groups", desc, _HIGH + 44 + 30 * len(arms), *parts)
+
+
+def _ends(arm: Arm) -> str:
     ends = [(curve.survival[-1], arm.times[len(curve.survival) - 1]) for curve in (arm.real, arm.synthetic)]
     real, synthetic = (f"{share(s)} at {significant(t)}" for s, t in ends)
-    desc = f"Real curve ends with {real}, synthetic with {synthetic}."
-    return svg.picture(f"Survival, {plain(arm.group, 40)}", desc, _HIGH + 66, *parts)
+    return f"{_group(arm)}: the real curve ends with {real}, the synthetic one with {synthetic}."
 
 
-def _at_risk(arm: Arm, across: ChartAxis) -> list[Markup]:
-    parts = [svg.text(0, _HIGH + 34, "at risk", anchor="end", dx=-8)]
-    for name, curve, row in (("real", arm.real, 0), ("synthetic", arm.synthetic, 1)):
-        class_ = "treal" if name == "real" else "tsyn"
-        y = _HIGH + 47 + 15 * row
-        parts.append(svg.text(0, y, "syn." if row else "real", anchor="end", dx=-8, class_=class_))
-        for time in across.ticks:
-            place = min((abs(at - time), k) for k, at in enumerate(arm.times))[1]
-            left = count(curve.at_risk[place]) if place < len(curve.at_risk) else count(1)
-            parts.append(svg.text(across.place(time), y, left, anchor=_anchor(across.place(time)), class_=class_))
-    parts += [
+def _time_axis(across: ChartAxis, unit: str) -> list[Markup]:
+    labels = [
         svg.text(across.place(time), _HIGH + 16, significant(time), anchor=_anchor(across.place(time)))
         for time in across.ticks
     ]
+    return [*labels, svg.text(0, _HIGH + 16, unit or "time", anchor="end", dx=-8)]
+
+
+def _at_risk(arm: Arm, across: ChartAxis, first: int) -> list[Markup]:
+    """Return the numbers at risk of one arm, real above synthetic, from row `first` on."""
+    parts = []
+    for name, curve, row in (("real", arm.real, 0), ("synthetic", arm.synthetic, 1)):
+        class_ = "treal" if name == "real" else "tsyn"
+        at = _HIGH + 36 + 15 * (first + row)
+        label = shorten(_group(arm), 16) if not row else "at risk, syn."
+        parts.append(svg.text(0, at, label, anchor="end", dx=-8, class_=class_))
+        for time in across.ticks:
+            place = min((abs(when - time), k) for k, when in enumerate(arm.times))[1]
+            left = count(curve.at_risk[place]) if place < len(curve.at_risk) else count(1)
+            parts.append(svg.text(across.place(time), at, left, anchor=_anchor(across.place(time)), class_=class_))
     return parts
 
 
@@ -138,21 +173,16 @@ def _anchor(x: float) -> str:
     return "start" if x < 0.03 else "end" if x > 0.94 else "middle"
 
 
-def _names(arm: Arm, across: ChartAxis, y: object) -> list[Markup]:
-    """Return the labels of the curves, above the higher and below the lower one."""
-    assert callable(y)
-    place = (2 * min(len(arm.real.survival), len(arm.synthetic.survival))) // 3
-    x = across.place(arm.times[place])
-    real, synthetic = arm.real.survival[place], arm.synthetic.survival[place]
-    above, below = y(max(real, synthetic)) - 14, y(min(real, synthetic)) + 24
-    return [
-        svg.text(x, below if real <= synthetic else above, "real", class_="treal"),
-        svg.text(x, above if real <= synthetic else below, "synthetic", class_="tsyn"),
-    ]
-
-
-def _levels(lowest: float) -> list[float]:
-    return ticks(lowest, 1.0)
+def _name(arm: Arm, across: ChartAxis, y: Callable[[float], float]) -> Markup:
+    """Return the name of a group at the end of its real curve."""
+    last = len(arm.real.survival) - 1
+    return svg.text(
+        across.place(arm.times[last]),
+        y(arm.real.survival[last]) - 6,
+        shorten(_group(arm), 18),
+        anchor="end",
+        class_="treal",
+    )
 
 
 def _widest_gap(arm: Arm) -> float:
