@@ -105,8 +105,9 @@ class FidelityEstimate:
             baseline=mean_known(self.baseline_parts) if baseline else None,
             reference=self.reference,
             notes=[*notes, f"The synthetic rows are {_TOO_CLOSE}." if beyond else ""],
-            details=(details or {}) | {"beyond_reference": bool(beyond), "reference_error": self.reference_error},
+            details=(details or {}) | {"beyond_reference": bool(beyond)},
             replicates=self.replicates,
+            reference_error=self.reference_error,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.worst_parts import worst_part
 
@@ -171,7 +172,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
         for gate in DEFAULT_GATES
         for score in known
         if score.name == gate.score or (gate.score.endswith(".*") and score.name.startswith(gate.score[:-1]))
-        if not gate.alarm or score.low > _null_reached(gate, score)
+        if not gate.alarm or beyond_leak_free(score, gate.null or 0.0)
     )
     return fixed + tuple(gate for gate in dependence if gate is not None)
 
@@ -181,7 +182,7 @@ def _dependence_gate(score: Score) -> Gate | None:
     if score.baseline is None or score.reference is None:
         return None
     whole = score.baseline - score.reference
-    clear = whole > max(_LEAST_DEPENDENCE, Z * float(score.details.get("reference_error") or 0.0))
+    clear = whole > max(_LEAST_DEPENDENCE, Z * (score.reference_error or 0.0))
     if not clear and worst_part(score) is None:
         return None
     whole = max(whole, _LEAST_DEPENDENCE)
@@ -197,7 +198,8 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
     or column decides if it is worse than the mean. Rules that the unconstrained model breaks do not fail
     a table in which no row breaks one. The result is
     REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
-    interval reaches from pass to fail.
+    interval reaches from pass to fail. Holdout rows excuse an attack only where its difference from them is not
+    significant. Exact copies never pass.
 
     Raises:
         ConfigError: a gate names a score that was not computed.
@@ -255,23 +257,15 @@ def _turned(score: Score) -> bool:
     return agree is not None and agree < 1
 
 
-def _null_reached(gate: Gate, score: Score) -> float:
-    """Return the value of the score without leakage on the same data; NaN where it is not known.
-
-    Attacks: the worst of chance, independence baseline and real-data reference. Other scores: real-data reference.
-    """
-    known = [score.reference] if gate.null is None else [gate.null, score.baseline, score.reference]
-    return max((value for value in known if value is not None), default=math.nan)
-
-
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
-    """Return status and reason of a gate whose limit is the null."""
-    better, null = ends[1], _null_reached(gate, score)
-    if better <= null:
+    """Return status and reason of a gate whose limit is the null; holdout rows can avert a FAIL and not a REVIEW."""
+    assert gate.null is not None
+    null, _ = leak_free(score, gate.null)
+    if ends[1] <= gate.null or (gate.alarm and not beyond_leak_free(score, gate.null)):
         return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
-    if better > review + null - gate.limit:
+    if above_leak_free(score, gate.null) > review:
         return "FAIL", f"Significantly more than {review:g} above its value without leakage, {null:.3f}."
-    return "REVIEW", f"Significantly above its value without leakage, {null:.3f}."
+    return "REVIEW", f"Above {gate.null:g}; its value without leakage is {null:.3f}."
 
 
 def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
@@ -279,14 +273,11 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    reference = _null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
-    # Where real rows miss the limit too, they replace it, with the same margin for review.
-    excused = not math.isnan(reference) and not holds(reference, limit)
-    if excused and (holds(better, reference) or holds(worse, reference + review - limit)):
+    if _excused_by_real(gate, review, score, ends):
         what = "real-data reference" if gate.null is None else "value without leakage"
-        status, reason = "REVIEW", f"The {what}, {reference:.3f}, misses the limit too."
+        status, reason = "REVIEW", f"The {what}, {score.reference:.3f}, misses the limit too."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):
@@ -297,6 +288,22 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     elif holds(worse, review):
         status, reason = "REVIEW", f"The whole interval, {span}, misses the limit, by no more than asks for review."
     return status, reason
+
+
+def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> bool:
+    """Return whether real rows miss the limit too, and the score is no worse than they.
+
+    An attack must not differ significantly from them. For another score they replace the limit, with the same margin
+    for review.
+    """
+    worse, better = ends
+    reference, limit, holds = score.reference, gate.limit, _HOLDS[gate.op]
+    if reference is None or holds(reference, limit):
+        return False
+    if gate.null is not None:
+        return above_leak_free(score, gate.null) <= 0
+    as_good: bool = holds(better, reference) or holds(worse, reference + review - limit)
+    return as_good
 
 
 def _rows_needed(gate: Gate, score: Score, worse: float) -> str:

@@ -47,6 +47,8 @@ class Score:
         note: caveats: subsampling, the reason for NaN.
         details: plain numbers, texts, lists and dicts behind the score, for the report's tables and plots.
         replicates: the score of each synthetic replicate, where there are several.
+        reference_error: standard error of the real-data reference; None where it is not known. Of an attack it is the
+            upper half of the 95 % interval divided by 1.96, because the reference is subtracted from the score.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Score:
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     replicates: tuple[float, ...] = ()
+    reference_error: float | None = None
 
     @property
     def floor(self) -> float | None:
@@ -112,10 +115,12 @@ class Definition:
         notes: tuple[str, ...] | list[str] = (),
         details: dict[str, Any] | None = None,
         replicates: Sequence[float] = (),
+        reference_error: float | None = None,
     ) -> Score:
         """Return the score of a synthetic table, or of several replicates.
 
-        A baseline or reference of NaN becomes None. Empty notes are left out, and `replicates` unless all are finite.
+        A baseline, reference or error of NaN becomes None. Empty notes are left out, and `replicates` unless all are
+        finite.
         """
         return Score(
             name=self.name,
@@ -131,6 +136,7 @@ class Definition:
             note=" ".join(note for note in notes if note),
             details=plain(details or {}),
             replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
+            reference_error=_number_or_none(reference_error),
         )
 
     def unassessable(self, note: str, *, n: int = 0, details: dict[str, Any] | None = None) -> Score:

@@ -69,7 +69,7 @@ def compared(*tables):
 def test_ideal_rows_overlap_and_a_reversed_effect_does_not(task):
     good = replicate(compared(*(trial(400, 10 + i) for i in range(3))), task)
     bad = replicate(compared(*(trial(400, 10 + i, effect=0.8) for i in range(3))), task)
-    chance = 2 * good.details["reference_error"]
+    chance = 2 * good.reference_error
     assert good.low - chance <= good.reference <= good.high + chance
     assert bad.high < good.low
     assert good.details["signs_agree"] == 1.0

@@ -110,6 +110,7 @@ def _score(score: Score, data: SectionData, train: int, holdout: int) -> Score:
         note=score.note if score.name in _NOTE_SHARED else note,
         details=shareable_details(score, data, train),
         replicates=(),
+        reference_error=None,
     )
 
 

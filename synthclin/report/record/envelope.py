@@ -40,6 +40,7 @@ class ScoreRecord(_Closed):
     note: StrictStr
     details: dict[str, Any]
     replicates: tuple[Finite, ...] = ()
+    reference_error: Finite | None = None
 
 
 class GateRecord(_Closed):

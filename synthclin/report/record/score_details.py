@@ -168,11 +168,12 @@ class LeakDetails(Open):
 
 
 class CopyDetails(Open):
-    """Details of `privacy.copies`."""
+    """Details of `privacy.copies`; `copied_rows` has the numbers, from 1, of at most 100 copies."""
 
     copies: Count | None = None
     copies_of_repeated_rows: Count | None = None
     whole_table: bool = False
+    copied_rows: list[Count] = Field(default_factory=list)
 
 
 class BrokenRule(Open):
