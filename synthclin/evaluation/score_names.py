@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "EPSILON_SCORES",
     "HEADLINES",
     "MODEL_SCORES",
     "RULED_NAMES",
@@ -55,6 +56,7 @@ SCORE_NAMES = (
     "privacy.identity_disclosure",
     "privacy.replicated_uniques",
     "privacy.disclosive_keys",
+    "privacy.table_epsilon_lower_bound",
     "privacy.smallest_leak",
     "sdmetrics.quality",
     "sdmetrics.diagnostic",
@@ -65,8 +67,11 @@ TRIAL_NAMES = ("fidelity.balance",)
 RULED_NAMES = ("validity.raw_rules",)
 """Scores of a run whose schema has rules that the sampler imposes."""
 
-MODEL_SCORES = ("privacy.model_membership",)
+MODEL_SCORES = ("privacy.model_membership", "privacy.epsilon_lower_bound")
 """Scores of a run that need its model; a table alone is not enough."""
+
+EPSILON_SCORES = ("privacy.epsilon_lower_bound", "privacy.table_epsilon_lower_bound")
+"""Lower bounds of epsilon, from the model and from the table; they are no AUC."""
 
 SHADOW_SCORES = ("privacy.shadow_table", "privacy.shadow_model")
 """Scores of a run whose audit trains shadow models."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthclin.errors import ConfigError, OutputError
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.score_names import EPSILON_SCORES, MODEL_SCORES, SHADOW_SCORES
 from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import Checkpoint
@@ -131,7 +131,7 @@ def run(
             attacks=tuple(
                 manifest.ModelAttack.of(score)
                 for score in report.scores
-                if score.name in {*MODEL_SCORES, *SHADOW_SCORES}
+                if score.name in {*MODEL_SCORES, *SHADOW_SCORES} - {*EPSILON_SCORES}
             ),
             repeated=repeated,
             rules=samples.rules,

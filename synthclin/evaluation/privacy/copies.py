@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["copies", "repeated"]
 
 _MOST_NAMED = 100
+_OWN_WEIGHT = 3
+_PAIR = 2
 
 COPIES = Definition(
     "privacy.copies",
@@ -82,13 +84,15 @@ def _unused(c: Comparison) -> Reference:
     """Return the share of rows of other patients that are such copies by coincidence, with its interval.
 
     Holdout rows, and each training patient's rows with those of all others as the training table: they equal the row of
-    exactly one other patient where two share it.
+    exactly one other patient where two share it. A training patient has a third of the weight of a holdout row: a pair
+    is one event, and other training patients would share other rows.
     """
     assert c.holdout is not None
     numbers, real = numbered(c.holdout, c.train)
     each = _one_of_each_patient(real, c.train_patients)
-    copied = int((counted(numbers, each) == 1).sum()) + int((counted(each, each) == 2).sum())
-    n = len(numbers) + len(each)
+    shared = int((counted(each, each) == _PAIR).sum())
+    copied = int((counted(numbers, each) == 1).sum()) + shared / _OWN_WEIGHT
+    n = len(numbers) + len(each) // _OWN_WEIGHT
     return Reference(copied / n, wilson(copied, n))
 
 

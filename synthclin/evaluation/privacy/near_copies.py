@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-from math import hypot
+from math import hypot, log, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.stats import beta, betabinom, norm
+from scipy.stats import beta, betabinom, binom, norm
 
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import wilson
@@ -17,6 +16,8 @@ from synthclin.evaluation.privacy.shared_values import shared_surprisal
 from synthclin.evaluation.score import Definition, Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from synthclin.evaluation.privacy.attack_data import AttackData
@@ -24,59 +25,107 @@ if TYPE_CHECKING:
 __all__ = ["near_copies"]
 
 _CLOSE = 0.01
-_STEP = 3  # from one radius to the next, in patients within it
+_MEASURES = ("distance", "shared exact values")
 _ALARM = 0.025
 _MOST_ASKED = 10_000
 _MOST_REAL = 5_000
 _SAME = 1e-6  # equal distances differ by rounding
+_SMALLEST = 1e-4  # smaller distances are those of equal rows
+_TAIL, _FEWEST_IN_TAIL, _FEWEST = 0.05, 20, 60
+_EXPECTED = (0.5, 1.0, 2.0)  # other patients within a radius
 
 NEAR_COPIES = Definition(
     "privacy.near_copies",
     "Do rows come closer to training patients than other patients do?",
     "lower",
-    "share of synthetic rows closer to a training row than all but k of the m other patients, minus k / (m + 1); "
-    "closeness is the distance, or the rarity of exact numbers shared in any columns; the other patients are "
-    "non-members, and training patients, each with the others, where patients have one row; k = 1, 3, 9 ... up to 1 % "
-    "of m; without leakage the count is beta-binomial (order statistics), Bonferroni-corrected for the choice; "
-    "test-based interval (Miettinen, Am J Epidemiol 103:226-235, 1976); an alarm for manual review, since distances "
-    "neither prove nor exclude a leak (DCR Delusion: Yao et al., arXiv:2505.01524)",
+    "share of synthetic rows within a radius of a training row, minus the share expected from the m other patients: "
+    "non-members, and training patients, each with the others, where patients have one row; closeness is the "
+    "distance, or the rarity of exact numbers shared in any columns; equal rows are counted apart; the radii are those "
+    "at which the power law of the closest twentieth of the other patients (Hill, Ann Stat 3:1163-1174, 1975, less one "
+    "standard error) leaves 0.5, 1, 2, 8, 32 ... of them, up to 1 %; the "
+    "count is tested as binomial with that share, and as beta-binomial with the other patients "
+    "within the radius, Bonferroni-corrected; test-based interval (Miettinen, Am J Epidemiol 103:226-235, 1976); "
+    "without an alarm the radius is their 1st percentile; an alarm for manual review, since distances neither prove "
+    "nor exclude a leak (DCR Delusion: Yao et al., arXiv:2505.01524)",
 )
 
 
 class _Excess(NamedTuple):
-    """Synthetic rows within a radius: how they are close, and how many, how many are expected, and the p-value."""
+    """Synthetic rows within a radius: how they are close, how many, the share that is expected, and the p-value."""
 
     closeness: str
     near: int
     rows: int
-    natural: int
-    patients: int
+    expected: float
     p: float
 
     @property
-    def share(self) -> float:
-        return self.near / self.rows
+    def value(self) -> float:
+        return self.near / self.rows - self.expected
+
+
+class _Closeness(NamedTuple):
+    """A measure of closeness to training rows on a logarithmic scale, the closest smallest.
+
+    Arguments:
+        name: of the measure.
+        control: (rows,) of non-members.
+        own: (rows,) of training rows to the others; empty where patients have several rows.
+        synthetic: (rows,) of synthetic rows; plus infinity where they equal a training row.
+    """
+
+    name: str
+    control: NDArray[np.float64]
+    own: NDArray[np.float64]
+    synthetic: NDArray[np.float64]
 
     @property
-    def expected(self) -> float:
-        return self.natural / (self.patients + 1)
+    def natural(self) -> NDArray[np.float64]:
+        """(m,) of all other patients, closest first."""
+        return np.sort(np.concatenate([self.control, self.own]))
+
+    def within(self, radius: float, expected: float) -> _Excess:
+        """Return the excess of synthetic rows within a radius.
+
+        Two training patients who are close to each other count once.
+        """
+        limit, rows = radius + _SMALLEST, len(self.synthetic)
+        near, control, own = (int((each <= limit).sum()) for each in (self.synthetic, self.control, self.own))
+        inside, patients = control + own / 2, len(self.control) + len(self.own) / 2
+        p = float(binom.sf(near - 1, rows, expected)) if expected else 0.0
+        if inside or not expected:
+            p = max(p, float(betabinom.sf(near - 1, rows, inside + 0.5, patients - inside + 0.5)))
+        return _Excess(self.name, near, rows, max(expected, inside / (patients + 1)), p)
+
+    @property
+    def excesses(self) -> list[_Excess]:
+        """The excess within each radius."""
+        natural = self.natural[np.isfinite(self.natural)]
+        m = len(natural)
+        if m < _FEWEST:
+            return [self.within(natural[0], 0.0)] if m else []
+        k = max(_FEWEST_IN_TAIL, int(_TAIL * m))
+        # The mean excess on a logarithmic scale is the reciprocal of the exponent, less one standard error.
+        slowest = float(np.mean(natural[k] - natural[:k])) / (1 - 1 / sqrt(k))
+        expected = list(_EXPECTED)
+        while expected[-1] * 4 <= _CLOSE * m:
+            expected.append(expected[-1] * 4)
+        return [self.within(float(natural[k]) - slowest * log(k / each), each / m) for each in expected]
 
 
 def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     synthetic = subsample(synthetic, _MOST_ASKED, data.rng("published"))
-    found = [
-        _within(name, natural, here, k)
-        for name, natural, here in _closeness(data, synthetic)
-        for k in _numbers(len(natural))
-    ]
-    least = min(found, key=lambda excess: excess.p)
-    alarm = _ALARM / len(found)
-    # Without an alarm the largest radius is reported.
-    excess = least if least.p < alarm else max(found[: len(_numbers(least.patients))], key=lambda one: one.natural)
-    value = excess.share - excess.expected
-    interval = _test_based(value, excess.p, alarm) if least.p < alarm else _without_alarm(value, excess)
+    measures = _closeness(data, synthetic)
+    distance = measures[0]
+    equal = distance.within(log(_SMALLEST), 0.0)._replace(closeness="equal rows")
+    unequal = [_Closeness(each.name, *_without(distance, each)) for each in measures]
+    found = [equal, *(excess for each in unequal for excess in each.excesses)]
+    least, alarm = min(found, key=lambda excess: excess.p), _ALARM / len(found)
+    excess, interval = least, _test_based(least, alarm)
+    if least.p >= alarm:
+        excess, interval = _without_alarm(distance)
     return Found(
-        value,
+        excess.value,
         interval,
         len(synthetic),
         (),
@@ -84,10 +133,8 @@ def _approach(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _closeness(
-    data: AttackData, synthetic: NDArray[np.float64]
-) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Return for each measure its name, its sorted values of other patients, closest first, and of synthetic rows."""
+def _closeness(data: AttackData, synthetic: NDArray[np.float64]) -> list[_Closeness]:
+    """Return each measure; see `_MEASURES`."""
     train, columns = data.train.all_rows, range(len(data.features))
     control = subsample(data.control.rows, _MOST_REAL, data.rng("near copies", "control"))
     alone = len(train) == len(data.train)  # one row for each patient
@@ -95,58 +142,51 @@ def _closeness(
     if len(train) > _MOST_REAL:
         places = np.sort(data.rng("near copies", "train").choice(len(train), _MOST_REAL, replace=False))
 
-    def far(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        return nearest(data.features, columns, train, rows, 1)[0][:, 0]
-
-    def to_others() -> NDArray[np.float64]:
+    def closeness(rows: NDArray[np.float64], own: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         # The first neighbour of a training row is the row itself.
-        return nearest(data.features, columns, train, train[places], 2)[0][:, 1]
+        skipped = 0 if own is None else 1
+        distances = nearest(data.features, columns, train, rows, 1 + skipped)[0][:, -1]
+        return np.stack(
+            [
+                np.log(np.maximum(distances, _SMALLEST)),
+                -shared_surprisal(train, rows, data.features.is_numeric, own=own),
+            ]
+        )
 
-    def common(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -shared_surprisal(train, rows, data.features.is_numeric)
-
-    def with_others() -> NDArray[np.float64]:
-        return -shared_surprisal(train, train[places], data.features.is_numeric, own=places)
-
-    measures = (("distance", far, to_others), ("shared exact values", common, with_others))
-    found = []
-    for name, of_rows, of_train in measures:
-        own = [data.once_for_members(f"near copies {name}", of_train)] if alone and len(train) > 2 else []
-        of_control = data.once(f"near copies {name} of non-members", partial(of_rows, control))
-        found.append((name, np.sort(np.concatenate([of_control, *own])), of_rows(synthetic)))
-    return found
-
-
-def _numbers(patients: int) -> list[int]:
-    """Return how many of the other patients are within each radius."""
-    most = max(1, int(_CLOSE * patients))
-    numbers = [1]
-    while numbers[-1] * _STEP <= most:
-        numbers.append(numbers[-1] * _STEP)
-    return numbers
+    none = np.empty((len(_MEASURES), 0))
+    of_train = data.once_for_members("near copies", lambda: closeness(train[places], places)) if alone else none
+    of_control = data.once("near copies of non-members", lambda: closeness(control))
+    of_synthetic = closeness(synthetic)
+    return [_Closeness(*each) for each in zip(_MEASURES, of_control, of_train, of_synthetic, strict=True)]
 
 
-def _within(name: str, natural: NDArray[np.float64], here: NDArray[np.float64], k: int) -> _Excess:
-    """Return the excess of synthetic rows within the radius of the k-th closest of the other patients."""
-    radius = natural[k - 1] + _SAME
-    near, inside, m = int((here <= radius).sum()), int((natural <= radius).sum()), len(natural)
-    p = float(betabinom.sf(near - 1, len(here), inside, m - inside + 1))
-    return _Excess(name, near, len(here), inside, m, p)
+def _without(distance: _Closeness, measure: _Closeness) -> Iterator[NDArray[np.float64]]:
+    """Yield a measure of non-members, training rows and synthetic rows; infinite for rows equal to a training row."""
+    for far, each in zip(distance[1:], measure[1:], strict=True):
+        yield np.where(far <= log(_SMALLEST) + _SAME, np.inf, each)
 
 
-def _test_based(value: float, p: float, alarm: float) -> Interval:
-    reach = abs(value) * float(norm.isf(alarm)) / float(norm.isf(max(p, 1e-300)))
-    return Interval(value - reach, min(1.0, value + reach))
+def _test_based(excess: _Excess, alarm: float) -> Interval:
+    reach = abs(excess.value) * float(norm.isf(alarm)) / float(norm.isf(max(min(excess.p, 0.5), 1e-300)) or 1.0)
+    return Interval(excess.value - reach, min(1.0, excess.value + reach))
 
 
-def _without_alarm(value: float, excess: _Excess) -> Interval:
-    """Return the interval from Wilson's and from the order statistic; it contains 0 or less."""
-    low, high = wilson(excess.near, excess.rows)
-    ends = (float(beta.ppf(end, excess.natural, excess.patients - excess.natural + 1)) for end in (0.025, 0.975))
-    least, most = ends
-    return Interval(
-        max(-1.0, min(0.0, value - hypot(excess.share - low, most - excess.expected))),
-        min(1.0, value + hypot(high - excess.share, excess.expected - least)),
+def _without_alarm(measure: _Closeness) -> tuple[_Excess, Interval]:
+    """Return the excess within the 1st percentile of the other patients, and its interval, which contains 0 or less.
+
+    The interval is from Wilson's and from the order statistic.
+    """
+    natural = measure.natural
+    m = len(natural)
+    limit = natural[max(1, int(_CLOSE * m)) - 1] + _SMALLEST
+    near, inside = (int((each <= limit).sum()) for each in (measure.synthetic, natural))
+    excess = _Excess(measure.name, near, len(measure.synthetic), inside / (m + 1), 1.0)
+    low, high = wilson(near, excess.rows)
+    least, most = (float(beta.ppf(end, inside, m - inside + 1)) for end in (0.025, 0.975))
+    share, value = near / excess.rows, excess.value
+    return excess, Interval(
+        max(-1.0, min(0.0, value - hypot(share - low, most - excess.expected))),
+        min(1.0, value + hypot(high - share, excess.expected - least)),
     )
 
 

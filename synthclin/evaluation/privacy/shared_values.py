@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["shared_surprisal"]
 
-_COMMON = 0.05
+_COMMON = 0.25
 _MOST_ROWS = 400
 _CELLS = 4_000_000  # pairs of a row and a synthetic row that are held at a time
 
@@ -27,7 +27,7 @@ def shared_surprisal(
 
     The surprisal of a value is -log of its share of the synthetic rows. That of a pair of rows is the sum over the
     columns in which they have equal values, whatever the other columns hold, so every small set of columns is searched
-    at once. A value of more than 5 % of the synthetic rows, or of more than 400, counts as common.
+    at once. A value of more than a quarter of the synthetic rows, or of more than 400, counts as common.
 
     Arguments:
         synthetic: (rows, columns) as `Features.values`.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
 from synthclin.report.editions.suppression import round_down, round_to, round_to_or_none, round_up, rounding_step
 from synthclin.report.record.clinical_details import AnalysisDetails, SubgroupDetails
-from synthclin.report.record.score_details import AssociationDetails, AttackDetails, MembershipDetails
+from synthclin.report.record.score_details import AssociationDetails, AttackDetails, EpsilonDetails, MembershipDetails
 from synthclin.report.record.section_data import SectionData
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -256,6 +256,12 @@ def _attack(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
     return shared
 
 
+def _epsilon(score: Score, _data: SectionData, _train: int) -> dict[str, Any]:
+    details = EpsilonDetails.model_validate(score.details)
+    most = None if details.most_certifiable is None else round_down(details.most_certifiable, 0.01)
+    return {"strongest_attack": details.strongest_attack, "most_certifiable": most, "delta": details.delta}
+
+
 def _rate(rate: Rate | None) -> dict[str, Any] | None:
     if rate is None or rate.n < MIN_PATIENTS:
         return None
@@ -391,6 +397,8 @@ _DETAILS: dict[str, ShareableDetails] = {
     "validity.rules": _rules,
     "privacy.copies": _copies,
     "privacy.smallest_leak": _leak,
+    "privacy.epsilon_lower_bound": _epsilon,
+    "privacy.table_epsilon_lower_bound": _epsilon,
     "privacy": _attack,
     "inference": _analysis,
     "utility": _learners,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.score_names import EPSILON_SCORES, MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attack_figures"]
 
-_NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak", *MODEL_SCORES, *SHADOW_SCORES}
+_NOT_ATTACKS = {"privacy.copies", "privacy.smallest_leak", *MODEL_SCORES, *SHADOW_SCORES, *EPSILON_SCORES}
 _NONE = "\u2013"
 _NULL = {"privacy.membership": 0.5, "privacy.membership_tpr": 0.01}  # the value of a random guess
 
@@ -165,9 +165,9 @@ def _outliers(attacks: Attacks) -> Figure | None:
 
 
 def _chance(score: Score) -> float:
-    """Return the score without leakage; for identity disclosure it is the independence baseline."""
+    """Return the score without leakage; for identity disclosure it is the risk of non-members."""
     if score.name == "privacy.identity_disclosure":
-        return score.baseline or 0.0
+        return score.reference or 0.0
     return _NULL.get(score.name, 0.0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.score_names import MODEL_SCORES, SHADOW_SCORES
+from synthclin.evaluation.score_names import EPSILON_SCORES, MODEL_SCORES, SHADOW_SCORES
 from synthclin.report.pages.figures import DataTable, Figure, Row
 from synthclin.report.pages.questions import texts_of
 from synthclin.report.record.score_details import MembershipDetails
@@ -25,7 +25,7 @@ def model_attack_figures(report: Findings) -> list[Figure]:
     scores = [
         score
         for name in (*MODEL_SCORES, *SHADOW_SCORES)
-        if (score := report.find(name)) and not math.isnan(score.value)
+        if name not in EPSILON_SCORES and (score := report.find(name)) and not math.isnan(score.value)
     ]
     if not scores:
         return []

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.score_texts import ScoreTexts
-from synthclin.report.record.score_details import AttackDetails, CopyDetails, MarginalDetails, RuleDetails
+from synthclin.report.record.score_details import (
+    AttackDetails,
+    CopyDetails,
+    EpsilonDetails,
+    MarginalDetails,
+    RuleDetails,
+)
 from synthclin.report.words import number, plain, share
 
 if TYPE_CHECKING:
@@ -91,6 +97,26 @@ def _attack(name: str, unit: str, question: tuple[str, str, str], action: str) -
     return ScoreTexts("privacy", name, unit, 0.0, fail_text, review_text, action, answer=answer, title=title)
 
 
+def _epsilon(what: str) -> ScoreTexts:
+    def answer(score: Score) -> str:
+        details = EpsilonDetails.model_validate(score.details)
+        proven = f"Attacks on the {what} prove an epsilon of at least {number(score.value)}"
+        if details.most_certifiable is None:
+            return f"{proven}."
+        return f"{proven}; with as many patients they could prove {number(details.most_certifiable)} at most."
+
+    return ScoreTexts(
+        section="privacy",
+        name=f"Epsilon proven on the {what}",
+        unit="lower bound of epsilon, 95 %",
+        ideal=0.0,
+        fail_text="attacks prove a privacy loss",
+        review_text="attacks prove a privacy loss",
+        action="Attacks prove a privacy loss; differential privacy with a smaller epsilon is excluded.",
+        answer=answer,
+    )
+
+
 def _sdmetrics(kind: str, action: str) -> ScoreTexts:
     name = f"SDMetrics {kind}"
     fail_text, review_text = f"the {name} score misses its limit", f"the {name} score may miss its limit"
@@ -114,6 +140,8 @@ QUESTIONS = {
     "privacy.model_membership": _attack(
         "Likelihood under the model", "AUC, 0.5 is chance", _MEMBERSHIP, "The model file reveals membership."
     ),
+    "privacy.epsilon_lower_bound": _epsilon("model file"),
+    "privacy.table_epsilon_lower_bound": _epsilon("table"),
     "privacy.shadow_table": _attack(
         "Shadow models, by table", "AUC, 0.5 is chance", _MEMBERSHIP, "Membership of rare patients can be inferred."
     ),

@@ -167,6 +167,28 @@ class LeakDetails(Open):
     canaries: list[Canaries] = Field(default_factory=list)
 
 
+class EpsilonDetails(Open):
+    """Details of the lower bounds of epsilon.
+
+    Arguments:
+        estimate: of epsilon, without its error.
+        most_certifiable: the largest lower bound that so many pairs allow.
+        pairs: of a member and a non-member.
+        guesses: pairs in which the attacker did not abstain.
+        correct: right guesses.
+        delta: of the differential privacy.
+        strongest_attack: the attack with the largest bound.
+    """
+
+    estimate: Finite | None = None
+    most_certifiable: Finite | None = None
+    pairs: Count | None = None
+    guesses: Count | None = None
+    correct: Count | None = None
+    delta: Finite | None = None
+    strongest_attack: StrictStr = ""
+
+
 class CopyDetails(Open):
     """Details of `privacy.copies`; `copied_rows` has the numbers, from 1, of at most 100 copies."""
 
@@ -279,6 +301,8 @@ DETAILS_BY_NAME: dict[str, type[BaseModel]] = {
     "fidelity.unseen_pairs": UnseenDetails,
     "fidelity.wasserstein": ColumnDetails,
     "privacy.copies": CopyDetails,
+    "privacy.epsilon_lower_bound": EpsilonDetails,
+    "privacy.table_epsilon_lower_bound": EpsilonDetails,
     "privacy.membership": MembershipDetails,
     "privacy.model_membership": MembershipDetails,
     "privacy.shadow_model": MembershipDetails,
