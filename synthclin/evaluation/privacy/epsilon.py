@@ -79,7 +79,7 @@ def epsilon_bound(pairs: int, guesses: int, correct: int, *, error: float = _ERR
 
     Example:
         >>> round(epsilon_bound(100, 100, 100), 2), round(epsilon_bound(100, 100, 75), 2), epsilon_bound(100, 100, 50)
-        (3.46, 0.7, 0.0)
+        (3.49, 0.7, 0.0)
     """
 
     def excess(epsilon: float) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["near_copies"]
 
-_CLOSE = 0.01
+_CLOSE, _WIDEST = 0.01, 0.02
 _MEASURES = ("distance", "shared exact values")
 _ALARM = 0.025
 _MOST_ASKED = 10_000
@@ -32,7 +32,7 @@ _MOST_REAL = 5_000
 _SAME = 1e-6  # equal distances differ by rounding
 _SMALLEST = 1e-4  # smaller distances are those of equal rows
 _TAIL, _FEWEST_IN_TAIL, _FEWEST = 0.05, 20, 60
-_EXPECTED = (0.5, 1.0, 2.0)  # other patients within a radius
+_EXPECTED = (0.5, 2.0)  # other patients within a radius
 
 NEAR_COPIES = Definition(
     "privacy.near_copies",
@@ -42,9 +42,9 @@ NEAR_COPIES = Definition(
     "non-members, and training patients, each with the others, where patients have one row; closeness is the "
     "distance, or the rarity of exact numbers shared in any columns; equal rows are counted apart; the radii are those "
     "at which the power law of the closest twentieth of the other patients (Hill, Ann Stat 3:1163-1174, 1975, less one "
-    "standard error) leaves 0.5, 1, 2, 8, 32 ... of them, up to 1 %; the "
-    "count is tested as binomial with that share, and as beta-binomial with the other patients "
-    "within the radius, Bonferroni-corrected; test-based interval (Miettinen, Am J Epidemiol 103:226-235, 1976); "
+    "standard error) leaves 0.5, 2, 8 ... and 2 % of them; the count is tested as binomial with that share, and where "
+    "some of the other patients are within the radius as beta-binomial, Bonferroni-corrected; test-based interval "
+    "(Miettinen, Am J Epidemiol 103:226-235, 1976); "
     "without an alarm the radius is their 1st percentile; an alarm for manual review, since distances neither prove "
     "nor exclude a leak (DCR Delusion: Yao et al., arXiv:2505.01524)",
 )
@@ -108,8 +108,10 @@ class _Closeness(NamedTuple):
         # The mean excess on a logarithmic scale is the reciprocal of the exponent, less one standard error.
         slowest = float(np.mean(natural[k] - natural[:k])) / (1 - 1 / sqrt(k))
         expected = list(_EXPECTED)
-        while expected[-1] * 4 <= _CLOSE * m:
+        while expected[-1] * 4 < _WIDEST * m:
             expected.append(expected[-1] * 4)
+        if expected[-1] < _WIDEST * m:
+            expected.append(_WIDEST * m)
         return [self.within(float(natural[k]) - slowest * log(k / each), each / m) for each in expected]
 
 

@@ -40,8 +40,9 @@ def shared_surprisal(
 
     Example:
         >>> synthetic = np.array([[1.5, 20.0], [2.5, 30.0], *[[0.0, 0.0]] * 98])
-        >>> shared_surprisal(synthetic, np.array([[1.5, 20.0], [1.5, 30.0], [0.0, 0.0]]), np.array([True, True]))
-        array([9.21034037, 4.60517019, 0.        ])
+        >>> rows = np.array([[1.5, 20.0], [1.5, 30.0], [0.0, 0.0]])
+        >>> shared_surprisal(synthetic, rows, np.array([True, True])).round(3)
+        array([9.21 , 4.605, 0.   ])
     """
     largest = np.zeros(len(rows))
     most = min(_MOST_ROWS, max(1, int(_COMMON * len(synthetic))))
