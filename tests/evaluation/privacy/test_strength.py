@@ -10,6 +10,7 @@ from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.privacy.attack_data import AttackData
 from synthclin.evaluation.privacy.membership import membership, ranked
+from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.relative_f1 import relative_f1
 from synthclin.evaluation.privacy.risk import area
@@ -71,6 +72,12 @@ def test_three_exact_values_of_a_twentieth_of_the_patients_are_seen(columns):
     assert score.details["closeness"] == "shared exact values"
     assert score.value == pytest.approx(0.055, abs=0.015)  # with coincidences
     assert status(score) == {"privacy.near_copies": "REVIEW"}
+
+
+def test_exact_values_of_a_tenth_of_the_patients_identify_them_at_few_false_positives():
+    score = membership_tpr(leaked_values(0.1, 3))
+    assert score.value == pytest.approx(0.11, abs=0.03)
+    assert status(score) == {"privacy.membership_tpr": "FAIL"}
 
 
 def test_exact_values_without_a_leak_raise_no_alarm():
