@@ -4,9 +4,8 @@ python benchmarks/gates.py TABLE --train 736 --holdout 184 --repeats 200 >> benc
 python benchmarks/gates.py --summary benchmarks/results/gates.jsonl
 
 Each repeat samples training rows, holdout rows and, in the place of synthetic ones, further rows of a large real table.
-Canaries are left out: they can make a gate not assessable and never fail a table. The independence baseline and the
-negative control can only excuse a table, so they are computed only where a gate would fail without them; `--whole`
-always computes them.
+Canaries are left out: they can make a gate not assessable and never fail a table. The negative control
+can only excuse a table, so it is computed only where a gate would fail without it; `--whole` always computes it.
 """
 
 from __future__ import annotations
@@ -68,14 +67,21 @@ def one(
 
 
 def alone(attack: Callable[..., Score], c: Comparison, data: AttackData) -> Score:
-    """Return the score without independence baseline and negative control, unless its gate would fail then."""
+    """Return the score without negative control, unless its gate would fail then."""
     if not isinstance(attack, Attack):
         return attack(c, data=data)
     found = attack.find(data, c.synthetic)
     if isnan(found.value):
         return attack.kind.unassessable(" ".join(found.notes))
-    baseline = None if isnan(found.non_members) else found.non_members
-    score = attack.kind.score(found.value, found.interval, n=found.n, baseline=baseline)
+    reference = found.non_members
+    score = attack.kind.score(
+        found.value,
+        found.interval,
+        n=found.n,
+        reference=None if reference is None else reference.value,
+        reference_error=None if reference is None else reference.error,
+        details=attack.kind.details.of(found.details | {"null": attack.null}),
+    )
     fails = any(verdict.status == "FAIL" for verdict in judge(default_gates([score]), [score]))
     return attack(c, data=data) if fails else score
 
@@ -113,7 +119,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no repeat after so many")
     parser.add_argument("--copy", action="store_true")
-    parser.add_argument("--whole", action="store_true", help="run every attack on shuffled and holdout rows too")
+    parser.add_argument("--whole", action="store_true", help="run every attack on holdout rows too")
     parser.add_argument("--summary", type=Path)
     given = parser.parse_args()
     if given.summary:

@@ -30,6 +30,7 @@ from synthclin.evaluation.kind import Kind, Limit, Need
 from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.copies import COPIES
+from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
 from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
 from synthclin.evaluation.privacy.linkability import LINKABILITY
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
@@ -82,8 +83,10 @@ KINDS: tuple[Kind[Any], ...] = (
     IDENTITY_DISCLOSURE,
     REPLICATED_UNIQUES,
     DISCLOSIVE_KEYS,
+    TABLE_EPSILON_LOWER_BOUND,
     SMALLEST_LEAK,
     MODEL_MEMBERSHIP,
+    EPSILON_LOWER_BOUND,
     SHADOW_TABLE,
     SHADOW_MODEL,
     QUALITY,

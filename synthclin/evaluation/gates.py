@@ -13,8 +13,9 @@ from synthclin.errors import ConfigError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
 from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit
+from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
 
 __all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge"]
@@ -77,7 +78,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
         if limit is None:
             continue
         gate = Gate(score.name, *limit)
-        if not gate.alarm or score.low > _null_reached(gate, score):
+        if not gate.alarm or beyond_leak_free(score, gate.null or 0.0):
             gates.append(gate)
     return tuple(gates)
 
@@ -90,7 +91,8 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
     or column decides if it is worse than the mean. Rules that the unconstrained model breaks do not fail
     a table in which no row breaks one. The result is
     REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
-    interval reaches from pass to fail.
+    interval reaches from pass to fail. Holdout rows excuse an attack only where its difference from them is not
+    significant. Exact copies never pass.
 
     Raises:
         ConfigError: a gate names a score that was not computed.
@@ -143,23 +145,34 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     return Verdict(gate, status, score.value, worse, reason)
 
 
-def _null_reached(gate: Gate, score: Score) -> float:
-    """Return the value of the score without leakage on the same data; NaN where it is not known.
+def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> bool:
+    """Return whether real rows miss the limit too, and the score is no worse than they.
 
-    Attacks: the worst of chance, independence baseline and real-data reference. Other scores: real-data reference.
+    Of an attack, the upper end of the interval of the reference must miss it, and the difference must not be
+    significant. For another score they replace the limit, with the same margin for review.
     """
-    known = [score.reference] if gate.null is None else [gate.null, score.baseline, score.reference]
-    return max((value for value in known if value is not None), default=math.nan)
+    worse, better = ends
+    reference, limit, holds = score.reference, gate.limit, _HOLDS[gate.op]
+    if reference is None:
+        return False
+    if gate.null is not None:
+        least, error = leak_free(score, gate.null)
+        return not holds(least + Z * error, limit) and above_leak_free(score, gate.null) <= 0
+    if holds(reference, limit):
+        return False
+    as_good: bool = holds(better, reference) or holds(worse, reference + review - limit)
+    return as_good
 
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
-    """Return status and reason of a gate whose limit is the null."""
-    better, null = ends[1], _null_reached(gate, score)
-    if better <= null:
+    """Return status and reason of a gate whose limit is the null; holdout rows can avert a FAIL and not a REVIEW."""
+    assert gate.null is not None
+    null, _ = leak_free(score, gate.null)
+    if ends[1] <= gate.null or (gate.alarm and not beyond_leak_free(score, gate.null)):
         return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
-    if better > review + null - gate.limit:
+    if above_leak_free(score, gate.null) > review:
         return "FAIL", f"Significantly more than {review:g} above its value without leakage, {null:.3f}."
-    return "REVIEW", f"Significantly above its value without leakage, {null:.3f}."
+    return "REVIEW", f"Above {gate.null:g}; its value without leakage is {null:.3f}."
 
 
 def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
@@ -167,14 +180,12 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    reference = _null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
-    # Where real rows miss the limit too, they replace it, with the same margin for review.
-    excused = not math.isnan(reference) and not holds(reference, limit)
-    if excused and (holds(better, reference) or holds(worse, reference + review - limit)):
-        what = "real-data reference" if gate.null is None else "value without leakage"
-        status, reason = "REVIEW", f"The {what}, {reference:.3f}, misses the limit too."
+    if _excused_by_real(gate, review, score, ends):
+        status, reason = "REVIEW", f"The real-data reference, {score.reference:.3f}, misses the limit too."
+        if gate.null is not None:
+            reason = f"Not significantly above its value without leakage, {score.reference:.3f}."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from synthclin import progress
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.privacy.copies import repeated
+from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, epsilon_lower_bound
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP, model_membership
 from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, Targets, shadow_scores, unattacked
 from synthclin.parallel import processors, run_all
@@ -85,7 +86,7 @@ def audit(
         ...     model = sc.ConditionalGAN(schema, effort="quick", width=8, blocks=0, random_state=1).fit(train)
         >>> found = audit(model, model.sample(140), train=train, holdout=holdout)
         >>> [score.name for score in found]
-        ['privacy.model_membership']
+        ['privacy.model_membership', 'privacy.epsilon_lower_bound']
     """
     comparison = Comparison.of(synthetic, train=train, holdout=holdout, schema=model.schema, random_state=random_state)
     return audit_model(
@@ -106,10 +107,12 @@ def audit_model(
     """Run membership inference attacks on a model whose comparison is built already; see `audit`."""
     train, holdout = comparison.tables.train, comparison.tables.holdout
     with threadpool_limits(limits=1):
-        scores: tuple[Score, ...] = (MODEL_MEMBERSHIP.unassessable(_NO_LIKELIHOOD),)
+        scores = tuple(each.unassessable(_NO_LIKELIHOOD) for each in (MODEL_MEMBERSHIP, EPSILON_LOWER_BOUND))
         if model.has_likelihood and holdout is not None:
             likelihoods = model.log_likelihood(train), model.log_likelihood(holdout)
-            scores = (model_membership(comparison, *likelihoods, by=by),)
+            scores = tuple(
+                attack(comparison, *likelihoods, by=by) for attack in (model_membership, epsilon_lower_bound)
+            )
         if not SHADOWS[tier]:
             return scores
         targets = Targets.of(comparison)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthclin.errors import ConfigError, OutputError
-from synthclin.evaluation.catalogue import names_of
+from synthclin.evaluation.catalogue import kind_of, names_of
+from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.io.documents import dump_json
 from synthclin.io.files import path_of, staged_folder, write_atomic
 from synthclin.models import Checkpoint
@@ -132,6 +133,7 @@ def run(
                 manifest.ModelAttack.of(score)
                 for score in report.scores
                 if score.name in {*names_of("model"), *names_of("shadow models")}
+                if kind_of(score.name).details is MembershipDetails
             ),
             repeated=repeated,
             rules=samples.rules,

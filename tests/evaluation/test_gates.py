@@ -15,9 +15,9 @@ from synthclin.evaluation.score import Interval
 from tests.evaluation.test_score import kind
 
 
-def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", reference=None, baseline=None):
+def score(name="fidelity.marginals", value=0.9, low=0.88, high=0.92, better="higher", reference=None, error=None):
     return kind(name, better).score(
-        value, Interval(low, high), n=100, reference=reference, baseline=baseline, details={}
+        value, Interval(low, high), n=100, reference=reference, reference_error=error, details={}
     )
 
 
@@ -103,7 +103,7 @@ MEMBERSHIP = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.membe
         (0.56, 0.65, 0.5, "FAIL"),
         (0.90, 0.95, 0.5, "FAIL"),
         (0.60, 0.66, 0.62, "REVIEW"),  # holdout rows miss it too
-        (0.63, 0.66, 0.62, "REVIEW"),  # hardly worse than they
+        (0.63, 0.66, 0.62, "FAIL"),  # significantly worse than they
         (0.90, 0.95, 0.62, "FAIL"),  # they do not excuse everything
         (0.90, 0.95, None, "FAIL"),
     ],
@@ -143,22 +143,24 @@ def test_default_gates_are_those_of_the_scores_there_are():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "baseline", "reference", "expected"),
+    ("low", "high", "reference", "error", "expected"),
     [
-        (0.0, 0.005, 0.0, 0.0, "PASS"),
-        (0.0, 0.3, 0.0, 0.0, "PASS"),  # none was found, however few there are
-        (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # significantly above 0
+        (0.0, 0.005, 0.0, 0.001, "PASS"),
+        (0.0, 0.3, 0.0, 0.001, "PASS"),  # none was found, however few there are
+        (0.001, 0.004, 0.0, 0.0, "REVIEW"),  # a single one
         (0.001, 0.03, 0.0, 0.0, "REVIEW"),
         (0.006, 0.03, 0.0, 0.0, "FAIL"),
-        (0.006, 0.03, 0.0, 0.011, "PASS"),  # non-members are copied as often
-        (0.013, 0.03, 0.0, 0.011, "REVIEW"),
+        (0.006, 0.03, 0.0, 0.01, "REVIEW"),  # not significantly more than among non-members
+        (0.006, 0.03, 0.011, 0.002, "REVIEW"),  # non-members are copied as often
+        (0.2, 0.3, 0.25, 0.02, "REVIEW"),
+        (0.2, 0.3, 0.05, 0.02, "FAIL"),
         (0.013, 0.03, None, None, "FAIL"),
     ],
 )
-def test_copies_beyond_those_of_non_members_never_pass(low, high, baseline, reference, expected):
+def test_copies_never_pass_and_non_members_excuse_only_a_fail(low, high, reference, error, expected):
     gate = next(gate for gate in DEFAULT_GATES if gate.score == "privacy.copies")
     of = {"name": gate.score, "value": (low + high) / 2, "low": low, "high": high, "better": "lower"}
-    assert judge([gate], [score(**of, baseline=baseline, reference=reference)])[0].status == expected
+    assert judge([gate], [score(**of, reference=reference, error=error)])[0].status == expected
 
 
 def test_a_distance_only_raises_the_alarm():
@@ -168,13 +170,33 @@ def test_a_distance_only_raises_the_alarm():
     assert [verdict.status for verdict in judge(default_gates([ringing]), [ringing])] == ["REVIEW"]
 
 
-def test_the_baseline_of_an_attack_excuses_an_equal_score():
+@pytest.mark.parametrize(
+    ("reference", "error", "expected"),
+    [
+        (None, None, "FAIL"),
+        (0.0, 0.02, "FAIL"),  # holdout rows meet the limit
+        (0.0, 0.1, "REVIEW"),  # they may reach 0.196
+        (-0.2, 0.1, "REVIEW"),
+        (-0.2, 0.02, "FAIL"),
+        (0.13, 0.0, "REVIEW"),  # 0.02 apart, and the score alone is known to 0.03
+        (0.11, 0.0, "FAIL"),
+        (0.11, 0.02, "REVIEW"),  # the difference of 0.04 is within 0.03 and 0.04 together
+        (0.06, 0.02, "FAIL"),
+    ],
+)
+def test_holdout_rows_excuse_an_attack_only_where_the_difference_is_not_above_chance(reference, error, expected):
     of = {"name": "privacy.singling_out", "value": 0.15, "low": 0.12, "high": 0.18, "better": "lower"}
     gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
-    assert judge([gate], [score(**of, baseline=0.0)])[0].status == "FAIL"
-    excused = judge([gate], [score(**of, baseline=0.13)])[0]
-    assert excused.status == "REVIEW"
-    assert "value without leakage, 0.130" in excused.reason
+    verdict = judge([gate], [score(**of, reference=reference, error=error)])[0]
+    assert verdict.status == expected
+    assert ("value without leakage" in verdict.reason) == (expected == "REVIEW")
+
+
+def test_shuffled_training_columns_excuse_nothing():
+    found = kind("privacy.membership", "lower").score(
+        0.865, Interval(0.82, 0.9), n=100, baseline=0.9, reference=0.5, reference_error=0.03, details={}
+    )
+    assert judge([MEMBERSHIP], [found])[0].status == "FAIL"
 
 
 @pytest.mark.parametrize(("agree", "expected"), [(1.0, "PASS"), (None, "PASS"), (0.5, "REVIEW"), (0.0, "REVIEW")])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.privacy.attribute_inference import attribute_inference
 from synthclin.evaluation.privacy.canaries import smallest_leak
 from synthclin.evaluation.privacy.copies import copies
+from synthclin.evaluation.privacy.epsilon import epsilon_lower_bound, table_epsilon
 from synthclin.evaluation.privacy.identity_disclosure import identity_disclosure
 from synthclin.evaluation.privacy.linkability import linkability
 from synthclin.evaluation.privacy.membership import membership
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.score import Score
 
-__all__ = ["ATTACKS", "model_membership"]
+__all__ = ["ATTACKS", "epsilon_lower_bound", "model_membership"]
 
 ATTACKS: tuple[Callable[..., Score], ...] = (
     copies,
@@ -36,5 +37,6 @@ ATTACKS: tuple[Callable[..., Score], ...] = (
     identity_disclosure,
     replicated_uniques,
     disclosive_keys,
+    table_epsilon,
     smallest_leak,
 )

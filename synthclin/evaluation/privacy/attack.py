@@ -1,19 +1,19 @@
-"""The common part of all attacks: synthetic table, independence baseline (shuffled rows) and negative control."""
+"""The common part of all attacks: synthetic table, non-members, and the negative control with its error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.risk import by_group, decisive
-from synthclin.evaluation.score import Interval
+from synthclin.evaluation.score import Interval, Z
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,15 +22,26 @@ if TYPE_CHECKING:
     from synthclin.evaluation.privacy.risk import AttackOutcome, RiskMeasure
     from synthclin.evaluation.score import Score
 
-__all__ = ["Attack", "Found", "judged"]
+__all__ = ["Attack", "Found", "Reference", "judged"]
 
-_SHUFFLES = 3
-_BASELINE = "The independence baseline is the mean of the attack on 3 tables of shuffled training columns."
-_NO_BASELINE = "There is no independence baseline: shuffled columns keep values that may identify one patient."
 _REFERENCE = (
     "The real-data reference is the attack on {} holdout rows in the place of synthetic ones (negative control), the "
-    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms."
+    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms. "
+    "There is no independence baseline: shuffled training columns keep each patient's exact values."
 )
+_NON_MEMBERS = "The real-data reference is the same risk of non-members, as if they had taken part."
+
+
+class Reference(NamedTuple):
+    """What an attack reaches without leakage, with its interval."""
+
+    value: float
+    interval: Interval
+
+    @property
+    def error(self) -> float:
+        """The upper half of the interval in standard errors: the reference is subtracted from a score."""
+        return (self.interval.high - self.value) / Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Found:
         n: number of patients or rows.
         notes: caveats.
         details: the numbers behind it.
-        non_members: the risk of non-members, where the value is not relative to it; else NaN.
+        non_members: the risk of non-members with its interval, where the value is not relative to it; else None.
     """
 
     value: float
@@ -51,7 +62,7 @@ class Found:
     n: int
     notes: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
-    non_members: float = nan
+    non_members: Reference | None = None
 
     @classmethod
     def nothing(cls, note: str) -> Found:
@@ -67,14 +78,12 @@ class Attack:
         kind: the kind of its score.
         run: the attack on one table of rows.
         null: its value without leakage.
-        above_chance: whether shuffled columns have no leakage; false where a single column can identify a patient.
         more: further details of the synthetic table, which are not part of a verdict.
     """
 
     kind: Kind[Any]
     run: Callable[[AttackData, NDArray[np.float64]], Found]
     null: float = 0.0
-    above_chance: bool = True
     more: Callable[[AttackData, NDArray[np.float64]], dict[str, Any]] = lambda *_: {}
 
     def __call__(self, c: Comparison, *, by: Sequence[str] = (), data: AttackData | None = None) -> Score:
@@ -90,19 +99,17 @@ class Attack:
         if isnan(found.value):
             return self.kind.unassessable(" ".join(found.notes), n=found.n)
         negative = self.negative_control(data)
+        reference = self.leak_free(data, found)
         return self.kind.score(
             found.value,
             found.interval,
             n=found.n,
-            baseline=max(
-                (value for value in (self.baseline(data, c), found.non_members) if not isnan(value)), default=nan
-            ),
-            reference=negative["value"],
+            reference=reference.value,
+            reference_error=reference.error,
             notes=[
                 *found.notes,
-                data.subsampling_note(c.synthetic),
-                _BASELINE if self.above_chance else _NO_BASELINE,
-                _REFERENCE.format(negative["rows"]),
+                data.subsampling_note,
+                _REFERENCE.format(negative["rows"]) if found.non_members is None else _NON_MEMBERS,
             ],
             details=self.kind.details.of(
                 found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative}
@@ -124,10 +131,12 @@ class Attack:
             "rows": halves[0][1],
         }
 
-    def baseline(self, data: AttackData, c: Comparison) -> float:
-        """Return the independence baseline: mean of the attack on shuffled rows; NaN where these may leak."""
-        tables = _shuffled(c) if self.above_chance else ()
-        return _mean([value for rows in tables if not isnan(value := self.find(data, rows).value)])
+    def leak_free(self, data: AttackData, found: Found) -> Reference:
+        """Return what non-members reach: their own risk in the same attack, or else the negative control."""
+        if found.non_members is not None:
+            return found.non_members
+        negative = self.negative_control(data)
+        return Reference(negative["value"], Interval(negative["low"], negative["high"]))
 
 
 def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMeasure, note: str) -> Found:
@@ -167,13 +176,6 @@ def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMea
             ],
         },
     )
-
-
-def _shuffled(c: Comparison) -> Iterator[NDArray[np.float64]]:
-    """Yield several tables of training rows with shuffled columns, to average over the shuffles."""
-    yield c.shuffled
-    for i in range(1, _SHUFFLES):
-        yield c.rng("privacy", "shuffle", i).permuted(c.train, axis=0)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
 
-__all__ = ["TOP_DECILE", "AttackData", "AttackedGroup", "PatientSample", "few", "why_not"]
+__all__ = ["TOP_DECILE", "AttackData", "AttackedGroup", "PatientSample", "Visits", "few", "why_not"]
 
 TOP_DECILE = 9
 """The last of the deciles 0 to 9 of `PatientSample.decile`: the outliers."""
@@ -33,7 +33,9 @@ TOP_DECILE = 9
 _MIN_PATIENTS = 20
 _MIN_GROUP = 30
 _MOST_ATTACKED = 2_000
-_MOST_SYNTHETIC = 5_000
+_MOST_ATTACKED_ROWS = 6_000
+_MOST_PREDICATED = 5_000
+_MOST_VISITS = 8
 _MOST_COMPARED = 5_000
 _MOST_SPLITS = 5
 
@@ -41,20 +43,64 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Visits:
+    """All rows of several patients, at most 8 random ones each, those of one patient together.
+
+    Arguments:
+        rows: (rows, columns) as `Features.values`.
+        places: (rows,) the place of each row in its table.
+        patient: (rows,) the place of its patient in the sample, rising.
+    """
+
+    rows: NDArray[np.float64]
+    places: NDArray[np.intp]
+    patient: NDArray[np.intp]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a patient has several rows."""
+        return len(self.patient) > 0 and len(self.patient) > self.patient[-1] + 1
+
+    def largest(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(patients,) the largest score of a patient's rows."""
+        return np.maximum.reduceat(scores, self._first) if len(scores) else scores
+
+    def mean(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(patients, ...) the mean score of a patient's rows."""
+        if not len(scores):
+            return scores
+        counts = np.bincount(self.patient).reshape(-1, *[1] * (scores.ndim - 1))
+        means: NDArray[np.float64] = np.add.reduceat(scores, self._first, axis=0) / counts
+        return means
+
+    @property
+    def _first(self) -> NDArray[np.intp]:
+        return np.flatnonzero(np.diff(self.patient, prepend=-1))
+
+
+@dataclass(frozen=True, slots=True)
 class PatientSample:
-    """A sample of members or of non-members, one random row for each patient.
+    """A sample of members or of non-members: one random row for each patient, and the other rows beside it.
 
     Arguments:
         rows: (patients, columns) as `Features.values`.
         places: (patients,) the place of the row in its table.
         decile: (patients,) decile 0 to 9 of the nearest-neighbour distance to the reference population.
         half: (patients,) random half: an attack is selected on one half and evaluated on the other.
+        table: (all rows, columns) the table that the patients are of; None where each has one row.
+        visits_from: (patients,) where the patient's rows begin in `order`.
+        visit_counts: (patients,) number of the patient's rows.
+        order: (all rows,) places in `table`, rows of one patient together, the sampled row first.
     """
 
     rows: NDArray[np.float64]
     places: NDArray[np.intp]
     decile: NDArray[np.intp]
     half: NDArray[np.bool_]
+    table: NDArray[np.float64] | None = None
+    visits_from: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    visit_counts: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    order: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,10 +113,30 @@ class PatientSample:
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PatientSample:
         """Return a subset of the patients."""
-        return PatientSample(self.rows[chosen], self.places[chosen], self.decile[chosen], self.half[chosen])
+        one = PatientSample(self.rows[chosen], self.places[chosen], self.decile[chosen], self.half[chosen])
+        if self.table is None:
+            return one
+        begin, counts = self.visits_from[chosen], self.visit_counts[chosen]
+        return replace(one, table=self.table, visits_from=begin, visit_counts=counts, order=self.order)
+
+    @property
+    def all_rows(self) -> NDArray[np.float64]:
+        """(all rows, columns) the table that the patients are of, or their rows where each has one."""
+        return self.rows if self.table is None else self.table
+
+    @property
+    def visits(self) -> Visits:
+        """The rows of each patient, at most 8."""
+        if self.table is None:
+            return Visits(self.rows, self.places, np.arange(len(self), dtype=np.intp))
+        counts = np.minimum(self.visit_counts, _MOST_VISITS)
+        patient = np.repeat(np.arange(len(self), dtype=np.intp), counts)
+        within = np.arange(len(patient)) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = self.order[self.visits_from[patient] + within]
+        return Visits(self.table[places], places, patient)
 
     def and_then(self, other: PatientSample) -> PatientSample:
-        """Return the patients of both samples."""
+        """Return the patients of both samples, each with one row."""
         both = self, other
         return PatientSample(
             rows=np.vstack([side.rows for side in both]),
@@ -133,13 +199,12 @@ class AttackData:
         for name in by:
             if name not in c.features.names:
                 raise ConfigError(f"by '{name}'", "it is no column that is modelled", "Name another column.")
-        places = _one_each(c.train_patients, c.rng("privacy", "train"))
-        rows = c.train[places]
-        population, decile = ReferencePopulation.of(c.features, rows, c.rng("privacy", "crowd"))
-        train = PatientSample(rows, places, decile, _half(len(rows), c.rng("privacy", "halves", 0)))
-        places = _one_each(c.holdout_patients, c.rng("privacy", "control"))
-        rows = c.holdout[places]
-        control = PatientSample(rows, places, population.decile(rows), _half(len(rows), c.rng("privacy", "halves", 1)))
+        train = _one_each(c.train, c.train_patients, c.rng("privacy", "train"))
+        population, decile = ReferencePopulation.of(c.features, train.rows, c.rng("privacy", "crowd"))
+        train = replace(train, decile=decile, half=_half(len(train), c.rng("privacy", "halves", 0)))
+        control = _one_each(c.holdout, c.holdout_patients, c.rng("privacy", "control"))
+        half = _half(len(control), c.rng("privacy", "halves", 1))
+        control = replace(control, decile=population.decile(control.rows), half=half)
         groups = tuple(
             group
             for name in by
@@ -160,14 +225,21 @@ class AttackData:
         known: T = self.kept[key]
         return known
 
+    def once_for_members(self, what: str, work: Callable[[], T]) -> T:
+        """Return `work()`, which depends on the members alone; the result is cached."""
+        if (what,) not in self.kept:
+            self.kept[what,] = work()
+        known: T = self.kept[what,]
+        return known
+
     def with_own_cache(self) -> AttackData:
         """Return a copy with its own cache, for tables that are attacked only once."""
         return replace(self, kept=dict(self.kept))
 
     def attacked(self) -> tuple[PatientSample, PatientSample]:
-        """Return at most 2,000 members and 2,000 non-members, for attacks by distance."""
-        return few(self.train, _MOST_ATTACKED, self.rng("attacked", 0)), few(
-            self.control, _MOST_ATTACKED, self.rng("attacked", 1)
+        """Return at most 2,000 members and 2,000 non-members, and 6,000 rows of each, for attacks by distance."""
+        return few(self.train, _attackable(self.train), self.rng("attacked", 0)), few(
+            self.control, _attackable(self.control), self.rng("attacked", 1)
         )
 
     def compared(self) -> tuple[PatientSample, PatientSample]:
@@ -176,17 +248,19 @@ class AttackData:
             self.control, _MOST_COMPARED, self.rng("compared", 1)
         )
 
-    def published(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return at most 5,000 synthetic rows, for attacks by distance."""
-        return subsample(synthetic, _MOST_SYNTHETIC, self.rng("published"))
+    def predicated(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return at most 5,000 synthetic rows, for predicates that are counted in them."""
+        return subsample(synthetic, _MOST_PREDICATED, self.rng("published"))
 
-    def subsampling_note(self, synthetic: NDArray[np.float64]) -> str:
-        """Return the sizes of the subsamples of attacks by distance, as a sentence; empty where all rows are used."""
-        sizes = [(len(synthetic), _MOST_SYNTHETIC, "synthetic rows")]
-        sizes += [(len(self.train), _MOST_ATTACKED, "members")]
-        sizes += [(len(self.control), _MOST_ATTACKED, "non-members")]
-        parts = [f"{most:,} of {n:,} {name}" for n, most, name in sizes if n > most]
-        return f"Where distances are measured, a random {' and '.join(parts)} are used." if parts else ""
+    @property
+    def subsampling_note(self) -> str:
+        """The sizes of the subsamples of attacks by distance, as a sentence; empty where all patients are attacked.
+
+        Distances to synthetic rows are always to all of them.
+        """
+        sides = ((self.train, "members"), (self.control, "non-members"))
+        parts = [f"{most:,} of {len(side):,} {name}" for side, name in sides if len(side) > (most := _attackable(side))]
+        return f"Where distances are measured, a random {' and '.join(parts)} are attacked." if parts else ""
 
     def splits(self) -> tuple[list[PatientSample], PatientSample]:
         """Return at most five disjoint splits of the members, and a sample of non-members of the size of a split.
@@ -202,7 +276,8 @@ class AttackData:
         """Yield the negative controls: half of the non-members as synthetic rows, with the other half as control."""
         first, second = partition(len(self.control), 2, self.rng("negative"))
         for chosen, rest in ((first, second), (second, first)):
-            yield self.control.rows[chosen], replace(self, control=self.control.where(rest), groups=())
+            rows = self.control.where(chosen).visits.rows
+            yield rows, replace(self, control=self.control.where(rest), groups=())
 
 
 def why_not(c: Comparison) -> str:
@@ -216,11 +291,25 @@ def why_not(c: Comparison) -> str:
     return ""
 
 
-def _one_each(patients: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
-    """(patients,) the place of one random row of each patient."""
+def _one_each(table: NDArray[np.float64], patients: NDArray[np.int64], rng: np.random.Generator) -> PatientSample:
+    """Return one random row of each patient, in their order in the table; no decile and half yet."""
     order = rng.permutation(len(patients))
-    first = np.unique(patients[order], return_index=True)[1]
-    return np.sort(order[first])
+    order = order[np.argsort(patients[order], kind="stable")]
+    first = np.flatnonzero(np.diff(patients[order], prepend=-1))
+    counts = np.diff(first, append=len(order))
+    by_place = np.argsort(order[first])
+    places = order[first][by_place]
+    none = PatientSample(table[places], places, np.zeros(len(places), dtype=np.intp), np.zeros(len(places), dtype=bool))
+    if len(places) == len(order):
+        return none
+    return replace(none, table=table, visits_from=first[by_place], visit_counts=counts[by_place], order=order)
+
+
+def _attackable(side: PatientSample) -> int:
+    """Return how many patients are attacked by distance."""
+    if side.table is None:
+        return _MOST_ATTACKED
+    return min(_MOST_ATTACKED, int(_MOST_ATTACKED_ROWS / np.minimum(side.visit_counts, _MOST_VISITS).mean()))
 
 
 def _half(n: int, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -62,7 +62,6 @@ ATTRIBUTE_INFERENCE = Kind(
 def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if len(data.features) < 2 or not data.knowledge.sensitive_columns:
         return Found.nothing("There is no known column, or no sensitive one, for the attack.")
-    synthetic = data.published(synthetic)
     train, control = data.attacked()
     sides = train, control
     outcomes = []

@@ -10,7 +10,7 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import CONVENTION, Kind, Limit
-from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.attack import Attack, Found, Reference
 from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
 from synthclin.schema.patients import patients
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["copies", "repeated"]
 
+_MOST_NAMED = 100
+_OWN_WEIGHT = 3
+_PAIR = 2
+
 
 def _copied_rows(score: Score) -> str:
     details = COPIES.read(score)
@@ -43,10 +47,10 @@ COPIES = Kind(
     question="Are synthetic rows copies of patients?",
     better="lower",
     method=(
-        "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no "
-        "other training patient shares; every row counts where the table has the training rows in the training "
-        "table's proportions; Wilson interval; absence of copies does not prove privacy (DCR Delusion: Yao et al., "
-        "arXiv:2505.01524)"
+        "share of synthetic rows that equal, in every modelled column at schema precision, a training row that no"
+        " other training patient shares; every row counts where the table has the training rows in the training "
+        "table's proportions; Wilson interval; absence of copies does not prove privacy (DCR Delusion: Yao et "
+        "al., arXiv:2505.01524)"
     ),
     section="privacy",
     label="Exact copies",
@@ -71,36 +75,53 @@ def copies(
     by: Sequence[str] = (),  # noqa: ARG001 (all attacks have one signature)
     data: AttackData | None = None,  # noqa: ARG001
 ) -> Score:
-    """Score the share of exact copies; without a holdout it is assessable only where copies are found."""
+    """Score the share of exact copies; without a holdout it is assessable only where copies are found.
+
+    The detail ``copied_rows`` has the numbers of at most 100 copies, from 1, in the order of the synthetic table.
+    """
     found = _count(c.train, c.train_patients, c.synthetic)
     if c.holdout is None and not found.value:
         why = "No copy was found; without a holdout the share among non-members is not known."
         return COPIES.unassessable(why, n=found.n, details=found.details | {"null": 0.0, "negative_control": None})
-    reference = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
     # A copy of the whole training table has no excuse, even where holdout rows are equal too.
-    excused = reference if not found.details["whole_table"] else None
+    reference = None if c.holdout is None or found.details["whole_table"] else _unused(c)
+    holdout = None if c.holdout is None else _count(c.train, c.train_patients, c.holdout)
     negative = (
         None
-        if reference is None
-        else {
-            "value": reference.value,
-            "low": reference.interval.low,
-            "high": reference.interval.high,
-            "rows": reference.n,
-        }
+        if holdout is None
+        else {"value": holdout.value, "low": holdout.interval.low, "high": holdout.interval.high, "rows": holdout.n}
     )
     return COPIES.score(
         found.value,
         found.interval,
         n=found.n,
-        baseline=None if excused is None else _count(c.train, c.train_patients, c.shuffled).value,
-        reference=None if excused is None else excused.value,
+        reference=None if reference is None else reference.value,
+        reference_error=None if reference is None else reference.error,
         notes=[
             *found.notes,
-            "The real-data reference is the share of holdout rows that are such copies." if excused is not None else "",
+            ""
+            if reference is None
+            else "The real-data reference is the share of such copies among holdout rows, and among training patients, "
+            "each with the others.",
         ],
         details=found.details | {"null": 0.0, "negative_control": negative},
     )
+
+
+def _unused(c: Comparison) -> Reference:
+    """Return the share of rows of other patients that are such copies by coincidence, with its interval.
+
+    Holdout rows, and each training patient's rows with those of all others as the training table: they equal the row of
+    exactly one other patient where two share it. A training patient has a third of the weight of a holdout row: a pair
+    is one event, and other training patients would share other rows.
+    """
+    assert c.holdout is not None
+    numbers, real = numbered(c.holdout, c.train)
+    each = _one_of_each_patient(real, c.train_patients)
+    shared = int((counted(each, each) == _PAIR).sum())
+    copied = int((counted(numbers, each) == 1).sum()) + shared / _OWN_WEIGHT
+    n = len(numbers) + len(each) // _OWN_WEIGHT
+    return Reference(copied / n, wilson(copied, n))
 
 
 def repeated(schema: Schema, train: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
@@ -122,16 +143,14 @@ def repeated(schema: Schema, train: pd.DataFrame, tables: Mapping[str, pd.DataFr
     counts = {}
     for name, table in tables.items():
         numbers, of_train = numbered(features.values(table), real)
-        each = np.unique(np.column_stack([of_train, patients(train, schema)]), axis=0)[:, 0]
+        each = _one_of_each_patient(of_train, patients(train, schema))
         counts[name] = int((counted(numbers, each) == 1).sum())
     return counts
 
 
 def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDArray[np.float64]) -> Found:
     numbers, real = numbered(synthetic, train)
-    # Equal rows of one patient count once.
-    each = np.unique(np.column_stack([real, whose]), axis=0)[:, 0]
-    holders = counted(numbers, each)
+    holders = counted(numbers, _one_of_each_patient(real, whose))
     whole = bool(_same_proportions(numbers, real))
     copied = len(numbers) if whole else int((holders == 1).sum())
     shared = int((holders > 1).sum())
@@ -141,8 +160,20 @@ def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDAr
         if shared and not whole
         else "",
     ]
-    details = {"copies": copied, "copies_of_repeated_rows": shared, "whole_table": whole}
+    places = np.flatnonzero((holders == 1) | whole)[:_MOST_NAMED]
+    details = {
+        "copies": copied,
+        "copies_of_repeated_rows": shared,
+        "whole_table": whole,
+        "copied_rows": (places + 1).tolist(),
+    }
     return Found(copied / len(numbers), wilson(copied, len(numbers)), len(numbers), tuple(notes), details)
+
+
+def _one_of_each_patient(numbers: NDArray[np.int64], whose: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the class numbers without repetitions: equal rows of one patient count once."""
+    each: NDArray[np.int64] = np.unique(np.column_stack([numbers, whose]), axis=0)[:, 0]
+    return each
 
 
 def _same_proportions(numbers: NDArray[np.int64], real: NDArray[np.int64]) -> bool:

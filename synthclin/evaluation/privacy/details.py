@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import StrictBool, StrictStr
 
 from synthclin.evaluation.details import Count, Details, Finite, Share
-from synthclin.evaluation.disclosure import Published, coarse_curve, round_to, round_to_or_none, rounding_step
+from synthclin.evaluation.disclosure import (
+    Published,
+    coarse_curve,
+    round_down,
+    round_to,
+    round_to_or_none,
+    rounding_step,
+)
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import share
 
@@ -18,8 +25,10 @@ __all__ = [
     "AttackDetails",
     "Canaries",
     "CopyDetails",
+    "EpsilonDetails",
     "LeakDetails",
     "MembershipDetails",
+    "NamedBound",
     "NamedCurve",
     "NearCopyDetails",
     "NegativeControl",
@@ -206,6 +215,15 @@ class MembershipDetails(AttackDetails):
         }
 
 
+class NamedBound(Details):
+    """Lower bound of epsilon by one attack."""
+
+    name: StrictStr
+    """Name of the attack."""
+    value: Finite
+    """The bound."""
+
+
 class NearCopyDetails(AttackDetails):
     """Details of the near copies."""
 
@@ -213,8 +231,12 @@ class NearCopyDetails(AttackDetails):
     """Number of synthetic rows that are near a training row."""
     non_members_near: Share | None
     """Share of non-members that are as near a training row."""
+    closeness: StrictStr
+    """Which closeness raised the alarm: equal rows, distance, or shared exact values."""
     closer_to_training: RiskOnly | None
     """Share of synthetic rows that are closer to training rows than to as many holdout rows."""
+
+    empty: ClassVar[dict[str, Any]] = AttackDetails.empty | {"closeness": ""}
 
 
 class RelativeF1Details(AttackDetails):
@@ -231,6 +253,43 @@ class UniquesDetails(AttackDetails):
     """Share of members whose quasi-identifiers no other member has."""
 
 
+class EpsilonDetails(Details):
+    """Details of a lower bound of epsilon."""
+
+    estimate: Finite
+    """Epsilon of the share of right guesses, without its error."""
+    most_certifiable: Finite
+    """The largest lower bound that so many pairs allow."""
+    pairs: Count
+    """Pairs of a member and a non-member."""
+    guesses: Count
+    """Pairs in which the attacker did not abstain."""
+    correct: Count
+    """Right guesses."""
+    delta: Finite
+    """Delta of the differential privacy."""
+    strongest_attack: StrictStr
+    """The attack with the largest bound."""
+    null: Finite
+    """Value of the score without leakage."""
+    attacks: list[NamedBound]
+    """The bound of each attack."""
+
+    def shared(self, _published: Published) -> EpsilonDetails:
+        """Return the bounds rounded down, without counts of guesses."""
+        return EpsilonDetails(
+            estimate=round_to(self.estimate, 0.1),
+            most_certifiable=round_down(self.most_certifiable, 0.1),
+            pairs=0,
+            guesses=0,
+            correct=0,
+            delta=self.delta,
+            strongest_attack=self.strongest_attack,
+            null=self.null,
+            attacks=[],
+        )
+
+
 class CopyDetails(Details):
     """Details of the exact copies."""
 
@@ -240,6 +299,8 @@ class CopyDetails(Details):
     """Number of synthetic rows that equal a row that several training patients share."""
     whole_table: StrictBool
     """Whether the table is the training table, in its proportions."""
+    copied_rows: list[Count]
+    """Row numbers in the synthetic table, from 1, of at most 100 copies."""
     null: Finite
     """Value of the score without leakage."""
     negative_control: NegativeControl | None
@@ -251,6 +312,7 @@ class CopyDetails(Details):
             copies=self.copies if self.copies == 0 else None,
             copies_of_repeated_rows=None,
             whole_table=self.whole_table,
+            copied_rows=[],
             null=self.null,
             negative_control=None,
         )

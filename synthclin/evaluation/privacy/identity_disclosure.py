@@ -10,7 +10,7 @@ import numpy as np
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.kind import CONVENTION, Kind, Limit
-from synthclin.evaluation.privacy.attack import Attack, Found
+from synthclin.evaluation.privacy.attack import Attack, Found, Reference
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, similar, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group
@@ -30,10 +30,10 @@ IDENTITY_DISCLOSURE = Kind(
     question="How likely is a patient identified with new sensitive information?",
     better="lower",
     method=(
-        "mean over members, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f being "
-        "the number of members who agree in them (the sample in place of the population, data without error), times "
-        "the share of these synthetic rows that disclose a sensitive value rarer than expected; the independence "
-        "baseline is no lower than the same mean over non-members, as if they had taken part; Wilson interval (El "
+        "mean over members, 5,000 at most, of 1 / f where a synthetic row agrees in the quasi-identifiers, f "
+        "being the number of members who agree in them (the sample in place of the population, data without "
+        "error), times the share of these synthetic rows that disclose a sensitive value rarer than expected; the"
+        " real-data reference is the same mean over non-members, as if they had taken part; Wilson interval (El "
         "Emam, Mosquera and Bass, J Med Internet Res 22:e23139, 2020)"
     ),
     section="privacy",
@@ -77,7 +77,7 @@ def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
             "members": sides[0].summary(),
             **by_group(outcome, data.groups, members_only),
         },
-        non_members=sides[1].rate,
+        non_members=Reference(sides[1].rate, sides[1].interval),
     )
 
 

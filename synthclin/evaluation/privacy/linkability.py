@@ -55,7 +55,6 @@ def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     columns = len(data.features)
     if columns < 2:
         return Found.nothing("A single column cannot be split between two data sets.")
-    synthetic = data.published(synthetic)
     k = min(_NEIGHBOURS, len(synthetic))
     naive = 1 - float(hypergeom.pmf(0, len(synthetic), k, k))
     splits = {"random halves of the columns": _halves(data)}

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Features
+    from synthclin.evaluation.privacy.attack_data import PatientSample
     from synthclin.evaluation.score import Score
 
-__all__ = ["MODEL_MEMBERSHIP", "model_membership"]
+__all__ = ["MODEL_MEMBERSHIP", "likelihood_scores", "model_membership"]
 
 _ALIKE = 20
 _BINS = 40  # with 20 the attack loses 0.01 to 0.03 of its AUC, with 80 nothing is gained
@@ -37,12 +38,13 @@ MODEL_MEMBERSHIP = Kind(
     question="Can someone who has the model file tell who was in the training data?",
     better="lower",
     method=(
-        "AUC of the best of three attacks by someone who has the model file, members against non-members (holdout): "
-        "the log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, arXiv:1709.01604), its excess "
-        "over that of independent columns, and the excess of that over the mean of the 20 most similar real rows, "
-        "because rare rows have low likelihoods, members or not (difficulty calibration: Watson et al., ICLR 2022, "
-        "arXiv:2111.08440); chosen on half of the patients and judged on the others; 0.5 is chance; Newcombe "
-        "interval; a risk of the model file and not of the table"
+        "AUC of the best of three attacks by someone who has the model file, members against non-members "
+        "(holdout): the log-likelihood of a patient's row under the model (Yeom et al., CSF 2018, "
+        "arXiv:1709.01604), its excess over that of independent columns, and the excess of that over the mean of "
+        "the 20 most similar real rows, because rare rows have low likelihoods, members or not (difficulty "
+        "calibration: Watson et al., ICLR 2022, arXiv:2111.08440); the mean over the rows of a patient; chosen on"
+        " half of the patients and judged on the others; 0.5 is chance; Newcombe interval; a risk of the model "
+        "file and not of the table"
     ),
     section="privacy",
     label="Likelihood under the model",
@@ -79,14 +81,7 @@ def model_membership(
         return MODEL_MEMBERSHIP.unassessable(reason, n=len(others))
     data = AttackData.of(c, by)
     train, control = data.attacked()
-    log_likelihood = np.concatenate([members[train.places], others[control.places]])
-    rows = np.vstack([train.rows, control.rows])
-    excess = log_likelihood - _independent_log_likelihood(data.features, rows)
-    attack_scores = {
-        "likelihood calibrated on similar rows": excess - _neighbour_mean(data.features, rows, excess),
-        "likelihood ratio to independent columns": excess,
-        "likelihood": log_likelihood,
-    }
+    attack_scores = likelihood_scores(data, train, control, members, others)
     outcomes = [
         AttackOutcome(name, AttackTrials(train, placed[: len(train)]), AttackTrials(control, placed[len(train) :]), 0.5)
         for name, placed in ((name, ranks(scores)) for name, scores in attack_scores.items())
@@ -122,6 +117,40 @@ def model_membership(
             }
         ),
     )
+
+
+def likelihood_scores(
+    data: AttackData,
+    train: PatientSample,
+    control: PatientSample,
+    members: NDArray[np.float64],
+    others: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the (patients,) scores of each attack, members first: the mean over the rows of a patient.
+
+    No attack is told who is a member.
+
+    Arguments:
+        data: the columns.
+        train: the members.
+        control: the non-members.
+        members: (rows,) log-likelihood of each row of the members' table.
+        others: (rows,) the same for the non-members.
+    """
+    sides = train.visits, control.visits
+    rows = np.vstack([side.rows for side in sides])
+    log_likelihood = np.concatenate([members[sides[0].places], others[sides[1].places]])
+    excess = log_likelihood - _independent_log_likelihood(data.features, rows)
+    by_row = {
+        "likelihood calibrated on similar rows": excess - _neighbour_mean(data.features, rows, excess),
+        "likelihood ratio to independent columns": excess,
+        "likelihood": log_likelihood,
+    }
+    first = len(sides[0].rows)
+    return {
+        name: np.concatenate([sides[0].mean(scores[:first]), sides[1].mean(scores[first:])])
+        for name, scores in by_row.items()
+    }
 
 
 def _independent_log_likelihood(features: Features, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,13 +73,9 @@ def _measure(train: AttackTrials, control: AttackTrials, share: float = _SHARE) 
 
 
 def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = data.published(synthetic)
     book = Codebook.of(data.features, synthetic, bins=_BINS, min_rows=1, most=200)
     published = book.codes(data.features, synthetic).astype(np.uint8)
-    train, control = (
-        (side, _fewest_differences(book.codes(data.features, side.rows).astype(np.uint8), published))
-        for side in data.attacked()
-    )
+    train, control = ((side, _of_patients(book, data, side, published)) for side in data.attacked())
     columns = len(data.features)
     # Claiming all patients is the first attack, which `decisive` prefers unless another is clearly better.
     limits = {"all patients are claimed": columns}
@@ -113,7 +109,16 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     )
 
 
-def _claims(side: PatientSample, differences: NDArray[np.int64], most: int) -> AttackTrials:
+def _of_patients(
+    book: Codebook, data: AttackData, side: PatientSample, published: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """(patients,) Hamming distance of a patient's nearest row to the nearest synthetic row."""
+    visits = side.visits
+    codes = book.codes(data.features, visits.rows).astype(np.uint8)
+    return -visits.largest(-_fewest_differences(codes, published).astype(np.float64))
+
+
+def _claims(side: PatientSample, differences: NDArray[np.float64], most: int) -> AttackTrials:
     return AttackTrials(side, (differences <= most).astype(np.float64))
 
 

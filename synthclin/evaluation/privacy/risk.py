@@ -135,11 +135,19 @@ def mover_interval(
     return value, Interval(value - down, min(1.0, value + up))
 
 
-def decisive(outcomes: Sequence[AttackOutcome], measure: RiskMeasure) -> AttackOutcome:
+def decisive(
+    outcomes: Sequence[AttackOutcome], measure: RiskMeasure, *, chosen_by: RiskMeasure | None = None
+) -> AttackOutcome:
     """Return the strongest attack, selected on one half of the patients and evaluated on the other, both ways.
 
     The maximum over attacks on the same patients would be biased upwards.
+
+    Arguments:
+        outcomes: of each attack.
+        measure: the risk.
+        chosen_by: the measure by which the attack is selected, where the risk itself is too uncertain on one half.
     """
+    measure = chosen_by or measure
     if len(outcomes) == 1:
         return outcomes[0]
     first, second = (_worst_elsewhere(outcomes, measure, half) for half in (False, True))

@@ -125,7 +125,6 @@ class Targets:
     def signals(self, synthetic: NDArray[np.float64]) -> NDArray[np.float64]:
         """(targets, signals) nearness of synthetic rows to each target, members first; larger is nearer."""
         rows = np.vstack([self.train.rows, self.control.rows])
-        synthetic = self.data.published(synthetic)
         near = Neighbourhood.closest(self.data, synthetic, rows)
         return np.column_stack([*-near[:, :, 0], *-near.mean(axis=2), *self._matches(synthetic, rows)])
 

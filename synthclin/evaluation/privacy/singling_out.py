@@ -82,20 +82,20 @@ class _Guesses:
 
 
 def _single_out(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
-    synthetic = data.published(synthetic)
     rng = data.rng("singling out")
-    attacks = {"one column": _univariate(data, synthetic)}
+    some = data.predicated(synthetic)
+    attacks = {"one column": (_univariate(data, synthetic), synthetic)}
     if len(data.features) >= _FEWEST_COLUMNS:
-        attacks["several columns"] = _multivariate(data, synthetic, rng)
+        attacks["several columns"] = (_multivariate(data, some, rng), some)
     splits, control = data.splits()
     weight = 1 / max(len(synthetic), 1)
     naive = len(control) * weight * (1 - weight) ** (len(control) - 1)
     outcomes = []
-    for name, found in attacks.items():
+    for name, (found, rows) in attacks.items():
         if not len(found.column):
             continue
         guesses = found.where(np.sort(rng.permutation(len(found.column))[:_GUESSES]))
-        about = _about(data, synthetic, guesses, rng)
+        about = _about(data, rows, guesses, rng)
         hits = [(guesses.counts(split.rows) == 1).astype(float) for split in splits]
         train = AttackTrials(about.where(np.tile(np.arange(len(about)), len(splits))), np.concatenate(hits))
         outcomes.append(
@@ -171,4 +171,4 @@ def _multivariate(data: AttackData, rows: NDArray[np.float64], rng: np.random.Ge
     )
 
 
-singling_out = Attack(SINGLING_OUT, _single_out, above_chance=False)
+singling_out = Attack(SINGLING_OUT, _single_out)

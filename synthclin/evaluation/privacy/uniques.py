@@ -141,5 +141,5 @@ def _with(found: Found, data: AttackData, **details: object) -> Found:
     return replace(found, notes=(*found.notes, data.knowledge.note), details=found.details | details)
 
 
-replicated_uniques = Attack(REPLICATED_UNIQUES, _replicate, above_chance=False)
+replicated_uniques = Attack(REPLICATED_UNIQUES, _replicate)
 disclosive_keys = Attack(DISCLOSIVE_KEYS, _disclose)

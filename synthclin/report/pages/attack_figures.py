@@ -166,9 +166,9 @@ def _outliers(attacks: Attacks) -> Figure | None:
 
 
 def _chance(score: Score) -> float:
-    """Return the score without leakage; for identity disclosure it is the independence baseline."""
+    """Return the score without leakage; for identity disclosure it is the risk of non-members."""
     if score.name == IDENTITY_DISCLOSURE.name:
-        return score.baseline or 0.0
+        return score.reference or 0.0
     return score.details.null if isinstance(score.details, AttackDetails | CopyDetails) else 0.0
 
 

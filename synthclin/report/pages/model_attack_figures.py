@@ -26,7 +26,8 @@ def model_attack_figures(report: Findings) -> list[Figure]:
     scores = [
         score
         for name in (*names_of("model"), *names_of("shadow models"))
-        if (score := report.find(name)) and not math.isnan(score.value)
+        if (score := report.find(name)) and isinstance(score.details, MembershipDetails)
+        if not math.isnan(score.value)
     ]
     if not scores:
         return []

@@ -110,8 +110,6 @@ def _copies(score: Score) -> Figure:
     rows = [Row("Synthetic rows", (number(copies or 0, 0), share(score.value, 2)))]
     if score.reference is not None:
         rows.append(Row("Holdout rows", ("", share(score.reference, 2))))
-    if score.baseline is not None:
-        rows.append(Row("Shuffled training rows", ("", share(score.baseline, 2))))
     if not copies:
         title = "No synthetic row equals the row of one training patient"
     elif score.reference is not None and score.low <= score.reference:

@@ -53,7 +53,11 @@ def test_ideal_rows_reach_the_null(attack, data, values, ideal):
     assert found.interval.low <= attack.null + (0.02 if attack is identity_disclosure else 0) <= found.interval.high
 
 
-@pytest.mark.parametrize("attack", [attack for attack in EVERY if attack.above_chance], ids=name)
+@pytest.mark.parametrize(
+    "attack",
+    [attack for attack in EVERY if attack not in {singling_out, replicated_uniques, membership, membership_tpr}],
+    ids=name,
+)
 def test_shuffled_columns_reach_the_null(attack, data, values, train):
     found = attack.run(data, values(shuffled(train)))
     assert found.value == pytest.approx(attack.null, abs=0.06)
@@ -95,9 +99,10 @@ def test_too_few_holdout_patients_never_pass(attack, rows, train, holdout, ideal
     assert [verdict.status for verdict in verdicts] in ([], ["NOT ASSESSABLE"])
 
 
-def test_a_score_has_baseline_reference_and_null(compare, ideal):
+def test_a_score_has_reference_with_error_and_null(compare, ideal):
     score = linkability(compare(ideal), by=["sex", "age"])
-    assert score.baseline == pytest.approx(0, abs=0.1)
+    assert score.baseline is None
+    assert 0 < score.reference_error < 0.1
     assert score.reference == score.details["negative_control"]["value"] == pytest.approx(0, abs=0.15)
     assert score.details["negative_control"]["rows"] == 150
     assert score.details["null"] == 0

@@ -25,8 +25,8 @@ def test_the_smallest_leak_is_that_of_both_kinds(compare, ideal):
     assert "privacy.copies" not in seen["jittered", 0.05]
     assert seen["jittered", 0.005] == []
     assert "privacy.near_copies" in seen["jittered", 0.05]
-    assert score.value == score.low == score.high == 0.05
-    assert [row["rows"] for row in score.details["canaries"]] == [2, 3, 15] * 2
+    assert score.value == score.low == score.high == 0.02
+    assert [row["rows"] for row in score.details["canaries"]] == [2, 3, 6, 15] * 2
     undetected = "These attacks could not have detected 1 % of the rows copied with small changes"
     assert score.note == f"{undetected}: a pass does not exclude such a leak."
 

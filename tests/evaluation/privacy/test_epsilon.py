@@ -1,0 +1,101 @@
+"""The lower bound of epsilon: known answers of randomised response, of memorising models and of leak-free ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.gates import default_gates
+from synthclin.evaluation.privacy import epsilon_lower_bound
+from synthclin.evaluation.privacy.epsilon import epsilon_bound, table_epsilon
+from synthclin.evaluation.score_names import EPSILON_SCORES
+
+from .ward import SCHEMA, ward
+
+
+@pytest.fixture(scope="module")
+def tables(train, holdout, ideal):
+    return Comparison.of(ideal, train=train, holdout=holdout, schema=SCHEMA, random_state=7)
+
+
+@pytest.mark.parametrize(("guesses", "correct"), [(100, 80), (400, 230), (20, 20), (50, 45)])
+def test_without_delta_the_bound_inverts_the_binomial_test(guesses, correct):
+    bound = epsilon_bound(guesses, guesses, correct, delta=0.0)
+    right = 1 / (1 + math.exp(-bound))
+    assert binom.sf(correct - 1, guesses, right) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_delta_lowers_the_bound_and_more_guesses_raise_it():
+    assert epsilon_bound(100, 50, 45, delta=1e-3) < epsilon_bound(100, 50, 45, delta=0.0)
+    assert epsilon_bound(100, 50, 50) < epsilon_bound(200, 100, 100) < epsilon_bound(2000, 1000, 1000)
+    assert epsilon_bound(100, 100, 55) == 0
+    assert epsilon_bound(100, 0, 0) == 0
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0])
+def test_randomised_response_is_bounded_by_its_epsilon(epsilon):
+    """Each guess of randomised response is right with probability e^eps / (1 + e^eps): the bound is below in 95 %."""
+    rng = np.random.default_rng(1)
+    correct = rng.binomial(300, 1 / (1 + math.exp(-epsilon)), 400)
+    bounds = np.array([epsilon_bound(300, 300, int(k)) for k in correct])
+    assert (bounds > epsilon).mean() <= 0.07
+    assert np.median(bounds) > 0.5 * epsilon
+
+
+def scored(tables, gap: float, seed: int):
+    rng = np.random.default_rng(seed)
+    return epsilon_lower_bound(tables, rng.normal(size=300) + gap, rng.normal(size=300))
+
+
+def test_a_memorising_model_reaches_what_so_many_patients_can_certify(tables):
+    score = scored(tables, 50.0, 1)
+    details = score.details
+    assert "likelihood" in details["strongest_attack"]
+    assert details["correct"] == details["guesses"] == details["pairs"] == 300
+    assert score.value == pytest.approx(details["most_certifiable"], abs=1e-3)
+    # (1 - q)^300 of 0.05 / 12, less what delta allows.
+    q = (0.05 / 12) ** (1 / 300)
+    assert 0.9 * math.log(q / (1 - q)) < score.value <= math.log(q / (1 - q))
+    assert score.low == score.value == score.high
+    assert f"more than {details['most_certifiable']:.2f}" in score.note
+
+
+def test_a_gap_between_likelihoods_is_partly_certified(tables):
+    # Two normal distributions two standard deviations apart: a share of Phi(sqrt(2)) = 0.92 is right.
+    score = scored(tables, 2.0, 2)
+    assert 1.5 < score.value < score.details["estimate"]
+    assert score.value < score.details["most_certifiable"]
+
+
+def test_without_leakage_nothing_is_proven_in_95_percent(tables):
+    bounds = [scored(tables, 0.0, seed).value for seed in range(40)]
+    assert np.mean(np.array(bounds) > 0) <= 0.1
+    assert "No privacy loss is proven" in scored(tables, 0.0, 1).note
+
+
+def test_the_table_proves_a_loss_only_where_it_copies(tables, compare, train):
+    none, copied = table_epsilon(tables), table_epsilon(compare(train))
+    assert none.value == 0
+    assert copied.value == pytest.approx(copied.details["most_certifiable"], abs=0.01)
+    assert copied.details["most_certifiable"] > 3
+    assert none.name in EPSILON_SCORES
+
+
+def test_equal_scores_are_guessed_and_prove_nothing(tables):
+    score = epsilon_lower_bound(tables, np.zeros(300), np.zeros(300))
+    assert {attack["name"]: attack["value"] for attack in score.details["attacks"]}["likelihood"] == 0
+
+
+def test_the_same_seed_gives_the_same_bound(tables):
+    assert scored(tables, 1.0, 3) == scored(tables, 1.0, 3)
+
+
+def test_too_few_patients_are_not_assessable_and_no_gate_judges(train, ideal, tables):
+    few = Comparison.of(ideal, train=train, holdout=ward(10, 9), schema=SCHEMA)
+    assert math.isnan(epsilon_lower_bound(few, np.zeros(300), np.zeros(10)).value)
+    assert math.isnan(table_epsilon(few).value)
+    assert default_gates([table_epsilon(tables)]) == ()
