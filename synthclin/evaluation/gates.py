@@ -276,8 +276,9 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     if _excused_by_real(gate, review, score, ends):
-        what = "real-data reference" if gate.null is None else "value without leakage"
-        status, reason = "REVIEW", f"The {what}, {score.reference:.3f}, misses the limit too."
+        status, reason = "REVIEW", f"The real-data reference, {score.reference:.3f}, misses the limit too."
+        if gate.null is not None:
+            reason = f"Not significantly above its value without leakage, {score.reference:.3f}."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
     elif holds(better, limit) and not holds(worse, review):
@@ -293,15 +294,20 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
 def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> bool:
     """Return whether real rows miss the limit too, and the score is no worse than they.
 
-    An attack must not differ significantly from them. For another score they replace the limit, with the same margin
-    for review.
+    Of an attack, the reference must miss it (the upper end of its interval, where the null is a rate of non-members),
+    and the difference not be significant. For another score they replace the limit, with the same margin for review.
     """
     worse, better = ends
     reference, limit, holds = score.reference, gate.limit, _HOLDS[gate.op]
-    if reference is None or holds(reference, limit):
+    if reference is None:
         return False
     if gate.null is not None:
-        return above_leak_free(score, gate.null) <= 0
+        least, error = leak_free(score, gate.null)
+        # Chance of an AUC or a TPR is known; a rate of non-members is only estimated.
+        reached = least if gate.null else least + Z * error
+        return not holds(better, limit) and not holds(reached, limit) and above_leak_free(score, gate.null) <= 0
+    if holds(reference, limit):
+        return False
     as_good: bool = holds(better, reference) or holds(worse, reference + review - limit)
     return as_good
 

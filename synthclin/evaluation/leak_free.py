@@ -15,9 +15,9 @@ __all__ = ["above_leak_free", "beyond_leak_free", "leak_free"]
 
 def leak_free(score: Score, null: float) -> tuple[float, float]:
     """Return the value of an attack without leakage, and its standard error: chance `null`, or a worse reference."""
-    if score.reference is None or score.reference < null:
+    if score.reference is None:
         return null, 0.0
-    return score.reference, score.reference_error or 0.0
+    return max(null, score.reference), score.reference_error or 0.0
 
 
 def above_leak_free(score: Score, null: float) -> float:

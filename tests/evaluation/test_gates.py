@@ -171,7 +171,10 @@ def test_a_distance_only_raises_the_alarm():
     ("reference", "error", "expected"),
     [
         (None, None, "FAIL"),
-        (0.0, 0.1, "FAIL"),  # holdout rows meet the limit, however uncertain that is
+        (0.0, 0.02, "FAIL"),  # holdout rows meet the limit
+        (0.0, 0.1, "REVIEW"),  # they may reach 0.196
+        (-0.2, 0.1, "REVIEW"),
+        (-0.2, 0.02, "FAIL"),
         (0.13, 0.0, "REVIEW"),  # 0.02 apart, and the score alone is known to 0.03
         (0.11, 0.0, "FAIL"),
         (0.11, 0.02, "REVIEW"),  # the difference of 0.04 is within 0.03 and 0.04 together

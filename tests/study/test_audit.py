@@ -63,8 +63,11 @@ def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides,
     monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
     model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
     synthetic_table = model.sample(ROWS, random_state=1)
-    (by_model,) = audit(model, synthetic_table, train=train, holdout=holdout)
+    by_model, proven = audit(model, synthetic_table, train=train, holdout=holdout)
     assert by_model.low > 0.9
+    # So many pairs of patients prove nearly all that they can.
+    assert proven.name == "privacy.epsilon_lower_bound"
+    assert 1 < proven.value <= proven.details["most_certifiable"]
     assert judge([MODEL_GATE], [by_model])[0].status == "FAIL"
     tables = Comparison.of(synthetic_table, train=train, holdout=holdout, schema=SCHEMA)
     wanted = {"privacy.membership", "privacy.copies"}
@@ -80,8 +83,9 @@ def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides,
 
 def test_the_default_model_is_not_detected(sides, model):
     train, holdout = sides
-    (found,) = audit(model, train, train=train, holdout=holdout)
-    assert found.name in MODEL_SCORES
+    found, proven = audit(model, train, train=train, holdout=holdout)
+    assert (found.name, proven.name) == MODEL_SCORES
+    assert proven.value < 0.5
     assert judge([MODEL_GATE], [found])[0].status != "FAIL"
 
 
@@ -105,7 +109,7 @@ def standard(sides, model, findings):
 
 def test_shadow_models_are_trained_and_their_cost_is_reported_first(standard, findings):
     assert tuple(score.name for score in standard) == (*MODEL_SCORES, *SHADOW_SCORES)
-    assert all(score.details["models"] == SHADOWS["standard"] for score in standard[1:])
+    assert all(score.details["models"] == SHADOWS["standard"] for score in standard[2:])
     first, second = (finding.what for finding in findings)
     assert first.startswith("4 shadow models will take at most about ")
     assert second.startswith("3 more shadow models will take about ")
