@@ -148,8 +148,8 @@ def _judge(gate: Gate, score: Score) -> Verdict:
 def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> bool:
     """Return whether real rows miss the limit too, and the score is no worse than they.
 
-    Of an attack, the upper end of the interval of the reference must miss it, and the difference must not be
-    significant. For another score they replace the limit, with the same margin for review.
+    Of an attack, the reference must miss it (the upper end of its interval, where the null is a rate of non-members),
+    and the difference not be significant. For another score they replace the limit, with the same margin for review.
     """
     worse, better = ends
     reference, limit, holds = score.reference, gate.limit, _HOLDS[gate.op]
@@ -157,7 +157,9 @@ def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float,
         return False
     if gate.null is not None:
         least, error = leak_free(score, gate.null)
-        return not holds(least + Z * error, limit) and above_leak_free(score, gate.null) <= 0
+        # Chance of an AUC or a TPR is known; a rate of non-members is only estimated.
+        reached = least if gate.null else least + Z * error
+        return not holds(better, limit) and not holds(reached, limit) and above_leak_free(score, gate.null) <= 0
     if holds(reference, limit):
         return False
     as_good: bool = holds(better, reference) or holds(worse, reference + review - limit)

@@ -90,7 +90,7 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     assert set(whole.sections) == {"rows", "marginals", "table_one"}
     controlled = [score for score in whole.scores if score.details.get("negative_control") is not None]
     assert len(controlled) == 11
-    assert len(whole["privacy.smallest_leak"].details.canaries) == 6
+    assert len(whole["privacy.smallest_leak"].details.canaries) == 8
 
 
 def test_groups_are_scored_and_attacked(whole):

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from synthclin.evaluation.privacy.risk import AttackOutcome, RiskMeasure
     from synthclin.evaluation.score import Score
 
-__all__ = ["Attack", "Found", "Reference", "judged"]
+__all__ = ["NO_BASELINE", "Attack", "Found", "Reference", "judged"]
 
 _REFERENCE = (
     "The real-data reference is the attack on {} holdout rows in the place of synthetic ones (negative control), the "
-    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms. "
-    "There is no independence baseline: shuffled training columns keep each patient's exact values."
+    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms."
 )
+NO_BASELINE = "There is no independence baseline: shuffled training columns keep each patient's exact values."
 _NON_MEMBERS = "The real-data reference is the same risk of non-members, as if they had taken part."
 
 
@@ -110,6 +110,7 @@ class Attack:
                 *found.notes,
                 data.subsampling_note,
                 _REFERENCE.format(negative["rows"]) if found.non_members is None else _NON_MEMBERS,
+                NO_BASELINE,
             ],
             details=self.kind.details.of(
                 found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative}

@@ -10,7 +10,7 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import CONVENTION, Kind, Limit
-from synthclin.evaluation.privacy.attack import Attack, Found, Reference
+from synthclin.evaluation.privacy.attack import NO_BASELINE, Attack, Found, Reference
 from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
 from synthclin.schema.patients import patients
@@ -103,6 +103,7 @@ def copies(
             if reference is None
             else "The real-data reference is the share of such copies among holdout rows, and among training patients, "
             "each with the others.",
+            NO_BASELINE,
         ],
         details=found.details | {"null": 0.0, "negative_control": negative},
     )

@@ -218,6 +218,7 @@ def _score(
         notes=[
             f"With {n:,} pairs no attack could prove more than {most:.2f}.",
             "No privacy loss is proven." if not best.bound else "",
+            "A bound has neither independence baseline nor real-data reference.",
         ],
         details=details,
     )
