@@ -15,6 +15,7 @@ __all__ = [
     "listed",
     "measure_name",
     "number",
+    "one_in",
     "percent",
     "plain",
     "plural",
@@ -30,6 +31,7 @@ __all__ = [
 NOT_ASSESSABLE = "not assessable"
 _UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "min": "minutes", "/min": "per minute", "1": ""}
 
+_RAREST, _OFTEN = 0.001, 0.4  # between them a share is written as one in so many
 _MINUS = "\u2212"
 _NARROW = "\u202f"  # no-break space between groups of digits
 _FIXED = "\u00a0"  # no-break space before a unit
@@ -196,6 +198,24 @@ def unit_name(unit: str) -> str:
         ('mmHg', 'years', 'mg/dL')
     """
     return plain(_UNITS.get(unit, re.sub(r"[\[\]{}]", "", unit)), 20)
+
+
+def one_in(value: float | None) -> str:
+    """Return a share of patients as one in so many; none for a share of 0 or less.
+
+    Example:
+        >>> one_in(0.055), one_in(-0.1), one_in(0.0001), one_in(0.9)
+        ('1 in 18', 'none', 'fewer than 1 in 1000', '9 in 10')
+    """
+    if value is None or math.isnan(value):
+        return NOT_ASSESSABLE
+    if value <= 0:
+        return "none"
+    if value < _RAREST:
+        return f"fewer than 1 in {round(1 / _RAREST)}"
+    if value > _OFTEN:
+        return f"{round(10 * value)} in 10"
+    return f"1 in {round(1 / value)}"
 
 
 def measure_name(measure: str) -> str:

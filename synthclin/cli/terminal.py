@@ -22,6 +22,7 @@ _STYLES = {
     "REVIEW": "yellow",
     "FAIL": "bold red",
     "NOT ASSESSABLE": "yellow",
+    "TOO WEAK": "yellow",
     "error": "bold red",
     "warning": "yellow",
 }

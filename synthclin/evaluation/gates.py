@@ -7,24 +7,28 @@ import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit
+from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit, WorstPart
 from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
+from synthclin.evaluation.privacy.details import AttackDetails
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
 
+if TYPE_CHECKING:
+    from synthclin.evaluation.details import Details
+
 __all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge"]
 
-Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
+Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK"]
 
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _MOST_TIMES = 20.0
-_WORSE = ("PASS", "NOT ASSESSABLE", "REVIEW", "FAIL")
+_WORSE = ("PASS", "TOO WEAK", "NOT ASSESSABLE", "REVIEW", "FAIL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Verdict:
 
     Arguments:
         gate: the gate, with the full name of its score.
-        status: PASS, REVIEW, FAIL or NOT ASSESSABLE.
+        status: PASS, REVIEW, FAIL, NOT ASSESSABLE, or TOO WEAK for attacks that miss canaries.
         value: the score.
         bound: the end of its interval that was compared with the limit.
         reason: why, as a sentence.
@@ -48,7 +52,7 @@ class Verdict:
     @property
     def missed(self) -> bool:
         """Whether the run did not pass: a FAIL, or a limit set by the user that is NOT ASSESSABLE."""
-        return self.status == "FAIL" or (self.status == "NOT ASSESSABLE" and self.gate.review is None)
+        return self.status == "FAIL" or (self.gate.review is None and self.status in {"NOT ASSESSABLE", "TOO WEAK"})
 
 
 DEFAULT_GATES = tuple(
@@ -88,11 +92,11 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
 
     A strict gate is passed or failed by that end alone. A default gate fails only a table that is significantly worse
     than its limit, and does not pass an analysis in which the sign of a significant effect is reversed. The worst term
-    or column decides if it is worse than the mean. Rules that the unconstrained model breaks do not fail
-    a table in which no row breaks one. The result is
-    REVIEW where the interval includes the limit, or where holdout rows miss the limit too, and NOT ASSESSABLE where the
-    interval reaches from pass to fail. Holdout rows excuse an attack only where its difference from them is not
-    significant. Exact copies never pass.
+    or column decides if it is worse than the mean, and so do the top-decile outliers of an attack. Rules that the
+    unconstrained model breaks do not fail a table in which no row breaks one. The result is REVIEW where the interval
+    includes the limit, or where holdout rows miss the limit too, NOT ASSESSABLE where the interval reaches from pass to
+    fail, and TOO WEAK where the attacks miss every canary. Holdout rows excuse an attack only where its difference from
+    them is not significant. Exact copies never pass.
 
     Raises:
         ConfigError: a gate names a score that was not computed.
@@ -111,10 +115,24 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     """Return the verdict of a default gate, decided by the worst column or term where that is worse than the mean."""
     kind = find_kind(score.name) if verdict.gate.review is not None else None
     details = None if kind is None else kind.read(score)
-    found = None if kind is None or details is None else kind.worst_part(details)
+    parts = [] if kind is None or details is None else [kind.worst_part(details), _outliers(verdict.gate, details)]
+    found = max((part for part in parts if part), key=lambda part: _WORSE.index(part.status), default=None)
     if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
         return verdict
     return replace(verdict, status=found.status, reason=found.reason)
+
+
+def _outliers(gate: Gate, details: Details) -> WorstPart | None:
+    """Return the verdict on the top-decile outliers of an attack; None where they are not clearly beyond the limit."""
+    risk = details.top_decile_outliers if isinstance(details, AttackDetails) else None
+    if risk is None or risk.low is None or gate.review is None or gate.alarm or risk.low <= gate.limit:
+        return None
+    if risk.members is not None and risk.non_members is not None and risk.members.low <= risk.non_members.value:
+        return None
+    reached = f"The whole interval of the top-decile outliers, {risk.low:.3f} to {risk.high:.3f}"
+    if risk.low > gate.review:
+        return WorstPart("FAIL", f"{reached}, misses the limit.")
+    return WorstPart("REVIEW", f"{reached}, misses the limit, by no more than asks for review.")
 
 
 def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
@@ -133,7 +151,8 @@ def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
 def _judge(gate: Gate, score: Score) -> Verdict:
     worse, better = (score.low, score.high) if gate.op in {">=", ">"} else (score.high, score.low)
     if math.isnan(score.value) or math.isnan(worse):
-        return Verdict(gate, "NOT ASSESSABLE", score.value, worse, score.note or "The score has no interval.")
+        status: Status = "TOO WEAK" if _misses_canaries(score) else "NOT ASSESSABLE"
+        return Verdict(gate, status, score.value, worse, score.note or "The score has no interval.")
     if _HOLDS[gate.op](worse, gate.limit):
         reason = f"The worse end of its interval, {worse:.3f}, meets the limit."
         return Verdict(gate, "PASS", score.value, worse, reason)
@@ -164,6 +183,13 @@ def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float,
         return False
     as_good: bool = holds(better, reference) or holds(worse, reference + review - limit)
     return as_good
+
+
+def _misses_canaries(score: Score) -> bool:
+    """Return whether a score of the power of the attacks has no value because they miss every canary."""
+    kind = find_kind(score.name)
+    in_power = kind is not None and kind.asked is not None and kind.asked.group == "power"
+    return in_power and score.details is not None
 
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:

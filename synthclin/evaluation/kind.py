@@ -12,7 +12,7 @@ import numpy as np
 from synthclin.evaluation.details import Details
 from synthclin.evaluation.disclosure import Published, nothing_shared
 from synthclin.evaluation.score import Direction, Interval, Score, details_of
-from synthclin.wording import interval, number, percent, share
+from synthclin.wording import interval, number, one_in, percent, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
@@ -90,7 +90,7 @@ class Kind(Generic[D]):
         fail_text: clause for FAIL.
         review_text: clause for REVIEW.
         action: consequence for a user where the gate fails.
-        percent: whether the number is shown in percent.
+        scale: how the number is shown: as it is, in percent, or as one patient in so many.
         answer: one plain sentence from a score, or "".
         worst_part: the verdict on the worst column or term, which a mean over many would hide.
         shared: the details in the shareable edition, without figures that rest on fewer than 11 patients; None where
@@ -115,7 +115,7 @@ class Kind(Generic[D]):
     fail_text: str = ""
     review_text: str = ""
     action: str = "See its note."
-    percent: bool = False
+    scale: Literal["number", "percent", "one in"] = "number"
     answer: Callable[[Score], str] = lambda _: ""
     worst_part: Callable[[D], WorstPart | None] = lambda _: None
     shared: Callable[[D, Published], D | None] = nothing_shared
@@ -190,17 +190,25 @@ class Kind(Generic[D]):
 
     def write(self, value: float | None) -> str:
         """Return a value of the score as text."""
-        return share(value, 1) if self.percent else number(value)
+        if self.scale == "one in":
+            return one_in(value)
+        return share(value, 1) if self.scale == "percent" else number(value)
 
     def write_interval(self, score: Score) -> str:
-        """Return the 95 % interval as text, or nothing."""
-        if self.percent:
+        """Return the 95 % interval as text, or nothing; a census has none."""
+        if score.low == score.high:
+            return ""
+        if self.scale == "one in":
+            return "" if np.isnan(score.low) else f"{one_in(score.low)} to {one_in(score.high)}"
+        if self.scale == "percent":
             return interval(100 * score.low, 100 * score.high, 1)
         return interval(score.low, score.high)
 
     def write_limit(self, value: float) -> str:
         """Return a limit with no more decimals than it has."""
-        if self.percent:
+        if self.scale == "one in" and value > 0:
+            return one_in(value)
+        if self.scale in {"percent", "one in"}:
             return percent(round(100 * value, 6), 0 if round(100 * value, 6).is_integer() else 1)
         digits = len(f"{value:.6f}".rstrip("0").partition(".")[2])
         return number(value, max(digits, 2))

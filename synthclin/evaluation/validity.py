@@ -97,7 +97,7 @@ RULES = Kind(
     fail_text="impossible records remain",
     review_text="impossible records may remain",
     action="Remove or repair rows that break a rule before use.",
-    percent=True,
+    scale="percent",
     answer=_broken_rows,
     shared=RuleDetails.shared,
     counts="synthetic",
@@ -124,7 +124,7 @@ RAW_RULES = Kind(
     fail_text="the unconstrained model breaks a rule",
     review_text="the unconstrained model may break a rule too often",
     action="Sampled rows satisfy it, but the dependence of its columns may differ.",
-    percent=True,
+    scale="percent",
     answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
     counts="synthetic",
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NamedReport", "compare", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
-_STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
+_STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
 _HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
 _BANNER = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
@@ -119,7 +119,7 @@ def _sentence(runs: Sequence[NamedReport]) -> str:
 
 def _severity(run: NamedReport) -> tuple[float, ...]:
     count = Counter(verdict.status for verdict in run.report.verdicts)
-    return tuple(-count[status] for status in _STATUSES[:3])
+    return tuple(-count[status] for status in _STATUSES[:4])
 
 
 def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:

@@ -26,7 +26,7 @@ __all__ = ["Findings", "checksum"]
 
 _NO_HOLDOUT = "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
 _NO_TASK = "No prediction or analysis task is declared: the report says nothing of utility."
-_WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "REVIEW", "PASS")
+_WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
 
 
 @dataclass(frozen=True, slots=True)

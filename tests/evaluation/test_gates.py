@@ -206,6 +206,7 @@ def test_an_analysis_whose_clear_effect_turned_round_never_passes(agree, expecte
         worst_term=None,
         replicates=1,
         horizon=None,
+        time_unit=None,
         curves=None,
         signs_agree=agree,
         decisions_agree=None,

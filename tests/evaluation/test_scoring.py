@@ -88,7 +88,7 @@ def test_a_whole_evaluation_is_complete_and_passes_ideal_rows(whole):
     assert len(verdicts) == 17
     assert not any(verdict.status == "FAIL" for verdict in verdicts)
     assert set(whole.sections) == {"rows", "marginals", "table_one"}
-    controlled = [score for score in whole.scores if score.details.get("negative_control") is not None]
+    controlled = [score for score in whole.scores if getattr(score.details, "negative_control", None) is not None]
     assert len(controlled) == 11
     assert len(whole["privacy.smallest_leak"].details.canaries) == 8
 

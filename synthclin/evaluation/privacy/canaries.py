@@ -69,7 +69,7 @@ SMALLEST_LEAK = Kind(
     fail_text="the attacks miss leaks",
     review_text="the attacks may miss smaller leaks than this",
     action="A pass of these attacks is weak evidence.",
-    percent=True,
+    scale="percent",
     answer=lambda score: f"Canaries are detected from {100 * score.value:g}\u00a0% of rows on.",
     shared=lambda details, _: details,
 )

@@ -38,8 +38,9 @@ IDENTITY_DISCLOSURE = Kind(
     ),
     section="privacy",
     label="Identity disclosure",
-    unit="mean probability of identification",
+    unit="patients identified, on average",
     ideal=0.0,
+    scale="one in",
     details=AttackDetails,
     asked=questions.ATTRIBUTES,
     limit=Limit(

@@ -50,7 +50,7 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
         fail_text=f"{clause} is low",
         review_text=f"{clause} may be low",
         action="Do not use the table for this subgroup.",
-        percent=of.percent,
+        scale=of.scale,
         answer=_worst_group,
         shared=partial(GroupDetails.shared, is_fitted=of.counts is None, has_reference=of.counts != "synthetic"),
         counts="real",

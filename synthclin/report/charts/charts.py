@@ -37,12 +37,14 @@ class GateScale:
         limit: the limit for PASS.
         review: the limit for REVIEW; None where the gate has no REVIEW range.
         higher: whether higher values are better.
+        judges_better: whether the better end of the interval is compared with the limit.
     """
 
     ideal: float
     limit: float
     review: float | None
     higher: bool
+    judges_better: bool = False
 
     def place(self, value: float) -> float:
         """Return the position as a share of the width; outside 0 to 1 where the value runs off the scale.
@@ -64,7 +66,7 @@ class GateScale:
 def gate_bar(scale: GateScale, value: float, low: float, high: float, write: Callable[[float], str]) -> Markup:
     """Draw an estimate with its interval against the limits of its gate; the heavy cap is the bound that decides."""
     ends = [scale.place(low), scale.place(high)]
-    cap = scale.place(low if scale.higher else high)
+    cap = scale.place(low if scale.higher != scale.judges_better else high)
     left, right = (min(max(x, 0.0), 1.0) for x in sorted(ends))
     fail = 0.44 if scale.review is None else 0.80
     parts = [svg.rect(fail, 0, 1 - fail, 22, "zone2"), svg.rect(0.44, 0, fail - 0.44, 22, "zone1")]

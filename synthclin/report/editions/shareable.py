@@ -33,6 +33,7 @@ _REASONS = {
     "REVIEW": "The interval includes the limit, or the limit is missed narrowly.",
     "FAIL": "The limit is missed.",
     "NOT ASSESSABLE": "It cannot be computed on these rows.",
+    "TOO WEAK": "The attacks miss canaries.",
 }
 
 

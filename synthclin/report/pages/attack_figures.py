@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.kind import Limit
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.details import AttackDetails, CopyDetails, LeakDetails, RiskOnly
 from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
@@ -14,7 +16,7 @@ from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
 from synthclin.report.pages.questions import label_of
-from synthclin.wording import interval, listed, number, plain, plural, share
+from synthclin.wording import interval, listed, number, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +46,7 @@ def attack_figures(report: Findings) -> list[Figure]:
     canaries = [] if leak is None else leak.canaries
     figures = [
         _attacks(attacks) if attacks else None,
-        _success_rates(attacks),
-        _outliers(attacks),
-        _negative(report),
+        _risks(report, attacks),
         _canaries(canaries) if canaries else None,
     ]
     return [figure for figure in figures if figure is not None]
@@ -92,77 +92,91 @@ def _attacks(attacks: Attacks) -> Figure:
     )
 
 
-def _success_rates(attacks: Attacks) -> Figure | None:
-    shown = [pair for pair in attacks if pair[1].members is not None and pair[1].non_members is not None]
-    if not shown:
+def _risks(report: Findings, attacks: Attacks) -> Figure | None:
+    """Return the risk beyond chance of all members, of top-decile outliers and of the negative control."""
+    rows = [_AttackRisks.of(score) for score in report.scores if _is_shown(score, attacks)]
+    if not rows:
         return None
-    axis = linear_axis([0.0, 100.0])
-    shown.sort(key=lambda one: -one[0].value)
+    ends = [x for row in rows for mark in row.marks for x in (mark.low, mark.high) if x is not None]
+    axis = linear_axis([min(max(x, -0.5), 1.0) for x in ends], 0.0)
+    rows.sort(key=lambda row: -(row.members.value or 0.0))
     return Figure(
-        title="Success rates on members and non-members",
-        how="Success rate on \u25a0 members (training patients) and, in grey, on non-members (holdout patients), each "
-        "with its 95 % interval; \u25cb is the naive baseline without the table. The difference between members and "
-        "non-members is the leak; success on non-members needs no leak.",
-        strip=tuple(
-            StripRow(
-                label_of(score.name),
-                plain(details.strongest_attack, 60),
-                dot_row(
-                    label_of(score.name),
-                    f"Members {_rate(details.members)}, non-members {_rate(details.non_members)}.",
-                    axis,
-                    [_rate_mark("real", details.members), _rate_mark("non_member", details.non_members)]
-                    + ([] if details.naive_baseline is None else [Mark("reference", 100 * details.naive_baseline)]),
-                ),
-                number(score.value),
-                interval(score.low, score.high),
-            )
-            for score, details in shown
-        ),
-        axis=axis.picture("success rate, percent"),
-    )
-
-
-def _rate_mark(form: Form, rate: Rate | None) -> Mark:
-    assert rate is not None
-    return Mark(form, 100 * rate.value, 100 * rate.low, 100 * rate.high)
-
-
-def _outliers(attacks: Attacks) -> Figure | None:
-    shown = [
-        (score, risk, _chance(score))
-        for score, details in attacks
-        if (risk := details.top_decile_outliers) is not None and risk.value is not None
-    ]
-    if not shown:
-        return None
-    ends = [
-        x - null for score, risk, null in shown for x in (score.low, score.high, risk.low, risk.high) if x is not None
-    ]
-    axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
-    clear = [score for score, risk, null in shown if risk.low is not None and risk.low > max(null, score.high)]
-    names = listed([label_of(score.name) for score in clear])
-    shown.sort(key=lambda one: -((one[1].low or 0.0) - one[2]))
-    return Figure(
-        title=f"The risk is higher for top-decile outliers: {names}"
-        if clear
-        else "The risk of top-decile outliers is not clearly higher",
-        how="Risk beyond chance of \u25a0 the top-decile outliers by nearest-neighbour distance, above that of \u25cf "
-        "all members, each with its 95 % interval. The dotted line is no risk.",
-        strip=tuple(
-            _beyond_chance(
-                score,
-                f"Top-decile outliers {number(outlier.value)}, all {number(score.value - null)}.",
-                axis,
-                [outlier, _less_chance("synthetic", score, null)],
-                number(outlier.value),
-                interval(outlier.low, outlier.high),
-            )
-            for score, risk, null in shown
-            for outlier in [_less_chance("real", risk, null)]
-        ),
+        title=_risks_title(rows),
+        how="Risk beyond chance, each with its 95 % interval, largest first: \u25cf all members, \u25a0 the top-decile "
+        "outliers by nearest-neighbour distance, \u25cb holdout rows in the place of the synthetic table (negative "
+        "control), which leak no member. The dotted line is no risk.",
+        strip=tuple(row.strip(axis) for row in rows),
         axis=axis.picture("risk beyond chance"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _AttackRisks:
+    """The risks of one attack beyond chance: of members, outliers and holdout rows; None where they are not known."""
+
+    name: str
+    members: Mark
+    outliers: Mark | None
+    control: Mark | None
+    limit: float | None
+
+    @classmethod
+    def of(cls, score: Score) -> _AttackRisks:
+        """Return the risks of the attack behind a score."""
+        details, null, limit = score.details, _chance(score), kind_of(score.name).limit
+        risk = details.top_decile_outliers if isinstance(details, AttackDetails) else None
+        control = details.negative_control if isinstance(details, AttackDetails | CopyDetails) else None
+        return cls(
+            label_of(score.name),
+            _less_chance("synthetic", score, null),
+            None if risk is None or risk.value is None else _less_chance("real", risk, null),
+            None if control is None or control.value is None else _less_chance("reference", control, null),
+            limit.review - null if isinstance(limit, Limit) and not limit.alarm else None,
+        )
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The marks of its row."""
+        return [mark for mark in (self.outliers, self.members, self.control) if mark is not None]
+
+    def strip(self, axis: ChartAxis) -> StripRow:
+        """Return its row."""
+        told = f"All members {number(self.members.value)}"
+        told += f", top-decile outliers {number(self.outliers.value)}" if self.outliers else ""
+        told += f", holdout rows {number(self.control.value)}." if self.control else "."
+        picture = dot_row(self.name, told, axis, self.marks, lines=(0.0,))
+        return StripRow(
+            self.name, "", picture, number(self.members.value), interval(self.members.low, self.members.high)
+        )
+
+
+def _is_shown(score: Score, attacks: Attacks) -> bool:
+    copies = isinstance(score.details, CopyDetails) and not math.isnan(score.value)
+    return copies or any(score is attack for attack, _ in attacks)
+
+
+def _risks_title(rows: Sequence[_AttackRisks]) -> str:
+    """Return what the figure shows: risks of outliers beyond the limit for FAIL first, then above all members."""
+    beyond = [
+        row.name
+        for row in rows
+        if row.outliers and row.limit is not None and row.outliers.low is not None and row.outliers.low > row.limit
+    ]
+    higher = [
+        row.name
+        for row in rows
+        if row.outliers and row.outliers.low is not None and row.outliers.low > max(0.0, row.members.high or 0.0)
+    ]
+    alarms = [row.name for row in rows if row.control and row.control.low is not None and row.control.low > 0]
+    parts = []
+    if beyond:
+        parts.append(f"Top-decile outliers are beyond the limit for FAIL: {listed(beyond)}")
+    elif higher:
+        parts.append(f"The risk is higher for top-decile outliers: {listed(higher)}")
+    else:
+        parts.append("The risk of top-decile outliers is not clearly higher")
+    parts.append(f"the negative control is positive: {listed(alarms)}" if alarms else "the negative control is silent")
+    return "; ".join(parts)
 
 
 def _chance(score: Score) -> float:
@@ -175,63 +189,6 @@ def _chance(score: Score) -> float:
 def _less_chance(form: Form, risk: Score | RiskOnly, null: float) -> Mark:
     low, high = (None if end is None else end - null for end in (risk.low, risk.high))
     return Mark(form, (risk.value or 0.0) - null, low, high)
-
-
-def _beyond_chance(
-    score: Score, words: str, axis: ChartAxis, marks: Sequence[Mark], value: str, beside: str
-) -> StripRow:
-    """Return a row of risks beyond chance, with a dotted line at chance."""
-    name = label_of(score.name)
-    return StripRow(name, "", dot_row(name, words, axis, marks, lines=(0.0,)), value, beside)
-
-
-def _negative(report: Findings) -> Figure | None:
-    found = [
-        (score, score.details.negative_control)
-        for score in report.scores
-        if isinstance(score.details, AttackDetails | CopyDetails) and not math.isnan(score.value)
-    ]
-    shown = [
-        (score, negative_control, _chance(score))
-        for score, negative_control in found
-        if negative_control is not None and negative_control.value is not None
-    ]
-    if not shown:
-        return None
-    alarms = [
-        score
-        for score, negative_control, null in shown
-        if negative_control.low is not None and negative_control.low > null
-    ]
-    ends = [
-        x - null
-        for score, negative_control, null in shown
-        for x in (negative_control.low, negative_control.high, score.low, score.high)
-        if x is not None
-    ]
-    axis = linear_axis([max(x, -0.5) for x in ends], 0.0)
-    shown.sort(key=lambda one: -(one[0].value - one[2]))
-    return Figure(
-        title=f"The negative control is positive: {listed([label_of(s.name) for s in alarms])}"
-        if alarms
-        else "Negative control: no attack succeeds on holdout rows in the place of the table",
-        how="The same attacks on \u25cb holdout rows in the place of the synthetic table, below the synthetic table "
-        "\u25cf. Holdout rows leak no member, so their interval should include the dotted line; otherwise the attack "
-        "gives false positives.",
-        strip=tuple(
-            _beyond_chance(
-                score,
-                f"Synthetic {number(score.value - null)}, holdout rows {number(control.value)}.",
-                axis,
-                [_less_chance("synthetic", score, null), control],
-                number(control.value),
-                "holdout rows",
-            )
-            for score, negative_control, null in shown
-            for control in [_less_chance("reference", negative_control, null)]
-        ),
-        axis=axis.picture("risk beyond chance"),
-    )
 
 
 def _canaries(canaries: list[Canaries]) -> Figure:

@@ -13,6 +13,8 @@ from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
+from synthclin.evaluation.privacy.details import EpsilonDetails
+from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
@@ -131,7 +133,12 @@ def decision(report: Findings) -> Decision:
         open=_open(questions),
         meta=_meta(facts, tool),
         groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
-        facts=(_strongest_attack(report), _weakest_group(report) or _weakest_column(report), _smallest_leak(report)),
+        facts=(
+            _strongest_attack(report),
+            _epsilon(report),
+            _weakest_group(report) or _weakest_column(report),
+            _smallest_leak(report),
+        ),
         limits=limits(report),
         tool=tool,
     )
@@ -219,7 +226,9 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     gate, kind, status = answer.verdict.gate, answer.kind, answer.verdict.status
     score = report[gate.score]
     known = _known(score)
-    scale = GateScale(kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"))
+    scale = GateScale(
+        kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"), judges_better=gate.limit == gate.null
+    )
     answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
@@ -321,6 +330,20 @@ def _strongest_attack(report: Findings) -> KeyFact:
     attack = plain(details.strongest_attack if details else "membership", 40)
     note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
     return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
+
+
+def _epsilon(report: Findings) -> KeyFact:
+    """Return the larger of the lower bounds of epsilon that attacks on the table and on the model file prove."""
+    scores = [report.find(kind.name) for kind in (EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND)]
+    known = [score for score in scores if score is not None and not math.isnan(score.value)]
+    if not known:
+        return KeyFact("Privacy loss proven by attacks", NOT_ASSESSABLE, "it takes a holdout")
+    most = max(known, key=lambda score: score.value)
+    details = details_of(most, EpsilonDetails)
+    reach = "" if details is None else f", which could prove at most {number(details.most_certifiable, 1)}"
+    where = kind_of(most.name).label.rpartition(" on ")[2]
+    value = f"epsilon \u2265 {number(most.value, 2)}" if most.value > 0 else "none"
+    return KeyFact("Privacy loss proven by attacks", value, f"attacks on {where}{reach}; none proven is no guarantee")
 
 
 def _weakest_column(report: Findings) -> KeyFact:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "answers", "label_of", "limit_text", "section_status", "tables_of", "worst"]
 
-_SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "PASS")
+_SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
 _BY_TASK = ("treatment", "inference", "utility")  # groups of scores of which a study may have several
 
 

@@ -54,7 +54,7 @@ class GateRecord(_Closed):
     source: StrictStr
     null: Finite | None = None
     alarm: StrictBool = False
-    status: Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
+    status: Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK"]
     value: Number
     bound: Number
     reason: StrictStr

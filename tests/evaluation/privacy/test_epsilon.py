@@ -11,8 +11,12 @@ from scipy.stats import binom
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates
 from synthclin.evaluation.privacy import epsilon_lower_bound
-from synthclin.evaluation.privacy.epsilon import epsilon_bound, table_epsilon
-from synthclin.evaluation.score_names import EPSILON_SCORES
+from synthclin.evaluation.privacy.epsilon import (
+    EPSILON_LOWER_BOUND,
+    TABLE_EPSILON_LOWER_BOUND,
+    epsilon_bound,
+    table_epsilon,
+)
 
 from .ward import SCHEMA, ward
 
@@ -82,7 +86,7 @@ def test_the_table_proves_a_loss_only_where_it_copies(tables, compare, train):
     assert none.value == 0
     assert copied.value == pytest.approx(copied.details["most_certifiable"], abs=0.01)
     assert copied.details["most_certifiable"] > 3
-    assert none.name in EPSILON_SCORES
+    assert none.name in {EPSILON_LOWER_BOUND.name, TABLE_EPSILON_LOWER_BOUND.name}
 
 
 def test_equal_scores_are_guessed_and_prove_nothing(tables):
