@@ -14,7 +14,7 @@ from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
 from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit, WorstPart
 from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
-from synthclin.evaluation.privacy.details import AttackDetails
+from synthclin.evaluation.privacy.details import AttackDetails, LeakDetails
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
@@ -186,10 +186,8 @@ def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float,
 
 
 def _misses_canaries(score: Score) -> bool:
-    """Return whether a score of the power of the attacks has no value because they miss every canary."""
-    kind = find_kind(score.name)
-    in_power = kind is not None and kind.asked is not None and kind.asked.group == "power"
-    return in_power and score.details is not None
+    """Return whether a score has no value because the attacks, silent on the table itself, miss the canaries."""
+    return isinstance(score.details, LeakDetails) and not score.details.false_alarms_on_table
 
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:

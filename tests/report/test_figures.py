@@ -28,7 +28,7 @@ from tests.report.study import arms, extra, study, term
 from tests.report.test_html import HOSTILE, Page
 
 TITLES = [
-    "Cox regression of died: one clear effect changes sign",
+    "Cox regression of died: one clear effect changes sign; 2 of 2 estimates differ, sbp (per SD) most",
     "Survival differs by up to 9 % (sex, M)",
     "Predicted probabilities of died are overconfident after training on synthetic rows",
     "died: the most important feature is sbp in real rows, sex in synthetic rows",
@@ -39,7 +39,7 @@ TITLES = [
     "sbp has different heaping",
     "Of rare levels, sex: X is under-represented most",
     "Exact canaries are detected from 5.0 % of rows on, jittered ones from 5.0 %",
-    "Negative control: no attack succeeds on holdout rows in the place of the table",
+    "The risk of top-decile outliers is not clearly higher; the negative control is silent",
 ]
 
 
@@ -51,7 +51,7 @@ def html() -> str:
 @pytest.mark.parametrize("title", TITLES)
 def test_titles_are_findings(title: str, html: str) -> None:
     titles = [re.sub(r"<[^>]+>", "", found).replace("\u00a0", " ") for found in re.findall(r"<h3>(.*?)</h3>", html)]
-    assert title in titles
+    assert title in [re.sub(r"^[0-9.]+ ", "", each) for each in titles]
 
 
 def test_study_round_trips_through_json() -> None:
@@ -179,7 +179,7 @@ def test_empty_details_give_no_figure(name: str) -> None:
 def test_curves_end_and_small_numbers_at_risk_are_suppressed() -> None:
     arm = arms(("a",))[0]
     arm["real"] |= {"at_risk": [*range(48, 10, -1)]}
-    root = ET.fromstring(kaplan_meier(Arm.model_validate(arm), 0.5))
+    root = ET.fromstring(kaplan_meier([Arm.model_validate(arm)]))
     texts = [element.text for element in root.iter("text")]
     assert texts.count("<\u00a011") == 1  # the last tick of the shorter curve is suppressed
     assert "48" in texts

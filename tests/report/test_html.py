@@ -142,7 +142,7 @@ def test_statuses_are_words_and_not_only_colours(html: str) -> None:
 )
 def test_incomplete_report_renders(report: Report) -> None:
     page = Page(report.to_html())
-    assert "Methods and provenance" in page.text
+    assert "Annex: limits, methods and crosswalk" in page.text
     assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
     assert "None" not in page.text.replace("None of", "").replace("None was", "")
 

@@ -104,7 +104,7 @@ def _risks(report: Findings, attacks: Attacks) -> Figure | None:
         title=_risks_title(rows),
         how="Risk beyond chance, each with its 95 % interval, largest first: \u25cf all members, \u25a0 the top-decile "
         "outliers by nearest-neighbour distance, \u25cb holdout rows in the place of the synthetic table (negative "
-        "control), which leak no member. The dotted line is no risk.",
+        "control), which leak no member. The dotted line is chance.",
         strip=tuple(row.strip(axis) for row in rows),
         axis=axis.picture("risk beyond chance"),
     )
