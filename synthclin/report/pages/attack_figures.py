@@ -16,7 +16,7 @@ from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
 from synthclin.report.pages.questions import label_of
-from synthclin.wording import interval, listed, number, plural, share
+from synthclin.wording import listed, number, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +60,10 @@ def _attacks(attacks: Attacks) -> Figure:
                 share(details.naive_baseline, 1) if details.naive_baseline is not None else _NONE,
                 _rate(details.non_members),
                 _rate(details.members),
-                _number(details.top_decile_outliers),
-                number(score.reference) if score.reference is not None else _NONE,
-                interval(score.low, score.high),
-                number(score.value),
+                _written(score, details.top_decile_outliers),
+                kind_of(score.name).write(score.reference) if score.reference is not None else _NONE,
+                kind_of(score.name).write_interval(score),
+                kind_of(score.name).write(score.value),
             ),
         )
         for score, details in attacks
@@ -98,7 +98,7 @@ def _risks(report: Findings, attacks: Attacks) -> Figure | None:
     if not rows:
         return None
     ends = [x for row in rows for mark in row.marks for x in (mark.low, mark.high) if x is not None]
-    axis = linear_axis([min(max(x, -0.5), 1.0) for x in ends], 0.0)
+    axis = linear_axis([min(max(x, -0.2), 1.0) for x in ends], 0.0)
     rows.sort(key=lambda row: -(row.members.value or 0.0))
     return Figure(
         title=_risks_title(rows),
@@ -112,9 +112,13 @@ def _risks(report: Findings, attacks: Attacks) -> Figure | None:
 
 @dataclass(frozen=True, slots=True)
 class _AttackRisks:
-    """The risks of one attack beyond chance: of members, outliers and holdout rows; None where they are not known."""
+    """The risks of one attack beyond chance: of members, outliers and holdout rows; None where they are not known.
+
+    `told` is the risk of members and its interval as text.
+    """
 
     name: str
+    told: tuple[str, str]
     members: Mark
     outliers: Mark | None
     control: Mark | None
@@ -128,6 +132,7 @@ class _AttackRisks:
         control = details.negative_control if isinstance(details, AttackDetails | CopyDetails) else None
         return cls(
             label_of(score.name),
+            (kind_of(score.name).write(score.value), kind_of(score.name).write_interval(score)),
             _less_chance("synthetic", score, null),
             None if risk is None or risk.value is None else _less_chance("real", risk, null),
             None if control is None or control.value is None else _less_chance("reference", control, null),
@@ -145,9 +150,7 @@ class _AttackRisks:
         told += f", top-decile outliers {number(self.outliers.value)}" if self.outliers else ""
         told += f", holdout rows {number(self.control.value)}." if self.control else "."
         picture = dot_row(self.name, told, axis, self.marks, lines=(0.0,))
-        return StripRow(
-            self.name, "", picture, number(self.members.value), interval(self.members.low, self.members.high)
-        )
+        return StripRow(self.name, "", picture, *self.told)
 
 
 def _is_shown(score: Score, attacks: Attacks) -> bool:
@@ -221,5 +224,5 @@ def _rate(rate: Rate | None) -> str:
     return _NONE if rate is None else share(rate.value, 1)
 
 
-def _number(risk: Risk | None) -> str:
-    return _NONE if risk is None or risk.value is None else number(risk.value)
+def _written(score: Score, risk: Risk | None) -> str:
+    return _NONE if risk is None or risk.value is None else kind_of(score.name).write(risk.value)
