@@ -47,7 +47,7 @@ DEFINITIONS = (
     ("REVIEW", "the interval includes the limit, or misses it narrowly: a person decides."),
     ("FAIL", "the whole interval misses the limit by more than asks for review."),
     ("NOT ASSESSABLE", "the score cannot be computed, or its interval is too wide."),
-    ("TOO WEAK", "the attacks miss planted leaks, so a pass of them is weak evidence."),
+    ("TOO WEAK", "the attacks miss the canaries, so a pass of them is weak evidence."),
     ("NONE", "no guarantee was asked for."),
 )
 """The words of a status and their meaning, as page one prints them."""
