@@ -124,7 +124,14 @@ class Axis:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if self.kind == "time":
             return np.asarray(_clock_steps(values), dtype=np.float64)
-        return np.rint(values * self.per_unit) if self.lattice else values
+        if not self.lattice:
+            return values
+        positions = np.rint(values * self.per_unit)
+        if self.declared and self.support is None:
+            # A cell of more decimals than the column keeps may round to the outside of its own range, by one position.
+            for end in (self.low, self.high):
+                positions = np.where(np.abs(positions - end) <= 1, np.clip(positions, self.low, self.high), positions)
+        return np.asarray(positions, dtype=np.float64)
 
     def snapped(self, positions: NDArray[np.float64], kept: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (rows,) positions moved to the nearest value of the support, but for the `kept` positions."""

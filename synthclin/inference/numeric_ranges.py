@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "cleared", "described", "natural", "outward"]
 
+_ROUNDING = 1e-6  # of a last decimal, which a float may miss
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
 
 
@@ -110,7 +111,10 @@ def cleared(
     low: float, high: float, values: NDArray[np.float64], codes: list[float], decimals: int
 ) -> tuple[float, float]:
     """Return bounds tightened to exclude missing-value codes; `decimals` are those of the column."""
+    # An extreme of more decimals than the column keeps is rounded outward, so that its rounded cells are inside.
+    unit = 10.0**decimals
+    low, high = float(np.floor(low * unit + _ROUNDING) / unit), float(np.ceil(high * unit - _ROUNDING) / unit)
     last = 10.0**-decimals
     above = [max(round(code - last, decimals), values[-1]) for code in codes if values[-1] < code <= high]
     below = [min(round(code + last, decimals), values[0]) for code in codes if low <= code < values[0]]
-    return float(max([low, *below])), float(min([high, *above]))
+    return float(round(max([low, *below]), decimals)), float(round(min([high, *above]), decimals))
