@@ -205,14 +205,14 @@ def one_in(value: float | None) -> str:
 
     Example:
         >>> one_in(0.055), one_in(-0.1), one_in(0.0001), one_in(0.9)
-        ('1 in 18', 'none', 'fewer than 1 in 1000', '9 in 10')
+        ('1 in 18', 'none', '< 1 in 1000', '9 in 10')
     """
     if value is None or math.isnan(value):
         return NOT_ASSESSABLE
     if value <= 0:
         return "none"
     if value < _RAREST:
-        return f"fewer than 1 in {round(1 / _RAREST)}"
+        return f"< 1 in {round(1 / _RAREST)}"
     if value > _OFTEN:
         return f"{round(10 * value)} in 10"
     return f"1 in {round(1 / value)}"
