@@ -12,7 +12,7 @@ from typing import Literal
 from synthclin.errors import ConfigError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit
+from synthclin.evaluation.kind import Limit, RelativeLimit, convention
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.validity import RAW_RULES, RULES
@@ -60,7 +60,9 @@ DEFAULT_GATES = tuple(
 )
 """The default gates; a name that ends in ``.*`` is for every score of its group."""
 
-MODEL_GATE = Gate(MODEL_MEMBERSHIP.name, "<=", 0.55, 0.60, f"{CONVENTION}: 0.5 is chance", null=0.5)
+MODEL_GATE = Gate(
+    MODEL_MEMBERSHIP.name, "<=", 0.55, 0.60, convention("0.05 above chance (0.5) is a weak advantage"), null=0.5
+)
 """The gate of a model file before it is shared; it is not about the table, so no report applies it."""
 
 

@@ -209,7 +209,7 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         unit=kind.unit if answer.many == 1 else f"{kind.unit}, worst of {answer.many} {answer.of}",
         bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
         limit=limit_text(kind, gate),
-        source=plain(gate.source, 80),
+        source=plain(gate.source, 160),
     )
 
 
