@@ -17,7 +17,7 @@ from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.validity import RAW_RULES, RULES
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge", "null_reached"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -36,6 +36,9 @@ class Verdict:
         value: the score.
         bound: the end of its interval that was compared with the limit.
         reason: why, as a sentence.
+        reached: what rows without leakage reach on the same data: the worst of null, baseline and reference for an
+            attack, the real-data reference for another score; NaN where it is not known.
+        excused: whether the status is less severe than by the limits alone, because such rows miss them too.
     """
 
     gate: Gate
@@ -43,6 +46,8 @@ class Verdict:
     value: float
     bound: float
     reason: str
+    reached: float = math.nan
+    excused: bool = False
 
     @property
     def missed(self) -> bool:
@@ -79,7 +84,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
         if limit is None:
             continue
         gate = Gate(score.name, *limit)
-        if not gate.alarm or score.low > _null_reached(gate, score):
+        if not gate.alarm or score.low > null_reached(gate, score):
             gates.append(gate)
     return tuple(gates)
 
@@ -103,8 +108,15 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
             near = difflib.get_close_matches(gate.score, by_name, n=1)
             remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(sorted(by_name))}."
             raise ConfigError(f"gate '{gate.text}'", f"no score is called '{gate.score}'", remedy)
-    verdicts = (_judge(gate, by_name[gate.score]) for gate in gates)
+    verdicts = (_traced(_judge(gate, by_name[gate.score]), by_name[gate.score]) for gate in gates)
     return tuple(_excused(_of_worst_part(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
+
+
+def _traced(verdict: Verdict, score: Score) -> Verdict:
+    """Return the verdict with what rows without leakage reach, and whether that made its status less severe."""
+    by_limits = _judge(verdict.gate, replace(score, baseline=None, reference=None, reference_error=None))
+    excused = _WORSE.index(verdict.status) < _WORSE.index(by_limits.status)
+    return replace(verdict, reached=null_reached(verdict.gate, score), excused=excused)
 
 
 def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
@@ -114,7 +126,7 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     found = None if kind is None or details is None else kind.worst_part(details)
     if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
         return verdict
-    return replace(verdict, status=found.status, reason=found.reason)
+    return replace(verdict, status=found.status, reason=found.reason, excused=False)
 
 
 def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
@@ -145,7 +157,7 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     return Verdict(gate, status, score.value, worse, reason)
 
 
-def _null_reached(gate: Gate, score: Score) -> float:
+def null_reached(gate: Gate, score: Score) -> float:
     """Return the value of the score without leakage on the same data; NaN where it is not known.
 
     Attacks: the worst of chance, independence baseline and real-data reference. Other scores: real-data reference.
@@ -156,7 +168,7 @@ def _null_reached(gate: Gate, score: Score) -> float:
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
     """Return status and reason of a gate whose limit is the null."""
-    better, null = ends[1], _null_reached(gate, score)
+    better, null = ends[1], null_reached(gate, score)
     if better <= null:
         return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
     if better > review + null - gate.limit:
@@ -169,7 +181,7 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    reference = _null_reached(gate, score)
+    reference = null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     # Where real rows miss the limit too, they replace it, with the same margin for review.

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from synthclin.io.documents import dump_json
-from synthclin.report.datacard import TableFile, croissant, data_card
+from synthclin.report.datacard import croissant, data_card
+from synthclin.report.record.release import TableFile
 from synthclin.report.summary import summary
 from synthclin.schema import Schema
 from tests.report.conftest import example
@@ -22,7 +23,7 @@ SCHEMA = Schema.model_validate(
         }
     }
 )
-TABLE_FILE = TableFile("synthetic.parquet", "ab" * 32, 400)
+TABLE_FILE = TableFile(name="synthetic.parquet", sha256="ab" * 32, rows=400)
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), example(scores=(), verdicts=())])
@@ -53,7 +54,7 @@ def test_croissant_describes_file_and_columns() -> None:
     document = croissant(study(), SCHEMA, TABLE_FILE)
     assert json.loads(dump_json(document)) == document
     (file,) = document["distribution"]
-    assert (file["sha256"], file["encodingFormat"]) == (TABLE_FILE.sha256, "application/vnd.apache.parquet")
+    assert (file["sha256"], file["encodingFormat"]) == (TABLE_FILE.sha256, "application/x-parquet")
     fields = document["recordSet"][0]["field"]
     assert [field["dataType"] for field in fields] == ["sc:Integer", "sc:Text", "sc:Date"]
     assert all(field["source"]["fileObject"]["@id"] == file["@id"] for field in fields)
