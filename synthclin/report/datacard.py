@@ -31,7 +31,7 @@ _TYPES = {
     "datetime": "sc:DateTime",
     "time": "sc:Time",
 }
-# That of the specification, version 1.0, appendix 1, with the vocabulary of responsible AI.
+# That of the specification and of mlcroissant, which compares it, with the vocabulary of responsible AI.
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -42,6 +42,7 @@ _CONTEXT = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -62,6 +63,7 @@ _CONTEXT = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",

@@ -292,7 +292,7 @@ def some_rows(name, folder):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
-    monkeypatch.setattr(stages, "report_on", lambda *_, **__: Report((), (), {}, {}))
+    monkeypatch.setattr(stages, "report_on", lambda *_, file, **__: Report((), (), {}, {}, table=file))
     monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=4))
     overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:
