@@ -200,6 +200,16 @@ class TestVerify:
         assert "report-shareable.json: it does not follow from report.json" in found
         assert "croissant.json: it describes another table than the manifest" in found
 
+    def test_a_report_on_another_table(self, copy):
+        report = Report.read(copy / "report.json")
+        other = dataclasses.replace(report, table=report.table.model_copy(update={"sha256": "0" * 64}))
+        for name in ("report.json", "report.html"):
+            other.save(copy / name)
+        found = verify(copy).problems
+        assert "report.json: it is about another table than the manifest" in found
+        assert "report.html: it is about another table than the manifest" in found
+        assert "report.md: it is about another table than the manifest" not in found
+
     def test_the_shareable_report_alone_is_enough(self, copy):
         (copy / "report.json").unlink()
         found = verify(copy)
