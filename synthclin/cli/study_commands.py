@@ -86,7 +86,7 @@ def verify(
         Path, typer.Argument(metavar="RUN_FOLDER|TABLE", help="The folder of a finished run, or a synthetic table.")
     ],
     report: Annotated[
-        Path | None, typer.Argument(metavar="[REPORT]", help="For a table: its report.json, report.html or report.md.")
+        Path | None, typer.Argument(metavar="REPORT", help="For a table: its report.json, report.html or report.md.")
     ] = None,
     source: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Also check that the run read this file of real rows.")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
-from synthclin.errors import ConfigError
 from synthclin.io.files import path_of, sha256
+from synthclin.io.source_date import source_date
 from synthclin.report.record.section_data import Count
 
 __all__ = ["NAMES", "UNDECLARED", "Release", "TableFile"]
-
-_CLOCK = "SOURCE_DATE_EPOCH"
 
 
 def _day(value: object) -> object:
@@ -83,15 +80,7 @@ class Release(BaseModel):
         Raises:
             ConfigError: the variable holds no number of seconds.
         """
-        seconds = os.environ.get(_CLOCK)
-        if self.date is not None or not seconds:
-            return self
-        try:
-            day = dt.datetime.fromtimestamp(int(seconds), dt.UTC).date()
-        except (ValueError, OverflowError, OSError):
-            remedy = "Set it to whole seconds since 1970, such as `export SOURCE_DATE_EPOCH=$(date +%s)`, or unset it."
-            raise ConfigError(_CLOCK, "the environment variable is no number of seconds", remedy) from None
-        return self.model_copy(update={"date": day})
+        return self if self.date is not None else self.model_copy(update={"date": source_date()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the release as JSON values; None for what is not declared."""
