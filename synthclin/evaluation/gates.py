@@ -17,7 +17,7 @@ from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.validity import RAW_RULES, RULES
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge", "null_reached"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge", "reached"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE"]
 
@@ -84,7 +84,7 @@ def default_gates(scores: Iterable[Score]) -> tuple[Gate, ...]:
         if limit is None:
             continue
         gate = Gate(score.name, *limit)
-        if not gate.alarm or score.low > null_reached(gate, score):
+        if not gate.alarm or score.low > _null_reached(gate, score):
             gates.append(gate)
     return tuple(gates)
 
@@ -116,7 +116,12 @@ def _traced(verdict: Verdict, score: Score) -> Verdict:
     """Return the verdict with what rows without leakage reach, and whether that made its status less severe."""
     by_limits = _judge(verdict.gate, replace(score, baseline=None, reference=None, reference_error=None))
     excused = _WORSE.index(verdict.status) < _WORSE.index(by_limits.status)
-    return replace(verdict, reached=null_reached(verdict.gate, score), excused=excused)
+    return replace(verdict, reached=reached(verdict.gate, score), excused=excused)
+
+
+def reached(gate: Gate, score: Score) -> float:
+    """Return what rows without leakage, or real rows, reach on the same data; NaN where it is not known."""
+    return _null_reached(gate, score)
 
 
 def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
@@ -157,7 +162,7 @@ def _judge(gate: Gate, score: Score) -> Verdict:
     return Verdict(gate, status, score.value, worse, reason)
 
 
-def null_reached(gate: Gate, score: Score) -> float:
+def _null_reached(gate: Gate, score: Score) -> float:
     """Return the value of the score without leakage on the same data; NaN where it is not known.
 
     Attacks: the worst of chance, independence baseline and real-data reference. Other scores: real-data reference.
@@ -168,7 +173,7 @@ def null_reached(gate: Gate, score: Score) -> float:
 
 def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
     """Return status and reason of a gate whose limit is the null."""
-    better, null = ends[1], null_reached(gate, score)
+    better, null = ends[1], _null_reached(gate, score)
     if better <= null:
         return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
     if better > review + null - gate.limit:
@@ -181,7 +186,7 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
     span = f"{score.low:.3f} to {score.high:.3f}"
-    reference = null_reached(gate, score)
+    reference = _null_reached(gate, score)
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     # Where real rows miss the limit too, they replace it, with the same margin for review.
