@@ -121,8 +121,8 @@ def _of_synthetic(score: Score) -> tuple[float, float, float]:
 def _verdict(verdict: Verdict, score: Score) -> Verdict:
     bound = score.low if verdict.gate.op.startswith(">") else score.high
     # The rounded figures alone: what rows without leakage reach is a figure of real patients.
-    figures = {"value": score.value, "bound": bound, "reached": reached(verdict.gate, score)}
-    return replace(verdict, reason=_REASONS[verdict.status], **figures)
+    without = reached(verdict.gate, score)
+    return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status], reached=without)
 
 
 def _sections(data: SectionData) -> dict[str, Any]:
