@@ -12,7 +12,7 @@ from synthclin.cli.error_boundary import run_command
 from synthclin.cli.examples import EXAMPLES
 from synthclin.cli.model_commands import impute, sample
 from synthclin.cli.report_commands import compare, evaluate, render
-from synthclin.cli.schema_commands import init, schema_check, schema_infer
+from synthclin.cli.schema_commands import init, schema_check, schema_infer, schema_json
 from synthclin.cli.study_commands import export, fit, run, verify
 from synthclin.cli.terminal import show_text
 from synthclin.io.version import VERSION
@@ -31,7 +31,11 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "verify": verify,
     "export": export,
 }
-SCHEMA_COMMANDS: dict[str, Callable[..., int]] = {"infer": schema_infer, "check": schema_check}
+SCHEMA_COMMANDS: dict[str, Callable[..., int]] = {
+    "infer": schema_infer,
+    "check": schema_check,
+    "json": schema_json,
+}
 
 app = typer.Typer(
     name="synthclin",
@@ -41,7 +45,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog=EXAMPLES[""],
 )
-schema_app = typer.Typer(name="schema", help="Infer a schema from a table; check a table against one.")
+schema_app = typer.Typer(
+    name="schema", help="Infer a schema from a table; check a table against one; print JSON Schemas."
+)
 app.add_typer(schema_app, no_args_is_help=True, epilog=EXAMPLES["schema"])
 for _name, _command in COMMANDS.items():
     app.command(_name, epilog=EXAMPLES[_name])(_command)

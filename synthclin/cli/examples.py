@@ -31,6 +31,10 @@ LINES = {
         "synthclin schema check ward.csv schema.yaml",
         "synthclin schema check ward.csv schema.yaml --json",
     ),
+    "schema json": (
+        "synthclin schema json report -o report.schema.json",
+        "synthclin schema json study -o study.schema.json",
+    ),
     "fit": ("synthclin fit study.yaml -o model/", "synthclin fit study.yaml -o model/ --resume"),
     "sample": (
         'synthclin sample model/ -n 5000 --where "age >= 70" -o older.csv --csv-safe',
@@ -52,7 +56,11 @@ LINES = {
         "synthclin compare runs/ward-1 runs/ward-2 -o compare.html",
         "synthclin compare runs/ -o index.html",
     ),
-    "verify": ("synthclin verify runs/ward-7", "synthclin verify runs/ward-7 --json"),
+    "verify": (
+        "synthclin verify runs/ward-7",
+        "synthclin verify synthetic.csv report.json",
+        "synthclin verify runs/ward-7 --source ward.csv",
+    ),
     "export": (
         "synthclin export runs/ward-7 --for-sharing -o model_to_share/",
         'synthclin export runs/ward-7 --for-sharing -o model_to_share/ --override "recipient is the custodian"',

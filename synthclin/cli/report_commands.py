@@ -33,7 +33,7 @@ def evaluate(
         Path | None, typer.Option(metavar="TABLE", help="Holdout rows: real rows outside the training table.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="A file with the blocks `evaluation` and `gates`.")
+        Path | None, typer.Option(metavar="YAML", help="A file with the blocks `evaluation`, `gates` and `release`.")
     ] = None,
     gates: Annotated[
         list[str] | None, typer.Option(metavar="GATE", help="A limit on a score; may be repeated.")
@@ -81,6 +81,8 @@ def evaluate(
             tasks=study.evaluation.utility,
             by=study.evaluation.by,
             gates=study.gates,
+            release=study.release,
+            file=synthetic[0],
         )
     if str(output) == STDOUT:
         write_out(report.to_json())

@@ -1,4 +1,4 @@
-"""Commands on schemas: begin a study, infer a schema from a table, check a table against one."""
+"""Commands on schemas: begin a study, infer a schema, check a table against one, print JSON Schemas of documents."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from synthclin.cli.terminal import STDOUT, show_json, show_text, warn
 if TYPE_CHECKING:
     from synthclin.inference import Inferred
 
+Document = Literal["report", "study", "schema"]
+
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
 
-__all__ = ["init", "schema_check", "schema_infer"]
+__all__ = ["init", "schema_check", "schema_infer", "schema_json"]
 
 
 @with_read_options
@@ -131,3 +133,26 @@ def schema_check(
     else:
         show_survey(seen)
     return DONE if seen.valid else WRONG_USE
+
+
+def schema_json(
+    document: Annotated[Document, typer.Argument(metavar="report|study|schema", help="The kind of document.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Write it to this file; without it, to stdout."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Print the JSON Schema of a report.json, a study or a schema.
+
+    It is made from the types of this version, so that it is never out of date.
+    """
+    place_for(output, overwrite)
+    from synthclin.io.documents import dump_json
+    from synthclin.report.record.json_schema import json_schema
+    from synthclin.study.config.study_json_schema import schema_json_schema, study_json_schema
+
+    make = {"report": json_schema, "study": study_json_schema, "schema": schema_json_schema}[document]
+    if write_page(dump_json(make()), output or Path(STDOUT), overwrite):
+        show_text(f"written to {output}")
+    return DONE

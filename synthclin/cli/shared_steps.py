@@ -45,7 +45,9 @@ def first_checks(
     """Refuse absent or unreadable files before heavy packages are loaded."""
     from synthclin.io.documents import read_yaml, refuse_schema, refuse_study
     from synthclin.io.files import refuse_absent
+    from synthclin.io.source_date import source_date
 
+    source_date()  # numpy fails on a wrong one
     for path in tables:
         if path is not None:
             refuse_absent(path)

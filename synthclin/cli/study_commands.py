@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthclin.cli.error_boundary import DONE, FAILED
+from synthclin.cli.error_boundary import DONE, FAILED, GATES_MISSED
 from synthclin.cli.options import AsJson, ConfigFile, Output, Override, Overwrite, Quiet, Resume
 from synthclin.cli.output import exit_code, show_cohort, show_plan, show_verdict, verdict_record
 from synthclin.cli.shared_steps import assists, first_checks, place_for, silenced, warn_of
@@ -82,18 +82,29 @@ def fit(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The folder of a finished run.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="RUN_FOLDER|TABLE", help="The folder of a finished run, or a synthetic table.")
+    ],
+    report: Annotated[
+        Path | None, typer.Argument(metavar="REPORT", help="For a table: its report.json, report.html or report.md.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Also check that the run read this file of real rows.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Verify a run folder.
+    """Verify a run folder, or that a report is about a table.
 
-    Its files must be unaltered, its tables valid and its gates passed. The last line is the verdict. The exit code is 1
-    if the folder was altered, and 3 if it was not and a gate is missed.
+    The files of a folder must be unaltered, its tables valid and its gates passed; the SHA-256 of a table must be the
+    one in the report. The last line is the verdict. The exit code is 1 if something was altered, and 3 if nothing was
+    and a gate is missed.
     """
-    first_checks(folders=[folder])
+    if report is not None:
+        return _verify_table(place, report, source, as_json)
+    first_checks(folders=[place])
     from synthclin.study.verify import verify as check_folder
 
-    outcome = check_folder(folder)
+    outcome = check_folder(place, source)
     if as_json:
         show_json(
             {
@@ -109,6 +120,25 @@ def verify(
             show_text(problem)
         show_text(outcome.verdict)
     return FAILED if outcome.problems else exit_code(outcome.report)
+
+
+def _verify_table(table: Path, report: Path, source: Path | None, as_json: bool) -> int:
+    """Check a table against its report and return the exit code."""
+    first_checks(tables=[table, report])
+    from synthclin.study.binding import verify_binding
+
+    if source is not None:
+        raise ConfigError("--source", "a report does not hold the hash of real rows", "Give the run folder instead.")
+    outcome = verify_binding(table, report)
+    if as_json:
+        problems = list(outcome.problems)
+        show_json({"intact": not problems, "verdict": outcome.verdict, "problems": problems, "passed": outcome.passed})
+    else:
+        for line in (*outcome.problems, outcome.verdict):
+            show_text(line)
+    if outcome.problems:
+        return FAILED
+    return DONE if outcome.passed else GATES_MISSED
 
 
 def export(

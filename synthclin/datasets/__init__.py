@@ -13,7 +13,7 @@ from synthclin.tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["describe", "load", "names"]
+__all__ = ["describe", "file_of", "load", "names"]
 
 FOLDER = Path(__file__).parent
 
@@ -26,6 +26,19 @@ def names() -> tuple[str, ...]:
         ('actg175', 'heart_disease')
     """
     return tuple(sorted(path.stem for path in FOLDER.glob("*.csv")))
+
+
+def file_of(name: str) -> Path:
+    """Return the CSV file of a table.
+
+    Raises:
+        ConfigError: there is no table of this name.
+
+    Example:
+        >>> file_of("actg175").name
+        'actg175.csv'
+    """
+    return _file(name, ".csv")
 
 
 def load(name: str) -> tuple[pd.DataFrame, Schema]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from synthclin.errors import ConfigError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.kind import CONVENTION, Limit, RelativeLimit, WorstPart
+from synthclin.evaluation.kind import Limit, RelativeLimit, WorstPart, convention
 from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
 from synthclin.evaluation.privacy.details import AttackDetails, LeakDetails
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
@@ -22,7 +22,7 @@ from synthclin.evaluation.validity import RAW_RULES, RULES
 if TYPE_CHECKING:
     from synthclin.evaluation.details import Details
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge", "reached"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK"]
 
@@ -41,6 +41,9 @@ class Verdict:
         value: the score.
         bound: the end of its interval that was compared with the limit.
         reason: why, as a sentence.
+        reached: what rows without leakage reach on the same data: the worst of null, baseline and reference for an
+            attack, the real-data reference for another score; NaN where it is not known.
+        excused: whether the status is less severe than by the limits alone, because such rows miss them too.
     """
 
     gate: Gate
@@ -48,6 +51,8 @@ class Verdict:
     value: float
     bound: float
     reason: str
+    reached: float = math.nan
+    excused: bool = False
 
     @property
     def missed(self) -> bool:
@@ -65,7 +70,9 @@ DEFAULT_GATES = tuple(
 )
 """The default gates; a name that ends in ``.*`` is for every score of its group."""
 
-MODEL_GATE = Gate(MODEL_MEMBERSHIP.name, "<=", 0.55, 0.60, f"{CONVENTION}: 0.5 is chance", null=0.5)
+MODEL_GATE = Gate(
+    MODEL_MEMBERSHIP.name, "<=", 0.55, 0.60, convention("0.05 above chance (0.5) is a weak advantage"), null=0.5
+)
 """The gate of a model file before it is shared; it is not about the table, so no report applies it."""
 
 
@@ -107,8 +114,22 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
             near = difflib.get_close_matches(gate.score, by_name, n=1)
             remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(sorted(by_name))}."
             raise ConfigError(f"gate '{gate.text}'", f"no score is called '{gate.score}'", remedy)
-    verdicts = (_judge(gate, by_name[gate.score]) for gate in gates)
+    verdicts = (_traced(_judge(gate, by_name[gate.score]), by_name[gate.score]) for gate in gates)
     return tuple(_excused(_of_worst_part(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
+
+
+def _traced(verdict: Verdict, score: Score) -> Verdict:
+    """Return the verdict with what rows without leakage reach, and whether that made its status less severe."""
+    by_limits = _judge(verdict.gate, replace(score, baseline=None, reference=None, reference_error=None))
+    excused = _WORSE.index(verdict.status) < _WORSE.index(by_limits.status)
+    return replace(verdict, reached=reached(verdict.gate, score), excused=excused)
+
+
+def reached(gate: Gate, score: Score) -> float:
+    """Return what rows without leakage, or real rows, reach on the same data; NaN where it is not known."""
+    if gate.null is not None:
+        return leak_free(score, gate.null)[0]
+    return math.nan if score.reference is None else score.reference
 
 
 def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
@@ -119,7 +140,7 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     found = max((part for part in parts if part), key=lambda part: _WORSE.index(part.status), default=None)
     if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
         return verdict
-    return replace(verdict, status=found.status, reason=found.reason)
+    return replace(verdict, status=found.status, reason=found.reason, excused=False)
 
 
 def _outliers(gate: Gate, details: Details) -> WorstPart | None:

@@ -17,7 +17,7 @@ from synthclin.wording import interval, number, one_in, percent, share
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
 
-__all__ = ["CONVENTION", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart"]
+__all__ = ["CONVENTION", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart", "convention"]
 
 D = TypeVar("D", bound=Details)
 
@@ -31,6 +31,16 @@ CONVENTION = "project convention"
 """The source of a limit that no publication sets."""
 
 
+def convention(reason: str) -> str:
+    """Return the source of a limit that no publication sets, with the reason for it as a clause.
+
+    Example:
+        >>> convention("0.5 is chance")
+        'project convention, because 0.5 is chance'
+    """
+    return f"{CONVENTION}, because {reason}"
+
+
 class Limit(NamedTuple):
     """The default limits of a score.
 
@@ -38,7 +48,7 @@ class Limit(NamedTuple):
         op: one of ``>= <= > <``.
         limit: the limit for PASS.
         review: the limit for REVIEW.
-        source: the origin of the limits: a publication, or a project convention with its reason.
+        source: the origin of the limits: a publication, or what `convention` returns.
         null: the value of an attack without leakage; where it is the limit itself, an interval that contains it passes.
         alarm: whether the gate applies only to a score beyond the null, so that it can fail a table and never pass one.
     """

@@ -11,7 +11,7 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.details import Count, Details, Share
 from synthclin.evaluation.disclosure import Published, suppressed_count
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.score import Interval, Score
 from synthclin.rules.rules import violations
 from synthclin.wording import number, share
@@ -93,7 +93,7 @@ RULES = Kind(
     ideal=1.0,
     details=RuleDetails,
     asked=questions.RULES,
-    limit=Limit(">=", 0.99, 0.95, f"{CONVENTION}: at most 1 % of rows break a rule"),
+    limit=Limit(">=", 0.99, 0.95, convention("at most 1 % of rows may break a rule")),
     fail_text="impossible records remain",
     review_text="impossible records may remain",
     action="Remove or repair rows that break a rule before use.",
@@ -119,7 +119,7 @@ RAW_RULES = Kind(
     ideal=0.0,
     details=RawRuleDetails,
     asked=questions.RAW_RULES,
-    limit=Limit("<=", 0.01, 0.05, f"{CONVENTION}: rules are imposed, but a good model rarely breaks them"),
+    limit=Limit("<=", 0.01, 0.05, convention("rules are imposed, but a good model rarely breaks them")),
     needs=frozenset({"model", "rules"}),
     fail_text="the unconstrained model breaks a rule",
     review_text="the unconstrained model may break a rule too often",

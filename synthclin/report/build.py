@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +16,9 @@ from synthclin.evaluation.scoring import score_comparison
 from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
 from synthclin.io.documents import dump_json, validate
+from synthclin.io.files import refuse_absent
 from synthclin.report.record.envelope import Provenance
+from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.report import Report
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
@@ -44,6 +48,8 @@ def evaluate(
     random_state: int = 0,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
+    release: Release | Mapping[str, Any] | None = None,
+    file: str | Path | None = None,
 ) -> Report:
     """Return the validation report of a synthetic table from any synthesizer.
 
@@ -65,12 +71,16 @@ def evaluate(
         rules: how many real rows the rules of the schema excluded, and how often the unconstrained model breaks them.
         random_state: the same number gives the same report.
         workers: processes to score in, with the same result; None for one per processor, a single one for small tables.
-        provenance: further facts, such as ``name``, ``seed``, ``versions``, ``intended_use`` and ``recipient``.
+        provenance: further facts, such as ``name``, ``seed`` and ``versions``.
+        release: what the custodian declares, such as ``{"use": "teaching", "recipient": "students"}``; see
+            `synthclin.report.record.release.Release`. Without a ``date`` it has that of SOURCE_DATE_EPOCH, if any.
+        file: the file that holds the (first) synthetic table and is released; the report names it and its SHA-256.
 
     Raises:
         ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
-            of the table, or `provenance` holds what a report may not.
-        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates.
+            of the table, or `provenance` or `release` holds what a report may not.
+        DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates; there is no
+            `file`.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -83,6 +93,10 @@ def evaluate(
     """
     # Read before the work starts, so that a typing error does not cost minutes.
     _read(tasks, gates, provenance)
+    declared = release if isinstance(release, Release) else validate(Release, dict(release or {}), "release")
+    declared = declared.dated()
+    if file is not None:
+        refuse_absent(file)
     require_schema(schema)
     given: Sequence[Any] = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
     comparison = Comparison.of(
@@ -102,6 +116,8 @@ def evaluate(
         rules=rules,
         workers=workers,
         provenance=provenance,
+        release=declared,
+        file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
     )
 
 
@@ -116,6 +132,8 @@ def report_on(
     rules: RuleFacts | None = None,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
+    release: Release | None = None,
+    file: TableFile | None = None,
 ) -> Report:
     """Return the report on tables that are compared already; see `evaluate`."""
     wanted, asked, facts = _read(tasks, gates, provenance)
@@ -128,15 +146,23 @@ def report_on(
     if rules is not None:
         sections["rules"] = rules.model_dump(mode="json")
         scores += (raw_rules(rules.unconstrained, rules.unconstrained_rows),) if rules.unconstrained else ()
-    shape = {"rows": rows, "columns": len(schema.modelled)}
+    shape = {"rows": rows, "columns": len(schema.modelled), "schema_sha256": _names_and_types(schema)}
     report = Report(
         scores=scores,
         verdicts=judge(default_gates(scores) if wanted is None else wanted, scores),
         sections=evaluation.sections | sections,
         provenance=facts | shape | {"random_state": comparison.seed, "replicates": len(comparison.replicates)},
+        release=release or UNDECLARED,
+        table=file,
     )
     # Read back from its JSON, so that a page rendered now equals a page rendered from the file, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))
+
+
+def _names_and_types(schema: Schema) -> str:
+    """Return the SHA-256 of names and types of the judged columns: no level or range, which may come from patients."""
+    judged = [(name, schema.columns[name].type) for name in schema.modelled]
+    return hashlib.sha256(json.dumps(judged).encode()).hexdigest()
 
 
 def _read(

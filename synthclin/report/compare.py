@@ -20,13 +20,14 @@ from synthclin.evaluation.validity import RULES
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import answers, label_of, worst
+from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["NamedReport", "compare", "index", "within_noise"]
+__all__ = ["NamedReport", "compare", "differences", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
 _STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
@@ -48,21 +49,51 @@ class NamedReport:
 def compare(runs: Sequence[NamedReport]) -> str:
     """Return a page with two to six reports side by side, score by score.
 
-    One run is called best or worst only where the difference exceeds the combined half-widths of both intervals.
+    One run is called best or worst only where the difference exceeds the combined half-widths of both intervals, and
+    never among runs of different real tables: see `differences`.
     """
+    apart = differences([run.report for run in runs])
     names = [plain(run.name, 40) for run in runs]
     by_run = [_statuses(run.report) for run in runs]
     questions = list(dict.fromkeys(question for each in by_run for question in each))
     return page(
         "compare.html",
         title=f"{plural(len(runs), 'run')} side by side".capitalize(),
-        sentence=_sentence(runs),
+        sentence=_sentence(runs) + _not_ranked(apart),
         edition=_edition(runs),
         banner=_BANNER[_edition(runs)],
         runs=names,
         verdicts=[(question, [each.get(question) for each in by_run]) for question in questions],
-        sections=(_side_by_side(runs, names), _facts(runs, names)),
+        sections=(_side_by_side(runs, names, ranked=not apart), _facts(runs, names)),
     )
+
+
+def differences(reports: Sequence[Findings]) -> tuple[str, ...]:
+    """Return in what the real tables behind some reports differ; empty where their scores can be ranked.
+
+    Compared are the numbers of training and holdout rows, names and types of the judged columns, and the source, where
+    it is declared. Two splits of one table are ranked: they differ by chance only.
+
+    Example:
+        >>> from synthclin.report.findings import Findings
+        >>> small, large = (Findings((), (), {}, {"rows": {"train": n}}) for n in (100, 900))
+        >>> differences([small, small]), differences([small, large])
+        ((), ('numbers of training rows',))
+    """
+    facts = [Provenance.model_validate(report.provenance) for report in reports]
+    sources = {report.release.source for report in reports} - {None}
+    compared = (
+        ("sources", len(sources) > 1),
+        ("numbers of training rows", len({one.rows.get("train") for one in facts}) > 1),
+        ("numbers of holdout rows", len({one.rows.get("holdout") for one in facts}) > 1),
+        ("columns or their types", len({(one.columns, one.schema_sha256) for one in facts}) > 1),
+    )
+    return tuple(name for name, differ in compared if differ)
+
+
+def _not_ranked(apart: Sequence[str]) -> str:
+    """Return, as a sentence after another, why runs are not ranked; empty where they are."""
+    return f" The runs are not ranked: they differ in {listed(list(apart))}." if apart else ""
 
 
 def _statuses(report: Findings) -> dict[str, str]:
@@ -71,20 +102,26 @@ def _statuses(report: Findings) -> dict[str, str]:
 
 
 def index(runs: Sequence[NamedReport]) -> str:
-    """Return a page that lists many reports: one table of verdicts, and one for each headline score, worst first."""
-    ordered = sorted(runs, key=_severity)
+    """Return a page that lists many reports: one table of verdicts, and one for each headline score.
+
+    The worst is first, except among runs of different real tables, which stand in the given order: see `differences`.
+    """
+    apart = differences([run.report for run in runs])
+    ordered = list(runs) if apart else sorted(runs, key=_severity)
+    order = "not ranked" if apart else "worst first"
     statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
     rows = tuple(
         Row(plain(run.name, 60), (worst(list(count)) or "no gates", *(number(count[s], 0) for s in _STATUSES)))
         for run, count in zip(ordered, statuses, strict=True)
     )
     failed = sum(1 for count in statuses if count["FAIL"])
-    table = DataTable("Runs, worst first", ("Run", "Worst status", *_STATUSES), rows, words=1)
-    figures = [Figure(title="Verdicts, worst first", table=table), *_ranked(runs)]
+    table = DataTable(f"Runs, {order}", ("Run", "Worst status", *_STATUSES), rows, words=1)
+    figures = [Figure(title=f"Verdicts, {order}", table=table), *_by_score(runs, order, ranked=not apart)]
     return page(
         "compare.html",
         title=f"{plural(len(runs), 'run')}".capitalize(),
-        sentence=f"{plural(failed, 'run fails', 'runs fail')} a gate, of {len(runs)}.".capitalize(),
+        sentence=f"{plural(failed, 'run fails', 'runs fail')} a gate, of {len(runs)}.".capitalize()
+        + _not_ranked(apart),
         edition=_edition(runs),
         banner=_BANNER[_edition(runs)],
         runs=(),
@@ -109,12 +146,9 @@ def _edition(runs: Sequence[NamedReport]) -> str:
 
 def _sentence(runs: Sequence[NamedReport]) -> str:
     failing = [plain(run.name, 40) for run in runs if any(v.status == "FAIL" for v in run.report.verdicts)]
-    verdicts = (
+    return (
         f"{listed(failing)} {'fails' if len(failing) == 1 else 'fail'} a gate." if failing else "No run fails a gate."
     )
-    rows = {run.report.provenance.get("rows", {}).get("train") for run in runs}
-    other = " Their numbers of training rows differ, so their scores are not on the same data."
-    return verdicts + (other if len(rows) > 1 else "")
 
 
 def _severity(run: NamedReport) -> tuple[float, ...]:
@@ -122,22 +156,29 @@ def _severity(run: NamedReport) -> tuple[float, ...]:
     return tuple(-count[status] for status in _STATUSES[:4])
 
 
-def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
+def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str], *, ranked: bool) -> Section:
     shared = list(dict.fromkeys(score.name for run in runs for score in run.report.scores))
     rows, apart = [], 0
     for name in shared:
         scores = [run.report.find(name) for run in runs]
-        verdict, clear = _verdict(scores, names)
+        verdict, clear = _verdict(scores, names) if ranked else ("not ranked", False)
         apart += clear
         rows.append(Row(label_of(name), (*(_value_cell(score) for score in scores), verdict), over=clear))
     head = ("Score", *names, "Difference")
     table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
     figure = Figure(
-        title=f"{plural(apart, 'score differs', 'scores differ')} by more than chance".capitalize()
+        title="Scores of different tables, not ranked"
+        if not ranked
+        else f"{plural(apart, 'score differs', 'scores differ')} by more than chance".capitalize()
         if apart
         else "No score differs by more than chance",
-        how="Value and 95 % interval. Within noise: the difference of best and worst is no larger than the combined "
-        "half-widths of both intervals.",
+        how="Value and 95 % interval. "
+        + (
+            "Within noise: the difference of best and worst is no larger than the combined half-widths of both "
+            "intervals."
+            if ranked
+            else "The real tables differ, so a difference of scores says nothing of the models."
+        ),
         table=table,
         note="Intervals cover the sampling of rows, not a new training of the model: compare several seeds before you "
         "call one model better.",
@@ -179,13 +220,21 @@ def _facts(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
         counts = (run.report.provenance.get("rows", {}).get(table) for run in runs)
         return Row(f"{table.capitalize()} rows", tuple("\u2013" if n is None else number(n, 0) for n in counts))
 
-    lines = (row("Study", "name"), row("Seed", "seed"), rows_of("train"), rows_of("holdout"), rows_of("synthetic"))
+    sources = tuple(plain(run.report.release.source or "not declared", 60) for run in runs)
+    lines = (
+        row("Study", "name"),
+        Row("Source", sources),
+        row("Seed", "seed"),
+        rows_of("train"),
+        rows_of("holdout"),
+        rows_of("synthetic"),
+    )
     table = DataTable("What was compared", ("", *names), lines, words=len(names))
     return Section("facts", "What was compared", "Facts", figures=(Figure(title="Tables and seeds", table=table),))
 
 
-def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
-    """Yield a table of each headline score, the worst run first."""
+def _by_score(runs: Sequence[NamedReport], order: str, *, ranked: bool) -> Iterator[Figure]:
+    """Yield a table of each headline score, the worst run first where runs are ranked."""
     predictions = dict.fromkeys(
         score.name
         for run in runs
@@ -197,7 +246,8 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
         if not found:
             continue
         sign = 1 if found[0][1].better == "higher" else -1
-        found.sort(key=lambda one: -inf if isnan(one[1].value) else sign * one[1].value)
+        if ranked:
+            found.sort(key=lambda one: -inf if isnan(one[1].value) else sign * one[1].value)
         low = found[0][1]
         rows = tuple(
             Row(
@@ -205,7 +255,9 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
                 (
                     _value_cell(score),
                     "\u2013" if score.reference is None else kind_of(name).write(score.reference),
-                    ""
+                    "not ranked"
+                    if not ranked
+                    else ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
                     else "within noise of the worst"
                     if within_noise(low, score)
@@ -217,8 +269,8 @@ def _ranked(runs: Sequence[NamedReport]) -> Iterator[Figure]:
         head = ("Run", "Value", "Reference", "Against the worst")
         texts = kind_of(name)
         yield Figure(
-            title=f"{texts.label}, worst first",
+            title=f"{texts.label}, {order}",
             how=f"{texts.unit[:1].upper()}{texts.unit[1:]}. Reference: holdout rows in the place of the "
             "synthetic ones.",
-            table=DataTable(f"{texts.label}, worst first", head, rows, words=3),
+            table=DataTable(f"{texts.label}, {order}", head, rows, words=3),
         )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from synthclin.report.editions.shareable import shareable
-from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
+    from synthclin.report.record.release import Release, TableFile
     from synthclin.schema import Schema
     from synthclin.schema.columns import AnyColumn
 
-__all__ = ["TableFile", "croissant", "data_card"]
+__all__ = ["croissant", "data_card"]
 
-_FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_FORMATS = {"csv": "text/csv", "parquet": "application/x-parquet"}
 _TYPES = {
     "number": "sc:Float",
     "duration": "sc:Float",
@@ -29,41 +31,49 @@ _TYPES = {
     "datetime": "sc:DateTime",
     "time": "sc:Time",
 }
+# That of the specification and of mlcroissant, which compares it, with the vocabulary of responsible AI.
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    "sc": "https://schema.org/",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "dct": "http://purl.org/dc/terms/",
-    "conformsTo": "dct:conformsTo",
+    "citeAs": "cr:citeAs",
     "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
     "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "recordSet": "cr:recordSet",
-    "sha256": "cr:sha256",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
     "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
 }
 _PERSONAL = (
     "The rows are sampled from a model of real patients and may still be personal data. The validation report lists "
     "the attacks that were run; passing them is evidence against these attacks alone."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TableFile:
-    """The file of a synthetic table: name, SHA-256 and number of rows."""
-
-    name: str
-    sha256: str
-    rows: int
-
-    @property
-    def media_type(self) -> str:
-        """The media type by the suffix of the name."""
-        return _FORMATS.get(self.name.rpartition(".")[2], "application/octet-stream")
 
 
 def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
@@ -74,13 +84,13 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         schema: what the columns mean.
         file: of the synthetic table.
     """
-    edition = shareable(report)
+    edition = shareable(replace(report, table=file))
     page = decision(edition)
     facts = edition.provenance
     made = facts.get("versions", {})
     about = [
-        ("File", f"{file.name}, {number(file.rows, 0)} rows, {len(schema.columns)} columns"),
-        ("SHA-256", file.sha256),
+        *((item.name, item.text) for item in release_items(edition)),
+        ("Columns", number(len(schema.columns), 0)),
         (
             "Made by",
             f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not stated')}".replace(" ,", ","),
@@ -89,10 +99,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
             "Made from",
             f"{number(facts.get('rows', {}).get('train'), 0)} training rows; a synthetic row may equal one by chance",
         ),
-        ("Intended use", str(facts.get("intended_use") or "not declared")),
-        ("Recipient", str(facts.get("recipient") or "not declared")),
         ("Differential privacy", str(facts.get("dp") or "none stated")),
-        ("Licence", "not declared; ask the custodian"),
     ]
     columns = [
         (
@@ -117,7 +124,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         "## Limits",
         "\n".join(f"- {escaped(f'{limit.headline} {limit.text}')}" for limit in page.limits),
         "## Not for",
-        "\n".join(f"- {text}" for text in NOT_FOR),
+        "\n".join(f"- {text}" for text in may_not(edition)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -129,6 +136,9 @@ def _unit(column: AnyColumn) -> str:
 def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, Any]:
     """Return metadata of the table in Croissant 1.0 (mlcommons.org/croissant) with fields of responsible AI.
 
+    They hold names, types and figures of the shareable edition, and no value of a patient. What is not declared is left
+    out.
+
     Arguments:
         report: of the table; the metadata show its shareable edition.
         schema: what the columns mean.
@@ -136,41 +146,82 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
     """
     edition = shareable(report)
     page = decision(edition)
-    parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
-    fields = [
-        {
-            "@type": "cr:Field",
-            "@id": f"rows/{name}",
-            "name": name,
-            "description": column.description or f"{column.type} column",
-            "dataType": _TYPES.get(column.type, "sc:Text"),
-            "source": {"fileObject": {"@id": file.name}, "extract": {"column": name}},
-        }
-        for name, column in schema.columns.items()
-        if name not in parts
-    ]
-    return {
+    name = str(edition.provenance.get("name") or "synthetic table")
+    release = edition.release
+    strongest, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
+    document = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
-        "name": str(edition.provenance.get("name") or "synthetic table"),
+        "name": name,
         "description": f"Synthetic rows, sampled from a model of real patients. {page.sentence.striptags()}",
         "version": "1.0.0",
+        "license": release.licence,
+        "creator": {"@type": "sc:Organization", "name": release.contact} if release.contact else None,
+        "datePublished": release.declared("date"),
+        "expires": release.declared("valid_until"),
+        "conditionsOfAccess": release.access,
+        "citeAs": _citation(name, release, file),
         "isAccessibleForFree": False,
         "distribution": [
             {
                 "@type": "cr:FileObject",
-                "@id": file.name,
+                "@id": "table",
                 "name": file.name,
                 "contentUrl": file.name,
-                "encodingFormat": file.media_type,
+                "encodingFormat": _FORMATS.get(file.name.rpartition(".")[2], "application/octet-stream"),
                 "sha256": file.sha256,
             }
         ],
-        "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}],
-        "rai:dataCollection": "Sampled from a model trained on rows of real patients; see the validation report.",
-        "rai:dataUseCases": str(edition.provenance.get("intended_use") or "not declared"),
-        "rai:dataLimitations": [f"{limit.headline} {limit.text}" for limit in page.limits] + list(NOT_FOR),
-        "rai:dataBiases": [f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts],
+        "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": _fields(schema)}],
+        "rai:dataCollection": "Sampled from a model trained on rows of real patients; see the validation report."
+        + (f" Source: {release.source}" if release.source else ""),
+        "rai:dataUseCases": [f"May be used for: {release.use or NOT_DECLARED}"]
+        + [f"May not be used for: {text}" for text in may_not(edition)],
+        "rai:dataLimitations": [*(f"{limit.headline} {limit.text}" for limit in page.limits), strongest, smallest],
+        "rai:dataBiases": [weakest],
         "rai:personalSensitiveInformation": _PERSONAL,
+        "rai:dataReleaseMaintenancePlan": f"Retention: {release.retention}" if release.retention else None,
     }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _fields(schema: Schema) -> list[dict[str, Any]]:
+    """Return the fields of the record set: one for each column of the file."""
+    parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
+    names = [name for name in schema.columns if name not in parts]
+    return [
+        {
+            "@type": "cr:Field",
+            "@id": f"rows/{slug}",
+            "name": name,
+            "description": schema.columns[name].description or f"{schema.columns[name].type} column",
+            "dataType": _TYPES.get(schema.columns[name].type, "sc:Text"),
+            "source": {"fileObject": {"@id": "table"}, "extract": {"column": name}},
+        }
+        for name, slug in zip(names, _slugs(names), strict=True)
+    ]
+
+
+def _slugs(names: list[str]) -> list[str]:
+    """Return an identifier for each name: lower-case letters, digits and hyphens, each of them once.
+
+    Example:
+        >>> _slugs(["Age (years)", "age_years", "\u00e9"])
+        ['age-years', 'age-years-2', 'column']
+    """
+    found: list[str] = []
+    for name in names:
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "column"
+        number_, free = 1, slug
+        while free in found:
+            number_ += 1
+            free = f"{slug}-{number_}"
+        found.append(free)
+    return found
+
+
+def _citation(name: str, release: Release, file: TableFile) -> str:
+    """Return how to cite the table: name, year where it is dated, and the file by its hash."""
+    year = f" ({release.date.year})" if release.date else ""
+    return f"{name}, synthetic table made by synthclin{year}. {file.name}, SHA-256 {file.sha256}."

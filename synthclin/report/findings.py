@@ -16,6 +16,7 @@ from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord
+from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import interval, number
 
@@ -26,6 +27,10 @@ __all__ = ["Findings", "checksum"]
 
 _NO_HOLDOUT = "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
 _NO_TASK = "No prediction or analysis task is declared: the report says nothing of utility."
+_FRAME = (
+    *("value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"),
+    *("question", "limit", "review", "bound", "reason"),
+)
 _WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
 
 
@@ -39,6 +44,8 @@ class Findings:
         sections: plain data of the figures; see `synthclin.evaluation.sections`.
         provenance: study, seeds, versions and row counts; see `synthclin.report.record.envelope.Provenance`.
         edition: ``internal``, for the custodian of the data, or ``shareable``; see `synthclin.report.editions`.
+        release: what the custodian declares about the release.
+        table: the file of the synthetic table; None where it was scored in memory.
 
     Example:
         >>> findings = Findings(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -51,6 +58,8 @@ class Findings:
     sections: dict[str, Any]
     provenance: dict[str, Any]
     edition: Literal["internal", "shareable"] = "internal"
+    release: Release = UNDECLARED
+    table: TableFile | None = None
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`; raises KeyError where there is none."""
@@ -126,10 +135,13 @@ class Findings:
             raise GateError("report", what, "See the report.")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a frame of one row per score: value, interval, baseline, reference, gate, status; NaN where unknown.
+        """Return a frame of one row per score, with the verdict of its gate; NaN or None where unknown or not judged.
 
-        ``baseline`` is the independence baseline, ``reference`` the real-data reference, and ``spread`` the standard
-        deviation across synthetic replicates.
+        The columns are ``value``, ``low`` and ``high`` (95 % interval), ``better``, ``baseline`` (independence
+        baseline), ``reference`` (real-data reference), ``n`` (rows), ``spread`` (standard deviation across synthetic
+        replicates), ``gate``, ``status``, ``note``; and ``question`` (that of page one which the score answers, or its
+        own), ``limit`` (for PASS), ``review`` (limit for REVIEW), ``bound`` (the end of the interval that was compared)
+        and ``reason`` (of the status).
         """
         verdicts = {verdict.gate.score: verdict for verdict in self.verdicts}
         rows = []
@@ -149,16 +161,22 @@ class Findings:
                     "gate": None if verdict is None else verdict.gate.text,
                     "status": None if verdict is None else verdict.status,
                     "note": score.note,
+                    "question": _question(score),
+                    "limit": nan if verdict is None else verdict.gate.limit,
+                    "review": nan if verdict is None or verdict.gate.review is None else verdict.gate.review,
+                    "bound": nan if verdict is None else verdict.bound,
+                    "reason": None if verdict is None else verdict.reason,
                 }
             )
-        columns = ["value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"]
-        return pd.DataFrame(rows, columns=["score", *columns]).set_index("score")
+        return pd.DataFrame(rows, columns=["score", *_FRAME]).set_index("score")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; an unknown number is None."""
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "edition": self.edition,
+            "release": self.release.to_dict(),
+            "table": None if self.table is None else self.table.model_dump(mode="json"),
             "scores": [score.to_dict() for score in self.scores],
             "gates": [_gate_record(verdict) for verdict in self.verdicts],
             "sections": self.sections,
@@ -170,7 +188,7 @@ class Findings:
     def to_json(self) -> str:
         """Return the report as text for machines, with a checksum of its content.
 
-        `synthclin/report/report.schema.json` is its JSON Schema. The checksum detects accidental changes; against
+        `synthclin schema json report` prints its JSON Schema. The checksum detects accidental changes; against
         forgery, keep the manifest of the run elsewhere.
         """
         document = self.to_dict()
@@ -206,12 +224,16 @@ class Findings:
                     gate.value,
                     gate.bound,
                     gate.reason,
+                    gate.reached,
+                    gate.excused,
                 )
                 for gate in record.gates
             ),
             sections=record.sections,
             provenance=record.provenance.model_dump(exclude_unset=True),
             edition=record.edition,
+            release=record.release,
+            table=record.table,
         )
 
 
@@ -234,6 +256,12 @@ def _score(record: ScoreRecord, where: str) -> Score:
     return Score(**(record.model_dump() | {"details": details}))
 
 
+def _question(score: Score) -> str:
+    """Return the question of page one that a score answers, or its own."""
+    kind = find_kind(score.name)
+    return score.question if kind is None or kind.asked is None else kind.asked.text
+
+
 def _gate_record(verdict: Verdict) -> dict[str, Any]:
     gate = verdict.gate
     return {
@@ -247,6 +275,8 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "value": verdict.value,
         "bound": verdict.bound,
+        "reached": verdict.reached,
+        "excused": verdict.excused,
         "reason": verdict.reason,
     }
 

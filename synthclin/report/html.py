@@ -21,7 +21,9 @@ from synthclin.report.pages.gates_section import gates_section
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
+from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.subgroup_section import subgroups_section
+from synthclin.report.record.seal import sealed, unsigned
 from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
@@ -35,12 +37,21 @@ __all__ = ["page", "render"]
 def render(report: Findings) -> str:
     """Return the page of a report."""
     sections = tuple(section for section in _sections(report) if section is not None)
-    return page("report.html", page=decision(report), sections=sections, definitions=DEFINITIONS)
+    seal = Markup(unsigned(report.table, passed=report.passed))  # noqa: S704 (hexadecimal digits and our own words)
+    sheet = sheet_style(report)
+    shown = {"page": decision(report), "sections": sections, "definitions": DEFINITIONS, "seal": seal}
+    return sealed(page("report.html", sheet=sheet, **shown))
 
 
-def page(template: str, **context: object) -> str:
-    """Return a page from a template. All text is escaped; the content security policy allows the style by its hash."""
-    style = _style()
+def page(template: str, *, sheet: str = "", **context: object) -> str:
+    """Return a page from a template. All text is escaped; the content security policy allows the style by its hash.
+
+    Arguments:
+        template: its name.
+        sheet: further style, of printed sheets; text from outside is escaped in it.
+        context: the names in the template.
+    """
+    style = _style() + sheet
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     shown = Markup(style)  # noqa: S704 (our own style sheet)
     return _environment().get_template(template).render(style=shown, style_hash=f"sha256-{digest}", **context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthclin.errors import ConfigError
 from synthclin.io.documents import read_json
@@ -11,6 +12,7 @@ from synthclin.io.files import write_atomic
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
+from synthclin.report.pages.decision import decision
 from synthclin.report.pages.notebook import one_line, page_one_html
 from synthclin.report.summary import summary
 
@@ -50,6 +52,12 @@ class Report(Findings):
                 str(path), "the file was changed after it was written", "Use the file that the run wrote."
             )
         return report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values, with page one's questions; an unknown number is None."""
+        rows = decision(self).rows
+        questions = [{key: getattr(row, key) for key in ("question", "status", "score", "answer")} for row in rows]
+        return Findings.to_dict(self) | {"questions": questions}
 
     def shareable(self) -> Report:
         """Return the edition for release outside the custodian: see `synthclin.report.editions.shareable`.

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.decision import decision
+from synthclin.report.record.seal import sealed, unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,19 +36,24 @@ def summary(report: Findings) -> str:
     ]
     facts = [f"- **{escaped(fact.name)}:** {escaped(fact.value)}; {escaped(fact.note)}." for fact in page.facts]
     limits = [f"1. **{escaped(limit.headline)}** {escaped(limit.text)}" for limit in page.limits]
-    meta = [f"- **{escaped(name)}:** {escaped('; '.join(lines))}" for name, lines in page.meta]
+    meta = [f"- **{escaped(item.name)}:** {escaped(item.text)}" for item in page.release.items]
+    meta += [f"- **{escaped(name)}:** {escaped('; '.join(lines))}" for name, lines in page.meta]
     parts = [
         f"# {escaped(page.title)}: validation report, summary",
         escaped(page.sentence.striptags()),
         f"**{page.edition.capitalize()} edition.** {page.banner} {page.privacy}",
         "\n".join(meta),
+        *([f"**{escaped(page.release.open_points)}**"] if page.release.open_points else []),
         markdown_table(("Question", "Status", "Result", "95 % interval", "Limit for PASS, source"), rows),
         "\n".join(facts),
+        f"**May be used for:** {escaped(page.release.may.text)}",
+        f"**May not be used for:** {escaped(' '.join(page.release.may_not))}",
         "## Biggest limits",
         "\n".join(limits),
         _LEGAL,
+        unsigned(report.table, passed=report.passed),
     ]
-    return "\n\n".join(parts) + "\n"
+    return sealed("\n\n".join(parts) + "\n")
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from synthclin import datasets
 from synthclin.errors import ConditionError, DataError
+from synthclin.io.files import path_of
 from synthclin.rules.validation import Finding, check, conform, refuse_contradiction, without_violations
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Real", "patients_in", "prepare"]
+__all__ = ["Real", "patients_in", "prepare", "source_file"]
 
 
 class Real(NamedTuple):
@@ -30,6 +32,12 @@ class Real(NamedTuple):
     train: pd.DataFrame
     holdout: pd.DataFrame
     excluded_rows: dict[str, int]
+
+
+def source_file(config: Config) -> Path:
+    """Return the file of the real table."""
+    name = config.data.dataset
+    return path_of(config.data.source) if name is None else datasets.file_of(name)
 
 
 def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding], None]) -> Real:

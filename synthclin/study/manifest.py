@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 import platform
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +24,11 @@ from synthclin.io.files import inside, sha256
 from synthclin.io.version import VERSION
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
 
-__all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "altered", "hashes", "read", "versions"]
+__all__ = ["FILE", "STAGES", "Clock", "Manifest", "ModelAttack", "SourceFile", "altered", "hashes", "read", "versions"]
 
 FILE = "manifest.json"
 Share = Annotated[float, Field(ge=0, le=1)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Stage = Literal["read", "check", "split", "fit", "sample", "compare", "audit", "score", "report", "write"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """The stages of a run, in their order: the manifest times them and a dry run lists them."""
@@ -75,6 +79,35 @@ class ModelAttack(BaseModel):
         )
 
 
+class SourceFile(BaseModel):
+    """The file of the real table, by a keyed hash.
+
+    A plain hash of patients' rows is an oracle: whoever guesses a small table can confirm the guess. The key is random
+    for each run and stands in the manifest alone, which stays with the custodian; no report holds key or hash.
+
+    Arguments:
+        key: the key, 32 random bytes in hexadecimal digits.
+        hmac_sha256: HMAC-SHA256 of the bytes of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key: Digest
+    hmac_sha256: Digest
+
+    @classmethod
+    def of(cls, path: Path, key: str | None = None) -> Self:
+        """Return the record of a file, under a new key where none is given."""
+        key = key or secrets.token_hex(32)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hmac.new(bytes.fromhex(key), digestmod="sha256"))
+        return cls(key=key, hmac_sha256=digest.hexdigest())
+
+    def is_of(self, path: Path) -> bool:
+        """Return whether a file has the same bytes."""
+        return type(self).of(path, self.key) == self
+
+
 class Manifest(BaseModel):
     """Provenance record in `manifest.json`. It names no host, user or path outside the run folder.
 
@@ -89,6 +122,7 @@ class Manifest(BaseModel):
         attacks: on the model; the gates of the report do not include them.
         repeated: how many rows of each table equal the row of one training patient, where `release_check` is set.
         rules: number of real rows that each rule left out, and its violation rate without constraint mask.
+        source: the file of the real table.
         files: SHA-256 of every other file of the folder, by its path inside.
     """
 
@@ -105,7 +139,8 @@ class Manifest(BaseModel):
     attacks: tuple[ModelAttack, ...] = ()
     repeated: dict[str, Annotated[int, Field(ge=0)]] = {}
     rules: RuleFacts = RuleFacts()
-    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+    source: SourceFile | None = None
+    files: dict[str, Digest]
 
 
 class Clock:

@@ -19,7 +19,7 @@ from synthclin.rules.validation import Finding
 from synthclin.study import manifest, stages
 from synthclin.study.audit import release_check
 from synthclin.study.config import Config, load
-from synthclin.study.data import Real, prepare
+from synthclin.study.data import Real, prepare, source_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,6 +95,7 @@ def run(
     for checkpoint in (training, auditing):
         _refuse_discarding(checkpoint, resume=resume, overwrite=overwrite)
     real = prepare(config, clock, on_finding)
+    source = manifest.SourceFile.of(source_file(config))
     with (
         _resumable(training, "training", on_finding),
         _resumable(auditing, "audit", on_finding),
@@ -116,11 +117,12 @@ def run(
         with clock.stage("audit"):
             attacks = stages.audit(config, model, comparison, auditing, on_finding)
         with clock.stage("score"):
-            report = stages.score(config, samples, comparison, attacks)
+            file = stages.release(config, folder, samples)
+            report = stages.score(config, samples, comparison, attacks, file)
         with clock.stage("report"):
             stages.report(config, folder, report)
         with clock.stage("write"):
-            stages.write(config, folder, model, samples, report)
+            stages.write(config, folder, model, samples, report, file)
         record = manifest.Manifest(
             name=config.name,
             seed=config.seed,
@@ -137,6 +139,7 @@ def run(
             ),
             repeated=repeated,
             rules=samples.rules,
+            source=source,
             files=manifest.hashes(folder),
         )
         write_atomic(folder / manifest.FILE, dump_json(record.model_dump()))

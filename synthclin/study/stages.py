@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.io.documents import dump_json
-from synthclin.io.files import sha256, write_atomic
+from synthclin.io.files import write_atomic
 from synthclin.models import MODELS, Checkpoint
 from synthclin.report import Report
 from synthclin.report.build import report_on
-from synthclin.report.datacard import TableFile, croissant, data_card
+from synthclin.report.datacard import croissant, data_card
+from synthclin.report.record.release import TableFile
 from synthclin.report.record.section_data import CohortFacts, RuleFacts
 from synthclin.rules.validation import Finding
 from synthclin.schema.columns import Id
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Samples", "audit", "compare", "fit", "new_identifiers", "report", "sample", "score", "write"]
+__all__ = ["Samples", "audit", "compare", "fit", "new_identifiers", "release", "report", "sample", "score", "write"]
 
 UNCONSTRAINED_ROWS = 2_000
 """Rows sampled without constraint mask, to estimate the violation rate of each rule."""
@@ -160,8 +161,17 @@ def audit(
     )
 
 
-def score(config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score]) -> Report:
-    """Return the report: every score, and the verdicts of the gates."""
+def release(config: Config, folder: Path, samples: Samples) -> TableFile:
+    """Write the released table and return the record of its file, which binds the report to it."""
+    path = folder / f"synthetic.{config.outputs.table}"
+    write_table(samples.released, path, config.table_schema, csv_safe=config.outputs.csv_safe)
+    return TableFile.of(path, len(samples.released))
+
+
+def score(
+    config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score], file: TableFile | None = None
+) -> Report:
+    """Return the report on a file: every score, and the verdicts of the gates."""
     return report_on(
         comparison,
         tasks=config.evaluation.utility,
@@ -172,6 +182,8 @@ def score(config: Config, samples: Samples, comparison: Comparison, attacks: Seq
         rules=samples.rules,
         workers=config.evaluation.workers,
         provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
+        release=config.release,
+        file=file,
     )
 
 
@@ -181,12 +193,11 @@ def report(config: Config, folder: Path, found: Report) -> None:
         (found if edition == "internal" else found.shareable()).save(folder / name)
 
 
-def write(config: Config, folder: Path, model: Synthesizer, samples: Samples, found: Report) -> None:
-    """Write the tables with their metadata, the configuration, the training history and the model."""
+def write(
+    config: Config, folder: Path, model: Synthesizer, samples: Samples, found: Report, shipped: TableFile
+) -> None:
+    """Write the metadata of the released table, the cohorts, the configuration, the training history and the model."""
     schema, suffix = config.table_schema, config.outputs.table
-    released = folder / f"synthetic.{suffix}"
-    write_table(samples.released, released, schema, csv_safe=config.outputs.csv_safe)
-    shipped = TableFile(released.name, sha256(released), len(samples.released))
     write_atomic(folder / "datacard.md", data_card(found, schema, shipped))
     write_atomic(folder / "croissant.json", dump_json(croissant(found, schema, shipped)))
     if samples.cohorts:

@@ -9,8 +9,9 @@ from pathlib import Path
 from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
 from synthclin.io.documents import read_json
-from synthclin.io.files import path_of
+from synthclin.io.files import path_of, refuse_absent
 from synthclin.report import Report
+from synthclin.report.record.seal import open_seal
 from synthclin.rules.rules import violations
 from synthclin.schema import Schema
 from synthclin.study import manifest
@@ -44,13 +45,21 @@ class Verification:
         return f"verified: {self.files} files are unaltered, the synthetic tables satisfy the schema{gates}"
 
 
-def verify(folder: str | Path) -> Verification:
+def verify(folder: str | Path, source: str | Path | None = None) -> Verification:
     """Check a run folder against its own manifest, schema, rules and gates, and its files against each other.
+
+    Arguments:
+        folder: of a finished run.
+        source: also check that the run read this file of real rows.
 
     Raises:
         ConfigError: the folder holds no manifest or no report, or the report is damaged or was edited.
+        DataError: there is no such source.
     """
     folder = path_of(folder)
+    if folder.is_file():
+        what, remedy = "this is a file, not a run folder", "Write `synthclin verify TABLE REPORT` for a table."
+        raise ConfigError(str(folder), what, remedy)
     record = manifest.read(folder)
     problems = manifest.altered(folder, record.files)
     report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)
@@ -68,6 +77,11 @@ def verify(folder: str | Path) -> Verification:
         problems += [f"report.json: the verdict on {gate!r} does not follow from its score" for gate in changed]
         problems += _other_edition(folder, read)
     problems += _shipped(folder, record.files)
+    problems += _bound(folder, record.files, read)
+    if source is not None:
+        refuse_absent(source)
+        if record.source is None or not record.source.is_of(path_of(source)):
+            problems.append(f"{source}: it is not the file that the run read")
     # The scores of the shareable edition are rounded, so its verdicts are not evaluated again.
     return Verification(len(record.files), tuple(problems), judged if read.edition == "internal" else read)
 
@@ -79,6 +93,18 @@ def _other_edition(folder: Path, report: Report) -> Iterator[str]:
         yield f"{other.name}: it does not follow from report.json"
 
 
+def _bound(folder: Path, files: Mapping[str, str], report: Report) -> Iterator[str]:
+    """Yield a line for each form of the report that is about another table than that of the run."""
+    about = {REPORTS[report.edition == "shareable"]: None if report.table is None else report.table.sha256}
+    for page in sorted([*folder.glob("report*.html"), *folder.glob("report*.md")]):
+        seal = open_seal(page.read_bytes().decode("utf-8", errors="replace"))
+        about[page.name] = None if seal is None else seal.table
+    released = {digest for name, digest in files.items() if name.startswith("synthetic.")}
+    for name, digest in about.items():
+        if digest not in released:
+            yield f"{name}: it is about another table than the manifest"
+
+
 def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
     """Yield a line if the metadata of the table are those of another file."""
     card = folder / "croissant.json"
@@ -87,7 +113,7 @@ def _shipped(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
     document = read_json(card, error=ConfigError)
     listed = document.get("distribution", []) if isinstance(document, dict) else []
     for one in listed:
-        if files.get(str(one.get("@id"))) != one.get("sha256"):
+        if files.get(str(one.get("contentUrl"))) != one.get("sha256"):
             yield f"{card.name}: it describes another table than the manifest"
 
 

@@ -269,3 +269,8 @@ def test_python_runs_the_module():
     assert done.returncode == 2
     assert "fly" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_date_of_the_environment_that_is_none(refused, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    assert refused().startswith("error: SOURCE_DATE_EPOCH: the environment variable is no number of seconds. Set it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -16,9 +17,13 @@ import pytest
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind, headline_kinds, kind_of, names_of
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.details import Details, NoDetails
+from synthclin.evaluation.fidelity.associations import AssociationDetails
+from synthclin.evaluation.gates import MODEL_GATE, default_gates
 from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.score import Score
 from synthclin.evaluation.scoring import SCORES
 from synthclin.schema import Schema
+from tests.report.typed import typed
 
 _TASKS = (
     *(f"{group}.{task}.died" for group in ("inference", "treatment") for task in ("linear", "logistic", "survival")),
@@ -87,11 +92,53 @@ def test_method_names_its_source(kind: Kind[Any]) -> None:
     assert any(CONVENTION in text or _PUBLICATION.search(text) for text in in_brackets), kind.method
 
 
+def named_source(source: str) -> bool:
+    """Return whether every part of the source of a limit is a publication, or a convention that gives its reason."""
+    parts = source.split("; ") if re.match(r"[\d.]+: ", source) else [source]
+    return all(
+        bool(re.search(rf"{CONVENTION}, because \S+ .*\w", part))
+        if CONVENTION in part
+        else bool(_PUBLICATION.search(part))
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("El Emam et al. 2022", True),
+        ("project convention, because 0.5 is chance", True),
+        ("project convention", False),
+        ("project convention, because", False),
+        ("0.2: El Emam et al. 2022; 0.3: project convention", False),
+        ("common practice", False),
+    ],
+)
+def test_a_convention_without_reason_is_no_source(source: str, named: bool) -> None:
+    assert named_source(source) is named
+
+
+def test_the_gate_of_a_model_and_relative_limits_have_a_source() -> None:
+    assert named_source(MODEL_GATE.source)
+    score = Score("fidelity.heaping", "?", 0.1, 0.0, 0.2, "lower", None, 0.05, 100, "toy")
+    details = typed(AssociationDetails, {})
+    associations = replace(score, name="fidelity.associations", baseline=0.5, details=details)
+    for gate in default_gates([score, associations]):
+        assert named_source(gate.source), gate
+
+
+def test_identity_disclosure_asks_for_review_up_to_the_limit_of_regulators() -> None:
+    limit = kind_of("privacy.identity_disclosure").limit
+    assert isinstance(limit, Limit)
+    assert (limit.op, limit.limit, limit.review) == ("<=", 0.05, 0.09)
+    assert limit.source.startswith("0.09: El Emam et al. 2020, EMA Policy 0070, Health Canada PRCI; ")
+
+
 @each_kind()
 def test_default_limit_has_a_source_and_leaves_room_for_review(kind: Kind[Any]) -> None:
     if isinstance(kind.limit, Limit):
         limit = kind.limit
-        assert CONVENTION in limit.source or _PUBLICATION.search(limit.source)
+        assert named_source(limit.source)
         assert limit.op.startswith(">") == (kind.better == "higher")
         assert (limit.review < limit.limit) == (kind.better == "higher")
 

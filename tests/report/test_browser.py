@@ -17,6 +17,7 @@ from synthclin.report.compare import NamedReport, compare, index
 from tests.report.conftest import example
 from tests.report.study import study
 from tests.report.test_html import HOSTILE
+from tests.report.test_release import released
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe_module = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -106,7 +107,7 @@ def test_no_table_is_cut_in_print(page: Any) -> None:
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("report", [study(), study().shareable(), example()])
+@pytest.mark.parametrize("report", [study(), study().shareable(), example(), released(), released().shareable()])
 def test_page_one_fits_one_a4_sheet(browser: Any, tmp_path: Path, report: Report) -> None:
     (tmp_path / "report.html").write_text(report.to_html(), encoding="utf-8")
     page = browser.new_page(viewport=A4)

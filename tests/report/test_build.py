@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -55,7 +56,9 @@ def test_report_round_trips_through_json(built: Report) -> None:
 
 
 def test_provenance_holds_arguments_and_row_counts(built: Report) -> None:
+    judged = [["age", "integer"], ["bmi", "number"], ["died", "boolean"]]
     assert built.provenance == {
+        "schema_sha256": hashlib.sha256(json.dumps(judged).encode()).hexdigest(),
         "seed": 3,
         "rows": {"train": 90, "holdout": 60, "synthetic": 90},
         "columns": 3,

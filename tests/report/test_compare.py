@@ -14,7 +14,8 @@ from synthclin.cli import main
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.score import Score
 from synthclin.report import Report
-from synthclin.report.compare import NamedReport, compare, index, within_noise
+from synthclin.report.compare import NamedReport, compare, differences, index, within_noise
+from synthclin.report.record.release import Release
 from tests.report.conftest import example, made
 from tests.report.study import study
 from tests.report.test_html import HOSTILE, Page
@@ -104,3 +105,40 @@ def test_compare_command_accepts_runs_files_and_folders(tmp_path: Path, capsys: 
     assert "<bdi>two</bdi>" in out.read_text(encoding="utf-8")
     assert "2 runs written" in capsys.readouterr().out
     assert main(["compare", str(tmp_path / "runs" / "three"), "-o", str(out), "--overwrite"]) == 2
+
+
+def of_table(value: float, **facts: object) -> Report:
+    rows = {"train": facts.pop("train", 100), "holdout": facts.pop("holdout", 25)}
+    return dataclasses.replace(
+        with_score("fidelity.marginals", value),
+        provenance={"name": "toy", "rows": rows, "columns": 3, "schema_sha256": facts.pop("schema", "a" * 64)},
+        release=Release(source=facts.pop("source", None)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "what"),
+    [
+        ({"train": 900}, "numbers of training rows"),
+        ({"holdout": 26}, "numbers of holdout rows"),
+        ({"schema": "b" * 64}, "columns or their types"),
+        ({"source": "another clinic"}, "sources"),
+    ],
+)
+def test_runs_of_different_tables_are_not_ranked(facts: dict[str, object], what: str) -> None:
+    best = NamedReport("best", of_table(0.99, source="a clinic"))
+    worst = NamedReport("worst", of_table(0.5, **facts))
+    html = compare([best, worst])
+    assert f"The runs are not ranked: they differ in {what}." in Page(html).text
+    assert row(html, "Marginals")[-1] == "not ranked"
+    assert not re.search(r"is (best|worst)", Page(html).text)
+    listing = Page(index([best, worst])).text
+    assert f"they differ in {what}." in listing
+    assert "worst first" not in listing
+    assert listing.index("best") < listing.rindex("worst")
+
+
+def test_runs_of_one_table_are_ranked_whatever_they_declare() -> None:
+    runs = [NamedReport("a", of_table(0.99)), NamedReport("b", of_table(0.5, source="a clinic"))]
+    assert differences([run.report for run in runs]) == ()
+    assert row(compare(runs), "Marginals")[-1] == "a is best"

@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-import synthclin.report
+from synthclin.cli import main
 from synthclin.errors import ConfigError
-from synthclin.io.documents import dump_json
 from synthclin.report import Report
 from synthclin.report.record.json_schema import json_schema
 from tests.report.conftest import example
 from tests.report.study import study
 
-PUBLISHED = Path(synthclin.report.__file__).with_name("report.schema.json")
-SCHEMA = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+SCHEMA = json_schema()
 TYPES: dict[str, Any] = {
     "object": dict,
     "array": list,
@@ -128,8 +126,19 @@ def written(report: Report) -> dict[str, Any]:
     return read
 
 
-def test_published_schema_equals_the_types() -> None:
-    assert PUBLISHED.read_text(encoding="utf-8") == dump_json(json_schema())
+def test_the_command_prints_the_schema(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["schema", "json", "report"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(json.dumps(SCHEMA, allow_nan=False))
+    assert main(["schema", "json", "report", "-o", str(tmp_path / "report.schema.json")]) == 0
+    assert json.loads((tmp_path / "report.schema.json").read_text("utf-8")) == printed
+
+
+def test_every_node_is_described() -> None:
+    for name, node in {"report": SCHEMA, **SCHEMA["$defs"]}.items():
+        assert name == "report" or node.get("description"), name
+        for key, field in node.get("properties", {}).items():
+            assert field.get("description"), (name, key)
 
 
 @pytest.mark.parametrize("report", [example(), study(), study().shareable(), Report((), (), {}, {})])

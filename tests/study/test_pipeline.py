@@ -200,6 +200,16 @@ class TestVerify:
         assert "report-shareable.json: it does not follow from report.json" in found
         assert "croissant.json: it describes another table than the manifest" in found
 
+    def test_a_report_on_another_table(self, copy):
+        report = Report.read(copy / "report.json")
+        other = dataclasses.replace(report, table=report.table.model_copy(update={"sha256": "0" * 64}))
+        for name in ("report.json", "report.html"):
+            other.save(copy / name)
+        found = verify(copy).problems
+        assert "report.json: it is about another table than the manifest" in found
+        assert "report.html: it is about another table than the manifest" in found
+        assert "report.md: it is about another table than the manifest" not in found
+
     def test_the_shareable_report_alone_is_enough(self, copy):
         (copy / "report.json").unlink()
         found = verify(copy)
@@ -292,7 +302,7 @@ def some_rows(name, folder):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_runs(path, tmp_path, monkeypatch):
     """All but the scoring, which is tested on the toy study and takes longest."""
-    monkeypatch.setattr(stages, "report_on", lambda *_, **__: Report((), (), {}, {}))
+    monkeypatch.setattr(stages, "report_on", lambda *_, file, **__: Report((), (), {}, {}, table=file))
     monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=4))
     overrides = ["model.effort=quick", "model.width=32", "sampling.rows=200", f"outputs.folder={tmp_path}/run"]
     if load(path).data.dataset is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit, WorstPart
+from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.wording import number, plain
 
@@ -89,7 +89,7 @@ def analysis_kind(analysis: str) -> Kind[AnalysisDetails]:
         ideal=1.0,
         details=AnalysisDetails,
         asked=questions.STUDIES,
-        limit=Limit(">=", 0.6, 0.4, f"{CONVENTION}: two samples of one distribution overlap by 0.7 on average"),
+        limit=Limit(">=", 0.6, 0.4, convention("two samples of one distribution overlap by 0.7 on average")),
         needs=frozenset({"task"}),
         fail_text=f"{clause} gives different estimates",
         review_text=f"{clause} may give different estimates",
@@ -127,7 +127,7 @@ def treatment_kind(analysis: str) -> Kind[TreatmentDetails]:
         ideal=0.0,
         details=TreatmentDetails,
         asked=questions.TREATMENT,
-        limit=Limit("<=", 1.5, 2.0, f"{CONVENTION}: a correct model exceeds 2 standard errors in 1 of 200 runs"),
+        limit=Limit("<=", 1.5, 2.0, convention("a correct model exceeds 2 standard errors in 1 of 200 runs")),
         needs=frozenset({"task", "trial"}),
         fail_text=f"the effect of the treatment on {shown} differs",
         review_text=f"the effect of the treatment on {shown} may differ",

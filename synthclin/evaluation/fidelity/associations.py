@@ -15,7 +15,7 @@ from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_t
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.association_measures import associations, changes
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit, RelativeLimit, WorstPart
+from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, WorstPart, convention
 from synthclin.evaluation.score import Z
 from synthclin.wording import number
 
@@ -34,7 +34,7 @@ _DEPENDENT = 0.03  # mean absolute association of a column beyond its sampling e
 _LOST = 0.75  # share of the dependence of a column on others
 _PASS_LOST, _REVIEW_LOST = 0.25, 0.5  # share of the way from the reference to the baseline
 _LEAST_DEPENDENCE = 0.005  # a smaller distance from the reference to the baseline is no dependence to lose
-_SOURCE = f"{CONVENTION}: a quarter, for review half, of the way from holdout rows to shuffled rows"
+_SOURCE = convention("a quarter (review: half) of the dependence that shuffling loses may be lost")
 
 
 class Change(Details):

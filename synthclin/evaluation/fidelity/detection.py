@@ -16,7 +16,7 @@ from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.details import Details, Finite, Share
 from synthclin.evaluation.disclosure import Published, coarse_curve, round_to, rounding_step
 from synthclin.evaluation.intervals import partition
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
 from synthclin.evaluation.score import Interval, Score, Z
@@ -111,7 +111,7 @@ DETECTION = Kind(
     ideal=0.5,
     details=DetectionDetails,
     asked=questions.DETECTION,
-    limit=Limit("<=", 0.75, 0.90, CONVENTION),
+    limit=Limit("<=", 0.75, 0.90, convention("a real and a synthetic row are confused in 1 pair of 4")),
     needs=frozenset({"holdout"}),
     fail_text="a classifier separates synthetic from real rows",
     review_text="a classifier may separate synthetic from real rows",

@@ -11,7 +11,7 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.answers import reference_reached
 from synthclin.evaluation.fidelity.columns import ColumnsDetails, observed, worst_first
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit, RelativeLimit
+from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, convention
 from synthclin.evaluation.score import NO_BASELINE
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import plain
@@ -45,7 +45,7 @@ def _worst_heap(score: Score) -> str:
 def _limit(score: Score) -> Limit:
     """Return limits above the real-data reference, which few rows make large."""
     reached = score.reference or 0.0
-    source = f"{CONVENTION}: a share one tenth further apart than in holdout rows"
+    source = convention("shares a tenth further apart than in holdout rows are visible")
     return Limit("<=", round(reached + _PASS, 4), round(reached + _REVIEW, 4), source)
 
 

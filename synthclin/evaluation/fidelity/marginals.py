@@ -12,7 +12,7 @@ from synthclin.evaluation.details import Details, Share
 from synthclin.evaluation.disclosure import Published, suppressed_share
 from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit, WorstPart
+from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
 from synthclin.evaluation.score import NO_BASELINE
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import number, plain
@@ -105,7 +105,7 @@ MARGINALS = Kind(
     ideal=1.0,
     details=MarginalDetails,
     asked=questions.MARGINALS,
-    limit=Limit(">=", 0.90, 0.80, CONVENTION),
+    limit=Limit(">=", 0.90, 0.80, convention("distributions then differ by a tenth of the rows at most")),
     fail_text="columns differ from the real ones",
     review_text="columns may differ from the real ones",
     action="Check these columns before use.",

@@ -10,7 +10,7 @@ import numpy as np
 from synthclin.evaluation import questions
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.features import Features
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.learners import classifiers, learnable, regressors
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
@@ -50,7 +50,7 @@ ATTRIBUTE_INFERENCE = Kind(
     scale="one in",
     details=AttackDetails,
     asked=questions.ATTRIBUTES,
-    limit=Limit("<=", 0.05, 0.10, f"{CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none", null=0.0),
+    limit=Limit("<=", 0.05, 0.10, convention("CNIL and Anonymeter (Giomi et al. 2023) set no limit"), null=0.0),
     needs=frozenset({"holdout"}),
     fail_text="sensitive attributes can be inferred",
     review_text="sensitive attributes may be inferred",

@@ -9,7 +9,7 @@ import numpy as np
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.details import NoDetails
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.leak_free import beyond_leak_free
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.copies import copies_attack
@@ -64,7 +64,7 @@ SMALLEST_LEAK = Kind(
     ideal=0.0,
     details=LeakDetails,
     asked=questions.LEAST_LEAK,
-    limit=Limit("<=", 0.01, 0.05, f"{CONVENTION}: no pass where the attacks miss canaries of 5 % of the rows"),
+    limit=Limit("<=", 0.01, 0.05, convention("attacks that miss canaries of 5 % of the rows show nothing")),
     needs=frozenset({"holdout"}),
     fail_text="the attacks miss leaks",
     review_text="the attacks may miss smaller leaks than this",

@@ -9,7 +9,7 @@ import numpy as np
 from synthclin.evaluation import questions
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import NO_BASELINE, Attack, Found, Reference
 from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
@@ -58,7 +58,7 @@ COPIES = Kind(
     ideal=0.0,
     details=CopyDetails,
     asked=questions.COPIES,
-    limit=Limit("<=", 0.0, 0.005, f"{CONVENTION}: no more than among non-members", null=0.0),
+    limit=Limit("<=", 0.0, 0.005, convention("without leakage members are copied no more than non-members"), null=0.0),
     fail_text="rows are copies of training rows",
     review_text="rows may be copies of training rows",
     action="Some synthetic rows equal the row of one training patient in every column.",

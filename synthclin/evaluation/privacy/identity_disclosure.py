@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation import questions
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found, Reference
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, similar, stepped
@@ -44,7 +44,12 @@ IDENTITY_DISCLOSURE = Kind(
     details=AttackDetails,
     asked=questions.ATTRIBUTES,
     limit=Limit(
-        "<=", 0.05, 0.09, f"0.09: El Emam et al. 2020, EMA policy 0070, Health Canada; 0.05: {CONVENTION}", null=0.0
+        "<=",
+        0.05,
+        0.09,
+        "0.09: El Emam et al. 2020, EMA Policy 0070, Health Canada PRCI; 0.05: "
+        + convention("it keeps a distance from 0.09"),
+        null=0.0,
     ),
     needs=frozenset({"holdout"}),
     fail_text="sensitive attributes can be inferred",

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from synthclin.evaluation import questions
 from synthclin.evaluation.answers import chance_of
 from synthclin.evaluation.intervals import partition
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
@@ -55,7 +55,7 @@ MEMBERSHIP = Kind(
     ideal=0.5,
     details=MembershipDetails,
     asked=questions.MEMBERSHIP,
-    limit=Limit("<=", 0.55, 0.60, f"{CONVENTION}: 0.5 is chance", null=0.5),
+    limit=Limit("<=", 0.55, 0.60, convention("0.05 above chance (0.5) is a weak advantage"), null=0.5),
     needs=frozenset({"holdout"}),
     fail_text="membership of patients can be inferred",
     review_text="membership of patients may be inferred",

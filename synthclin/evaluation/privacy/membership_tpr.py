@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.membership import ROUNDS, ranked, risks_only
@@ -47,7 +47,7 @@ MEMBERSHIP_TPR = Kind(
     ideal=0.0,
     details=AttackDetails,
     asked=questions.MEMBERSHIP,
-    limit=Limit("<=", 0.03, 0.05, f"{CONVENTION}: epsilon 1 allows 0.027", null=0.01),
+    limit=Limit("<=", 0.03, 0.05, convention("differential privacy with epsilon 1 allows 0.027"), null=0.01),
     needs=frozenset({"holdout"}),
     fail_text="membership of patients can be inferred",
     review_text="membership of patients may be inferred",

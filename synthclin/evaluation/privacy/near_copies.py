@@ -11,7 +11,7 @@ from scipy.stats import beta, betabinom, binom, norm
 from synthclin.evaluation import questions
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import wilson
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.details import NearCopyDetails
 from synthclin.evaluation.privacy.distances import nearest
@@ -59,7 +59,7 @@ NEAR_COPIES = Kind(
     scale="one in",
     details=NearCopyDetails,
     asked=questions.COPIES,
-    limit=Limit("<=", 0.0, 1.0, f"{CONVENTION}: an alarm, never decisive", null=0.0, alarm=True),
+    limit=Limit("<=", 0.0, 1.0, convention("distances raise an alarm and never show privacy"), null=0.0, alarm=True),
     needs=frozenset({"holdout"}),
     fail_text="rows are very close to training rows",
     review_text="rows may be very close to training rows",

@@ -9,7 +9,7 @@ import numpy as np
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.details import RelativeF1Details, success_rates
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, mover_interval
@@ -45,7 +45,9 @@ RELATIVE_F1 = Kind(
     ideal=0.0,
     details=RelativeF1Details,
     asked=questions.MEMBERSHIP,
-    limit=Limit("<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {CONVENTION}", null=0.0),
+    limit=Limit(
+        "<=", 0.2, 0.3, f"0.2: El Emam et al. 2022; 0.3: {convention('intervals of small holdouts are wide')}", null=0.0
+    ),
     needs=frozenset({"holdout"}),
     fail_text="membership of patients can be inferred",
     review_text="membership of patients may be inferred",

@@ -19,7 +19,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.features import Codebook
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack_data import TOP_DECILE, AttackData, PatientSample, few, why_not
 from synthclin.evaluation.privacy.details import MembershipDetails, success_rates
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
@@ -58,7 +58,9 @@ SHADOW_TABLE = Kind(
     ideal=0.0,
     details=MembershipDetails,
     asked=questions.MEMBERSHIP,
-    limit=Limit("<=", 0.65, 0.80, f"{CONVENTION}: of outliers; 0.5 is chance", null=0.5),
+    limit=Limit(
+        "<=", 0.65, 0.80, convention("outliers are attacked, who are easier than the average; 0.5 is chance"), null=0.5
+    ),
     needs=frozenset({"holdout", "shadow models"}),
     fail_text="membership of patients can be inferred",
     review_text="membership of patients may be inferred",

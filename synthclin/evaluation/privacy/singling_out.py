@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation import questions
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.attack_data import PatientSample
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
@@ -45,7 +45,7 @@ SINGLING_OUT = Kind(
     scale="one in",
     details=AttackDetails,
     asked=questions.SINGLING_OUT,
-    limit=Limit("<=", 0.05, 0.10, f"{CONVENTION}; CNIL and Anonymeter (Giomi et al. 2023) set none", null=0.0),
+    limit=Limit("<=", 0.05, 0.10, convention("CNIL and Anonymeter (Giomi et al. 2023) set no limit"), null=0.0),
     needs=frozenset({"holdout"}),
     fail_text="patients can be singled out or linked",
     review_text="patients may be singled out or linked",

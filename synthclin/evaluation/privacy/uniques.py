@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthclin.evaluation import questions
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.details import UniquesDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, stepped
@@ -42,7 +42,9 @@ REPLICATED_UNIQUES = Kind(
     scale="one in",
     details=UniquesDetails,
     asked=questions.SINGLING_OUT,
-    limit=Limit("<=", 0.01, 0.03, f"{CONVENTION}: 1 percentage point", null=0.0),
+    limit=Limit(
+        "<=", 0.01, 0.03, convention("0.01 is the sampling error of a rate of 0.01 among 300 patients"), null=0.0
+    ),
     needs=frozenset({"holdout"}),
     fail_text="patients can be singled out or linked",
     review_text="patients may be singled out or linked",
@@ -65,7 +67,9 @@ DISCLOSIVE_KEYS = Kind(
     scale="one in",
     details=UniquesDetails,
     asked=questions.ATTRIBUTES,
-    limit=Limit("<=", 0.01, 0.03, f"{CONVENTION}: 1 percentage point", null=0.0),
+    limit=Limit(
+        "<=", 0.01, 0.03, convention("0.01 is the sampling error of a rate of 0.01 among 300 patients"), null=0.0
+    ),
     needs=frozenset({"holdout"}),
     fail_text="sensitive attributes can be inferred",
     review_text="sensitive attributes may be inferred",

@@ -10,7 +10,7 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.details import Count, Details, Finite, Share
 from synthclin.evaluation.disclosure import Published, round_to, round_to_or_none
 from synthclin.evaluation.groups import GroupDetails
-from synthclin.evaluation.kind import CONVENTION, Kind, Limit
+from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.score_names import outcome_name
 from synthclin.wording import measure_name, number, plain
 
@@ -191,7 +191,7 @@ def prediction_kind(target: str, measure: str = "AUC or R2", linear: str = "line
         ideal=0.0,
         details=PredictionDetails,
         asked=questions.PREDICTIONS,
-        limit=Limit(">=", -0.03, -0.07, f"{CONVENTION}: a loss of 0.03 in AUC"),
+        limit=Limit(">=", -0.03, -0.07, convention("0.03 is about the sampling error of an AUC on 1,000 patients")),
         needs=frozenset({"task", "holdout"}),
         fail_text=f"models of {shown} predict real patients worse",
         review_text=f"models of {shown} may predict real patients worse",

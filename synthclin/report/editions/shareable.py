@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind, kind_of
 from synthclin.evaluation.disclosure import Published, round_down, round_to_or_none, round_up, rounding_step
+from synthclin.evaluation.gates import reached
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
@@ -68,8 +69,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "versions",
         "rows",
         "columns",
-        "intended_use",
-        "recipient",
+        "schema_sha256",
         "dp",
         "replicates",
     )
@@ -121,7 +121,9 @@ def _of_synthetic(score: Score) -> tuple[float, float, float]:
 
 def _verdict(verdict: Verdict, score: Score) -> Verdict:
     bound = score.low if verdict.gate.op.startswith(">") else score.high
-    return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status])
+    # The rounded figures alone: what rows without leakage reach is a figure of real patients.
+    without = reached(verdict.gate, score)
+    return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status], reached=without)
 
 
 def _sections(data: SectionData) -> dict[str, Any]:

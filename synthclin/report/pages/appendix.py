@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.report.charts.charts import small_bar
-from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
+from synthclin.report.pages.context_section import crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of
+from synthclin.report.pages.release_box import may_not
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import count, interval, listed, number, plain, same_decimals, significant, unit_name
 
@@ -188,7 +189,7 @@ def limits_section(report: Findings) -> Section:
         table=DataTable(
             "Excluded uses of the table",
             ("", "Use"),
-            tuple(Row(str(i), (text,)) for i, text in enumerate(NOT_FOR, 1)),
+            tuple(Row(str(i), (text,)) for i, text in enumerate(may_not(report), 1)),
             words=1,
             form="wordy",
         ),
@@ -202,7 +203,13 @@ def methods_section(report: Findings) -> Section:
         "methods",
         "Methods and provenance",
         "Methods",
-        figures=(_scores(report), _methods(report), _provenance(report), crosswalk_figure(), _glossary()),
+        figures=(
+            _scores(report),
+            _methods(report),
+            _provenance(report),
+            crosswalk_figure(),
+            _glossary(),
+        ),
     )
 
 
@@ -268,7 +275,7 @@ def _provenance(report: Findings) -> Figure:
     rows += [Row(plain(name.replace("_", " "), 40), (plain(value, 200),)) for name, value in sorted(extra.items())]
     return Figure(
         title="Provenance",
-        how="Without time, path, host or user: equal runs give equal files.",
+        how="Without clock, path, host or user: equal runs give equal files; the date of the report is declared.",
         table=DataTable("Provenance", ("Item", "Value"), tuple(rows), words=1, form="wordy"),
     )
 

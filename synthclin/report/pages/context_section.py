@@ -22,7 +22,7 @@ from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, SHADOW_TABLE
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.privacy.uniques import DISCLOSIVE_KEYS, REPLICATED_UNIQUES
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.record.envelope import Provenance
+from synthclin.report.pages.release_box import release_items
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
@@ -30,17 +30,8 @@ if TYPE_CHECKING:
 
     from synthclin.report.findings import Findings
 
-__all__ = ["NOT_FOR", "context_section", "crosswalk_figure"]
+__all__ = ["context_section", "crosswalk_figure"]
 
-NOT_FOR = (
-    "Decisions about the care of any person.",
-    "Finding, contacting or singling out a person.",
-    "Results published as if they came from real patients; check them on the real data first.",
-    "More certainty than the real study had, whatever the number of synthetic rows.",
-)
-"""What no synthetic table may be used for, as sentences."""
-
-_NOT_DECLARED = "not declared"
 _LEAD = (
     "The risk depends on the recipient and on what else the recipient knows. This section repeats what the custodian "
     "declared."
@@ -94,10 +85,8 @@ _CROSSWALK = (
 
 def context_section(report: Findings) -> Section:
     """Return the release as declared, and the attackers of the threat model."""
-    facts = Provenance.model_validate(report.provenance)
     release = (
-        ("Intended use", facts.intended_use or _NOT_DECLARED),
-        ("Recipient and access", facts.recipient or _NOT_DECLARED),
+        *((item.name, item.text) for item in release_items(report)),
         ("Unit of privacy", "One patient: all rows of a patient count as one where the schema names the patient"),
         ("Object of the report", "The synthetic table; the model file reveals more: protect it like the real table"),
         ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
@@ -114,7 +103,7 @@ def context_section(report: Findings) -> Section:
                 table=DataTable(
                     "Context",
                     ("Item", "As declared"),
-                    tuple(Row(name, (plain(text, 200),)) for name, text in release),
+                    tuple(Row(name, (plain(text, 300),)) for name, text in release),
                     words=1,
                     form="wordy",
                 ),

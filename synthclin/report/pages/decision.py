@@ -19,6 +19,7 @@ from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
+from synthclin.report.pages.release_box import ReleaseBox, release_box
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
@@ -69,6 +70,7 @@ class DecisionRow:
     bar: Markup | None
     limit: str
     source: str
+    score: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Decision:
     facts: tuple[KeyFact, ...]
     limits: tuple[Limit, ...]
     tool: str
+    release: ReleaseBox
 
     @property
     def rows(self) -> tuple[DecisionRow, ...]:
@@ -141,6 +144,7 @@ def decision(report: Findings) -> Decision:
         ),
         limits=limits(report),
         tool=tool,
+        release=release_box(report),
     )
 
 
@@ -244,7 +248,8 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         unit=_unit(answer, score),
         bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
         limit=limit_text(kind, gate),
-        source=plain(gate.source, 80),
+        source=plain(gate.source.partition(", because ")[0], 80),  # its reason stands in Methods
+        score=gate.score,
     )
 
 
@@ -302,7 +307,7 @@ def _dp_row(dp: str | None) -> DecisionRow:
         unit="",
         bar=None,
         limit="Declared before the run",
-        source="intended use",
+        source="declared use",
     )
 
 
@@ -314,9 +319,7 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
     reference = "without holdout" if not holdout else f"compared with {number(holdout, 0)} holdout rows"
     seed = facts.seed if facts.seed is not None else facts.random_state
     return (
-        ("Intended use", (plain(facts.intended_use or "not declared", 120),)),
-        ("Recipient and access", (plain(facts.recipient or "not declared", 120),)),
-        ("File", (size, reference)),
+        ("Rows", (size, reference)),
         ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
@@ -40,8 +41,11 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     gate, score = verdict.gate, report[verdict.gate.score]
     kind = kind_of(score.name)
     ends = kind.write_interval(score)
+    what = "without leakage" if gate.null is not None else "holdout rows"
     result = f"{kind.write(score.value)}{f' ({ends})' if ends else ''}; {tables_of(score)}"
     limits = limit_text(kind, gate)
     limits += "" if gate.review is None else f"; REVIEW to {kind.write_limit(gate.review)}"
-    reason = f"{typeset(verdict.reason, 200)} Limits: {plain(gate.source, 200)}."
+    limits += "" if isnan(verdict.reached) else f"; {what} {kind.write(verdict.reached)}"
+    excused = " The status is less severe than by the limits alone." if verdict.excused else ""
+    reason = f"{typeset(verdict.reason, 200)}{excused} Limits: {plain(gate.source, 240)}."
     return Row(label_of(score.name), (verdict.status, result, limits, reason))

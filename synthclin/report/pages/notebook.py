@@ -23,7 +23,10 @@ def page_one_html(report: Findings) -> str:
     rows = [(row.question, row.answer, row.status, row.value, row.interval, row.limit) for row in page.rows]
     limits = [f"{limit.headline} {limit.text}" for limit in page.limits]
     edition = f"{page.edition.capitalize()} edition. {page.banner} {page.privacy}"
-    return card(page.title, lines=[page.sentence.striptags(), edition, *limits], head=_HEAD, rows=rows, longest=400)
+    opened = [page.release.open_points] if page.release.open_points else []
+    return card(
+        page.title, lines=[page.sentence.striptags(), edition, *opened, *limits], head=_HEAD, rows=rows, longest=400
+    )
 
 
 def one_line(report: Findings) -> str:

@@ -1,4 +1,4 @@
-"""The JSON Schema of ``report.json``, generated from its types and published as ``report.schema.json``."""
+"""The JSON Schema of ``report.json``, generated from its types; `synthclin schema json report` prints it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def json_schema() -> dict[str, Any]:
     places, whole = models_json_schema([(kind, "validation") for kind in dict.fromkeys(types)])
     parts: dict[str, Any] = whole["$defs"]
     envelope = parts.pop("ReportRecord")
-    envelope["properties"]["sections"] = places[SectionData, "validation"]
+    described = envelope["properties"]["sections"]["description"]
+    envelope["properties"]["sections"] = places[SectionData, "validation"] | {"description": described}
     parts["ScoreRecord"]["allOf"] = [
         _where({"const": name}, [places[kind, "validation"]]) for name, kind in named.items()
     ] + [

@@ -34,7 +34,7 @@ Pair = Annotated[list[StrictStr], Field(min_length=2, max_length=2)]
 class Open(BaseModel):
     """Base of types that ignore unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 def edge_position(edge: float | str) -> float:
@@ -48,28 +48,33 @@ def edge_position(edge: float | str) -> float:
 
 
 class Missing(Open):
-    """Counts of missing values in a column; `real` is None where it is suppressed."""
+    """Counts of missing values in a column."""
 
     real: Count | None
+    """In training rows; null where suppressed."""
     synthetic: Count
+    """In synthetic rows."""
 
 
 class Histogram(Open):
-    """Histogram of one column, on bins or levels that both tables share.
-
-    Arguments:
-        kind: ``line`` has `edges` between its bins, of which the first and last are open; the others have `labels`.
-        real: rows per bin; None where suppressed.
-    """
+    """Histogram of one column, on bins or levels that both tables share."""
 
     column: StrictStr
+    """Name of the column."""
     kind: Literal["line", "ordinal", "levels"]
+    """``line`` has `edges` between its bins, of which the first and last are open; the others have `labels`."""
     unit: StrictStr | None = None
+    """Unit of the column, in UCUM."""
     edges: list[Finite | StrictStr] = Field(default_factory=list)
+    """Edges between bins, as numbers or ISO dates."""
     labels: list[StrictStr] = Field(default_factory=list)
+    """Levels, of which rare ones are pooled."""
     real: list[Count | None]
+    """Training rows per bin or level; null where suppressed."""
     synthetic: list[Count]
+    """Synthetic rows per bin or level."""
     missing: Missing
+    """Rows without a value."""
 
     @model_validator(mode="after")
     def _cells_agree(self) -> Histogram:
@@ -83,89 +88,106 @@ class Histogram(Open):
 
 
 class Summary(Open):
-    """Summary statistics of a number or date in Table 1; None where suppressed or undefined."""
+    """Summary statistics of a number or date in Table 1; null where suppressed or undefined."""
 
     mean: Finite | None
+    """Mean."""
     sd: Finite | None
+    """Standard deviation."""
     q1: Finite | StrictStr | None
+    """Lower quartile."""
     median: Finite | StrictStr | None
+    """Median."""
     q3: Finite | StrictStr | None
+    """Upper quartile."""
 
 
 class Cell(Open):
     """A count and its percentage of the observed values."""
 
     n: Count | None
+    """The count; null where suppressed."""
     percent: Finite | None
+    """The percentage; null where suppressed."""
 
 
 class LevelRow(Open):
     """One level of Table 1."""
 
     level: StrictStr
+    """The level."""
     real: Cell
+    """Of training rows."""
     synthetic: Cell
+    """Of synthetic rows."""
 
 
 class TableOneBlock(Open):
     """One column of Table 1: summary statistics of each table, or counts per level."""
 
     column: StrictStr
+    """Name of the column."""
     kind: Literal["line", "ordinal", "levels"]
+    """``line`` for numbers and dates, the others for levels."""
     unit: StrictStr | None = None
+    """Unit of the column, in UCUM."""
     missing: Missing
+    """Rows without a value."""
     real: Summary | None = None
+    """Summary of training rows; null for levels."""
     synthetic: Summary | None = None
+    """Summary of synthetic rows; null for levels."""
     levels: list[LevelRow] = Field(default_factory=list)
+    """Counts per level; empty for numbers and dates."""
     difference: Finite | None = None
+    """Standardised difference of both tables; null where undefined or suppressed."""
 
 
 class CohortFacts(Open):
-    """A sampled cohort and its prevalence.
-
-    Arguments:
-        name: of the cohort.
-        rows: number of rows requested and sampled.
-        where: the condition that every row satisfies.
-        mix: the requested shares, by column and level.
-        probability_model: probability of such a row when rows are sampled without the condition, under the rules.
-        share_train: share of such rows among the training rows; None unless at least 11 patients have such a row, and
-            either none or at least 11 have another.
-        patients: number of patients with such a row, under the same condition.
-        effective_sample_size: effective sample size of the weighted candidates.
-        proposed: number of candidates proposed.
-    """
+    """A sampled cohort and its prevalence."""
 
     name: StrictStr
+    """Name of the cohort."""
     rows: Count
+    """Number of rows requested and sampled."""
     where: StrictStr | None = None
+    """The condition that every row satisfies."""
     mix: dict[StrictStr, dict[StrictStr, Share]] | None = None
+    """The requested shares, by column and level."""
     probability_model: Share
+    """Probability of such a row when rows are sampled without the condition, under the rules."""
     share_train: Share | None
+    """Share of such rows among the training rows; null unless at least 11 patients have such a row, and either none or
+    at least 11 have another."""
     patients: Count | None = None
+    """Number of patients with such a row, under the same condition."""
     effective_sample_size: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Effective sample size of the weighted candidates."""
     proposed: Count
+    """Number of candidates proposed."""
 
 
 class RuleFacts(Open):
-    """Effects of the rules of the schema on the real rows and on the model.
-
-    Arguments:
-        excluded_rows: number of real rows that each rule excluded from training and holdout, by its text.
-        unconstrained: share of rows that break each rule, sampled without imposing any rule.
-        unconstrained_rows: number of rows sampled for `unconstrained`.
-    """
+    """Effects of the rules of the schema on the real rows and on the model."""
 
     excluded_rows: dict[StrictStr, Count] = Field(default_factory=dict)
+    """Number of real rows that each rule excluded from training and holdout, by its text."""
     unconstrained: dict[StrictStr, Share] = Field(default_factory=dict)
+    """Share of rows that break each rule, sampled without imposing any rule."""
     unconstrained_rows: Count = 0
+    """Number of rows sampled for `unconstrained`."""
 
 
 class SectionData(Open):
     """The `sections` of a report, as far as the page uses them."""
 
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
+    """Rows of each table."""
     marginals: list[Histogram] = Field(default_factory=list)
+    """The distribution of each column."""
     table_one: list[TableOneBlock] = Field(default_factory=list)
+    """Table 1: baseline characteristics."""
     cohorts: list[CohortFacts] = Field(default_factory=list)
+    """The sampled cohorts."""
     rules: RuleFacts = RuleFacts()
+    """Effects of the rules."""

@@ -12,6 +12,7 @@ from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.io.files import path_of
 from synthclin.models.synthesizer import MOST_ROWS
+from synthclin.report.record.release import UNDECLARED, Release
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
@@ -114,11 +115,12 @@ class EvaluationBlock(ConfigBlock):
 
 
 class Judging(ConfigBlock):
-    """Part of a configuration that `synthclin evaluate` uses: schema, evaluation and gates."""
+    """Part of a configuration that `synthclin evaluate` uses: schema, evaluation, gates and release."""
 
     table_schema: Annotated[Schema, Field(alias="schema", strict=False)]
     evaluation: EvaluationBlock = EvaluationBlock()
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    release: Release = UNDECLARED
 
 
 class Privacy(ConfigBlock):
@@ -173,6 +175,7 @@ class Config(ConfigBlock):
     privacy: Privacy = Privacy()
     gates: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     outputs: Outputs = Outputs()
+    release: Release = UNDECLARED
     engine: Literal["local"] = "local"
 
     @field_validator("name", mode="before")

@@ -66,12 +66,15 @@ def load(path: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) ->
     raw = _with_schema(raw, where)
     raw = _with_model(raw, where)
     config = _with_entity(validate(Config, raw, where), where)
+    config = config.model_copy(update={"release": config.release.dated()})
     check_references(config, where)
     return config
 
 
 def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] = ()) -> Judging:
-    """Read only `evaluation` and `gates`: of a study, or of a file that holds nothing else; defaults without a file.
+    """Read only `evaluation`, `gates` and `release` of a study, or of a file that holds nothing else.
+
+    Without a file the defaults apply.
 
     Arguments:
         path: the file.
@@ -79,8 +82,8 @@ def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] =
         gates: those of a command line, instead of the file's.
 
     Raises:
-        ConfigError: the file has neither, or a key that no study has, or names a column that `schema` does not have; a
-            gate cannot be read, or names a score that no run has.
+        ConfigError: the file has none of them, or a key that no study has, or names a column that `schema` does not
+            have; a gate cannot be read, or names a score that no run has.
     """
     asked = {"gates": tuple(gates)} if gates else {}
     if path is None:
@@ -93,9 +96,9 @@ def load_judging(path: str | Path | None, schema: Schema, gates: Sequence[str] =
     for key in raw:
         if key not in known:
             raise ConfigError(f"{where}: {key}", "no study has such a key", hint(str(key), known))
-    wanted: dict[str, Any] = {key: raw[key] for key in ("evaluation", "gates") if key in raw}
+    wanted: dict[str, Any] = {key: raw[key] for key in ("evaluation", "gates", "release") if key in raw}
     if not wanted:
-        raise ConfigError(where, "it has no `evaluation` and no `gates`", "Write one of the two blocks.")
+        raise ConfigError(where, "it has no `evaluation`, `gates` or `release`", "Write one of these blocks.")
     judging = validate(Judging, wanted | asked | {"schema": schema}, where)
     check_judging(judging, where)
     return judging
