@@ -148,7 +148,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
     page = decision(edition)
     name = str(edition.provenance.get("name") or "synthetic table")
     release = edition.release
-    strongest, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
+    strongest, proven, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
     document = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -178,7 +178,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         + (f" Source: {release.source}" if release.source else ""),
         "rai:dataUseCases": [f"May be used for: {release.use or NOT_DECLARED}"]
         + [f"May not be used for: {text}" for text in may_not(edition)],
-        "rai:dataLimitations": [*(f"{limit.headline} {limit.text}" for limit in page.limits), strongest, smallest],
+        "rai:dataLimitations": [*(f"{limit.headline} {limit.text}" for limit in page.limits), strongest, proven, smallest],
         "rai:dataBiases": [weakest],
         "rai:personalSensitiveInformation": _PERSONAL,
         "rai:dataReleaseMaintenancePlan": f"Retention: {release.retention}" if release.retention else None,
