@@ -157,7 +157,7 @@ def test_a_missing_column_is_an_error(encoder, table):
 
 def test_missing_cells_where_the_schema_has_none_are_never_sampled():
     schema = Schema.model_validate({"columns": {"x": {"type": "integer"}}})
-    encoder = TableEncoder.fit(pd.DataFrame({"x": pd.array([1] * 30 + [2] * 30 + [None], dtype="Int64")}), schema)
+    encoder = TableEncoder.fit(pd.DataFrame({"x": pd.array([1] * 30 + [2] * 30 + [None] * 11, dtype="Int64")}), schema)
     assert encoder.layout.columns[0].never.tolist() == [False, False, True]
 
 
