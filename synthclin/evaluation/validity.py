@@ -99,7 +99,7 @@ RULES = Kind(
     percent=True,
     answer=_broken_rows,
     shared=RuleDetails.shared,
-    counts="synthetic",
+    counts="public",
     is_headline=True,
 )
 
@@ -125,7 +125,7 @@ RAW_RULES = Kind(
     action="Sampled rows satisfy it, but the dependence of its columns may differ.",
     percent=True,
     answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
-    counts="synthetic",
+    counts="public",
 )
 
 
