@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthclin.report.editions.shareable import shareable
 from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
+from synthclin.report.statements import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name
@@ -74,7 +74,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         schema: what the columns mean.
         file: of the synthetic table.
     """
-    edition = shareable(report)
+    edition = shareable_edition(report)
     page = decision(edition)
     facts = edition.provenance
     made = facts.get("versions", {})
@@ -134,7 +134,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         schema: what the columns mean.
         file: of the synthetic table.
     """
-    edition = shareable(report)
+    edition = shareable_edition(report)
     page = decision(edition)
     parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
     fields = [

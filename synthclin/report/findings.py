@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from synthclin.evaluation.gate import Gate, parse_gate
 from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
-from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord
+from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import interval, number
 
@@ -39,6 +39,7 @@ class Findings:
         sections: plain data of the figures; see `synthclin.evaluation.sections`.
         provenance: study, seeds, versions and row counts; see `synthclin.report.record.envelope.Provenance`.
         edition: ``internal``, for the custodian of the data, or ``shareable``; see `synthclin.report.editions`.
+        statements: titles, answers and orders that the shareable edition takes from the internal one, by place.
 
     Example:
         >>> findings = Findings(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -51,6 +52,7 @@ class Findings:
     sections: dict[str, Any]
     provenance: dict[str, Any]
     edition: Literal["internal", "shareable"] = "internal"
+    statements: dict[str, Statement] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`; raises KeyError where there is none."""
@@ -164,6 +166,8 @@ class Findings:
             "sections": self.sections,
             "provenance": self.provenance,
         }
+        if self.statements:
+            document["statements"] = {key: one.model_dump(mode="json") for key, one in self.statements.items()}
         written: dict[str, Any] = _json_value(document)
         return written
 
@@ -212,6 +216,7 @@ class Findings:
             sections=record.sections,
             provenance=record.provenance.model_dump(exclude_unset=True),
             edition=record.edition,
+            statements=record.statements,
         )
 
 

@@ -19,8 +19,10 @@ from synthclin.report.pages.fidelity_section import detection_section, fidelity_
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
+from synthclin.report.pages.statements import stated
 from synthclin.report.pages.subgroup_section import subgroups_section
 from synthclin.report.record.section_data import SectionData
+from synthclin.wording import as_many_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +30,19 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
     from synthclin.report.pages.figures import Section
 
-__all__ = ["page", "render"]
+__all__ = ["page", "render", "sections"]
 
 
 def render(report: Findings) -> str:
     """Return the page of a report."""
-    sections = tuple(section for section in _sections(report) if section is not None)
-    return page("report.html", page=decision(report), sections=sections)
+    return page("report.html", page=decision(report), sections=sections(report))
+
+
+def sections(report: Findings) -> tuple[Section, ...]:
+    """Return the sections with content, in the order of the page."""
+    with as_many_digits(shown=report.edition == "shareable"):
+        built = [section for section in _sections(report) if section is not None]
+    return tuple(stated(section, report.statements) for section in built)
 
 
 def page(template: str, **context: object) -> str:

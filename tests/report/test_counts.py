@@ -124,7 +124,7 @@ class System:
         return found[0], found[1]
 
 
-def system(document: dict[str, Any], table: pd.DataFrame) -> System:
+def system(document: dict[str, Any]) -> System:
     """Return all that the edition tells of the counts of sites, stages, missing cells and ages."""
     out, train = System(), interval(document["provenance"]["rows"]["train"])
     ages = ["under", *(f"{age}{part}" for age in AGES for part in ("", "+"))]
@@ -165,7 +165,7 @@ def test_no_small_cell_follows_from_all_counts_together(seed: int) -> None:
     rows = int(rng.choice([60, 184, 300, 800]))
     table, synthetic = patients(rows, rng), patients(rows, rng)
     document = internal(table, synthetic).shareable().to_dict()
-    solver, checked = system(document, table), 0
+    solver, checked = system(document), 0
     for name, count in truth(table).items():
         if name not in solver.names or not 0 < count < 11:
             continue

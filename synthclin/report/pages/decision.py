@@ -18,7 +18,7 @@ from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.questions import answers, label_of, limit_text
 from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
+from synthclin.wording import NOT_ASSESSABLE, as_many_digits, interval, listed, number, plain, plural, shorten, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
     from synthclin.report.pages.questions import Answer
 
-__all__ = ["Decision", "decision", "not_measured"]
+__all__ = ["LIMITS", "Decision", "decision", "not_measured"]
+
+LIMITS = "limits"
+"""The place of the statement that orders the limits of page one."""
 
 _BANNERS = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
@@ -92,6 +95,11 @@ class Decision:
 
 def decision(report: Findings) -> Decision:
     """Return the content of page one."""
+    with as_many_digits(shown=report.edition == "shareable"):
+        return _decision(report)
+
+
+def _decision(report: Findings) -> Decision:
     facts = Provenance.model_validate(report.provenance)
     questions = answers(report.verdicts)
     statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
@@ -109,8 +117,15 @@ def decision(report: Findings) -> Decision:
         sentence=sentence([*statuses, (guarantee.status, "")]),
         meta=_meta(facts, tool),
         rows=(*(_row(report, answer) for answer in questions), guarantee),
-        facts=(_strongest_attack(report), _weakest_group(report) or _weakest_column(report), _smallest_leak(report)),
-        limits=limits(report),
+        facts=tuple(
+            _stated(report, fact)
+            for fact in (
+                _strongest_attack(report),
+                _weakest_group(report) or _weakest_column(report),
+                _smallest_leak(report),
+            )
+        ),
+        limits=_stated_limits(report),
         tool=tool,
     )
 
@@ -199,10 +214,11 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
+    question = plain(answer.text, 140)
     return DecisionRow(
         section=kind.section,
-        question=plain(answer.text, 140),
-        answer=plain(answer_text, 240),
+        question=question,
+        answer=_said(report, f"answer/{question}", plain(answer_text, 240)),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
@@ -211,6 +227,27 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         limit=limit_text(kind, gate),
         source=plain(gate.source, 80),
     )
+
+
+def _said(report: Findings, key: str, own: str) -> str:
+    """Return what the internal edition says in this place, where it differs from the edition's own text."""
+    known = report.statements.get(key)
+    return own if known is None or not known.text else known.text
+
+
+def _stated_limits(report: Findings) -> tuple[Limit, ...]:
+    """Return the limits, those of the internal edition where it states them."""
+    own = limits(report)
+    known = report.statements.get(LIMITS)
+    if known is None:
+        return own
+    texts = {limit.headline: limit.text for limit in own}
+    return tuple(Limit(name, texts.get(name) or _said(report, f"{LIMITS}/{name}", "")) for name in known.order)
+
+
+def _stated(report: Findings, fact: KeyFact) -> KeyFact:
+    parts = {part: _said(report, f"fact/{fact.name}/{part}", getattr(fact, part)) for part in ("value", "note")}
+    return KeyFact(fact.name, **parts)
 
 
 def _known(score: Score) -> bool:

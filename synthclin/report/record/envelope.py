@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from synthclin.report.record.section_data import Count, Finite
 
-__all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "ReportRecord", "ScoreRecord"]
+__all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "ReportRecord", "ScoreRecord", "Statement"]
 
 SCHEMA_VERSION = 1
 
@@ -89,8 +89,23 @@ class Provenance(BaseModel):
     dp: StrictStr | None = None
 
 
+class Statement(_Closed):
+    """What the internal edition says in one place, for the shareable one.
+
+    Arguments:
+        text: a title or an answer; empty where the edition's own one is the same.
+        order: names in the order in which the internal edition lists them.
+    """
+
+    text: StrictStr = ""
+    order: tuple[StrictStr, ...] = ()
+
+
 class ReportRecord(_Closed):
-    """The whole file; `sha256` is the digest of the other keys and detects accidental changes."""
+    """The whole file; `sha256` is the digest of the other keys and detects accidental changes.
+
+    `statements` are in the shareable edition alone: see `synthclin.report.pages.statements`.
+    """
 
     schema_version: Literal[1]
     edition: Literal["internal", "shareable"]
@@ -98,4 +113,5 @@ class ReportRecord(_Closed):
     gates: list[GateRecord]
     sections: dict[StrictStr, Any]
     provenance: Provenance
+    statements: dict[StrictStr, Statement] = Field(default_factory=dict)
     sha256: Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")] | None = None
