@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from synthclin.schema.patients import MIN_PATIENTS
 
 __all__ = [
+    "as_many_digits",
     "count",
     "interval",
     "listed",
@@ -38,6 +41,25 @@ _FIXED = "\u00a0"  # no-break space before a unit
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
+_SHORT: ContextVar[bool] = ContextVar("short", default=False)
+
+
+@contextmanager
+def as_many_digits(*, shown: bool) -> Iterator[None]:
+    """Write numbers with the decimals that they have, where `shown`: 0.95 for 0.950, as rounded figures have them.
+
+    Example:
+        >>> with as_many_digits(shown=True):
+        ...     number(0.95), number(0.8)
+        ('0.95', '0.8')
+    """
+    before = _SHORT.set(shown)
+    try:
+        yield
+    finally:
+        _SHORT.reset(before)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
 
@@ -52,6 +74,8 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) >= 1e15:
         return f"{value:.3g}".replace("-", _MINUS)
     text = f"{abs(value):,.{digits}f}".replace(",", _NARROW)
+    if _SHORT.get() and digits:
+        text = text.rstrip("0").rstrip(".")
     return text if value >= 0 or not text.strip("0.") else _MINUS + text
 
 

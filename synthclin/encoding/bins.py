@@ -61,18 +61,19 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     few = len(np.unique(rows.position)) <= min(40, max(wanted, 8))
     point_masses = _point_masses(rows, column, axis, limits.value, limits.value if few else target)
     rest = rows[~np.isin(rows.position, point_masses)]
+    logarithmic = column.is_logarithmic and bool((rest.position > 0).all())
     found: dict[str, Any] = {
         "point_masses": tuple(point_masses.tolist()),
-        "logarithmic": column.is_logarithmic and bool((rest.position > 0).all()),
+        "logarithmic": logarithmic,
         "step": axis.step,
         "support": support,
-        "missing": column.may_be_missing or len(rows) < len(cells),
+        "missing": column.may_be_missing or _missing(axis, cells, patient) >= limits.value,
     }
     binned = rest.patients >= limits.statistic
     if binned:
         edges = _edges(rest, axis, limits.statistic, limits.statistic if few else target)
         frequent, _ = rest.frequent(limits.statistic)
-        found |= tails(rows, rest, edges, axis, point_masses, frequent, logarithmic=found["logarithmic"])
+        found |= tails(rows, rest, edges, axis, point_masses, frequent, logarithmic=logarithmic)
     elif len(rest) and not len(point_masses) and column.bounds is not None:
         # Too few patients for statistics: the density is uniform on the declared range.
         found |= uniform_on_range(axis) | {"logarithmic": False}
@@ -107,6 +108,11 @@ def _observed(axis: Axis, cells: pd.Series, patient: Ints) -> Rows:
     observed = np.flatnonzero(np.isfinite(position))
     observed = observed[np.argsort(position[observed], kind="stable")]
     return Rows(position[observed], patient[observed])
+
+
+def _missing(axis: Axis, cells: pd.Series, patient: Ints) -> int:
+    """Return the number of patients with a missing cell."""
+    return len(np.unique(patient[~np.isfinite(axis.positions(cells))]))
 
 
 def _exempt(rows: Rows, column: OnALine, axis: Axis, limit: int, target: float) -> Floats:

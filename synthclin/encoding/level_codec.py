@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LevelsCodec", "OfLevels", "fit_levels"]
 
 OfLevels = Boolean | Category | Ordinal | Code
+
+# A pool of two levels with enough patients would show that both are held.
+_LEAST_LEVELS = 3
 
 
 class LevelsCodec:
@@ -119,6 +122,10 @@ class LevelsCodec:
 def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, limits: Limits) -> LevelsCodec:
     """Fit the codec of a column of levels.
 
+    A declared level that fewer than `limits.value` patients hold shares a code, and its weight there is the same for
+    none of them and for one less than the limit; see `_groups`. Undeclared levels of so few patients have no name: they
+    share a code that is never sampled. It is there whether any patient has it or not.
+
     Arguments:
         name: the column's name, for errors.
         column: its declaration.
@@ -132,37 +139,22 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     cells = column.pooled(cells, patient, limits.value)
     index, found = pd.factorize(cells)
     pairs = pd.DataFrame({"level": index, "patient": patient})[index >= 0].drop_duplicates()
-    patients = np.bincount(pairs["level"], minlength=len(found))
-    rows = np.bincount(index[index >= 0], minlength=len(found))
     index_of = {_key(level): i for i, level in enumerate(found)}
     names: list[Level] = list(column.levels) if column.levels is not None else sorted(_plain(level) for level in found)
-    at = [index_of.get(_key(level)) for level in names]
-    enough = np.array([i is not None and patients[i] >= limits.value for i in at], dtype=np.bool_)
-    counts = np.array([0 if i is None else rows[i] for i in at], dtype=np.float64)
+    place = np.full(len(found), -1, dtype=np.int64)
+    for i, level in enumerate(names):
+        if (at := index_of.get(_key(level))) is not None:
+            place[at] = i
+    level, holder = place[pairs["level"].to_numpy()], pairs["patient"].to_numpy()
+    enough = np.bincount(level, minlength=len(names)) >= limits.value
 
-    unnamed = False
-    if column.is_ordered:
-        people = np.array([0 if i is None else patients[i] for i in at])
-        groups = _neighbours(names, counts, people, enough, limits.value)
+    unnamed = column.levels is None and limits.value > 1
+    if column.levels is None:
+        groups = [_group(names, {int(i): 1.0}) for i in np.flatnonzero(enough)]
     else:
-        groups = [
-            LevelGroup(levels=(level,), weights=(1.0,)) for level, kept in zip(names, enough, strict=True) if kept
-        ]
-        rare = [level for level, kept in zip(names, enough, strict=True) if not kept]
-        if counts[~enough].any():
-            few = [i for i, kept in zip(at, enough, strict=True) if i is not None and not kept]
-            pooled = pairs.loc[pairs["level"].isin(few), "patient"].nunique()
-            if column.levels is None:
-                unnamed = True
-            elif not groups or (len(rare) > 1 and pooled >= limits.value):
-                groups.append(LevelGroup(levels=tuple(rare), weights=(1.0,) * len(rare)))
-            else:
-                # A pool of few patients would single them out: it shares the code of the rarest level above the limit.
-                i = int(np.argmin(counts[enough]))
-                groups[i] = _shared(
-                    groups[i].levels + tuple(rare), [counts[enough][i]] + [0.0] * len(rare), limits.value
-                )
-    missing = column.may_be_missing or bool((index < 0).any())
+        held = _Held(level, holder, limits.value)
+        groups = _groups(names, enough, held, max(len(cells), 1), ordered=column.is_ordered)
+    missing = column.may_be_missing or len(np.unique(patient[index < 0])) >= limits.value
     if not groups and not column.may_be_missing:
         raise DataError(
             f"column {name!r}",
@@ -175,29 +167,79 @@ def fit_levels(name: str, column: OfLevels, cells: pd.Series, patient: Ints, lim
     return LevelsCodec(column, codec.state.model_copy(update={"commonest": int(counts.argmax())}))
 
 
-def _neighbours(
-    names: list[Level], counts: NDArray[np.float64], people: Ints, enough: NDArray[np.bool_], limit: int
-) -> list[LevelGroup]:
-    """Merge rare levels with their rarer neighbour until every group has `limit` patients."""
-    spans = [[i] for i in range(len(names))]
-    while len(spans) > 1 and min(people[span].sum() for span in spans) < limit:
-        fewest = int(np.argmin([people[span].sum() for span in spans]))
-        neighbours = [i for i in (fewest - 1, fewest + 1) if 0 <= i < len(spans)]
-        other = min(neighbours, key=lambda i: int(people[spans[i]].sum()))
-        low, high = sorted((fewest, other))
-        spans[low : high + 1] = [spans[low] + spans[high]]
-    return [_shared([names[i] for i in span], np.where(enough[span], counts[span], 0.0), limit) for span in spans]
+class _Held(NamedTuple):
+    """Which patients hold which declared level.
 
-
-def _shared(levels: Sequence[Level], counts: Sequence[float] | NDArray[np.float64], limit: int) -> LevelGroup:
-    """Return the group of levels that share a code; a count of 0 stands for a rare level.
-
-    Rare levels have fewer than `limit` patients in any case: together they count for half the limit.
+    Arguments:
+        level: (pairs,) the level's index.
+        patient: (pairs,) the number of a patient with it.
+        limit: the smallest number of patients with a pool of levels.
     """
-    weights = np.asarray(counts, dtype=np.float64)
-    rare = weights == 0
-    weights = np.ones(len(weights)) if rare.all() else np.where(rare, limit / 2 / max(rare.sum(), 1), weights)
-    return LevelGroup(levels=tuple(levels), weights=tuple(float(f"{w:.5e}") for w in weights / weights.max()))
+
+    level: Ints
+    patient: Ints
+    limit: int
+
+    def enough(self, pools: Sequence[Ints]) -> bool:
+        """Return whether at least `limit` patients hold a level of each of the pools."""
+        return all(len(np.unique(self.patient[np.isin(self.level, pool)])) >= self.limit for pool in pools)
+
+
+def _groups(
+    names: list[Level], enough: NDArray[np.bool_], held: _Held, rows: int, *, ordered: bool
+) -> list[LevelGroup]:
+    """Return the groups of declared levels: one code each, with no figure that shows the count of a rare level.
+
+    Three rare levels or more form a pool, with equal weights, where they are enough patients together; of two, the pool
+    would show that both are held. Every other rare level shares the code of the nearest frequent level, of two that
+    before it. Rare levels next to each other (of a nominal column, all) count there for half the limit together, as if
+    every frequent level had equally many rows, rounded to a power of 2: that depends neither on their count nor on
+    their neighbour's.
+
+    Arguments:
+        names: the declared levels, in order.
+        enough: (levels,) whether enough patients hold it; if not, it is rare.
+        held: which patients hold which level.
+        rows: the number of training rows.
+        ordered: whether only neighbours form a pool.
+    """
+    frequent, rare = np.flatnonzero(enough), np.flatnonzero(~enough)
+    runs = np.split(rare, np.flatnonzero(np.diff(rare) > 1) + 1) if ordered else [rare]
+    share = min(2.0 ** np.rint(np.log2(held.limit / 2 * max(len(frequent), 1) / rows)), 0.5)
+    members = {int(i): {int(i): 1.0} for i in frequent}
+    pools: list[Ints] = []
+    for run in runs:
+        if not len(run):
+            continue
+        found = _pools(run, held, ordered=ordered)
+        pools += [run] if not found and not len(frequent) else found
+        for i in run if len(frequent) and not found else ():
+            members[int(frequent[np.argmin(np.abs(frequent - i))])][int(i)] = float(f"{share / len(run):.5e}")
+    groups = {i: _group(names, weights) for i, weights in members.items()}
+    # The pool of a nominal column comes last.
+    groups |= {int(pool[0]) + (0 if ordered else len(names)): _group(names, dict.fromkeys(pool, 1.0)) for pool in pools}
+    return [groups[i] for i in sorted(groups)]
+
+
+def _pools(run: Ints, held: _Held, *, ordered: bool) -> list[Ints]:
+    """Return pools of equally many rare levels, as small as can be; none where they are too few patients or levels.
+
+    Their size alone is chosen by the patients: a border that follows the counts would show some of them.
+    """
+    size = _LEAST_LEVELS if ordered else len(run)
+    while len(run) >= max(size, _LEAST_LEVELS):
+        pools = [run[at * size :][: size if at < len(run) // size - 1 else None] for at in range(len(run) // size)]
+        if held.enough(pools):
+            return pools
+        size = min(2 * size, len(run)) if size < len(run) else len(run) + 1
+    return []
+
+
+def _group(names: list[Level], weights: Mapping[int, float]) -> LevelGroup:
+    """Return the group of the levels with these weights, by index."""
+    return LevelGroup(
+        levels=tuple(names[i] for i in sorted(weights)), weights=tuple(weights[i] for i in sorted(weights))
+    )
 
 
 def _plain(level: object) -> Level:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "Rows", "protected_shares"]
+__all__ = ["Limits", "Rows", "protected_counts", "protected_shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,40 @@ class Rows:
         return values[enough], counts[enough]
 
 
+def protected_counts(counts: NDArray[np.float64] | NDArray[np.int64], limit: int) -> NDArray[np.float64]:
+    """Return the (cells,) counts of a partition in which no count below `limit` shows, from 0 up to it.
+
+    Small counts become half the limit each. Beside one, the others become multiples of the limit, so that no
+    subtraction from a known total gives it; if only one is left, it is rounded from the total.
+
+    Example:
+        >>> protected_counts(np.array([90, 3, 0]), limit=11).tolist()
+        [88.0, 5.5, 5.5]
+        >>> protected_counts(np.array([90, 13, 20]), limit=11).tolist()
+        [90.0, 13.0, 20.0]
+    """
+    exact = np.asarray(counts, dtype=np.float64)
+    small = exact < limit
+    if limit <= 1 or not small.any():
+        return exact
+    whole = np.where(~small, exact.sum(), 0.0) if (~small).sum() == 1 else exact
+    return np.where(small, limit / 2, np.maximum(np.rint(whole / limit), 1) * limit)
+
+
 def protected_shares(codes: NDArray[np.int64], cardinality: int, limit: int) -> NDArray[np.float64]:
     """Return the (cardinality,) relative frequency of each code, in which no count below `limit` shows.
 
-    A code with fewer rows, or none, counts for half the limit; shares are rounded to three significant digits.
+    A code with fewer rows, or none, counts for half the limit, and the others share the rest in proportion to their
+    `protected_counts`; shares are rounded to three significant digits.
 
     Example:
         >>> protected_shares(np.array([0] * 90 + [1] * 3), 3, limit=11).tolist()
-        [0.891, 0.0545, 0.0545]
+        [0.882, 0.0591, 0.0591]
     """
-    counts = np.bincount(codes, minlength=cardinality).astype(np.float64)
-    counts = np.where(counts < limit, limit / 2, counts)
+    rows = np.bincount(codes, minlength=cardinality)
+    small, counts = rows < limit, protected_counts(rows, limit)
+    counts = np.where(small, limit / 2, counts)
+    left = len(codes) - counts[small].sum()
+    if left > counts[small].sum() and not small.all():
+        counts[~small] *= left / counts[~small].sum()
     return np.array([float(f"{share:.3g}") for share in counts / counts.sum()])

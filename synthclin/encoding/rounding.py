@@ -9,6 +9,7 @@ import numpy as np
 
 from synthclin.encoding.codec_states import Grid, Heap
 from synthclin.encoding.fit_support import CLOCK_STEPS
+from synthclin.encoding.protection import protected_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from synthclin.encoding.line_codec import LineCodec
     from synthclin.encoding.protection import Rows
 
+    Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 __all__ = ["digits", "grids", "heaps"]
@@ -30,24 +32,28 @@ _LONGEST_CYCLE = 60
 def heaps(codec: LineCodec, rest: Rows, least: int) -> dict[str, tuple[Heap, ...]]:
     """Return the values inside bins with at least `least` patients, and their shares of the bin's rows.
 
-    The rest of a bin without its heaps counts as `least` / 2 rows where it is fewer than `least`.
+    The rest of a bin without its heaps counts as `least` / 2 rows where it is fewer than `least`, or none; then the
+    heaps' counts are coarse: see `protected_counts`.
     """
     values, counts = rest.frequent(least)
     if not len(values):
         return {"heaps": ()}
     rows = np.bincount(codec.bins[codec.piece_of(rest.position)])
     bin_of = codec.bins[codec.piece_of(values)]
-    heaped = np.bincount(bin_of, counts, minlength=len(rows))
-    whole = np.where((rows > heaped) & (rows - heaped < least), heaped + least / 2, rows)
-    shares = counts / whole[bin_of]
+    shares = np.empty(len(values))
+    for bin_ in np.unique(bin_of):
+        mine = bin_of == bin_
+        parts = protected_counts(np.r_[counts[mine], rows[bin_] - counts[mine].sum()], least)
+        shares[mine] = parts[:-1] / parts.sum()
     return {"heaps": tuple(Heap(at=float(v), share=_short(s)) for v, s in zip(values, shares, strict=True))}
 
 
 def digits(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) -> dict[str, tuple[float, ...]]:
     """Return the weight of each last digit inside narrow bins relative to their smooth densities (digit preference).
 
-    Digits of fewer than `least` patients share one weight; that of `least` / 2 rows where they are fewer patients
-    together. Counts are shrunk towards the smooth densities by `least` rows.
+    Digits of fewer than `least` patients share one weight: that of their rows where no digit's count follows from it;
+    else that of `least` / 2 rows where they are fewer patients together, and the counts of frequent digits beside them
+    are coarse: see `protected_counts`. Counts are shrunk towards the smooth densities by `least` rows.
 
     Arguments:
         codec: the codec so far.
@@ -68,16 +74,31 @@ def digits(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) -
     phase = codec.axis.phase(kept.position, cycle)
     patients = np.array([kept[phase == digit].patients for digit in range(cycle)])
     label, on = np.arange(cycle), np.arange(cycle) % step == origin
-    counts = np.bincount(phase, minlength=cycle).astype(np.float64)
+    counts, exact = np.bincount(phase, minlength=cycle).astype(np.float64), True
     for part in (on, ~on) if step > 1 and cycle % step == 0 else (on | ~on,):
         rare = np.flatnonzero((patients < least) & part)
         label[rare] = rare[:1]
-        together = least / 2 if patients[rare].sum() < least else counts[rare].sum()
+        together = _together(counts[rare], patients[rare], least)
+        exact &= not len(rare) or together == counts[rare].sum()
         counts[rare] = 0.0
         counts[rare[:1]] = together
+    if not exact:
+        frequent = patients >= least
+        counts[frequent] = protected_counts(np.r_[counts[frequent], 0.0], least)[:-1]
     place = codec.axis.phase(codec.distributions.value[cells], cycle)
     weights = _weights(codec, kept, cells, label[place], counts, least if step == 1 else 0)
     return {"rounding": tuple(_short(weight) for weight in weights[label])}
+
+
+def _together(counts: Floats, patients: Ints, least: int) -> float:
+    """Return the rows that rare digits count for together, from the (digits,) rows and patients of each.
+
+    A sum of which one digit may have all that it can, or nothing, tells no digit's count and is exact.
+    """
+    most = (least - 1) * (len(counts) - 1)
+    if patients.sum() < least or most < least:
+        return least / 2
+    return min(float(counts.sum()), most)
 
 
 def grids(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) -> dict[str, tuple[Grid, ...]]:
@@ -96,29 +117,29 @@ def grids(codec: LineCodec, rest: Rows, least: int, lattice: tuple[int, int]) ->
     kept = _unheaped(codec, rest, smooth)
     if not codec.axis.lattice or not len(kept):
         return {"grids": ()}
-    found: list[Grid] = []
+    found: list[int] = []
     left = kept
     steps = _steps(codec) | ({lattice[0]} if lattice[0] > 1 and not lattice[1] else set())
     for step in sorted(steps, reverse=True):
         on = left.position % step == 0
         many = on.sum() >= _LEAST_SHARE * len(kept) and left[on].patients >= least
         if many and on.mean() > 2 / step and len(found) < _MOST_GRIDS:
-            found.append(Grid(step=step, share=_short(on.sum() / len(kept))))
+            found.append(step)
             left = left[~on]
     if not found:
         return {"grids": ()}
+    counts = protected_counts(np.bincount(_first(found, kept.position), minlength=len(found) + 1), least)
+    shares = counts / counts.sum()
     # Bins that hold no point of a grid give its share to the others.
-    trial = type(codec)(codec.column, codec.state.model_copy(update={"grids": tuple(found)}))
+    first = tuple(Grid(step=step, share=_short(share)) for step, share in zip(found, shares, strict=False))
+    trial = type(codec)(codec.column, codec.state.model_copy(update={"grids": first}))
     cells = np.flatnonzero(~trial.distributions.narrow & trial.distributions.base)
-    counts = np.bincount(_first(found, kept.position), minlength=len(found) + 1).astype(np.float64)
     weights = _weights(trial, kept, cells, _first(found, trial.distributions.value[cells]), counts, least)
-    shares = np.array([*(grid.share for grid in found), 0.0])
+    shares = np.array([*(grid.share for grid in first), 0.0])
     shares[-1] = 1 - shares.sum()
     shares = np.maximum(shares * weights, 1e-4)
     shares /= shares.sum()
-    return {
-        "grids": tuple(Grid(step=grid.step, share=_short(share)) for grid, share in zip(found, shares, strict=False))
-    }
+    return {"grids": tuple(Grid(step=step, share=_short(share)) for step, share in zip(found, shares, strict=False))}
 
 
 def _steps(codec: LineCodec) -> set[int]:
@@ -140,11 +161,11 @@ def _steps(codec: LineCodec) -> set[int]:
     return {step for step in steps if step > 1}
 
 
-def _first(found: list[Grid], positions: Floats) -> NDArray[np.int64]:
+def _first(found: list[int], positions: Floats) -> NDArray[np.int64]:
     """Return the index of the first grid that each position lies on; their number where it lies on none."""
     label = np.full(len(positions), len(found), dtype=np.int64)
-    for i, grid in reversed(list(enumerate(found))):
-        label[positions % grid.step == 0] = i
+    for i, step in reversed(list(enumerate(found))):
+        label[positions % step == 0] = i
     return label
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from synthclin.schema.patients import MIN_PATIENTS
@@ -21,6 +21,8 @@ __all__ = [
     "round_to_or_none",
     "round_up",
     "rounding_step",
+    "shared_count",
+    "shared_total",
     "suppress",
     "suppressed_count",
     "suppressed_share",
@@ -60,6 +62,27 @@ def suppress(real: Sequence[int | None], synthetic: Sequence[int]) -> list[int |
         suppressed += 1
         out[place] = None
     return out
+
+
+def shared_count(count: int | None) -> int | None:
+    """Return a number of real rows or patients as the shareable edition prints it; None for 1 to 10 and for None.
+
+    Every real count of the edition is rounded in this way, totals and counts of groups, cohorts and missing cells
+    included, so a difference of two of them is known to 9 at best: it is never that of a small cell. 0 stays 0, 11 to
+    24 become 20, and others the nearest multiple of 10.
+
+    Example:
+        >>> [shared_count(n) for n in (0, 4, 11, 24, 25, 184)]
+        [0, None, 20, 20, 30, 180]
+    """
+    if count is None or is_small(count):
+        return None
+    return max((int(count) + 5) // 10 * 10, 20) if count else 0
+
+
+def shared_total(count: int) -> int:
+    """Return `shared_count` for a number that must be stated: that of a table, or of the rows behind a score."""
+    return shared_count(count) or 0
 
 
 def rounding_step(n: int | None) -> float:
@@ -121,12 +144,12 @@ class Published:
     Arguments:
         train: the number of training rows.
         holdout: the number of holdout rows; 0 without.
-        agreements: marginal agreement of each column, computed from published counts.
+        missing: by column, the share of missing training cells, computed from published counts; None where suppressed.
     """
 
     train: int
     holdout: int
-    agreements: tuple[Mapping[str, Any], ...] = ()
+    missing: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def nothing_shared(_details: Any, _published: Published) -> None:  # noqa: ANN401 (details of any kind)

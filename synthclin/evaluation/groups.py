@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictStr
 
 from synthclin.evaluation.details import Count, Details, Finite
-from synthclin.evaluation.disclosure import Published, round_to_or_none, rounding_step
-from synthclin.schema.patients import MIN_PATIENTS
+from synthclin.evaluation.disclosure import Published, round_to_or_none, rounding_step, shared_count
 
 __all__ = ["GroupDetails", "GroupScore"]
 
@@ -64,7 +63,7 @@ class GroupDetails(Details):
     """Number of groups that are too small."""
 
     def shared(self, _published: Published, *, is_fitted: bool = False, has_reference: bool = True) -> GroupDetails:
-        """Return rounded scores of the groups, with their size to the nearest ten.
+        """Return rounded scores of the groups, with their size to tens.
 
         Arguments:
             is_fitted: whether the score comes from predicted probabilities, which are not shares of patients.
@@ -78,5 +77,5 @@ class GroupDetails(Details):
             ends = {key: round_to_or_none(group[key], size) for key in ("value", "low", "high", "reference")}
             if not has_reference:
                 ends["reference"] = None
-            groups.append(GroupScore.of(group.group, n=max(round(group.n, -1), MIN_PATIENTS), **ends))
+            groups.append(GroupScore.of(group.group, n=shared_count(group.n), **ends))
         return GroupDetails(score=self.score, column=self.column, worst=self.worst, groups=groups, not_judged=None)

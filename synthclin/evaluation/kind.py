@@ -106,7 +106,8 @@ class Kind(Generic[D]):
         shared: the details in the shareable edition, without figures that rest on fewer than 11 patients; None where
             nothing is shared.
         counts: the rows whose shares the score is a mean of; None where it is no share of patients. The shareable
-            edition rounds it accordingly.
+            edition rounds it accordingly. ``public`` is a share of synthetic rows that no real row takes part in: its
+            readers can compute it.
         is_headline: whether it is repeated in each subgroup.
     """
 
@@ -129,7 +130,7 @@ class Kind(Generic[D]):
     answer: Callable[[Score], str] = lambda _: ""
     worst_part: Callable[[D], WorstPart | None] = lambda _: None
     shared: Callable[[D, Published], D | None] = nothing_shared
-    counts: Literal["real", "synthetic"] | None = None
+    counts: Literal["real", "synthetic", "public"] | None = None
     is_headline: bool = False
 
     def score(

@@ -100,7 +100,7 @@ RULES = Kind(
     scale="percent",
     answer=_broken_rows,
     shared=RuleDetails.shared,
-    counts="synthetic",
+    counts="public",
     is_headline=True,
 )
 
@@ -126,7 +126,7 @@ RAW_RULES = Kind(
     action="Sampled rows satisfy it, but the dependence of its columns may differ.",
     scale="percent",
     answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
-    counts="synthetic",
+    counts="public",
 )
 
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from synthclin.report.editions.shareable import shareable
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
+from synthclin.report.statements import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name
@@ -84,7 +84,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         schema: what the columns mean.
         file: of the synthetic table.
     """
-    edition = shareable(replace(report, table=file))
+    edition = shareable_edition(replace(report, table=file))
     page = decision(edition)
     facts = edition.provenance
     made = facts.get("versions", {})
@@ -144,7 +144,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         schema: what the columns mean.
         file: of the synthetic table.
     """
-    edition = shareable(report)
+    edition = shareable_edition(report)
     page = decision(edition)
     name = str(edition.provenance.get("name") or "synthetic table")
     release = edition.release
@@ -178,7 +178,12 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         + (f" Source: {release.source}" if release.source else ""),
         "rai:dataUseCases": [f"May be used for: {release.use or NOT_DECLARED}"]
         + [f"May not be used for: {text}" for text in may_not(edition)],
-        "rai:dataLimitations": [*(f"{limit.headline} {limit.text}" for limit in page.limits), strongest, proven, smallest],
+        "rai:dataLimitations": [
+            *(f"{limit.headline} {limit.text}" for limit in page.limits),
+            strongest,
+            proven,
+            smallest,
+        ],
         "rai:dataBiases": [weakest],
         "rai:personalSensitiveInformation": _PERSONAL,
         "rai:dataReleaseMaintenancePlan": f"Retention: {release.retention}" if release.retention else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from synthclin.evaluation.gate import Gate, parse_gate
 from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
-from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord
+from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import interval, number
@@ -46,6 +46,7 @@ class Findings:
         edition: ``internal``, for the custodian of the data, or ``shareable``; see `synthclin.report.editions`.
         release: what the custodian declares about the release.
         table: the file of the synthetic table; None where it was scored in memory.
+        statements: titles, answers and orders that the shareable edition takes from the internal one, by place.
 
     Example:
         >>> findings = Findings(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -60,6 +61,7 @@ class Findings:
     edition: Literal["internal", "shareable"] = "internal"
     release: Release = UNDECLARED
     table: TableFile | None = None
+    statements: dict[str, Statement] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`; raises KeyError where there is none."""
@@ -182,6 +184,8 @@ class Findings:
             "sections": self.sections,
             "provenance": self.provenance,
         }
+        if self.statements:
+            document["statements"] = {key: one.model_dump(mode="json") for key, one in self.statements.items()}
         written: dict[str, Any] = _json_value(document)
         return written
 
@@ -234,6 +238,7 @@ class Findings:
             edition=record.edition,
             release=record.release,
             table=record.table,
+            statements=record.statements,
         )
 
 

@@ -22,25 +22,33 @@ from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
+from synthclin.report.pages.statements import stated
 from synthclin.report.pages.subgroup_section import subgroups_section
 from synthclin.report.record.seal import sealed, unsigned
 from synthclin.report.record.section_data import SectionData
+from synthclin.wording import as_many_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from synthclin.report.findings import Findings
 
-__all__ = ["page", "render"]
+__all__ = ["page", "render", "sections"]
 
 
 def render(report: Findings) -> str:
     """Return the page of a report."""
-    sections = tuple(section for section in _sections(report) if section is not None)
     seal = Markup(unsigned(report.table, passed=report.passed))  # noqa: S704 (hexadecimal digits and our own words)
     sheet = sheet_style(report)
-    shown = {"page": decision(report), "sections": sections, "definitions": DEFINITIONS, "seal": seal}
+    shown = {"page": decision(report), "sections": sections(report), "definitions": DEFINITIONS, "seal": seal}
     return sealed(page("report.html", sheet=sheet, **shown))
+
+
+def sections(report: Findings) -> tuple[Section, ...]:
+    """Return the sections with content, in the order of the page."""
+    with as_many_digits(shown=report.edition == "shareable"):
+        built = [section for section in _sections(report) if section is not None]
+    return tuple(stated(section, report.statements) for section in built)
 
 
 def page(template: str, *, sheet: str = "", **context: object) -> str:

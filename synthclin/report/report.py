@@ -9,11 +9,11 @@ from typing import Any
 from synthclin.errors import ConfigError
 from synthclin.io.documents import read_json
 from synthclin.io.files import write_atomic
-from synthclin.report.editions.shareable import shareable
 from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.notebook import one_line, page_one_html
+from synthclin.report.statements import shareable_edition
 from synthclin.report.summary import summary
 
 __all__ = ["Report"]
@@ -66,7 +66,7 @@ class Report(Findings):
             >>> Report((), (), {}, {"name": "toy"}).shareable().edition
             'shareable'
         """
-        return shareable(self)
+        return shareable_edition(self)
 
     def save(self, path: str | Path) -> None:
         """Write the report as HTML, JSON or Markdown summary by the suffix of `path`, readable by its owner alone.

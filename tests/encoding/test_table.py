@@ -157,7 +157,7 @@ def test_a_missing_column_is_an_error(encoder, table):
 
 def test_missing_cells_where_the_schema_has_none_are_never_sampled():
     schema = Schema.model_validate({"columns": {"x": {"type": "integer"}}})
-    encoder = TableEncoder.fit(pd.DataFrame({"x": pd.array([1] * 30 + [2] * 30 + [None], dtype="Int64")}), schema)
+    encoder = TableEncoder.fit(pd.DataFrame({"x": pd.array([1] * 30 + [2] * 30 + [None] * 11, dtype="Int64")}), schema)
     assert encoder.layout.columns[0].never.tolist() == [False, False, True]
 
 
@@ -388,3 +388,20 @@ def test_a_large_table_is_encoded_in_seconds():
     wide = pd.concat([ward(1_000)] * 50, ignore_index=True)
     encoded = TableEncoder.fit(wide.assign(id=wide.index.astype("string")), SCHEMA).encode(wide)
     assert len(encoded) == 50_000
+
+
+@pytest.mark.parametrize("kind", ["category", "ordinal"])
+@pytest.mark.parametrize("neighbour", ["a", "b", "d"])
+def test_the_file_of_the_encoder_is_the_same_for_0_1_5_and_10_patients_with_a_level(kind, neighbour):
+    rng = np.random.default_rng(8)
+    levels = ["a", "b", "c", "d"]
+    schema = Schema.model_validate({"columns": {"x": {"type": kind, "categories": levels}, "age": {"type": "integer"}}})
+    x = rng.choice(["a", "b", "d"], 300, p=[0.6, 0.1, 0.3])
+    age = pd.array(rng.integers(20, 90, 300), dtype="Int64")
+    texts = set()
+    for patients in (0, 1, 5, 10):
+        moved = x.copy()
+        moved[np.flatnonzero(x == neighbour)[:patients]] = "c"
+        table = pd.DataFrame({"x": pd.Categorical(moved, levels, ordered=kind == "ordinal"), "age": age})
+        texts.add(json.dumps(TableEncoder.fit(table, schema).to_dict()))
+    assert len(texts) == 1

@@ -11,6 +11,7 @@ import torch
 
 from synthclin.errors import ModelFormatError, OutputError, SynthclinError
 from synthclin.models import ConditionalGAN, load
+from synthclin.schema import Schema
 from tests.ward import SCHEMA, ward
 
 FILES = {"weights.safetensors", "model.json", "schema.yaml", "encoder.json"}
@@ -61,6 +62,22 @@ def test_the_weights_contain_no_count_of_few_patients(held):
             assert (frequency * 300 > 5).all(), name
     missing = model.frequencies_[model.encoder_.layout.names.index("bmi")][-1]
     assert missing * 300 == pytest.approx(5.5, abs=0.3)
+
+
+@pytest.mark.parametrize("constraints", [[], ["site != 'c'"]])
+def test_a_declared_level_that_nobody_holds_is_sampled_unless_a_rule_forbids_it(constraints):
+    site = {"type": "category", "categories": ["a", "b", "c"]}
+    columns = {"columns": {"site": site, "age": {"type": "integer"}}, "constraints": constraints}
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "site": pd.Categorical(rng.choice(["a", "b"], 300), categories=["a", "b", "c"]),
+            "age": pd.array(rng.integers(20, 90, 300), dtype="Int64"),
+        }
+    )
+    model = ConditionalGAN(Schema.model_validate(columns), effort="quick", width=8, random_state=1).fit(table)
+    share = (model.sample(3_000, random_state=2)["site"] == "c").mean()
+    assert share == (0 if constraints else pytest.approx(0.5 * 2**-5, abs=0.008))
 
 
 def test_no_score_of_real_rows_is_in_the_folder(folder):

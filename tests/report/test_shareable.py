@@ -19,7 +19,7 @@ from synthclin.evaluation.score_names import within
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
-from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.evaluation.conftest import spare
@@ -43,7 +43,7 @@ def printed(counts: tuple[int, ...], synthetic: tuple[int, ...]) -> str:
     """Return every number that the shareable edition publishes for these counts; the last count is missing values."""
     published = shared_panel(panel(list(counts[:-1]), list(synthetic[:-1]), (counts[-1], synthetic[-1])))
     block = TableOneBlock(column="x", kind="levels", missing=published.missing, levels=[], difference=0.123456)
-    return json.dumps([published.model_dump(), shared_block(block, published).model_dump(), agreement(published)])
+    return json.dumps([published.model_dump(), shared_block(block, published).model_dump(), shared_missing(published)])
 
 
 def compositions(total: int, cells: int) -> Any:

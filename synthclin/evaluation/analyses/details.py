@@ -9,7 +9,14 @@ from typing import Annotated
 from pydantic import Field, StrictBool, StrictStr, model_validator
 
 from synthclin.evaluation.details import Count, Details, Finite, Share
-from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_to, round_to_or_none, rounding_step
+from synthclin.evaluation.disclosure import (
+    CORRELATION_STEP,
+    Published,
+    round_to,
+    round_to_or_none,
+    rounding_step,
+    shared_total,
+)
 from synthclin.evaluation.score import Z
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -86,10 +93,10 @@ class SurvivalCurve(Details):
         return self
 
     def shared(self) -> SurvivalCurve:
-        """Return the curve rounded to steps of 11 patients, with numbers at risk to the nearest ten."""
+        """Return the curve rounded to steps of 11 patients, with numbers at risk to tens."""
         size = rounding_step(self.at_risk[0]) if self.at_risk else 0.01
         ends = {key: [min(round_to(x, size), 1.0) for x in self[key]] for key in ("survival", "low", "high")}
-        at_risk = [max(round(n, -1), MIN_PATIENTS) for n in self.at_risk]
+        at_risk = [shared_total(n) for n in self.at_risk]
         return SurvivalCurve(**ends, at_risk=at_risk, censored=self.censored)
 
 

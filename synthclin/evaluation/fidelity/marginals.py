@@ -9,7 +9,7 @@ from pydantic import StrictBool, StrictStr
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.details import Details, Share
-from synthclin.evaluation.disclosure import Published, suppressed_share
+from synthclin.evaluation.disclosure import Published, round_to, round_to_or_none, rounding_step, suppressed_share
 from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
@@ -57,13 +57,18 @@ class MarginalDetails(Details):
     """The columns, furthest from real first."""
 
     def shared(self, published: Published) -> MarginalDetails:
-        """Return the agreements of published counts, in the order of these ones."""
-        known = {one["column"]: one for one in published.agreements}
+        """Return the rounded agreements, in the order of these ones, with the missing shares of published counts."""
+        size, coarser = rounding_step(published.train), rounding_step(published.holdout or published.train)
         return MarginalDetails(
             columns=[
-                ColumnAgreement(**known[one.column], constant_synthetic=one.constant_synthetic)
+                one.model_copy(
+                    update={
+                        "value": min(round_to(one.value, size), 1.0),
+                        "reference": round_to_or_none(one.reference, coarser),
+                        "missing_real": published.missing.get(one.column),
+                    }
+                )
                 for one in self.columns
-                if one.column in known
             ]
         )
 

@@ -14,6 +14,8 @@ from synthclin.evaluation.disclosure import (
     round_to,
     round_to_or_none,
     rounding_step,
+    shared_count,
+    shared_total,
 )
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import share
@@ -63,7 +65,7 @@ class Rate(Details):
             return None
         size = rounding_step(self.n)
         ends = {end: min(1.0, round_to(self[end], size)) for end in ("value", "low", "high")}
-        return Rate(**ends, n=self.n)
+        return Rate(**ends, n=shared_total(self.n))
 
 
 class RiskOnly(Details):
@@ -207,8 +209,8 @@ class MembershipDetails(AttackDetails):
         """Return the rounded fields of a membership attack."""
         n = published.holdout if self.n_non_members is None else min(published.holdout, self.n_non_members)
         return AttackDetails.also_shared(self, published) | {
-            "n_members": self.n_members,
-            "n_non_members": self.n_non_members,
+            "n_members": shared_count(self.n_members),
+            "n_non_members": shared_count(self.n_non_members),
             "tpr_at_10_percent": round_to_or_none(self.tpr_at_10_percent, _RISK_STEP),
             "roc": coarse_curve(self.roc, _CURVE_STEP, n),
             "curves": [NamedCurve(name=one.name, roc=coarse_curve(one.roc, _CURVE_STEP, n)) for one in self.curves],

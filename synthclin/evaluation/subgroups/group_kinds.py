@@ -52,7 +52,9 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
         action="Do not use the table for this subgroup.",
         scale=of.scale,
         answer=_worst_group,
-        shared=partial(GroupDetails.shared, is_fitted=of.counts is None, has_reference=of.counts != "synthetic"),
+        shared=partial(
+            GroupDetails.shared, is_fitted=of.counts is None, has_reference=of.counts not in {"synthetic", "public"}
+        ),
         counts="real",
     )
 

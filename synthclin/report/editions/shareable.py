@@ -1,8 +1,10 @@
 """The shareable edition: a report under statistical disclosure control.
 
 An allow list per score; anything else is left out. Primary suppression hides real counts below 11, secondary
-suppression hides others against subtraction. Shares of real patients are rounded to steps of at least 11 patients.
-Figures of a column are computed again from its published counts. Notes, reasons of verdicts and extremes are removed.
+suppression hides others against subtraction. Every other real count, totals and sizes of groups and cohorts included,
+is rounded to tens (`shared_count`), so that no difference of two counts is one below 11. Shares of real patients are
+rounded to steps of at least 11 patients. Percentages and shares of missing cells are computed from published counts.
+Notes, reasons of verdicts and extremes are removed.
 """
 
 from __future__ import annotations
@@ -12,15 +14,24 @@ from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind, kind_of
-from synthclin.evaluation.disclosure import Published, round_down, round_to_or_none, round_up, rounding_step
+from synthclin.evaluation.disclosure import (
+    Published,
+    round_down,
+    round_to_or_none,
+    round_up,
+    rounding_step,
+    shared_count,
+    shared_total,
+)
 from synthclin.evaluation.gates import reached
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
-from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
+from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.record.section_data import SectionData
-from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
@@ -45,8 +56,9 @@ def shareable(report: F) -> F:
     data = SectionData.model_validate(report.sections)
     facts = report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
-    agreements = tuple(agreement(shared_panel(panel)) for panel in data.marginals)
-    published = Published(train, holdout, agreements)
+    published = Published(
+        train, holdout, {panel.column: shared_missing(shared_panel(panel)) for panel in data.marginals}
+    )
     scores = tuple(_score(score, published) for score in report.scores)
     return replace(
         report,
@@ -73,7 +85,13 @@ def _provenance(facts: dict[str, Any]) -> dict[str, Any]:
         "dp",
         "replicates",
     )
-    return {key: facts[key] for key in shared if key in facts}
+    known = {key: facts[key] for key in shared if key in facts}
+    return known | ({"rows": _rows(facts["rows"])} if "rows" in facts else {})
+
+
+def _rows(rows: Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers of rows of the tables, those of real rows as `shared_total` gives them."""
+    return {key: n if key == "synthetic" else shared_total(n) for key, n in rows.items()}
 
 
 def _score(score: Score, published: Published) -> Score:
@@ -84,7 +102,9 @@ def _score(score: Score, published: Published) -> Score:
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
     worse = round_down if score.better == "higher" else round_up
     value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
-    if kind.counts == "synthetic" and not isnan(score.value):
+    if kind.counts == "public":
+        value, low, high = score.value, score.low, score.high
+    elif kind.counts == "synthetic" and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     # In a subgroup n counts synthetic rows, so the number of real rows behind the references is unknown.
     hidden = kind.section == "subgroups" and isinstance(score.details, GroupDetails) and _is_of_synthetic(score.details)
@@ -94,9 +114,9 @@ def _score(score: Score, published: Published) -> Score:
         value=value,
         low=low,
         high=high,
-        baseline=None if hidden else round_to_or_none(score.baseline, size),
-        reference=None if hidden else round_to_or_none(score.reference, size),
-        n=score.n if score.n >= MIN_PATIENTS else 0,
+        baseline=None if hidden else _not_emptied(score.baseline, size),
+        reference=None if hidden else _not_emptied(score.reference, size),
+        n=score.n if kind.counts in {"synthetic", "public"} or hidden else shared_total(score.n),
         note=score.note if score.name == SMALLEST_LEAK.name else note,  # its note concerns canaries only
         details=None if score.details is None else kind.shared(score.details, published),
         replicates=(),
@@ -104,10 +124,16 @@ def _score(score: Score, published: Published) -> Score:
     )
 
 
+def _not_emptied(value: float | None, size: float) -> float | None:
+    """Return a rounded number; None where rounding makes 0 of it."""
+    rounded = round_to_or_none(value, size)
+    return None if rounded == 0 and value else rounded
+
+
 def _is_of_synthetic(details: GroupDetails) -> bool:
     """Return whether a score within groups is a share of synthetic rows."""
     of = find_kind(details.score)
-    return of is not None and of.counts == "synthetic"
+    return of is not None and of.counts in {"synthetic", "public"}
 
 
 def _of_synthetic(score: Score) -> tuple[float, float, float]:
@@ -129,12 +155,15 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
 def _sections(data: SectionData) -> dict[str, Any]:
     panels = {panel.column: shared_panel(panel) for panel in data.marginals}
     shared: dict[str, Any] = {
-        "rows": {key: n if key == "synthetic" or n >= MIN_PATIENTS else 0 for key, n in data.rows.items()},
+        "rows": _rows(data.rows),
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
             shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
-        "cohorts": [cohort.model_dump(mode="json") | {"share_train": None} for cohort in data.cohorts],
+        "cohorts": [
+            cohort.model_dump(mode="json") | {"share_train": None, "patients": shared_count(cohort.patients)}
+            for cohort in data.cohorts
+        ],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
         "rules": {"unconstrained": data.rules.unconstrained, "unconstrained_rows": data.rules.unconstrained_rows}
         if data.rules.unconstrained

@@ -9,20 +9,15 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from synthclin.evaluation.catalogue import kind_of, names_of
+from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
-from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
-from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
-from synthclin.evaluation.privacy.details import EpsilonDetails
-from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
-from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
+from synthclin.report.pages.key_facts import KeyFact, key_facts
 from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
 from synthclin.report.pages.release_box import ReleaseBox, release_box
-from synthclin.report.pages.subgroup_section import subgroup_results
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import NOT_ASSESSABLE, interval, listed, number, plain, plural, shorten, typeset
+from synthclin.wording import NOT_ASSESSABLE, as_many_digits, listed, number, plain, plural, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +27,10 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
     from synthclin.report.pages.questions import Answer
 
-__all__ = ["DEFINITIONS", "Decision", "decision", "not_measured"]
+__all__ = ["DEFINITIONS", "LIMITS", "Decision", "decision", "not_measured"]
+
+LIMITS = "limits"
+"""The place of the statement that orders the limits of page one."""
 
 _BANNERS = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
@@ -74,15 +72,6 @@ class DecisionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFact:
-    """One of the three facts under the table."""
-
-    name: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Limit:
     """A limit of the table or of this report."""
 
@@ -118,6 +107,11 @@ class Decision:
 
 def decision(report: Findings) -> Decision:
     """Return the content of page one."""
+    with as_many_digits(shown=report.edition == "shareable"):
+        return _decision(report)
+
+
+def _decision(report: Findings) -> Decision:
     facts = Provenance.model_validate(report.provenance)
     questions = answers(report.verdicts)
     statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
@@ -136,13 +130,8 @@ def decision(report: Findings) -> Decision:
         open=_open(questions),
         meta=_meta(facts, tool),
         groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
-        facts=(
-            _strongest_attack(report),
-            _epsilon(report),
-            _weakest_group(report) or _weakest_column(report),
-            _smallest_leak(report),
-        ),
-        limits=limits(report),
+        facts=tuple(_stated(report, fact) for fact in key_facts(report)),
+        limits=_stated_limits(report),
         tool=tool,
         release=release_box(report),
     )
@@ -236,12 +225,13 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
+    question = plain(answer.text, 140)
     return DecisionRow(
         key=f"q-{gate.score}",
         section=kind.section,
         group="use" if kind.asked is None else kind.asked.group,
-        question=plain(answer.text, 140),
-        answer=plain(answer_text, 240),
+        question=question,
+        answer=_said(report, f"answer/{question}", plain(answer_text, 240)),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
@@ -288,6 +278,27 @@ def _lower(label: str) -> str:
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
+def _said(report: Findings, key: str, own: str) -> str:
+    """Return what the internal edition says in this place, where it differs from the edition's own text."""
+    known = report.statements.get(key)
+    return own if known is None or not known.text else known.text
+
+
+def _stated_limits(report: Findings) -> tuple[Limit, ...]:
+    """Return the limits, those of the internal edition where it states them."""
+    own = limits(report)
+    known = report.statements.get(LIMITS)
+    if known is None:
+        return own
+    texts = {limit.headline: limit.text for limit in own}
+    return tuple(Limit(name, texts.get(name) or _said(report, f"{LIMITS}/{name}", "")) for name in known.order)
+
+
+def _stated(report: Findings, fact: KeyFact) -> KeyFact:
+    parts = {part: _said(report, f"fact/{fact.name}/{part}", getattr(fact, part)) for part in ("value", "note")}
+    return KeyFact(fact.name, **parts)
+
+
 def _known(score: Score) -> bool:
     return all(map(math.isfinite, (score.value, score.low, score.high)))
 
@@ -322,68 +333,6 @@ def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ..
         ("Rows", (size, reference)),
         ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
     )
-
-
-def _strongest_attack(report: Findings) -> KeyFact:
-    score = report.find(MEMBERSHIP.name)
-    if score is None or math.isnan(score.value):
-        why = "no attack was run" if score is None else typeset(score.note, 110)
-        return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
-    details = MEMBERSHIP.read(score)
-    attack = plain(details.strongest_attack if details else "membership", 40)
-    note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
-    return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
-
-
-def _epsilon(report: Findings) -> KeyFact:
-    """Return the larger of the lower bounds of epsilon that attacks on the table and on the model file prove."""
-    scores = [report.find(kind.name) for kind in (EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND)]
-    known = [score for score in scores if score is not None and not math.isnan(score.value)]
-    if not known:
-        return KeyFact("Privacy loss proven by attacks", NOT_ASSESSABLE, "it takes a holdout")
-    most = max(known, key=lambda score: score.value)
-    details = details_of(most, EpsilonDetails)
-    reach = "" if details is None else f", which could prove at most {number(details.most_certifiable, 1)}"
-    where = kind_of(most.name).label.rpartition(" on ")[2]
-    value = f"epsilon \u2265 {number(most.value, 2)}" if most.value > 0 else "none"
-    return KeyFact("Privacy loss proven by attacks", value, f"attacks on {where}{reach}; none proven is no guarantee")
-
-
-def _weakest_column(report: Findings) -> KeyFact:
-    details = details_of(report.find(MARGINALS.name), MarginalDetails)
-    if details is None or not details.columns:
-        return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
-    low = details.columns[0]
-    reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
-    return KeyFact(
-        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{reference}"
-    )
-
-
-def _weakest_group(report: Findings) -> KeyFact | None:
-    """Return the subgroup furthest below its real-data reference; None without subgroups."""
-    groups = subgroup_results(report, MARGINALS.name)
-    if not groups:
-        return None
-    worst = groups[0].group
-    note = f"agreement of columns in the subgroup; its holdout rows reach {number(worst.reference)}"
-    return KeyFact("Weakest subgroup of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
-
-
-def _smallest_leak(report: Findings) -> KeyFact:
-    name, score = "Smallest leak this suite detects", report.find(SMALLEST_LEAK.name)
-    if score is None:
-        return KeyFact(name, "not measured", "no canaries were inserted to test the attacks")
-    if math.isnan(score.value):
-        return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
-    note = "canaries among synthetic rows, exact and jittered"
-    note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
-    return KeyFact(name, kind_of(score.name).write(score.value), note)
-
-
-def _phrase(sentence: str) -> str:
-    """Return a sentence as a clause: lower case at its start, without its full stop."""
-    return sentence[:1].lower() + sentence[1:].removesuffix(".")
 
 
 def _start(n: int) -> str:

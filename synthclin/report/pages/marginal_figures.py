@@ -42,7 +42,8 @@ def marginals_figure(
     if not panels:
         return None
     known = {column.column: column for column in columns}
-    ordered = sorted(panels, key=lambda panel: known[panel.column].value if panel.column in known else 2.0)
+    rank = {column.column: i for i, column in enumerate(sorted(columns, key=lambda column: column.value))}
+    ordered = sorted(panels, key=lambda panel: rank.get(panel.column, len(rank)))
     totals = {key: max(rows.get(key, 0), 1) for key in ("train", "synthetic")}
     built = [_panel(panel, known.get(panel.column), totals, labelled=place == 0) for place, panel in enumerate(ordered)]
     shown, rest = built[:_FEW_PANELS], built[_FEW_PANELS:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.groups import GroupDetails, GroupScore
@@ -16,13 +16,14 @@ from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
+from synthclin.report.pages.statements import in_order
 from synthclin.wording import interval, listed, number, plain, plural, significant
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
-__all__ = ["SubgroupResult", "subgroup_results", "subgroups_section"]
+__all__ = ["SubgroupResult", "clear_key", "order_key", "subgroup_results", "subgroups_section"]
 
 _MOST = 10
 _MOST_GROUPS = 12
@@ -57,7 +58,22 @@ class SubgroupResult:
 
 def subgroup_results(report: Findings, score: str) -> list[SubgroupResult]:
     """Return one score in every subgroup, largest gap to the real-data reference first."""
-    return sorted((one for one in _results(report) if one.score == score), key=lambda one: -one.gap)
+    found = sorted((one for one in _results(report) if one.score == score), key=lambda one: -one.gap)
+    order, clear = (report.statements.get(key) for key in (order_key(score), clear_key(score)))
+    if order is not None and clear is not None:
+        found = [replace(one, clear=one.name in clear.order) for one in found]
+        found = in_order(found, order.order, lambda one: one.name)
+    return found
+
+
+def order_key(score: str) -> str:
+    """Return the place of the statement that orders the groups of a score."""
+    return f"groups/{score}"
+
+
+def clear_key(score: str) -> str:
+    """Return the place of the statement that names the groups with a clearly worse score."""
+    return f"groups/{score}/clear"
 
 
 def _results(report: Findings) -> Iterator[SubgroupResult]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from synthclin.report.record.release import Release, TableFile
 from synthclin.report.record.section_data import Count, Finite
 
-__all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "QuestionRecord", "ReportRecord", "ScoreRecord"]
+__all__ = ["SCHEMA_VERSION", "GateRecord", "Provenance", "QuestionRecord", "ReportRecord", "ScoreRecord", "Statement"]
 
 SCHEMA_VERSION = 1
 
@@ -129,6 +129,20 @@ class Provenance(BaseModel):
     """The differential privacy guarantee as a sentence; null where there is none."""
 
 
+class Statement(_Closed):
+    """What the internal edition says in one place, for the shareable one.
+
+    Arguments:
+        text: a title or an answer; empty where the edition's own one is the same.
+        order: names in the order in which the internal edition lists them.
+    """
+
+    text: StrictStr = ""
+    """The words."""
+    order: tuple[StrictStr, ...] = ()
+    """Names in the order in which they are shown."""
+
+
 class ReportRecord(_Closed):
     """The whole file."""
 
@@ -150,5 +164,7 @@ class ReportRecord(_Closed):
     """Data of the figures that belong to no score."""
     provenance: Provenance
     """How the report came to be."""
+    statements: dict[StrictStr, Statement] = Field(default_factory=dict)
+    """What the shareable edition takes over from the internal one, by place: titles, answers, orders."""
     sha256: Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the other keys in their written form, against accidental changes."""

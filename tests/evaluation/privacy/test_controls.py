@@ -37,7 +37,8 @@ def test_undetected_canaries_are_not_assessable(compare, ideal, monkeypatch):
     assert math.isnan(score.value)
     assert "could not have detected 5 % of the rows copied with small changes" in score.note
     verdict = judge(default_gates([score]), [score])[0]
-    assert (verdict.status, verdict.reason) == ("NOT ASSESSABLE", score.note)
+    assert verdict.status == "TOO WEAK"
+    assert "such a leak" in verdict.reason
 
 
 def test_canaries_among_copies_are_not_assessable(compare, train):
