@@ -13,6 +13,7 @@ from synthclin.evaluation.score import details_of
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.html import sections
 from synthclin.report.pages.decision import LIMITS, decision
+from synthclin.report.pages.questions import answers
 from synthclin.report.pages.statements import carried, figures_by_key, names_of
 from synthclin.report.pages.subgroup_section import clear_key, order_key, subgroup_results
 from synthclin.report.record.envelope import Statement
@@ -27,13 +28,25 @@ __all__ = ["shareable_edition"]
 F = TypeVar("F", bound="Findings")
 
 _LEAST_STEP = 0.05
+_FITTED_STEP = 0.01  # of scores that are no shares of patients
 
 
 class Told(NamedTuple):
-    """What `carried` may tell: names that are hidden in the shareable edition, and the rounding step of shares."""
+    """What `carried` may tell.
+
+    Arguments:
+        hidden: names that the shareable edition hides.
+        train: the rounding step of shares of training rows.
+        any_rows: that of shares of training or holdout rows.
+    """
 
     hidden: Collection[str]
-    step: float
+    train: float
+    any_rows: float
+
+    def of_section(self, key: str) -> float:
+        """Return the rounding step in a section of the page."""
+        return {"utility": _FITTED_STEP, "clinical": self.train}.get(key, self.any_rows)
 
 
 def shareable_edition(report: F) -> F:
@@ -47,8 +60,8 @@ def shareable_edition(report: F) -> F:
     edition = replace(edition, statements=dict(_groups(report, edition)))
     hidden = _texts(report.to_dict()) - _texts(edition.to_dict())
     rows = report.provenance.get("rows") or report.sections.get("rows", {})
-    step = max(rounding_step(rows.get("train")), rounding_step(rows.get("holdout")), _LEAST_STEP)
-    told = Told(hidden, step)
+    train = max(rounding_step(rows.get("train")), _LEAST_STEP)
+    told = Told(hidden, train, max(train, rounding_step(rows.get("holdout"))))
     statements = dict(_figures(report, edition, told)) | dict(_page_one(report, edition, told))
     return replace(edition, statements=edition.statements | statements)
 
@@ -63,7 +76,7 @@ def _figures(report: Findings, edition: Findings, told: Told) -> Iterator[tuple[
         shown = names_of(own)
         order = tuple(name for name in names_of(internal) if name in shown)
         known = Statement(
-            text=carried(internal.title, own.title, *told),
+            text=carried(internal.title, own.title, told.hidden, told.of_section(key.partition("/")[0])),
             order=order if order != tuple(name for name in shown if name in order) else (),
         )
         if known != Statement():
@@ -73,17 +86,19 @@ def _figures(report: Findings, edition: Findings, told: Told) -> Iterator[tuple[
 def _page_one(report: Findings, edition: Findings, told: Told) -> Iterator[tuple[str, Statement]]:
     """Yield the answers, facts and limits of page one."""
     theirs, own = decision(report), decision(edition)
-    for a, b in zip(theirs.rows, own.rows, strict=True):
-        if text := carried(a.answer, b.answer, *told):
+    # The last row, on differential privacy, answers no score.
+    for answer, a, b in zip(answers(report.verdicts), theirs.rows[:-1], own.rows[:-1], strict=True):
+        step = told.any_rows if answer.kind.counts else _FITTED_STEP
+        if text := carried(a.answer, b.answer, told.hidden, step):
             yield f"answer/{b.question}", Statement(text=text)
     for c, d in zip(theirs.facts, own.facts, strict=True):
         for part, internal, shown in (("value", c.value, d.value), ("note", c.note, d.note)):
-            if text := carried(internal, shown, *told):
+            if text := carried(internal, shown, told.hidden, told.any_rows):
                 yield f"fact/{d.name}/{part}", Statement(text=text)
     headlines, texts = [limit.headline for limit in theirs.limits], {limit.headline: limit.text for limit in own.limits}
     yield LIMITS, Statement(order=tuple(headlines))
     for limit in theirs.limits:
-        if limit.headline not in texts and (text := carried(limit.text, "", *told)):
+        if limit.headline not in texts and (text := carried(limit.text, "", told.hidden, told.any_rows)):
             yield f"{LIMITS}/{limit.headline}", Statement(text=text)
 
 

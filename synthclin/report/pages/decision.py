@@ -34,7 +34,7 @@ LIMITS = "limits"
 
 _BANNERS = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
-    "shareable": "Counts below 11 patients are suppressed, other figures of real patients are coarse.",
+    "shareable": "Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse.",
 }
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
