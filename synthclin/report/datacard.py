@@ -100,7 +100,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
             column.type,
             _unit(column),
             "yes" if column.may_be_missing else "no",
-            column.description or "",
+            _meaning(column),
         )
         for name, column in schema.columns.items()
     ]
@@ -120,6 +120,19 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         "\n".join(f"- {text}" for text in NOT_FOR),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _meaning(column: AnyColumn) -> str:
+    """Return label, description and value labels of a column as text; empty without any.
+
+    Example:
+        >>> from synthclin.schema.columns import Boolean
+        >>> _meaning(Boolean(values=(0, 1), label="Sex", labels={0: "female", 1: "male"}))
+        'Sex (0 = female, 1 = male)'
+    """
+    told = ": ".join(text for text in (column.label, column.description) if text)
+    levels = ", ".join(f"{level} = {label}" for level, label in column.value_labels.items())
+    return (f"{told} ({levels})" if told else levels) if levels else told
 
 
 def _unit(column: AnyColumn) -> str:
@@ -142,7 +155,8 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             "@type": "cr:Field",
             "@id": f"rows/{name}",
             "name": name,
-            "description": column.description or f"{column.type} column",
+            "description": _meaning(column) or f"{column.type} column",
+            **({"alternateName": column.label} if column.label else {}),
             "dataType": _TYPES.get(column.type, "sc:Text"),
             "source": {"fileObject": {"@id": file.name}, "extract": {"column": name}},
         }
