@@ -19,6 +19,7 @@ from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.validity import RULES
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.questions import answers, label_of, worst
 from synthclin.wording import listed, number, plain, plural
 
@@ -50,6 +51,11 @@ def compare(runs: Sequence[NamedReport]) -> str:
 
     One run is called best or worst only where the difference exceeds the combined half-widths of both intervals.
     """
+    with showing_labels_of(*(run.report for run in runs)):
+        return _compared(runs)
+
+
+def _compared(runs: Sequence[NamedReport]) -> str:
     names = [plain(run.name, 40) for run in runs]
     by_run = [_statuses(run.report) for run in runs]
     questions = list(dict.fromkeys(question for each in by_run for question in each))
@@ -72,6 +78,11 @@ def _statuses(report: Findings) -> dict[str, str]:
 
 def index(runs: Sequence[NamedReport]) -> str:
     """Return a page that lists many reports: one table of verdicts, and one for each headline score, worst first."""
+    with showing_labels_of(*(run.report for run in runs)):
+        return _indexed(runs)
+
+
+def _indexed(runs: Sequence[NamedReport]) -> str:
     ordered = sorted(runs, key=_severity)
     statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
     rows = tuple(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.pages.context_section import NOT_FOR
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name
@@ -75,7 +76,8 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         file: of the synthetic table.
     """
     edition = shareable(report)
-    page = decision(edition)
+    with showing_labels_of(edition):
+        page = decision(edition)
     facts = edition.provenance
     made = facts.get("versions", {})
     about = [
@@ -148,7 +150,8 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         file: of the synthetic table.
     """
     edition = shareable(report)
-    page = decision(edition)
+    with showing_labels_of(edition):
+        page = decision(edition)
     parts = {part for pair in sources(schema.columns).values() for part in pair}  # a file has their column instead
     fields = [
         {

@@ -18,6 +18,7 @@ from synthclin.report.pages.decision import DEFINITIONS, decision
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
 from synthclin.report.pages.figures import Section, joined
 from synthclin.report.pages.gates_section import gates_section
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
@@ -34,8 +35,9 @@ __all__ = ["page", "render"]
 
 def render(report: Findings) -> str:
     """Return the page of a report."""
-    sections = tuple(section for section in _sections(report) if section is not None)
-    return page("report.html", page=decision(report), sections=sections, definitions=DEFINITIONS)
+    with showing_labels_of(report):
+        sections = tuple(section for section in _sections(report) if section is not None)
+        return page("report.html", page=decision(report), sections=sections, definitions=DEFINITIONS)
 
 
 def page(template: str, **context: object) -> str:

@@ -7,13 +7,14 @@ Figures of a column are computed again from its published counts. Notes, reasons
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind, kind_of
 from synthclin.evaluation.disclosure import Published, round_down, round_to_or_none, round_up, rounding_step
 from synthclin.evaluation.groups import GroupDetails
+from synthclin.evaluation.labels import Labels
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.report.editions.shareable_columns import agreement, shared_block, shared_panel
 from synthclin.report.record.section_data import SectionData
@@ -132,6 +133,8 @@ def _sections(data: SectionData) -> dict[str, Any]:
         "table_one": [
             shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
+        # A part of the schema, which says nothing of any patient.
+        "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [cohort.model_dump(mode="json") | {"share_train": None} for cohort in data.cohorts],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
         "rules": {"unconstrained": data.rules.unconstrained, "unconstrained_rows": data.rules.unconstrained_rows}

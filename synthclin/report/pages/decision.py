@@ -12,6 +12,7 @@ from markupsafe import Markup
 from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.details import EpsilonDetails
 from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
@@ -193,7 +194,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
     changes = details_of(report.find(ASSOCIATIONS.name), AssociationDetails)
     lost = changes.lost[:1] if changes else []
     if lost and lost[0].change <= _LOST:
-        names = listed([plain(name, 24) for name in lost[0].columns])
+        names = listed([column_name(name, 24) for name in lost[0].columns])
         strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
         found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
     always: tuple[Limit, ...] = _ALWAYS
@@ -353,7 +354,9 @@ def _weakest_column(report: Findings) -> KeyFact:
     low = details.columns[0]
     reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
     return KeyFact(
-        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{reference}"
+        "Weakest column",
+        f"{column_name(low.column, 26)}, {number(low.value)}",
+        f"agreement with the real column{reference}",
     )
 
 

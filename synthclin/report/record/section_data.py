@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
+from synthclin.evaluation.labels import Labels
+
 __all__ = [
     "CohortFacts",
     "Correlation",
@@ -167,5 +169,6 @@ class SectionData(Open):
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
     marginals: list[Histogram] = Field(default_factory=list)
     table_one: list[TableOneBlock] = Field(default_factory=list)
+    labels: Labels = Labels()
     cohorts: list[CohortFacts] = Field(default_factory=list)
     rules: RuleFacts = RuleFacts()
