@@ -102,7 +102,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
             column.type,
             _unit(column),
             "yes" if column.may_be_missing else "no",
-            _meaning(column),
+            column.meaning,
         )
         for name, column in schema.columns.items()
     ]
@@ -122,19 +122,6 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         "\n".join(f"- {text}" for text in NOT_FOR),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _meaning(column: AnyColumn) -> str:
-    """Return label, description and value labels of a column as text; empty without any.
-
-    Example:
-        >>> from synthclin.schema.columns import Boolean
-        >>> _meaning(Boolean(values=(0, 1), label="Sex", labels={0: "female", 1: "male"}))
-        'Sex (0 = female, 1 = male)'
-    """
-    told = ": ".join(text for text in (column.label, column.description) if text)
-    levels = ", ".join(f"{level} = {label}" for level, label in column.value_labels.items())
-    return (f"{told} ({levels})" if told else levels) if levels else told
 
 
 def _unit(column: AnyColumn) -> str:
@@ -158,7 +145,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             "@type": "cr:Field",
             "@id": f"rows/{name}",
             "name": name,
-            "description": _meaning(column) or f"{column.type} column",
+            "description": column.meaning or f"{column.type} column",
             **({"alternateName": column.label} if column.label else {}),
             "dataType": _TYPES.get(column.type, "sc:Text"),
             "source": {"fileObject": {"@id": file.name}, "extract": {"column": name}},

@@ -148,6 +148,13 @@ class Column(BaseModel):
         """Raise ValueError where a missing code is also a value that the column may hold."""
 
     @property
+    def meaning(self) -> str:
+        """Label, description and value labels as text, such as ``Sex (0 = female, 1 = male)``; empty without any."""
+        told = ": ".join(text for text in (self.label, self.description) if text)
+        levels = ", ".join(f"{level} = {label}" for level, label in self.value_labels.items())
+        return f"{told} ({levels})" if told and levels else told or levels
+
+    @property
     def modelled(self) -> bool:
         """Whether a synthesizer models this column (not ids, text or derived columns)."""
         return self.derive is None
