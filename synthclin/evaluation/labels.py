@@ -6,6 +6,7 @@ score, has them without passing them on. Nothing is set while scores are compute
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,11 +29,13 @@ __all__ = [
     "level_name",
     "showing_labels",
     "term_name",
+    "with_labels",
 ]
 
 _ROOM = 40  # characters that a label may always take: it is longer than a name, and the pages wrap it
 _TERM_ROOM = 120
 _AGAINST, _TO, _PER_SD = " against ", " to ", " (per SD)"  # as the analyses and the figures compose them
+_QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 _PREFIXES = ("mean survival time, ", "difference, ")
 
 
@@ -135,9 +138,8 @@ def term_name(term: str, most: int) -> str:
     """
     if not are_labels_shown():
         return plain(term, most)
-    prefix = next((start for start in _PREFIXES if term.startswith(start)), "")
-    shown = _labelled(term.removeprefix(prefix))
-    return plain(term, most) if shown is None else plain(prefix + shown, max(most, _TERM_ROOM))
+    shown = _labelled(term)
+    return plain(term, most) if shown is None else plain(shown, max(most, _TERM_ROOM))
 
 
 def group_name(group: str, most: int) -> str:
@@ -149,18 +151,37 @@ def group_name(group: str, most: int) -> str:
     return shorten(term_name(group, 40), most)
 
 
+def with_labels(text: str) -> str:
+    """Return a sentence of the evaluation with labels for the names and terms that it quotes.
+
+    Example:
+        >>> with showing_labels(Labels({"x1": "Sex"})):
+        ...     with_labels("Column 'x1' does not vary, and 'x2' does.")
+        "Column 'Sex' does not vary, and 'x2' does."
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        label = _labelled(found[1])
+        return found[0] if label is None else f"'{label}'"
+
+    return _QUOTED.sub(shown, text) if are_labels_shown() else text
+
+
 def _labelled(term: str) -> str | None:
-    """Return a term without prefix with labels, or None where it is of no known form."""
+    """Return a term with labels, or None where it is of no known form."""
     labels = _SHOWN.get()
+    prefix = next((start for start in _PREFIXES if term.startswith(start)), "")
+    term = term.removeprefix(prefix)
     name = term.removesuffix(_PER_SD)
     if name in labels.columns:
-        return labels.columns[name] + term.removeprefix(name)
+        return prefix + labels.columns[name] + term.removeprefix(name)
     column = _column_at_start(term, labels)
     if column is None or term.count(_AGAINST) > 1:
         return None
     level, against, rest = term.removeprefix(f"{column}: ").partition(_AGAINST)
     base, target = _base_and_target(column, rest, labels)
-    return column_level(column, level, _ROOM) + (f"{against}{level_name(column, base, _ROOM)}" if base else "") + target
+    against += level_name(column, base, _ROOM) if base else ""
+    return f"{prefix}{column_level(column, level, _ROOM)}{against}{target}"
 
 
 def _base_and_target(column: str, text: str, labels: Labels) -> tuple[str, str]:

@@ -119,7 +119,7 @@ def _value_labels(entry: Entry, column: AnyColumn) -> dict[Code, tuple[Level, st
         if place >= 0:
             text = shorten(entry.levels[code], LONGEST_LABEL)
             end = f" ({code})"
-            twice = text in {label for _, label in labels.values()}
+            twice = text in {*(label for _, label in labels.values()), *map(str, column.levels)}
             text = shorten(text, LONGEST_LABEL - len(end)) + end if twice else text
             labels[code] = (column.levels[place], text)
     return labels

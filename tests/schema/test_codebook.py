@@ -185,6 +185,8 @@ class TestGuesses:
     def test_equal_labels_are_told_apart(self):
         column, _ = self.guess(pd.Series([1, 2, 3] * 30), Entry(levels={1: "other", 2: "other", 3: "x" * 90}))
         assert column.labels == {1: "other", 2: "other (2)", 3: "x" * 79 + "\u2026"}
+        found, _ = described(Entry(levels={1: "2", 2: "b"}), Category(categories=(1, 2, 3)))
+        assert found["labels"] == {1: "2 (1)", 2: "b"}
         long = "x" * 90
         found, _ = described(Entry(levels={1: long, 2: long}), Category(categories=(1, 2)))
         assert found["labels"] == {1: "x" * 79 + "\u2026", 2: "x" * 75 + "\u2026 (2)"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
 from synthclin.evaluation.catalogue import kind_of
-from synthclin.evaluation.labels import column_name, term_name
+from synthclin.evaluation.labels import column_name, term_name, with_labels
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
@@ -37,7 +37,7 @@ def clinical_section(report: Findings) -> Section | None:
     figures, lead = [], []
     for score in sorted(scores, key=lambda s: math.inf if math.isnan(s.value) else s.value):
         if math.isnan(score.value):
-            lead.append(f"{_named(score.name)}: not assessable. {plain(score.note, 300)}")
+            lead.append(f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}")
             continue
         _, task, target = score.name.split(".", 2)
         details = details_of(score, AnalysisDetails)
@@ -48,7 +48,7 @@ def clinical_section(report: Findings) -> Section | None:
             built.insert(0, survival_figure(column_name(target, 40), details, _hazard_ratios(report, target)))
         figures += [figure for figure in built if figure is not None]
     lead += [
-        f"{_named(score.name)}: not assessable. {plain(score.note, 300)}"
+        f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
         if math.isnan(score.value)
         else f"{_named(score.name)}: {number(score.value, 1)} standard errors apart."
         for score in report.scores
@@ -96,7 +96,7 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     left_out = len(terms) - len(known)
     notes = [
         f"{plural(left_out, 'term')} could not be estimated in both tables." if left_out else "",
-        plain(score.note, 300) if score.note else "",
+        plain(with_labels(score.note), 300) if score.note else "",
         f"Mean overlap {texts.write(score.value)} ({texts.write_interval(score)}); holdout "
         f"rows reach {number(score.reference, 2)}."
         if score.reference is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.labels import column_name, level_name
+from synthclin.evaluation.labels import column_name, level_name, with_labels
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import NOT_FOR, crosswalk_figure
 from synthclin.report.pages.decision import not_measured
@@ -177,7 +177,7 @@ def limits_section(report: Findings) -> Section:
         Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(label_of(score.name), (f"Not assessable. {plain(score.note, 300)}",))
+        Row(label_of(score.name), (f"Not assessable. {plain(with_labels(score.note), 300)}",))
         for score in report.scores
         if math.isnan(score.value)
     ]

@@ -220,7 +220,7 @@ def _clause(answer: Answer) -> str:
 
 
 def _action(answer: Answer) -> str:
-    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
+    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.reason, 200)
 
 
 def _row(report: Findings, answer: Answer) -> DecisionRow:
@@ -230,7 +230,7 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     scale = GateScale(
         kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"), judges_better=gate.limit == gate.null
     )
-    answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
+    answer_text = kind.answer(score) if known else typeset(answer.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
     return DecisionRow(

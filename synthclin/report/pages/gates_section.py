@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.labels import with_labels
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of, limit_text, tables_of
 from synthclin.wording import listed, plain, typeset
@@ -43,5 +44,5 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     result = f"{kind.write(score.value)}{f' ({ends})' if ends else ''}; {tables_of(score)}"
     limits = limit_text(kind, gate)
     limits += "" if gate.review is None else f"; REVIEW to {kind.write_limit(gate.review)}"
-    reason = f"{typeset(verdict.reason, 200)} Limits: {plain(gate.source, 200)}."
+    reason = f"{typeset(with_labels(verdict.reason), 200)} Limits: {plain(gate.source, 200)}."
     return Row(label_of(score.name), (verdict.status, result, limits, reason))

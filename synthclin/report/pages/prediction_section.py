@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.labels import column_name
+from synthclin.evaluation.labels import column_name, with_labels
 from synthclin.evaluation.score import details_of
 from synthclin.evaluation.utility.prediction_kinds import CalibrationDetails, ImportanceDetails, PredictionDetails
 from synthclin.report.charts.axes import linear_axis
@@ -39,7 +39,7 @@ def utility_section(report: Findings) -> Section:
     if not scores:
         return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
     lead = tuple(
-        f"{label_of(score.name)}: not assessable. {plain(score.note, 300)}"
+        f"{label_of(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
         for score in scores
         if math.isnan(score.value)
     )
@@ -47,7 +47,7 @@ def utility_section(report: Findings) -> Section:
     if not known:
         return Section(*section, lead)
     table = tuple(row for score in known for row in _learners(score))
-    notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
+    notes = dict.fromkeys(plain(with_labels(score.note), 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
         how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot "

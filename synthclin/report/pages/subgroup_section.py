@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.groups import GroupDetails, GroupScore
-from synthclin.evaluation.labels import column_level, column_name, level_name
+from synthclin.evaluation.labels import column_level, column_name, level_name, with_labels
 from synthclin.evaluation.privacy.details import AttackDetails, Risk
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
@@ -119,7 +119,7 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
             verb = plural(small, "subgroup is", "subgroups are")
             yield f"{column_name(column, 30)}: {verb} too small and left out."
     for note, names in unknown.items():
-        yield f"{listed(names)}: not assessable. {plain(note, 200)}"
+        yield f"{listed(names)}: not assessable. {plain(with_labels(note), 200)}"
 
 
 def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:

@@ -150,6 +150,9 @@ class Levels(Column):
             raise ValueError("labels: two of the levels read the same, as 1, 1.0, '1' and true do. Remove one.")
         if len(set(self.labels.values())) < len(self.labels):
             raise ValueError("labels: two levels have the same label. Give each a label of its own.")
+        bare = {str(level) for level in self.levels or () if not _among(level, [*self.labels])}
+        if bare.intersection(self.labels.values()):
+            raise ValueError("labels: one of them reads like a level without a label. Label that level too.")
         return self
 
     def _places(self, series: pd.Series[Any], levels: Sequence[Level]) -> NDArray[np.intp]:
