@@ -73,8 +73,7 @@ def describe(name: str) -> str:
     columns = Schema.read(path).columns
     width = max(map(len, columns))
     meanings = [
-        f"{column:<{width}}  {declared.type:<8}  {declared.description}"
-        + (f" [{declared.unit}]" if declared.unit else "")
+        f"{column:<{width}}  {declared.type:<8}  {declared.meaning}" + (f" [{declared.unit}]" if declared.unit else "")
         for column, declared in columns.items()
     ]
     return "\n".join([*comments, "", *meanings, "", _file(name, ".LICENSE.md").read_text(encoding="utf-8").rstrip()])

@@ -27,6 +27,7 @@ from synthclin.evaluation.fidelity.triples import TRIPLES
 from synthclin.evaluation.fidelity.unseen_pairs import UNSEEN_PAIRS
 from synthclin.evaluation.fidelity.wasserstein import WASSERSTEIN
 from synthclin.evaluation.kind import Kind, Limit, Need
+from synthclin.evaluation.labels import are_labels_shown
 from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.copies import COPIES
@@ -184,9 +185,10 @@ FAMILIES = (
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 
-@cache
 def find_kind(name: str) -> Kind[Any] | None:
     """Return the kind of the score called `name`; None where there is no such score.
+
+    While the labels of a report are shown, its texts have them.
 
     Example:
         >>> find_kind("utility.died").label, find_kind("fidelity.beauty")
@@ -194,11 +196,18 @@ def find_kind(name: str) -> Kind[Any] | None:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
+    return _of_family(name) if are_labels_shown() else _kept_of_family(name)
+
+
+def _of_family(name: str) -> Kind[Any] | None:
     family = next((family for family in FAMILIES if name.startswith(family.prefix)), None)
     try:
         return None if family is None else family.kind(name.removeprefix(family.prefix))
     except KeyError:
         return None
+
+
+_kept_of_family = cache(_of_family)
 
 
 def kind_of(name: str) -> Kind[Any]:

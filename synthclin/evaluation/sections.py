@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from synthclin.evaluation.details import plain
 from synthclin.evaluation.disclosure import is_small, merged_cells, suppressed_count
+from synthclin.evaluation.labels import labels_of
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ def sections(c: Comparison) -> dict[str, Any]:
     """Return the data of the report's figures that belong to no score, as JSON types, keyed by section.
 
     ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a block per column.
-    Real counts below 11 are merged with a neighbour or left out (None).
+    ``labels``: those of the schema, where it has any. Real counts below 11 are merged with a neighbour or left out
+    (None).
     """
+    labels = labels_of(c.schema)
     out = {
         "rows": {
             "train": len(c.train),
@@ -37,6 +41,7 @@ def sections(c: Comparison) -> dict[str, Any]:
         },
         "marginals": marginal_panels(c),
         "table_one": table_one(c),
+        **({"labels": asdict(labels)} if labels.columns or labels.levels else {}),
     }
     checked: dict[str, Any] = plain(out)
     return checked

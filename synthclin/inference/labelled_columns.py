@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from synthclin.inference.guesses import Guess, patients_per, rare
 from synthclin.inference.text_columns import no_yes, rising
 from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
+from synthclin.schema.columns.column import LONGEST_LABEL
+from synthclin.schema.columns.levels import Levels
+from synthclin.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     from synthclin.schema.codebook import Code, Entry
+    from synthclin.schema.columns import AnyColumn, Level
 
 __all__ = ["described", "guess_labelled", "is_coded_missing", "merged"]
 
-_SHOWN = 12  # labels that fit in the one line of a description
+_SHOWN = 12  # labelled values that fit in the one line of a description
 
 
 def is_coded_missing(series: pd.Series, entry: Entry) -> pd.Series[bool]:
@@ -73,18 +78,48 @@ def merged(declared: Mapping[Code, str], guessed: Mapping[Code, str]) -> dict[Co
     return codes
 
 
-def described(entry: Entry) -> tuple[str | None, tuple[str, ...]]:
-    """Return a column's description, and its labels as comments if they are too many for it.
+def described(entry: Entry, column: AnyColumn) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the keys of a column that its codebook entry declares, and as comments the value labels beside them.
+
+    A column of levels has value labels; a number of which some values are labelled has them in its description.
 
     Example:
         >>> from synthclin.schema.codebook import Entry
-        >>> described(Entry("Sex of the patient", {1: "male", 2: "female"}))
-        ('Sex of the patient (1 = male, 2 = female)', ())
+        >>> from synthclin.schema.columns import Integer
+        >>> described(Entry("Sex", {1: "male", 2: "female"}), Category(categories=(1, 2)))
+        ({'label': 'Sex', 'labels': {1: 'male', 2: 'female'}}, ())
+        >>> described(Entry("Packs of cigarettes", {0: "never smoked"}), Integer())
+        ({'label': 'Packs of cigarettes', 'description': '0 = never smoked'}, ())
     """
-    labels = [f"{code} = {label}" for code, label in entry.levels.items()]
-    if len(labels) > _SHOWN:
-        return entry.label, tuple(labels)
-    listed = ", ".join(labels)
-    if entry.label and listed:
-        return f"{entry.label} ({listed})", ()
-    return entry.label or listed or None, ()
+    keys: dict[str, object] = {}
+    about = []
+    if entry.label:
+        keys["label"] = shorten(entry.label, LONGEST_LABEL)
+        about += [entry.label] if len(entry.label) > LONGEST_LABEL else []
+    labels = _value_labels(entry, column)
+    whole = {code for code, (_, label) in labels.items() if label == entry.levels[code]}
+    others = [f"{code} = {text}" for code, text in entry.levels.items() if code not in whole]
+    comments = isinstance(column, Levels) or len(others) > _SHOWN
+    about += [] if comments else [", ".join(others)] if others else []
+    if about:
+        keys["description"] = ": ".join(about)
+    if labels:
+        keys["labels"] = dict(labels.values())
+    return keys, tuple(others) if comments else ()
+
+
+def _value_labels(entry: Entry, column: AnyColumn) -> dict[Code, tuple[Level, str]]:
+    """Return by code the level of the column and its label, shortened and distinct; empty without levels."""
+    labels: dict[Code, tuple[Level, str]] = {}
+    if not isinstance(column, Levels) or column.levels is None:
+        return labels
+    codes = list(entry.levels)
+    places = parsing.match(pd.Series(codes, dtype=object), column.levels)
+    for code, place in zip(codes, places, strict=True):
+        if place >= 0:
+            text = shorten(entry.levels[code], LONGEST_LABEL)
+            end = f" ({code})"
+            twice = text in {*(label for _, label in labels.values()), *map(str, column.levels)}
+            text = shorten(text, LONGEST_LABEL - len(end)) + end if twice else text
+            labels[code] = (column.levels[place], text)
+    return labels

@@ -238,9 +238,8 @@ def _guess(name: str, series: pd.Series, entry: Entry, patient: NDArray[np.int64
         return found.as_text()
     changes: dict[str, object] = {}
     evidence = list(found.evidence)
-    about, comments = described(entry)
-    if about:
-        changes["description"] = about
+    declared, comments = described(entry, found.column)
+    changes |= declared
     if entry.missing and found.column.modelled:
         changes["missing_codes"] = merged(entry.missing, found.column.missing_codes)
         evidence.append(f"declared missing by the file: {count(int(coded.sum()), rows)}")

@@ -19,6 +19,7 @@ from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.validity import RULES
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.questions import answers, label_of, worst
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural
@@ -52,6 +53,11 @@ def compare(runs: Sequence[NamedReport]) -> str:
     One run is called best or worst only where the difference exceeds the combined half-widths of both intervals, and
     never among runs of different real tables: see `differences`.
     """
+    with showing_labels_of(*(run.report for run in runs)):
+        return _compared(runs)
+
+
+def _compared(runs: Sequence[NamedReport]) -> str:
     apart = differences([run.report for run in runs])
     names = [plain(run.name, 40) for run in runs]
     by_run = [_statuses(run.report) for run in runs]
@@ -106,6 +112,11 @@ def index(runs: Sequence[NamedReport]) -> str:
 
     The worst is first, except among runs of different real tables, which stand in the given order: see `differences`.
     """
+    with showing_labels_of(*(run.report for run in runs)):
+        return _indexed(runs)
+
+
+def _indexed(runs: Sequence[NamedReport]) -> str:
     apart = differences([run.report for run in runs])
     ordered = list(runs) if apart else sorted(runs, key=_severity)
     order = "not ranked" if apart else "worst first"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
 from synthclin.report.statements import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
@@ -85,7 +86,8 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         file: of the synthetic table.
     """
     edition = shareable_edition(replace(report, table=file))
-    page = decision(edition)
+    with showing_labels_of(edition):
+        page = decision(edition)
     facts = edition.provenance
     made = facts.get("versions", {})
     about = [
@@ -107,7 +109,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
             column.type,
             _unit(column),
             "yes" if column.may_be_missing else "no",
-            column.description or "",
+            column.meaning,
         )
         for name, column in schema.columns.items()
     ]
@@ -145,7 +147,8 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
         file: of the synthetic table.
     """
     edition = shareable_edition(report)
-    page = decision(edition)
+    with showing_labels_of(edition):
+        page = decision(edition)
     name = str(edition.provenance.get("name") or "synthetic table")
     release = edition.release
     strongest, proven, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
@@ -200,7 +203,8 @@ def _fields(schema: Schema) -> list[dict[str, Any]]:
             "@type": "cr:Field",
             "@id": f"rows/{slug}",
             "name": name,
-            "description": schema.columns[name].description or f"{schema.columns[name].type} column",
+            "description": schema.columns[name].meaning or f"{schema.columns[name].type} column",
+            **({"alternateName": label} if (label := schema.columns[name].label) else {}),
             "dataType": _TYPES.get(schema.columns[name].type, "sc:Text"),
             "source": {"fileObject": {"@id": "table"}, "extract": {"column": name}},
         }

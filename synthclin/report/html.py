@@ -18,6 +18,7 @@ from synthclin.report.pages.decision import DEFINITIONS, decision
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
 from synthclin.report.pages.figures import Section, joined
 from synthclin.report.pages.gates_section import gates_section
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.prediction_section import utility_section
 from synthclin.report.pages.privacy_section import privacy_section
 from synthclin.report.pages.rules_section import rules_section
@@ -38,10 +39,11 @@ __all__ = ["page", "render", "sections"]
 
 def render(report: Findings) -> str:
     """Return the page of a report."""
-    seal = Markup(unsigned(report.table, passed=report.passed))  # noqa: S704 (hexadecimal digits and our own words)
-    sheet = sheet_style(report)
-    shown = {"page": decision(report), "sections": sections(report), "definitions": DEFINITIONS, "seal": seal}
-    return sealed(page("report.html", sheet=sheet, **shown))
+    with showing_labels_of(report):
+        seal = Markup(unsigned(report.table, passed=report.passed))  # noqa: S704 (hexadecimal digits and our own words)
+        sheet = sheet_style(report)
+        shown = {"page": decision(report), "sections": sections(report), "definitions": DEFINITIONS, "seal": seal}
+        return sealed(page("report.html", sheet=sheet, **shown))
 
 
 def sections(report: Findings) -> tuple[Section, ...]:

@@ -13,6 +13,7 @@ from synthclin.evaluation.score import details_of
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.html import sections
 from synthclin.report.pages.decision import LIMITS, decision
+from synthclin.report.pages.names import labels_in, showing_labels_of
 from synthclin.report.pages.questions import answers
 from synthclin.report.pages.statements import carried, figures_by_key, names_of
 from synthclin.report.pages.subgroup_section import clear_key, order_key, subgroup_results
@@ -58,11 +59,12 @@ def shareable_edition(report: F) -> F:
         return report
     edition = shareable(report)
     edition = replace(edition, statements=dict(_groups(report, edition)))
-    hidden = _texts(report.to_dict()) - _texts(edition.to_dict())
+    hidden = _hidden(report, edition)
     rows = report.provenance.get("rows") or report.sections.get("rows", {})
     train = max(rounding_step(rows.get("train")), _LEAST_STEP)
     told = Told(hidden, train, max(train, rounding_step(rows.get("holdout"))))
-    statements = dict(_figures(report, edition, told)) | dict(_page_one(report, edition, told))
+    with showing_labels_of(report):
+        statements = dict(_figures(report, edition, told)) | dict(_page_one(report, edition, told))
     return replace(edition, statements=edition.statements | statements)
 
 
@@ -111,6 +113,15 @@ def _groups(report: Findings, edition: Findings) -> Iterator[tuple[str, Statemen
         names = tuple(one.name for one in results if one.name in shown)
         yield order_key(score), Statement(order=names)
         yield clear_key(score), Statement(order=tuple(one.name for one in results if one.clear and one.name in shown))
+
+
+def _hidden(report: Findings, edition: Findings) -> set[str]:
+    """Return the texts that the internal edition alone has, and the labels of the columns and levels among them."""
+    names, labels = _texts(report.to_dict()) - _texts(edition.to_dict()), labels_in(report)
+    of_columns = {label for name, label in labels.columns.items() if name in names}
+    return (
+        names | of_columns | {label for of in labels.levels.values() for level, label in of.items() if level in names}
+    )
 
 
 def _texts(document: Any) -> set[str]:  # noqa: ANN401 (JSON is of any type)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.record.seal import sealed, unsigned
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def summary(report: Findings) -> str:
         >>> print(summary(Findings((), (), {}, {"name": "toy"})).splitlines()[0])
         # Toy, synthetic version: validation report, summary
     """
-    page = decision(report)
+    with showing_labels_of(report):
+        page = decision(report)
     rows = [
         (row.question, row.status, row.value, row.interval or "\u2013", f"{row.limit} ({row.source})")
         for row in page.rows

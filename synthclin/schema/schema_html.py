@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["schema_html"]
 
-_HEAD = ("column", "type", "unit", "range or levels", "missing", "role", "disclosure")
+_HEAD = ("column", "label", "type", "unit", "range or levels", "missing", "role", "disclosure")
 
 
 def schema_html(columns: Mapping[str, Column], constraints: int) -> str:
-    """Return an HTML table of the declared columns: type, unit, range or number of levels, missing, role, disclosure.
+    """Return an HTML table of the declared columns with label, type, unit, extent, missing, role and disclosure.
 
     Levels are counted, never named.
 
@@ -26,7 +26,16 @@ def schema_html(columns: Mapping[str, Column], constraints: int) -> str:
     """
     columns = {name: column for name, column in columns.items() if not isinstance(column, MissingReason)}
     rows = [
-        (name, column.type, column.unit, _extent(column), _missing(column), column.role, column.disclosure)
+        (
+            name,
+            column.label,
+            column.type,
+            column.unit,
+            _extent(column),
+            _missing(column),
+            column.role,
+            column.disclosure,
+        )
         for name, column in columns.items()
     ]
     title = f"Schema: {len(columns):,} columns, {constraints:,} constraints"

@@ -71,11 +71,12 @@ class Comments(NamedTuple):
 
 
 def column_document(column: Column) -> dict[str, Any]:
-    """Return a column's keys without defaults: its type, its unit and those of its type first."""
+    """Return a column's keys without defaults: its type, its label, its unit and those of its type first."""
     values = column.model_dump(mode="json", exclude_none=True)
     for key, by_level in (
         ("allocation", column.allocation_ratio),
         ("missing_codes", column.missing_codes),
+        ("labels", column.value_labels),
         ("spellings", column.other_spellings),
     ):
         if by_level:
@@ -85,7 +86,7 @@ def column_document(column: Column) -> dict[str, Any]:
     # By repr, because (0, 1) == (False, True).
     return {
         name: values[name]
-        for name in dict.fromkeys(("type", "unit", *own, *default))
+        for name in dict.fromkeys(("type", "label", "unit", *own, *default))
         if name in values and (name == "type" or repr(getattr(column, name)) != repr(default[name]))
     }
 

@@ -56,13 +56,13 @@ def test_columns_are_documented(loaded):
     name, _, schema = loaded
     expected = datasets.describe(name)
     for column, meaning in schema.columns.items():
-        assert meaning.description, column
-        assert meaning.description in expected
+        assert meaning.label, column
+        assert meaning.meaning in expected
         if isinstance(meaning, Integer | Number):
             assert meaning.unit, column
             assert meaning.range, column
         if isinstance(meaning, Boolean):
-            assert "0 " in meaning.description, column
+            assert set(meaning.labels) == {0, 1}, column
 
 
 def test_ranges_are_not_the_extremes_of_the_table(loaded):

@@ -21,7 +21,12 @@ SCHEMA = Schema.model_validate(
     {
         "columns": {
             "sbp": {"type": "integer", "unit": "mm[Hg]", "description": "systolic | blood <b>pressure</b>"},
-            "sex": {"type": "category", "categories": ["F", "M"]},
+            "sex": {
+                "type": "category",
+                "categories": ["F", "M"],
+                "label": "Sex | <i>",
+                "labels": {"F": "female", "M": "<b>"},
+            },
             "seen": {"type": "date", "missing": "allowed"},
         }
     }
@@ -47,6 +52,7 @@ def test_markup_in_names_is_escaped() -> None:
 def test_data_card_lists_columns_limits_and_excluded_uses() -> None:
     card = data_card(study(), SCHEMA, TABLE_FILE)
     assert "| sbp | integer | mmHg | no | systolic \\| blood \\<b\\>pressure\\</b\\> |" in card
+    assert "| sex | category |  | no | Sex \\| \\<i\\> (F = female, M = \\<b\\>) |" in card
     assert "| seen | date |  | yes |  |" in card
     assert TABLE_FILE.sha256 in card
     assert "## Not for" in card
@@ -59,6 +65,9 @@ def test_croissant_describes_file_and_columns() -> None:
     (file,) = document["distribution"]
     assert (file["sha256"], file["encodingFormat"]) == (TABLE_FILE.sha256, "application/x-parquet")
     fields = document["recordSet"][0]["field"]
+    assert fields[1]["alternateName"] == "Sex | <i>"
+    assert fields[1]["description"] == "Sex | <i> (F = female, M = <b>)"
+    assert "alternateName" not in fields[0]
     assert [field["dataType"] for field in fields] == ["sc:Integer", "sc:Text", "sc:Date"]
     assert all(field["source"]["fileObject"]["@id"] == file["@id"] for field in fields)
     assert document["conformsTo"][0] == "http://mlcommons.org/croissant/1.0"

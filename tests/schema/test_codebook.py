@@ -13,9 +13,11 @@ import pytest
 from synthclin.cli import main
 from synthclin.errors import ConfigError, DataError
 from synthclin.inference import infer, to_commented_yaml
+from synthclin.inference.labelled_columns import described
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.schema.codebook import Entry, codebook, with_codebook
+from synthclin.schema.columns import Category, Integer
 from synthclin.tables import read_table
 
 ROWS = 120
@@ -85,7 +87,12 @@ def file(tmp_path):
 def check_ward(inferred, table):
     columns = inferred.schema.columns
     assert columns["sex"].categories == (1, 2)
-    assert columns["sex"].description == "Sex of the patient (1 = male, 2 = female)"
+    assert columns["sex"].label == "Sex of the patient"
+    assert columns["sex"].labels == {1: "male", 2: "female"}
+    assert columns["sbp"].label == "Systolic pressure"
+    assert {columns[name].description for name in ("sex", "pain", "sbp")} == {None}
+    assert columns["pain"].labels == {1: "severe", 2: "moderate", 3: "mild"}
+    assert columns["dead"].labels == {1: "Yes", 2: "No"}
     assert columns["dead"].values == (2, 1)
     assert (columns["pain"].type, columns["pain"].categories) == ("ordinal", (3, 2, 1))
     assert columns["sbp"].missing_codes == {-9: "unknown", -8: "refused"}
@@ -95,7 +102,7 @@ def check_ward(inferred, table):
     assert columns["drug"].categories == ("aspirin", "heparin")
     assert columns["came"].type == "date"
     text = to_commented_yaml(inferred)
-    assert "    # 20 = country 20\n" in text
+    assert "      20: country 20\n" in text
     typed = conform(table, inferred.schema)
     assert typed["sbp_missing"].value_counts().to_dict() == {"unknown": 2, "refused": 1}
 
@@ -160,7 +167,37 @@ class TestGuesses:
 
     def test_a_number_of_which_one_value_is_labelled_stays_a_number(self):
         column, _ = self.guess(pd.Series([*range(50)] * 2, dtype="Int64"), Entry("Packs", {0: "never smoked"}))
-        assert (column.type, column.description) == ("integer", "Packs (0 = never smoked)")
+        assert (column.type, column.label, column.description) == ("integer", "Packs", "0 = never smoked")
+
+    def test_labels_of_many_values_of_a_number_are_comments(self):
+        entry = Entry(levels={code: f"grade {code}" for code in range(20)})
+        _, comments = described(entry, Integer())
+        assert comments[19] == "19 = grade 19"
+
+    def test_a_long_label_is_shortened_and_kept_whole(self):
+        long = "Number of " + "very " * 20 + "small events"
+        column, _ = self.guess(pd.Series([1, 2] * 30), Entry(long, {1: long, 2: "none"}))
+        assert len(column.label) == 80
+        assert column.label.endswith("\u2026")
+        assert column.description == long
+        assert len(column.labels[1]) == 80
+
+    def test_equal_labels_are_told_apart(self):
+        column, _ = self.guess(pd.Series([1, 2, 3] * 30), Entry(levels={1: "other", 2: "other", 3: "x" * 90}))
+        assert column.labels == {1: "other", 2: "other (2)", 3: "x" * 79 + "\u2026"}
+        found, _ = described(Entry(levels={1: "2", 2: "b"}), Category(categories=(1, 2, 3)))
+        assert found["labels"] == {1: "2 (1)", 2: "b"}
+        long = "x" * 90
+        found, _ = described(Entry(levels={1: long, 2: long}), Category(categories=(1, 2)))
+        assert found["labels"] == {1: "x" * 79 + "\u2026", 2: "x" * 75 + "\u2026 (2)"}
+
+    def test_labels_of_codes_that_are_no_levels_are_comments(self):
+        found, comments = described(Entry(levels={1: "a", 9: "b"}), Category(categories=("1", "2")))
+        assert found == {}
+        assert comments == ("1 = a", "9 = b")
+        found, comments = described(Entry(levels={"1": "a", 9: "b"}), Category(categories=(1, 2)))
+        assert found == {"labels": {1: "a"}}
+        assert comments == ("9 = b",)
 
     def test_a_level_without_cells_is_kept(self):
         column, reasons = self.guess(pd.Series([1, 2] * 30), Entry(levels={1: "a", 2: "b", 3: "c"}))

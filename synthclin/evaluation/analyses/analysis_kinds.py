@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from synthclin.evaluation import questions
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
 from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import treatment_name
-from synthclin.wording import number, plain
+from synthclin.wording import number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -74,7 +75,7 @@ def analysis_kind(analysis: str) -> Kind[AnalysisDetails]:
 
     return Kind(
         name=f"inference.{analysis}",
-        question=f"Would the declared analysis of '{target}' give the same answer?",
+        question=f"Would the declared analysis of '{column_name(target, 200)}' give the same answer?",
         better="higher",
         method=(
             f"{ANALYSES[task].method} of complete rows: mean over terms of the overlap of the 95 % confidence "
@@ -109,10 +110,10 @@ def treatment_kind(analysis: str) -> Kind[TreatmentDetails]:
         analysis: kind and target, such as ``cox.died``.
     """
     task, target, _, _ = _named(analysis)
-    shown = plain(target, 40)
+    shown = column_name(target, 40)
     return Kind(
         name=treatment_name(f"inference.{analysis}"),
-        question=f"Is the effect of the treatment on '{target}' that of real patients?",
+        question=f"Is the effect of the treatment on '{column_name(target, 200)}' that of real patients?",
         better="lower",
         method=(
             f"{ANALYSES[task].method} of complete rows: largest difference of an effect of the treatment, synthetic "
@@ -146,7 +147,7 @@ def _named(analysis: str) -> tuple[str, str, str, str]:
     task, _, target = analysis.partition(".")
     if task not in ANALYSES:
         raise KeyError(analysis)
-    named = f"{ANALYSES[task].name} of {plain(target, 40)}"
+    named = f"{ANALYSES[task].name} of {column_name(target, 40)}"
     return task, target, named, named if task == "cox" else f"{named[:1].lower()}{named[1:]}"
 
 

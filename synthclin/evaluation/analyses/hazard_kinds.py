@@ -6,8 +6,8 @@ from pydantic import StrictBool, StrictStr
 
 from synthclin.evaluation.details import Count, Details, Finite, Share, TermValue
 from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import hazard_names
-from synthclin.wording import plain
 
 __all__ = [
     "BOOTSTRAP",
@@ -79,7 +79,7 @@ def ratio_kind(event: str) -> Kind[RatioDetails]:
     """Return the kind of score of the hazard ratios for an event."""
     return Kind(
         name=hazard_names(event)[0],
-        question=f"Are the hazard ratios for '{event}' those of real patients?",
+        question=f"Are the hazard ratios for '{column_name(event, 200)}' those of real patients?",
         better="lower",
         method=(
             "mean over terms of the absolute difference of the log hazard ratios of a Cox regression (Efron's ties, "
@@ -87,7 +87,7 @@ def ratio_kind(event: str) -> Kind[RatioDetails]:
             "rows, mean of 4 random halves of the real rows (Cox, JRSS B 34:187-220, 1972)"
         ),
         section="utility",
-        label=f"Hazard ratios for {plain(event, 30)}",
+        label=f"Hazard ratios for {column_name(event, 30)}",
         unit="mean absolute difference of log hazard ratios",
         ideal=0.0,
         details=RatioDetails,
@@ -100,7 +100,7 @@ def constancy_kind(event: str) -> Kind[ConstancyDetails]:
     names = hazard_names(event)
     return Kind(
         name=names[1],
-        question=f"Do hazard ratios for '{event}' change over time as in real patients?",
+        question=f"Do hazard ratios for '{column_name(event, 200)}' change over time as in real patients?",
         better="lower",
         method=(
             "mean over terms of the absolute difference of the correlation of scaled Schoenfeld residuals with the "
@@ -109,7 +109,7 @@ def constancy_kind(event: str) -> Kind[ConstancyDetails]:
             "Biometrika 81:515-526, 1994)"
         ),
         section="utility",
-        label=f"Proportional hazards, {plain(event, 30)}",
+        label=f"Proportional hazards, {column_name(event, 30)}",
         unit="mean absolute difference of correlations",
         ideal=0.0,
         details=ConstancyDetails,
@@ -121,14 +121,17 @@ def concordance_kind(event: str) -> Kind[AccuracyDetails]:
     """Return the kind of score of the concordance of a Cox regression for an event."""
     return Kind(
         name=hazard_names(event)[2],
-        question=(f"Does a Cox regression trained on the synthetic table rank real patients by the time to '{event}'?"),
+        question=(
+            "Does a Cox regression trained on the synthetic table rank real patients by the time to "
+            f"'{column_name(event, 200)}'?"
+        ),
         better="higher",
         method=(
             f"concordance on the holdout, inverse probability of censoring weighted, {_TRAINED} (Uno et al., Stat Med "
             "30:1105-1117, 2011)"
         ),
         section="utility",
-        label=f"Concordance for {plain(event, 30)}",
+        label=f"Concordance for {column_name(event, 30)}",
         unit="trained on synthetic minus on real rows",
         ideal=0.0,
         details=AccuracyDetails,
@@ -140,7 +143,7 @@ def brier_kind(event: str) -> Kind[AccuracyDetails]:
     """Return the kind of score of the integrated Brier score of a Cox regression for an event."""
     return Kind(
         name=hazard_names(event)[3],
-        question=f"Does it predict when real patients reach '{event}'?",
+        question=f"Does it predict when real patients reach '{column_name(event, 200)}'?",
         better="lower",
         method=(
             "integrated Brier score on the holdout, inverse probability of censoring weighted, up to the last time at "
@@ -148,7 +151,7 @@ def brier_kind(event: str) -> Kind[AccuracyDetails]:
             "baseline hazard)"
         ),
         section="utility",
-        label=f"Integrated Brier score, {plain(event, 30)}",
+        label=f"Integrated Brier score, {column_name(event, 30)}",
         unit="trained on synthetic minus on real rows",
         ideal=0.0,
         details=AccuracyDetails,

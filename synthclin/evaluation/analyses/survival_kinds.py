@@ -10,8 +10,8 @@ from pydantic import StrictStr
 from synthclin.evaluation.details import Details, Finite, NoDetails
 from synthclin.evaluation.fidelity.estimate import AGAINST
 from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import survival_name
-from synthclin.wording import plain
 
 __all__ = [
     "SURVIVAL_KINDS",
@@ -116,7 +116,7 @@ def _kind(measure: str, event: str, question: str, method: str, label: str, unit
         better="lower",
         method=method,
         section="utility",
-        label=label.format(plain(event, 30)),
+        label=label.format(column_name(event, 30)),
         unit=unit,
         ideal=0.0,
         details=details,
@@ -128,7 +128,7 @@ def _curve(event: str) -> Kind[CurveDetails]:
     return _kind(
         "curve",
         event,
-        f"Do synthetic patients reach '{event}' as real ones do?",
+        f"Do synthetic patients reach '{column_name(event, 200)}' as real ones do?",
         f"mean over groups of the area between the Kaplan-Meier curves up to a time, over that time ({_HORIZON}), "
         f"{AGAINST} ({_PAPER})",
         "Survival to {}",
@@ -141,7 +141,7 @@ def _optimism(event: str) -> Kind[OptimismDetails]:
     return _kind(
         "optimism",
         event,
-        f"Do synthetic patients reach '{event}' later, or earlier, than real ones?",
+        f"Do synthetic patients reach '{column_name(event, 200)}' later, or earlier, than real ones?",
         "survival optimism: absolute mean height of the Kaplan-Meier curve of all patients above the real one, up to "
         f"the time of survival.curve; the sign is among the details; {AGAINST} ({_PAPER})",
         "Survival optimism, {}",
@@ -154,7 +154,7 @@ def _premature_end(event: str) -> Kind[NoDetails]:
     return _kind(
         "premature_end",
         event,
-        f"Does the follow-up for '{event}' end too early?",
+        f"Does the follow-up for '{column_name(event, 200)}' end too early?",
         "premature follow-up end (short-sightedness): 1 - the ratio of the 95th percentiles of follow-up time, "
         "synthetic to real, in place of the maximum, which discloses one patient; below 0 it is later; "
         f"{AGAINST} ({_PAPER})",
@@ -168,7 +168,7 @@ def _rmst(event: str) -> Kind[RmstDetails]:
     return _kind(
         "rmst",
         event,
-        f"How far off is the mean time to '{event}' in each group?",
+        f"How far off is the mean time to '{column_name(event, 200)}' in each group?",
         "mean over groups of the absolute difference of the restricted mean survival times (RMST), in units of time, "
         f"up to the time of survival.curve, {AGAINST} (Royston and Parmar, BMC Med Res Methodol 13:152, 2013)",
         "RMST of {}",
@@ -181,7 +181,7 @@ def _censoring(event: str) -> Kind[CensoringDetails]:
     return _kind(
         "censoring",
         event,
-        f"Are patients without '{event}' followed up as long?",
+        f"Are patients without '{column_name(event, 200)}' followed up as long?",
         "area between the Kaplan-Meier curves of censoring up to the time of survival.curve, over that time, "
         f"{AGAINST} (reverse Kaplan-Meier: Schemper and Smith, Control Clin Trials 17:343-346, 1996)",
         "Censoring before {}",
@@ -194,7 +194,7 @@ def _incidence(event: str) -> Kind[IncidenceDetails]:
     return _kind(
         "incidence",
         event,
-        f"Is each cause in '{event}' as frequent over time?",
+        f"Is each cause in '{column_name(event, 200)}' as frequent over time?",
         "mean over causes that 11 training patients have of the area between the Aalen-Johansen curves up to the time "
         f"of survival.curve, over that time, {AGAINST} (Aalen and Johansen, Scand J Stat 5:141-150, 1978)",
         "Cumulative incidence, {}",

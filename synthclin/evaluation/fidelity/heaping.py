@@ -12,9 +12,9 @@ from synthclin.evaluation.answers import reference_reached
 from synthclin.evaluation.fidelity.columns import ColumnsDetails, observed, worst_first
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, convention
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import NO_BASELINE
 from synthclin.schema.patients import MIN_PATIENTS
-from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ _EXACT = 2.0**53
 
 def _worst_heap(score: Score) -> str:
     details = HEAPING.read(score)
-    worst = f"Furthest from real: {plain(details.columns[0].column, 30)}. " if details and details.columns else ""
+    worst = f"Furthest from real: {column_name(details.columns[0].column, 30)}. " if details and details.columns else ""
     return worst + reference_reached(score)
 
 

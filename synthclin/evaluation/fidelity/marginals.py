@@ -13,9 +13,10 @@ from synthclin.evaluation.disclosure import Published, round_to, round_to_or_non
 from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import NO_BASELINE
 from synthclin.schema.patients import MIN_PATIENTS
-from synthclin.wording import number, plain
+from synthclin.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def _furthest(score: Score) -> str:
         return ""
     low = details.columns[0]
     reference = "" if score.reference is None else f" Holdout rows reach {number(score.reference)} on average."
-    return f"Furthest from real: {plain(low.column, 30)}, at {number(low.value)}.{reference}"
+    return f"Furthest from real: {column_name(low.column, 30)}, at {number(low.value)}.{reference}"
 
 
 def _worst_column(details: MarginalDetails) -> WorstPart | None:

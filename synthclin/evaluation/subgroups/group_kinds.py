@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from synthclin.evaluation.fidelity.estimate import AGAINST
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.kind import Kind
+from synthclin.evaluation.labels import column_name, level_name
 from synthclin.evaluation.score_names import outcome_name, representation_name, within
 from synthclin.schema.patients import MIN_PATIENTS
-from synthclin.wording import number, plain
+from synthclin.wording import number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -31,10 +32,10 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
         by: the column.
         of: the kind of the headline score.
     """
-    clause = f"fidelity in a subgroup of {plain(by, 30)}"
+    clause = f"fidelity in a subgroup of {column_name(by, 30)}"
     return Kind(
         name=within(by, of.name),
-        question=f"{of.question.removesuffix('?')}, in each group of '{by}'?",
+        question=f"{of.question.removesuffix('?')}, in each group of '{column_name(by, 200)}'?",
         better=of.better,
         method=(
             f"{of.name} within each group of '{by}' of {MIN_ROWS} and more training rows, {MIN_PATIENTS} and more "
@@ -42,7 +43,7 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
             "those of the group with the largest deficit to its real-data reference (project convention)"
         ),
         section="subgroups",
-        label=f"{of.label}, {plain(by, 30)}",
+        label=f"{of.label}, {column_name(by, 30)}",
         unit=f"{of.unit}, worst subgroup",
         ideal=of.ideal,
         details=GroupDetails,
@@ -63,14 +64,14 @@ def representation_kind(by: str) -> Kind[GroupDetails]:
     """Return the kind of score of the group sizes of one column."""
     return Kind(
         name=representation_name(by),
-        question=f"Are the groups of '{by}' as large as in the real table?",
+        question=f"Are the groups of '{column_name(by, 200)}' as large as in the real table?",
         better="lower",
         method=(
             f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the absolute logarithm of the ratio of "
             f"their shares, 0.5 added to each count, {AGAINST} (log disparity: Bhanot et al., Entropy 23:1165, 2021)"
         ),
         section="subgroups",
-        label=f"Sizes of the subgroups of {plain(by, 30)}",
+        label=f"Sizes of the subgroups of {column_name(by, 30)}",
         unit="mean absolute log disparity",
         ideal=0.0,
         details=GroupDetails,
@@ -84,7 +85,7 @@ def prevalence_kind(by: str, target: str) -> Kind[GroupDetails]:
     """Return the kind of score of the prevalence of a target in the groups of one column."""
     return Kind(
         name=outcome_name(by, "prevalence", target),
-        question=f"Is '{target}' as frequent in each group of '{by}'?",
+        question=f"Is '{column_name(target, 200)}' as frequent in each group of '{column_name(by, 200)}'?",
         better="lower",
         method=(
             f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the largest absolute difference in the "
@@ -92,7 +93,7 @@ def prevalence_kind(by: str, target: str) -> Kind[GroupDetails]:
             "(project convention)"
         ),
         section="subgroups",
-        label=f"Prevalence of {plain(target, 30)}, {plain(by, 30)}",
+        label=f"Prevalence of {column_name(target, 30)}, {column_name(by, 30)}",
         unit="mean difference of shares, or of means in standard deviations",
         ideal=0.0,
         details=GroupDetails,
@@ -107,4 +108,4 @@ def _worst_group(score: Score) -> str:
     if not isinstance(details, GroupDetails) or details.worst is None:
         return ""
     reference = "" if score.reference is None else f" Holdout rows of this subgroup reach {number(score.reference)}."
-    return f"Furthest from real: {plain(details.worst, 30)}, at {number(score.value)}.{reference}"
+    return f"Furthest from real: {level_name(details.column, details.worst, 30)}, at {number(score.value)}.{reference}"

@@ -11,8 +11,9 @@ from synthclin.evaluation.details import Count, Details, Finite, Share
 from synthclin.evaluation.disclosure import Published, round_to, round_to_or_none
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.kind import Kind, Limit, convention
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import outcome_name
-from synthclin.wording import measure_name, number, plain
+from synthclin.wording import measure_name, number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -161,7 +162,7 @@ def prediction_kind(target: str, measure: str = "AUC or R2", linear: str = "line
         measure: the performance metric.
         linear: the name of the linear learner.
     """
-    shown = plain(target, 40)
+    shown = column_name(target, 40)
 
     def answer(score: Score) -> str:
         details = score.details
@@ -177,8 +178,8 @@ def prediction_kind(target: str, measure: str = "AUC or R2", linear: str = "line
     return Kind(
         name=f"utility.{target}",
         question=(
-            f"Does a model trained on the synthetic table predict '{target}' for real patients as well as one trained "
-            "on real?"
+            f"Does a model trained on the synthetic table predict '{column_name(target, 200)}' for real patients as "
+            "well as one trained on real?"
         ),
         better="higher",
         method=(
@@ -205,14 +206,17 @@ def calibration_kind(target: str, measure: str = "AUC", linear: str = "logistic"
     """Return the kind of score of the calibration of predicted probabilities; see `prediction_kind`."""
     return Kind(
         name=f"calibration.{target}",
-        question=f"Are predicted probabilities of '{target}' from the synthetic table right for real patients?",
+        question=(
+            f"Are predicted probabilities of '{column_name(target, 200)}' from the synthetic table right for real "
+            "patients?"
+        ),
         better="lower",
         method=(
             f"Brier score of {_learners(linear)} on the holdout, trained on synthetic rows minus trained on as many "
             f"real rows, mean of the learners; {_PAIRED} ({_SOURCE}; Brier, Mon Weather Rev 78:1-3, 1950)"
         ),
         section="utility",
-        label=f"Calibration of {plain(target, 30)}",
+        label=f"Calibration of {column_name(target, 30)}",
         unit="Brier score minus that of real training",
         ideal=0.0,
         details=CalibrationDetails,
@@ -225,7 +229,7 @@ def importance_kind(target: str, measure: str = "AUC or R2", linear: str = "line
     """Return the kind of score of the agreement of feature importances; see `prediction_kind`."""
     return Kind(
         name=f"importance.{target}",
-        question=f"Do the same columns predict '{target}'?",
+        question=f"Do the same columns predict '{column_name(target, 200)}'?",
         better="higher",
         method=(
             "Spearman's correlation of the feature importances, synthetic against real training, mean of the "
@@ -234,7 +238,7 @@ def importance_kind(target: str, measure: str = "AUC or R2", linear: str = "line
             "2000)"
         ),
         section="utility",
-        label=f"Feature importance for {plain(target, 30)}",
+        label=f"Feature importance for {column_name(target, 30)}",
         unit="rank correlation",
         ideal=1.0,
         details=ImportanceDetails,
@@ -253,7 +257,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
     """
     return Kind(
         name=outcome_name(by, "utility", target),
-        question=f"Is '{target}' predicted as well for each group of '{by}'?",
+        question=f"Is '{column_name(target, 200)}' predicted as well for each group of '{column_name(by, 200)}'?",
         better="higher",
         method=(
             f"{measure} within each group of '{by}' of {MIN_GROUP} and more holdout rows, {MIN_CLASS} of each class, "
@@ -262,7 +266,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
             " positive rates, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)"
         ),
         section="subgroups",
-        label=f"Prediction of {plain(target, 30)}, {plain(by, 30)}",
+        label=f"Prediction of {column_name(target, 30)}, {column_name(by, 30)}",
         unit="trained on synthetic minus on real rows, worst subgroup",
         ideal=0.0,
         details=GroupDetails,

@@ -9,7 +9,7 @@ Notes, reasons of verdicts and extremes are removed.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import ceil, isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ from synthclin.evaluation.disclosure import (
 )
 from synthclin.evaluation.gates import reached
 from synthclin.evaluation.groups import GroupDetails
+from synthclin.evaluation.labels import Labels
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.record.section_data import SectionData
@@ -160,6 +161,8 @@ def _sections(data: SectionData) -> dict[str, Any]:
         "table_one": [
             shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
         ],
+        # A part of the schema, which says nothing of any patient.
+        "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [
             cohort.model_dump(mode="json") | {"share_train": None, "patients": shared_count(cohort.patients)}
             for cohort in data.cohorts

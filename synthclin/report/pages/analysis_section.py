@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.labels import column_name, term_name, with_labels
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
@@ -36,7 +37,7 @@ def clinical_section(report: Findings) -> Section | None:
     figures, lead = [], []
     for score in sorted(scores, key=lambda s: math.inf if math.isnan(s.value) else s.value):
         if math.isnan(score.value):
-            lead.append(f"{_named(score.name)}: not assessable. {plain(score.note, 300)}")
+            lead.append(f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}")
             continue
         _, task, target = score.name.split(".", 2)
         details = details_of(score, AnalysisDetails)
@@ -44,10 +45,10 @@ def clinical_section(report: Findings) -> Section | None:
             continue
         built = [_forest(score, task, details)]
         if task == "survival":
-            built.insert(0, survival_figure(plain(target, 40), details, _hazard_ratios(report, target)))
+            built.insert(0, survival_figure(column_name(target, 40), details, _hazard_ratios(report, target)))
         figures += [figure for figure in built if figure is not None]
     lead += [
-        f"{_named(score.name)}: not assessable. {plain(score.note, 300)}"
+        f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
         if math.isnan(score.value)
         else f"{_named(score.name)}: {number(score.value, 1)} standard errors apart."
         for score in report.scores
@@ -67,7 +68,10 @@ def _hazard_ratios(report: Findings, target: str) -> tuple[tuple[str, str], ...]
     """Return the hazard ratios of the treatment for an event, real and synthetic; empty without a Cox regression."""
     details = details_of(report.find(f"treatment.cox.{target}"), TreatmentDetails)
     return tuple(
-        (plain(term.term, 40), " \u2192 ".join(_estimate([_exp(x) for x in ends if x is not None]) for ends in both))
+        (
+            term_name(term.term, 40),
+            " \u2192 ".join(_estimate([_exp(x) for x in ends if x is not None]) for ends in both),
+        )
         for term in (details.terms if details else [])
         for both in [(term.real, term.synthetic)]
         if None not in (*term.real, *term.synthetic)
@@ -92,7 +96,7 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     left_out = len(terms) - len(known)
     notes = [
         f"{plural(left_out, 'term')} could not be estimated in both tables." if left_out else "",
-        plain(score.note, 300) if score.note else "",
+        plain(with_labels(score.note), 300) if score.note else "",
         f"Mean overlap {texts.write(score.value)} ({texts.write_interval(score)}); holdout "
         f"rows reach {number(score.reference, 2)}."
         if score.reference is not None
@@ -116,9 +120,9 @@ def _exp(value: float) -> float:
 
 def _finding(terms: list[Term]) -> str:
     changed = [term for term in terms if term.sign_agrees is False]
-    low = [plain(term.term, 40) for term in terms if term.overlap is not None and term.overlap < _LOW_OVERLAP]
+    low = [term_name(term.term, 40) for term in terms if term.overlap is not None and term.overlap < _LOW_OVERLAP]
     lost, gained = (
-        [plain(term.term.removeprefix(_CONTRAST), 40) for term in terms if _decided(term) == decided]
+        [term_name(term.term.removeprefix(_CONTRAST), 40) for term in terms if _decided(term) == decided]
         for decided in ((True, False), (False, True))
     )
     found = [
@@ -145,7 +149,7 @@ def _decided(term: Term) -> tuple[bool, bool] | None:
 def _row(term: Term, axis: ChartAxis, scale: Callable[[float], float], *, logarithmic: bool) -> StripRow:
     ends = [[scale(end) for end in three if end is not None] for three in (term.real, term.synthetic)]
     real, synthetic = (_estimate(each) for each in ends)
-    name = plain(term.term.removeprefix(_CONTRAST), 80)
+    name = term_name(term.term.removeprefix(_CONTRAST), 80)
     forms = ("real", "synthetic")
     unit = "overlap" if term.sign_agrees is not False else "overlap; sign changed"
     return StripRow(
@@ -184,7 +188,7 @@ def _table(score: Score, terms: list[Term], scale: Callable[[float], float]) -> 
             _estimate([scale(end) for end in three if end is not None]) for three in (term.real, term.synthetic)
         )
         overlap = "\u2013" if term.overlap is None else number(term.overlap, 2)
-        name = plain(term.term, 80)
+        name = term_name(term.term, 80)
         rows.append(Row(name, (real, synthetic, overlap, yes(term.sign_agrees), yes(term.decision_agrees))))
     head = ("Term", "Real", "Synthetic", "Overlap", "Sign agrees", "Decision agrees")
     return DataTable(_named(score.name), head, tuple(rows))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.labels import column_name, level_name, with_labels
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
 from synthclin.report.pages.release_box import may_not
 from synthclin.report.record.envelope import Provenance
@@ -59,7 +61,7 @@ def _flow(rows: dict[str, int]) -> Figure:
 def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LARGE]
     apart.sort(key=lambda block: -abs(block.difference or 0))
-    names = [plain(block.column, 30) for block in apart]
+    names = [column_name(block.column, 30) for block in apart]
     if not apart:
         title = "Baseline characteristics agree"
     elif len(apart) <= 3:
@@ -84,7 +86,7 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
 
 
 def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[Row]:
-    name = plain(block.column, 40)
+    name = column_name(block.column, 40)
     unit = f", {unit_name(block.unit)}" if block.unit else ""
     bar = None if block.difference is None else small_bar(block.difference, 2 * _LARGE, _LARGE)
     difference = _EN if block.difference is None else number(abs(block.difference), 2)
@@ -96,11 +98,11 @@ def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[R
         return [Row(f"{name}, {kind}{unit}", cells, bar=bar, over=over), *_missing_row(block.missing, rows)]
     if len(block.levels) == 2:
         level = block.levels[1]
-        label = f"{name}: {plain(level.level, 30)}, n (%)"
+        label = f"{name}: {level_name(block.column, level.level, 30)}, n (%)"
         return [Row(label, (*_level(level), difference), bar=bar, over=over), *_missing_row(block.missing, rows)]
     head = Row(f"{name}, n (%)", ("", "", difference), bar=bar, over=over)
     shown = _frequent(block.levels, most)
-    levels = [Row(plain(one.level, 40), (*_level(one), ""), level=True) for one in shown]
+    levels = [Row(level_name(block.column, one.level, 40), (*_level(one), ""), level=True) for one in shown]
     if len(shown) < len(block.levels):
         levels.append(Row(f"and {len(block.levels) - len(shown)} more levels", ("", "", ""), level=True))
     return [head, *levels, *_missing_row(block.missing, rows)]
@@ -176,7 +178,7 @@ def limits_section(report: Findings) -> Section:
         Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(label_of(score.name), (f"Not assessable. {plain(score.note, 300)}",))
+        Row(label_of(score.name), (f"Not assessable. {plain(with_labels(score.note), 300)}",))
         for score in report.scores
         if math.isnan(score.value)
     ]
@@ -206,6 +208,7 @@ def methods_section(report: Findings) -> Section:
         figures=(
             _scores(report),
             _methods(report),
+            *([names] if (names := names_figure(report)) is not None else []),
             _provenance(report),
             crosswalk_figure(),
             _glossary(),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import heat_map
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.wording import number, plain, plural, signed
+from synthclin.wording import number, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def associations_figure(report: Findings) -> Figure | None:
     names, real, synthetic = details.columns, details.real, details.synthetic
     gaps = [[_change(real[i][j], synthetic[i][j]) for j in range(i)] for i in range(len(names))]
     chosen = _most_changed(gaps)
-    labels = [plain(names[i], 40) for i in chosen]
+    labels = [column_name(names[i], 40) for i in chosen]
 
     def lower(cells: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
         return [[cells[max(i, j)][min(i, j)] for j in chosen[:row]] for row, i in enumerate(chosen)]
@@ -123,7 +124,7 @@ def _largest(details: AssociationDetails) -> tuple[tuple[str, tuple[tuple[str, s
 
 
 def _pair(change: Change) -> str:
-    return " \u2013 ".join(plain(name, 22) for name in change.columns)
+    return " \u2013 ".join(column_name(name, 22) for name in change.columns)
 
 
 def _change_note(details: AssociationDetails, columns: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.labels import column_name, level_name
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.wording import number, plain, share, significant
 
@@ -50,7 +51,8 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
 def _condition(cohort: CohortFacts) -> str:
     parts = [] if cohort.where is None else [cohort.where]
     for name, shares in (cohort.mix or {}).items():
-        parts.append(f"{name}: {', '.join(f'{level} {share(part)}' for level, part in shares.items())}")
+        listing = ", ".join(f"{level_name(name, level, 40)} {share(part)}" for level, part in shares.items())
+        parts.append(f"{column_name(name, 40)}: {listing}")
     return plain("; ".join(parts) or "none", 300)
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.key_facts import KeyFact, key_facts
@@ -186,7 +187,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
     changes = details_of(report.find(ASSOCIATIONS.name), AssociationDetails)
     lost = changes.lost[:1] if changes else []
     if lost and lost[0].change <= _LOST:
-        names = listed([plain(name, 24) for name in lost[0].columns])
+        names = listed([column_name(name, 24) for name in lost[0].columns])
         strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
         found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
     always: tuple[Limit, ...] = _ALWAYS
@@ -212,7 +213,7 @@ def _clause(answer: Answer) -> str:
 
 
 def _action(answer: Answer) -> str:
-    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.verdict.reason, 200)
+    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.reason, 200)
 
 
 def _row(report: Findings, answer: Answer) -> DecisionRow:
@@ -222,7 +223,7 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     scale = GateScale(
         kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"), judges_better=gate.limit == gate.null
     )
-    answer_text = kind.answer(score) if known else typeset(answer.verdict.reason, 240)
+    answer_text = kind.answer(score) if known else typeset(answer.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
     question = plain(answer.text, 140)

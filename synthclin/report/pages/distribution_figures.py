@@ -10,11 +10,12 @@ from synthclin.evaluation.fidelity.rare_levels import RARE_LEVELS
 from synthclin.evaluation.fidelity.tails import TAILS
 from synthclin.evaluation.fidelity.triples import TRIPLES
 from synthclin.evaluation.fidelity.unseen_pairs import UNSEEN_PAIRS
+from synthclin.evaluation.labels import column_level, column_name
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.wording import number, plain, plural, share, signed
+from synthclin.wording import number, plural, share, signed
 
 if TYPE_CHECKING:
     from synthclin.evaluation.fidelity.pairs import Agreement
@@ -60,7 +61,7 @@ def _tails(score: Score) -> Figure | None:
     title = (
         "Outer percentiles agree with the real ones"
         if not low
-        else f"{plural(len(low), 'column', 'columns')} shifted in the tails, {plain(low[0].column, 30)} most"
+        else f"{plural(len(low), 'column', 'columns')} shifted in the tails, {column_name(low[0].column, 30)} most"
     )
     return Figure(
         title=title[:1].upper() + title[1:],
@@ -75,7 +76,7 @@ def _tails(score: Score) -> Figure | None:
                 ("Column", *_PERCENTILES, "Mean, reference", "Mean"),
                 tuple(
                     Row(
-                        plain(column.column, 40),
+                        column_name(column.column, 40),
                         (*(signed(x) for x in _four(column)), number(column.reference), number(column.value)),
                     )
                     for column in shown_columns
@@ -90,7 +91,7 @@ def _four(column: ColumnTails) -> list[float | None]:
 
 
 def _tail_row(column: ColumnTails, axis: ChartAxis) -> StripRow:
-    name = plain(column.column, 40)
+    name = column_name(column.column, 40)
     lower, upper = _four(column)[:2], _four(column)[2:]
     reference = "" if column.reference is None else f"reference {number(column.reference, 2)}"
     shifts = ", ".join(
@@ -109,7 +110,7 @@ def _heaping(score: Score) -> Figure | None:
     top = max(0.05, *(value for _, value in columns))
     rows = tuple(
         Row(
-            plain(column.column, 40),
+            column_name(column.column, 40),
             ("none" if column.reference is None else share(column.reference, 1), share(value, 1)),
             bar=small_bar(value, top, None if column.reference is None else min(column.reference, top)),
             over=value > (column.reference or 0.0) + 0.02,
@@ -118,7 +119,7 @@ def _heaping(score: Score) -> Figure | None:
     )
     far = [column for column, value in columns if value > (column.reference or 0.0) + 0.02]
     return Figure(
-        title=f"{plain(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
+        title=f"{column_name(far[0].column, 30)} has different heaping" if far else "Heaping agrees with real rows",
         how="Largest difference between shares: of values that end in 0 or 5 or are on a common step, of one frequent "
         "value, of a weekday, of the usual days of the month, or of the usual hours. The mark on "
         "the bar is the difference for holdout rows. Worst first.",
@@ -134,7 +135,7 @@ def _rare_levels(score: Score) -> Figure | None:
     levels = sorted(details.levels, key=lambda level: level.log_ratio)[:_MOST]
     axis = log_axis([math.exp(level.log_ratio) for level in levels], widest=50.0)
     rarest = levels[0]
-    worst = f"{plain(rarest.column, 30)}: {plain(rarest.level, 30)}"
+    worst = column_level(rarest.column, rarest.level, 30)
     there = f" {share(details.coverage)} of rare levels occur in synthetic rows."
     return Figure(
         title=f"Of rare levels, {worst} is under-represented most"
@@ -150,7 +151,7 @@ def _rare_levels(score: Score) -> Figure | None:
                 "Rare levels",
                 ("Level", "Synthetic over real"),
                 tuple(
-                    Row(f"{plain(level.column, 40)}: {plain(level.level, 40)}", (number(math.exp(level.log_ratio), 2),))
+                    Row(column_level(level.column, level.level, 40), (number(math.exp(level.log_ratio), 2),))
                     for level in details.levels
                 ),
             ),
@@ -160,7 +161,7 @@ def _rare_levels(score: Score) -> Figure | None:
 
 def _rare_level_row(level: RareLevel, axis: ChartAxis) -> StripRow:
     ratio = math.exp(level.log_ratio)
-    name = f"{plain(level.column, 30)}: {plain(level.level, 30)}"
+    name = column_level(level.column, level.level, 30)
     picture = dot_row(name, f"{number(ratio, 2)} times the real share.", axis, [Mark("synthetic", ratio)], lines=(1.0,))
     return StripRow(name, "", picture, number(ratio, 2), "of the real share")
 
@@ -189,7 +190,7 @@ def _triples(score: Score) -> Figure | None:
 
 
 def _names(one: Agreement) -> str:
-    return " \u2013 ".join(plain(name, 22) for name in one.columns)
+    return " \u2013 ".join(column_name(name, 22) for name in one.columns)
 
 
 def _triple_row(one: Agreement, axis: ChartAxis) -> StripRow:
@@ -217,7 +218,7 @@ def _unseen_pairs(score: Score) -> Figure | None:
 
 def _unseen_pair(pair: UnseenPair) -> str:
     return " and ".join(
-        f"{plain(column, 24)}: {plain(level, 24)}" for column, level in zip(pair.columns, pair.levels, strict=True)
+        column_level(column, level, 24) for column, level in zip(pair.columns, pair.levels, strict=True)
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.fidelity.detection import DETECTION, DetectionDetails
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import reference_dots, small_bar
 from synthclin.report.charts.roc_plot import roc_plot
@@ -86,7 +87,7 @@ def detection_section(report: Findings) -> Section:
                 data=(curve_table("Points of the ROC curve", details.roc),),
             )
         )
-    drops = [(one.auc_drop, plain(one.column, 40)) for one in details.columns if one.auc_drop] if details else []
+    drops = [(one.auc_drop, column_name(one.column, 40)) for one in details.columns if one.auc_drop] if details else []
     drops = sorted((drop for drop in drops if drop[0] > 0), reverse=True)
     if drops:
         top = drops[0][0]
@@ -191,7 +192,7 @@ def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None
     top = max(0.2, *(1 - column.value for column in columns))
     rows = tuple(
         Row(
-            plain(column.column, 40),
+            column_name(column.column, 40),
             (
                 MEASURES.get(column.measure, plain(column.measure, 20)),
                 _few(column.missing_real),
@@ -224,7 +225,7 @@ def _few(value: float | None) -> str:
 
 
 def _columns_finding(ordered: Sequence[ColumnAgreement]) -> str:
-    far = [plain(column.column, 30) for column in ordered if _far(column)]
+    far = [column_name(column.column, 30) for column in ordered if _far(column)]
     if not far:
         as_reference = any(1 - column.value > _FAR for column in ordered)
         return f"All columns agree {'as well as holdout rows do' if as_reference else 'closely'} with the real ones"

@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.labels import with_labels
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of, limit_text, tables_of
 from synthclin.wording import listed, plain, typeset
@@ -47,5 +48,5 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     limits += "" if gate.review is None else f"; REVIEW to {kind.write_limit(gate.review)}"
     limits += "" if isnan(verdict.reached) else f"; {what} {kind.write(verdict.reached)}"
     excused = " The status is less severe than by the limits alone." if verdict.excused else ""
-    reason = f"{typeset(verdict.reason, 200)}{excused} Limits: {plain(gate.source, 240)}."
+    reason = f"{typeset(with_labels(verdict.reason), 200)}{excused} Limits: {plain(gate.source, 240)}."
     return Row(label_of(score.name), (verdict.status, result, limits, reason))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
+from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.details import EpsilonDetails
 from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
@@ -24,7 +25,7 @@ __all__ = ["KeyFact", "key_facts"]
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """One of the three facts under the table."""
+    """One of the facts under the table."""
 
     name: str
     value: str
@@ -73,7 +74,9 @@ def _weakest_column(report: Findings) -> KeyFact:
     low = details.columns[0]
     reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
     return KeyFact(
-        "Weakest column", f"{plain(low.column, 26)}, {number(low.value)}", f"agreement with the real column{reference}"
+        "Weakest column",
+        f"{column_name(low.column, 26)}, {number(low.value)}",
+        f"agreement with the real column{reference}",
     )
 
 

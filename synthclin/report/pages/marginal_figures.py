@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.labels import column_name, level_name
 from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
@@ -63,7 +64,7 @@ def marginals_figure(
 
 
 def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str, int], *, labelled: bool) -> Panel:
-    name = plain(panel.column, 40)
+    name = column_name(panel.column, 40)
     missing = (
         None if panel.missing.real is None else panel.missing.real / totals["train"],
         panel.missing.synthetic / totals["synthetic"],
@@ -91,7 +92,8 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
             labelled=labelled,
         )
     else:
-        labels, real, synthetic = _few_levels([plain(label, 40) for label in panel.labels], real, synthetic)
+        named = [level_name(panel.column, label, 40) for label in panel.labels]
+        labels, real, synthetic = _few_levels(panel.labels, named, real, synthetic)
         picture = category_panel(name, labels, real, synthetic, missing, desc=desc, labelled=labelled)
     return Panel(heading=name, unit=unit, label=measure, value=distance, picture=picture)
 
@@ -105,13 +107,13 @@ def _share_or_suppressed(value: float | None) -> str:
 
 
 def _few_levels(
-    labels: list[str], real: list[float | None], synthetic: list[float]
+    levels: list[str], labels: list[str], real: list[float | None], synthetic: list[float]
 ) -> tuple[list[str], list[float | None], list[float]]:
-    """Return the most frequent levels with the others pooled for the chart; the data table lists all."""
+    """Return the labels of the most frequent levels, the others pooled for the chart; the data table lists all."""
     if len(labels) <= _MOST_LEVELS:
         return labels, real, synthetic
     # A level that is already pooled stays pooled, whatever its count.
-    single = [i for i, label in enumerate(labels) if not label.startswith("other (")]
+    single = [i for i, level in enumerate(levels) if not level.startswith("other (")]
     frequent = sorted(sorted(single, key=lambda i: -(real[i] or 0.0))[: _MOST_LEVELS - 1])
     pooled = [i for i in range(len(labels)) if i not in frequent]
     hidden = any(real[i] is None for i in pooled)
@@ -151,7 +153,7 @@ def _panel_table(panel: Histogram) -> DataTable:
         names += [f"{a} to below {b}" for a, b in pairwise(edges)]
         names += [f"{edges[-1]} and above"] if edges else []
     else:
-        names = [plain(label, 60) for label in panel.labels]
+        names = [level_name(panel.column, label, 60) for label in panel.labels]
     rows = [Row(n, (count(a), number(b, 0))) for n, a, b in zip(names, panel.real, panel.synthetic, strict=True)]
     rows.append(Row("missing", (count(panel.missing.real), number(panel.missing.synthetic, 0))))
-    return DataTable(f"{plain(panel.column, 60)}: rows per bin", ("Bin", "Real", "Synthetic"), tuple(rows))
+    return DataTable(f"{column_name(panel.column, 60)}: rows per bin", ("Bin", "Real", "Synthetic"), tuple(rows))

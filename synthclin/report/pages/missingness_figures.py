@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.fidelity.missing_dependence import MISSING_DEPENDENCE
 from synthclin.evaluation.fidelity.missingness import MISSINGNESS
+from synthclin.evaluation.labels import column_level, column_name
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
-from synthclin.wording import number, plain, share, signed
+from synthclin.wording import number, share, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def _pattern_row(p: Pattern, axis: ChartAxis) -> StripRow:
 
 
 def _column_names(names: Sequence[str]) -> str:
-    shown = [plain(name, 24) for name in names[:4]]
+    shown = [column_name(name, 24) for name in names[:4]]
     return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
@@ -89,7 +90,7 @@ def _dependence(report: Findings) -> Figure | None:
     shown = sorted(correlations, key=lambda one: -abs(one.real - one.synthetic))[:_MOST]
     axis = linear_axis([x for one in shown for x in (one.real, one.synthetic)], 0.0)
     gap = abs(shown[0].real - shown[0].synthetic)
-    missing = plain(shown[0].missing, 30)
+    missing = column_name(shown[0].missing, 30)
     reference = "" if score.reference is None else f"; holdout rows {number(score.reference)}"
     return Figure(
         title=f"Missingness of {missing} and {_level_name(shown[0])}: {_comparison(shown[0])}"
@@ -106,7 +107,7 @@ def _dependence(report: Findings) -> Figure | None:
                 ("Missing and column", "Real", "Synthetic", "Difference"),
                 tuple(
                     Row(
-                        f"{plain(one.missing, 30)} missing, {_level_name(one)}",
+                        f"{column_name(one.missing, 30)} missing, {_level_name(one)}",
                         (
                             number(one.real, 2),
                             number(one.synthetic, 2),
@@ -121,7 +122,7 @@ def _dependence(report: Findings) -> Figure | None:
 
 
 def _level_name(one: MissingnessCorrelation) -> str:
-    return plain(one.column, 30) + ("" if one.level is None else f": {plain(one.level, 30)}")
+    return column_name(one.column, 30) if one.level is None else column_level(one.column, one.level, 30)
 
 
 def _comparison(one: MissingnessCorrelation) -> str:
@@ -135,7 +136,7 @@ def _correlation_row(one: MissingnessCorrelation, axis: ChartAxis) -> StripRow:
     marks = [Mark("real", one.real), Mark("synthetic", one.synthetic)]
     picture = dot_row(_level_name(one), values, axis, marks, lines=(0.0,), joined=True)
     return StripRow(
-        f"{plain(one.missing, 30)} missing",
+        f"{column_name(one.missing, 30)} missing",
         _level_name(one),
         picture,
         signed(one.synthetic - one.real),

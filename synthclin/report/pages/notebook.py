@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.io.html_card import card
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.names import showing_labels_of
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ _HEAD = ("question", "answer", "status", "result", "95 % interval", "limit for P
 
 def page_one_html(report: Findings) -> str:
     """Return page one of the report as an HTML table without scripts."""
-    page = decision(report)
+    with showing_labels_of(report):
+        page = decision(report)
     rows = [(row.question, row.answer, row.status, row.value, row.interval, row.limit) for row in page.rows]
     limits = [f"{limit.headline} {limit.text}" for limit in page.limits]
     edition = f"{page.edition.capitalize()} edition. {page.banner} {page.privacy}"

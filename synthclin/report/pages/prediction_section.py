@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.labels import column_name, with_labels
 from synthclin.evaluation.score import details_of
 from synthclin.evaluation.utility.prediction_kinds import CalibrationDetails, ImportanceDetails, PredictionDetails
 from synthclin.report.charts.axes import linear_axis
@@ -38,7 +39,7 @@ def utility_section(report: Findings) -> Section:
     if not scores:
         return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
     lead = tuple(
-        f"{label_of(score.name)}: not assessable. {plain(score.note, 300)}"
+        f"{label_of(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
         for score in scores
         if math.isnan(score.value)
     )
@@ -46,7 +47,7 @@ def utility_section(report: Findings) -> Section:
     if not known:
         return Section(*section, lead)
     table = tuple(row for score in known for row in _learners(score))
-    notes = dict.fromkeys(plain(score.note, 300) for score in known if score.note)
+    notes = dict.fromkeys(plain(with_labels(score.note), 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
         how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot "
@@ -76,7 +77,7 @@ def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
     if all(by_name.get(score.name) == "PASS" for score in scores):
         return "Models trained on synthetic rows predict real patients within the limit"
     worst = scores[0]
-    name = plain(worst.name.removeprefix("utility."), 30)
+    name = column_name(worst.name.removeprefix("utility."), 30)
     if worst.value >= 0:
         return "Models trained on synthetic rows predict real patients no worse"
     loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
@@ -84,7 +85,7 @@ def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
 
 
 def _utility_row(score: Score) -> StripRow:
-    name = plain(score.name.removeprefix("utility."), 30)
+    name = column_name(score.name.removeprefix("utility."), 30)
     details = details_of(score, PredictionDetails)
     learners = details.learners if details else []
     means = {source: _mean([getattr(one, source) for one in learners]) for source in ("real", "synthetic", "shuffled")}
@@ -106,7 +107,7 @@ def _learners(score: Score) -> list[Row]:
     details = details_of(score, PredictionDetails)
     if details is None:
         return []
-    target = plain(score.name.removeprefix("utility."), 30)
+    target = column_name(score.name.removeprefix("utility."), 30)
     return [
         Row(
             f"{target}, {plain(one.learner, 30)}",
@@ -121,7 +122,7 @@ def _calibration(score: Score) -> Figure | None:
     if math.isnan(score.value) or details is None or not details.learners:
         return None
     learners = details.learners
-    target = plain(score.name.removeprefix("calibration."), 30)
+    target = column_name(score.name.removeprefix("calibration."), 30)
     overconfident = [
         one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1
     ]
@@ -212,11 +213,11 @@ def _importance(score: Score) -> Figure | None:
     details = details_of(score, ImportanceDetails)
     if math.isnan(score.value) or details is None or not details.columns:
         return None
-    target = plain(score.name.removeprefix("importance."), 30)
+    target = column_name(score.name.removeprefix("importance."), 30)
     ordered = sorted(details.columns, key=lambda one: -max(one.real, one.synthetic))[:_MOST_COLUMNS]
     axis = linear_axis([value for one in ordered for value in (one.real, one.synthetic)], 0.0)
     first = (max(details.columns, key=lambda one: getattr(one, kind)).column for kind in ("real", "synthetic"))
-    real, synthetic = (plain(name, 30) for name in first)
+    real, synthetic = (column_name(name, 30) for name in first)
     title = (
         f"{real} is the most important feature for {target}, in real and in synthetic rows"
         if real == synthetic
@@ -230,10 +231,10 @@ def _importance(score: Score) -> Figure | None:
         "training on \u25a0 real and \u25cf synthetic rows. Most important first.",
         strip=tuple(
             StripRow(
-                plain(one.column, 40),
+                column_name(one.column, 40),
                 "",
                 dot_row(
-                    plain(one.column, 40),
+                    column_name(one.column, 40),
                     f"Real {number(one.real)}, synthetic {number(one.synthetic)}.",
                     axis,
                     [Mark("real", one.real), Mark("synthetic", one.synthetic)],
@@ -252,7 +253,10 @@ def _importance(score: Score) -> Figure | None:
             DataTable(
                 f"Feature importance for {target}",
                 ("Column", "Real", "Synthetic"),
-                tuple(Row(plain(one.column, 60), (number(one.real), number(one.synthetic))) for one in details.columns),
+                tuple(
+                    Row(column_name(one.column, 60), (number(one.real), number(one.synthetic)))
+                    for one in details.columns
+                ),
             ),
         ),
     )

@@ -8,6 +8,7 @@ from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.labels import with_labels
 from synthclin.evaluation.questions import QUESTIONS, Question
 from synthclin.wording import plain
 
@@ -41,6 +42,11 @@ class Answer:
     text: str
     many: int
     of: str
+
+    @property
+    def reason(self) -> str:
+        """The reason of the verdict."""
+        return with_labels(self.verdict.reason)
 
 
 def answers(verdicts: Iterable[Verdict]) -> list[Answer]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.groups import GroupDetails, GroupScore
+from synthclin.evaluation.labels import column_level, column_name, level_name, with_labels
 from synthclin.evaluation.privacy.details import AttackDetails, Risk
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
@@ -53,7 +54,7 @@ class SubgroupResult:
     @property
     def name(self) -> str:
         """The subgroup as text."""
-        return f"{plain(self.column, 30)}: {plain(self.group.group, 30)}"
+        return column_level(self.column, self.group.group, 30)
 
 
 def subgroup_results(report: Findings, score: str) -> list[SubgroupResult]:
@@ -132,9 +133,9 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
     for column, small in columns.items():
         if small:
             verb = plural(small, "subgroup is", "subgroups are")
-            yield f"{plain(column, 30)}: {verb} too small and left out."
+            yield f"{column_name(column, 30)}: {verb} too small and left out."
     for note, names in unknown.items():
-        yield f"{listed(names)}: not assessable. {plain(note, 200)}"
+        yield f"{listed(names)}: not assessable. {plain(with_labels(note), 200)}"
 
 
 def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:
@@ -218,7 +219,7 @@ def _membership(risks: list[Risk]) -> Figure:
     ordered = sorted(risks, key=lambda risk: -(risk.low if risk.low is not None else -math.inf))
     axis = linear_axis([x for risk in ordered for x in (risk.value, risk.low, risk.high) if x is not None], 0.5)
     beyond = [risk for risk in ordered if risk.low is not None and risk.low > 0.5]
-    named = f"{plain(ordered[0].column, 30)}: {plain(ordered[0].level, 30)}"
+    named = column_level(ordered[0].column, ordered[0].level, 30)
     title = (
         f"Membership inference is above chance for {named}"
         if beyond
@@ -230,10 +231,10 @@ def _membership(risks: list[Risk]) -> Figure:
         "chance. Highest lower bound first.",
         strip=tuple(
             StripRow(
-                f"{plain(risk.column, 30)}: {plain(risk.level, 30)}",
+                column_level(risk.column, risk.level, 30),
                 "",
                 dot_row(
-                    plain(risk.level, 30),
+                    level_name(risk.column, risk.level, 30),
                     f"AUC {number(risk.value)} ({interval(risk.low, risk.high)}).",
                     axis,
                     [Mark("real", risk.value, risk.low, risk.high)],
@@ -262,7 +263,12 @@ def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
     rows = tuple(
         Row(
             name,
-            (plain(risk.column, 30), plain(risk.level, 30), interval(risk.low, risk.high), number(risk.value)),
+            (
+                column_name(risk.column, 30),
+                level_name(risk.column, risk.level, 30),
+                interval(risk.low, risk.high),
+                number(risk.value),
+            ),
         )
         for name, risk in ordered
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from synthclin.evaluation.labels import group_name, term_name
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
@@ -16,9 +17,7 @@ from synthclin.wording import (
     interval,
     listed,
     number,
-    plain,
     share,
-    shorten,
     significant,
     unit_name,
 )
@@ -46,7 +45,7 @@ def survival_figure(
     arms = [arm for arm in details.curves or [] if arm.synthetic.survival]
     if not arms:
         return None
-    absent = [plain(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
+    absent = [term_name(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
     few = f"Fewer than 11 synthetic patients are at risk in {listed(absent)}." if absent else ""
     unit = f" {unit_name(details.time_unit)}" if details.time_unit else ""
     horizon = (
@@ -56,7 +55,7 @@ def survival_figure(
         "curve. Curves are evaluated on a grid of times, so no time of a single patient is shown."
     )
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
-    gap, where = max((_widest_gap(arm), plain(arm.group, 40)) for arm in arms)
+    gap, where = max((_widest_gap(arm), term_name(arm.group, 40)) for arm in arms)
     within = ", ".join(where.split(": ")) if where != "all" else "all patients"
     title = (
         f"Survival differs by up to {share(gap)} ({within})"
@@ -89,7 +88,11 @@ def survival_figure(
 
 
 def _group(arm: Arm) -> str:
-    return plain(arm.group, 40) if arm.group != "all" else "All patients"
+    return term_name(arm.group, 40) if arm.group != "all" else "All patients"
+
+
+def _short_group(arm: Arm, most: int) -> str:
+    return group_name(arm.group, most) if arm.group != "all" else _group(arm)
 
 
 def kaplan_meier(arms: Sequence[Arm], unit: str = "") -> Markup:
@@ -160,7 +163,7 @@ def _at_risk(arm: Arm, across: ChartAxis, first: int) -> list[Markup]:
     for name, curve, row in (("real", arm.real, 0), ("synthetic", arm.synthetic, 1)):
         class_ = "treal" if name == "real" else "tsyn"
         at = _HIGH + 36 + 15 * (first + row)
-        label = shorten(_group(arm), 16) if not row else "at risk, syn."
+        label = _short_group(arm, 16) if not row else "at risk, syn."
         parts.append(svg.text(0, at, label, anchor="end", dx=-8, class_=class_))
         for time in across.ticks:
             place = min((abs(when - time), k) for k, when in enumerate(arm.times))[1]
@@ -179,7 +182,7 @@ def _name(arm: Arm, across: ChartAxis, y: Callable[[float], float]) -> Markup:
     return svg.text(
         across.place(arm.times[last]),
         y(arm.real.survival[last]) - 6,
-        shorten(_group(arm), 18),
+        _short_group(arm, 18),
         anchor="end",
         class_="treal",
     )
@@ -209,4 +212,4 @@ def _table(arm: Arm) -> DataTable:
         if place % 4 == 0
     ]
     head = ("Time", "Real", "Real at risk", "Synthetic", "Synthetic at risk")
-    return DataTable(f"{plain(arm.group, 40)}: share without the event", head, tuple(rows))
+    return DataTable(f"{term_name(arm.group, 40)}: share without the event", head, tuple(rows))

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
+from synthclin.evaluation.labels import Labels
+
 __all__ = [
     "CohortFacts",
     "Correlation",
@@ -187,6 +189,8 @@ class SectionData(Open):
     """The distribution of each column."""
     table_one: list[TableOneBlock] = Field(default_factory=list)
     """Table 1: baseline characteristics."""
+    labels: Labels = Labels()
+    """Labels of columns and levels, which pages show in the place of their names."""
     cohorts: list[CohortFacts] = Field(default_factory=list)
     """The sampled cohorts."""
     rules: RuleFacts = RuleFacts()

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -25,11 +26,34 @@ from pydantic import (
 from synthclin.schema.columns import parsing
 from synthclin.schema.columns.ucum import refusal
 
-__all__ = ["Column", "DType", "Disclosure", "Level", "MissingCode", "Problem", "Role", "Severity"]
+__all__ = [
+    "LONGEST_LABEL",
+    "Column",
+    "DType",
+    "Disclosure",
+    "Label",
+    "Level",
+    "MissingCode",
+    "Problem",
+    "Role",
+    "Severity",
+]
+
+LONGEST_LABEL = 80  # characters
 
 Level = StrictBool | StrictInt | StrictFloat | StrictStr
 MissingCode = StrictInt | StrictFloat | StrictStr
 ReasonName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or text != text.strip() or not text.isprintable() or len(text) > LONGEST_LABEL:
+        what = f"is no label: one line of at most {LONGEST_LABEL} printable characters, without blanks at its ends"
+        raise ValueError(f"{what}. Shorten it, and put the rest into `description`.")
+    return text
+
+
+Label = Annotated[StrictStr, AfterValidator(_one_line)]
 Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment"]
 Disclosure = Literal["quasi_identifier", "sensitive"]
 Severity = Literal["error", "warning"]
@@ -56,6 +80,8 @@ class Column(BaseModel):
     """The declaration of a column; each type adds its own keys and its own parsing of cells.
 
     Arguments:
+        label: a short name for people, such as ``Maximum heart rate``, which the report shows in the place of the
+            column's name; one line of at most 80 characters.
         description: one line for people.
         unit: a UCUM unit string, such as ``mm[Hg]``.
         missing: whether a cell may be empty.
@@ -73,6 +99,7 @@ class Column(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     type: str
+    label: Label | None = None
     description: str | None = None
     unit: str | None = None
     missing: Literal["never", "allowed"] = "never"
@@ -119,6 +146,13 @@ class Column(BaseModel):
 
     def _refuse_valid_codes(self) -> None:
         """Raise ValueError where a missing code is also a value that the column may hold."""
+
+    @property
+    def meaning(self) -> str:
+        """Label, description and value labels as text, such as ``Sex (0 = female, 1 = male)``; empty without any."""
+        told = ": ".join(text for text in (self.label, self.description) if text)
+        levels = ", ".join(f"{level} = {label}" for level, label in self.value_labels.items())
+        return f"{told} ({levels})" if told and levels else told or levels
 
     @property
     def modelled(self) -> bool:
@@ -240,6 +274,11 @@ class Column(BaseModel):
     @property
     def other_spellings(self) -> Mapping[Level, Level]:
         """The level that each other spelling in a file means; empty without any."""
+        return {}
+
+    @property
+    def value_labels(self) -> Mapping[Level, str]:
+        """The label of each level that has one; empty without any."""
         return {}
 
     @property

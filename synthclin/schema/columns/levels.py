@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from synthclin.schema.columns import parsing
-from synthclin.schema.columns.column import Column, DType, Level, Problem
+from synthclin.schema.columns.column import Column, DType, Label, Level, Problem
 
 __all__ = ["Boolean", "Category", "Levels", "Ordinal", "categorical", "padded"]
 
@@ -26,11 +26,14 @@ class Levels(Column):
         administrative: of an event: the administrative end of follow-up, as a time or as an expression over columns. No
             time lies beyond it, and a time equal to it is censored.
         allocation: of a column with the role treatment: the allocation ratio of its levels.
+        labels: value labels: the meaning of each level in a few words, such as ``{1: male, 2: female}``, which the
+            report shows in the place of the levels. Files keep the levels.
         spellings: other ways to write a level in a file, and the level of each, such as ``{yes: Y, no: N}``.
         randomised: whether the arm is randomised, or the columns of its strata: sampled by `allocation` alone, after
             the columns of the roles baseline, stratum and site, and independently of them.
     """
 
+    labels: dict[Level, Label] = Field(default={})
     spellings: dict[Level, Level] = Field(default={})
     time: str | None = None
     event_when: Level | None = None
@@ -53,6 +56,11 @@ class Levels(Column):
     def other_spellings(self) -> Mapping[Level, Level]:
         """The declared `spellings`."""
         return self.spellings
+
+    @property
+    def value_labels(self) -> Mapping[Level, str]:
+        """The declared `labels`."""
+        return self.labels
 
     @property
     def event_time(self) -> str | None:
@@ -133,6 +141,20 @@ class Levels(Column):
             raise ValueError("spellings: one is a level itself, or is written twice. Remove it.")
         return self
 
+    @model_validator(mode="after")
+    def _labels_are_of_levels(self) -> Self:
+        if self.levels is not None and not all(_among(level, self.levels) for level in self.labels):
+            what = "labels: one of them labels no level of the column"
+            raise ValueError(f"{what}. Write each level before its label as it is declared.")
+        if self.levels is None and _read_alike(tuple(self.labels)):
+            raise ValueError("labels: two of the levels read the same, as 1, 1.0, '1' and true do. Remove one.")
+        if len(set(self.labels.values())) < len(self.labels):
+            raise ValueError("labels: two levels have the same label. Give each a label of its own.")
+        bare = {str(level) for level in self.levels or () if not _among(level, [*self.labels])}
+        if bare.intersection(self.labels.values()):
+            raise ValueError("labels: one of them reads like a level without a label. Label that level too.")
+        return self
+
     def _places(self, series: pd.Series[Any], levels: Sequence[Level]) -> NDArray[np.intp]:
         """Return (rows,) the position of each cell's level, also by another spelling; see `parsing.match`."""
         places = parsing.match(series, [*levels, *self.spellings])
@@ -142,9 +164,7 @@ class Levels(Column):
 
     @model_validator(mode="after")
     def _levels_are_distinct(self) -> Self:
-        levels = self.levels or ()
-        alike = levels if all(isinstance(level, str) for level in levels) else map(parsing.identity, levels)
-        if len(set(alike)) < len(levels):
+        if _read_alike(self.levels or ()):
             key = "values" if self.type == "boolean" else "categories"
             raise ValueError(f"{key}: two of them read the same, as 1, 1.0, '1' and true do. Remove one.")
         return self
@@ -289,6 +309,12 @@ class Ordinal(Levels):
 def _among(level: object, levels: Sequence[object]) -> bool:
     """Whether a level is one of them; 1 and true are two."""
     return any(level == one and isinstance(level, bool) is isinstance(one, bool) for one in levels)
+
+
+def _read_alike(levels: Sequence[Level]) -> bool:
+    """Whether two levels read the same; texts do where a number or a boolean is among the levels."""
+    texts = all(isinstance(level, str) for level in levels)
+    return len(set(levels if texts else map(parsing.identity, levels))) < len(levels)
 
 
 def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
