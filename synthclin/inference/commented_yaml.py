@@ -21,7 +21,7 @@ def to_commented_yaml(inferred: Inferred) -> str:
         >>> from synthclin.inference import infer
         >>> table = pd.DataFrame({"died": [0, 1, 1] * 11, "age": [64, 71, None] * 11})
         >>> print(to_commented_yaml(infer(table)), end="")
-        # Guessed from a table. Confirm each column, then add units, rules and descriptions.
+        # Guessed from a table. Confirm each column, then add labels, units and rules.
         columns:
           # guessed: all 33 cells are 0 or 1
           died:

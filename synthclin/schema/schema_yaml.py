@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _WIDTH = 110
-_HEAD = "# Guessed from a table. Confirm each column, then add units, rules and descriptions."
+_HEAD = "# Guessed from a table. Confirm each column, then add labels, units and rules."
 _RULE_HEAD = """
 # Rules between columns that no row of the table violates, with counts of {rows} rows. Those after `#` are rare, or may
 # be chance: remove the `#` from rules that you know to be true, and remove the others."""
