@@ -18,6 +18,7 @@ from synthclin.evaluation.privacy.details import AttackDetails, LeakDetails
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
+from synthclin.wording import number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.details import Details
@@ -150,7 +151,7 @@ def _outliers(gate: Gate, details: Details) -> WorstPart | None:
         return None
     if risk.members is not None and risk.non_members is not None and risk.members.low <= risk.non_members.value:
         return None
-    reached = f"The whole interval of the top-decile outliers, {risk.low:.3f} to {risk.high:.3f}"
+    reached = f"The whole interval of the top-decile outliers, {_write(gate, risk.low)} to {_write(gate, risk.high)}"
     if risk.low > gate.review:
         return WorstPart("FAIL", f"{reached}, misses the limit.")
     return WorstPart("REVIEW", f"{reached}, misses the limit, by no more than asks for review.")
@@ -175,10 +176,10 @@ def _judge(gate: Gate, score: Score) -> Verdict:
         status: Status = "TOO WEAK" if _misses_canaries(score) else "NOT ASSESSABLE"
         return Verdict(gate, status, score.value, worse, score.note or "The score has no interval.")
     if _HOLDS[gate.op](worse, gate.limit):
-        reason = f"The worse end of its interval, {worse:.3f}, meets the limit."
+        reason = f"The worse end of its interval, {_write(gate, worse)}, meets the limit."
         return Verdict(gate, "PASS", score.value, worse, reason)
     if gate.review is None:
-        reason = f"The worse end of its interval, {worse:.3f}, misses the limit."
+        reason = f"The worse end of its interval, {_write(gate, worse)}, misses the limit."
         return Verdict(gate, "FAIL", score.value, worse, reason)
     weigh = _none_allowed if gate.limit == gate.null else _beyond
     status, reason = weigh(gate, gate.review, score, (worse, better))
@@ -216,25 +217,28 @@ def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, fl
     assert gate.null is not None
     null, _ = leak_free(score, gate.null)
     if ends[1] <= gate.null or (gate.alarm and not beyond_leak_free(score, gate.null)):
-        return "PASS", f"Not significantly above its value without leakage, {null:.3f}."
+        return "PASS", f"Not significantly above its value without leakage, {_write(gate, null)}."
     if above_leak_free(score, gate.null) > review:
-        return "FAIL", f"Significantly more than {review:g} above its value without leakage, {null:.3f}."
-    return "REVIEW", f"Above {gate.null:g}; its value without leakage is {null:.3f}."
+        return "FAIL", f"Significantly more than {review:g} above its value without leakage, {_write(gate, null)}."
+    return "REVIEW", f"Above {_write(gate, gate.null)}; its value without leakage is {_write(gate, null)}."
 
 
 def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
     """Return status and reason of a default gate where the worse of both `ends` of the interval misses the limit."""
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
-    span = f"{score.low:.3f} to {score.high:.3f}"
+    span = f"{_write(gate, score.low)} to {_write(gate, score.high)}"
     status: Status = "FAIL"
     reason = f"The whole interval, {span}, misses the limit."
     if _excused_by_real(gate, review, score, ends):
-        status, reason = "REVIEW", f"The real-data reference, {score.reference:.3f}, misses the limit too."
+        status, reason = "REVIEW", f"The real-data reference, {_write(gate, score.reference)}, misses the limit too."
         if gate.null is not None:
-            reason = f"Not significantly above its value without leakage, {score.reference:.3f}."
+            reason = f"Not significantly above its value without leakage, {_write(gate, score.reference)}."
     elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
-        status, reason = "REVIEW", f"The interval, {span}, includes the limit, but is entirely beyond {gate.null:g}."
+        status, reason = (
+            "REVIEW",
+            f"The interval, {span}, includes the limit, but is entirely beyond {_write(gate, gate.null)}.",
+        )
     elif holds(better, limit) and not holds(worse, review):
         reason = f"The interval, {span}, reaches from pass to fail: there are too few rows."
         status, reason = "NOT ASSESSABLE", reason + _rows_needed(gate, score, worse)
@@ -243,6 +247,12 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     elif holds(worse, review):
         status, reason = "REVIEW", f"The whole interval, {span}, misses the limit, by no more than asks for review."
     return status, reason
+
+
+def _write(gate: Gate, value: float | None) -> str:
+    """Return a value of the score of a gate in its natural scale, as the report shows it."""
+    kind = find_kind(gate.score)
+    return number(value) if kind is None or value is None else kind.write(value)
 
 
 def _rows_needed(gate: Gate, score: Score, worse: float) -> str:

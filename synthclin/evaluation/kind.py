@@ -210,7 +210,8 @@ class Kind(Generic[D]):
         if score.low == score.high:
             return ""
         if self.scale == "one in":
-            return "" if np.isnan(score.low) else f"{one_in(score.low)} to {one_in(score.high)}"
+            ends = one_in(score.low), one_in(score.high)
+            return "" if np.isnan(score.low) or {*ends} == {self.write(score.value)} else " to ".join(ends)
         if self.scale == "percent":
             return interval(100 * score.low, 100 * score.high, 1)
         return interval(score.low, score.high)

@@ -12,7 +12,6 @@ from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
-from synthclin.report.pages.release_box import may_not
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import count, interval, listed, number, plain, same_decimals, significant, unit_name
 
@@ -186,17 +185,7 @@ def limits_section(report: Findings) -> Section:
         title="Limits of these figures",
         table=DataTable("Limits of these figures", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"),
     )
-    never = Figure(
-        title="Excluded uses of the table",
-        table=DataTable(
-            "Excluded uses of the table",
-            ("", "Use"),
-            tuple(Row(str(i), (text,)) for i, text in enumerate(may_not(report), 1)),
-            words=1,
-            form="wordy",
-        ),
-    )
-    return Section("limits", "Annex: limits, methods and crosswalk", "Annex", figures=(figure, never))
+    return Section("limits", "Annex: limits, methods and crosswalk", "Annex", figures=(figure,))
 
 
 def methods_section(report: Findings) -> Section:

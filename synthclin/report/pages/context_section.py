@@ -1,4 +1,4 @@
-"""The section on context: release, recipient and threat model; and the crosswalk to regulations and standards.
+"""The section on context: what is judged and the threat model; and the crosswalk to regulations and standards.
 
 The crosswalk names the requirement of each framework and the section that addresses it; it claims no conformity.
 """
@@ -22,8 +22,6 @@ from synthclin.evaluation.privacy.shadows import SHADOW_MODEL, SHADOW_TABLE
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.privacy.uniques import DISCLOSIVE_KEYS, REPLICATED_UNIQUES
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
-from synthclin.report.pages.release_box import release_items
-from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["context_section", "crosswalk_figure"]
 
-_LEAD = (
-    "The risk depends on the recipient and on what else the recipient knows. This section repeats what the custodian "
-    "declared."
+_LEAD = "The risk depends on the recipient, whom page one names as declared, and on what else the recipient knows."
+_JUDGED = (
+    Row("Unit of privacy", ("One patient: all rows of a patient count as one where the schema names the patient",)),
+    Row("Object of the report", ("The synthetic table; the model file reveals more: protect it like the real table",)),
+    Row("Earlier releases", ("Not known to the tool; each further release of the same patients adds risk",)),
 )
 _ATTACKERS: tuple[tuple[str, tuple[Kind[Any], ...]], ...] = (
     ("Has the synthetic table only", (COPIES, NEAR_COPIES, SINGLING_OUT, REPLICATED_UNIQUES, DISCLOSIVE_KEYS)),
@@ -84,13 +84,7 @@ _CROSSWALK = (
 
 
 def context_section(report: Findings) -> Section:
-    """Return the release as declared, and the attackers of the threat model."""
-    release = (
-        *((item.name, item.text) for item in release_items(report)),
-        ("Unit of privacy", "One patient: all rows of a patient count as one where the schema names the patient"),
-        ("Object of the report", "The synthetic table; the model file reveals more: protect it like the real table"),
-        ("Earlier releases", "Not known to the tool; each further release of the same patients adds risk"),
-    )
+    """Return what the report judges, and the attackers of the threat model."""
     attackers = tuple((who, *_attacks(report, kinds)) for who, kinds in _ATTACKERS)
     return Section(
         "context",
@@ -99,14 +93,8 @@ def context_section(report: Findings) -> Section:
         lead=(_LEAD,),
         figures=(
             Figure(
-                title="What is released, and to whom",
-                table=DataTable(
-                    "Context",
-                    ("Item", "As declared"),
-                    tuple(Row(name, (plain(text, 300),)) for name, text in release),
-                    words=1,
-                    form="wordy",
-                ),
+                title="What the report judges",
+                table=DataTable("Context", ("", "What it is"), _JUDGED, words=1, form="wordy"),
             ),
             Figure(
                 title="Threat model: which attackers were simulated",
