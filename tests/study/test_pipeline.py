@@ -111,7 +111,7 @@ class TestCohorts:
         (section,) = Report.read(finished.out / "report.json").sections["cohorts"]
         assert section["share_train"] == pytest.approx(facts.share_train)
         page = (finished.out / "report.html").read_text(encoding="utf-8")
-        assert 'id="cohorts"' in page
+        assert "Prevalence of each cohort" in page
         assert "sex == &#39;F&#39;" in page
 
     @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     lines = [row for block in blocks for row in _block_rows(block, rows, most)]
     head = (
         "Characteristic",
-        f"Real, n = {count(rows.get('train', 0))}",
-        f"Synthetic, n = {number(rows.get('synthetic', 0), 0)}",
+        f"Real, n\u00a0=\u00a0{count(rows.get('train', 0))}",
+        f"Synthetic, n\u00a0=\u00a0{number(rows.get('synthetic', 0), 0)}",
         "Difference",
     )
     return Figure(
