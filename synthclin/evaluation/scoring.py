@@ -214,8 +214,12 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     """
     data = None if why_not(c) else AttackData.of(c, by)
     attacks = {attack: partial(attack, by=by, data=data) for attack in privacy.ATTACKS}
+    outcomes = [task.columns[0] for task in (*tasks, *predictions.default_tasks(c.schema))]
+    given: dict[Any, Any] = attacks | {
+        associations.association_changes: partial(associations.association_changes, outcomes=outcomes)
+    }
     jobs = [
-        Job(partial(attacks.get(score, score), c), "distances" if score in _SHARING_DISTANCES else "", score in _LONG)
+        Job(partial(given.get(score, score), c), "distances" if score in _SHARING_DISTANCES else "", score in _LONG)
         for score in SCORES
     ]
     grouped = [Groups.of(c, name) for name in by]

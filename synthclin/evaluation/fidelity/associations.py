@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field, StrictStr, model_validator
+from scipy.stats import norm
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.answers import reference_reached
 from synthclin.evaluation.comparison import subsample
-from synthclin.evaluation.details import Correlation, Details, Finite, Pair
+from synthclin.evaluation.details import Correlation, Count, Details, Finite, Pair, Share
 from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_to, round_to_or_none
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.association_measures import associations, changes
@@ -20,6 +21,8 @@ from synthclin.evaluation.score import Z
 from synthclin.wording import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
@@ -33,6 +36,8 @@ _MOST_ROWS = 20_000
 _DEPENDENT = 0.03  # mean absolute association of a column beyond its sampling error
 _LOST = 0.75  # share of the dependence of a column on others
 _PASS_LOST, _REVIEW_LOST = 0.25, 0.5  # share of the way from the reference to the baseline
+_KEPT = 0.5  # share of the dependence of a declared outcome, at its lower confidence bound, that rows must have
+_ERROR_RATE = 0.05  # of the tests of all associations of an outcome together
 _LEAST_DEPENDENCE = 0.005  # a smaller distance from the reference to the baseline is no dependence to lose
 _SOURCE = convention("a quarter (review: half) of the dependence that shuffling loses may be lost")
 
@@ -65,6 +70,19 @@ class LostDependence(Details):
     """The same of shuffled rows."""
 
 
+class LostOutcome(Details):
+    """The declared outcome that has lost most of its dependence on other columns, and more than half of it."""
+
+    column: StrictStr
+    """Name of the outcome."""
+    associations: Count
+    """Number of columns on which it depends significantly in training rows."""
+    real: Share
+    """Mean strength of these associations in training rows."""
+    synthetic: Correlation
+    """The same in synthetic rows, in the direction of training rows."""
+
+
 class AssociationDetails(Details):
     """Details of the associations."""
 
@@ -84,6 +102,8 @@ class AssociationDetails(Details):
     """Largest absolute change of holdout rows."""
     worst_column: LostDependence | None
     """The column that has lost most of its dependence; None where no column depends on others."""
+    lost_outcome: LostOutcome | None
+    """The declared outcome that has lost most of its dependence; None where each has kept half of it, or had none."""
     lost: list[Change]
     """The associations that are weaker in synthetic rows, the largest change first."""
     invented: list[Change]
@@ -120,6 +140,7 @@ class AssociationDetails(Details):
             largest_change_synthetic=round_to_or_none(self.largest_change_synthetic, 0.01),
             largest_change_reference=round_to_or_none(self.largest_change_reference, 0.01),
             worst_column=None,
+            lost_outcome=None,
             lost=coarse(self.lost),
             invented=coarse(self.invented),
         )
@@ -131,11 +152,15 @@ def _between_references(score: Score) -> str:
     return f"Holdout rows reach {number(score.reference)}, rows with shuffled columns {number(score.baseline)}."
 
 
-def _lost_column(details: AssociationDetails) -> WorstPart | None:
-    lost = details.worst_column
-    if lost is None or lost.lost <= _LOST:
-        return None
-    return WorstPart("FAIL", f"Column '{lost.column}' has lost its dependence on the others.")
+def _worst_part(details: AssociationDetails) -> WorstPart | None:
+    """Return the verdict on a column without its dependence, or else on an outcome with less than half of it."""
+    column, outcome = details.worst_column, details.lost_outcome
+    if column is not None and column.lost > _LOST:
+        return WorstPart("FAIL", f"Column '{column.column}' has lost its dependence on the others.")
+    if outcome is not None:
+        reason = f"Outcome '{outcome.column}' has lost more than half of its dependence on the other columns."
+        return WorstPart("REVIEW", reason)
+    return None
 
 
 def _limit(score: Score) -> Limit | None:
@@ -145,7 +170,7 @@ def _limit(score: Score) -> Limit | None:
         return None
     whole = score.baseline - score.reference
     clear = whole > max(_LEAST_DEPENDENCE, Z * (score.reference_error or 0.0))
-    if not clear and _lost_column(details) is None:
+    if not clear and _worst_part(details) is None:
         return None
     whole = max(whole, _LEAST_DEPENDENCE)
     limit, review = (round(score.reference + part * whole, 4) for part in (_PASS_LOST, _REVIEW_LOST))
@@ -159,7 +184,8 @@ ASSOCIATIONS = Kind(
     method=(
         "mean over pairs of columns of the absolute difference of their association (Spearman's correlation, "
         f"bias-corrected Cramer's V or the correlation ratio on ranks, by type), small ones included, {AGAINST} "
-        "(Bergsma, J Korean Stat Soc 42:323-328, 2013)"
+        "(Bergsma, J Korean Stat Soc 42:323-328, 2013); a declared outcome must keep half of its significant "
+        "associations"
     ),
     section="fidelity",
     label="Associations",
@@ -172,15 +198,20 @@ ASSOCIATIONS = Kind(
     review_text="associations of columns may be lost",
     action="Columns depend on each other less, or otherwise, than in real patients.",
     answer=_between_references,
-    worst_part=_lost_column,
+    worst_part=_worst_part,
     shared=AssociationDetails.shared,
     counts="real",
     is_headline=True,
 )
 
 
-def association_changes(c: Comparison) -> Score:
-    """Score the mean absolute change of associations; the details list those lost and invented."""
+def association_changes(c: Comparison, outcomes: Sequence[str] = ()) -> Score:
+    """Score the mean absolute change of associations; the details list those lost and invented.
+
+    Arguments:
+        c: the tables.
+        outcomes: columns that tasks predict or analyse; one that has lost its dependence is named.
+    """
     if len(c.features) < 2:
         return ASSOCIATIONS.unassessable("There is only one column.")
     upper = np.triu_indices(len(c.features), 1)
@@ -214,6 +245,8 @@ def association_changes(c: Comparison) -> Score:
         else np.nanmax(found.reference_parts),
     }
     details["worst_column"] = _worst_column(c.features.names, found)
+    patients = len(np.unique(c.train_patients))
+    details["lost_outcome"] = _lost_outcome(c.features.names, real, synthetic, patients, outcomes)
     return found.score(ASSOCIATIONS, details=details | changes(c.features, real, synthetic))
 
 
@@ -235,3 +268,30 @@ def _worst_column(names: tuple[str, ...], found: FidelityEstimate) -> dict[str, 
             lost = (value - reference) / (baseline - reference)
             rows.append({"column": name, "lost": lost, "value": value, "reference": reference, "baseline": baseline})
     return max(rows, key=lambda row: row["lost"], default=None)
+
+
+def _lost_outcome(
+    names: tuple[str, ...],
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
+    patients: int,
+    outcomes: Sequence[str],
+) -> dict[str, Any] | None:
+    """Return the outcome that has lost most of its dependence; None where each has kept enough of it.
+
+    Only associations count that are significant in training rows (Bonferroni over the columns). Of these, synthetic
+    rows must have half of what the training rows show at the lower end of the 95 % interval, because the strongest
+    associations of few rows are strong in part by chance. The standard error is that of a correlation of independent
+    columns, one over the root of the number of patients.
+    """
+    error = patients**-0.5
+    least = error * norm.isf(_ERROR_RATE / 2 / max(len(names) - 1, 1))
+    lost: dict[float, dict[str, Any]] = {}
+    for j in (names.index(name) for name in dict.fromkeys(outcomes) if name in names):
+        strength, kept = np.abs(real[j]), synthetic[j] * np.sign(real[j])
+        counted = (np.arange(len(names)) != j) & (np.nan_to_num(strength) > least)
+        if counted.any() and kept[counted].sum() < _KEPT * (strength[counted] - Z * error).sum():
+            before, after = float(strength[counted].mean()), float(kept[counted].mean())
+            details = {"associations": int(counted.sum()), "real": before, "synthetic": after}
+            lost.setdefault(after / before, {"column": names[j]} | details)
+    return lost[min(lost)] if lost else None
