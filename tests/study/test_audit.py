@@ -52,7 +52,8 @@ def model(sides):
 
 def without_end(rows, effort, warmup=True):
     plan = plan_for(rows, effort, warmup)
-    return dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0, calibrated=False)
+    plan = dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0)
+    return dataclasses.replace(plan, calibrated=False, folds=0)
 
 
 def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides, monkeypatch):
