@@ -266,6 +266,8 @@ class ConditionalGAN(SequentialSynthesizer):
         width, blocks = facts.get("width"), facts.get("blocks")
         if type(width) is not int or type(blocks) is not int:
             raise misfit
+        if self.width not in (None, width) or self.blocks not in (None, blocks):
+            raise misfit
         self.width_, self.blocks_ = width, blocks
         if not self._fits(tensors, layout):
             raise misfit

@@ -374,11 +374,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Fit an encoded table and return facts about the training as plain data; report to `monitor`.
 
-        Arguments:
-            encoded: the table.
-            layout: of its columns.
-            monitor: callback and checkpoint.
-            patient: (rows,) number of each row's patient.
+        `patient` is the (rows,) number of each row's patient.
         """
 
     @abstractmethod

@@ -62,7 +62,9 @@ def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides,
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
     # No early stopping: every epoch counts as better than the one before.
     monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
-    model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
+    model = ConditionalGAN(SCHEMA, effort="quick", width=128, blocks=2, dropout=0.0, random_state=3, device="cpu").fit(
+        train
+    )
     synthetic_table = model.sample(ROWS, random_state=1)
     by_model, proven = audit(model, synthetic_table, train=train, holdout=holdout)
     assert by_model.low > 0.9
