@@ -33,7 +33,7 @@ FINE_TUNING_RATE = 3e-4
 """Learning rate of a generator after the likelihood warm-up."""
 PENALTY = 4.0
 """Gamma of R1 and R2. With a tenth of it the critic memorises training rows, and then so does the generator."""
-CRITIC_STEPS = 100
+CRITIC_STEPS = 50
 """Steps of critics alone, before the first step of a warmed-up generator."""
 EVALUATION_INTERVAL = 50
 SMOOTHED_OVER = 3

@@ -98,7 +98,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         # limits the overfitting of a small table; there 4 raised it by 0.7 nats on a table of strong dependences.
         decay=1.0 if small else min(4.0, 10_000 / rows),
         # On the validation rows of a smaller table the acceptance test has no power, and folds leave none.
-        adversarial=0 if small else {"quick": 0, "standard": 100, "thorough": 300}[effort],
+        adversarial=0 if small else {"quick": 0, "standard": 50, "thorough": 300}[effort],
         potentials=0 if small else 12,
         calibrated=small,
         distillation={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
