@@ -33,7 +33,7 @@ def _described(folder: Path) -> tuple[pd.DataFrame, sc.Schema]:
     for name, column in declared.items():
         if column["type"] == "number":
             cells = text[name].dropna()
-            column["decimals"] = min(15, int(cells.str.partition(".")[2].str.len().max() or 0))
+            column["decimals"] = min(12, int(cells.str.partition(".")[2].str.len().max() or 0))
         if column["type"] in ("number", "integer"):
             text[name] = pd.to_numeric(text[name])
     schema = sc.Schema(columns=declared)

@@ -1,24 +1,50 @@
-"""Shrinkage of context logits: one strength per column, chosen by the likelihood of validation rows."""
+"""Shrinkage of context logits: one strength per column, chosen by the likelihood of rows that were not trained on."""
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from synthclin.models.networks import Head, MaskedGenerator
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import Step
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "best_strengths", "calibrate", "shrunk_likelihood"]
 
 STRENGTHS = 21
 """Strengths in the grid of each column, evenly from 0 (the marginal distribution) to 1 (as trained)."""
 
 NOISE_ALLOWED = 1.0
 """Nats, summed over all validation rows, by which strength 0 must exceed 1 in log-likelihood; less is chance."""
+
+
+def shrunk_likelihood(networks: Sequence[MaskedGenerator], parts: Sequence[Tensor], strengths: Tensor) -> list[Tensor]:
+    """Return the log-likelihood of each cell of each part under the network of that part, at each strength.
+
+    Arguments:
+        networks: one per part.
+        parts: (rows, columns) codes, each of rows that its network was not trained on.
+        strengths: (strengths,).
+
+    Returns:
+        (strengths, rows, columns) for each part, in nats.
+    """
+    found = []
+    with torch.no_grad():
+        for network, part in zip(networks, parts, strict=True):
+            network.eval()
+            pieces = [network.shrunk_log_likelihood(piece, strengths) for piece in part.split(1_024)]
+            found.append(torch.cat(pieces, dim=1))
+    return found
+
+
+def best_strengths(likelihood: Tensor, strengths: Tensor) -> Tensor:
+    """Return the index of the best strength of each column, (columns,), from (strengths, columns) log-likelihoods."""
+    return (likelihood - NOISE_ALLOWED * (1 - strengths[:, None]) ** 2).argmax(dim=0)
 
 
 def calibrate(network: MaskedGenerator, validation: Tensor) -> Tensor:
@@ -29,23 +55,10 @@ def calibrate(network: MaskedGenerator, validation: Tensor) -> Tensor:
     others overfit the training rows while those of other columns still improve, so one early stop for all columns
     suits neither.
     """
-    network.eval()
     strengths = torch.linspace(0, 1, STRENGTHS, device=validation.device)
-    likelihood = torch.empty(STRENGTHS, len(network.columns), device=validation.device)
-    with torch.no_grad():
-        heads = cast("list[Head]", list(network.heads))
-        trained = [(head.weight.clone(), head.bias.clone()) for head in heads]
-        for i, strength in enumerate(strengths):
-            for head, (weight, bias) in zip(heads, trained, strict=True):
-                head.weight.copy_(weight * strength)
-                head.bias.copy_(bias * strength)
-            likelihood[i] = torch.stack([network.log_likelihood(part).sum(0) for part in validation.split(4_096)]).sum(
-                0
-            )
-        best = strengths[(likelihood - NOISE_ALLOWED * (1 - strengths[:, None]) ** 2).argmax(dim=0)]
-        for head, (weight, bias) in zip(heads, trained, strict=True):
-            head.weight.copy_(weight * best[head.output_columns][:, None])
-            head.bias.copy_(bias * best[head.output_columns])
+    (likelihood,) = shrunk_likelihood([network], [validation], strengths)
+    best = strengths[best_strengths(likelihood.sum(1), strengths)]
+    network.shrink(best)
     return best
 
 

@@ -13,16 +13,18 @@ __all__ = ["Callback", "TrainingEvent", "TrainingMonitor"]
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvent:
-    """Training event: after each epoch of the warm-up, at each later evaluation interval, and at the end of a phase.
+    """Training event: after each epoch, at each evaluation interval of later phases, and at the end of a phase.
 
     Arguments:
-        phase: ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"``, ``"calibration"`` or ``"distillation"``.
+        phase: ``"cross-validation"``, ``"warm-up"``, ``"fine-tuning"``, ``"adversarial"``, ``"calibration"`` or
+            ``"distillation"``.
         step: epochs or steps done in this phase.
         total: how many there are at most.
-        figures: validation metrics: `validation_nll` (mean negative log-likelihood, in nats per row),
+        figures: validation metrics: `validation_nll` (mean negative log-likelihood, in nats per row; calibrated and of
+            out-of-fold rows in a cross-validation, whose end has the number of `epochs` chosen and `mean_strength`),
             `critic_accuracy` (share of pairs of a real and a synthetic cell in which the critic scores the real one
-            higher; 0.5 is chance) and, at the end of a phase, `detection` (C2ST AUC of a quick classifier; 0.5 is
-            chance). `train_nll` is of the training rows, with dropout.
+            higher; 0.5 is chance) and, at the end of a phase with validation rows, `detection` (C2ST AUC of a quick
+            classifier; 0.5 is chance). `train_nll` is of the training rows, with dropout.
 
     Example:
         >>> TrainingEvent("fine-tuning", 60, 200, {"validation_nll": 21.5}).figures["validation_nll"]

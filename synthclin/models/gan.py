@@ -17,19 +17,20 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.callbacks import TrainingMonitor
+from synthclin.models.confirmation import ConfirmedDependence, LostAssociation, lost_associations
 from synthclin.models.distillation import OnePass, sample_in_one_pass
 from synthclin.models.distributed import local_rank, one_thread, together
-from synthclin.models.network_rows import NetworkRows
+from synthclin.models.network_rows import NetworkRows, sample_network
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
-from synthclin.models.training import Effort, plan_for, train
+from synthclin.models.training import Effort, Training, plan_for, train
 from synthclin.rules.validation import conform
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes
 from synthclin.schema import Schema
 from synthclin.schema.patients import MIN_PATIENTS
-from synthclin.seeds import seeded_modules
+from synthclin.seeds import seeded_modules, torch_generator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,9 @@ __all__ = ["ConditionalGAN"]
 MOST_CODES = 1_000_000
 """Codes of all columns together, at most, in a model folder."""
 
+COMPARED_ROWS = 4_096
+"""Sampled rows whose associations are compared with those of training rows."""
+
 
 class ConditionalGAN(SequentialSynthesizer):
     """Conditional GAN for mixed-type patient tables.
@@ -46,16 +50,20 @@ class ConditionalGAN(SequentialSynthesizer):
     The generator is a masked autoregressive network over codes (MADE, Germain et al. 2015, arXiv 1502.03509), columns
     with fewest codes first. It is trained by maximum likelihood and fine-tuned against critics of single cells
     (relativistic pairing GAN with R1 and R2, Huang et al. 2024, arXiv 2501.05441). The fine-tuned weights are kept only
-    if they pass an acceptance test on validation rows (`training_["kept"]`). On tables of fewer than 4,000 rows weight
-    decay and calibration limit overfitting; on larger ones pairwise potentials sharpen narrow dependences.
+    if validation rows show an improvement (`training_["kept"]`), and pairwise potentials sharpen narrow dependences.
+    Tables of fewer than 4,000 rows have neither: there the calibrated likelihood of out-of-fold rows chooses epochs and
+    the strength of each column's dependence (`synthclin.models.cross_validation`), and `confirmed_` and `lost_` say
+    what the table supports.
 
     Arguments:
         schema: what the table means.
-        effort: ``quick`` leaves the critics out, ``standard`` is the default, ``thorough`` trains longer.
+        effort: ``quick`` trains shorter and leaves the critics out, ``standard`` is the default, ``thorough`` trains
+            longer.
         warmup: whether the training starts with maximum likelihood. Without it the training is purely adversarial:
             relativistic pairing with R1 and R2 penalties, no likelihood in any loss (`synthclin.models.adversarial`).
-        width: hidden units of the generator; wider networks have a better likelihood and a worse C2ST AUC.
-        blocks: residual blocks of the generator.
+        width: hidden units of the generator; by default 128 under 4,000 rows and 256 from there on. Wider networks
+            have a better likelihood and a worse C2ST AUC.
+        blocks: residual blocks of the generator; by default 1 under 4,000 rows and 2 from there on.
         dropout: dropout rate of hidden units.
         one_pass: whether the generator is also distilled into a network that samples all columns of a row in one pass
             (`synthclin.models.distillation`), for millions of rows. It samples rows without a condition; cohorts and
@@ -82,8 +90,8 @@ class ConditionalGAN(SequentialSynthesizer):
         *,
         effort: Effort = "standard",
         warmup: bool = True,
-        width: Annotated[int, Field(ge=1, le=4096)] = 256,
-        blocks: Annotated[int, Field(ge=0, le=16)] = 2,
+        width: Annotated[int, Field(ge=1, le=4096)] | None = None,
+        blocks: Annotated[int, Field(ge=0, le=16)] | None = None,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         one_pass: bool = False,
         random_state: Annotated[int, Field(ge=0)] = 0,
@@ -110,6 +118,36 @@ class ConditionalGAN(SequentialSynthesizer):
             parts = [self.network_.log_likelihood(part).sum(1) for part in codes.split(4_096)]
         return torch.cat(parts).double().cpu().numpy()
 
+    @property
+    def confirmed_(self) -> list[ConfirmedDependence]:
+        """How much of each column's dependence on those sampled before it was confirmed out of fold, most first.
+
+        Empty on tables of 4,000 and more training rows, which have no folds.
+
+        Raises:
+            ConfigError: the model is not fitted, or was loaded from a folder, which keeps no such facts.
+        """
+        return [ConfirmedDependence(**each) for each in self._fact("confirmed")]
+
+    @property
+    def lost_(self) -> list[LostAssociation]:
+        """Associations that are significant in training rows and at most half as strong in sampled rows.
+
+        Empty on tables of more than 1,000 columns, where pairs are not tested.
+
+        Raises:
+            ConfigError: the model is not fitted, or was loaded from a folder, which keeps no such facts.
+        """
+        return [LostAssociation(**each) for each in self._fact("lost")]
+
+    def _fact(self, name: str) -> list[dict[str, Any]]:
+        self._check_fitted()
+        if name not in self.training_:
+            what = f"facts about the training rows (`{name}_`) are not kept in a model folder"
+            raise ConfigError(type(self).__name__, what, "Read them after fit, before the model is saved.")
+        found: list[dict[str, Any]] = self.training_[name]
+        return found
+
     def _device(self) -> torch.device:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("model.device", "no CUDA device was found", "Use `auto` or `cpu`.")
@@ -128,16 +166,20 @@ class ConditionalGAN(SequentialSynthesizer):
             frequencies,
             self.potentials_,
             self.receptive_fields_,
-            width=self.width,
-            blocks=self.blocks,
+            width=self.width_,
+            blocks=self.blocks_,
             dropout=self.dropout,
         )
         if self.one_pass:
-            self.network_.shortcut = OnePass(columns, frequencies, self.receptive_fields_, self.blocks)
+            self.network_.shortcut = OnePass(columns, frequencies, self.receptive_fields_, self.blocks_)
         self.network_.to(self._device())
 
-    def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
+    def _fit(
+        self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
+    ) -> dict[str, Any]:
         plan = plan_for(len(encoded), self.effort, self.warmup)
+        self.width_ = plan.width if self.width is None else self.width
+        self.blocks_ = plan.blocks if self.blocks is None else self.blocks
         device = self._device()
         self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
@@ -154,10 +196,14 @@ class ConditionalGAN(SequentialSynthesizer):
             # Sums in a fixed order: ties of mutual information must be equal wherever the fit runs.
             self.receptive_fields_ = find_receptive_fields(columns, frequencies, encoded.codes[:, self.order_])
             self._build(layout)
-            record = train(self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor)
-        self.network_.eval()
+            record = train(
+                self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor, patient
+            )
+            self.network_.eval()
+            supported = self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
         return {
             "kept": record.kept,
+            **supported,
             "train_nll": record.train_nll,
             "validation_nll": record.validation_nll,
             "fine_tuning": record.fine_tuning,
@@ -166,6 +212,22 @@ class ConditionalGAN(SequentialSynthesizer):
             "device": device.type,
             "history": record.history,
             "seconds": record.seconds,
+        }
+
+    def _supported(self, codes: Tensor, record: Training, patients: int) -> dict[str, Any]:
+        """Return what the table supports, as plain data: confirmed dependences and lost associations."""
+        columns = self.network_.columns
+        generator = torch_generator(self.random_state, "lost associations", device=codes.device)
+        with torch.no_grad():
+            sampled = sample_network(self.network_, COMPARED_ROWS, generator).codes
+        confirmed = [
+            ConfirmedDependence(column.name, *(round(value, 5) for value in values))
+            for column, values in zip(columns, record.confirmed or (), strict=False)
+        ]
+        lost = lost_associations(columns, codes, sampled, patients)
+        return {
+            "confirmed": [dataclasses.asdict(each) for each in sorted(confirmed, key=lambda each: -each.nats)],
+            "lost": [dataclasses.asdict(each) for each in lost],
         }
 
     def _row_state(self, rows: int) -> RowState:
@@ -187,6 +249,8 @@ class ConditionalGAN(SequentialSynthesizer):
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
         tensors |= {f"potential.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
         return tensors, {
+            "width": self.width_,
+            "blocks": self.blocks_,
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
                 [t for t in field.context if t < field.members[0]] for field in self.receptive_fields_
@@ -199,6 +263,12 @@ class ConditionalGAN(SequentialSynthesizer):
             "the tensors do not fit model.json and encoder.json",
             "Take all files from the same model folder.",
         )
+        width, blocks = facts.get("width"), facts.get("blocks")
+        if type(width) is not int or type(blocks) is not int:
+            raise misfit
+        if self.width not in (None, width) or self.blocks not in (None, blocks):
+            raise misfit
+        self.width_, self.blocks_ = width, blocks
         if not self._fits(tensors, layout):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]
@@ -248,8 +318,8 @@ class ConditionalGAN(SequentialSynthesizer):
         shapes = [tensors[key].shape if (key := f"frequency.{j}") in tensors else None for j in range(len(layout))]
         return (
             entrance is not None
-            and entrance.shape == (self.width,)
-            and blocks == self.blocks
+            and entrance.shape == (self.width_,)
+            and blocks == self.blocks_
             and shapes == [(column.cardinality,) for column in layout.columns]
             and sum(layout.cardinalities) <= MOST_CODES
             and all(bool((tensors[f"frequency.{j}"] > 0).all()) for j in range(len(layout)))

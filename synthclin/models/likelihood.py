@@ -1,13 +1,14 @@
-"""Maximum-likelihood warm-up with dropout, early stopping and an exponential moving average of the weights."""
+"""Maximum-likelihood training with dropout and an exponential moving average of the weights, stopped early."""
 
 from __future__ import annotations
 
 import copy
 import math
 from functools import partial
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
+from torch import Tensor
 
 from synthclin.models.distributed import share
 from synthclin.models.networks import MaskedGenerator
@@ -16,26 +17,31 @@ from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, desc
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import Step
 
-__all__ = ["MaximumLikelihood"]
+__all__ = ["Learner", "MaximumLikelihood"]
 
 
-class MaximumLikelihood(Phase):
-    """Maximum-likelihood training phase: AdamW and EMA, stopped early by validation negative log-likelihood.
+class Learner:
+    """A network trained by maximum likelihood: AdamW, a learning-rate schedule, and the EMA of the weights.
 
     AdamW: Loshchilov & Hutter 2019, arXiv 1711.05101.
+
+    Arguments:
+        network: is trained in place.
+        codes: (rows, columns) of the training rows.
+        batch: rows per optimiser step.
+        epochs: of the whole schedule.
+        rate: peak learning rate.
+        decay: weight decay.
     """
 
-    name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
-    learners: ClassVar = ("network", "optimizer", "schedule", "average")
-    facts: ClassVar = ("done", "best", "best_weights", "waited")
-
-    def __init__(self, setting: Setting, epochs: int, *, patience: int, rate: float, decay: float) -> None:
-        super().__init__(setting, epochs)
-        self.patience = patience
-        self.batches = max(1, math.ceil(len(self.codes) / self.batch))
+    def __init__(
+        self, network: MaskedGenerator, codes: Tensor, batch: int, epochs: int, *, rate: float, decay: float
+    ) -> None:
+        self.network, self.codes, self.batch = network, codes, batch
+        self.batches = max(1, math.ceil(len(codes) / batch))
         total = self.batches * epochs
         # The biases hold marginal log-probabilities, which are well estimated; decay is for the dependence on context.
-        named = dict(self.network.named_parameters())
+        named = dict(network.named_parameters())
         biases = [weights for name, weights in named.items() if name.endswith("bias")]
         others = [weights for name, weights in named.items() if not name.endswith("bias")]
         self.optimizer = torch.optim.AdamW(
@@ -44,10 +50,48 @@ class MaximumLikelihood(Phase):
             betas=(0.9, 0.98),
             fused=True,
         )
-
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
         # A longer average than the training itself would include the untrained weights.
-        self.average = averaged(self.network, 0.995 if total > 1_000 else 0.98)
+        self.average = averaged(network, 0.995 if total > 1_000 else 0.98)
+
+    @property
+    def averaged_network(self) -> MaskedGenerator:
+        """The network with the EMA weights."""
+        return cast("MaskedGenerator", self.average.module)
+
+    def epoch(self, generator: torch.Generator) -> float:
+        """Train for one epoch and return the mean negative log-likelihood of its batches, in nats per row."""
+        self.network.train()
+        losses = []
+        for rows in torch.randperm(len(self.codes), generator=generator, device=self.codes.device).split(self.batch):
+            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
+            descend(self.optimizer, self.network, loss)
+            self.schedule.step()
+            self.average.update_parameters(self.network)
+            losses.append(loss.detach())
+        return float(torch.stack(losses).mean())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for `load_state_dict`."""
+        return {name: getattr(self, name).state_dict() for name in ("network", "optimizer", "schedule", "average")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load a state that `state_dict` returned."""
+        for name in ("network", "optimizer", "schedule", "average"):
+            getattr(self, name).load_state_dict(state[name])
+
+
+class MaximumLikelihood(Phase):
+    """Maximum-likelihood training phase, stopped early by validation negative log-likelihood."""
+
+    name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
+    learners: ClassVar = ("learner",)
+    facts: ClassVar = ("done", "best", "best_weights", "waited")
+
+    def __init__(self, setting: Setting, epochs: int, *, patience: int, rate: float, decay: float) -> None:
+        super().__init__(setting, epochs)
+        self.patience = patience
+        self.learner = Learner(self.network, self.codes, self.batch, epochs, rate=rate, decay=decay)
         self.best, self.waited = math.inf, 0
 
     def begin(self) -> None:
@@ -58,29 +102,20 @@ class MaximumLikelihood(Phase):
     def over(self) -> bool:
         """Whether all epochs are done or `patience` epochs brought no gain."""
         # No early stop during the warm-up of the learning rate, whose first steps are small.
-        return super().over or (self.waited >= self.patience and self.done * self.batches >= 200)
+        return super().over or (self.waited >= self.patience and self.done * self.learner.batches >= 200)
 
     def advance(self, tick: Step) -> dict[str, float]:
         """Train for one epoch."""
-        self.network.train()
-        losses = []
-        for rows in torch.randperm(len(self.codes), generator=self.generator, device=self.codes.device).split(
-            self.batch
-        ):
-            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
-            descend(self.optimizer, self.network, loss)
-            self.schedule.step()
-            self.average.update_parameters(self.network)
-            losses.append(loss.detach())
-        nll = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
+        loss = self.learner.epoch(self.generator)
+        nll = validation_nll(self.learner.averaged_network, self.validation)
         self.done += 1
         if nll < self.best - 1e-3:
             self.best, self.waited = nll, 0
-            self.best_weights = copy.deepcopy(self.average.module.state_dict())
+            self.best_weights = copy.deepcopy(self.learner.average.module.state_dict())
         else:
             self.waited += 1
         tick(1, note=f"validation NLL {nll:.3f} nats per row")
-        return {"validation_nll": round(nll, 5), "train_nll": round(float(torch.stack(losses).mean()), 5)}
+        return {"validation_nll": round(nll, 5), "train_nll": round(loss, 5)}
 
     def conclude(self) -> PhaseOutcome:
         """Leave the EMA weights of the lowest validation negative log-likelihood."""

@@ -30,6 +30,12 @@ MOST_FREE = 64
 FACTORS = 16
 """Rank of the context logits of a column of more levels."""
 
+LEAST_SHARE = 1e-3
+"""Added to each marginal probability of the untrained network."""
+
+MOST_ADDED = 0.05
+"""Sum of what is added to the marginal probabilities of a column, at most, where its dependence is shrunk to them."""
+
 
 # -- embeddings and output layers, batched over columns of similar size ----------------------------------------------
 
@@ -74,10 +80,15 @@ class CodeTables(nn.Module):
         self.register_buffer(
             "padding", _padded([torch.zeros(columns[j].cardinality, 1) for j in members], codes, -1e9)[:, :, 0], False
         )
-        start = _padded([(frequencies[j] / frequencies[j].sum() + 1e-3).log()[:, None] for j in members], codes)
+        shares = [frequencies[j] / frequencies[j].sum() for j in members]
+        start = _padded([(share + LEAST_SHARE).log()[:, None] for share in shares], codes)
         self.bias = nn.Parameter(start[:, :, 0].clone())
+        floors = [min(LEAST_SHARE, MOST_ADDED / len(share)) for share in shares]
+        marginal = [(share + floor).log()[:, None] for share, floor in zip(shares, floors, strict=True)]
+        self.register_buffer("marginal", _padded(marginal, codes)[:, :, 0], persistent=False)
 
     index: Tensor
+    marginal: Tensor
     features: Tensor
     basis: Tensor | None
     padding: Tensor
@@ -90,6 +101,13 @@ class CodeTables(nn.Module):
         """Return the sum of marginal logits and context logits."""
         in_context = context_logits if self.basis is None else context_logits @ self.basis.transpose(1, 2)
         return in_context + (self.bias + self.padding)[:, None, :]
+
+    def shrunk_bias(self, strengths: Tensor) -> Tensor:
+        """Return the bias moved from the log marginal probabilities (0) to the trained one (1): (columns,) strengths.
+
+        The trained bias alone is no marginal distribution: it is that at context logits of 0.
+        """
+        return self.marginal + strengths[self.index][:, None] * (self.bias - self.marginal)
 
 
 def _padded(tables: Sequence[Tensor], codes: int, value: float = 0.0) -> Tensor:
@@ -254,7 +272,10 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
-        outputs = self._outputs(codes)
+        return self._logits(codes, self._outputs(codes))
+
+    def _logits(self, codes: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the logits of every column from the outputs of each head."""
         logits = [
             table.logits(context_logits)
             for table, context_logits in zip(self.groups, self._grouped(outputs), strict=True)
@@ -296,8 +317,48 @@ class MaskedGenerator(nn.Module):
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""
+        return self._chosen(codes, self.forward(codes))
+
+    def shrunk_log_likelihood(self, codes: Tensor, strengths: Tensor) -> Tensor:
+        """Return the log-likelihood of each cell at each of the strengths, (strengths, rows, columns), in nats.
+
+        At strength 0 a column has its marginal distribution, at 1 the trained conditional distribution.
+        """
+        outputs, trained = self._outputs(codes), [table.bias.data for table in self.groups]
+        found = []
+        for strength in strengths:
+            for table, bias in zip(self.groups, trained, strict=True):
+                table.bias.data = bias
+                table.bias.data = table.shrunk_bias(strength.expand(len(self.columns)))
+            found.append(self._chosen(codes, self._logits(codes, [each * strength for each in outputs])))
+        for table, bias in zip(self.groups, trained, strict=True):
+            table.bias.data = bias
+        return torch.stack(found)
+
+    def shrink(self, strengths: Tensor) -> None:
+        """Set each column's strength in place: (columns,), 0 (marginal distribution) to 1 (as trained)."""
+        strengths = strengths.to(self.starts.device)
+        with torch.no_grad():
+            for table in self.groups:
+                table.bias.copy_(table.shrunk_bias(strengths))
+            for head in cast("list[Head]", list(self.heads)):
+                head.weight.mul_(strengths[head.output_columns][:, None])
+                head.bias.mul_(strengths[head.output_columns])
+
+    def set_marginals(self, codes: Tensor) -> None:
+        """Set the marginal distributions of the untrained network to those of (rows, columns) codes."""
+        with torch.no_grad():
+            for table in self.groups:
+                for i, j in enumerate(table.members):
+                    count = self.columns[j].cardinality
+                    shares = torch.bincount(codes[:, j], minlength=count) / len(codes)
+                    table.bias[i, :count] = (shares + LEAST_SHARE).log()
+                    table.marginal[i, :count] = (shares + min(LEAST_SHARE, MOST_ADDED / count)).log()
+
+    def _chosen(self, codes: Tensor, every: Sequence[Tensor]) -> Tensor:
+        """Return the log-likelihood of each cell from the logits of each group."""
         parts: list[Tensor] = [codes.new_empty(0)] * len(self.columns)
-        for table, logits in zip(self.groups, self.forward(codes), strict=True):
+        for table, logits in zip(self.groups, every, strict=True):
             wanted = codes[:, table.index].T.unsqueeze(2)
             chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
             for i, j in enumerate(table.members):

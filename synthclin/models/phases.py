@@ -50,11 +50,14 @@ class PhaseOutcome:
         kept: name of the weights left in the network, or None where they are those from before the phase.
         figures: validation metrics of these weights.
         judged: result of the acceptance test, as plain data, where the phase has one.
+        confirmed: for each column of the network the gain of out-of-fold likelihood over its marginal distribution, the
+            standard error of the gain, both in nats per row, and the strength; where the phase has out-of-fold rows.
     """
 
     kept: str | None
     figures: dict[str, float]
     judged: dict[str, Any] | None = None
+    confirmed: list[list[float]] | None = None
 
 
 class Phase(ABC):
@@ -69,6 +72,7 @@ class Phase(ABC):
     stream: ClassVar[str]  # of random numbers
     label: ClassVar[str]  # of the progress line
     counts: ClassVar[str] = "step"
+    trains_network: ClassVar[bool] = True  # False where the next phase does, which then runs even after a stop
     learners: ClassVar[tuple[str, ...]] = ("network",)
     facts: ClassVar[tuple[str, ...]] = ("done",)
 

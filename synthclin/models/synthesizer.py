@@ -129,11 +129,11 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> table, schema = sc.datasets.load("heart_disease")
             >>> nll = []
             >>> def stop(event):
-            ...     nll.append(event.figures["validation_nll"])
+            ...     nll.append(event.figures.get("validation_nll"))
             ...     return event.step == 3
             >>> model = sc.ConditionalGAN(schema, effort="quick", width=16).fit(table.head(60), callback=stop)
-            >>> len(nll), nll[2] < nll[0]  # the last one is of the end of the phase
-            (4, True)
+            >>> nll[2] < nll[0]
+            True
         """
         require_schema(self.schema, f"{type(self).__name__}: schema")
         require_table(table)
@@ -159,8 +159,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         self.calls_ = 0
         self.rows_ = len(table)
         encoded = self.encoder_.encode(table)
-        saved = None if checkpoint is None else checkpoint.open(self.identity(encoded))
-        self.training_ = self._fit(encoded, self.encoder_.layout, TrainingMonitor(callback, checkpoint, saved))
+        patient = patients(table, schema)
+        saved = None if checkpoint is None else checkpoint.open(self.identity(encoded, patient))
+        self.training_ = self._fit(encoded, self.encoder_.layout, TrainingMonitor(callback, checkpoint, saved), patient)
         return self
 
     def sample(
@@ -326,12 +327,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 
-    def identity(self, encoded: Encoded) -> dict[str, bytes]:
+    def identity(self, encoded: Encoded, patient: NDArray[np.int64]) -> dict[str, bytes]:
         """Return everything on which a training on `encoded` depends, by name: equal values give equal weights."""
         table = hashlib.sha256(dump_json(self.encoder_.to_dict(), digits=None).encode())
         for part in (encoded.codes, encoded.offsets):
             table.update(repr(tuple(part.shape)).encode())
             table.update(part.contiguous().numpy().data)
+        table.update(patient.tobytes())
         versions = [VERSION, *(metadata.version(package) for package in _NUMERICAL_PACKAGES)]
         return {
             "versions": json.dumps(versions).encode(),
@@ -367,8 +369,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         raise ConfigError(type(self).__name__, what, remedy)
 
     @abstractmethod
-    def _fit(self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor) -> dict[str, Any]:
-        """Fit an encoded table and return facts about the training as plain data; report to `monitor`."""
+    def _fit(
+        self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Fit an encoded table and return facts about the training as plain data; report to `monitor`.
+
+        `patient` is the (rows,) number of each row's patient.
+        """
 
     @abstractmethod
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import AdversarialFineTuning, AdversarialTraining
 from synthclin.models.calibration import Calibration
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
+from synthclin.models.cross_validation import CrossValidation, Refit, Schedule, Selection
 from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
@@ -34,7 +37,7 @@ Effort = Literal["quick", "standard", "thorough"]
 
 
 SMALL = 4_000
-"""Rows below which overfitting is the main risk: context logits are calibrated, pairwise potentials are left out."""
+"""Rows below which overfitting is the main risk: folds instead of validation rows, no pairwise potentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Plan:
         batch: rows per optimiser step; small tables need many steps, large ones few.
         epochs: epochs of the likelihood warm-up at most; 0 leaves it out.
         patience: epochs without a gain of 0.001 nats per row before the warm-up stops early.
+        every: epochs of the cross-validation between two calibrations.
         validation: validation rows, for early stopping and the acceptance test of the fine-tuning.
         rate: peak learning rate of the warm-up.
         decay: weight decay of the warm-up; larger on fewer rows.
@@ -52,11 +56,15 @@ class Plan:
         potentials: pairwise potentials at most.
         calibrated: whether each column's context logits are shrunk by the likelihood of validation rows.
         distillation: steps of the one-pass student, where the network has one.
+        folds: of the cross-validation that chooses epochs and strengths; 0 for validation rows instead.
+        width: hidden units of the generator, unless the model's parameter says otherwise.
+        blocks: residual blocks of the generator, unless the model's parameter says otherwise.
     """
 
     batch: int
     epochs: int
     patience: int
+    every: int
     validation: int
     rate: float
     decay: float
@@ -64,6 +72,9 @@ class Plan:
     potentials: int
     calibrated: bool
     distillation: int
+    folds: int
+    width: int
+    blocks: int
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -79,21 +90,27 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         batch=min(128, max(16, rows // 5)) if small else 256 if rows < 20_000 else 512,
         epochs=epochs if rows < 10_000 else epochs * 3 // 10,
         patience=8 if effort != "thorough" else 15,
+        every=1 if rows < 1_000 else 2,
         validation=max(1, min(max(30, rows // 10), rows // 3, 5_000)),
-        rate=2e-3,
-        # Two to three times as much raised the holdout NLL by 0.3 to 2.6 nats per row at 736, 1,711 and 7,284 rows.
-        decay=min(4.0, 10_000 / rows),
-        # On fewer validation rows the acceptance test has no power.
-        adversarial={"quick": 0, "standard": 100, "thorough": 300}[effort] if rows >= 90 else 0,
+        # Fewer epochs need larger steps: folds make each epoch of a small table several times as long.
+        rate={"quick": 6e-3, "standard": 3e-3, "thorough": 2e-3}[effort] if small else 2e-3,
+        # From 7,284 rows on two to three times as much raised the holdout NLL by 0.3 to 2.6 nats per row. Calibration
+        # limits the overfitting of a small table; there 4 raised it by 0.7 nats on a table of strong dependences.
+        decay=1.0 if small else min(4.0, 10_000 / rows),
+        # On the validation rows of a smaller table the acceptance test has no power, and folds leave none.
+        adversarial=0 if small else {"quick": 0, "standard": 50, "thorough": 300}[effort],
         potentials=0 if small else 12,
         calibrated=small,
         distillation={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
+        folds=(3 if effort == "quick" else 5) if small else 0,
+        width=128 if small else 256,
+        blocks=1 if small else 2,
     )
     if warmup:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False)
+    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0)
 
 
 @dataclass(slots=True)
@@ -106,29 +123,63 @@ class Training:
     train_nll: float = math.nan
     validation_nll: float = math.nan
     fine_tuning: dict[str, Any] | None = None
+    confirmed: list[list[float]] | None = None
 
 
 def train(
-    network: MaskedGenerator, codes: Tensor, plan: Plan, seed: int, monitor: TrainingMonitor | None = None
+    network: MaskedGenerator,
+    codes: Tensor,
+    plan: Plan,
+    seed: int,
+    monitor: TrainingMonitor | None = None,
+    patient: NDArray[np.int64] | None = None,
 ) -> Training:
     """Train `network` in place on (rows, columns) codes and return the training record.
 
-    The weights left in the network are the EMA weights of the lowest validation negative log-likelihood, or those of
-    the adversarial fine-tuning if they pass its acceptance test, calibrated on the validation rows; without a warm-up
-    those of the lowest validation C2ST AUC. The training resumes from the state of `monitor` if there is one.
+    With folds, the weights left in the network are the EMA weights of a training on all rows, for the epochs and with
+    the strengths of the highest calibrated out-of-fold likelihood. Else they are the EMA weights of the lowest
+    validation negative log-likelihood, or those of the adversarial fine-tuning if they pass its acceptance test,
+    calibrated if the plan says so; without a warm-up those of the lowest validation C2ST AUC. The training resumes from
+    the state of `monitor` if there is one.
+
+    Arguments:
+        network: untrained.
+        codes: (rows, columns).
+        plan: of the training.
+        seed: of everything random.
+        monitor: callback and checkpoint.
+        patient: (rows,) number of each row's patient; by default each row is a patient.
 
     Raises:
         ModelFormatError: the state does not fit the network.
     """
     monitor = TrainingMonitor() if monitor is None else monitor
-    shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
-    validation, training = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
-    record = _TrainingLoop(
-        _phases(plan, Setting(network, training, validation, plan.batch, seed)), network, monitor
-    ).run()
-    record.train_nll = validation_nll(network, training)
-    record.validation_nll = validation_nll(network, validation)
+    if plan.folds:
+        setting = Setting(network, codes, codes[:0], plan.batch, seed)
+        phases = _cross_validated(plan, setting, np.arange(len(codes)) if patient is None else patient)
+    else:
+        shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
+        validation, training = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
+        setting = Setting(network, training, validation, plan.batch, seed)
+        phases = _phases(plan, setting)
+    record = _TrainingLoop(phases, network, monitor).run()
+    record.train_nll = validation_nll(network, setting.codes)
+    if not plan.folds:
+        record.validation_nll = validation_nll(network, setting.validation)
     return record
+
+
+def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -> dict[str, Callable[[], Phase]]:
+    """Return a factory of each phase of a training without validation rows."""
+    schedule = Schedule(plan.epochs, plan.patience, plan.every, plan.rate, plan.decay)
+    selection = Selection(0, torch.zeros(len(setting.network.columns)))
+    phases: dict[str, Callable[[], Phase]] = {
+        CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
+        Refit.name: partial(Refit, setting, schedule, selection),
+    }
+    if setting.network.shortcut is not None:
+        phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
+    return phases
 
 
 def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
@@ -165,7 +216,7 @@ class _TrainingLoop:
         while phase is not None:
             stopped = self._run(phase)
             left = names[names.index(phase.name) + 1 :]
-            phase = self._begun(left[0]) if left and not stopped else None
+            phase = self._begun(left[0]) if left and not (stopped and phase.trains_network) else None
         self.monitor.keep(partial(self._state, None), last=True)
         return self.record
 
@@ -193,6 +244,9 @@ class _TrainingLoop:
         self.record.kept = outcome.kept or self.record.kept
         if outcome.judged is not None:
             self.record.fine_tuning = outcome.judged
+        if outcome.confirmed is not None:
+            self.record.confirmed = outcome.confirmed
+            self.record.validation_nll = outcome.figures["validation_nll"]
         self.record.seconds[name] = round(time.perf_counter() - start, 3)
         return self.monitor.stops(TrainingEvent(name, phase.done, phase.total, outcome.figures)) or stopped
 

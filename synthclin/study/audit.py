@@ -218,7 +218,7 @@ class _Shadows:
     def _identity(self, models: int) -> dict[str, bytes]:
         """Return everything on which the audit depends, by name."""
         encoded = self.model.encoder_.encode(self.rows)
-        parts = self.model.identity(encoded)
+        parts = self.model.identity(encoded, self.patients)
         return parts | {"audit": f"{models} {self.seed} {len(self.tables.synthetic)} {self.places.tolist()}".encode()}
 
 

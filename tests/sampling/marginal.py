@@ -29,7 +29,7 @@ class Marginal(SequentialSynthesizer):
         self.rare_category = rare_category
         self.trim_extremes = trim_extremes
 
-    def _fit(self, encoded, layout, monitor):  # noqa: ARG002 - the contract's
+    def _fit(self, encoded, layout, monitor, patient):  # noqa: ARG002 - the contract's
         self.logits_ = [
             torch.bincount(encoded.codes[:, j], minlength=column.cardinality).float().log()
             for j, column in enumerate(layout.columns)

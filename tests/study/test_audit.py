@@ -52,7 +52,8 @@ def model(sides):
 
 def without_end(rows, effort, warmup=True):
     plan = plan_for(rows, effort, warmup)
-    return dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0, calibrated=False)
+    plan = dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0)
+    return dataclasses.replace(plan, calibrated=False, folds=0)
 
 
 def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides, monkeypatch):
@@ -61,7 +62,9 @@ def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides,
     monkeypatch.setattr("synthclin.models.gan.plan_for", without_end)
     # No early stopping: every epoch counts as better than the one before.
     monkeypatch.setattr("synthclin.models.likelihood.validation_nll", lambda *_: -float(next(falling)))
-    model = ConditionalGAN(SCHEMA, effort="quick", width=128, dropout=0.0, random_state=3, device="cpu").fit(train)
+    model = ConditionalGAN(SCHEMA, effort="quick", width=128, blocks=2, dropout=0.0, random_state=3, device="cpu").fit(
+        train
+    )
     synthetic_table = model.sample(ROWS, random_state=1)
     by_model, proven = audit(model, synthetic_table, train=train, holdout=holdout)
     assert by_model.low > 0.9

@@ -91,7 +91,9 @@ class TestRunFolder:
     def test_the_training_curve_is_json_lines(self, finished):
         lines = (finished.out / "metrics.jsonl").read_text().splitlines()
         assert lines
-        assert all("validation_nll" in json.loads(line) for line in lines if "warm-up" in line)
+        assert {json.loads(line)["phase"] for line in lines} == {"cross-validation", "warm-up"}
+        assert all("validation_nll" in json.loads(line) for line in lines if "cross-validation" in line)
+        assert all("train_nll" in line or "mean_strength" in line for line in lines)
 
     def test_the_resolved_config_is_the_config(self, finished, monkeypatch):
         monkeypatch.chdir(finished.folder)
