@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["CohortSampler", "SampleFacts", "Source"]
 
 Floats = NDArray[np.float64]
-CHUNK = 4_096
+CHUNK = 16_384
 """Rows requested at a time: bounds the memory of any request."""
+
+CONDITIONED_CHUNK = 4_096
+"""The same under a condition, where each row takes several proposals."""
 
 PROPOSALS_PER_ROW = 8
 """Proposals per conditioned row; importance resampling is exact in the limit of many."""
@@ -197,8 +200,9 @@ class CohortSampler:
             for i, (predicate, count) in enumerate(cells):
                 request = self._request(predicate)
                 interpolated |= dict.fromkeys(request.condition.interpolated(self.encoder))
-                for j, start in enumerate(range(0, count, CHUNK)):
-                    table, part_facts = self._take(request, min(CHUNK, count - start), part=(i, j))
+                chunk = CHUNK if request.condition.residual is None else CONDITIONED_CHUNK
+                for j, start in enumerate(range(0, count, chunk)):
+                    table, part_facts = self._take(request, min(chunk, count - start), part=(i, j))
                     tables.append(table)
                     facts[i].append(part_facts)
                     step(len(table))
@@ -282,7 +286,7 @@ class CohortSampler:
         conditioned = condition.residual is not None
         proposals, amount = _Proposals(conditioned), wanted * (PROPOSALS_PER_ROW if conditioned else 1)
         while proposals.proposed < max(LEAST_BUDGET, REJECTION_BUDGET * wanted):
-            amount = int(min(max(amount, 64), PROPOSALS_PER_ROW * CHUNK))
+            amount = int(min(max(amount, 64), PROPOSALS_PER_ROW * CONDITIONED_CHUNK))
             self._propose(proposals, request, amount, generator, rng)
             # If few proposals carry most of the weight, Gumbel top-k would keep nearly all proposals.
             rich = (

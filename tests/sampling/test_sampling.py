@@ -11,7 +11,7 @@ from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.sampling.cohorts import require_condition
-from synthclin.sampling.sampler import CHUNK
+from synthclin.sampling.sampler import CONDITIONED_CHUNK
 from synthclin.schema import Schema
 from tests.sampling.marginal import Marginal
 from tests.ward import SCHEMA
@@ -113,8 +113,8 @@ def test_a_condition_on_every_column_at_once(model):
 
 
 def test_a_large_cohort_is_sampled_in_parts(model):
-    cohort = model.sample(CHUNK + 500, where="age >= 40 and sex == 'F'", random_state=0)
-    assert len(cohort) == CHUNK + 500
+    cohort = model.sample(CONDITIONED_CHUNK + 500, where="age >= 40 and sex == 'F'", random_state=0)
+    assert len(cohort) == CONDITIONED_CHUNK + 500
     assert cohort["age"].min() >= 40
     assert cohort["pid"].is_unique
 
