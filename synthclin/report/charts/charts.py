@@ -25,7 +25,7 @@ PANEL = 108  # pixels a small multiple is high
 _PLOT, _MISSING = 0.76, 0.86  # where a panel's plot ends and its pair of bars for missing values begins
 _NAMED = 0.4  # share of a plot that the names of the two tables need
 _LEVEL = 27  # pixels per category of a panel
-_CELL, _LABEL, _LETTER = 28, 92, 6.6  # of a heat map, in its own units
+_CELL, _LABEL, _LETTER = 28, 126, 6.8  # of a heat map, in its own units
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ def _room(labels: Sequence[str]) -> tuple[int, int]:
     return max(round(above) - 12, 0), max(round(beside), 4)
 
 
-def _brief(label: str, limit: int = 13) -> str:
+def _brief(label: str, limit: int = 15) -> str:
     """Shorten a label in its middle, since names of related columns often differ at their end."""
     if len(label) <= limit:
         return label
