@@ -111,6 +111,8 @@ class Findings:
 
     def _result(self, verdict: Verdict) -> str:
         score = self[verdict.gate.score]
+        if score.low == score.high:
+            return number(score.value)  # a census has no interval
         ends = interval(score.low, score.high)
         return f"{number(score.value)} ({ends})" if ends else verdict.reason
 
