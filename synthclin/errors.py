@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ChangedReportError",
     "ConditionError",
     "ConfigError",
     "DataError",
@@ -41,6 +42,10 @@ class ConfigError(SynthclinError):
     """A configuration, schema, expression or argument that cannot be used."""
 
     exit_code = 2
+
+
+class ChangedReportError(ConfigError):
+    """A report that was changed after it was written."""
 
 
 class DataError(SynthclinError):

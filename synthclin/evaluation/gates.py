@@ -263,4 +263,5 @@ def _rows_needed(gate: Gate, score: Score, worse: float) -> str:
     room, reach = gate.limit - score.value, worse - score.value
     if gate.null is None or room <= 0 or (times := (reach / room) ** 2) > _MOST_TIMES:
         return ""
+    times = math.ceil(10 * times) / 10  # never "1.0 times", which would already decide it
     return f" About {times:.1f} times as many holdout patients would decide it if the score stayed the same."

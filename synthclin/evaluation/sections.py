@@ -69,9 +69,11 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
         cells = {"edges": [_edge_label(feature, edges[run.start - 1]) for run in runs[1:]]}
     else:
         counts = {key: np.bincount(x.astype(int), minlength=len(feature.levels)) for key, x in tables.items()}
+        named = _named(feature, counts["real"] + counts["synthetic"])
+        counts = {key: n[named] for key, n in counts.items()}
         order, runs = _level_runs(feature, counts["real"] + 0)
         counts = {key: n[order] for key, n in counts.items()}
-        labels = [str(feature.levels[i]) for i in order]
+        labels = [str(feature.levels[named[i]]) for i in order]
         cells = {"labels": [_label(labels[run], feature) for run in runs]}
     summed = {key: [int(n[run].sum()) for run in runs] for key, n in counts.items()}
     missing = int(np.isnan(real).sum())
@@ -87,6 +89,15 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
             "missing": {"real": None if hidden and missing else missing, "synthetic": int(np.isnan(synthetic).sum())},
         }
     )
+
+
+def _named(feature: Feature, rows: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the places of the levels that may be named: declared ones, and those of a training or synthetic row.
+
+    An undeclared level of holdout rows alone would tell that one of few patients has it.
+    """
+    declared = set(feature.column.levels or ())
+    return np.array([i for i, level in enumerate(feature.levels) if rows[i] or level in declared], dtype=np.intp)
 
 
 def _edges(seen: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -71,7 +71,11 @@ class RawRuleDetails(Details):
 def _broken_rows(score: Score) -> str:
     details = RULES.read(score)
     broken = score.n - round(score.value * score.n)
-    named = f"{number(details.declared, 0)} declared rules" if details and details.declared else "ranges and categories"
+    named = (
+        f"{number(details.declared, 0)} rules and ranges of the schema"
+        if details and details.declared
+        else "ranges and categories"
+    )
     if not broken:
         return f"No row breaks any of the {named}."
     verb = "breaks" if broken == 1 else "break"

@@ -57,7 +57,7 @@ def guess_numbers(
             f"{count(beyond, len(numbers))} hold a number that is infinite or beyond {LIMIT:g}",
             "Correct it, or recode it as missing.",
         )
-    numbers = _as_written(numbers)
+    held, numbers = np.unique(numbers), _as_written(numbers)
     values, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     people, rows = patients_per(places, at.patient, len(values)), at.rows
     whole = bool(np.all(values == np.round(values)))
@@ -65,14 +65,15 @@ def guess_numbers(
         return Refusal("its name is one of a direct identifier", "Remove it, or declare it `text` or `id`.")
     if len(values) == 1 and people[0] >= MIN_PATIENTS:
         return Guess(
-            Category(categories=_levels(values)), [f"constant: {count(len(numbers), rows)} hold the same number"]
+            Category(categories=_levels(held)), [f"constant: {count(len(numbers), rows)} hold the same number"]
         )
     if whole and (found := _identifier(name, numbers, values, rows)):
         return found
     codes = [float(code) for code in missing if not isinstance(code, str)]
     if any(values[0] < code < values[-1] for code in codes):
         return Refusal("a missing-value code lies among its numbers", "Recode it in the file to one outside of them.")
-    return _few_levels(name, values, counts, people) or _quantity(
+    # Levels are compared with cells as these are held.
+    return _few_levels(name, held if len(held) == len(values) else values, counts, people) or _quantity(
         values, counts, people, codes, whole=whole, percent=name_hints.is_percentage(name)
     )
 

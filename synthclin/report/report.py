@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthclin.errors import ConfigError
+from synthclin.errors import ChangedReportError, ConfigError
 from synthclin.io.documents import read_json
 from synthclin.io.files import write_atomic
 from synthclin.report.findings import Findings, checksum
@@ -48,7 +48,7 @@ class Report(Findings):
         report = cls.from_dict(data, str(path))
         stamp = data.pop("sha256", None)
         if stamp is not None and stamp != checksum(data):
-            raise ConfigError(
+            raise ChangedReportError(
                 str(path), "the file was changed after it was written", "Use the file that the run wrote."
             )
         return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthclin.errors import ConfigError
+from synthclin.errors import ChangedReportError, ConfigError
 from synthclin.io.documents import read_json
 from synthclin.io.files import path_of, refuse_absent, sha256
 from synthclin.report import Report
@@ -32,12 +32,14 @@ class Binding:
     report: str
     problems: tuple[str, ...]
     passed: bool
+    changed: bool = False
 
     @property
     def verdict(self) -> str:
         """The outcome as one line."""
         if self.problems:
-            return f"VERIFY FAILED: {self.report} is not about {self.table}"
+            wrong = "was changed" if self.changed else f"is not about {self.table}"
+            return f"VERIFY FAILED: {self.report} {wrong}"
         gates = "" if self.passed else "; the gates are NOT PASSED"
         return f"verified: {self.report} is about {self.table}, and neither was changed{gates}"
 
@@ -52,7 +54,7 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
         report: its ``report.json``, ``report.html`` or ``report.md``, of either edition.
 
     Raises:
-        ConfigError: the arguments are in the wrong order, the report is none, was changed, or names no file.
+        ConfigError: the arguments are in the wrong order, the report is none, or names no file.
         DataError: there is no such file.
 
     Example:
@@ -71,7 +73,10 @@ def verify_binding(table: str | Path, report: str | Path) -> Binding:
         raise ConfigError(str(table), "this is a report, not a table", _FORM)
     if not kinds[1]:
         raise ConfigError(str(report), "this is no report.json, report.html or report.md", _FORM)
-    seal = _seal_of(places[1], str(report))
+    try:
+        seal = _seal_of(places[1], str(report))
+    except ChangedReportError as error:
+        return Binding(places[0].name, places[1].name, (f"{error.where}: {error.what}",), passed=False, changed=True)
     if seal.table is None:
         remedy = (
             "Score the file with `synthclin evaluate TABLE ... -o report.json`; in Python, add `file=` to evaluate."
@@ -93,5 +98,7 @@ def _seal_of(path: Path, where: str) -> Seal:
     if seal is None:
         raise ConfigError(where, "this is no report of synthclin", "Give the report.html or report.md that it wrote.")
     if not seal.intact:
-        raise ConfigError(where, "the file was changed after it was written", "Use the file that synthclin wrote.")
+        raise ChangedReportError(
+            where, "the file was changed after it was written", "Use the file that synthclin wrote."
+        )
     return seal

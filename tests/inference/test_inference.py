@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from synthclin.datasets import FOLDER
@@ -521,6 +521,9 @@ def frame(columns, copies):
 
 class TestPromise:
     @settings(max_examples=25, deadline=None)
+    @example(generated={"a:z": [0.0, 0.0, 4.571786880493164, None, 0.0, 0.0, None, 0.0]}, copies=11)
+    @example(generated={"a:z": [None, 0.0, 0.0, 16.1171875, None, 0.0, 0.0, None]}, copies=11)
+    @example(generated={"a:z": [0.0, 0.0, 0.0, 1.0, None, None, None, -2.4e-14]}, copies=11)
     @given(generated=columns(SOUND), copies=st.integers(2, 30))
     def test_the_inferred_schema_accepts_its_table(self, tmp_path_factory, generated, copies):
         generated = {name: values for name, values in generated.items() if any(value is not None for value in values)}

@@ -115,6 +115,12 @@ def test_what_cannot_be_declared(key: str, value: object, message: str) -> None:
     assert str(value) not in str(caught.value) or key == "use"
 
 
+def test_a_table_is_valid_on_the_day_of_its_report() -> None:
+    assert Release(valid_until="2027-06-30", date="2027-06-30").undeclared
+    with pytest.raises(ConfigError, match="before the date of the report"):
+        validate(Release, {"valid_until": "2020-01-01", "date": "2026-11-28"}, "release")
+
+
 def test_the_date_is_that_of_the_environment_and_never_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     assert Release().dated().date is None

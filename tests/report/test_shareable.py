@@ -15,11 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthclin.evaluation.disclosure import round_to, rounding_step, suppress
+from synthclin.evaluation.gate import Gate
+from synthclin.evaluation.gates import judge
+from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
 from synthclin.io.documents import dump_json
 from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
+from synthclin.report.findings import Findings
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.evaluation.conftest import spare
@@ -240,3 +244,60 @@ def test_subgroup_results_are_rounded_to_eleven_patients() -> None:
     assert shared("fidelity.pairs", n=11).details["worst"] == "F"
     assert shared("fidelity.pairs").details["not_judged"] is None
     assert "0.8765" not in str(shared("fidelity.pairs").details)
+
+
+LIMITS = st.floats(0.001, 0.999)
+
+
+@given(value=LIMITS, width=st.floats(0, 0.3), limit=LIMITS, review=LIMITS, upward=st.booleans())
+def test_no_rounded_figure_is_on_another_side_of_a_limit(
+    value: float, width: float, limit: float, review: float, upward: bool
+) -> None:
+    """Fifty rows round every share to a half, and still no printed figure contradicts its status."""
+    ends = value - width, value + width
+    score = Score("privacy.linkability", "?", value, *ends, "lower", None, None, 50, "a method")
+    gate = Gate("privacy.linkability", ">=" if upward else "<=", limit, review, "a source")
+    verdict = judge([gate], [score])[0]
+    report = Findings((score,), (verdict,), {"rows": {"train": 50, "holdout": 50, "synthetic": 50}}, {})
+    (shared,) = shareable(report).scores
+    for name in ("value", "low", "high"):
+        exact, rounded = getattr(score, name), getattr(shared, name)
+        for end in (limit, review):
+            assert (rounded - end) * (exact - end) >= 0
+    assert shareable(report).verdicts[0].status == verdict.status
+
+
+def test_an_undeclared_level_of_a_holdout_row_alone_is_in_no_edition() -> None:
+    rng = np.random.default_rng(0)
+
+    def ward(rows: int) -> pd.DataFrame:
+        return pd.DataFrame({"age": rng.integers(40, 80, rows), "ward": rng.choice(["a", "b"], rows)})
+
+    schema = Schema.model_validate({"columns": {"age": {"type": "integer"}, "ward": {"type": "category"}}})
+    train, holdout = ward(120), ward(60)
+    holdout.loc[3, "ward"] = "LEPROSARIUM"
+    report = evaluate(ward(120), train=train, holdout=holdout, schema=schema)
+    for edition in (report, report.shareable()):
+        assert "LEPROSARIUM" not in json.dumps(edition.to_dict())
+        assert "LEPROSARIUM" not in edition.to_html()
+
+
+def test_reasons_have_no_figures_and_say_what_the_internal_edition_says() -> None:
+    gate = Gate("privacy.linkability", "<=", 0.05, 0.1, "a source")
+    found = {}
+    for value, half in ((0.01, 0.2), (0.03, 0.03), (0.07, 0.01), (0.2, 0.01), (0.01, 0.01), (nan, nan)):
+        score = Score(
+            "privacy.linkability", "?", value, value - half, value + half, "lower", None, None, 50, "a method"
+        )
+        report = Findings((score,), tuple(judge([gate], [score])), {"rows": {"train": 50, "synthetic": 50}}, {})
+        (verdict,) = shareable(report).verdicts
+        found[value, half] = (verdict.status, verdict.reason)
+        assert not re.search(r"\d", verdict.reason)
+    assert list(found.values()) == [
+        ("NOT ASSESSABLE", "The interval reaches from pass to fail: there are too few rows."),
+        ("REVIEW", "The interval includes the limit."),
+        ("REVIEW", "The whole interval misses the limit, by no more than asks for review."),
+        ("FAIL", "The whole interval misses the limit."),
+        ("PASS", "The worse end of its interval meets the limit, or the value without leakage."),
+        ("NOT ASSESSABLE", "It cannot be computed on these rows."),
+    ]

@@ -31,7 +31,7 @@ from synthclin.report.editions.shareable_columns import shared_block, shared_mis
 from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
@@ -49,6 +49,20 @@ _REASONS = {
     "TOO WEAK": "The attacks miss canaries.",
 }
 
+_KNOWN_REASONS = (
+    ("reaches from pass to fail", "The interval reaches from pass to fail: there are too few rows."),
+    ("but is entirely beyond", "The interval includes the limit, but is entirely beyond chance."),
+    ("of the top-decile outliers", "The whole interval of the top-decile outliers misses the limit."),
+    ("includes the limit", "The interval includes the limit."),
+    ("by no more than asks for review", "The whole interval misses the limit, by no more than asks for review."),
+    ("The whole interval", "The whole interval misses the limit."),
+    ("The real-data reference", "The real-data reference misses the limit too."),
+    ("Not significantly above its value without leakage", "Not significantly above its value without leakage."),
+    ("no released row does", "The model breaks a rule, but no released row does."),
+    ("has lost", "A column has lost its dependence on the others, or an outcome more than half of it."),
+)
+"""Parts of the reasons of the internal edition, and what the shareable one says: the same without figures."""
+
 
 def shareable(report: F) -> F:
     """Return the shareable edition of a report; a shareable report is returned unchanged."""
@@ -60,7 +74,12 @@ def shareable(report: F) -> F:
     published = Published(
         train, holdout, {panel.column: shared_missing(shared_panel(panel)) for panel in data.marginals}
     )
-    scores = tuple(_score(score, published) for score in report.scores)
+    limits: dict[str, set[float]] = {}
+    for gate in (verdict.gate for verdict in report.verdicts):
+        limits.setdefault(gate.score, set()).update({gate.limit} if gate.review is None else {gate.limit, gate.review})
+    scores = tuple(
+        _beside(_score(score, published), score, sorted(limits.get(score.name, ()))) for score in report.scores
+    )
     return replace(
         report,
         edition="shareable",
@@ -150,7 +169,30 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
     bound = score.low if verdict.gate.op.startswith(">") else score.high
     # The rounded figures alone: what rows without leakage reach is a figure of real patients.
     without = reached(verdict.gate, score)
-    return replace(verdict, value=score.value, bound=bound, reason=_REASONS[verdict.status], reached=without)
+    return replace(verdict, value=score.value, bound=bound, reason=_reason(verdict), reached=without)
+
+
+def _reason(verdict: Verdict) -> str:
+    """Return the reason of a verdict without its figures."""
+    known = (shown for part, shown in _KNOWN_REASONS if part in verdict.reason)
+    return _REASONS[verdict.status] if isnan(verdict.value) else next(known, _REASONS[verdict.status])
+
+
+def _beside(score: Score, internal: Score, limits: Iterable[float]) -> Score:
+    """Return a rounded score of which no figure is on another side of a limit than that of the internal edition."""
+
+    def beside(rounded: float, exact: float) -> float:
+        for limit in limits:
+            if exact <= limit < rounded or rounded < limit <= exact:
+                rounded = limit
+        return rounded
+
+    return replace(
+        score,
+        value=beside(score.value, internal.value),
+        low=beside(score.low, internal.low),
+        high=beside(score.high, internal.high),
+    )
 
 
 def _sections(data: SectionData) -> dict[str, Any]:

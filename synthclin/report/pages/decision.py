@@ -232,7 +232,7 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         section=kind.section,
         group="use" if kind.asked is None else kind.asked.group,
         question=question,
-        answer=_said(report, f"answer/{question}", plain(answer_text, 240)),
+        answer=_said(report, f"answer/{question}", plain(answer_text, 240) if answer_text else ""),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),

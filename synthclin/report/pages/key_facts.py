@@ -64,7 +64,8 @@ def _epsilon(report: Findings) -> KeyFact:
     reach = "" if details is None else f", which could prove at most {number(details.most_certifiable, 1)}"
     where = kind_of(most.name).label.rpartition(" on ")[2]
     value = f"epsilon \u2265 {number(most.value, 2)}" if most.value > 0 else "none"
-    return KeyFact("Privacy loss proven by attacks", value, f"attacks on {where}{reach}; none proven is no guarantee")
+    limit = "more may be lost" if most.value > 0 else "none proven is no guarantee"
+    return KeyFact("Privacy loss proven by attacks", value, f"attacks on {where}{reach}; {limit}")
 
 
 def _weakest_column(report: Findings) -> KeyFact:

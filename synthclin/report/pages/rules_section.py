@@ -31,7 +31,11 @@ def rules_section(report: Findings) -> Section:
     broken = sorted((rule for rule in details.rules if rule.synthetic or rule.real), key=lambda r: -r.synthetic)
     unconstrained = _unconstrained_figures(report)
     if not broken:
-        what = "ranges and categories" if not details.declared else f"{number(details.declared, 0)} declared rules"
+        what = (
+            "ranges and categories"
+            if not details.declared
+            else f"{number(details.declared, 0)} rules and ranges of the schema"
+        )
         return Section(
             *section, (f"Every one of the {number(score.n, 0)} synthetic rows satisfies the {what}.",), unconstrained
         )

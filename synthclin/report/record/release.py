@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, model_validator
 
 from synthclin.io.files import path_of, sha256
 from synthclin.io.source_date import source_date
@@ -61,6 +61,12 @@ class Release(BaseModel):
     """The last day on which the table may be used under this report."""
     date: Day | None = None
     """The day of the report; without one, that of the environment variable SOURCE_DATE_EPOCH."""
+
+    @model_validator(mode="after")
+    def _valid_when_written(self) -> Release:
+        if self.valid_until is not None and self.date is not None and self.valid_until < self.date:
+            raise ValueError("valid_until is before the date of the report. Correct one of them.")
+        return self
 
     def declared(self, key: str) -> str | None:
         """Return a declared item as text; None where it is not declared."""

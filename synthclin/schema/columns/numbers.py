@@ -17,6 +17,7 @@ from synthclin.schema.columns.notation import Censored, Notation
 __all__ = ["LIMIT", "Duration", "Integer", "Number"]
 
 LIMIT = 1e150  # squares of what lies beyond overflow a float64
+_SLACK = 1e-6  # of a last decimal
 _COMPUTED = 6  # decimals from which on finer digits are those of a computation
 EXACT = 2.0**53  # whole numbers from here on are not exact in a float64
 
@@ -182,7 +183,9 @@ class _Quantity(Column):
                 "Correct it, or recode it as missing: the time to an event begins at 0.",
             )
         if self.range is not None:
-            outside = ((values < self.range[0]) | (values > self.range[1])) & ~beyond
+            # A computed number may miss a bound by less than the column can tell, such as -2e-14 a bound of 0.
+            slack = _SLACK * 10.0 ** -(_COMPUTED if self.decimal_places is None else self.decimal_places)
+            outside = ((values < self.range[0] - slack) | (values > self.range[1] + slack)) & ~beyond
             yield Problem(
                 pd.Series(outside, index=typed.index),
                 "a value outside its `range`",
