@@ -31,7 +31,7 @@ _FRAME = (
     *("value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"),
     *("question", "limit", "review", "bound", "reason"),
 )
-_WORST_FIRST = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
+_WORST_FIRST = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
 
 
 @dataclass(frozen=True, slots=True)

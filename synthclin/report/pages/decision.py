@@ -226,6 +226,8 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     answer_text = kind.answer(score) if known else typeset(answer.reason, 240)
     if known and status == "NOT ASSESSABLE":
         answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
+    if answer.unknown:
+        answer_text = f"{answer_text} Not assessable: {listed(answer.unknown)}.".strip()
     question = plain(answer.text, 140)
     return DecisionRow(
         key=f"q-{gate.score}",

@@ -35,6 +35,7 @@ class Answer:
         text: the question.
         many: the number of scores that answer it.
         of: plural noun for these scores.
+        unknown: labels of the scores among them that are not assessable, where another decides.
     """
 
     verdict: Verdict
@@ -42,6 +43,7 @@ class Answer:
     text: str
     many: int
     of: str
+    unknown: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -70,7 +72,12 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
         decides = min(asked[question], key=_severity_key)
         kind = kind_of(decides.gate.score)
         text, of = (question.text, question.kind) if isinstance(question, Question) else (kind.question, "measures")
-        found.append(Answer(decides, kind, text, len(asked[question]), of))
+        unknown = tuple(
+            kind_of(each.gate.score).label
+            for each in asked[question]
+            if each.status in {"NOT ASSESSABLE", "TOO WEAK"} and decides.status in {"PASS", "REVIEW"}
+        )
+        found.append(Answer(decides, kind, text, len(asked[question]), of, unknown))
     return found
 
 
