@@ -79,7 +79,7 @@ def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.fl
     missing = int(np.isnan(real).sum())
     # Secondary suppression: a single suppressed count could be found by subtraction from the number of rows.
     hidden = is_small(missing) or any(map(is_small, summed["real"]))
-    smallest = int(np.argmin(np.where(np.array(summed["real"]) > 0, summed["real"], np.inf))) if hidden else -1
+    smallest = int(np.argmin(np.where(np.array(summed["real"]) > 0, summed["real"], np.inf))) if hidden and runs else -1
     return (
         base
         | cells
@@ -133,6 +133,8 @@ def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.i
     if feature.kind == "ordinal":
         return np.arange(len(real)), merged_cells(real.tolist())
     order = np.argsort(-real, kind="stable")
+    if not len(real):
+        return order, []
     separate = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
     if separate and is_small(int(real[order][separate:].sum())):
         separate -= 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.schema.columns import parsing
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ def cleared(
     low: float, high: float, values: NDArray[np.float64], codes: list[float], decimals: int
 ) -> tuple[float, float]:
     """Return bounds tightened to exclude missing-value codes; `decimals` are those of the column."""
+    # A cell that single precision can hold is read as it was written, such as 32.63672 for 32.63671875.
+    with np.errstate(over="ignore"):
+        single = values[[0, -1]].astype(np.float32)
+    written = np.where(single == values[[0, -1]], parsing.shortest(single), values[[0, -1]])
+    low, high = min(low, float(written[0])), max(high, float(written[1]))
     # An extreme of more decimals than the column keeps is rounded outward, so that its rounded cells are inside.
     unit = 10.0**decimals
     low, high = float(np.floor(low * unit + _ROUNDING) / unit), float(np.ceil(high * unit - _ROUNDING) / unit)

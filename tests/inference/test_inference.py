@@ -521,6 +521,7 @@ def frame(columns, copies):
 
 class TestPromise:
     @settings(max_examples=25, deadline=None)
+    @example(generated={"a:z": [None, None, 0.0, 0.0078125, None, 0.0, 32.63671875, None]}, copies=11)
     @example(generated={"a:z": [0.0, 0.0, 4.571786880493164, None, 0.0, 0.0, None, 0.0]}, copies=11)
     @example(generated={"a:z": [None, 0.0, 0.0, 16.1171875, None, 0.0, 0.0, None]}, copies=11)
     @example(generated={"a:z": [0.0, 0.0, 0.0, 1.0, None, None, None, -2.4e-14]}, copies=11)
