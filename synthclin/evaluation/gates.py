@@ -23,13 +23,15 @@ from synthclin.wording import number
 if TYPE_CHECKING:
     from synthclin.evaluation.details import Details
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "Verdict", "default_gates", "judge", "reached"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "WORST_FIRST", "Verdict", "default_gates", "judge", "reached"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK"]
 
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _MOST_TIMES = 20.0
-_WORSE = ("PASS", "TOO WEAK", "NOT ASSESSABLE", "REVIEW", "FAIL")
+
+WORST_FIRST: tuple[Status, ...] = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
+"""The statuses of gates, the most severe first: the one order of terminal, pages and files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
 def _traced(verdict: Verdict, score: Score) -> Verdict:
     """Return the verdict with what rows without leakage reach, and whether that made its status less severe."""
     by_limits = _judge(verdict.gate, replace(score, baseline=None, reference=None, reference_error=None))
-    excused = _WORSE.index(verdict.status) < _WORSE.index(by_limits.status)
+    excused = WORST_FIRST.index(verdict.status) > WORST_FIRST.index(by_limits.status)
     return replace(verdict, reached=reached(verdict.gate, score), excused=excused)
 
 
@@ -138,8 +140,8 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     kind = find_kind(score.name) if verdict.gate.review is not None else None
     details = None if kind is None else kind.read(score)
     parts = [] if kind is None or details is None else [kind.worst_part(details), _outliers(verdict.gate, details)]
-    found = max((part for part in parts if part), key=lambda part: _WORSE.index(part.status), default=None)
-    if found is None or _WORSE.index(found.status) <= _WORSE.index(verdict.status):
+    found = min((part for part in parts if part), key=lambda part: WORST_FIRST.index(part.status), default=None)
+    if found is None or WORST_FIRST.index(found.status) >= WORST_FIRST.index(verdict.status):
         return verdict
     return replace(verdict, status=found.status, reason=found.reason, excused=False)
 

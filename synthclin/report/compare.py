@@ -12,7 +12,7 @@ from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.fidelity.detection import DETECTION
 from synthclin.evaluation.fidelity.marginals import MARGINALS
 from synthclin.evaluation.fidelity.pairs import PAIRS
-from synthclin.evaluation.gates import Status
+from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["NamedReport", "compare", "differences", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
-_STATUSES: tuple[Status, ...] = ("FAIL", "NOT ASSESSABLE", "TOO WEAK", "REVIEW", "PASS")
 _HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
 _BANNER = {
     "internal": "Contains figures of real patients, for the custodian of the data.",
@@ -122,11 +121,11 @@ def _indexed(runs: Sequence[NamedReport]) -> str:
     order = "not ranked" if apart else "worst first"
     statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
     rows = tuple(
-        Row(plain(run.name, 60), (worst(list(count)) or "no gates", *(number(count[s], 0) for s in _STATUSES)))
+        Row(plain(run.name, 60), (worst(list(count)) or "no gates", *(number(count[s], 0) for s in WORST_FIRST)))
         for run, count in zip(ordered, statuses, strict=True)
     )
     failed = sum(1 for count in statuses if count["FAIL"])
-    table = DataTable(f"Runs, {order}", ("Run", "Worst status", *_STATUSES), rows, words=1)
+    table = DataTable(f"Runs, {order}", ("Run", "Worst status", *WORST_FIRST), rows, words=1)
     figures = [Figure(title=f"Verdicts, {order}", table=table), *_by_score(runs, order, ranked=not apart)]
     return page(
         "compare.html",
@@ -164,7 +163,7 @@ def _sentence(runs: Sequence[NamedReport]) -> str:
 
 def _severity(run: NamedReport) -> tuple[float, ...]:
     count = Counter(verdict.status for verdict in run.report.verdicts)
-    return tuple(-count[status] for status in _STATUSES[:4])
+    return tuple(-count[status] for status in WORST_FIRST[:-1])
 
 
 def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str], *, ranked: bool) -> Section:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
-from synthclin.report.statements import shareable_edition
+from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
 from synthclin.wording import number, plain, unit_name

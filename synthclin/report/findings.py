@@ -12,7 +12,7 @@ import pandas as pd
 from synthclin.errors import ConfigError, GateError
 from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.gate import Gate, parse_gate
-from synthclin.evaluation.gates import Verdict, judge
+from synthclin.evaluation.gates import WORST_FIRST, Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
@@ -31,7 +31,6 @@ _FRAME = (
     *("value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"),
     *("question", "limit", "review", "bound", "reason"),
 )
-_WORST_FIRST = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class Findings:
             >>> print(*Findings((score,), judge([gate], [score]), {}, {}).verdict, sep="\n")
             PASS  fidelity.pairs >= 0.9  0.950 (0.940 to 0.960)
         """
-        ordered = sorted(self.verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.status))
+        ordered = sorted(self.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.status))
         statuses = max((len(verdict.status) for verdict in ordered), default=0)
         gates = max((len(verdict.gate.text) for verdict in ordered), default=0)
         return tuple(

@@ -13,7 +13,7 @@ from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.notebook import one_line, page_one_html
-from synthclin.report.statements import shareable_edition
+from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import summary
 
 __all__ = ["Report"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import stat
@@ -12,8 +13,13 @@ from typing import Any
 import pytest
 
 from synthclin.errors import ConfigError, GateError, OutputError
+from synthclin.evaluation.gate import Gate
+from synthclin.evaluation.gates import WORST_FIRST, judge
+from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json
 from synthclin.report import Report
+from synthclin.report.findings import Findings
+from synthclin.report.pages.notebook import one_line
 from tests.report.conftest import example
 
 
@@ -141,3 +147,11 @@ def test_other_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError):
         Report.read(tmp_path / "report.json")
+
+
+def test_the_line_of_a_notebook_counts_every_status() -> None:
+    score = Score("fidelity.pairs", "?", 0.95, 0.94, 0.96, "higher", None, None, 100, "toy")
+    (verdict,) = judge([Gate("fidelity.pairs", ">=", 0.9)], [score])
+    verdicts = tuple(dataclasses.replace(verdict, status=status) for status in WORST_FIRST)
+    line = one_line(Findings((score,), verdicts, {}, {}))
+    assert all(f"1 {status}" in line for status in WORST_FIRST)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
 from synthclin.report.charts.charts import GateScale, gate_bar
@@ -39,7 +40,6 @@ _BANNERS = {
 }
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
-_STATUSES = ("PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK")
 _GROUPS: dict[Group, str] = {"privacy": "Privacy", "use": "Use", "power": "Power of the tests"}
 _ROWS = re.compile(r"About (?P<times>[0-9.]+) times as many holdout patients")
 DEFINITIONS = (
@@ -148,7 +148,9 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
         >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
         One of two questions passes. One <b>fails</b>: rows are copied.
     """
-    fail_texts = {word: [fail_text for status, fail_text in statuses if status == word] for word in _STATUSES}
+    fail_texts: dict[str, list[str]] = {
+        word: [fail_text for status, fail_text in statuses if status == word] for word in WORST_FIRST
+    }
     passed, unknown = len(fail_texts["PASS"]), len(fail_texts["NOT ASSESSABLE"])
     verb = "passes" if passed == 1 else "pass"
     parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
@@ -259,7 +261,7 @@ def _grouped(rows: Sequence[DecisionRow]) -> tuple[tuple[str, tuple[DecisionRow,
 
 
 def _open(questions: Sequence[Answer]) -> str:
-    """Return what is open and what would settle it, as one line; empty where every question passes."""
+    """Return what is open and what would decide it, as one line; empty where every question passes."""
     failed, judged, unknown = (
         [_lower(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
         for statuses in (("FAIL",), ("REVIEW",), ("NOT ASSESSABLE", "TOO WEAK"))
@@ -267,9 +269,9 @@ def _open(questions: Sequence[Answer]) -> str:
     more = sorted({rows for answer in questions if (rows := _ROWS.search(answer.verdict.reason)) is not None}, key=str)
     times = max((float(found["times"]) for found in more), default=0.0)
     parts = [
-        f"a new table or another use settles {listed(failed)}" if failed else "",
-        f"people settle {listed(judged)} for the declared use" if judged else "",
-        f"a larger holdout settles {listed(unknown)}" if unknown else "",
+        f"a new table or another use decides {listed(failed)}" if failed else "",
+        f"people decide {listed(judged)} for the declared use" if judged else "",
+        f"a larger holdout decides {listed(unknown)}" if unknown else "",
         f"about {number(times, 1)} times as many holdout patients would narrow the intervals" if times else "",
     ]
     told = "; ".join(part for part in parts if part)

@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of, limit_text, tables_of
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["gates_section"]
 
-_ORDER = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
 _HEAD = ("Score", "Status", "Result, 95 % interval", "Limits", "Reason, and source of the limits")
 
 
@@ -27,8 +27,8 @@ def gates_section(report: Findings) -> Section | None:
     if not report.verdicts:
         return None
     counts: Counter[str] = Counter(verdict.status for verdict in report.verdicts)
-    told = listed([f"{counts[status]} {status}" for status in _ORDER if counts[status]])
-    ordered = sorted(report.verdicts, key=lambda verdict: _ORDER.index(verdict.status))
+    told = listed([f"{counts[status]} {status}" for status in WORST_FIRST if counts[status]])
+    ordered = sorted(report.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.status))
     figure = Figure(
         title=f"{len(report.verdicts)} gates: {told}" if len(report.verdicts) > 1 else f"One gate: {told}",
         how="Every limit that this report applies. Each question of page one has the status of its worst gate. A gate "

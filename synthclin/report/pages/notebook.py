@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.io.html_card import card
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
@@ -40,6 +41,6 @@ def one_line(report: Findings) -> str:
         'Report(toy: no gates)'
     """
     counts = Counter[str](verdict.status for verdict in report.verdicts)
-    ordered = [status for status in ("PASS", "REVIEW", "NOT ASSESSABLE", "FAIL") if counts[status]]
+    ordered = [status for status in reversed(WORST_FIRST) if counts[status]]
     verdicts = ", ".join(f"{counts[status]} {status}" for status in ordered)
     return f"Report({plain(report.provenance.get('name', 'synthetic table'), 60)}: {verdicts or 'no gates'})"

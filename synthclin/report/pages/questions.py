@@ -8,20 +8,20 @@ from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
 from synthclin.evaluation.questions import QUESTIONS, Question
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gate import Gate
-    from synthclin.evaluation.gates import Verdict
+    from synthclin.evaluation.gates import Status, Verdict
     from synthclin.evaluation.kind import Kind
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
 __all__ = ["Answer", "answers", "label_of", "limit_text", "section_status", "tables_of", "worst"]
 
-_SEVERITY = ("FAIL", "REVIEW", "NOT ASSESSABLE", "TOO WEAK", "PASS")
 _BY_TASK = ("treatment", "inference", "utility")  # groups of scores of which a study may have several
 
 
@@ -101,12 +101,12 @@ def _severity_key(verdict: Verdict) -> tuple[int, float]:
     """Return a sort key, worst first: by status, then, for predictions and analyses, by bound."""
     lost = verdict.gate.score.partition(".")[0] in _BY_TASK and isfinite(verdict.bound)
     sign = 1 if verdict.gate.op.startswith(">") else -1
-    return _SEVERITY.index(verdict.status), sign * verdict.bound if lost else inf
+    return WORST_FIRST.index(verdict.status), sign * verdict.bound if lost else inf
 
 
-def worst(statuses: list[str]) -> str | None:
+def worst(statuses: list[Status]) -> Status | None:
     """Return the worst status, or None where there is none; NOT ASSESSABLE is worse than PASS."""
-    return min(statuses, key=_SEVERITY.index, default=None)
+    return min(statuses, key=WORST_FIRST.index, default=None)
 
 
 def section_status(report: Findings, section: str) -> str | None:
