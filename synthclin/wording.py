@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from synthclin.language import language, tr, tr_plural
 from synthclin.schema.patients import MIN_PATIENTS
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "interval",
     "listed",
     "measure_name",
+    "not_assessable",
     "number",
+    "number_word",
     "one_in",
     "percent",
     "plain",
@@ -31,15 +34,12 @@ __all__ = [
     "unit_name",
 ]
 
-NOT_ASSESSABLE = "not assessable"
-_UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "min": "minutes", "/min": "per minute", "1": ""}
 
 _RAREST, _OFTEN = 0.001, 0.4  # between them a share is written as one in so many
 _MINUS = "\u2212"
 _NARROW = "\u202f"  # no-break space between groups of digits
 _FIXED = "\u00a0"  # no-break space before a unit
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
+_SOUNDS_LIKE_I = re.compile(r"(?:i|hi(?!e|a))", re.IGNORECASE)  # before them Spanish writes "e" for "y"
 
 _SHORT: ContextVar[bool] = ContextVar("short", default=False)
 
@@ -60,6 +60,11 @@ def as_many_digits(*, shown: bool) -> Iterator[None]:
         _SHORT.reset(before)
 
 
+def not_assessable() -> str:
+    """Return what stands in the place of a number that is not known."""
+    return tr("not assessable")
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with `digits` decimals, a true minus and grouped thousands; NaN and None are not assessable.
 
@@ -68,7 +73,7 @@ def number(value: float | None, digits: int = 3) -> str:
         ('0.023', '-0.5', 'not assessable')
     """
     if value is None or math.isnan(value):
-        return NOT_ASSESSABLE
+        return not_assessable()
     if math.isinf(value):
         return "\u221e" if value > 0 else f"{_MINUS}\u221e"
     if abs(value) >= 1e15:
@@ -99,7 +104,7 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
-    return f"{number(low, digits)} to {number(high, digits)}"
+    return tr("{low} to {high}", low=number(low, digits), high=number(high, digits))
 
 
 def share(value: float | None, digits: int = 0) -> str:
@@ -109,7 +114,7 @@ def share(value: float | None, digits: int = 0) -> str:
         >>> share(0.22).replace(chr(160), " ")
         '22 %'
     """
-    return NOT_ASSESSABLE if value is None or math.isnan(value) else percent(100 * value, digits)
+    return not_assessable() if value is None or math.isnan(value) else percent(100 * value, digits)
 
 
 def percent(value: float, digits: int = 0) -> str:
@@ -139,7 +144,7 @@ def count(value: int | None) -> str:
         ('< 11', '11', 'suppressed')
     """
     if value is None:
-        return "suppressed"
+        return tr("suppressed")
     return f"<{_FIXED}{MIN_PATIENTS}" if 0 < value < MIN_PATIENTS else number(value, 0)
 
 
@@ -159,15 +164,28 @@ def significant(value: float | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plural(n: int, one: str, many: str | None = None) -> str:
-    """Return a small count in words with its noun.
+def plural(n: int, one: str, many: str, /, **values: object) -> str:
+    """Return the form of a message that suits a number, which stands in words at ``{n}`` where it is small.
 
     Example:
-        >>> plural(1, "question"), plural(2, "question"), plural(12, "question")
-        ('one question', 'two questions', '12 questions')
+        >>> plural(1, "one question", "{n} questions"), plural(2, "one question", "{n} questions")
+        ('one question', 'two questions')
     """
-    noun = one if n == 1 else many or f"{one}s"
-    return f"{_WORDS[n] if n < len(_WORDS) else number(n, 0)} {noun}"
+    return tr_plural(one, many, n, **{"n": number_word(n)} | values)
+
+
+def number_word(n: int) -> str:
+    """Return a count from 0 to 10 as a word, and a larger one in digits.
+
+    Example:
+        >>> number_word(0), number_word(3), number_word(12)
+        ('no', 'three', '12')
+    """
+    words = (
+        *(tr("no"), tr("one"), tr("two"), tr("three"), tr("four"), tr("five")),
+        *(tr("six"), tr("seven"), tr("eight"), tr("nine"), tr("ten")),
+    )
+    return words[n] if 0 <= n < len(words) else number(n, 0)
 
 
 def listed(items: Sequence[str]) -> str:
@@ -177,7 +195,12 @@ def listed(items: Sequence[str]) -> str:
         >>> listed(["age", "sex", "bmi"])
         'age, sex and bmi'
     """
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+    if len(items) < 2:
+        return items[0] if items else ""
+    first, last = ", ".join(items[:-1]), items[-1]
+    if language() == "es" and _SOUNDS_LIKE_I.match(last):
+        return f"{first} e {last}"
+    return tr("{items} and {last}", items=first, last=last)
 
 
 def plain(name: object, limit: int = 80) -> str:
@@ -191,7 +214,7 @@ def plain(name: object, limit: int = 80) -> str:
         'a\ufffdb\ufffdc'
     """
     text = "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in str(name))
-    return shorten(text.strip() or "(empty)", limit)
+    return shorten(text.strip() or tr("(empty)"), limit)
 
 
 def typeset(text: str, limit: int) -> str:
@@ -221,7 +244,16 @@ def unit_name(unit: str) -> str:
         >>> unit_name("mm[Hg]"), unit_name("a"), unit_name("mg/dL")
         ('mmHg', 'years', 'mg/dL')
     """
-    return plain(_UNITS.get(unit, re.sub(r"[\[\]{}]", "", unit)), 20)
+    units = {
+        "a": tr("years"),
+        "mo": tr("months"),
+        "wk": tr("weeks"),
+        "d": tr("days"),
+        "min": tr("minutes"),
+        "/min": tr("per minute"),
+        "1": "",
+    }
+    return plain(units.get(unit, re.sub(r"[\[\]{}]", "", unit)), 20)
 
 
 def one_in(value: float | None) -> str:
@@ -232,14 +264,14 @@ def one_in(value: float | None) -> str:
         ('1 in 18', 'none', '< 1 in 1000', '9 in 10')
     """
     if value is None or math.isnan(value):
-        return NOT_ASSESSABLE
+        return not_assessable()
     if value <= 0:
-        return "none"
+        return tr("none")
     if value < _RAREST:
-        return f"< 1 in {round(1 / _RAREST)}"
+        return tr("< 1 in {n}", n=round(1 / _RAREST))
     if value > _OFTEN:
-        return f"{round(10 * value)} in 10"
-    return f"1 in {round(1 / value)}"
+        return tr("{n} in 10", n=round(10 * value))
+    return tr("1 in {n}", n=round(1 / value))
 
 
 def measure_name(measure: str) -> str:

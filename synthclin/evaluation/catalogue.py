@@ -50,6 +50,7 @@ from synthclin.evaluation.utility.prediction_kinds import (
     prediction_kind,
 )
 from synthclin.evaluation.validity import RAW_RULES, RULES
+from synthclin.language import language
 
 __all__ = ["FAMILIES", "KINDS", "Family", "find_kind", "headline_kinds", "kind_of", "names_of"]
 
@@ -188,15 +189,17 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 def find_kind(name: str) -> Kind[Any] | None:
     """Return the kind of the score called `name`; None where there is no such score.
 
-    While the labels of a report are shown, its texts have them.
+    Its texts are in the language of the report, and have the labels of the columns while those are shown.
 
     Example:
         >>> find_kind("utility.died").label, find_kind("fidelity.beauty")
         ('Prediction of died', None)
     """
     if name in _BY_NAME:
-        return _BY_NAME[name]
-    return _of_family(name) if are_labels_shown() else _kept_of_family(name)
+        return _BY_NAME[name].in_language()
+    made_anew = are_labels_shown() or language() != "en"
+    kind = _of_family(name) if made_anew else _kept_of_family(name)
+    return None if kind is None else kind.in_language()
 
 
 def _of_family(name: str) -> Kind[Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -12,12 +12,13 @@ import numpy as np
 from synthclin.evaluation.details import Details
 from synthclin.evaluation.disclosure import Published, nothing_shared
 from synthclin.evaluation.score import Direction, Interval, Score, details_of
+from synthclin.language import language, tr
 from synthclin.wording import interval, number, one_in, percent, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
 
-__all__ = ["CONVENTION", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart", "convention"]
+__all__ = ["CONVENTION", "TEXTS", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart", "convention"]
 
 D = TypeVar("D", bound=Details)
 
@@ -26,6 +27,9 @@ Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "subgro
 
 Need = Literal["holdout", "model", "shadow models", "rules", "trial", "task", "groups"]
 """What a score needs beside a synthetic table and the training table."""
+
+TEXTS = ("question", "method", "label", "unit", "fail_text", "review_text", "action")
+"""The fields of a kind that are texts of the report."""
 
 CONVENTION = "project convention"
 """The source of a limit that no publication sets."""
@@ -188,6 +192,10 @@ class Kind(Generic[D]):
             return empty
         return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)
 
+    def in_language(self) -> Kind[D]:
+        """Return the kind with its texts in the language of the report."""
+        return self if language() == "en" else replace(self, **{name: tr(getattr(self, name)) for name in TEXTS})
+
     def read(self, score: Score) -> D | None:
         """Return the details of a score of this kind; None where it has none."""
         return details_of(score, self.details)
@@ -196,8 +204,8 @@ class Kind(Generic[D]):
         """Return what a missed gate means, as a clause."""
         label = self.label[:1].lower() + self.label[1:] if self.label[1:2].islower() else self.label
         if status == "FAIL":
-            return self.fail_text or f"{label} misses its limit"
-        return self.review_text or f"{label} may miss its limit"
+            return self.fail_text or tr("{label} misses its limit", label=label)
+        return self.review_text or tr("{label} may miss its limit", label=label)
 
     def write(self, value: float | None) -> str:
         """Return a value of the score as text."""
@@ -211,7 +219,11 @@ class Kind(Generic[D]):
             return ""
         if self.scale == "one in":
             ends = one_in(score.low), one_in(score.high)
-            return "" if np.isnan(score.low) or {*ends} == {self.write(score.value)} else " to ".join(ends)
+            return (
+                ""
+                if np.isnan(score.low) or {*ends} == {self.write(score.value)}
+                else tr("{low} to {high}", low=ends[0], high=ends[1])
+            )
         if self.scale == "percent":
             return interval(100 * score.low, 100 * score.high, 1)
         return interval(score.low, score.high)

@@ -1,0 +1,100 @@
+"""The catalogue of messages of the report: written anew from the code with ``python -m tests.messages``.
+
+It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the texts
+of the kinds of score, of their limits and of the questions of page one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from synthclin.evaluation.catalogue import FAMILIES, KINDS
+from synthclin.evaluation.gates import MODEL_GATE
+from synthclin.evaluation.kind import TEXTS, Limit, RelativeLimit
+from synthclin.evaluation.questions import QUESTIONS
+from synthclin.language import LANGUAGES
+
+PACKAGE = Path(__file__).parent.parent / "synthclin"
+LOCALE = PACKAGE / "locale"
+TEMPLATE = LOCALE / "synthclin.pot"
+_KEYWORDS = {"tr": None, "tr_plural": (1, 2), "plural": (2, 3)}
+_METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message of the code; `text` is a pair where it has a plural form."""
+
+    text: str | tuple[str, str]
+
+
+def messages() -> list[Message]:
+    """Return the messages of the package, sorted."""
+    found = {message for message in (*_of_code(), *_of_kinds()) if message.text and message.text != ("", "")}
+    return sorted(found, key=lambda message: str(message.text))
+
+
+def _of_code() -> Iterator[Message]:
+    for _, _, text, _, _ in extract_from_dir(PACKAGE, method_map=_METHODS, keywords=_KEYWORDS):
+        yield Message(text if isinstance(text, str) else (text[0], text[1]))
+
+
+def _of_kinds() -> Iterator[Message]:
+    yield Message(MODEL_GATE.source)
+    for question in QUESTIONS:
+        yield from (Message(question.text), Message(question.kind))
+    for kind in (*KINDS, *(family.kind(example) for family in FAMILIES for example in family.examples)):
+        for name in TEXTS:
+            text = getattr(kind, name)
+            if "COLUMN" not in text:  # a text with the name of a column is made by `tr` from the code
+                yield Message(text)
+        if isinstance(kind.limit, Limit):
+            yield Message(kind.limit.source)
+        if isinstance(kind.limit, RelativeLimit):
+            yield Message(kind.limit.text)
+
+
+def read(path: Path) -> Catalog:
+    """Return a catalogue of this folder."""
+    with path.open("rb") as file:
+        return read_po(file, locale=None if path == TEMPLATE else path.stem)
+
+
+def template() -> Catalog:
+    """Return the catalogue of all English messages."""
+    catalog = Catalog(project="synthclin", charset="utf-8")
+    for message in messages():
+        catalog.add(message.text)
+    return catalog
+
+
+def written(catalog: Catalog) -> str:
+    """Return a catalogue as text, without the dates and places that would change with every edit of the code."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalog, width=120, no_location=True, omit_header=True, sort_output=True)
+    plural = f'"Plural-Forms: {catalog.plural_forms}\\n"\n' if catalog.locale else ""
+    head = f'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n{plural}\n'
+    return head + buffer.getvalue().decode().strip() + "\n"
+
+
+def renew() -> None:
+    """Write the template from the code, and each language with the messages of the template."""
+    current = template()
+    TEMPLATE.write_text(written(current), encoding="utf-8")
+    for code in LANGUAGES[1:]:
+        path = LOCALE / f"{code}.po"
+        known = read(path) if path.exists() else Catalog(locale=code)
+        known.update(current, no_fuzzy_matching=True)
+        known.obsolete.clear()
+        path.write_text(written(known), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew()
