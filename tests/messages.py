@@ -1,7 +1,7 @@
 """The catalogue of messages of the report: written anew from the code with ``python -m tests.messages``.
 
-It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the texts
-of the kinds of score, of their limits and of the questions of page one.
+It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the
+texts of the kinds of score, of their limits and of the questions of page one.
 """
 
 from __future__ import annotations

@@ -18,7 +18,18 @@ from synthclin.wording import interval, number, one_in, percent, share
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
 
-__all__ = ["CONVENTION", "TEXTS", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart", "convention"]
+__all__ = [
+    "CONVENTION",
+    "TEXTS",
+    "Kind",
+    "Limit",
+    "Need",
+    "Reason",
+    "RelativeLimit",
+    "Section",
+    "WorstPart",
+    "convention",
+]
 
 D = TypeVar("D", bound=Details)
 
@@ -77,11 +88,26 @@ class RelativeLimit(NamedTuple):
     of: Callable[[Score], Limit | None]
 
 
+class Reason(NamedTuple):
+    """Why a verdict is what it is.
+
+    Arguments:
+        text: the reason, in a sentence or two.
+        without_figures: the same without figures and names, which the shareable edition says.
+        holdout_needed: how many times as many holdout patients would decide the gate if the score stayed the same; None
+            where it is decided, and where more would not decide it.
+    """
+
+    text: str
+    without_figures: str
+    holdout_needed: float | None = None
+
+
 class WorstPart(NamedTuple):
-    """The verdict on the worst part of a score, and its reason as a sentence."""
+    """The verdict on the worst part of a score, and its reason."""
 
     status: Literal["REVIEW", "FAIL"]
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +220,8 @@ class Kind(Generic[D]):
 
     def in_language(self) -> Kind[D]:
         """Return the kind with its texts in the language of the report."""
-        return self if language() == "en" else replace(self, **{name: tr(getattr(self, name)) for name in TEXTS})
+        texts: dict[str, Any] = {name: tr(getattr(self, name)) for name in TEXTS}
+        return self if language() == "en" else replace(self, **texts)
 
     def read(self, score: Score) -> D | None:
         """Return the details of a score of this kind; None where it has none."""

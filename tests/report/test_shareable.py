@@ -298,6 +298,6 @@ def test_reasons_have_no_figures_and_say_what_the_internal_edition_says() -> Non
         ("REVIEW", "The interval includes the limit."),
         ("REVIEW", "The whole interval misses the limit, by no more than asks for review."),
         ("FAIL", "The whole interval misses the limit."),
-        ("PASS", "The worse end of its interval meets the limit, or the value without leakage."),
+        ("PASS", "The worse end of its interval meets the limit."),
         ("NOT ASSESSABLE", "It cannot be computed on these rows."),
     ]

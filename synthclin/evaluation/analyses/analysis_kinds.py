@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
-from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
+from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import treatment_name
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
@@ -157,8 +158,16 @@ def _worst_term(details: AnalysisDetails) -> WorstPart | None:
     if worst is not None:
         limit, clear = (_NORMAL.inv_cdf(1 - rate / (2 * worst.terms)) for rate in (_DIFFERS, _DIFFERS_CLEARLY))
         if worst.difference > limit:
-            reason = f"The estimates of '{worst.term}' are {worst.difference:.1f} standard errors apart."
+            reason = Reason(
+                tr(
+                    "The estimates of '{term}' are {difference} standard errors apart.",
+                    term=worst.term,
+                    difference=f"{worst.difference:.1f}",
+                ),
+                tr("The estimates of a term are far apart."),
+            )
             return WorstPart("FAIL" if worst.difference > clear else "REVIEW", reason)
     if details.signs_agree is not None and details.signs_agree < 1:
-        return WorstPart("REVIEW", "The sign of a clear effect is reversed.")
+        text = tr("The sign of a clear effect is reversed.")
+        return WorstPart("REVIEW", Reason(text, text))
     return None

@@ -16,8 +16,9 @@ from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_t
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.association_measures import associations, changes
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
-from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, WorstPart, convention
+from synthclin.evaluation.kind import Kind, Limit, Reason, RelativeLimit, WorstPart, convention
 from synthclin.evaluation.score import Z
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
@@ -156,9 +157,19 @@ def _worst_part(details: AssociationDetails) -> WorstPart | None:
     """Return the verdict on a column without its dependence, or else on an outcome with less than half of it."""
     column, outcome = details.worst_column, details.lost_outcome
     if column is not None and column.lost > _LOST:
-        return WorstPart("FAIL", f"Column '{column.column}' has lost its dependence on the others.")
+        reason = Reason(
+            tr("Column '{column}' has lost its dependence on the others.", column=column.column),
+            tr("A column has lost its dependence on the others."),
+        )
+        return WorstPart("FAIL", reason)
     if outcome is not None:
-        reason = f"Outcome '{outcome.column}' has lost more than half of its dependence on the other columns."
+        reason = Reason(
+            tr(
+                "Outcome '{column}' has lost more than half of its dependence on the other columns.",
+                column=outcome.column,
+            ),
+            tr("An outcome has lost more than half of its dependence on the other columns."),
+        )
         return WorstPart("REVIEW", reason)
     return None
 

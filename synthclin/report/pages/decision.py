@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,6 @@ _BANNERS = {
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
 _GROUPS: dict[Group, str] = {"privacy": "Privacy", "use": "Use", "power": "Power of the tests"}
-_ROWS = re.compile(r"About (?P<times>[0-9.]+) times as many holdout patients")
 DEFINITIONS = (
     ("PASS", "the whole 95 % interval meets the limit."),
     ("REVIEW", "the interval includes the limit, or misses it narrowly: a person decides."),
@@ -266,8 +264,7 @@ def _open(questions: Sequence[Answer]) -> str:
         [_lower(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
         for statuses in (("FAIL",), ("REVIEW",), ("NOT ASSESSABLE", "TOO WEAK"))
     )
-    more = sorted({rows for answer in questions if (rows := _ROWS.search(answer.verdict.reason)) is not None}, key=str)
-    times = max((float(found["times"]) for found in more), default=0.0)
+    times = max((answer.verdict.holdout_needed or 0.0 for answer in questions), default=0.0)
     parts = [
         f"a new table or another use decides {listed(failed)}" if failed else "",
         f"people decide {listed(judged)} for the declared use" if judged else "",
