@@ -139,6 +139,7 @@ class Kind(Generic[D]):
             edition rounds it accordingly. ``public`` is a share of synthetic rows that no real row takes part in: its
             readers can compute it.
         is_headline: whether it is repeated in each subgroup.
+        is_lower_bound: whether the value is itself a proven lower bound, which no rounding may raise.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Kind(Generic[D]):
     shared: Callable[[D, Published], D | None] = nothing_shared
     counts: Literal["real", "synthetic", "public"] | None = None
     is_headline: bool = False
+    is_lower_bound: bool = False
 
     def score(
         self,

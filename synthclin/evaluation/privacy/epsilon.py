@@ -73,6 +73,7 @@ EPSILON_LOWER_BOUND = Kind(
     action="Differential privacy with a smaller epsilon is excluded.",
     answer=partial(_proven, "model file"),
     shared=EpsilonDetails.shared,
+    is_lower_bound=True,
 )
 TABLE_EPSILON_LOWER_BOUND = Kind(
     name="privacy.table_epsilon_lower_bound",
@@ -91,6 +92,7 @@ TABLE_EPSILON_LOWER_BOUND = Kind(
     action="Differential privacy with a smaller epsilon is excluded.",
     answer=partial(_proven, "table"),
     shared=EpsilonDetails.shared,
+    is_lower_bound=True,
 )
 
 

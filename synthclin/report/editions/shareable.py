@@ -98,8 +98,10 @@ def _score(score: Score, published: Published) -> Score:
         fewest = min(fewest, score.n)
     size = 0.01 if kind.counts is None else rounding_step(fewest)
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
-    worse = round_down if score.better == "higher" else round_up
+    worse = round_down if score.better == "higher" or kind.is_lower_bound else round_up
     value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
+    if kind.is_lower_bound:
+        high = value  # a bound has no interval; rounded up it would claim more than is proven
     if kind.counts == "public":
         value, low, high = score.value, score.low, score.high
     elif kind.counts == "synthetic" and not isnan(score.value):
