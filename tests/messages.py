@@ -6,26 +6,33 @@ texts of the kinds of score, of their limits and of the questions of page one.
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from synthclin.evaluation.analyses.analysis_kinds import ANALYSES
 from synthclin.evaluation.catalogue import FAMILIES, KINDS
+from synthclin.evaluation.fidelity.estimate import AGAINST
 from synthclin.evaluation.gates import MODEL_GATE
 from synthclin.evaluation.kind import TEXTS, Limit, RelativeLimit
 from synthclin.evaluation.questions import QUESTIONS
-from synthclin.language import LANGUAGES
+from synthclin.language import LANGUAGES, speaking
 
 PACKAGE = Path(__file__).parent.parent / "synthclin"
 LOCALE = PACKAGE / "locale"
 TEMPLATE = LOCALE / "synthclin.pot"
-_KEYWORDS = {"tr": None, "tr_plural": (1, 2), "plural": (2, 3)}
-_METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
+_TEMPLATES = [("**/templates/**.html", "jinja2.ext:babel_extract")]
+_ARGUMENTS = {"tr": (0,), "tr_plural": (0, 1), "plural": (1, 2)}
+"""The functions that return a message, and which of their arguments are its literals."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +49,60 @@ def messages() -> list[Message]:
 
 
 def _of_code() -> Iterator[Message]:
-    for _, _, text, _, _ in extract_from_dir(PACKAGE, method_map=_METHODS, keywords=_KEYWORDS):
-        yield Message(text if isinstance(text, str) else (text[0], text[1]))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ARGUMENTS:
+                yield from _of_call(node, _ARGUMENTS[node.func.id])
+    for _, _, text, _, _ in extract_from_dir(PACKAGE, method_map=_TEMPLATES, keywords={"tr": None}):
+        yield Message(str(text))
+
+
+def _of_call(call: ast.Call, places: tuple[int, ...]) -> Iterator[Message]:
+    """Yield the message of a call, unless it is a variable, whose literals are elsewhere."""
+    given = [call.args[place] for place in places if place < len(call.args)]
+    texts = tuple(each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str))
+    if len(texts) == len(places):
+        yield Message(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
 
 
 def _of_kinds() -> Iterator[Message]:
-    yield Message(MODEL_GATE.source)
+    yield from (*_of_source(MODEL_GATE.source), Message(AGAINST))
     for question in QUESTIONS:
         yield from (Message(question.text), Message(question.kind))
-    for kind in (*KINDS, *(family.kind(example) for family in FAMILIES for example in family.examples)):
-        for name in TEXTS:
-            text = getattr(kind, name)
-            if "COLUMN" not in text:  # a text with the name of a column is made by `tr` from the code
-                yield Message(text)
-        if isinstance(kind.limit, Limit):
-            yield Message(kind.limit.source)
-        if isinstance(kind.limit, RelativeLimit):
-            yield Message(kind.limit.text)
+    for analysis in ANALYSES.values():
+        yield from (Message(analysis.name), Message(analysis.within), Message(analysis.method))
+    for kind in KINDS:
+        yield from (Message(getattr(kind, name)) for name in TEXTS)
+        yield from _of_limit(kind.limit)
+    for family in FAMILIES:
+        for example in family.examples:
+            kind = family.kind(example)
+            with _untranslated():
+                other = family.kind(example)
+            # Texts that `tr` has made are in the code.
+            same = (name for name in TEXTS if getattr(kind, name) == getattr(other, name))
+            yield from (Message(getattr(kind, name)) for name in same)
+            yield from _of_limit(kind.limit)
+
+
+@contextmanager
+def _untranslated() -> Iterator[None]:
+    """Return every message as an empty text inside a `with` block."""
+    empty = SimpleNamespace(gettext=lambda _: "", ngettext=lambda *_: "")
+    with speaking("es"), patch("synthclin.language._translations", lambda _: empty):
+        yield
+
+
+def _of_limit(limit: Limit | RelativeLimit | None) -> Iterator[Message]:
+    if limit is not None:
+        yield from _of_source(limit.source)
+    if isinstance(limit, RelativeLimit):
+        yield Message(limit.text)
+
+
+def _of_source(source: str) -> Iterator[Message]:
+    """Yield the source of a limit, and the part of it that page one shows, which is without the reason."""
+    yield from (Message(source), Message(source.partition(", because ")[0]))
 
 
 def read(path: Path) -> Catalog:

@@ -81,10 +81,12 @@ class RelativeLimit(NamedTuple):
 
     Arguments:
         text: what they are relative to, as a phrase.
+        source: the origin of the limits, as that of `Limit`.
         of: the limits of a score; None where it gives none.
     """
 
     text: str
+    source: str
     of: Callable[[Score], Limit | None]
 
 
@@ -113,6 +115,9 @@ class WorstPart(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[D]):
     """A kind of score.
+
+    Its texts are English literals, which `in_language` translates. Those with the name of a column, and of kinds that
+    are made for a task, are made by `tr` where the kind is.
 
     Arguments:
         name: ``group.name``, such as ``fidelity.marginals``; gates and the report use it.
@@ -197,7 +202,7 @@ class Kind(Generic[D]):
         """
         return Score(
             name=self.name,
-            question=self.question,
+            question=tr(self.question),
             value=float(value),
             low=float(interval.low),
             high=float(interval.high),
@@ -205,7 +210,7 @@ class Kind(Generic[D]):
             baseline=_number_or_none(baseline),
             reference=_number_or_none(reference),
             n=int(n),
-            method=self.method,
+            method=tr(self.method),
             note=" ".join(note for note in notes if note),
             details=details if isinstance(details, Details) else self.details.model_validate(details),
             replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
@@ -215,7 +220,8 @@ class Kind(Generic[D]):
 
     def unassessable(self, note: str, *, n: int = 0, details: Details | Mapping[str, Any] | None = None) -> Score:
         """Return a score without a value; `note` gives the reason."""
-        empty = Score(self.name, self.question, nan, nan, nan, self.better, None, None, n, self.method, note)
+        question, method = tr(self.question), tr(self.method)
+        empty = Score(self.name, question, nan, nan, nan, self.better, None, None, n, method, note)
         if details is None:
             return empty
         return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)

@@ -150,7 +150,11 @@ class AssociationDetails(Details):
 def _between_references(score: Score) -> str:
     if score.reference is None or score.baseline is None:
         return reference_reached(score)
-    return f"Holdout rows reach {number(score.reference)}, rows with shuffled columns {number(score.baseline)}."
+    return tr(
+        "Holdout rows reach {reference}, rows with shuffled columns {baseline}.",
+        reference=number(score.reference),
+        baseline=number(score.baseline),
+    )
 
 
 def _worst_part(details: AssociationDetails) -> WorstPart | None:
@@ -204,7 +208,7 @@ ASSOCIATIONS = Kind(
     ideal=0.0,
     details=AssociationDetails,
     asked=questions.ASSOCIATIONS,
-    limit=RelativeLimit("relative to holdout rows and to shuffled rows", _limit),
+    limit=RelativeLimit("relative to holdout rows and to shuffled rows", _SOURCE, _limit),
     fail_text="associations of columns are lost",
     review_text="associations of columns may be lost",
     action="Columns depend on each other less, or otherwise, than in real patients.",
@@ -224,7 +228,7 @@ def association_changes(c: Comparison, outcomes: Sequence[str] = ()) -> Score:
         outcomes: columns that tasks predict or analyse; one that has lost its dependence is named.
     """
     if len(c.features) < 2:
-        return ASSOCIATIONS.unassessable("There is only one column.")
+        return ASSOCIATIONS.unassessable(tr("There is only one column."))
     upper = np.triu_indices(len(c.features), 1)
 
     def measure(real: NDArray[np.float64]) -> Against:

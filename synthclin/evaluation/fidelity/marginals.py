@@ -14,7 +14,7 @@ from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
 from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import number
@@ -80,8 +80,10 @@ def _furthest(score: Score) -> str:
     if details is None or not details.columns:
         return ""
     low = details.columns[0]
-    reference = "" if score.reference is None else f" Holdout rows reach {number(score.reference)} on average."
-    return f"Furthest from real: {column_name(low.column, 30)}, at {number(low.value)}.{reference}"
+    worst = tr("Furthest from real: {column}, at {value}.", column=column_name(low.column, 30), value=number(low.value))
+    if score.reference is None:
+        return worst
+    return f"{worst} {tr('Holdout rows reach {reference} on average.', reference=number(score.reference))}"
 
 
 def _worst_column(details: MarginalDetails) -> WorstPart | None:
@@ -155,7 +157,7 @@ def marginals(c: Comparison) -> Score:
     return found.score(
         MARGINALS,
         baseline=False,
-        notes=[NO_BASELINE],
+        notes=[no_baseline()],
         details={"columns": sorted(columns, key=lambda row: row["value"])},
     )
 
