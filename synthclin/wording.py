@@ -26,6 +26,7 @@ __all__ = [
     "plain",
     "plural",
     "same_decimals",
+    "sentence_case",
     "share",
     "shorten",
     "signed",
@@ -201,6 +202,16 @@ def listed(items: Sequence[str]) -> str:
     if language() == "es" and _SOUNDS_LIKE_I.match(last):
         return f"{first} e {last}"
     return tr("{items} and {last}", items=first, last=last)
+
+
+def sentence_case(text: str) -> str:
+    """Return a text with a capital first letter; the rest stays as it is.
+
+    Example:
+        >>> sentence_case("two runs of AUC"), sentence_case("")
+        ('Two runs of AUC', '')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def plain(name: object, limit: int = 80) -> str:

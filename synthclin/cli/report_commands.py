@@ -13,6 +13,7 @@ from synthclin.cli.output import exit_code, show_verdict, verdict_record
 from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_page
 from synthclin.cli.terminal import STDOUT, show_json, show_text, write_out
 from synthclin.errors import ConfigError
+from synthclin.language import Language
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -47,6 +48,7 @@ def evaluate(
             help="Write the report to this .json, .html or .md file; `-` is JSON on stdout.",
         ),
     ] = None,
+    language: Annotated[str | None, typer.Option(metavar="CODE", help="Language of the report: `en` or `es`.")] = None,
     synthetic_notation: Annotated[
         Literal["same", "standard"],
         typer.Option(help="`standard`: the options on notation are of the real tables alone, not of SYNTHETIC."),
@@ -83,6 +85,7 @@ def evaluate(
             gates=study.gates,
             release=study.release,
             file=synthetic[0],
+            language=study.evaluation.language if language is None else language,
         )
     if str(output) == STDOUT:
         write_out(report.to_json())

@@ -10,6 +10,7 @@ from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
 from synthclin.io.documents import read_json
 from synthclin.io.files import path_of, refuse_absent
+from synthclin.language import speaking
 from synthclin.report import Report
 from synthclin.report.record.seal import open_seal
 from synthclin.rules.rules import violations
@@ -69,7 +70,8 @@ def verify(folder: str | Path, source: str | Path | None = None) -> Verification
     if schema_file.is_file():
         problems += _table_problems(folder, Schema.read(schema_file))
     read = Report.read(report)
-    judged = replace(read, verdicts=judge([verdict.gate for verdict in read.verdicts], read.scores))
+    with speaking(read.language):
+        judged = replace(read, verdicts=judge([verdict.gate for verdict in read.verdicts], read.scores))
     changed = [
         new.gate.text for new, old in zip(judged.verdicts, read.verdicts, strict=True) if new.status != old.status
     ]
