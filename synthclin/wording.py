@@ -183,7 +183,7 @@ def number_word(n: int) -> str:
         ('no', 'three', '12')
     """
     words = (
-        *(tr("no"), tr("one"), tr("two"), tr("three"), tr("four"), tr("five")),
+        *("no" if language() == "en" else "0", tr("one"), tr("two"), tr("three"), tr("four"), tr("five")),
         *(tr("six"), tr("seven"), tr("eight"), tr("nine"), tr("ten")),
     )
     return words[n] if 0 <= n < len(words) else number(n, 0)

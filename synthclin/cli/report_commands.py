@@ -48,7 +48,7 @@ def evaluate(
             help="Write the report to this .json, .html or .md file; `-` is JSON on stdout.",
         ),
     ] = None,
-    language: Annotated[str | None, typer.Option(metavar="CODE", help="Language of the report: `en` or `es`.")] = None,
+    language: Annotated[Language | None, typer.Option(help="Language of the report.")] = None,
     synthetic_notation: Annotated[
         Literal["same", "standard"],
         typer.Option(help="`standard`: the options on notation are of the real tables alone, not of SYNTHETIC."),

@@ -87,7 +87,7 @@ def survival_figure(
             ),
         ),
         aside=(
-            (tr("RMST{unit}: real, synthetic", unit=f",{unit}" if unit else ""), listing),
+            (tr("RMST{unit}: real, synthetic", unit="," + unit if unit else ""), listing),
             *([(tr("Hazard ratio: real \u2192 synthetic"), hazard_ratios)] if hazard_ratios else []),
         ),
         wide=True,
