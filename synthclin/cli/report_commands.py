@@ -99,18 +99,23 @@ def evaluate(
 def render(
     source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
     output: Output,
-    edition: Annotated[Edition, typer.Option(help="Edition of the report.")] = "internal",
+    edition: Annotated[
+        Edition | None, typer.Option(help="Edition of the page.", show_default="that of the file")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Render a report.json again, without data.
 
-    With `--edition shareable` its shareable edition is written.
+    With `--edition shareable` its shareable edition is written; a shareable report stays one.
     """
     first_checks(tables=[source])
     place_for(output, overwrite)
     from synthclin.report import Report
 
     read = Report.read(source)
+    if edition == "internal" and read.edition == "shareable":
+        what = "this is the shareable edition, which does not hold the figures of the internal one"
+        raise ConfigError(str(source), what, "Give the report.json of the run.")
     report = read.shareable() if edition == "shareable" else read
     if str(output) == STDOUT:
         write_out(report.to_html())

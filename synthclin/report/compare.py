@@ -26,6 +26,7 @@ from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural, sentence_case
 
 if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Status
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
@@ -118,7 +119,7 @@ def _indexed(runs: Sequence[NamedReport]) -> str:
     order = tr("not ranked") if apart else tr("worst first")
     statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
     rows = tuple(
-        Row(plain(run.name, 60), (tr(worst(list(count)) or "no gates"), *(number(count[s], 0) for s in WORST_FIRST)))
+        Row(plain(run.name, 60), (_worst(count), *(number(count[s], 0) for s in WORST_FIRST)))
         for run, count in zip(ordered, statuses, strict=True)
     )
     failed = sum(1 for count in statuses if count["FAIL"])
@@ -142,6 +143,11 @@ def _indexed(runs: Sequence[NamedReport]) -> str:
         verdicts=(),
         sections=(Section("runs", tr("All runs"), tr("All runs"), figures=tuple(figures)),),
     )
+
+
+def _worst(statuses: Counter[Status]) -> str:
+    found = worst(list(statuses))
+    return tr("no gates") if found is None else tr(found)
 
 
 def within_noise(one: Score, other: Score) -> bool:
