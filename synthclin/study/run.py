@@ -118,7 +118,7 @@ def run(
             attacks = stages.audit(config, model, comparison, auditing, on_finding)
         with clock.stage("score"):
             file = stages.release(config, folder, samples)
-            report = stages.score(config, samples, comparison, attacks, file)
+            report = stages.score(config, model, samples, comparison, attacks, file)
         with clock.stage("report"):
             stages.report(config, folder, report)
         with clock.stage("write"):

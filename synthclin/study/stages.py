@@ -171,7 +171,12 @@ def release(config: Config, folder: Path, samples: Samples) -> TableFile:
 
 
 def score(
-    config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score], file: TableFile | None = None
+    config: Config,
+    model: Synthesizer,
+    samples: Samples,
+    comparison: Comparison,
+    attacks: Sequence[Score],
+    file: TableFile | None = None,
 ) -> Report:
     """Return the report on a file: every score, and the verdicts of the gates."""
     with speaking(config.evaluation.language):
@@ -183,6 +188,7 @@ def score(
             further=attacks,
             cohorts=samples.facts,
             rules=samples.rules,
+            support=model.training_,
             workers=config.evaluation.workers,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
             release=config.release,

@@ -22,6 +22,7 @@ __all__ = [
     "SectionData",
     "Share",
     "Summary",
+    "SupportFacts",
     "TableOneBlock",
     "edge_position",
 ]
@@ -180,6 +181,41 @@ class RuleFacts(Open):
     """Number of rows sampled for `unconstrained`."""
 
 
+class Confirmed(Open):
+    """How much of a column's dependence on the columns sampled before it was confirmed on rows not trained on."""
+
+    column: StrictStr
+    """Name of the column."""
+    nats: Finite
+    """Gain of out-of-fold log-likelihood over the marginal distribution of the column, in nats per row."""
+    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Standard error of the gain, over patients."""
+    strength: Share
+    """Share of the trained dependence that is sampled."""
+
+
+class LostPair(Open):
+    """A pair of columns with a significant association in training rows, at most half as strong in sampled ones."""
+
+    first: StrictStr
+    """Name of a column."""
+    second: StrictStr
+    """Name of the other."""
+    real: Share
+    """Bias-corrected Cramér's V in training rows."""
+    synthetic: Share
+    """The same in rows sampled from the model."""
+
+
+class SupportFacts(Open):
+    """What the training rows support, by the model: confirmed dependences and lost associations."""
+
+    confirmed: list[Confirmed] = Field(default_factory=list)
+    """Of each column, on tables small enough for folds."""
+    lost: list[LostPair] = Field(default_factory=list)
+    """The strongest in training rows first."""
+
+
 class SectionData(Open):
     """The `sections` of a report, as far as the page uses them."""
 
@@ -195,3 +231,5 @@ class SectionData(Open):
     """The sampled cohorts."""
     rules: RuleFacts = RuleFacts()
     """Effects of the rules."""
+    support: SupportFacts = SupportFacts()
+    """What the training rows support."""
