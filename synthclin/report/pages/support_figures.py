@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["support_figures"]
 
 _MOST = 8
-_ERRORS = 2.0  # standard errors above 0 that confirm a dependence
 
 
 def support_figures(facts: SupportFacts) -> list[Figure]:
@@ -27,8 +26,8 @@ def support_figures(facts: SupportFacts) -> list[Figure]:
 
 
 def _confirmed(columns: list[Confirmed]) -> Figure:
-    ordered = sorted(columns, key=lambda one: (_is_confirmed(one), one.nats))
-    unconfirmed = [column_name(one.column, 30) for one in ordered if not _is_confirmed(one)]
+    ordered = sorted(columns, key=lambda one: (one.is_confirmed, one.nats))
+    unconfirmed = [column_name(one.column, 30) for one in ordered if not one.is_confirmed]
     # The column that is sampled first depends on none.
     title = (
         plural(
@@ -58,10 +57,6 @@ def _confirmed(columns: list[Confirmed]) -> Figure:
         note="" if len(rows) <= _MOST else tr("The {n} least confirmed of {all} columns.", n=_MOST, all=len(rows)),
         data=(DataTable(caption, head, rows),) if len(rows) > _MOST else (),
     )
-
-
-def _is_confirmed(one: Confirmed) -> bool:
-    return one.strength > 0 and one.nats > _ERRORS * one.error
 
 
 def _lost(pairs: list[LostPair]) -> Figure:

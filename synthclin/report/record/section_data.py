@@ -12,8 +12,10 @@ from synthclin.evaluation.labels import Labels
 
 __all__ = [
     "CohortFacts",
+    "Confirmed",
     "Correlation",
     "Count",
+    "FewEvents",
     "Finite",
     "Histogram",
     "Open",
@@ -146,6 +148,35 @@ class TableOneBlock(Open):
     """Standardised difference of both tables; null where undefined or suppressed."""
 
 
+class Confirmed(Open):
+    """How much of a column's dependence on the columns sampled before it was confirmed on rows not trained on."""
+
+    column: StrictStr
+    """Name of the column."""
+    nats: Finite
+    """Gain of out-of-fold log-likelihood over the marginal distribution of the column, in nats per row."""
+    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Standard error of the gain, over patients."""
+    strength: Share
+    """Share of the trained dependence that is sampled."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the gain exceeds two standard errors."""
+        return self.strength > 0 and self.nats > 2 * self.error
+
+
+class FewEvents(Open):
+    """A part of a cohort that rests on few training patients."""
+
+    part: StrictStr
+    """The condition of the part: a wanted level, or the condition of the cohort."""
+    patients: Count | None
+    """The number of training patients; null where it is below 11."""
+    confirmed: list[Confirmed] = Field(default_factory=list)
+    """The confirmed dependence of the columns of the condition."""
+
+
 class CohortFacts(Open):
     """A sampled cohort and its prevalence."""
 
@@ -168,6 +199,8 @@ class CohortFacts(Open):
     """Effective sample size of the weighted candidates."""
     proposed: Count
     """Number of candidates proposed."""
+    few: FewEvents | None = None
+    """The part that rests on the fewest training patients, where they are fewer than 30."""
 
 
 class RuleFacts(Open):
@@ -179,19 +212,6 @@ class RuleFacts(Open):
     """Share of rows that break each rule, sampled without imposing any rule."""
     unconstrained_rows: Count = 0
     """Number of rows sampled for `unconstrained`."""
-
-
-class Confirmed(Open):
-    """How much of a column's dependence on the columns sampled before it was confirmed on rows not trained on."""
-
-    column: StrictStr
-    """Name of the column."""
-    nats: Finite
-    """Gain of out-of-fold log-likelihood over the marginal distribution of the column, in nats per row."""
-    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    """Standard error of the gain, over patients."""
-    strength: Share
-    """Share of the trained dependence that is sampled."""
 
 
 class LostPair(Open):
