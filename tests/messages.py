@@ -47,7 +47,7 @@ def _of_code() -> Iterator[Message]:
 
 
 def _of_kinds() -> Iterator[Message]:
-    yield Message(MODEL_GATE.source)
+    yield from _of_source(MODEL_GATE.source)
     for question in QUESTIONS:
         yield from (Message(question.text), Message(question.kind))
     for kind in (*KINDS, *(family.kind(example) for family in FAMILIES for example in family.examples)):
@@ -56,9 +56,14 @@ def _of_kinds() -> Iterator[Message]:
             if "COLUMN" not in text:  # a text with the name of a column is made by `tr` from the code
                 yield Message(text)
         if isinstance(kind.limit, Limit):
-            yield Message(kind.limit.source)
+            yield from _of_source(kind.limit.source)
         if isinstance(kind.limit, RelativeLimit):
             yield Message(kind.limit.text)
+
+
+def _of_source(source: str) -> Iterator[Message]:
+    """Yield the source of a limit, and the part of it that page one shows, which is without the reason."""
+    yield from (Message(source), Message(source.partition(", because ")[0]))
 
 
 def read(path: Path) -> Catalog:
