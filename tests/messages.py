@@ -1,11 +1,12 @@
 """The catalogue of messages of the report: written anew from the code with ``python -m tests.messages``.
 
-It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the texts
-of the kinds of score, of their limits and of the questions of page one.
+It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the
+texts of the kinds of score, of their limits and of the questions of page one.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from synthclin.language import LANGUAGES
 PACKAGE = Path(__file__).parent.parent / "synthclin"
 LOCALE = PACKAGE / "locale"
 TEMPLATE = LOCALE / "synthclin.pot"
-_KEYWORDS = {"tr": None, "tr_plural": (1, 2), "plural": (2, 3)}
-_METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
+_TEMPLATES = [("**/templates/**.html", "jinja2.ext:babel_extract")]
+_ARGUMENTS = {"tr": (0,), "tr_plural": (0, 1), "plural": (1, 2)}
+"""The functions that return a message, and which of their arguments are its literals."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,20 @@ def messages() -> list[Message]:
 
 
 def _of_code() -> Iterator[Message]:
-    for _, _, text, _, _ in extract_from_dir(PACKAGE, method_map=_METHODS, keywords=_KEYWORDS):
-        yield Message(text if isinstance(text, str) else (text[0], text[1]))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ARGUMENTS:
+                yield from _of_call(node, _ARGUMENTS[node.func.id])
+    for _, _, text, _, _ in extract_from_dir(PACKAGE, method_map=_TEMPLATES, keywords={"tr": None}):
+        yield Message(str(text))
+
+
+def _of_call(call: ast.Call, places: tuple[int, ...]) -> Iterator[Message]:
+    """Yield the message of a call, unless it is a variable, whose literals are elsewhere."""
+    given = [call.args[place] for place in places if place < len(call.args)]
+    texts = tuple(each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str))
+    if len(texts) == len(places):
+        yield Message(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
 
 
 def _of_kinds() -> Iterator[Message]:

@@ -194,7 +194,8 @@ class Kind(Generic[D]):
 
     def in_language(self) -> Kind[D]:
         """Return the kind with its texts in the language of the report."""
-        return self if language() == "en" else replace(self, **{name: tr(getattr(self, name)) for name in TEXTS})
+        texts: dict[str, Any] = {name: tr(getattr(self, name)) for name in TEXTS}
+        return self if language() == "en" else replace(self, **texts)
 
     def read(self, score: Score) -> D | None:
         """Return the details of a score of this kind; None where it has none."""

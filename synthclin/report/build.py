@@ -17,6 +17,8 @@ from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
 from synthclin.io.documents import dump_json, validate
 from synthclin.io.files import refuse_absent
+from synthclin.language import Language, refuse_unknown, speaking
+from synthclin.language import language as spoken
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.report import Report
@@ -50,6 +52,7 @@ def evaluate(
     provenance: Mapping[str, Any] | None = None,
     release: Release | Mapping[str, Any] | None = None,
     file: str | Path | None = None,
+    language: Language = "en",
 ) -> Report:
     """Return the validation report of a synthetic table from any synthesizer.
 
@@ -75,10 +78,11 @@ def evaluate(
         release: what the custodian declares, such as ``{"use": "teaching", "recipient": "students"}``; see
             `synthclin.report.record.release.Release`. Without a ``date`` it has that of SOURCE_DATE_EPOCH, if any.
         file: the file that holds the (first) synthetic table and is released; the report names it and its SHA-256.
+        language: of the report: ``en`` or ``es``.
 
     Raises:
-        ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
-            of the table, or `provenance` or `release` holds what a report may not.
+        ConfigError: there is no such language, a gate cannot be read or names a score that was not computed, a task or
+            `by` names no column of the table, or `provenance` or `release` holds what a report may not.
         DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates; there is no
             `file`.
 
@@ -98,6 +102,7 @@ def evaluate(
     if file is not None:
         refuse_absent(file)
     require_schema(schema)
+    refuse_unknown(language)
     given: Sequence[Any] = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
     comparison = Comparison.of(
         [retyped(table, schema, "synthetic table") for table in given],
@@ -106,19 +111,20 @@ def evaluate(
         schema=schema,
         random_state=random_state,
     )
-    return report_on(
-        comparison,
-        tasks=tasks,
-        by=by,
-        gates=gates,
-        further=further,
-        cohorts=cohorts,
-        rules=rules,
-        workers=workers,
-        provenance=provenance,
-        release=declared,
-        file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
-    )
+    with speaking(language):
+        return report_on(
+            comparison,
+            tasks=tasks,
+            by=by,
+            gates=gates,
+            further=further,
+            cohorts=cohorts,
+            rules=rules,
+            workers=workers,
+            provenance=provenance,
+            release=declared,
+            file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
+        )
 
 
 def report_on(
@@ -135,7 +141,7 @@ def report_on(
     release: Release | None = None,
     file: TableFile | None = None,
 ) -> Report:
-    """Return the report on tables that are compared already; see `evaluate`."""
+    """Return the report on tables that are compared already, in the language that is spoken; see `evaluate`."""
     wanted, asked, facts = _read(tasks, gates, provenance)
     tables, schema = comparison.tables, comparison.schema
     evaluation = score_comparison(comparison, tasks=asked, by=by, workers=workers)
@@ -154,6 +160,7 @@ def report_on(
         provenance=facts | shape | {"random_state": comparison.seed, "replicates": len(comparison.replicates)},
         release=release or UNDECLARED,
         table=file,
+        language=spoken(),
     )
     # Read back from its JSON, so that a page rendered now equals a page rendered from the file, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))

@@ -28,7 +28,11 @@ def summary(report: Findings) -> str:
         # Toy, synthetic version: validation report, summary
     """
     with showing_labels_of(report):
-        page = decision(report)
+        return sealed(_summary(report))
+
+
+def _summary(report: Findings) -> str:
+    page = decision(report)
     rows = [
         (row.question, status_name(row.status), row.value, row.interval or "\u2013", f"{row.limit} ({row.source})")
         for row in page.rows
@@ -57,7 +61,7 @@ def summary(report: Findings) -> str:
         ),
         unsigned(report.table, passed=report.passed),
     ]
-    return sealed("\n\n".join(parts) + "\n")
+    return "\n\n".join(parts) + "\n"
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.comparison import Comparison
 from synthclin.io.documents import dump_json
 from synthclin.io.files import write_atomic
+from synthclin.language import speaking
 from synthclin.models import MODELS, Checkpoint
 from synthclin.report import Report
 from synthclin.report.build import report_on
@@ -150,15 +151,16 @@ def audit(
     on_finding: Callable[[Finding], None],
 ) -> tuple[Score, ...]:
     """Return the scores of attacks on the model."""
-    return auditing.audit_model(
-        model,
-        comparison,
-        tier=config.privacy.audit,
-        by=config.evaluation.by,
-        workers=config.evaluation.workers,
-        checkpoint=checkpoint,
-        on_finding=on_finding,
-    )
+    with speaking(config.evaluation.language):
+        return auditing.audit_model(
+            model,
+            comparison,
+            tier=config.privacy.audit,
+            by=config.evaluation.by,
+            workers=config.evaluation.workers,
+            checkpoint=checkpoint,
+            on_finding=on_finding,
+        )
 
 
 def release(config: Config, folder: Path, samples: Samples) -> TableFile:
@@ -172,19 +174,20 @@ def score(
     config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score], file: TableFile | None = None
 ) -> Report:
     """Return the report on a file: every score, and the verdicts of the gates."""
-    return report_on(
-        comparison,
-        tasks=config.evaluation.utility,
-        by=config.evaluation.by,
-        gates=config.gates,
-        further=attacks,
-        cohorts=samples.facts,
-        rules=samples.rules,
-        workers=config.evaluation.workers,
-        provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
-        release=config.release,
-        file=file,
-    )
+    with speaking(config.evaluation.language):
+        return report_on(
+            comparison,
+            tasks=config.evaluation.utility,
+            by=config.evaluation.by,
+            gates=config.gates,
+            further=attacks,
+            cohorts=samples.facts,
+            rules=samples.rules,
+            workers=config.evaluation.workers,
+            provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
+            release=config.release,
+            file=file,
+        )
 
 
 def report(config: Config, folder: Path, found: Report) -> None:

@@ -13,9 +13,19 @@ from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
-from synthclin.report.pages.words import sentence_case, status_name
+from synthclin.report.pages.words import status_name
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import count, interval, listed, number, plain, same_decimals, significant, unit_name
+from synthclin.wording import (
+    count,
+    interval,
+    listed,
+    number,
+    plain,
+    same_decimals,
+    sentence_case,
+    significant,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings

@@ -17,8 +17,7 @@ from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
 from synthclin.report.pages.questions import label_of
-from synthclin.report.pages.words import sentence_case
-from synthclin.wording import listed, number, plural, share
+from synthclin.wording import listed, number, plural, sentence_case, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

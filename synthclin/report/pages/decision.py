@@ -19,7 +19,7 @@ from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.key_facts import KeyFact, key_facts
 from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
 from synthclin.report.pages.release_box import ReleaseBox, release_box
-from synthclin.report.pages.words import lower_start, sentence_case, shown_first, status_name
+from synthclin.report.pages.words import lower_start, shown_first, status_name
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import (
     as_many_digits,
@@ -29,6 +29,7 @@ from synthclin.wording import (
     number_word,
     plain,
     plural,
+    sentence_case,
     typeset,
 )
 
@@ -229,7 +230,7 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         real, synthetic = number(lost[0].real, 2), number(lost[0].synthetic, 2)
         strengths = tr("Strength {real} in real rows, {synthetic} in synthetic rows.", real=real, synthetic=synthetic)
         found.append(Limit(headline, strengths))
-    always = (
+    always: tuple[Limit, ...] = (
         Limit(
             tr("Valid for this file, this model and one release."),
             tr("Another release needs a new run; risks add up."),

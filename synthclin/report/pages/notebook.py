@@ -23,12 +23,12 @@ def page_one_html(report: Findings) -> str:
     """Return page one of the report as an HTML table without scripts."""
     with showing_labels_of(report):
         page = decision(report)
-    rows = [
-        (row.question, row.answer, status_name(row.status), row.value, row.interval, row.limit) for row in page.rows
-    ]
+        rows = [
+            (row.question, row.answer, status_name(row.status), row.value, row.interval, row.limit) for row in page.rows
+        ]
+        head = (tr("question"), tr("answer"), tr("status"), tr("result"), tr("95 % interval"), tr("limit for PASS"))
+        edition = f"{edition_name(page.edition)}. {page.banner} {page.privacy}"
     limits = [f"{limit.headline} {limit.text}" for limit in page.limits]
-    head = (tr("question"), tr("answer"), tr("status"), tr("result"), tr("95 % interval"), tr("limit for PASS"))
-    edition = f"{edition_name(page.edition)}. {page.banner} {page.privacy}"
     opened = [page.release.open_points] if page.release.open_points else []
     return card(
         page.title, lines=[page.sentence.striptags(), edition, *opened, *limits], head=head, rows=rows, longest=400

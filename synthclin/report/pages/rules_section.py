@@ -10,9 +10,8 @@ from synthclin.evaluation.validity import RULES, RuleDetails
 from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import section_status
-from synthclin.report.pages.words import sentence_case
 from synthclin.report.record.section_data import RuleFacts
-from synthclin.wording import count, number, plain, plural, share
+from synthclin.wording import count, number, plain, plural, sentence_case, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score

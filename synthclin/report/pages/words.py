@@ -1,4 +1,4 @@
-"""Words that several pages share: statuses and editions as they are shown, and the case of letters at a start."""
+"""Words that several pages share: statuses, editions and attacks as they are shown, and the starts of enumerations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from synthclin.language import tr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["attack_name", "edition_name", "lower_start", "sentence_case", "shown_first", "status_name"]
+__all__ = ["attack_name", "edition_name", "lower_start", "shown_first", "status_name"]
 
-_MARKS = "\u00bf\u00a1"  # with which questions and exclamations start in Spanish
 _FIRST = 3
 
 
@@ -55,17 +54,6 @@ def attack_name(name: str) -> str:
         "ensemble": tr("ensemble"),
     }
     return names.get(name, name)
-
-
-def sentence_case(text: str) -> str:
-    """Return a clause as the start of a sentence: its first letter, after an inverted mark too, in upper case.
-
-    Example:
-        >>> sentence_case("rows are copied"), sentence_case(chr(0xBF) + "es grave?")[:2] == chr(0xBF) + "E"
-        ('Rows are copied', True)
-    """
-    start = 1 if text[:1] and text[0] in _MARKS else 0
-    return text[:start] + text[start : start + 1].upper() + text[start + 1 :]
 
 
 def lower_start(label: str) -> str:
