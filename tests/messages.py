@@ -1,7 +1,7 @@
 """The catalogue of messages of the report: written anew from the code with ``python -m tests.messages``.
 
-It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the texts
-of the kinds of score, of their limits and of the questions of page one.
+It holds every literal that the code gives to `tr`, `plural` or `tr_plural`, every such text of a template, and the
+texts of the kinds of score, of their limits and of the questions of page one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _of_call(call: ast.Call, places: tuple[int, ...]) -> Iterator[Message]:
 
 
 def _of_kinds() -> Iterator[Message]:
-    yield Message(MODEL_GATE.source)
+    yield from _of_source(MODEL_GATE.source)
     for question in QUESTIONS:
         yield from (Message(question.text), Message(question.kind))
     for kind in (*KINDS, *(family.kind(example) for family in FAMILIES for example in family.examples)):
@@ -70,9 +70,14 @@ def _of_kinds() -> Iterator[Message]:
             if "COLUMN" not in text:  # a text with the name of a column is made by `tr` from the code
                 yield Message(text)
         if isinstance(kind.limit, Limit):
-            yield Message(kind.limit.source)
+            yield from _of_source(kind.limit.source)
         if isinstance(kind.limit, RelativeLimit):
             yield Message(kind.limit.text)
+
+
+def _of_source(source: str) -> Iterator[Message]:
+    """Yield the source of a limit, and the part of it that page one shows, which is without the reason."""
+    yield from (Message(source), Message(source.partition(", because ")[0]))
 
 
 def read(path: Path) -> Catalog:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from synthclin.evaluation.labels import Labels, showing_labels
-from synthclin.language import speaking
+from synthclin.language import speaking, tr
 from synthclin.report.pages.figures import DataTable, Figure, Row
 from synthclin.wording import plain
 
@@ -69,9 +69,15 @@ def names_figure(report: Findings) -> Figure | None:
         for name in names
     )
     return Figure(
-        title="Labels and names of columns",
-        how="The pages show the labels of the schema. The files have the names and the levels.",
-        table=DataTable("Labels and names of columns", ("Label", "Name", "Levels"), rows, words=2, form="wordy"),
+        title=tr("Labels and names of columns"),
+        how=tr("The pages show the labels of the schema. The files have the names and the levels."),
+        table=DataTable(
+            tr("Labels and names of columns"),
+            (tr("Label"), tr("Name"), tr("Levels")),
+            rows,
+            words=2,
+            form="wordy",
+        ),
     )
 
 
