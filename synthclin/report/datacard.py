@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from synthclin.language import language, tr
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
-from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
+from synthclin.report.pages.release_box import may_not, not_declared, release_items
 from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
@@ -194,7 +194,7 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             "Sampled from a model trained on rows of real patients; see the validation report.",
         )
         + (tr(" Source: {source}", source=release.source) if release.source else ""),
-        "rai:dataUseCases": [tr("May be used for: {use}", use=release.use or NOT_DECLARED)]
+        "rai:dataUseCases": [tr("May be used for: {use}", use=release.use or not_declared())]
         + [tr("May not be used for: {text}", text=text) for text in may_not(edition)],
         "rai:dataLimitations": [
             *(f"{limit.headline} {limit.text}" for limit in page.limits),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
 
 __all__ = [
-    "NOT_DECLARED",
     "ReleaseBox",
     "ReleaseItem",
     "may_not",
@@ -26,7 +25,6 @@ __all__ = [
     "release_items",
 ]
 
-NOT_DECLARED = "not declared"
 _LONGEST = 300
 
 

@@ -24,7 +24,7 @@ __all__ = ["carried", "figures_by_key", "in_order", "names_of", "stated"]
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[\u2212-]?\d[\d\u202f]*(?:\.\d+)?(?:[\u00a0 ]%)?")
-# A number of rows or patients belongs to the edition that states it. For each language: the small numbers in words; what
+# A number of rows or patients belongs to the edition that states it. For each language: small numbers in words; what
 # may stand between two numbers, and never between a number and what it counts; and the nouns.
 _COUNTED: dict[Language, tuple[str, str, str]] = {
     "en": ("one two three four five six seven eight nine ten", "of", "row rows patient patients"),
