@@ -51,6 +51,9 @@ TARGETS = {
 OF_SKLEARN = {"breast_cancer": datasets.load_breast_cancer, "diabetes": datasets.load_diabetes}
 
 MOST_HOLDOUT = 3_000
+LEAST_HOLDOUT = 100
+"""Rows outside the training rows without which a size is left out."""
+
 CLASSES = 5
 """Classes of a column, at quantiles of real rows or of its most frequent levels, in the error of associations."""
 
@@ -256,8 +259,9 @@ def main() -> None:
         for name in options.tables
         for effort in options.effort
     ]
+    sizes = {name: len(read(options.folder / name)[0]) - LEAST_HOLDOUT for name in options.tables}
     for key in wanted:
-        if key not in done:
+        if key not in done and key[1] <= sizes[key[0]]:
             with LINES.open("a") as file:
                 environments = options.environment if options.rival else None
                 file.write(json.dumps(measure(options.folder / key[0], *key[1:], environments)) + "\n")
