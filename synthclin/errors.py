@@ -13,6 +13,7 @@ __all__ = [
     "ConditionError",
     "ConfigError",
     "DataError",
+    "FewEventsWarning",
     "GateError",
     "ModelFormatError",
     "OutputError",
@@ -102,3 +103,7 @@ class GateError(SynthclinError):
     """Scores that miss the gates set for them; the message names each miss."""
 
     exit_code = 3
+
+
+class FewEventsWarning(UserWarning):
+    """A sample whose condition rests on few training patients."""

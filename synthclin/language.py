@@ -17,7 +17,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, get_args
 
-__all__ = ["LANGUAGES", "Language", "language", "speaking", "tr", "tr_plural"]
+from synthclin.errors import ConfigError
+
+__all__ = ["LANGUAGES", "Language", "language", "refuse_unknown", "speaking", "tr", "tr_plural"]
 
 Language = Literal["en", "es"]
 """The languages of reports, as ISO 639-1 codes."""
@@ -26,6 +28,12 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 """All languages of reports; English, which the code is written in, is the first."""
 
 _SPOKEN: ContextVar[Language] = ContextVar("language", default="en")
+
+
+def refuse_unknown(code: str) -> None:
+    """Raise ConfigError where there is no such language."""
+    if code not in LANGUAGES:
+        raise ConfigError("language", f"there is no report in {code!r}", f"Languages: {', '.join(LANGUAGES)}.")
 
 
 @contextmanager

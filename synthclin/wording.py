@@ -26,6 +26,7 @@ __all__ = [
     "plain",
     "plural",
     "same_decimals",
+    "sentence_case",
     "share",
     "shorten",
     "signed",
@@ -39,6 +40,7 @@ _RAREST, _OFTEN = 0.001, 0.4  # between them a share is written as one in so man
 _MINUS = "\u2212"
 _NARROW = "\u202f"  # no-break space between groups of digits
 _FIXED = "\u00a0"  # no-break space before a unit
+_INVERTED = ("\u00bf", "\u00a1")  # marks with which Spanish questions and exclamations start
 _SOUNDS_LIKE_I = re.compile(r"(?:i|hi(?!e|a))", re.IGNORECASE)  # before them Spanish writes "e" for "y"
 
 _SHORT: ContextVar[bool] = ContextVar("short", default=False)
@@ -182,7 +184,7 @@ def number_word(n: int) -> str:
         ('no', 'three', '12')
     """
     words = (
-        *(tr("no"), tr("one"), tr("two"), tr("three"), tr("four"), tr("five")),
+        *("no" if language() == "en" else "0", tr("one"), tr("two"), tr("three"), tr("four"), tr("five")),
         *(tr("six"), tr("seven"), tr("eight"), tr("nine"), tr("ten")),
     )
     return words[n] if 0 <= n < len(words) else number(n, 0)
@@ -201,6 +203,17 @@ def listed(items: Sequence[str]) -> str:
     if language() == "es" and _SOUNDS_LIKE_I.match(last):
         return f"{first} e {last}"
     return tr("{items} and {last}", items=first, last=last)
+
+
+def sentence_case(text: str) -> str:
+    """Return a text whose first letter, after an inverted mark too, is a capital; the rest stays as it is.
+
+    Example:
+        >>> sentence_case("two runs of AUC"), sentence_case("\u00bfes grave?"), sentence_case("")
+        ('Two runs of AUC', '\u00bfEs grave?', '')
+    """
+    start = 1 if text.startswith(_INVERTED) else 0
+    return text[:start] + text[start : start + 1].upper() + text[start + 1 :]
 
 
 def plain(name: object, limit: int = 80) -> str:

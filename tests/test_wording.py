@@ -55,6 +55,6 @@ def test_control_characters_are_replaced(char: str) -> None:
 
 
 def test_plural_and_listed() -> None:
-    assert [plural(n, "row") for n in (0, 1, 2, 11)] == ["no rows", "one row", "two rows", "11 rows"]
+    assert [plural(n, "one row", "{n} rows") for n in (0, 1, 2, 11)] == ["no rows", "one row", "two rows", "11 rows"]
     assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert unit_name("{beats}/min") == "beats/min"

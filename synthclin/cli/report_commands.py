@@ -13,6 +13,7 @@ from synthclin.cli.output import exit_code, show_verdict, verdict_record
 from synthclin.cli.shared_steps import first_checks, place_for, silenced, write_page
 from synthclin.cli.terminal import STDOUT, show_json, show_text, write_out
 from synthclin.errors import ConfigError
+from synthclin.language import Language
 
 # Imports inside commands: `synthclin --help` does not load torch.
 # ruff: noqa: PLC0415
@@ -47,6 +48,7 @@ def evaluate(
             help="Write the report to this .json, .html or .md file; `-` is JSON on stdout.",
         ),
     ] = None,
+    language: Annotated[Language | None, typer.Option(help="Language of the report.")] = None,
     synthetic_notation: Annotated[
         Literal["same", "standard"],
         typer.Option(help="`standard`: the options on notation are of the real tables alone, not of SYNTHETIC."),
@@ -83,6 +85,7 @@ def evaluate(
             gates=study.gates,
             release=study.release,
             file=synthetic[0],
+            language=study.evaluation.language if language is None else language,
         )
     if str(output) == STDOUT:
         write_out(report.to_json())
@@ -96,18 +99,23 @@ def evaluate(
 def render(
     source: Annotated[Path, typer.Argument(metavar="REPORT.json", help="A report as JSON.")],
     output: Output,
-    edition: Annotated[Edition, typer.Option(help="Edition of the report.")] = "internal",
+    edition: Annotated[
+        Edition | None, typer.Option(help="Edition of the page.", show_default="that of the file")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Render a report.json again, without data.
 
-    With `--edition shareable` its shareable edition is written.
+    With `--edition shareable` its shareable edition is written; a shareable report stays one.
     """
     first_checks(tables=[source])
     place_for(output, overwrite)
     from synthclin.report import Report
 
     read = Report.read(source)
+    if edition == "internal" and read.edition == "shareable":
+        what = "this is the shareable edition, which does not hold the figures of the internal one"
+        raise ConfigError(str(source), what, "Give the report.json of the run.")
     report = read.shareable() if edition == "shareable" else read
     if str(output) == STDOUT:
         write_out(report.to_html())

@@ -17,6 +17,8 @@ from synthclin.evaluation.tasks import Tasks
 from synthclin.evaluation.validity import raw_rules
 from synthclin.io.documents import dump_json, validate
 from synthclin.io.files import refuse_absent
+from synthclin.language import Language, refuse_unknown, speaking
+from synthclin.language import language as spoken
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.report import Report
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.record.section_data import CohortFacts, RuleFacts
+    from synthclin.report.record.section_data import CohortFacts, RuleFacts, SupportFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate", "report_on"]
@@ -45,11 +47,13 @@ def evaluate(
     further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
     rules: RuleFacts | None = None,
+    support: SupportFacts | Mapping[str, Any] | None = None,
     random_state: int = 0,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
     release: Release | Mapping[str, Any] | None = None,
     file: str | Path | None = None,
+    language: Language = "en",
 ) -> Report:
     """Return the validation report of a synthetic table from any synthesizer.
 
@@ -69,16 +73,19 @@ def evaluate(
         further: scores of the model behind the table that were computed elsewhere; they are added to the others.
         cohorts: facts about cohorts sampled from the same model; the report lists them, and no gate judges them.
         rules: how many real rows the rules of the schema excluded, and how often the unconstrained model breaks them.
+        support: what the training rows support, as `training_` of a fitted model holds it: each column's dependence
+            that was confirmed out of fold, and associations that the model has lost.
         random_state: the same number gives the same report.
         workers: processes to score in, with the same result; None for one per processor, a single one for small tables.
         provenance: further facts, such as ``name``, ``seed`` and ``versions``.
         release: what the custodian declares, such as ``{"use": "teaching", "recipient": "students"}``; see
             `synthclin.report.record.release.Release`. Without a ``date`` it has that of SOURCE_DATE_EPOCH, if any.
         file: the file that holds the (first) synthetic table and is released; the report names it and its SHA-256.
+        language: of the report: ``en`` or ``es``.
 
     Raises:
-        ConfigError: a gate cannot be read or names a score that was not computed, a task or `by` names no column
-            of the table, or `provenance` or `release` holds what a report may not.
+        ConfigError: there is no such language, a gate cannot be read or names a score that was not computed, a task or
+            `by` names no column of the table, or `provenance` or `release` holds what a report may not.
         DataError: a table has no rows, lacks a column, or holds text in a column of numbers or dates; there is no
             `file`.
 
@@ -98,6 +105,7 @@ def evaluate(
     if file is not None:
         refuse_absent(file)
     require_schema(schema)
+    refuse_unknown(language)
     given: Sequence[Any] = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
     comparison = Comparison.of(
         [retyped(table, schema, "synthetic table") for table in given],
@@ -106,19 +114,21 @@ def evaluate(
         schema=schema,
         random_state=random_state,
     )
-    return report_on(
-        comparison,
-        tasks=tasks,
-        by=by,
-        gates=gates,
-        further=further,
-        cohorts=cohorts,
-        rules=rules,
-        workers=workers,
-        provenance=provenance,
-        release=declared,
-        file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
-    )
+    with speaking(language):
+        return report_on(
+            comparison,
+            tasks=tasks,
+            by=by,
+            gates=gates,
+            further=further,
+            cohorts=cohorts,
+            rules=rules,
+            support=support,
+            workers=workers,
+            provenance=provenance,
+            release=declared,
+            file=None if file is None else TableFile.of(file, len(comparison.tables.synthetic)),
+        )
 
 
 def report_on(
@@ -130,12 +140,13 @@ def report_on(
     further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
     rules: RuleFacts | None = None,
+    support: SupportFacts | Mapping[str, Any] | None = None,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
     release: Release | None = None,
     file: TableFile | None = None,
 ) -> Report:
-    """Return the report on tables that are compared already; see `evaluate`."""
+    """Return the report on tables that are compared already, in the language that is spoken; see `evaluate`."""
     wanted, asked, facts = _read(tasks, gates, provenance)
     tables, schema = comparison.tables, comparison.schema
     evaluation = score_comparison(comparison, tasks=asked, by=by, workers=workers)
@@ -146,6 +157,9 @@ def report_on(
     if rules is not None:
         sections["rules"] = rules.model_dump(mode="json")
         scores += (raw_rules(rules.unconstrained, rules.unconstrained_rows),) if rules.unconstrained else ()
+    if support is not None:
+        known = support if isinstance(support, SupportFacts) else validate(SupportFacts, dict(support), "support")
+        sections["support"] = known.model_dump(mode="json")
     shape = {"rows": rows, "columns": len(schema.modelled), "schema_sha256": _names_and_types(schema)}
     report = Report(
         scores=scores,
@@ -154,6 +168,7 @@ def report_on(
         provenance=facts | shape | {"random_state": comparison.seed, "replicates": len(comparison.replicates)},
         release=release or UNDECLARED,
         table=file,
+        language=spoken(),
     )
     # Read back from its JSON, so that a page rendered now equals a page rendered from the file, to the last digit.
     return Report.from_dict(json.loads(dump_json(report.to_dict())))

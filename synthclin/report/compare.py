@@ -17,14 +17,17 @@ from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
 from synthclin.evaluation.validity import RULES
+from synthclin.language import tr, tr_plural
 from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.questions import answers, label_of, worst
+from synthclin.report.pages.words import status_name
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import listed, number, plain, plural
+from synthclin.wording import listed, number, plain, plural, sentence_case
 
 if TYPE_CHECKING:
+    from synthclin.evaluation.gates import Status
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
 
@@ -32,10 +35,6 @@ __all__ = ["NamedReport", "compare", "differences", "index", "within_noise"]
 
 MOST_SIDE_BY_SIDE = 6
 _HEADLINES = (MARGINALS, PAIRS, DETECTION, MEMBERSHIP, ATTRIBUTE_INFERENCE, SINGLING_OUT, RULES)
-_BANNER = {
-    "internal": "Contains figures of real patients, for the custodian of the data.",
-    "shareable": "Figures of real patients are coarse, and counts below 11 are suppressed.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,10 @@ def _compared(runs: Sequence[NamedReport]) -> str:
     questions = list(dict.fromkeys(question for each in by_run for question in each))
     return page(
         "compare.html",
-        title=f"{plural(len(runs), 'run')} side by side".capitalize(),
+        title=sentence_case(plural(len(runs), "one run side by side", "{n} runs side by side")),
         sentence=_sentence(runs) + _not_ranked(apart),
         edition=_edition(runs),
-        banner=_BANNER[_edition(runs)],
+        banner=_banner(_edition(runs)),
         runs=names,
         verdicts=[(question, [each.get(question) for each in by_run]) for question in questions],
         sections=(_side_by_side(runs, names, ranked=not apart), _facts(runs, names)),
@@ -88,17 +87,17 @@ def differences(reports: Sequence[Findings]) -> tuple[str, ...]:
     facts = [Provenance.model_validate(report.provenance) for report in reports]
     sources = {report.release.source for report in reports} - {None}
     compared = (
-        ("sources", len(sources) > 1),
-        ("numbers of training rows", len({one.rows.get("train") for one in facts}) > 1),
-        ("numbers of holdout rows", len({one.rows.get("holdout") for one in facts}) > 1),
-        ("columns or their types", len({(one.columns, one.schema_sha256) for one in facts}) > 1),
+        (tr("sources"), len(sources) > 1),
+        (tr("numbers of training rows"), len({one.rows.get("train") for one in facts}) > 1),
+        (tr("numbers of holdout rows"), len({one.rows.get("holdout") for one in facts}) > 1),
+        (tr("columns or their types"), len({(one.columns, one.schema_sha256) for one in facts}) > 1),
     )
     return tuple(name for name, differ in compared if differ)
 
 
 def _not_ranked(apart: Sequence[str]) -> str:
     """Return, as a sentence after another, why runs are not ranked; empty where they are."""
-    return f" The runs are not ranked: they differ in {listed(list(apart))}." if apart else ""
+    return tr(" The runs are not ranked: they differ in {list}.", list=listed(list(apart))) if apart else ""
 
 
 def _statuses(report: Findings) -> dict[str, str]:
@@ -118,26 +117,38 @@ def index(runs: Sequence[NamedReport]) -> str:
 def _indexed(runs: Sequence[NamedReport]) -> str:
     apart = differences([run.report for run in runs])
     ordered = list(runs) if apart else sorted(runs, key=_severity)
-    order = "not ranked" if apart else "worst first"
+    order = tr("not ranked") if apart else tr("worst first")
     statuses = [Counter(verdict.status for verdict in run.report.verdicts) for run in ordered]
     rows = tuple(
-        Row(plain(run.name, 60), (worst(list(count)) or "no gates", *(number(count[s], 0) for s in WORST_FIRST)))
+        Row(plain(run.name, 60), (_worst(count), *(number(count[s], 0) for s in WORST_FIRST)))
         for run, count in zip(ordered, statuses, strict=True)
     )
     failed = sum(1 for count in statuses if count["FAIL"])
-    table = DataTable(f"Runs, {order}", ("Run", "Worst status", *WORST_FIRST), rows, words=1)
-    figures = [Figure(title=f"Verdicts, {order}", table=table), *_by_score(runs, order, ranked=not apart)]
+    table = DataTable(
+        tr("Runs, {order}", order=order), (tr("Run"), tr("Worst status"), *map(status_name, WORST_FIRST)), rows, words=1
+    )
+    figures = [
+        Figure(title=tr("Verdicts, {order}", order=order), table=table),
+        *_by_score(runs, order, ranked=not apart),
+    ]
     return page(
         "compare.html",
-        title=f"{plural(len(runs), 'run')}".capitalize(),
-        sentence=f"{plural(failed, 'run fails', 'runs fail')} a gate, of {len(runs)}.".capitalize()
+        title=sentence_case(plural(len(runs), "one run", "{n} runs")),
+        sentence=sentence_case(
+            plural(failed, "one run fails a gate, of {all}.", "{n} runs fail a gate, of {all}.", all=len(runs))
+        )
         + _not_ranked(apart),
         edition=_edition(runs),
-        banner=_BANNER[_edition(runs)],
+        banner=_banner(_edition(runs)),
         runs=(),
         verdicts=(),
-        sections=(Section("runs", "All runs", "All runs", figures=tuple(figures)),),
+        sections=(Section("runs", tr("All runs"), tr("All runs"), figures=tuple(figures)),),
     )
+
+
+def _worst(statuses: Counter[Status]) -> str:
+    found = worst(list(statuses))
+    return tr("no gates") if found is None else status_name(found)
 
 
 def within_noise(one: Score, other: Score) -> bool:
@@ -154,10 +165,20 @@ def _edition(runs: Sequence[NamedReport]) -> str:
     return "shareable" if all(run.report.edition == "shareable" for run in runs) else "internal"
 
 
+def _banner(edition: str) -> str:
+    if edition == "internal":
+        return tr("Contains figures of real patients, for the custodian of the data.")
+    return tr("Figures of real patients are coarse, and counts below 11 are suppressed.")
+
+
 def _sentence(runs: Sequence[NamedReport]) -> str:
     failing = [plain(run.name, 40) for run in runs if any(v.status == "FAIL" for v in run.report.verdicts)]
     return (
-        f"{listed(failing)} {'fails' if len(failing) == 1 else 'fail'} a gate." if failing else "No run fails a gate."
+        tr_plural("{runs} fails a gate.", "{runs} fail a gate.", len(failing), runs=listed(failing))
+        if failing
+        else tr(
+            "No run fails a gate.",
+        )
     )
 
 
@@ -171,29 +192,35 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str], *, ranked: 
     rows, apart = [], 0
     for name in shared:
         scores = [run.report.find(name) for run in runs]
-        verdict, clear = _verdict(scores, names) if ranked else ("not ranked", False)
+        verdict, clear = _verdict(scores, names) if ranked else (tr("not ranked"), False)
         apart += clear
         rows.append(Row(label_of(name), (*(_value_cell(score) for score in scores), verdict), over=clear))
-    head = ("Score", *names, "Difference")
-    table = DataTable("Scores side by side", head, tuple(rows), words=len(names) + 1)
+    head = (tr("Score"), *names, tr("Difference"))
+    table = DataTable(tr("Scores side by side"), head, tuple(rows), words=len(names) + 1)
     figure = Figure(
-        title="Scores of different tables, not ranked"
+        title=tr("Scores of different tables, not ranked")
         if not ranked
-        else f"{plural(apart, 'score differs', 'scores differ')} by more than chance".capitalize()
+        else sentence_case(
+            plural(apart, "one score differs by more than chance", "{n} scores differ by more than chance")
+        )
         if apart
-        else "No score differs by more than chance",
-        how="Value and 95 % interval. "
+        else tr("No score differs by more than chance"),
+        how=tr("Value and 95 % interval. ")
         + (
-            "Within noise: the difference of best and worst is no larger than the combined half-widths of both "
-            "intervals."
+            tr(
+                "Within noise: the difference of best and worst is no larger than the combined half-widths "
+                "of both intervals.",
+            )
             if ranked
-            else "The real tables differ, so a difference of scores says nothing of the models."
+            else tr("The real tables differ, so a difference of scores says nothing of the models.")
         ),
         table=table,
-        note="Intervals cover the sampling of rows, not a new training of the model: compare several seeds before you "
-        "call one model better.",
+        note=tr(
+            "Intervals cover the sampling of rows, not a new training of the model: compare several "
+            "seeds before you call one model better.",
+        ),
     )
-    return Section("scores", "Scores", "Scores", figures=(figure,))
+    return Section("scores", tr("Scores"), tr("Scores"), figures=(figure,))
 
 
 def _value_cell(score: Score | None) -> str:
@@ -210,37 +237,44 @@ def _verdict(scores: Sequence[Score | None], names: Sequence[str]) -> tuple[str,
         (score, name) for score, name in zip(scores, names, strict=True) if score is not None and not isnan(score.value)
     ]
     if len(known) < 2:
-        return "not comparable", False
+        return tr("not comparable"), False
     sign = 1 if known[0][0].better == "higher" else -1
     ranked = sorted(known, key=lambda one: -sign * one[0].value)
     (best, name), (last, _) = ranked[0], ranked[-1]
     if isnan(best.high - best.low) or isnan(last.high - last.low):
-        return "not comparable", False
+        return tr("not comparable"), False
     if within_noise(best, last):
-        return "within noise", False
+        return tr("within noise"), False
     second = ranked[1][0]
-    return (f"{name} is best" if not within_noise(best, second) else f"{ranked[-1][1]} is worst"), True
+    return (
+        tr("{name} is best", name=name) if not within_noise(best, second) else tr("{name} is worst", name=ranked[-1][1])
+    ), True
 
 
 def _facts(runs: Sequence[NamedReport], names: Sequence[str]) -> Section:
     def row(what: str, key: str) -> Row:
         return Row(what, tuple(plain(run.report.provenance.get(key, "\u2013"), 60) for run in runs))
 
-    def rows_of(table: str) -> Row:
+    def rows_of(what: str, table: str) -> Row:
         counts = (run.report.provenance.get("rows", {}).get(table) for run in runs)
-        return Row(f"{table.capitalize()} rows", tuple("\u2013" if n is None else number(n, 0) for n in counts))
+        return Row(
+            what,
+            tuple("\u2013" if n is None else number(n, 0) for n in counts),
+        )
 
-    sources = tuple(plain(run.report.release.source or "not declared", 60) for run in runs)
+    sources = tuple(plain(run.report.release.source or tr("not declared"), 60) for run in runs)
     lines = (
-        row("Study", "name"),
-        Row("Source", sources),
-        row("Seed", "seed"),
-        rows_of("train"),
-        rows_of("holdout"),
-        rows_of("synthetic"),
+        row(tr("Study"), "name"),
+        Row(tr("Source"), sources),
+        row(tr("Seed"), "seed"),
+        rows_of(tr("Training rows"), "train"),
+        rows_of(tr("Holdout rows"), "holdout"),
+        rows_of(tr("Synthetic rows"), "synthetic"),
     )
-    table = DataTable("What was compared", ("", *names), lines, words=len(names))
-    return Section("facts", "What was compared", "Facts", figures=(Figure(title="Tables and seeds", table=table),))
+    table = DataTable(tr("What was compared"), ("", *names), lines, words=len(names))
+    return Section(
+        "facts", tr("What was compared"), tr("Facts"), figures=(Figure(title=tr("Tables and seeds"), table=table),)
+    )
 
 
 def _by_score(runs: Sequence[NamedReport], order: str, *, ranked: bool) -> Iterator[Figure]:
@@ -265,22 +299,23 @@ def _by_score(runs: Sequence[NamedReport], order: str, *, ranked: bool) -> Itera
                 (
                     _value_cell(score),
                     "\u2013" if score.reference is None else kind_of(name).write(score.reference),
-                    "not ranked"
+                    tr("not ranked")
                     if not ranked
                     else ""
                     if place == 0 or isnan(score.value) or isnan(low.value)
-                    else "within noise of the worst"
+                    else tr("within noise of the worst")
                     if within_noise(low, score)
                     else "",
                 ),
             )
             for place, (run, score) in enumerate(found)
         )
-        head = ("Run", "Value", "Reference", "Against the worst")
+        head = (tr("Run"), tr("Value"), tr("Reference"), tr("Against the worst"))
         texts = kind_of(name)
         yield Figure(
             title=f"{texts.label}, {order}",
-            how=f"{texts.unit[:1].upper()}{texts.unit[1:]}. Reference: holdout rows in the place of the "
-            "synthetic ones.",
+            how=tr(
+                "{unit}. Reference: holdout rows in the place of the synthetic ones.", unit=sentence_case(texts.unit)
+            ),
             table=DataTable(f"{texts.label}, {order}", head, rows, words=3),
         )

@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from synthclin.language import language, tr
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
-from synthclin.report.pages.release_box import NOT_DECLARED, may_not, release_items
+from synthclin.report.pages.release_box import may_not, not_declared, release_items
+from synthclin.report.pages.words import status_name
 from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
@@ -34,7 +36,6 @@ _TYPES = {
 }
 # That of the specification and of mlcroissant, which compares it, with the vocabulary of responsible AI.
 _CONTEXT = {
-    "@language": "en",
     "@vocab": "https://schema.org/",
     "citeAs": "cr:citeAs",
     "column": "cr:column",
@@ -71,10 +72,6 @@ _CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-_PERSONAL = (
-    "The rows are sampled from a model of real patients and may still be personal data. The validation report lists "
-    "the attacks that were run; passing them is evidence against these attacks alone."
-)
 
 
 def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
@@ -92,43 +89,57 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
     made = facts.get("versions", {})
     about = [
         *((item.name, item.text) for item in release_items(edition)),
-        ("Columns", number(len(schema.columns), 0)),
+        (tr("Columns"), number(len(schema.columns), 0)),
         (
-            "Made by",
-            f"synthclin {made.get('synthclin', '')}, seed {facts.get('seed', 'not stated')}".replace(" ,", ","),
+            tr("Made by"),
+            tr(
+                "synthclin {version}, seed {seed}",
+                version=made.get("synthclin", ""),
+                seed=facts.get("seed", tr("not stated")),
+            ).replace(" ,", ","),
         ),
         (
-            "Made from",
-            f"{number(facts.get('rows', {}).get('train'), 0)} training rows; a synthetic row may equal one by chance",
+            tr("Made from"),
+            tr(
+                "{n} training rows; a synthetic row may equal one by chance",
+                n=number(facts.get("rows", {}).get("train"), 0),
+            ),
         ),
-        ("Differential privacy", str(facts.get("dp") or "none stated")),
+        (tr("Differential privacy"), str(facts.get("dp") or tr("none stated"))),
     ]
     columns = [
         (
             plain(name, 60),
             column.type,
             _unit(column),
-            "yes" if column.may_be_missing else "no",
+            tr("yes") if column.may_be_missing else tr("no"),
             column.meaning,
         )
         for name, column in schema.columns.items()
     ]
-    rows = [(row.question, row.status, row.value, row.interval or "\u2013") for row in page.rows]
+    rows = [(row.question, status_name(row.status), row.value, row.interval or "\u2013") for row in page.rows]
     parts = [
-        f"# {escaped(page.title)}: data card",
-        "**Synthetic rows. No row is a patient.** " + _PERSONAL,
+        "# " + tr("{title}: data card", title=escaped(page.title)),
+        f"**{tr('Synthetic rows. No row is a patient.')}** {_personal()}",
         markdown_table(("", ""), about),
-        "## Columns",
-        markdown_table(("Column", "Type", "Unit", "May be missing", "Meaning"), columns),
-        "## Results",
+        "## " + tr("Columns"),
+        markdown_table((tr("Column"), tr("Type"), tr("Unit"), tr("May be missing"), tr("Meaning")), columns),
+        "## " + tr("Results"),
         escaped(page.sentence.striptags()),
-        markdown_table(("Question", "Status", "Result", "95 % interval"), rows),
-        "## Limits",
+        markdown_table((tr("Question"), tr("Status"), tr("Result"), tr("95 % interval")), rows),
+        "## " + tr("Limits"),
         "\n".join(f"- {escaped(f'{limit.headline} {limit.text}')}" for limit in page.limits),
-        "## Not for",
+        "## " + tr("Not for"),
         "\n".join(f"- {text}" for text in may_not(edition)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _personal() -> str:
+    return tr(
+        "The rows are sampled from a model of real patients and may still be personal data. The validation report "
+        "lists the attacks that were run; passing them is evidence against these attacks alone."
+    )
 
 
 def _unit(column: AnyColumn) -> str:
@@ -149,15 +160,18 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
     edition = shareable_edition(report)
     with showing_labels_of(edition):
         page = decision(edition)
-    name = str(edition.provenance.get("name") or "synthetic table")
+    name = str(edition.provenance.get("name") or tr("synthetic table"))
     release = edition.release
     strongest, proven, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)
     document = {
-        "@context": _CONTEXT,
+        "@context": _CONTEXT | {"@language": language()},
         "@type": "sc:Dataset",
         "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
         "name": name,
-        "description": f"Synthetic rows, sampled from a model of real patients. {page.sentence.striptags()}",
+        "description": tr(
+            "Synthetic rows, sampled from a model of real patients. {verdict}",
+            verdict=page.sentence.striptags(),
+        ),
         "version": "1.0.0",
         "license": release.licence,
         "creator": {"@type": "sc:Organization", "name": release.contact} if release.contact else None,
@@ -177,10 +191,12 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             }
         ],
         "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": _fields(schema)}],
-        "rai:dataCollection": "Sampled from a model trained on rows of real patients; see the validation report."
-        + (f" Source: {release.source}" if release.source else ""),
-        "rai:dataUseCases": [f"May be used for: {release.use or NOT_DECLARED}"]
-        + [f"May not be used for: {text}" for text in may_not(edition)],
+        "rai:dataCollection": tr(
+            "Sampled from a model trained on rows of real patients; see the validation report.",
+        )
+        + (tr(" Source: {source}", source=release.source) if release.source else ""),
+        "rai:dataUseCases": [tr("May be used for: {use}", use=release.use or not_declared())]
+        + [tr("May not be used for: {text}", text=text) for text in may_not(edition)],
         "rai:dataLimitations": [
             *(f"{limit.headline} {limit.text}" for limit in page.limits),
             strongest,
@@ -188,8 +204,10 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
             smallest,
         ],
         "rai:dataBiases": [weakest],
-        "rai:personalSensitiveInformation": _PERSONAL,
-        "rai:dataReleaseMaintenancePlan": f"Retention: {release.retention}" if release.retention else None,
+        "rai:personalSensitiveInformation": _personal(),
+        "rai:dataReleaseMaintenancePlan": tr("Retention: {retention}", retention=release.retention)
+        if release.retention
+        else None,
     }
     return {key: value for key, value in document.items() if value is not None}
 
@@ -203,7 +221,7 @@ def _fields(schema: Schema) -> list[dict[str, Any]]:
             "@type": "cr:Field",
             "@id": f"rows/{slug}",
             "name": name,
-            "description": schema.columns[name].meaning or f"{schema.columns[name].type} column",
+            "description": schema.columns[name].meaning or tr("{type} column", type=schema.columns[name].type),
             **({"alternateName": label} if (label := schema.columns[name].label) else {}),
             "dataType": _TYPES.get(schema.columns[name].type, "sc:Text"),
             "source": {"fileObject": {"@id": "table"}, "extract": {"column": name}},
@@ -233,4 +251,10 @@ def _slugs(names: list[str]) -> list[str]:
 def _citation(name: str, release: Release, file: TableFile) -> str:
     """Return how to cite the table: name, year where it is dated, and the file by its hash."""
     year = f" ({release.date.year})" if release.date else ""
-    return f"{name}, synthetic table made by synthclin{year}. {file.name}, SHA-256 {file.sha256}."
+    return tr(
+        "{name}, synthetic table made by synthclin{year}. {file}, SHA-256 {sha256}.",
+        name=name,
+        year=year,
+        file=file.name,
+        sha256=file.sha256,
+    )

@@ -15,6 +15,7 @@ from synthclin.evaluation.gate import Gate, parse_gate
 from synthclin.evaluation.gates import WORST_FIRST, Verdict, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json, validate
+from synthclin.language import Language, speaking, tr
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
 from synthclin.report.record.section_data import SectionData
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Findings", "checksum"]
 
-_NO_HOLDOUT = "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
-_NO_TASK = "No prediction or analysis task is declared: the report says nothing of utility."
 _FRAME = (
     *("value", "low", "high", "better", "baseline", "reference", "n", "spread", "gate", "status", "note"),
     *("question", "limit", "review", "bound", "reason"),
@@ -46,6 +45,7 @@ class Findings:
         release: what the custodian declares about the release.
         table: the file of the synthetic table; None where it was scored in memory.
         statements: titles, answers and orders that the shareable edition takes from the internal one, by place.
+        language: of its texts: notes, reasons and all that its pages say.
 
     Example:
         >>> findings = Findings(scores=(), verdicts=(), sections={}, provenance={"name": "toy"})
@@ -61,6 +61,7 @@ class Findings:
     release: Release = UNDECLARED
     table: TableFile | None = None
     statements: dict[str, Statement] = field(default_factory=dict)
+    language: Language = "en"
 
     def __getitem__(self, name: str) -> Score:
         """Return the score called `name`.
@@ -110,7 +111,12 @@ class Findings:
         """
         holdout = self.provenance.get("rows", {}).get("holdout")
         tasks = any(score.name.startswith(("utility.", "inference.", "treatment.")) for score in self.scores)
-        return (*(() if holdout else (_NO_HOLDOUT,)), *(() if tasks else (_NO_TASK,)))
+        with speaking(self.language):
+            no_holdout = tr(
+                "No holdout rows were given: detection, utility and most attacks on privacy are not assessable."
+            )
+            no_task = tr("No prediction or analysis task is declared: the report says nothing of utility.")
+        return (*(() if holdout else (no_holdout,)), *(() if tasks else (no_task,)))
 
     def _result(self, verdict: Verdict) -> str:
         score = self[verdict.gate.score]
@@ -182,6 +188,7 @@ class Findings:
         document: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "edition": self.edition,
+            "language": self.language,
             "release": self.release.to_dict(),
             "table": None if self.table is None else self.table.model_dump(mode="json"),
             "scores": [score.to_dict() for score in self.scores],
@@ -246,6 +253,7 @@ class Findings:
             release=record.release,
             table=record.table,
             statements=record.statements,
+            language=record.language,
         )
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from synthclin.language import language, tr
 from synthclin.report.pages.analysis_section import clinical_section
 from synthclin.report.pages.appendix import limits_section, methods_section, source_section
 from synthclin.report.pages.cohort_section import cohorts_section
 from synthclin.report.pages.context_section import context_section
-from synthclin.report.pages.decision import DEFINITIONS, decision
+from synthclin.report.pages.decision import decision, definitions
 from synthclin.report.pages.fidelity_section import detection_section, fidelity_section
 from synthclin.report.pages.figures import Section, joined
 from synthclin.report.pages.gates_section import gates_section
@@ -25,6 +26,7 @@ from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.statements import stated
 from synthclin.report.pages.subgroup_section import subgroups_section
+from synthclin.report.pages.words import edition_name, status_name
 from synthclin.report.record.seal import sealed, unsigned
 from synthclin.report.record.section_data import SectionData
 from synthclin.wording import as_many_digits
@@ -42,7 +44,7 @@ def render(report: Findings) -> str:
     with showing_labels_of(report):
         seal = Markup(unsigned(report.table, passed=report.passed))  # noqa: S704 (hexadecimal digits and our own words)
         sheet = sheet_style(report)
-        shown = {"page": decision(report), "sections": sections(report), "definitions": DEFINITIONS, "seal": seal}
+        shown = {"page": decision(report), "sections": sections(report), "definitions": definitions(), "seal": seal}
         return sealed(page("report.html", sheet=sheet, **shown))
 
 
@@ -83,7 +85,7 @@ def _sections(report: Findings) -> Iterator[Section | None]:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("synthclin.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -91,6 +93,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Called anew for each page, in its language; a filter of a constant would be computed once.
+    environment.globals |= {"tr": tr, "language": language, "edition_name": edition_name, "status_name": status_name}
+    return environment
 
 
 def _unbroken(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Any
 from synthclin.errors import ChangedReportError, ConfigError
 from synthclin.io.documents import read_json
 from synthclin.io.files import write_atomic
+from synthclin.language import speaking
 from synthclin.report.findings import Findings, checksum
 from synthclin.report.html import render
 from synthclin.report.pages.decision import decision
@@ -55,7 +56,8 @@ class Report(Findings):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with page one's questions; an unknown number is None."""
-        rows = decision(self).rows
+        with speaking(self.language):
+            rows = decision(self).rows
         questions = [{key: getattr(row, key) for key in ("question", "status", "score", "answer")} for row in rows]
         return Findings.to_dict(self) | {"questions": questions}
 

@@ -92,11 +92,11 @@ def _page_one(report: Findings, edition: Findings, told: Told) -> Iterator[tuple
     for answer, a, b in zip(answers(report.verdicts), theirs.rows[:-1], own.rows[:-1], strict=True):
         step = told.any_rows if answer.kind.counts else _FITTED_STEP
         if text := carried(a.answer, b.answer, told.hidden, step):
-            yield f"answer/{b.question}", Statement(text=text)
+            yield f"answer/{b.score}", Statement(text=text)
     for c, d in zip(theirs.facts, own.facts, strict=True):
         for part, internal, shown in (("value", c.value, d.value), ("note", c.note, d.note)):
             if text := carried(internal, shown, told.hidden, told.any_rows):
-                yield f"fact/{d.name}/{part}", Statement(text=text)
+                yield f"fact/{d.key}/{part}", Statement(text=text)
     headlines, texts = [limit.headline for limit in theirs.limits], {limit.headline: limit.text for limit in own.limits}
     yield LIMITS, Statement(order=tuple(headlines))
     for limit in theirs.limits:

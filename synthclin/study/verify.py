@@ -10,6 +10,7 @@ from synthclin.errors import ConfigError, SynthclinError
 from synthclin.evaluation.gates import judge
 from synthclin.io.documents import read_json
 from synthclin.io.files import path_of, refuse_absent
+from synthclin.language import speaking
 from synthclin.report import Report
 from synthclin.report.record.seal import open_seal
 from synthclin.rules.rules import violations
@@ -29,11 +30,13 @@ class Verification:
         files: how many files the manifest lists.
         problems: a line each; empty if the folder is intact and its tables are valid.
         report: the run's report, with its gates evaluated again.
+        source: the file of real rows that the run was checked to have read; empty where none was given.
     """
 
     files: int
     problems: tuple[str, ...]
     report: Report
+    source: str = ""
 
     @property
     def verdict(self) -> str:
@@ -42,7 +45,8 @@ class Verification:
             several = f"{len(self.problems)} problems are" if len(self.problems) > 1 else "1 problem is"
             return f"VERIFY FAILED: {several} listed above"
         gates = "" if self.report.passed else "; the gates are NOT PASSED"
-        return f"verified: {self.files} files are unaltered, the synthetic tables satisfy the schema{gates}"
+        read = f", the run read {self.source}" if self.source else ""
+        return f"verified: {self.files} files are unaltered, the synthetic tables satisfy the schema{read}{gates}"
 
 
 def verify(folder: str | Path, source: str | Path | None = None) -> Verification:
@@ -69,7 +73,8 @@ def verify(folder: str | Path, source: str | Path | None = None) -> Verification
     if schema_file.is_file():
         problems += _table_problems(folder, Schema.read(schema_file))
     read = Report.read(report)
-    judged = replace(read, verdicts=judge([verdict.gate for verdict in read.verdicts], read.scores))
+    with speaking(read.language):
+        judged = replace(read, verdicts=judge([verdict.gate for verdict in read.verdicts], read.scores))
     changed = [
         new.gate.text for new, old in zip(judged.verdicts, read.verdicts, strict=True) if new.status != old.status
     ]
@@ -83,7 +88,8 @@ def verify(folder: str | Path, source: str | Path | None = None) -> Verification
         if record.source is None or not record.source.is_of(path_of(source)):
             problems.append(f"{source}: it is not the file that the run read")
     # The scores of the shareable edition are rounded, so its verdicts are not evaluated again.
-    return Verification(len(record.files), tuple(problems), judged if read.edition == "internal" else read)
+    shown = judged if read.edition == "internal" else read
+    return Verification(len(record.files), tuple(problems), shown, "" if source is None else str(source))
 
 
 def _other_edition(folder: Path, report: Report) -> Iterator[str]:

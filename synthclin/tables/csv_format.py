@@ -154,9 +154,9 @@ def _decoded(content: bytes, where: str, encoding: str | None) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line, place = content.count(b"\n", 0, error.start) + 1, error.start - content.rfind(b"\n", 0, error.start)
         remedy = "Declare its encoding, such as `encoding: cp1252` (`--encoding cp1252`), or save it as UTF-8."
-        raise DataError(f"{where}: line {line}", f"byte {error.start + 1} is not UTF-8", remedy) from None
+        raise DataError(f"{where}: line {line}", f"byte {place} of the line is not UTF-8", remedy) from None
 
 
 def _header(text: str, where: str, separator: str) -> tuple[list[str], str, int]:

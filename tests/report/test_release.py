@@ -19,9 +19,9 @@ from synthclin.evaluation.gate import parse_gate
 from synthclin.evaluation.gates import judge
 from synthclin.io.documents import validate
 from synthclin.report import Report
-from synthclin.report.pages.release_box import NOT_FOR, may_not, release_box
+from synthclin.report.pages.release_box import may_not, not_for, release_box
 from synthclin.report.pages.sheet import sheet_line, sheet_style
-from synthclin.report.record.release import NAMES, Release, TableFile
+from synthclin.report.record.release import Release, TableFile, item_names
 from synthclin.report.record.seal import open_seal, sealed, unsigned
 from synthclin.report.summary import summary
 from synthclin.schema import Schema
@@ -51,7 +51,7 @@ def test_a_declared_release_has_no_open_point() -> None:
     box = release_box(released())
     assert box.open_points == ""
     assert all(item.declared for item in box.items)
-    assert [item.name for item in box.items] == [*NAMES.values(), "File of the table", "SHA-256"]
+    assert [item.name for item in box.items] == [*item_names().values(), "File of the table", "SHA-256"]
 
 
 def test_what_is_not_declared_is_red_and_open() -> None:
@@ -76,7 +76,7 @@ def test_failed_gates_and_expiry_restrict_the_use() -> None:
         "Release to anybody but the custodian: Exact copies fails.",
         "Any use after 2027-06-30.",
     )
-    assert may_not(Report((), (), {}, {})) == NOT_FOR
+    assert may_not(Report((), (), {}, {})) == not_for()
 
 
 @pytest.mark.parametrize("report", [released(), released().shareable()], ids=["internal", "shareable"])

@@ -161,7 +161,7 @@ class TestCsv:
 
     def test_not_utf8(self, refused):
         message = refused(f"name,b\n{CANARY},1\nM\u00fcller,2\n".encode("latin-1"))
-        assert "line 3: byte 26 is not UTF-8" in message
+        assert "line 3: byte 2 of the line is not UTF-8" in message
         assert "UTF-16" in refused("a,b\n1,2\n".encode("utf-16"))
         assert "line 2: holds a zero byte" in refused(b"a,b\n1,\x002\n")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from synthclin.language import tr
 from synthclin.report.charts import svg
 from synthclin.wording import significant
 
@@ -62,8 +63,13 @@ class ChartAxis:
             x = self.place(tick)
             anchor = "start" if x < 0.02 else "end" if x > 0.98 else "middle"
             parts += [svg.line(x, 0, x, 4, "ax"), svg.text(x, 17, significant(tick), anchor=anchor)]
-        ends = f"{significant(self.low)} to {significant(self.high)}{', logarithmic' if self.log else ''}"
-        return svg.picture(f"Axis: {label}", ends, 38, *parts)
+        low, high = significant(self.low), significant(self.high)
+        ends = (
+            tr("{low} to {high}, logarithmic", low=low, high=high)
+            if self.log
+            else tr("{low} to {high}", low=low, high=high)
+        )
+        return svg.picture(tr("Axis: {label}", label=label), ends, 38, *parts)
 
 
 def linear_axis(values: Iterable[float], *around: float) -> ChartAxis:

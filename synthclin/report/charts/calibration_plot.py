@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from synthclin.language import tr
 from synthclin.report.charts import svg
 from synthclin.wording import share
 
@@ -41,11 +42,15 @@ def calibration_plot(
     ]
     parts.append(svg.curves(height, *paths))
     if labelled:
-        parts += [svg.text(0.03, 14, "real", anchor="start", class_="treal")]
-        parts += [svg.text(0.03, 30, "synthetic", anchor="start", class_="tsyn")]
+        parts += [svg.text(0.03, 14, tr("real"), anchor="start", class_="treal")]
+        parts += [svg.text(0.03, 30, tr("synthetic"), anchor="start", class_="tsyn")]
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lreal2"), x=0.42, y=5, width=0.1)]
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lsyn2"), x=0.42, y=21, width=0.1)]
-    parts.append(svg.text(0.5, height + 32, "predicted probability"))
-    at = [f"{word} {share(points[12][1])}" for word, points in (("real", real), ("synthetic", synthetic)) if points]
-    desc = f"Observed event rate at a predicted probability of 50 %: {', '.join(at) or 'unknown'}."
-    return svg.picture(f"{name}: calibration", desc, height + 36, *parts)
+    parts.append(svg.text(0.5, height + 32, tr("predicted probability")))
+    at = [
+        f"{word} {share(points[12][1])}"
+        for word, points in ((tr("real"), real), (tr("synthetic"), synthetic))
+        if points
+    ]
+    desc = tr("Observed event rate at a predicted probability of 50 %: {rates}.", rates=", ".join(at) or tr("unknown"))
+    return svg.picture(tr("{name}: calibration", name=name), desc, height + 36, *parts)

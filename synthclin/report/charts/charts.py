@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from synthclin.language import tr
 from synthclin.report.charts import svg
 from synthclin.wording import interval, number
 
@@ -81,9 +82,15 @@ def gate_bar(scale: GateScale, value: float, low: float, high: float, write: Cal
         parts += [svg.text(1, 35, "\u203a", anchor="end")]
     if min(*ends, middle) < 0:
         parts += [svg.text(0, 35, "\u2039", anchor="start")]
-    review = "" if scale.review is None else f", REVIEW limit {write(scale.review)}"
-    title = f"Estimate {write(value)} against its limits"
-    desc = f"95 % interval {write(low)} to {write(high)}; PASS limit {write(scale.limit)}{review}. Right is worse."
+    review = "" if scale.review is None else tr(", REVIEW limit {limit}", limit=write(scale.review))
+    title = tr("Estimate {value} against its limits", value=write(value))
+    desc = tr(
+        "95 % interval {low} to {high}; PASS limit {limit}{review}. Right is worse.",
+        low=write(low),
+        high=write(high),
+        limit=write(scale.limit),
+        review=review,
+    )
     return svg.picture(title, desc, 38, *parts, class_="c gate")
 
 
@@ -134,7 +141,9 @@ def numeric_panel(
         x, anchor = (0.02, "start") if _lower_at_left(edges, known, synthetic) else (_PLOT - 0.02, "end")
         parts += [svg.text(x, 9, "real", anchor=anchor, class_="treal")]
         parts += [svg.text(x, 24, "synthetic", anchor=anchor, class_="tsyn")]
-    return svg.picture(f"{name}: real and synthetic distribution", desc, base, *parts, *_missing_pair(*missing, base))
+    return svg.picture(
+        tr("{name}: real and synthetic distribution", name=name), desc, base, *parts, *_missing_pair(*missing, base)
+    )
 
 
 def category_panel(
@@ -169,7 +178,9 @@ def category_panel(
             parts += [svg.text(start + room * r / top, y + 9, "real", anchor="start", dx=5, class_="treal")]
             parts += [svg.text(start + room * s / top, y + 20, "synthetic", anchor="start", dx=5, class_="tsyn")]
     parts += [svg.line(start, 0, start, height, "ax")]
-    return svg.picture(f"{name}: real and synthetic shares", desc, height, *parts, *_missing_pair(*missing, height))
+    return svg.picture(
+        tr("{name}: real and synthetic shares", name=name), desc, height, *parts, *_missing_pair(*missing, height)
+    )
 
 
 def heat_map(
@@ -203,7 +214,15 @@ def heat_map(
             form = "hs" if kind == "synthetic" or (kind == "difference" and value > 0) else "hr"
             parts += [_square(x, y, f"{form} o{min(round(20 * abs(value) / top), 20)}")]
             if abs(value) >= 0.095:
-                parts += [_unscaled_text(x + _CELL / 2 - 1, y + 17, _short(value, kind), "middle", f"hl {kind}")]
+                parts += [
+                    _unscaled_text(
+                        x + _CELL / 2 - 1,
+                        y + 17,
+                        _short(value, kind),
+                        "middle",
+                        f"hl {kind}",
+                    )
+                ]
     above, beside = _room(labels)
     width, height = _LABEL + (len(labels) - 1) * _CELL + beside, len(labels) * _CELL
     box = f"0 {-above} {width} {height + above}"
@@ -223,9 +242,12 @@ def reference_dots(name: str, value: float, low: float, high: float, baseline: f
     parts += [svg.line(ends[0], y, ends[1], y, "cisyn"), svg.circle(place(value), y, 6, "dsyn")]
     parts += [svg.text(0, 41, number(baseline, 2)), svg.text(1, 41, number(reference, 2))]
     parts += [svg.text(place(value), 10, number(value, 2), class_="sm tsyn")]
-    desc = (
-        f"Independence baseline {number(baseline)}, synthetic {number(value)} ({interval(low, high)}), "
-        f"real-data reference {number(reference)}."
+    desc = tr(
+        "Independence baseline {baseline}, synthetic {value} ({interval}), real-data reference {reference}.",
+        baseline=number(baseline),
+        value=number(value),
+        interval=interval(low, high),
+        reference=number(reference),
     )
     return svg.picture(f"{name}: {number(value)}", desc, 43, *parts)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from synthclin.language import tr
 from synthclin.report.charts import svg
 from synthclin.wording import share
 
@@ -31,7 +32,7 @@ def roc_plot(title: str, curves: Sequence[tuple[str, str, Sequence[tuple[float, 
     paths = [svg.path([(0, height), (1, 0)], "lch")]
     paths += [svg.path([(x, height * (1 - y)) for x, y in points], kind) for _, kind, points in curves]
     parts += [svg.curves(height, *paths)]
-    parts += [svg.text(0.5, height + 34, "false positive rate")]
+    parts += [svg.text(0.5, height + 34, tr("false positive rate"))]
     for row, (name, kind, _) in enumerate(curves):
         text = {"lsyn2": "tsyn", "lreal2": "treal"}.get(kind, "sm")
         y = height - 16 * (len(curves) - row) - 4
@@ -39,7 +40,7 @@ def roc_plot(title: str, curves: Sequence[tuple[str, str, Sequence[tuple[float, 
         parts += [svg.text(0.57, y, name, anchor="start", class_=text)]
     y = height - 4
     parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], "lch"), x=0.50, width=0.06, y=y - 9)]
-    parts += [svg.text(0.57, y, "chance", anchor="start")]
+    parts += [svg.text(0.57, y, tr("chance"), anchor="start")]
     return svg.picture(title, desc, height, *parts)
 
 
@@ -77,8 +78,8 @@ def attack_roc_plot(
     if few is not None and few > least:
         parts += [svg.rect(0, 0, place(few), height, "nazone")]
         parts += [
-            svg.text(0, 16, "too few non-members", anchor="start", dx=8),
-            svg.text(0, 31, "to judge", anchor="start", dx=8),
+            svg.text(0, 16, tr("too few non-members"), anchor="start", dx=8),
+            svg.text(0, 31, tr("to judge"), anchor="start", dx=8),
         ]
 
     def path(curve: Sequence[tuple[float, float]], kind: str) -> Markup:
@@ -86,9 +87,9 @@ def attack_roc_plot(
 
     lines = [path(other, "lfaint") for other in others]
     parts += [svg.curves(height, svg.path([(0, height), (1, 0)], "lch"), *lines, path(points, "lreal2"))]
-    parts += [svg.text(0.5, height + 34, "false positive rate (log)")]
-    corner = [("lreal2", "tl", "strongest attack"), *([("lfaint", "sm", "each attack")] if others else [])]
-    corner += [("lch", "sm", "chance")]
+    parts += [svg.text(0.5, height + 34, tr("false positive rate (log)"))]
+    corner = [("lreal2", "tl", tr("strongest attack")), *([("lfaint", "sm", tr("each attack"))] if others else [])]
+    corner += [("lch", "sm", tr("chance"))]
     for row, (kind, class_, label) in enumerate(corner):
         y = height - 12 + 18 * (row + 1 - len(corner))
         parts += [svg.curves(10, svg.path([(0, 5), (1, 5)], kind), x=0.52, y=y - 9, width=0.07)]

@@ -187,7 +187,8 @@ def _sections(data: SectionData) -> dict[str, Any]:
         # A part of the schema, which says nothing of any patient.
         "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [
-            cohort.model_dump(mode="json") | {"share_train": None, "patients": shared_count(cohort.patients)}
+            cohort.model_dump(mode="json")
+            | {"share_train": None, "few": None, "patients": shared_count(cohort.patients)}
             for cohort in data.cohorts
         ],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.

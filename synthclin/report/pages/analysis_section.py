@@ -10,6 +10,7 @@ from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDeta
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.labels import column_name, term_name, with_labels
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr, tr_plural
 from synthclin.report.charts.axes import ChartAxis, linear_axis, log_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["clinical_section"]
 
-_MEASURE = {"cox": "hazard ratio", "logistic": "odds ratio", "linear": "coefficient", "survival": "difference of RMST"}
 _LOW_OVERLAP = 0.5  # overlap below which an estimate is named in the title
 _CONTRAST = "difference, "
 
@@ -37,7 +37,13 @@ def clinical_section(report: Findings) -> Section | None:
     figures, lead = [], []
     for score in sorted(scores, key=lambda s: math.inf if math.isnan(s.value) else s.value):
         if math.isnan(score.value):
-            lead.append(f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}")
+            lead.append(
+                tr(
+                    "{score}: not assessable. {note}",
+                    score=_named(score.name),
+                    note=plain(with_labels(score.note), 300),
+                )
+            )
             continue
         _, task, target = score.name.split(".", 2)
         details = details_of(score, AnalysisDetails)
@@ -48,16 +54,24 @@ def clinical_section(report: Findings) -> Section | None:
             built.insert(0, survival_figure(column_name(target, 40), details, _hazard_ratios(report, target)))
         figures += [figure for figure in built if figure is not None]
     lead += [
-        f"{_named(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
+        tr(
+            "{score}: not assessable. {note}",
+            score=_named(score.name),
+            note=plain(with_labels(score.note), 300),
+        )
         if math.isnan(score.value)
-        else f"{_named(score.name)}: {number(score.value, 1)} standard errors apart."
+        else tr(
+            "{score}: {value} standard errors apart.",
+            score=_named(score.name),
+            value=number(score.value, 1),
+        )
         for score in report.scores
         if score.name.startswith("treatment.")
     ]
     return Section(
         "clinical",
-        "Does it give the same clinical answers?",
-        "Analyses",
+        tr("Does it give the same clinical answers?"),
+        tr("Analyses"),
         section_status(report, "clinical"),
         tuple(lead),
         tuple(figures),
@@ -95,23 +109,48 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
     texts = kind_of(score.name)
     left_out = len(terms) - len(known)
     notes = [
-        f"{plural(left_out, 'term')} could not be estimated in both tables." if left_out else "",
+        plural(
+            left_out,
+            "one term could not be estimated in both tables.",
+            "{n} terms could not be estimated in both tables.",
+        )
+        if left_out
+        else "",
         plain(with_labels(score.note), 300) if score.note else "",
-        f"Mean overlap {texts.write(score.value)} ({texts.write_interval(score)}); holdout "
-        f"rows reach {number(score.reference, 2)}."
+        tr(
+            "Mean overlap {value} ({interval}); holdout rows reach {reference}.",
+            value=texts.write(score.value),
+            interval=texts.write_interval(score),
+            reference=number(score.reference, 2),
+        )
         if score.reference is not None
         else "",
     ]
-    measure = _MEASURE.get(task, "difference of groups")
+    measure = _measure(task)
     return Figure(
         title=f"{_named(score.name)}: {_finding(known)}",
-        how=f"\u25a0 real and \u25cf synthetic {measure}, each with its 95 % interval; least overlap first. The dotted "
-        "line means no effect. Interval overlap: 1 for equal intervals, 0 for intervals that only touch.",
+        how=tr(
+            "\u25a0 real and \u25cf synthetic {measure}, each with its 95 % interval; least overlap first. The "
+            "dotted line means no effect. Interval overlap: 1 for equal intervals, 0 for intervals that "
+            "only touch.",
+            measure=measure,
+        ),
         strip=tuple(_row(term, axis, scale, logarithmic=logarithmic) for term in known),
         axis=axis.picture(f"{measure}{' (log)' if logarithmic else ''}"),
         note=" ".join(note for note in notes if note),
         data=(_table(score, known, scale),),
     )
+
+
+def _measure(task: str) -> str:
+    """Return what an analysis estimates."""
+    measures = {
+        "cox": tr("hazard ratio"),
+        "logistic": tr("odds ratio"),
+        "linear": tr("coefficient"),
+        "survival": tr("difference of RMST"),
+    }
+    return measures.get(task, tr("difference of groups"))
 
 
 def _exp(value: float) -> float:
@@ -126,14 +165,27 @@ def _finding(terms: list[Term]) -> str:
         for decided in ((True, False), (False, True))
     )
     found = [
-        f"{plural(len(changed), 'clear effect changes', 'clear effects change')} sign" if changed else "",
-        f"{listed(lost[:3])} {'is' if len(lost) == 1 else 'are'} no longer significant" if lost else "",
-        f"{listed(gained[:3])} {'becomes' if len(gained) == 1 else 'become'} significant" if gained else "",
-        f"{low[0].removeprefix(_CONTRAST)} differs" if len(low) == 1 else "",
-        f"{len(low)} of {len(terms)} estimates differ, {low[0].removeprefix(_CONTRAST)} most" if len(low) > 1 else "",
+        plural(len(changed), "one clear effect changes sign", "{n} clear effects change sign") if changed else "",
+        tr_plural(
+            "{terms} is no longer significant", "{terms} are no longer significant", len(lost), terms=listed(lost[:3])
+        )
+        if lost
+        else "",
+        tr_plural("{terms} becomes significant", "{terms} become significant", len(gained), terms=listed(gained[:3]))
+        if gained
+        else "",
+        tr("{term} differs", term=low[0].removeprefix(_CONTRAST)) if len(low) == 1 else "",
+        tr(
+            "{n} of {all} estimates differ, {term} most",
+            n=len(low),
+            all=len(terms),
+            term=low[0].removeprefix(_CONTRAST),
+        )
+        if len(low) > 1
+        else "",
     ]
     told = [part for part in found if part]
-    return "; ".join(told) if told else "all estimates agree in sign, in significance and mostly in size"
+    return "; ".join(told) if told else tr("all estimates agree in sign, in significance and mostly in size")
 
 
 def _decided(term: Term) -> tuple[bool, bool] | None:
@@ -151,13 +203,13 @@ def _row(term: Term, axis: ChartAxis, scale: Callable[[float], float], *, logari
     real, synthetic = (_estimate(each) for each in ends)
     name = term_name(term.term.removeprefix(_CONTRAST), 80)
     forms = ("real", "synthetic")
-    unit = "overlap" if term.sign_agrees is not False else "overlap; sign changed"
+    unit = tr("overlap") if term.sign_agrees is not False else tr("overlap; sign changed")
     return StripRow(
         label=name,
         under="",
         picture=dot_row(
             name,
-            f"Real {real}; synthetic {synthetic}.",
+            tr("Real {real}; synthetic {synthetic}.", real=real, synthetic=synthetic),
             axis,
             [Mark(form, *each) for form, each in zip(forms, ends, strict=True)],  # type: ignore[arg-type]
             lines=(1.0 if logarithmic else 0.0,),
@@ -175,12 +227,12 @@ def _estimate(ends: list[float]) -> str:
     digits = 2 if largest < 20 else 1 if largest < 200 else 0
     digits = 3 if largest < 0.2 else digits
     value, low, high = (number(end, digits) if abs(end) < 1e4 else significant(end) for end in ends)
-    return f"{value} ({low} to {high})"
+    return tr("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def _table(score: Score, terms: list[Term], scale: Callable[[float], float]) -> DataTable:
     def yes(answer: bool | None) -> str:
-        return "\u2013" if answer is None else "yes" if answer else "no"
+        return "\u2013" if answer is None else tr("yes") if answer else tr("no")
 
     rows = []
     for term in terms:
@@ -190,5 +242,5 @@ def _table(score: Score, terms: list[Term], scale: Callable[[float], float]) -> 
         overlap = "\u2013" if term.overlap is None else number(term.overlap, 2)
         name = term_name(term.term, 80)
         rows.append(Row(name, (real, synthetic, overlap, yes(term.sign_agrees), yes(term.decision_agrees))))
-    head = ("Term", "Real", "Synthetic", "Overlap", "Sign agrees", "Decision agrees")
+    head = (tr("Term"), tr("Real"), tr("Synthetic"), tr("Overlap"), tr("Sign agrees"), tr("Decision agrees"))
     return DataTable(_named(score.name), head, tuple(rows))

@@ -6,14 +6,26 @@ import math
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.labels import column_name, level_name, with_labels
+from synthclin.language import tr
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
 from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
+from synthclin.report.pages.words import status_name
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import count, interval, listed, number, plain, same_decimals, significant, unit_name
+from synthclin.wording import (
+    count,
+    interval,
+    listed,
+    number,
+    plain,
+    same_decimals,
+    sentence_case,
+    significant,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
@@ -37,23 +49,30 @@ def source_section(report: Findings, data: SectionData) -> Section:
         figures.append(_flow(rows))
     if data.table_one:
         figures.append(_table_one(data.table_one, rows))
-    return Section("source", "Source data", "Source data", figures=tuple(figures))
+    return Section("source", tr("Source data"), tr("Source data"), figures=tuple(figures))
 
 
 def _flow(rows: dict[str, int]) -> Figure:
     holdout = rows.get("holdout", 0)
-    boxes = [
-        ("Training rows", f"{count(rows.get('train', 0))} real rows, used to train the model", False),
-        ("Holdout rows", f"{count(holdout)} real rows, not used for training", False)
-        if holdout
-        else ("Holdout rows", "none, so attacks and prediction are not assessable", False),
-        ("Synthetic rows", f"{number(rows.get('synthetic', 0), 0)} rows, judged in this report", True),
-    ]
+    train, synthetic = count(rows.get("train", 0)), number(rows.get("synthetic", 0), 0)
+    boxes = (
+        (tr("Training rows"), tr("{n} real rows, used to train the model", n=train), False),
+        (
+            tr("Holdout rows"),
+            tr("{n} real rows, not used for training", n=count(holdout))
+            if holdout
+            else tr("none, so attacks and prediction are not assessable"),
+            False,
+        ),
+        (tr("Synthetic rows"), tr("{n} rows, judged in this report", n=synthetic), True),
+    )
     return Figure(
-        title="Where the rows come from",
-        how="Synthetic rows are compared with training rows and with holdout rows. The real-data reference of a score "
-        "is its value for holdout rows in the place of the synthetic ones.",
-        flow=tuple(boxes),
+        title=tr("Where the rows come from"),
+        how=tr(
+            "Synthetic rows are compared with training rows and with holdout rows. The real-data reference of a score "
+            "is its value for holdout rows in the place of the synthetic ones."
+        ),
+        flow=boxes,
     )
 
 
@@ -62,25 +81,29 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     apart.sort(key=lambda block: -abs(block.difference or 0))
     names = [column_name(block.column, 30) for block in apart]
     if not apart:
-        title = "Baseline characteristics agree"
+        title = tr("Baseline characteristics agree")
     elif len(apart) <= 3:
-        title = f"Baseline characteristics agree, except {listed(names)}"
+        title = tr("Baseline characteristics agree, except {names}", names=listed(names))
     else:
-        title = f"{len(apart)} of {len(blocks)} baseline characteristics differ, {names[0]} most"
+        title = tr(
+            "{n} of {all} baseline characteristics differ, {name} most", n=len(apart), all=len(blocks), name=names[0]
+        )
     most = _MOST_LEVELS if len(blocks) <= _LONG_TABLE else _FEW_LEVELS
     lines = [row for block in blocks for row in _block_rows(block, rows, most)]
     head = (
-        "Characteristic",
-        f"Real, n\u00a0=\u00a0{count(rows.get('train', 0))}",
-        f"Synthetic, n\u00a0=\u00a0{number(rows.get('synthetic', 0), 0)}",
-        "Difference",
+        tr("Characteristic"),
+        tr("Real, n\u00a0=\u00a0{n}", n=count(rows.get("train", 0))),
+        tr("Synthetic, n\u00a0=\u00a0{n}", n=number(rows.get("synthetic", 0), 0)),
+        tr("Difference"),
     )
     return Figure(
         title=title,
-        how="Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance.",
-        table=DataTable("Table 1. Training rows and synthetic rows", head, tuple(lines), form="t1"),
-        note="Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "
-        "second cell is suppressed where the first could be computed by subtraction.",
+        how=tr("Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance."),
+        table=DataTable(tr("Table 1. Training rows and synthetic rows"), head, tuple(lines), form="t1"),
+        note=tr(
+            "Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "
+            "second cell is suppressed where the first could be computed by subtraction."
+        ),
     )
 
 
@@ -92,7 +115,7 @@ def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[R
     over = block.difference is not None and abs(block.difference) > _LARGE
     if block.kind == "line":
         skewed = _skewed(block.real)
-        kind = "median (IQR)" if skewed else "mean (SD)"
+        kind = tr("median (IQR)") if skewed else tr("mean (SD)")
         cells = (_summary(block.real, skewed=skewed), _summary(block.synthetic, skewed=skewed), difference)
         return [Row(f"{name}, {kind}{unit}", cells, bar=bar, over=over), *_missing_row(block.missing, rows)]
     if len(block.levels) == 2:
@@ -103,7 +126,7 @@ def _block_rows(block: TableOneBlock, rows: dict[str, int], most: int) -> list[R
     shown = _frequent(block.levels, most)
     levels = [Row(level_name(block.column, one.level, 40), (*_level(one), ""), level=True) for one in shown]
     if len(shown) < len(block.levels):
-        levels.append(Row(f"and {len(block.levels) - len(shown)} more levels", ("", "", ""), level=True))
+        levels.append(Row(tr("and {n} more levels", n=len(block.levels) - len(shown)), ("", "", ""), level=True))
     return [head, *levels, *_missing_row(block.missing, rows)]
 
 
@@ -124,12 +147,12 @@ def _skewed(summary: Summary | None) -> bool:
 
 def _summary(summary: Summary | None, *, skewed: bool) -> str:
     if summary is None:
-        return "suppressed"
+        return tr("suppressed")
     if not skewed:
         mean, deviation = same_decimals(summary.mean, summary.sd)
         return f"{mean} ({deviation})"
     if summary.median is None:
-        return "suppressed"
+        return tr("suppressed")
     return f"{_quantile(summary.median)} ({_quantile(summary.q1)}{_EN}{_quantile(summary.q3)})"
 
 
@@ -156,44 +179,54 @@ def _missing_row(missing: Missing, rows: dict[str, int]) -> list[Row]:
 
     real = cell(missing.real, rows.get("train", 0), real=True)
     return [
-        Row("missing, n (%)", (real, cell(missing.synthetic, rows.get("synthetic", 0), real=False), ""), level=True)
+        Row(tr("missing, n (%)"), (real, cell(missing.synthetic, rows.get("synthetic", 0), real=False), ""), level=True)
     ]
 
 
 def limits_section(report: Findings) -> Section:
     """Return the limits of this report and the excluded uses of the table."""
+    unmeasured = listed(not_measured(report)) or tr("nothing that this version can measure")
     rows = [
+        Row(tr("Not measured"), (f"{sentence_case(unmeasured)}.",)),
         Row(
-            "Not measured",
-            (f"{listed(not_measured(report)) or 'nothing that this version can measure'}.".capitalize(),),
+            tr("Attacks"),
+            (tr("Passing them is evidence against these attacks, not proof against stronger ones."),),
+        ),
+        Row(tr("Intervals"), (tr("They cover the sampling of rows, not a new training of the model."),)),
+        Row(tr("More rows"), (tr("Generating more rows than the real study had adds no information."),)),
+        Row(
+            tr("Releases"),
+            (tr("The figures hold for this file, this model and one release; another release adds risk."),),
         ),
         Row(
-            "Attacks",
-            ("Passing them is evidence against these attacks, not proof against stronger ones.",),
+            tr("Care"),
+            (tr("Not for care decisions about any person. The table may still be personal data."),),
         ),
-        Row("Intervals", ("They cover the sampling of rows, not a new training of the model.",)),
-        Row("More rows", ("Generating more rows than the real study had adds no information.",)),
-        Row("Releases", ("The figures hold for this file, this model and one release; another release adds risk.",)),
-        Row("Care", ("Not for care decisions about any person. The table may still be personal data.",)),
     ]
     rows += [
-        Row(label_of(score.name), (f"Not assessable. {plain(with_labels(score.note), 300)}",))
+        Row(label_of(score.name), (tr("Not assessable. {reason}", reason=plain(with_labels(score.note), 300)),))
         for score in report.scores
         if math.isnan(score.value)
     ]
     figure = Figure(
-        title="Limits of these figures",
-        table=DataTable("Limits of these figures", ("Limit", "What it means"), tuple(rows), words=1, form="wordy"),
+        title=tr("Limits of these figures"),
+        table=DataTable(
+            tr("Limits of these figures"),
+            (tr("Limit"), tr("What it means")),
+            tuple(rows),
+            words=1,
+            form="wordy",
+        ),
     )
-    return Section("limits", "Annex: limits, methods and crosswalk", "Annex", figures=(figure,))
+    return Section("limits", tr("Annex: limits, methods and crosswalk"), tr("Annex"), figures=(figure,))
 
 
 def methods_section(report: Findings) -> Section:
     """Return all scores, their methods, the provenance, the crosswalk to regulations and the glossary."""
     return Section(
         "methods",
-        "Methods and provenance",
-        "Methods",
+        tr("Methods and provenance"),
+        tr("Methods"),
         figures=(
             _scores(report),
             _methods(report),
@@ -207,7 +240,7 @@ def methods_section(report: Findings) -> Section:
 
 def _scores(report: Findings) -> Figure:
     def end(value: float | None) -> str:
-        return "none" if value is None else number(value)
+        return tr("none") if value is None else number(value)
 
     several = any(score.replicates for score in report.scores)
     rows = tuple(
@@ -225,21 +258,21 @@ def _scores(report: Findings) -> Figure:
         for score in report.scores
     )
     head = (
-        "Score",
-        "Baseline",
-        "Reference",
-        "Rows",
-        *(["SD of replicates"] if several else []),
-        "95 % interval",
-        "Value",
+        tr("Score"),
+        tr("Baseline"),
+        tr("Reference"),
+        tr("Rows"),
+        *([tr("SD of replicates")] if several else []),
+        tr("95 % interval"),
+        tr("Value"),
     )
-    return Figure(
-        title="All scores",
-        how="Baseline: the independence baseline, real rows with each column shuffled independently. Reference: the "
+    how = tr(
+        "Baseline: the independence baseline, real rows with each column shuffled independently. Reference: the "
         "real-data reference, holdout rows in the place of the synthetic ones."
-        + (" SD of replicates: standard deviation across synthetic replicates of one model." if several else ""),
-        table=DataTable("All scores", head, rows),
     )
+    if several:
+        how += " " + tr("SD of replicates: standard deviation across synthetic replicates of one model.")
+    return Figure(title=tr("All scores"), how=how, table=DataTable(tr("All scores"), head, rows))
 
 
 def _methods(report: Findings) -> Figure:
@@ -247,28 +280,29 @@ def _methods(report: Findings) -> Figure:
         Row(plain(score.name, 40), (plain(f"{score.method}. {score.note}".rstrip(), 900),)) for score in report.scores
     )
     return Figure(
-        title="How each score is computed",
-        table=DataTable("Methods", ("Score", "Method and note"), rows, words=1, form="wordy"),
+        title=tr("How each score is computed"),
+        table=DataTable(tr("Methods"), (tr("Score"), tr("Method and note")), rows, words=1, form="wordy"),
     )
 
 
 def _provenance(report: Findings) -> Figure:
     facts = Provenance.model_validate(report.provenance)
-    rows = [Row("Report schema", ("1",)), Row("Edition", (report.edition,))]
+    edition = tr("internal") if report.edition == "internal" else tr("shareable")
+    rows = [Row(tr("Report schema"), ("1",)), Row(tr("Edition"), (edition,))]
     plain_facts = (
-        ("Study", facts.name),
-        ("Seed of the run", facts.seed),
-        ("Seed of the evaluation", facts.random_state),
+        (tr("Study"), facts.name),
+        (tr("Seed of the run"), facts.seed),
+        (tr("Seed of the evaluation"), facts.random_state),
     )
     rows += [Row(name, (plain(value, 200),)) for name, value in plain_facts if value is not None]
-    rows.append(Row("Differential privacy", (plain(facts.dp or "none stated", 200),)))
+    rows.append(Row(tr("Differential privacy"), (plain(facts.dp or tr("none stated"), 200),)))
     rows += [Row(plain(name, 40), (plain(version, 40),)) for name, version in sorted(facts.versions.items())]
     extra = facts.__pydantic_extra__ or {}
     rows += [Row(plain(name.replace("_", " "), 40), (plain(value, 200),)) for name, value in sorted(extra.items())]
     return Figure(
-        title="Provenance",
-        how="Without clock, path, host or user: equal runs give equal files; the date of the report is declared.",
-        table=DataTable("Provenance", ("Item", "Value"), tuple(rows), words=1, form="wordy"),
+        title=tr("Provenance"),
+        how=tr("Without clock, path, host or user: equal runs give equal files; the date of the report is declared."),
+        table=DataTable(tr("Provenance"), (tr("Item"), tr("Value")), tuple(rows), words=1, form="wordy"),
     )
 
 
@@ -276,40 +310,61 @@ def _glossary() -> Figure:
     terms = (
         (
             "AUC",
-            "Area under the ROC curve: how often the right one of a pair is chosen. 0.5 is chance, 1 is always.",
+            tr("Area under the ROC curve: how often the right one of a pair is chosen. 0.5 is chance, 1 is always."),
         ),
-        ("KS distance", "Kolmogorov-Smirnov: the largest gap between two cumulative distributions, 0 to 1."),
-        ("Total variation", "Half the sum of absolute differences between shares, 0 to 1."),
+        (tr("KS distance"), tr("Kolmogorov-Smirnov: the largest gap between two cumulative distributions, 0 to 1.")),
+        (tr("Total variation"), tr("Half the sum of absolute differences between shares, 0 to 1.")),
         (
-            "C2ST, detection AUC",
-            "Classifier two-sample test: AUC of a classifier of synthetic against holdout rows; 0.5 is ideal.",
+            tr("C2ST, detection AUC"),
+            tr("Classifier two-sample test: AUC of a classifier of synthetic against holdout rows; 0.5 is ideal."),
         ),
         (
-            "Independence baseline, real-data reference",
-            "The score of real rows with each column shuffled, and of holdout rows in the place of synthetic ones.",
+            tr("Independence baseline, real-data reference"),
+            tr("The score of real rows with each column shuffled, and of holdout rows in the place of synthetic ones."),
         ),
-        ("95 % interval", "A range that, in repeated sampling, holds the true value 95 times of 100."),
-        ("Member, non-member", "A patient in the training data, and a holdout patient. Attacks try to separate them."),
+        (tr("95 % interval"), tr("A range that, in repeated sampling, holds the true value 95 times of 100.")),
         (
-            "TPR, FPR",
-            "True and false positive rate: shares of members, and of non-members, that an attack calls members.",
+            tr("Member, non-member"),
+            tr("A patient in the training data, and a holdout patient. Attacks try to separate them."),
         ),
-        ("Naive baseline", "The success of a guess without the synthetic table."),
         (
-            "Negative control, canaries",
-            "Holdout rows in the place of the table, which leak nothing; inserted training rows (positive control).",
+            tr("TPR, FPR"),
+            tr("True and false positive rate: shares of members, and of non-members, that an attack calls members."),
         ),
-        ("Top-decile outliers", "The tenth of the members with the largest distance to their nearest neighbour."),
-        ("Odds and hazard ratio", "The factor by which the odds, or the event rate, are multiplied; 1 is no effect."),
-        ("Interval overlap", "The common share of two 95 % intervals: 1 is all, 0 is touching, below 0 is apart."),
-        ("RMST", "Restricted mean survival time: the area under a survival curve up to a set time."),
-        ("Calibration", "Whether events with a predicted probability of 20 % occur 20 times of 100; slope 1 is ideal."),
-        ("REVIEW", "A person must decide: the limit is missed narrowly, or lies within the interval."),
-        ("NOT ASSESSABLE", "It cannot be computed or decided on these data; it never counts as PASS."),
+        (tr("Naive baseline"), tr("The success of a guess without the synthetic table.")),
+        (
+            tr("Negative control, canaries"),
+            tr(
+                "Holdout rows in the place of the table, which leak nothing; inserted training rows (positive control)."
+            ),
+        ),
+        (
+            tr("Top-decile outliers"),
+            tr("The tenth of the members with the largest distance to their nearest neighbour."),
+        ),
+        (
+            tr("Odds and hazard ratio"),
+            tr("The factor by which the odds, or the event rate, are multiplied; 1 is no effect."),
+        ),
+        (
+            tr("Interval overlap"),
+            tr("The common share of two 95 % intervals: 1 is all, 0 is touching, below 0 is apart."),
+        ),
+        ("RMST", tr("Restricted mean survival time: the area under a survival curve up to a set time.")),
+        (
+            tr("Calibration"),
+            tr("Whether events with a predicted probability of 20 % occur 20 times of 100; slope 1 is ideal."),
+        ),
+        (status_name("REVIEW"), tr("A person must decide: the limit is missed narrowly, or lies within the interval.")),
+        (status_name("NOT ASSESSABLE"), tr("It cannot be computed or decided on these data; it never counts as PASS.")),
     )
     return Figure(
-        title="Glossary",
+        title=tr("Glossary"),
         table=DataTable(
-            "Terms", ("Term", "Meaning"), tuple(Row(term, (meaning,)) for term, meaning in terms), words=1, form="wordy"
+            tr("Terms"),
+            (tr("Term"), tr("Meaning")),
+            tuple(Row(term, (meaning,)) for term, meaning in terms),
+            words=1,
+            form="wordy",
         ),
     )

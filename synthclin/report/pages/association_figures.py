@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.charts.charts import heat_map
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
-from synthclin.wording import number, plural, signed
+from synthclin.wording import number, plural, sentence_case, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,31 +38,40 @@ def associations_figure(report: Findings) -> Figure | None:
     def lower(cells: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
         return [[cells[max(i, j)][min(i, j)] for j in chosen[:row]] for row, i in enumerate(chosen)]
 
-    listing = "The largest changes are listed beside the map."
+    listing = tr("The largest changes are listed beside the map.")
     panels = (
         Panel(
-            "Difference",
-            heat_map("Difference of associations", labels, lower(gaps), "difference", listing),
+            tr("Difference"),
+            heat_map(tr("Difference of associations"), labels, lower(gaps), "difference", listing),
             room="map",
-            keys=(("hr", "weaker in synthetic"), ("hs", "stronger in synthetic")),
+            keys=(("hr", tr("weaker in synthetic")), ("hs", tr("stronger in synthetic"))),
         ),
     )
     shown = (
-        "" if len(chosen) == len(names) else f" {len(chosen)} of {len(names)} columns: those with the largest changes."
+        ""
+        if len(chosen) == len(names)
+        else tr(
+            " {n} of {all} columns: those with the largest changes.",
+            n=len(chosen),
+            all=len(names),
+        )
     )
     return Figure(
         title=_changes_finding(details),
-        how="Difference of the strength of association of pairs of columns (Spearman correlation, Cramér V or "
-        "correlation ratio, by type), in the direction of the real association. Differences of 0.10 and more are "
-        f"printed.{shown}",
+        how=tr(
+            "Difference of the strength of association of pairs of columns (Spearman correlation, Cramér "
+            "V or correlation ratio, by type), in the direction of the real association. Differences of "
+            "0.10 and more are printed.{shown}",
+            shown=shown,
+        ),
         panels=panels,
         wide=True,
         aside=_largest(details),
         note=_change_note(details, len(names)),
         data=(
             DataTable(
-                "Largest changes of associations",
-                ("Pair", "Real", "Synthetic", "Change"),
+                tr("Largest changes of associations"),
+                (tr("Pair"), tr("Real"), tr("Synthetic"), tr("Change")),
                 tuple(
                     Row(_pair(c), (number(c.real, 2), number(c.synthetic, 2), signed(c.change)))
                     for c in (*details.lost, *details.invented)
@@ -101,24 +111,30 @@ def _changes_finding(details: AssociationDetails) -> str:
     opposite = [one for one in (*lost, *invented) if one.real * one.synthetic < 0 and abs(one.synthetic) >= _CHANGED]
     lost = [one for one in lost if one not in opposite]
     if not lost and not invented and not opposite:
-        return "No association is lost or invented by 0.10 or more"
-    more = "at least " if max(len(lost), len(invented)) >= 10 else ""
+        return tr("No association is lost or invented by 0.10 or more")
+    more = tr("at least ") if max(len(lost), len(invented)) >= 10 else ""
     parts = []
     if opposite:
         first = _pair(opposite[0])
-        parts.append(f"{plural(len(opposite), 'association has', 'associations have')} the opposite sign ({first})")
+        parts.append(
+            plural(
+                len(opposite),
+                "one association has the opposite sign ({first})",
+                "{n} associations have the opposite sign ({first})",
+                first=first,
+            )
+        )
     if lost:
-        parts.append(f"{plural(len(lost), 'association')} {'is' if len(lost) == 1 else 'are'} weakened")
+        parts.append(plural(len(lost), "one association is weakened", "{n} associations are weakened"))
     if invented:
-        parts.append(f"{plural(len(invented), 'association')} {'is' if len(invented) == 1 else 'are'} invented")
-    text = more + "; ".join(parts)
-    return text[:1].upper() + text[1:]
+        parts.append(plural(len(invented), "one association is invented", "{n} associations are invented"))
+    return sentence_case(more + "; ".join(parts))
 
 
 def _largest(details: AssociationDetails) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     return tuple(
         (heading, tuple((_pair(c), f"{number(c.real, 2)} \u2192 {number(c.synthetic, 2)}") for c in changes[:5]))
-        for heading, changes in (("Lost most", details.lost), ("Invented most", details.invented))
+        for heading, changes in ((tr("Lost most"), details.lost), (tr("Invented most"), details.invented))
         if changes
     )
 
@@ -131,11 +147,17 @@ def _change_note(details: AssociationDetails, columns: int) -> str:
     if details.mean_change_synthetic is None:
         return ""
     pairs = columns * (columns - 1) // 2
-    note = (
-        f"Mean absolute difference {number(details.mean_change_synthetic)}, largest "
-        f"{number(details.largest_change_synthetic, 2)} over {plural(pairs, 'pair')}"
+    note = tr(
+        "Mean absolute difference {mean}, largest {largest} over {pairs}",
+        mean=number(details.mean_change_synthetic),
+        largest=number(details.largest_change_synthetic, 2),
+        pairs=plural(pairs, "one pair", "{n} pairs"),
     )
     if details.mean_change_reference is None:
         return f"{note}."
-    reference = f"{number(details.mean_change_reference)} and {number(details.largest_change_reference, 2)}"
-    return f"{note}; for holdout rows {reference}."
+    reference = tr(
+        "{mean} and {largest}",
+        mean=number(details.mean_change_reference),
+        largest=number(details.largest_change_reference, 2),
+    )
+    return tr("{note}; for holdout rows {reference}.", note=note, reference=reference)

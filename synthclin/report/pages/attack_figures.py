@@ -12,11 +12,12 @@ from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.details import AttackDetails, CopyDetails, LeakDetails, RiskOnly
 from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, StripRow
 from synthclin.report.pages.questions import label_of
-from synthclin.wording import listed, number, plural, share
+from synthclin.wording import listed, number, plural, sentence_case, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,27 +69,31 @@ def _attacks(attacks: Attacks) -> Figure:
         )
         for score, details in attacks
     )
-    clear = [score for score, _ in attacks if score.low > _chance(score)]
+    clear = sum(score.low > _chance(score) for score, _ in attacks)
     head = (
-        "Attack",
-        "Naive baseline",
-        "Non-members",
-        "Members",
-        "Top-decile outliers",
-        "Reference",
-        "95 % interval",
-        "Risk",
+        tr("Attack"),
+        tr("Naive baseline"),
+        tr("Non-members"),
+        tr("Members"),
+        tr("Top-decile outliers"),
+        tr("Reference"),
+        tr("95 % interval"),
+        tr("Risk"),
     )
     return Figure(
-        title=f"{plural(len(clear), 'attack succeeds', 'attacks succeed')} beyond chance".capitalize()
+        title=sentence_case(plural(clear, "one attack succeeds beyond chance", "{n} attacks succeed beyond chance"))
         if clear
-        else "No attack succeeds beyond chance",
-        how="Success rates on non-members (holdout patients) and members (training patients), and the risk: the excess "
-        "on members. Top-decile outliers: the tenth of the members with the largest nearest-neighbour distance. "
-        "Reference: the risk with holdout rows in the place of the synthetic table.",
-        table=DataTable("Attacks on patients", head, rows),
-        note="Membership is an AUC, with 0.5 at chance, and TPR at 1 % FPR is 0.01 at chance. Every other risk is 0 "
-        "without leakage, except identity disclosure, which is above 0 by chance.",
+        else tr("No attack succeeds beyond chance"),
+        how=tr(
+            "Success rates on non-members (holdout patients) and members (training patients), and the risk: the excess "
+            "on members. Top-decile outliers: the tenth of the members with the largest nearest-neighbour distance. "
+            "Reference: the risk with holdout rows in the place of the synthetic table."
+        ),
+        table=DataTable(tr("Attacks on patients"), head, rows),
+        note=tr(
+            "Membership is an AUC, with 0.5 at chance, and TPR at 1 % FPR is 0.01 at chance. Every other risk is 0 "
+            "without leakage, except identity disclosure, which is above 0 by chance."
+        ),
     )
 
 
@@ -102,11 +107,13 @@ def _risks(report: Findings, attacks: Attacks) -> Figure | None:
     rows.sort(key=lambda row: -(row.members.value or 0.0))
     return Figure(
         title=_risks_title(rows),
-        how="Risk beyond chance, each with its 95 % interval, largest first: \u25cf all members, \u25a0 the top-decile "
-        "outliers by nearest-neighbour distance, \u25cb holdout rows in the place of the synthetic table (negative "
-        "control), which leak no member. The dotted line is chance.",
+        how=tr(
+            "Risk beyond chance, each with its 95 % interval, largest first: \u25cf all members, \u25a0 the top-decile "
+            "outliers by nearest-neighbour distance, \u25cb holdout rows in the place of the synthetic table (negative "
+            "control), which leak no member. The dotted line is chance."
+        ),
         strip=tuple(row.strip(axis) for row in rows),
-        axis=axis.picture("risk beyond chance"),
+        axis=axis.picture(tr("risk beyond chance")),
     )
 
 
@@ -146,10 +153,12 @@ class _AttackRisks:
 
     def strip(self, axis: ChartAxis) -> StripRow:
         """Return its row."""
-        told = f"All members {number(self.members.value)}"
-        told += f", top-decile outliers {number(self.outliers.value)}" if self.outliers else ""
-        told += f", holdout rows {number(self.control.value)}." if self.control else "."
-        picture = dot_row(self.name, told, axis, self.marks, lines=(0.0,))
+        told = [tr("All members {value}", value=number(self.members.value))]
+        if self.outliers:
+            told.append(tr("top-decile outliers {value}", value=number(self.outliers.value)))
+        if self.control:
+            told.append(tr("holdout rows {value}", value=number(self.control.value)))
+        picture = dot_row(self.name, f"{', '.join(told)}.", axis, self.marks, lines=(0.0,))
         return StripRow(self.name, "", picture, *self.told)
 
 
@@ -171,15 +180,17 @@ def _risks_title(rows: Sequence[_AttackRisks]) -> str:
         if row.outliers and row.outliers.low is not None and row.outliers.low > max(0.0, row.members.high or 0.0)
     ]
     alarms = [row.name for row in rows if row.control and row.control.low is not None and row.control.low > 0]
-    parts = []
     if beyond:
-        parts.append(f"Top-decile outliers are beyond the limit for FAIL: {listed(beyond)}")
+        outliers = tr("Top-decile outliers are beyond the limit for FAIL: {attacks}", attacks=listed(beyond))
     elif higher:
-        parts.append(f"The risk is higher for top-decile outliers: {listed(higher)}")
+        outliers = tr("The risk is higher for top-decile outliers: {attacks}", attacks=listed(higher))
     else:
-        parts.append("The risk of top-decile outliers is not clearly higher")
-    parts.append(f"the negative control is positive: {listed(alarms)}" if alarms else "the negative control is silent")
-    return "; ".join(parts)
+        outliers = tr("The risk of top-decile outliers is not clearly higher")
+    if alarms:
+        control = tr("the negative control is positive: {attacks}", attacks=listed(alarms))
+    else:
+        control = tr("the negative control is silent")
+    return f"{outliers}; {control}"
 
 
 def _chance(score: Score) -> float:
@@ -197,27 +208,44 @@ def _less_chance(form: Form, risk: Score | RiskOnly, null: float) -> Mark:
 def _canaries(canaries: list[Canaries]) -> Figure:
     rows = tuple(
         Row(
-            f"{share(one.share, 1)}, {one.kind}",
-            (listed([label_of(name) for name in one.detected_by]) or "none", number(one.rows, 0)),
+            _canaries_name(one),
+            (listed([label_of(name) for name in one.detected_by]) or tr("none"), number(one.rows, 0)),
         )
         for one in canaries
     )
     jittered = [one.share for one in canaries if one.kind == "jittered" and one.detected_by]
     exact = [one.share for one in canaries if one.kind == "exact" and one.detected_by]
     if exact and jittered:
-        shares = f"{share(min(exact), 1)} of rows on, jittered ones from {share(min(jittered), 1)}"
-        title = f"Exact canaries are detected from {shares}"
+        title = tr(
+            "Exact canaries are detected from {exact} of rows on, jittered ones from {jittered}",
+            exact=share(min(exact), 1),
+            jittered=share(min(jittered), 1),
+        )
     elif exact:
-        title = f"Exact canaries are detected from {share(min(exact), 1)} of rows on, jittered ones are not"
+        least = share(min(exact), 1)
+        title = tr("Exact canaries are detected from {exact} of rows on, jittered ones are not", exact=least)
     else:
-        title = "Canaries are not detected: a pass of these attacks is weak evidence"
+        title = tr("Canaries are not detected: a pass of these attacks is weak evidence")
     return Figure(
         title=title,
-        how="Positive control: training rows (canaries) were inserted into the synthetic table, exact and jittered, "
-        "three times each. The table shows the first attack that detected them all three times.",
-        table=DataTable("Canaries", ("Share and kind", "First detected by", "Rows"), rows, words=1, form="wordy"),
-        note="A leak that is not detected here may also be missed in the synthetic table.",
+        how=tr(
+            "Positive control: training rows (canaries) were inserted into the synthetic table, exact and jittered, "
+            "three times each. The table shows the first attack that detected them all three times."
+        ),
+        table=DataTable(
+            tr("Canaries"),
+            (tr("Share and kind"), tr("First detected by"), tr("Rows")),
+            rows,
+            words=1,
+            form="wordy",
+        ),
+        note=tr("A leak that is not detected here may also be missed in the synthetic table."),
     )
+
+
+def _canaries_name(canaries: Canaries) -> str:
+    part = share(canaries.share, 1)
+    return tr("{share}, exact", share=part) if canaries.kind == "exact" else tr("{share}, jittered", share=part)
 
 
 def _rate(rate: Rate | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.labels import column_name, level_name
+from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.wording import number, plain, share, significant
 
 if TYPE_CHECKING:
-    from synthclin.report.record.section_data import CohortFacts
+    from synthclin.report.record.section_data import CohortFacts, Confirmed, FewEvents
 
 __all__ = ["cohorts_section"]
 
@@ -23,29 +24,66 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
                 _condition(cohort),
                 number(cohort.rows, 0),
                 _common(cohort.probability_model),
-                "suppressed" if cohort.share_train is None else _common(cohort.share_train),
-                "suppressed" if cohort.patients is None else number(cohort.patients, 0),
+                tr("suppressed") if cohort.share_train is None else _common(cohort.share_train),
+                tr("suppressed") if cohort.patients is None else number(cohort.patients, 0),
                 number(cohort.effective_sample_size, 0),
             ),
         )
         for cohort in cohorts
     )
-    head = ("Cohort", "Condition", "Rows", "Model", "Data", "Real patients", "Effective sample size")
-    figure = Figure(
-        title="Prevalence of each cohort, under the model and in the training data",
-        how="Model: the share of such rows when the model is sampled without the condition, as the synthetic table is. "
-        "Data: their share among the training rows. Real patients: the number of patients with such a row. A large "
-        "difference between model and data means that the model fits the cohort badly.",
-        table=DataTable("Cohorts", head, rows, words=1),
-        note="Rows are resampled from weighted candidates; a cohort with more rows than its effective sample size "
-        "contains near repetitions. The share in the data and the number of patients are shown where at least 11 "
-        "patients have such a row, and either none or at least 11 have another. Scores and gates of this report "
-        "concern the synthetic table, not the cohorts.",
+    head = (
+        tr("Cohort"),
+        tr("Condition"),
+        tr("Rows"),
+        tr("Model"),
+        tr("Data"),
+        tr("Real patients"),
+        tr("Effective sample size"),
     )
-    lead = (
+    figure = Figure(
+        title=tr("Prevalence of each cohort, under the model and in the training data"),
+        how=tr(
+            "Model: the share of such rows when the model is sampled without the condition, as the synthetic table is. "
+            "Data: their share among the training rows. Real patients: the number of patients with such a row. A large "
+            "difference between model and data means that the model fits the cohort badly."
+        ),
+        table=DataTable(tr("Cohorts"), head, rows, words=1),
+        note=tr(
+            "Rows are resampled from weighted candidates; a cohort with more rows than its effective sample size "
+            "contains near repetitions. The share in the data and the number of patients are shown where at least 11 "
+            "patients have such a row, and either none or at least 11 have another. Scores and gates of this report "
+            "concern the synthetic table, not the cohorts."
+        ),
+    )
+    lead = tr(
         "Every row of a cohort satisfies its condition. A rare cohort rests on few patients, however many rows it has."
     )
-    return Section("cohorts", "Cohorts", "Cohorts", lead=(lead,), figures=(figure,))
+    few = (_few(cohort.name, cohort.few) for cohort in cohorts if cohort.few is not None)
+    return Section("cohorts", tr("Cohorts"), tr("Cohorts"), lead=(lead, *few), figures=(figure,))
+
+
+def _few(cohort: str, few: FewEvents) -> str:
+    """Return on how few patients a cohort rests, and what was confirmed out of fold of the columns of its condition."""
+    facts = {"cohort": plain(cohort, 64), "part": plain(few.part, 120)}
+    patients = (
+        tr("{cohort}: {part} rests on fewer than 11 training patients.", **facts)
+        if few.patients is None
+        else tr("{cohort}: {part} rests on {n} training patients.", n=number(few.patients, 0), **facts)
+    )
+    return " ".join([patients, *map(_evidence, few.confirmed)])
+
+
+def _evidence(one: Confirmed) -> str:
+    facts = {"column": column_name(one.column, 30), "nats": number(one.nats), "strength": share(one.strength)}
+    if one.is_confirmed:
+        return tr(
+            "The dependence of {column} was confirmed out of fold ({nats} nats per row, strength {strength}).", **facts
+        )
+    return tr(
+        "The dependence of {column} was not confirmed out of fold ({nats} nats per row, strength {strength}): these "
+        "rows may resemble other patients.",
+        **facts,
+    )
 
 
 def _condition(cohort: CohortFacts) -> str:
@@ -53,7 +91,7 @@ def _condition(cohort: CohortFacts) -> str:
     for name, shares in (cohort.mix or {}).items():
         listing = ", ".join(f"{level_name(name, level, 40)} {share(part)}" for level, part in shares.items())
         parts.append(f"{column_name(name, 40)}: {listing}")
-    return plain("; ".join(parts) or "none", 300)
+    return plain("; ".join(parts) or tr("none"), 300)
 
 
 def _common(probability: float) -> str:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
 from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.key_facts import KeyFact, key_facts
 from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
 from synthclin.report.pages.release_box import ReleaseBox, release_box
+from synthclin.report.pages.words import lower_start, shown_first, status_name
 from synthclin.report.record.envelope import Provenance
-from synthclin.wording import NOT_ASSESSABLE, as_many_digits, listed, number, plain, plural, typeset
+from synthclin.wording import (
+    as_many_digits,
+    listed,
+    not_assessable,
+    number,
+    number_word,
+    plain,
+    plural,
+    sentence_case,
+    typeset,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,27 +40,25 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
     from synthclin.report.pages.questions import Answer
 
-__all__ = ["DEFINITIONS", "LIMITS", "Decision", "decision", "not_measured"]
+__all__ = ["LIMITS", "Decision", "decision", "definitions", "not_measured"]
 
 LIMITS = "limits"
 """The place of the statement that orders the limits of page one."""
 
-_BANNERS = {
-    "internal": "Contains figures of real patients, for the custodian of the data.",
-    "shareable": "Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse.",
-}
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
-_GROUPS: dict[Group, str] = {"privacy": "Privacy", "use": "Use", "power": "Power of the tests"}
-DEFINITIONS = (
-    ("PASS", "the whole 95 % interval meets the limit."),
-    ("REVIEW", "the interval includes the limit, or misses it narrowly: a person decides."),
-    ("FAIL", "the whole interval misses the limit by more than asks for review."),
-    ("NOT ASSESSABLE", "the score cannot be computed, or its interval is too wide."),
-    ("TOO WEAK", "the attacks miss the canaries, so a pass of them is weak evidence."),
-    ("NONE", "no guarantee was asked for."),
-)
-"""The words of a status and their meaning, as page one prints them."""
+
+
+def definitions() -> tuple[tuple[str, str], ...]:
+    """Return the words of a status and their meaning, as page one prints them."""
+    return (
+        (status_name("PASS"), tr("the whole 95 % interval meets the limit.")),
+        (status_name("REVIEW"), tr("the interval includes the limit, or misses it narrowly: a person decides.")),
+        (status_name("FAIL"), tr("the whole interval misses the limit by more than asks for review.")),
+        (status_name("NOT ASSESSABLE"), tr("the score cannot be computed, or its interval is too wide.")),
+        (status_name("TOO WEAK"), tr("the attacks miss the canaries, so a pass of them is weak evidence.")),
+        (status_name("NONE"), tr("no guarantee was asked for.")),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +86,6 @@ class Limit:
 
     headline: str
     text: str
-
-
-_ALWAYS = (Limit("Valid for this file, this model and one release.", "Another release needs a new run; risks add up."),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +122,16 @@ def _decision(report: Findings) -> Decision:
     questions = answers(report.verdicts)
     statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
     guarantee = _dp_row(facts.dp)
-    name = "Synthetic table" if facts.name is None else f"{plain(facts.name, 90)}, synthetic version"
+    name = tr("Synthetic table") if facts.name is None else tr("{name}, synthetic version", name=plain(facts.name, 90))
     version = facts.versions.get("synthclin")
     tool = "synthclin" if version is None else f"synthclin {plain(version, 20)}"
     return Decision(
         edition=report.edition,
-        banner=_BANNERS[report.edition],
-        privacy="Neither this report nor the data are differentially private."
+        banner=_banner(report.edition),
+        privacy=tr("Neither this report nor the data are differentially private.")
         if facts.dp is None
-        else "This report is not differentially private.",
-        title=name[:1].upper() + name[1:],
+        else tr("This report is not differentially private."),
+        title=sentence_case(name),
         sentence=sentence(statuses),
         open=_open(questions),
         meta=_meta(facts, tool),
@@ -134,6 +141,13 @@ def _decision(report: Findings) -> Decision:
         tool=tool,
         release=release_box(report),
     )
+
+
+def _banner(edition: str) -> str:
+    """Return whom an edition is for, or how its figures are protected."""
+    if edition == "internal":
+        return tr("Contains figures of real patients, for the custodian of the data.")
+    return tr("Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse.")
 
 
 def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
@@ -146,31 +160,52 @@ def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
         >>> print(sentence([("PASS", ""), ("FAIL", "rows are copied")]))
         One of two questions passes. One <b>fails</b>: rows are copied.
     """
-    fail_texts: dict[str, list[str]] = {
-        word: [fail_text for status, fail_text in statuses if status == word] for word in WORST_FIRST
-    }
-    passed, unknown = len(fail_texts["PASS"]), len(fail_texts["NOT ASSESSABLE"])
-    verb = "passes" if passed == 1 else "pass"
-    parts = [Markup("{} of {} {}.").format(_start(passed), plural(len(statuses), "question"), verb)]
-    for status, one, many in (("REVIEW", "needs", "need"), ("FAIL", "fails", "fail")):
-        reasons = fail_texts[status]
-        if reasons:
-            verb = one if len(reasons) == 1 else many
-            marked = Markup("{} <b>review</b>").format(verb) if status == "REVIEW" else Markup("<b>{}</b>").format(verb)
-            shown = [*reasons[:3], *([f"{len(reasons) - 3} more"] if len(reasons) > 3 else [])]
-            parts.append(Markup("{} {}: {}.").format(_start(len(reasons)), marked, listed(shown)))
-    if unknown:
-        parts.append(Markup("{} {} not assessable.").format(_start(unknown), "is" if unknown == 1 else "are"))
-    if fail_texts["TOO WEAK"]:
-        parts.append(Markup("The attacks are too weak to see small leaks."))
-    return Markup(" ").join(parts)
+    clauses = {word: [clause for status, clause in statuses if status == word] for word in WORST_FIRST}
+    questions = plural(len(statuses), "one question", "{n} questions")
+    passed = len(clauses["PASS"])
+    parts = [
+        plural(passed, "One of {questions} passes.", "{n} of {questions} pass.", n=_start(passed), questions=questions)
+        if passed
+        else tr("None of {questions} pass.", questions=questions)
+    ]
+    reasons = {status: escape(listed(shown_first(found))) for status, found in clauses.items()}
+    if n := len(clauses["REVIEW"]):
+        parts.append(
+            plural(
+                n,
+                "One needs <b>review</b>: {reasons}.",
+                "{n} need <b>review</b>: {reasons}.",
+                n=_start(n),
+                reasons=reasons["REVIEW"],
+            )
+        )
+    if n := len(clauses["FAIL"]):
+        parts.append(
+            plural(
+                n,
+                "One <b>fails</b>: {reasons}.",
+                "{n} <b>fail</b>: {reasons}.",
+                n=_start(n),
+                reasons=reasons["FAIL"],
+            )
+        )
+    if n := len(clauses["NOT ASSESSABLE"]):
+        parts.append(plural(n, "One is not assessable.", "{n} are not assessable.", n=_start(n)))
+    if clauses["TOO WEAK"]:
+        parts.append(tr("The attacks are too weak to see small leaks."))
+    return Markup(" ".join(parts))  # noqa: S704 (the reasons are escaped; the rest is our own words)
+
+
+def _start(n: int) -> str:
+    """Return a count at the start of a sentence."""
+    return sentence_case(number_word(n))
 
 
 def limits(report: Findings) -> tuple[Limit, ...]:
     """Return the main limits: failed gates, gates under review, lost associations, unmeasured properties."""
     asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
     found = [
-        Limit(f"{_sentence_case(_clause(answer))}.", _action(answer))
+        Limit(f"{sentence_case(_clause(answer))}.", _action(answer))
         for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
         for answer, known in asked_for
         if answer.verdict.status == status and known
@@ -183,28 +218,39 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         if score.name.startswith("inference.") and math.isnan(score.value) and score.name not in judged
     ]
     if unknown:
-        found.append(Limit("Not assessable:", f"{listed(unknown)}. Not assessable never counts as passed."))
+        told = tr("{scores}. Not assessable never counts as passed.", scores=listed(unknown))
+        found.append(Limit(tr("Not assessable:"), told))
     changes = details_of(report.find(ASSOCIATIONS.name), AssociationDetails)
     lost = changes.lost[:1] if changes else []
     if lost and lost[0].change <= _LOST:
         names = listed([column_name(name, 24) for name in lost[0].columns])
-        strengths = f"{number(lost[0].real, 2)} in real rows, {number(lost[0].synthetic, 2)} in synthetic rows"
-        found.append(Limit(f"The association of {names} is too weak.", f"Strength {strengths}."))
-    always: tuple[Limit, ...] = _ALWAYS
+        headline = tr("The association of {names} is too weak.", names=names)
+        real, synthetic = number(lost[0].real, 2), number(lost[0].synthetic, 2)
+        strengths = tr("Strength {real} in real rows, {synthetic} in synthetic rows.", real=real, synthetic=synthetic)
+        found.append(Limit(headline, strengths))
+    always: tuple[Limit, ...] = (
+        Limit(
+            tr("Valid for this file, this model and one release."),
+            tr("Another release needs a new run; risks add up."),
+        ),
+    )
     unmeasured = not_measured(report)
     if sentences := [*([f"{listed(unmeasured)}."] if unmeasured else []), *report.notes]:
-        always = (Limit("Not measured here:", " ".join(sentences)), *always)
+        always = (Limit(tr("Not measured here:"), " ".join(sentences)), *always)
     if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
-        text = "Privacy: no gate of this run judges an attack, so no privacy question is passed."
-        always = (Limit("Not judged here:", text), *always)
+        text = tr("Privacy: no gate of this run judges an attack, so no privacy question is passed.")
+        always = (Limit(tr("Not judged here:"), text), *always)
     return (*found[: _MOST_LIMITS - len(always)], *always)
 
 
 def not_measured(report: Findings) -> list[str]:
     """Return the properties that this report does not measure."""
     kinds = {score.name.partition(".")[0] for score in report.scores}
-    words = {"subgroups": "fidelity in subgroups of patients", "inference": "effect estimates and survival"}
-    shadows = [] if any(report.find(name) for name in names_of("shadow models")) else ["shadow-model attacks"]
+    words = {
+        "subgroups": tr("fidelity in subgroups of patients"),
+        "inference": tr("effect estimates and survival"),
+    }
+    shadows = [] if any(report.find(name) for name in names_of("shadow models")) else [tr("shadow-model attacks")]
     return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
 
 
@@ -225,59 +271,61 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     )
     answer_text = kind.answer(score) if known else typeset(answer.reason, 240)
     if known and status == "NOT ASSESSABLE":
-        answer_text = f"{answer_text} The interval extends from PASS to FAIL: too few rows to decide.".strip()
+        wide = tr("The interval extends from PASS to FAIL: too few rows to decide.")
+        answer_text = f"{answer_text} {wide}".strip()
     if answer.unknown:
-        answer_text = f"{answer_text} Not assessable: {listed(answer.unknown)}.".strip()
+        unknown = tr("Not assessable: {scores}.", scores=listed(answer.unknown))
+        answer_text = f"{answer_text} {unknown}".strip()
     question = plain(answer.text, 140)
     return DecisionRow(
         key=f"q-{gate.score}",
         section=kind.section,
         group="use" if kind.asked is None else kind.asked.group,
         question=question,
-        answer=_said(report, f"answer/{question}", plain(answer_text, 240) if answer_text else ""),
+        answer=_said(report, f"answer/{gate.score}", plain(answer_text, 240) if answer_text else ""),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
         unit=_unit(answer, score),
         bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
         limit=limit_text(kind, gate),
-        source=plain(gate.source.partition(", because ")[0], 80),  # its reason stands in Methods
+        source=plain(tr(gate.source.partition(", because ")[0]), 80),  # its reason stands in Methods
         score=gate.score,
     )
 
 
 def _unit(answer: Answer, score: Score) -> str:
     """Return what the number measures, and of which tables."""
-    several = "" if answer.many == 1 else f", worst of {answer.many} {answer.of}"
-    return f"{answer.kind.unit}{several}; {tables_of(score)}"
+    unit, tables = answer.kind.unit, tables_of(score)
+    if answer.many == 1:
+        return f"{unit}; {tables}"
+    return tr("{unit}, worst of {n} {scores}; {tables}", unit=unit, n=answer.many, scores=answer.of, tables=tables)
 
 
 def _grouped(rows: Sequence[DecisionRow]) -> tuple[tuple[str, tuple[DecisionRow, ...]], ...]:
     """Return the rows of each group of questions under its heading; a group without a question is left out."""
-    groups = ((name, tuple(row for row in rows if row.group == group)) for group, name in _GROUPS.items())
+    names: dict[Group, str] = {"privacy": tr("Privacy"), "use": tr("Use"), "power": tr("Power of the tests")}
+    groups = ((name, tuple(row for row in rows if row.group == group)) for group, name in names.items())
     return tuple((name, group) for name, group in groups if group)
 
 
 def _open(questions: Sequence[Answer]) -> str:
     """Return what is open and what would decide it, as one line; empty where every question passes."""
     failed, judged, unknown = (
-        [_lower(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
+        [lower_start(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
         for statuses in (("FAIL",), ("REVIEW",), ("NOT ASSESSABLE", "TOO WEAK"))
     )
     times = max((answer.verdict.holdout_needed or 0.0 for answer in questions), default=0.0)
     parts = [
-        f"a new table or another use decides {listed(failed)}" if failed else "",
-        f"people decide {listed(judged)} for the declared use" if judged else "",
-        f"a larger holdout decides {listed(unknown)}" if unknown else "",
-        f"about {number(times, 1)} times as many holdout patients would narrow the intervals" if times else "",
+        tr("a new table or another use decides {scores}", scores=listed(failed)) if failed else "",
+        tr("people decide {scores} for the declared use", scores=listed(judged)) if judged else "",
+        tr("a larger holdout decides {scores}", scores=listed(unknown)) if unknown else "",
+        tr("about {times} times as many holdout patients would narrow the intervals", times=number(times, 1))
+        if times
+        else "",
     ]
-    told = "; ".join(part for part in parts if part)
-    return f"Open: {told}." if told else ""
-
-
-def _lower(label: str) -> str:
-    """Return a label inside a sentence: lower case at its start, unless it starts with an abbreviation."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+    points = "; ".join(part for part in parts if part)
+    return tr("Open: {points}.", points=points) if points else ""
 
 
 def _said(report: Findings, key: str, own: str) -> str:
@@ -297,8 +345,8 @@ def _stated_limits(report: Findings) -> tuple[Limit, ...]:
 
 
 def _stated(report: Findings, fact: KeyFact) -> KeyFact:
-    parts = {part: _said(report, f"fact/{fact.name}/{part}", getattr(fact, part)) for part in ("value", "note")}
-    return KeyFact(fact.name, **parts)
+    parts = {part: _said(report, f"fact/{fact.key}/{part}", getattr(fact, part)) for part in ("value", "note")}
+    return replace(fact, **parts)
 
 
 def _known(score: Score) -> bool:
@@ -310,36 +358,29 @@ def _dp_row(dp: str | None) -> DecisionRow:
         key="q-dp",
         section="limits",
         group="privacy",
-        question="Is there a differential privacy guarantee?",
-        answer="None was requested. This report itself is not differentially private."
+        question=tr("Is there a differential privacy guarantee?"),
+        answer=tr("None was requested. This report itself is not differentially private.")
         if dp is None
-        else f"{plain(dp, 120)} This report itself is not differentially private.",
+        else tr("{guarantee} This report itself is not differentially private.", guarantee=plain(dp, 120)),
         status="NONE" if dp is None else "STATED",
-        value="none stated" if dp is None else "stated",
+        value=tr("none stated") if dp is None else tr("stated"),
         interval="",
         unit="",
         bar=None,
-        limit="Declared before the run",
-        source="declared use",
+        limit=tr("Declared before the run"),
+        source=tr("declared use"),
     )
 
 
 def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     rows = facts.rows.get("synthetic")
-    size = NOT_ASSESSABLE if rows is None else f"{number(rows, 0)} rows"
-    size += "" if facts.columns is None else f", {number(facts.columns, 0)} columns judged"
+    size = not_assessable() if rows is None else tr("{n} rows", n=number(rows, 0))
+    if facts.columns is not None:
+        size = tr("{rows}, {n} columns judged", rows=size, n=number(facts.columns, 0))
     holdout = facts.rows.get("holdout")
-    reference = "without holdout" if not holdout else f"compared with {number(holdout, 0)} holdout rows"
+    reference = tr("compared with {n} holdout rows", n=number(holdout, 0)) if holdout else tr("without holdout")
     seed = facts.seed if facts.seed is not None else facts.random_state
     return (
-        ("Rows", (size, reference)),
-        ("Run", (tool,) if seed is None else (tool, f"seed {seed}")),
+        (tr("Rows"), (size, reference)),
+        (tr("Run"), (tool,) if seed is None else (tool, tr("seed {seed}", seed=seed))),
     )
-
-
-def _start(n: int) -> str:
-    return _sentence_case(plural(n, "x").partition(" ")[0] if n else "none")
-
-
-def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -10,15 +10,17 @@ from synthclin.evaluation.fidelity.detection import DETECTION, DetectionDetails
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr, tr_plural
 from synthclin.report.charts.charts import reference_dots, small_bar
 from synthclin.report.charts.roc_plot import roc_plot
 from synthclin.report.pages.association_figures import associations_figure
 from synthclin.report.pages.distribution_figures import distribution_figures
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
-from synthclin.report.pages.marginal_figures import MEASURES, marginals_figure
+from synthclin.report.pages.marginal_figures import distance_name, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import section_status
-from synthclin.wording import count, interval, listed, number, plain, plural, share
+from synthclin.report.pages.support_figures import support_figures
+from synthclin.wording import count, interval, listed, number, plain, plural, sentence_case, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,13 +46,14 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
         _baseline_to_reference(report),
         marginals_figure(data.marginals, columns, data.rows, _columns(columns)),
         associations_figure(report),
+        *support_figures(data.support),
         *missingness_figures(report),
         *distribution_figures(report),
     ]
     return Section(
         key="fidelity",
-        title="How close are the distributions?",
-        contents="Fidelity",
+        title=tr("How close are the distributions?"),
+        contents=tr("Fidelity"),
         status=section_status(report, "fidelity"),
         figures=tuple(figure for figure in figures if figure is not None),
     )
@@ -59,32 +62,57 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
 def detection_section(report: Findings) -> Section:
     """Return the classifier two-sample test: ROC curve and permutation importance of columns."""
     score = report.find(DETECTION.name)
-    section = Section("detection", "Detection", "Detection")
+    section = Section("detection", tr("Detection"), tr("Detection"))
     if score is None or math.isnan(score.value):
-        lead = "No classifier was trained." if score is None else f"Not assessable. {plain(score.note, 400)}"
+        lead = (
+            tr("No classifier was trained.")
+            if score is None
+            else tr(
+                "Not assessable. {note}",
+                note=plain(score.note, 400),
+            )
+        )
         return Section(section.key, section.title, section.contents, None, (lead,))
     details = details_of(score, DetectionDetails)
     figures = []
     if details is not None and details.roc:
-        found = f"Detection AUC {number(score.value)} ({interval(score.low, score.high)})"
+        found = tr(
+            "Detection AUC {value} ({interval})",
+            value=number(score.value),
+            interval=interval(score.low, score.high),
+        )
         memorised = (
             ""
             if details.auc_against_train is None
-            else f"Against training rows (memorisation check): AUC {number(details.auc_against_train)}. "
+            else tr(
+                "Against training rows (memorisation check): AUC {value}. ",
+                value=number(details.auc_against_train),
+            )
         )
         figures.append(
             Figure(
                 title=_detection_finding(score.value),
-                how="Classifier two-sample test (C2ST) of synthetic against holdout rows: share of synthetic rows "
-                "detected (true positive rate, vertical) against share of holdout rows called synthetic (false "
-                "positive rate, horizontal). On the dashed diagonal the classifier is at chance.",
-                plot=roc_plot(
-                    "ROC curve of the classifier",
-                    [("classifier", "lsyn2", details.roc)],
-                    f"{found}; 0.5 is chance.",
+                how=tr(
+                    "Classifier two-sample test (C2ST) of synthetic against holdout rows: share of "
+                    "synthetic rows detected (true positive rate, vertical) against share of holdout "
+                    "rows called synthetic (false positive rate, horizontal). On the dashed diagonal the "
+                    "classifier is at chance.",
                 ),
-                note=plain(f"{found}, synthetic against holdout. {memorised}{score.note}", 400),
-                data=(curve_table("Points of the ROC curve", details.roc),),
+                plot=roc_plot(
+                    tr("ROC curve of the classifier"),
+                    [(tr("classifier"), "lsyn2", details.roc)],
+                    tr("{found}; 0.5 is chance.", found=found),
+                ),
+                note=plain(
+                    tr(
+                        "{found}, synthetic against holdout. {memorised}{note}",
+                        found=found,
+                        memorised=memorised,
+                        note=score.note,
+                    ),
+                    400,
+                ),
+                data=(curve_table(tr("Points of the ROC curve"), details.roc),),
             )
         )
     drops = [(one.auc_drop, column_name(one.column, 40)) for one in details.columns if one.auc_drop] if details else []
@@ -94,9 +122,11 @@ def detection_section(report: Findings) -> Section:
         rows = tuple(Row(name, (number(drop),), bar=small_bar(drop, top)) for drop, name in drops[:8])
         figures.append(
             Figure(
-                title=f"{drops[0][1]} contributes most to detection",
-                how="Permutation importance: loss of detection AUC when one column is shuffled. Largest first.",
-                table=DataTable("Columns by permutation importance", ("Column", "Loss of AUC"), rows),
+                title=tr("{column} contributes most to detection", column=drops[0][1]),
+                how=tr(
+                    "Permutation importance: loss of detection AUC when one column is shuffled. Largest first.",
+                ),
+                table=DataTable(tr("Columns by permutation importance"), (tr("Column"), tr("Loss of AUC")), rows),
             )
         )
     return Section(section.key, section.title, section.contents, None, (), tuple(figures))
@@ -104,12 +134,12 @@ def detection_section(report: Findings) -> Section:
 
 def _detection_finding(area: float) -> str:
     if area <= 0.55:
-        return "A classifier hardly separates synthetic from real rows"
+        return tr("A classifier hardly separates synthetic from real rows")
     if area <= 0.65:
-        return "A classifier separates synthetic from real rows slightly better than chance"
+        return tr("A classifier separates synthetic from real rows slightly better than chance")
     if area <= 0.80:
-        return "A classifier separates synthetic from real rows clearly better than chance"
-    return "A classifier separates most synthetic rows from real ones"
+        return tr("A classifier separates synthetic from real rows clearly better than chance")
+    return tr("A classifier separates most synthetic rows from real ones")
 
 
 def _baseline_to_reference(report: Findings) -> Figure | None:
@@ -132,7 +162,7 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
         rows.append(
             (
                 position,
-                StripRow(question.label, question.unit, picture, percentage, "of the way"),
+                StripRow(question.label, question.unit, picture, percentage, tr("of the way")),
                 Row(question.label, cells),
             )
         )
@@ -141,26 +171,34 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
     rows.sort(key=lambda row: row[0])
     low = [row for row in rows if row[0] < 0.5]
     title = (
-        "Scores between independence baseline and real-data reference"
+        tr("Scores between independence baseline and real-data reference")
         if len(rows) < _FEW
-        else "Every score is nearer to its real-data reference than to its independence baseline"
+        else tr("Every score is nearer to its real-data reference than to its independence baseline")
     )
     if low:
-        scores = plural(len(low), "score is", "scores are")
-        title = f"{scores[:1].upper()}{scores[1:]} nearer to the independence baseline than to the real-data reference"
+        title = sentence_case(
+            plural(
+                len(low),
+                "one score is nearer to the independence baseline than to the real-data reference",
+                "{n} scores are nearer to the independence baseline than to the real-data reference",
+            )
+        )
     table = DataTable(
-        "Scores between independence baseline and real-data reference",
-        ("Score", "Baseline", "Synthetic", "95 % interval", "Reference"),
+        tr("Scores between independence baseline and real-data reference"),
+        (tr("Score"), tr("Baseline"), tr("Synthetic"), tr("95 % interval"), tr("Reference")),
         tuple(row for _, _, row in rows),
     )
     return Figure(
         title=title,
-        how="Each score on a scale from its independence baseline to its real-data reference. Hollow dot: real rows "
-        "with each column shuffled independently. Solid dot at the right: holdout rows in the place of the synthetic "
-        "ones. Between them: this synthetic table with its 95 % interval. Worst first.",
+        how=tr(
+            "Each score on a scale from its independence baseline to its real-data reference. Hollow "
+            "dot: real rows with each column shuffled independently. Solid dot at the right: holdout "
+            "rows in the place of the synthetic ones. Between them: this synthetic table with its 95 % "
+            "interval. Worst first.",
+        ),
         strip=tuple(row for _, row, _ in rows),
-        ends=("\u25cb independence baseline", "real-data reference \u25cf"),
-        note="Scores whose baseline and reference differ by 0.01 or less are left out.",
+        ends=(tr("\u25cb independence baseline"), tr("real-data reference \u25cf")),
+        note=tr("Scores whose baseline and reference differ by 0.01 or less are left out."),
         data=(table,),
     )
 
@@ -181,7 +219,7 @@ def _position(score: Score) -> float | None:
 
 
 def _number_or_none(value: float | None) -> str:
-    return "none" if value is None else number(value)
+    return tr("none") if value is None else number(value)
 
 
 def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None:
@@ -194,10 +232,10 @@ def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None
         Row(
             column_name(column.column, 40),
             (
-                MEASURES.get(column.measure, plain(column.measure, 20)),
+                distance_name(column.measure),
                 _few(column.missing_real),
                 share(column.missing_synthetic),
-                "none" if column.reference is None else number(1 - column.reference),
+                tr("none") if column.reference is None else number(1 - column.reference),
                 number(1 - column.value),
             ),
             bar=small_bar(1 - column.value, top, None if column.reference is None else min(1 - column.reference, top)),
@@ -206,8 +244,8 @@ def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None
         for column in ordered
     )
     table = DataTable(
-        "Distance of each column from the real one, and of holdout rows",
-        ("Column", "Measure", "Missing, real", "Missing, synthetic", "Reference", "Distance"),
+        tr("Distance of each column from the real one, and of holdout rows"),
+        (tr("Column"), tr("Measure"), tr("Missing, real"), tr("Missing, synthetic"), tr("Reference"), tr("Distance")),
         rows,
         words=1,
     )
@@ -221,22 +259,29 @@ def _far(column: ColumnAgreement) -> bool:
 
 
 def _few(value: float | None) -> str:
-    return count(1) + " rows" if value is None else share(value)
+    return tr("{n} rows", n=count(1)) if value is None else share(value)
 
 
 def _columns_finding(ordered: Sequence[ColumnAgreement]) -> str:
     far = [column_name(column.column, 30) for column in ordered if _far(column)]
     if not far:
         as_reference = any(1 - column.value > _FAR for column in ordered)
-        return f"All columns agree {'as well as holdout rows do' if as_reference else 'closely'} with the real ones"
+        if as_reference:
+            return tr("All columns agree as well as holdout rows do with the real ones")
+        return tr("All columns agree closely with the real ones")
     if len(far) == len(ordered):
-        return "All columns differ visibly from the real ones"
+        return tr("All columns differ visibly from the real ones")
     if len(far) <= 3:
-        return f"{listed(far)} {'differs' if len(far) == 1 else 'differ'} most; the other columns agree closely"
-    return f"{len(far)} of {len(ordered)} columns differ visibly, {far[0]} most"
+        return tr_plural(
+            "{columns} differs most; the other columns agree closely",
+            "{columns} differ most; the other columns agree closely",
+            len(far),
+            columns=listed(far),
+        )
+    return tr("{n} of {all} columns differ visibly, {column} most", n=len(far), all=len(ordered), column=far[0])
 
 
 def curve_table(caption: str, points: Sequence[tuple[float, float]]) -> DataTable:
     """Return the points of a ROC curve as a table."""
     rows = tuple(Row(share(x, 1), (share(y, 1),)) for x, y in points)
-    return DataTable(caption, ("False positive rate", "True positive rate"), rows)
+    return DataTable(caption, (tr("False positive rate"), tr("True positive rate")), rows)

@@ -14,8 +14,10 @@ from synthclin.evaluation.privacy.details import EpsilonDetails
 from synthclin.evaluation.privacy.epsilon import EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.pages.subgroup_section import subgroup_results
-from synthclin.wording import NOT_ASSESSABLE, interval, number, plain, shorten, typeset
+from synthclin.report.pages.words import attack_name
+from synthclin.wording import interval, not_assessable, number, plain, shorten, typeset
 
 if TYPE_CHECKING:
     from synthclin.report.findings import Findings
@@ -25,8 +27,9 @@ __all__ = ["KeyFact", "key_facts"]
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """One of the facts under the table."""
+    """One of the facts under the table; `key` is the same in every language."""
 
+    key: str
     name: str
     value: str
     note: str
@@ -43,42 +46,51 @@ def key_facts(report: Findings) -> tuple[KeyFact, ...]:
 
 
 def _strongest_attack(report: Findings) -> KeyFact:
-    score = report.find(MEMBERSHIP.name)
+    key, name, score = "attack", tr("Strongest attack on membership"), report.find(MEMBERSHIP.name)
     if score is None or math.isnan(score.value):
-        why = "no attack was run" if score is None else typeset(score.note, 110)
-        return KeyFact("Strongest attack on membership", NOT_ASSESSABLE, why)
+        why = tr("no attack was run") if score is None else typeset(score.note, 110)
+        return KeyFact(key, name, not_assessable(), why)
     details = MEMBERSHIP.read(score)
-    attack = plain(details.strongest_attack if details else "membership", 40)
-    note = f"{interval(score.low, score.high)}; {attack}, for an attacker with half of the holdout"
-    return KeyFact("Strongest attack on membership", f"AUC {number(score.value)}", note)
+    note = tr(
+        "{interval}; {attack}, for an attacker with half of the holdout",
+        interval=interval(score.low, score.high),
+        attack=plain(attack_name(details.strongest_attack) if details else tr("membership"), 40),
+    )
+    return KeyFact(key, name, f"AUC {number(score.value)}", note)
 
 
 def _epsilon(report: Findings) -> KeyFact:
     """Return the larger of the lower bounds of epsilon that attacks on the table and on the model file prove."""
+    key, name = "epsilon", tr("Privacy loss proven by attacks")
     scores = [report.find(kind.name) for kind in (EPSILON_LOWER_BOUND, TABLE_EPSILON_LOWER_BOUND)]
     known = [score for score in scores if score is not None and not math.isnan(score.value)]
     if not known:
-        return KeyFact("Privacy loss proven by attacks", NOT_ASSESSABLE, "it takes a holdout")
+        return KeyFact(key, name, not_assessable(), tr("it takes a holdout"))
     most = max(known, key=lambda score: score.value)
     details = details_of(most, EpsilonDetails)
-    reach = "" if details is None else f", which could prove at most {number(details.most_certifiable, 1)}"
-    where = kind_of(most.name).label.rpartition(" on ")[2]
-    value = f"epsilon \u2265 {number(most.value, 2)}" if most.value > 0 else "none"
-    limit = "more may be lost" if most.value > 0 else "none proven is no guarantee"
-    return KeyFact("Privacy loss proven by attacks", value, f"attacks on {where}{reach}; {limit}")
+    note = (
+        tr("attacks on the table") if most.name == TABLE_EPSILON_LOWER_BOUND.name else tr("attacks on the model file")
+    )
+    if details is not None:
+        could = number(details.most_certifiable, 1)
+        note = tr("{attacks}, which could prove at most {epsilon}", attacks=note, epsilon=could)
+    if most.value > 0:
+        value = tr("epsilon \u2265 {epsilon}", epsilon=number(most.value, 2))
+        return KeyFact(key, name, value, tr("{attacks}; more may be lost", attacks=note))
+    return KeyFact(key, name, tr("none"), tr("{attacks}; none proven is no guarantee", attacks=note))
 
 
 def _weakest_column(report: Findings) -> KeyFact:
-    details = details_of(report.find(MARGINALS.name), MarginalDetails)
+    key, name, details = "column", tr("Weakest column"), details_of(report.find(MARGINALS.name), MarginalDetails)
     if details is None or not details.columns:
-        return KeyFact("Weakest column", NOT_ASSESSABLE, "columns were not compared")
+        return KeyFact(key, name, not_assessable(), tr("columns were not compared"))
     low = details.columns[0]
-    reference = "" if low.reference is None else f"; holdout rows reach {number(low.reference)}"
-    return KeyFact(
-        "Weakest column",
-        f"{column_name(low.column, 26)}, {number(low.value)}",
-        f"agreement with the real column{reference}",
-    )
+    value = f"{column_name(low.column, 26)}, {number(low.value)}"
+    if low.reference is None:
+        return KeyFact(key, name, value, tr("agreement with the real column"))
+    reference = number(low.reference)
+    note = tr("agreement with the real column; holdout rows reach {reference}", reference=reference)
+    return KeyFact(key, name, value, note)
 
 
 def _weakest_group(report: Findings) -> KeyFact | None:
@@ -87,19 +99,26 @@ def _weakest_group(report: Findings) -> KeyFact | None:
     if not groups:
         return None
     worst = groups[0].group
-    note = f"agreement of columns in the subgroup; its holdout rows reach {number(worst.reference)}"
-    return KeyFact("Weakest subgroup of patients", f"{shorten(groups[0].name, 26)}, {number(worst.value)}", note)
+    return KeyFact(
+        "subgroup",
+        tr("Weakest subgroup of patients"),
+        f"{shorten(groups[0].name, 26)}, {number(worst.value)}",
+        tr(
+            "agreement of columns in the subgroup; its holdout rows reach {reference}",
+            reference=number(worst.reference),
+        ),
+    )
 
 
 def _smallest_leak(report: Findings) -> KeyFact:
-    name, score = "Smallest leak this suite detects", report.find(SMALLEST_LEAK.name)
+    key, name, score = "leak", tr("Smallest leak this suite detects"), report.find(SMALLEST_LEAK.name)
     if score is None:
-        return KeyFact(name, "not measured", "no canaries were inserted to test the attacks")
+        return KeyFact(key, name, tr("not measured"), tr("no canaries were inserted to test the attacks"))
     if math.isnan(score.value):
-        return KeyFact(name, NOT_ASSESSABLE, _phrase(typeset(score.note, 200)))
-    note = "canaries among synthetic rows, exact and jittered"
+        return KeyFact(key, name, not_assessable(), _phrase(typeset(score.note, 200)))
+    note = tr("canaries among synthetic rows, exact and jittered")
     note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
-    return KeyFact(name, kind_of(score.name).write(score.value), note)
+    return KeyFact(key, name, kind_of(score.name).write(score.value), note)
 
 
 def _phrase(sentence: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.labels import column_name, level_name
+from synthclin.language import tr
 from synthclin.report.charts.axes import ticks
 from synthclin.report.charts.charts import category_panel, numeric_panel
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from synthclin.evaluation.fidelity.marginals import ColumnAgreement
     from synthclin.report.record.section_data import Histogram
 
-__all__ = ["MEASURES", "marginals_figure"]
+__all__ = ["distance_name", "marginals_figure"]
 
-MEASURES = {"1 - KS": "KS distance", "1 - TVD": "total variation"}
 _FEW_PANELS = 12
 _MOST_LEVELS = 8
 
@@ -48,19 +48,32 @@ def marginals_figure(
     totals = {key: max(rows.get(key, 0), 1) for key in ("train", "synthetic")}
     built = [_panel(panel, known.get(panel.column), totals, labelled=place == 0) for place, panel in enumerate(ordered)]
     shown, rest = built[:_FEW_PANELS], built[_FEW_PANELS:]
-    number_shown = f"{len(shown)} of {len(built)} columns" if rest else "All columns"
+    number_shown = tr("{n} of {all} columns", n=len(shown), all=len(built)) if rest else tr("All columns")
     return Figure(
-        title="Each column, real and synthetic" if distances is None else distances[0],
-        how=f"{number_shown}, worst first. Outline or upper bar: real. Filled area or lower bar: synthetic. The pair "
-        "of bars at the right of each panel is the share of missing values; the full height is 100 %.",
+        title=tr("Each column, real and synthetic") if distances is None else distances[0],
+        how=tr(
+            "{columns}, worst first. Outline or upper bar: real. Filled area or lower bar: "
+            "synthetic. The pair of bars at the right of each panel is the share of missing values; the "
+            "full height is 100 %.",
+            columns=number_shown,
+        ),
         panels=tuple(shown),
         more=tuple(rest),
-        note="Bins and categories with fewer than 11 real patients are pooled with their neighbour before drawing. The "
-        "first and last bin of a number are open, so no extreme value is shown. A question mark, a gap or the word "
-        "suppressed replaces a count that would reveal fewer than 11 patients. KS distance: the largest gap between "
-        "two cumulative distributions. Total variation: half the sum of all absolute differences between shares.",
+        note=tr(
+            "Bins and categories with fewer than 11 real patients are pooled with their neighbour "
+            "before drawing. The first and last bin of a number are open, so no extreme value is shown. "
+            "A question mark, a gap or the word suppressed replaces a count that would reveal fewer "
+            "than 11 patients. KS distance: the largest gap between two cumulative distributions. Total "
+            "variation: half the sum of all absolute differences between shares.",
+        ),
         data=(*([] if distances is None else [distances[1]]), *(_panel_table(panel) for panel in ordered)),
     )
+
+
+def distance_name(measure: str) -> str:
+    """Return the name of the distance that an agreement of columns is 1 less."""
+    names = {"1 - KS": tr("KS distance"), "1 - TVD": tr("total variation")}
+    return names.get(measure, plain(measure, 20))
 
 
 def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str, int], *, labelled: bool) -> Panel:
@@ -73,11 +86,15 @@ def _panel(panel: Histogram, agreement: ColumnAgreement | None, totals: dict[str
     known = totals["synthetic"] - panel.missing.synthetic
     synthetic = [n / max(known, 1) for n in panel.synthetic]
     distance = "" if agreement is None else number(1 - agreement.value)
-    measure = "" if agreement is None else MEASURES.get(agreement.measure, plain(agreement.measure, 20))
-    desc = (
-        f"{measure} {distance}; missing {_share_or_suppressed(missing[0])} real, {share(missing[1])} synthetic.".strip()
-    )
-    unit = unit_name(panel.unit) if panel.unit else "" if panel.kind == "line" else "category"
+    measure = "" if agreement is None else distance_name(agreement.measure)
+    desc = tr(
+        "{measure} {distance}; missing {real} real, {synthetic} synthetic.",
+        measure=measure,
+        distance=distance,
+        real=_share_or_suppressed(missing[0]),
+        synthetic=share(missing[1]),
+    ).strip()
+    unit = unit_name(panel.unit) if panel.unit else "" if panel.kind == "line" else tr("category")
     if panel.kind == "line":
         places, ticks = _axis(panel.edges)
         widths = [right - left for left, right in pairwise(places)]
@@ -103,7 +120,7 @@ def _shares(counts: Sequence[int | None], total: int) -> list[float | None]:
 
 
 def _share_or_suppressed(value: float | None) -> str:
-    return "suppressed" if value is None else share(value)
+    return tr("suppressed") if value is None else share(value)
 
 
 def _few_levels(
@@ -119,7 +136,7 @@ def _few_levels(
     hidden = any(real[i] is None for i in pooled)
     rest = None if hidden else math.fsum(real[i] or 0.0 for i in pooled)
     return (
-        [*(labels[i] for i in frequent), "all others"],
+        [*(labels[i] for i in frequent), tr("all others")],
         [*(real[i] for i in frequent), rest],
         [*(synthetic[i] for i in frequent), math.fsum(synthetic[i] for i in pooled)],
     )
@@ -149,11 +166,15 @@ def _moment(text: str) -> str:
 def _panel_table(panel: Histogram) -> DataTable:
     if panel.kind == "line":
         edges = [plain(edge, 19) if isinstance(edge, str) else significant(edge) for edge in panel.edges]
-        names = ["all values"] if not edges else [f"below {edges[0]}"]
-        names += [f"{a} to below {b}" for a, b in pairwise(edges)]
-        names += [f"{edges[-1]} and above"] if edges else []
+        names = [tr("all values")] if not edges else [tr("below {edge}", edge=edges[0])]
+        names += [tr("{a} to below {b}", a=a, b=b) for a, b in pairwise(edges)]
+        names += [tr("{edge} and above", edge=edges[-1])] if edges else []
     else:
         names = [level_name(panel.column, label, 60) for label in panel.labels]
     rows = [Row(n, (count(a), number(b, 0))) for n, a, b in zip(names, panel.real, panel.synthetic, strict=True)]
-    rows.append(Row("missing", (count(panel.missing.real), number(panel.missing.synthetic, 0))))
-    return DataTable(f"{column_name(panel.column, 60)}: rows per bin", ("Bin", "Real", "Synthetic"), tuple(rows))
+    rows.append(Row(tr("missing"), (count(panel.missing.real), number(panel.missing.synthetic, 0))))
+    return DataTable(
+        tr("{column}: rows per bin", column=column_name(panel.column, 60)),
+        (tr("Bin"), tr("Real"), tr("Synthetic")),
+        tuple(rows),
+    )

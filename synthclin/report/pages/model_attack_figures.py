@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.catalogue import names_of
 from synthclin.evaluation.privacy.details import MembershipDetails
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row
 from synthclin.report.pages.questions import label_of
 from synthclin.wording import interval, number, share
@@ -32,17 +33,28 @@ def model_attack_figures(report: Findings) -> list[Figure]:
     if not scores:
         return []
     clear = any(score.low > 0.5 for score in scores)
-    head = ("Attack", "TPR at 1 % FPR", "TPR at 10 % FPR", "Top-decile outliers", "95 % interval", "AUC")
+    head = (
+        tr("Attack"),
+        tr("TPR at 1 % FPR"),
+        tr("TPR at 10 % FPR"),
+        tr("Top-decile outliers"),
+        tr("95 % interval"),
+        "AUC",
+    )
     return [
         Figure(
-            title="Membership can be inferred from the model"
+            title=tr("Membership can be inferred from the model")
             if clear
-            else "No attack on the model is clearly above chance",
-            how="Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given "
-            "FPR: share of members identified where that share of non-members is called members.",
-            table=DataTable("Attacks on the model", head, tuple(_row(score) for score in scores)),
-            note="No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
-            "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients.",
+            else tr("No attack on the model is clearly above chance"),
+            how=tr(
+                "Attacks with access to the model folder, or with shadow models. AUC: 0.5 is chance. TPR at a given "
+                "FPR: share of members identified where that share of non-members is called members."
+            ),
+            table=DataTable(tr("Attacks on the model"), head, tuple(_row(score) for score in scores)),
+            note=tr(
+                "No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
+                "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients."
+            ),
         )
     ]
 

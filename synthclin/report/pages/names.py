@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from synthclin.evaluation.labels import Labels, showing_labels
+from synthclin.language import speaking, tr
 from synthclin.report.pages.figures import DataTable, Figure, Row
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping, Sequence
 
     from synthclin.report.findings import Findings
 
@@ -24,8 +25,11 @@ def labels_in(report: Findings) -> Labels:
     return TypeAdapter(Labels).validate_python(report.sections.get("labels", {}))
 
 
-def showing_labels_of(*reports: Findings) -> AbstractContextManager[None]:
-    """Return a context in which pages show the labels that all of the reports that have one agree on.
+@contextmanager
+def showing_labels_of(*reports: Findings) -> Iterator[None]:
+    """Return a context in which pages have the language of the reports, and the labels that all of them agree on.
+
+    Reports in several languages are shown together in English.
 
     Example:
         >>> from synthclin.evaluation.labels import column_name
@@ -36,12 +40,13 @@ def showing_labels_of(*reports: Findings) -> AbstractContextManager[None]:
     """
     found = [labels_in(report) for report in reports]
     levels = {name for labels in found for name in labels.levels}
-    return showing_labels(
-        Labels(
-            _agreed([labels.columns for labels in found]),
-            {name: _agreed([labels.levels.get(name, {}) for labels in found]) for name in sorted(levels)},
-        )
+    languages = {report.language for report in reports}
+    labels = Labels(
+        _agreed([labels.columns for labels in found]),
+        {name: _agreed([labels.levels.get(name, {}) for labels in found]) for name in sorted(levels)},
     )
+    with speaking(languages.pop() if len(languages) == 1 else "en"), showing_labels(labels):
+        yield
 
 
 def _agreed(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -64,9 +69,15 @@ def names_figure(report: Findings) -> Figure | None:
         for name in names
     )
     return Figure(
-        title="Labels and names of columns",
-        how="The pages show the labels of the schema. The files have the names and the levels.",
-        table=DataTable("Labels and names of columns", ("Label", "Name", "Levels"), rows, words=2, form="wordy"),
+        title=tr("Labels and names of columns"),
+        how=tr("The pages show the labels of the schema. The files have the names and the levels."),
+        table=DataTable(
+            tr("Labels and names of columns"),
+            (tr("Label"), tr("Name"), tr("Levels")),
+            rows,
+            words=2,
+            form="wordy",
+        ),
     )
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.io.html_card import card
+from synthclin.language import tr
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
+from synthclin.report.pages.words import edition_name, status_name
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
@@ -16,19 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["one_line", "page_one_html"]
 
-_HEAD = ("question", "answer", "status", "result", "95 % interval", "limit for PASS")
-
 
 def page_one_html(report: Findings) -> str:
     """Return page one of the report as an HTML table without scripts."""
     with showing_labels_of(report):
         page = decision(report)
-    rows = [(row.question, row.answer, row.status, row.value, row.interval, row.limit) for row in page.rows]
+        rows = [
+            (row.question, row.answer, status_name(row.status), row.value, row.interval, row.limit) for row in page.rows
+        ]
+        head = (tr("question"), tr("answer"), tr("status"), tr("result"), tr("95 % interval"), tr("limit for PASS"))
+        edition = f"{edition_name(page.edition)}. {page.banner} {page.privacy}"
     limits = [f"{limit.headline} {limit.text}" for limit in page.limits]
-    edition = f"{page.edition.capitalize()} edition. {page.banner} {page.privacy}"
     opened = [page.release.open_points] if page.release.open_points else []
     return card(
-        page.title, lines=[page.sentence.striptags(), edition, *opened, *limits], head=_HEAD, rows=rows, longest=400
+        page.title, lines=[page.sentence.striptags(), edition, *opened, *limits], head=head, rows=rows, longest=400
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from synthclin.evaluation.labels import column_name, with_labels
 from synthclin.evaluation.score import details_of
 from synthclin.evaluation.utility.prediction_kinds import CalibrationDetails, ImportanceDetails, PredictionDetails
+from synthclin.language import tr
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.calibration_plot import calibration_plot
 from synthclin.report.charts.charts import reference_dots
@@ -32,14 +33,25 @@ def utility_section(report: Findings) -> Section:
     scores = [score for score in report.scores if score.name.startswith("utility.")]
     section = (
         "utility",
-        "Do models trained on it predict real patients?",
-        "Prediction",
+        tr("Do models trained on it predict real patients?"),
+        tr("Prediction"),
         section_status(report, "utility"),
     )
     if not scores:
-        return Section(*section, ("No prediction was declared: there is no task, and no column has the role outcome.",))
+        return Section(
+            *section,
+            (
+                tr(
+                    "No prediction was declared: there is no task, and no column has the role outcome.",
+                ),
+            ),
+        )
     lead = tuple(
-        f"{label_of(score.name)}: not assessable. {plain(with_labels(score.note), 300)}"
+        tr(
+            "{score}: not assessable. {note}",
+            score=label_of(score.name),
+            note=plain(with_labels(score.note), 300),
+        )
         for score in scores
         if math.isnan(score.value)
     )
@@ -50,16 +62,18 @@ def utility_section(report: Findings) -> Section:
     notes = dict.fromkeys(plain(with_labels(score.note), 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
-        how="All models are tested on the same holdout patients. Hollow dot: trained on shuffled real rows. Solid dot "
-        "at the right: trained on as many real rows (TRTR). Between them: trained on synthetic rows (TSTR), with the "
-        "95 % interval of the difference. Largest loss first.",
+        how=tr(
+            "All models are tested on the same holdout patients. Hollow dot: trained on shuffled real "
+            "rows. Solid dot at the right: trained on as many real rows (TRTR). Between them: trained on "
+            "synthetic rows (TSTR), with the 95 % interval of the difference. Largest loss first.",
+        ),
         strip=tuple(_utility_row(score) for score in known),
-        ends=("\u25cb shuffled", "real \u25cf"),
+        ends=(tr("\u25cb shuffled"), tr("real \u25cf")),
         note=" ".join(notes),
         data=(
             DataTable(
-                "Performance on holdout patients, by training rows",
-                ("Target and learner", "Measure", "Shuffled", "Synthetic", "Real"),
+                tr("Performance on holdout patients, by training rows"),
+                (tr("Target and learner"), tr("Measure"), tr("Shuffled"), tr("Synthetic"), tr("Real")),
                 table,
                 words=1,
             ),
@@ -75,13 +89,17 @@ def utility_section(report: Findings) -> Section:
 def _utility_finding(scores: list[Score], verdicts: tuple[Verdict, ...]) -> str:
     by_name = {verdict.gate.score: verdict.status for verdict in verdicts}
     if all(by_name.get(score.name) == "PASS" for score in scores):
-        return "Models trained on synthetic rows predict real patients within the limit"
+        return tr("Models trained on synthetic rows predict real patients within the limit")
     worst = scores[0]
     name = column_name(worst.name.removeprefix("utility."), 30)
     if worst.value >= 0:
-        return "Models trained on synthetic rows predict real patients no worse"
-    loss = f"Prediction of {name} loses {number(-worst.value)} when trained on synthetic rows"
-    return loss if worst.high < 0 else f"{loss}, within chance"
+        return tr("Models trained on synthetic rows predict real patients no worse")
+    loss = tr(
+        "Prediction of {target} loses {loss} when trained on synthetic rows",
+        target=name,
+        loss=number(-worst.value),
+    )
+    return loss if worst.high < 0 else tr("{loss}, within chance", loss=loss)
 
 
 def _utility_row(score: Score) -> StripRow:
@@ -95,7 +113,13 @@ def _utility_row(score: Score) -> StripRow:
         picture = reference_dots(name, synthetic, real + score.low, real + score.high, shuffled, real)
     measure = measure_name(details.measure) if details else ""
     ends = interval(score.low, score.high)
-    return StripRow(name, f"{measure} on {number(score.n, 0)} real patients", picture, signed(score.value, 3), ends)
+    return StripRow(
+        name,
+        tr("{measure} on {n} real patients", measure=measure, n=number(score.n, 0)),
+        picture,
+        signed(score.value, 3),
+        ends,
+    )
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -127,11 +151,20 @@ def _calibration(score: Score) -> Figure | None:
         one for one in learners if one.synthetic.slope is not None and one.synthetic.slope < _slope(one) - 0.1
     ]
     if score.high <= 0.01 or score.value <= 0:
-        title = f"Predicted probabilities of {target} are as well calibrated as after training on real rows"
+        title = tr(
+            "Predicted probabilities of {target} are as well calibrated as after training on real rows",
+            target=target,
+        )
     elif overconfident:
-        title = f"Predicted probabilities of {target} are overconfident after training on synthetic rows"
+        title = tr(
+            "Predicted probabilities of {target} are overconfident after training on synthetic rows",
+            target=target,
+        )
     else:
-        title = f"Predicted probabilities of {target} are less accurate after training on synthetic rows"
+        title = tr(
+            "Predicted probabilities of {target} are less accurate after training on synthetic rows",
+            target=target,
+        )
     rows = tuple(
         Row(
             plain(one.learner, 30),
@@ -152,27 +185,42 @@ def _calibration(score: Score) -> Figure | None:
         for one in learners
     )
     head = (
-        "Learner",
-        "Brier, real",
-        "Brier, synthetic",
-        "Slope, real",
-        "Slope, synthetic",
-        "Intercept, real",
-        "Intercept, synthetic",
+        tr("Learner"),
+        tr("Brier, real"),
+        tr("Brier, synthetic"),
+        tr("Slope, real"),
+        tr("Slope, synthetic"),
+        tr("Intercept, real"),
+        tr("Intercept, synthetic"),
     )
-    brier = (
-        "Brier score: mean squared error of predicted probabilities, 0 is best; difference "
-        f"{signed(score.value, 3)} ({interval(score.low, score.high)})."
+    brier = tr(
+        "Brier score: mean squared error of predicted probabilities, 0 is best; difference {value} ({interval}).",
+        value=signed(score.value, 3),
+        interval=interval(score.low, score.high),
     )
     with_slope = [one for one in learners if one.real.slope is not None and one.synthetic.slope is not None]
     if not with_slope:
         # With more than two classes there is no single calibration line.
         few = tuple(Row(row.name, row.cells[:2]) for row in rows)
-        return Figure(title=title, how=brier, table=DataTable(f"Calibration of models of {target}", head[:3], few))
+        return Figure(
+            title=title,
+            how=brier,
+            table=DataTable(
+                tr(
+                    "Calibration of models of {target}",
+                    target=target,
+                ),
+                head[:3],
+                few,
+            ),
+        )
     return Figure(
         title=title,
-        how="Observed event rate among holdout patients (vertical) against predicted probability (horizontal). Dashed: "
-        "perfect calibration. A flatter line means predicted probabilities too near 0 and 1.",
+        how=tr(
+            "Observed event rate among holdout patients (vertical) against predicted probability "
+            "(horizontal). Dashed: perfect calibration. A flatter line means predicted probabilities too "
+            "near 0 and 1.",
+        ),
         panels=tuple(
             Panel(
                 plain(one.learner, 30),
@@ -183,13 +231,20 @@ def _calibration(score: Score) -> Figure | None:
                     labelled=place == 0,
                 ),
                 room="curve",
-                label="Brier score",
-                value=f"{number(one.real.brier)} real, {number(one.synthetic.brier)} synthetic",
+                label=tr("Brier score"),
+                value=tr(
+                    "{real} real, {synthetic} synthetic",
+                    real=number(one.real.brier),
+                    synthetic=number(one.synthetic.brier),
+                ),
             )
             for place, one in enumerate(with_slope)
         ),
-        note=f"{brier} Calibration lines after Cox (1958), fitted to all predicted probabilities.",
-        data=(DataTable(f"Calibration of models of {target}", head, rows),),
+        note=tr(
+            "{brier} Calibration lines after Cox (1958), fitted to all predicted probabilities.",
+            brier=brier,
+        ),
+        data=(DataTable(tr("Calibration of models of {target}", target=target), head, rows),),
     )
 
 
@@ -219,40 +274,70 @@ def _importance(score: Score) -> Figure | None:
     first = (max(details.columns, key=lambda one: getattr(one, kind)).column for kind in ("real", "synthetic"))
     real, synthetic = (column_name(name, 30) for name in first)
     title = (
-        f"{real} is the most important feature for {target}, in real and in synthetic rows"
+        tr(
+            "{real} is the most important feature for {target}, in real and in synthetic rows",
+            real=real,
+            target=target,
+        )
         if real == synthetic
-        else f"{target}: the most important feature is {real} in real rows, {synthetic} in synthetic rows"
+        else tr(
+            "{target}: the most important feature is {real} in real rows, {synthetic} in synthetic rows",
+            target=target,
+            real=real,
+            synthetic=synthetic,
+        )
     )
-    shared = f"{share(details.shared_top)} of the ten most important features are the same. "
-    reference = "" if score.reference is None else f"; between halves of the real rows {number(score.reference, 2)}"
+    shared = tr(
+        "{share} of the ten most important features are the same. ",
+        share=share(details.shared_top),
+    )
+    reference = (
+        ""
+        if score.reference is None
+        else tr(
+            "; between halves of the real rows {reference}",
+            reference=number(score.reference, 2),
+        )
+    )
     return Figure(
         title=title,
-        how="Permutation importance: loss of performance on holdout patients when one column is shuffled, after "
-        "training on \u25a0 real and \u25cf synthetic rows. Most important first.",
+        how=tr(
+            "Permutation importance: loss of performance on holdout patients when one column is "
+            "shuffled, after training on \u25a0 real and \u25cf synthetic rows. Most important first.",
+        ),
         strip=tuple(
             StripRow(
                 column_name(one.column, 40),
                 "",
                 dot_row(
                     column_name(one.column, 40),
-                    f"Real {number(one.real)}, synthetic {number(one.synthetic)}.",
+                    tr(
+                        "Real {real}, synthetic {synthetic}.",
+                        real=number(one.real),
+                        synthetic=number(one.synthetic),
+                    ),
                     axis,
                     [Mark("real", one.real), Mark("synthetic", one.synthetic)],
                     lines=(0.0,),
                     joined=True,
                 ),
                 signed(one.synthetic - one.real, 3),
-                "difference",
+                tr("difference"),
             )
             for one in ordered
         ),
-        axis=axis.picture("permutation importance"),
-        note=f"{shared}Rank correlation of importances {number(score.value, 2)} "
-        f"({interval(score.low, score.high, 2)}){reference}.",
+        axis=axis.picture(tr("permutation importance")),
+        note=tr(
+            "{shared}Rank correlation of importances {value} ({interval}){reference}.",
+            shared=shared,
+            value=number(score.value, 2),
+            interval=interval(score.low, score.high, 2),
+            reference=reference,
+        ),
         data=(
             DataTable(
-                f"Feature importance for {target}",
-                ("Column", "Real", "Synthetic"),
+                tr("Feature importance for {target}", target=target),
+                (tr("Column"), tr("Real"), tr("Synthetic")),
                 tuple(
                     Row(column_name(one.column, 60), (number(one.real), number(one.synthetic)))
                     for one in details.columns

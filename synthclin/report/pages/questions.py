@@ -11,6 +11,7 @@ from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
 from synthclin.evaluation.questions import QUESTIONS, Question
+from synthclin.language import tr
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
     for question in sorted(asked, key=place):
         decides = min(asked[question], key=_severity_key)
         kind = kind_of(decides.gate.score)
-        text, of = (question.text, question.kind) if isinstance(question, Question) else (kind.question, "measures")
+        if isinstance(question, Question):
+            text, of = tr(question.text), tr(question.kind)
+        else:
+            text, of = kind.question, tr("measures")
         unknown = tuple(
             kind_of(each.gate.score).label
             for each in asked[question]
@@ -83,10 +87,12 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
 
 def limit_text(kind: Kind[Any], gate: Gate) -> str:
     """Return the condition of a gate as text: the end of the interval that is compared, and the limit."""
-    # A gate at the value without leakage fails only where the interval excludes that value.
-    end = "Lower" if gate.op.startswith(">") or gate.limit == gate.null else "Upper"
     sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
-    return f"{end} bound {sign}\u00a0{kind.write_limit(gate.limit)}"
+    limit = f"{sign}\u00a0{kind.write_limit(gate.limit)}"
+    # A gate at the value without leakage fails only where the interval excludes that value.
+    if gate.op.startswith(">") or gate.limit == gate.null:
+        return tr("Lower bound {limit}", limit=limit)
+    return tr("Upper bound {limit}", limit=limit)
 
 
 def _question_of(verdict: Verdict) -> Question | str:
@@ -122,7 +128,8 @@ def tables_of(score: Score) -> str:
         >>> tables_of(Score("a.b", "?", 0.9, 0.8, 1.0, "higher", None, None, 9, "toy", replicates=(0.8, 1.0)))
         'mean of 2 replicates'
     """
-    return f"mean of {len(score.replicates)} replicates" if len(score.replicates) > 1 else "this file"
+    n = len(score.replicates)
+    return tr("mean of {n} replicates", n=n) if n > 1 else tr("this file")
 
 
 def label_of(name: str) -> str:

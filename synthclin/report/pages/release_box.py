@@ -6,35 +6,53 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
-from synthclin.report.record.release import NAMES
-from synthclin.wording import listed, number, plain
+from synthclin.language import tr
+from synthclin.report.pages.words import lower_start, shown_first
+from synthclin.report.record.release import item_names
+from synthclin.wording import listed, number, plain, plural
 
 if TYPE_CHECKING:
     from synthclin.evaluation.kind import Section
     from synthclin.report.findings import Findings
 
-__all__ = ["NOT_DECLARED", "NOT_FOR", "ReleaseBox", "ReleaseItem", "may_not", "release_box", "release_items"]
+__all__ = [
+    "ReleaseBox",
+    "ReleaseItem",
+    "may_not",
+    "not_declared",
+    "not_for",
+    "release_box",
+    "release_items",
+]
 
-NOT_FOR = (
-    "Decisions about the care of any person.",
-    "Finding, contacting or singling out a person.",
-    "Results published as if they came from real patients; check them on the real data first.",
-    "More certainty than the real study had, whatever the number of synthetic rows.",
-)
-"""What no synthetic table may be used for, as sentences."""
-
-NOT_DECLARED = "not declared"
 _LONGEST = 300
 
-_FORBIDDEN: dict[Section, str] = {
-    "privacy": "Release to anybody but the custodian",
-    "rules": "Programs that rely on the rules of the schema",
-    "clinical": "Effect estimates and survival",
-    "utility": "Training of prediction models",
-    "subgroups": "Statements on subgroups of patients",
-    "fidelity": "Statements on distributions and associations of columns",
-}
-"""The use that a failed gate forbids, by the section of its score."""
+
+def not_for() -> tuple[str, ...]:
+    """Return what no synthetic table may be used for, as sentences."""
+    return (
+        tr("Decisions about the care of any person."),
+        tr("Finding, contacting or singling out a person."),
+        tr("Results published as if they came from real patients; check them on the real data first."),
+        tr("More certainty than the real study had, whatever the number of synthetic rows."),
+    )
+
+
+def not_declared() -> str:
+    """Return what stands in the place of an item that is not declared."""
+    return tr("not declared")
+
+
+def _forbidden() -> dict[Section, str]:
+    """Return the use that a failed gate forbids, by the section of its score."""
+    return {
+        "privacy": tr("Release to anybody but the custodian"),
+        "rules": tr("Programs that rely on the rules of the schema"),
+        "clinical": tr("Effect estimates and survival"),
+        "utility": tr("Training of prediction models"),
+        "subgroups": tr("Statements on subgroups of patients"),
+        "fidelity": tr("Statements on distributions and associations of columns"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +90,10 @@ def release_box(report: Findings) -> ReleaseBox:
         'not declared'
     """
     declared = release_items(report)
-    absent = [item.name for item in declared if not item.declared]
-    absent = [name[:1].lower() + name[1:] if name[1:2].islower() else name for name in absent]
+    absent = [lower_start(item.name) for item in declared if not item.declared]
     return ReleaseBox(
         items=declared,
-        open_points=f"Open, to be declared before sign-off: {listed(absent)}." if absent else "",
+        open_points=tr("Open, to be declared before sign-off: {items}.", items=listed(absent)) if absent else "",
         may=declared[0],
         may_not=may_not(report),
     )
@@ -84,13 +101,12 @@ def release_box(report: Findings) -> ReleaseBox:
 
 def release_items(report: Findings) -> tuple[ReleaseItem, ...]:
     """Return each item of the release, then the file with its SHA-256."""
-    items = [_item(name, report.release.declared(key)) for key, name in NAMES.items()]
-    file = report.table
+    items = [_item(name, report.release.declared(key)) for key, name in item_names().items()]
+    file, name = report.table, tr("File of the table")
     if file is None:
-        what = "not bound to a file"
-        return (*items, ReleaseItem("File of the table", what, declared=False))
-    name = f"{plain(file.name, 120)}, {number(file.rows, 0)} rows"
-    return (*items, ReleaseItem("File of the table", name, declared=True), ReleaseItem("SHA-256", file.sha256, True))
+        return (*items, ReleaseItem(name, tr("not bound to a file"), declared=False))
+    text = tr("{file}, {n} rows", file=plain(file.name, 120), n=number(file.rows, 0))
+    return (*items, ReleaseItem(name, text, declared=True), ReleaseItem("SHA-256", file.sha256, True))
 
 
 def may_not(report: Findings) -> tuple[str, ...]:
@@ -100,17 +116,18 @@ def may_not(report: Findings) -> tuple[str, ...]:
         kind = kind_of(verdict.gate.score)
         if verdict.status == "FAIL":
             failed.setdefault(kind.section, []).append(plain(kind.label, 60))
-    uses = [f"{use}: {_fails(failed[section])}." for section, use in _FORBIDDEN.items() if section in failed]
+    uses = [_use_forbidden(use, failed[section]) for section, use in _forbidden().items() if section in failed]
     until = report.release.declared("valid_until")
-    expiry = [f"Any use after {until}."] if until else []
-    return (*uses, *expiry, *NOT_FOR)
+    expiry = [tr("Any use after {date}.", date=until)] if until else []
+    return (*uses, *expiry, *not_for())
 
 
-def _fails(labels: list[str]) -> str:
-    labels = list(dict.fromkeys(labels))
-    shown = [*labels[:3], *([f"{len(labels) - 3} more"] if len(labels) > 3 else [])]
-    return f"{listed(shown)} {'fails' if len(labels) == 1 else 'fail'}"
+def _use_forbidden(use: str, labels: list[str]) -> str:
+    """Return a use that failed scores forbid, with their labels."""
+    scores = list(dict.fromkeys(labels))
+    told = listed(shown_first(scores))
+    return plural(len(scores), "{use}: {scores} fails.", "{use}: {scores} fail.", use=use, scores=told)
 
 
 def _item(name: str, text: str | None) -> ReleaseItem:
-    return ReleaseItem(name, NOT_DECLARED if text is None else plain(text, _LONGEST), text is not None)
+    return ReleaseItem(name, not_declared() if text is None else plain(text, _LONGEST), text is not None)

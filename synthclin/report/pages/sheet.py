@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from string import Formatter
 from typing import TYPE_CHECKING
 
+from synthclin.language import tr
+from synthclin.report.pages.words import edition_name
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
@@ -24,8 +27,8 @@ def sheet_line(report: Findings) -> str:
         'Internal edition, not bound to a file, not dated'
     """
     file = report.table
-    bound = "not bound to a file" if file is None else f"{plain(file.name, 60)}, SHA-256 {file.sha256[:_DIGITS]}"
-    return f"{report.edition.capitalize()} edition, {bound}, {report.release.declared('date') or 'not dated'}"
+    bound = tr("not bound to a file") if file is None else f"{plain(file.name, 60)}, SHA-256 {file.sha256[:_DIGITS]}"
+    return f"{edition_name(report.edition)}, {bound}, {report.release.declared('date') or tr('not dated')}"
 
 
 def sheet_style(report: Findings) -> str:
@@ -33,8 +36,15 @@ def sheet_style(report: Findings) -> str:
     font = "font: 7pt system-ui, sans-serif; color: #4d5866;"
     return (
         f"@page {{ @bottom-left {{ content: {_css_text(sheet_line(report))}; {font} }} "
-        f'@bottom-right {{ content: "page " counter(page) " of " counter(pages); {font} }} }}\n'
+        f"@bottom-right {{ content: {_page_number()}; {font} }} }}\n"
     )
+
+
+def _page_number() -> str:
+    """Return the number of a page and of all pages, as CSS."""
+    counters = {"page": "counter(page)", "pages": "counter(pages)"}
+    parts = Formatter().parse(tr("page {page} of {pages}"))
+    return " ".join(part for text, name, _, _ in parts for part in (_css_text(text), counters.get(name or "")) if part)
 
 
 def _css_text(text: str) -> str:

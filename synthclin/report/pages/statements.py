@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from synthclin.evaluation.disclosure import round_to
+from synthclin.language import Language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,12 +24,29 @@ __all__ = ["carried", "figures_by_key", "in_order", "names_of", "stated"]
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[\u2212-]?\d[\d\u202f]*(?:\.\d+)?(?:[\u00a0 ]%)?")
-# A number of rows or patients belongs to the edition that states it.
-_COUNT = re.compile(
-    r"\b(?:\d[\d\u202f]*|one|two|three|four|five|six|seven|eight|nine|ten)"
-    r"(?: of [\d\u202f]+)? (?:\w+ )?(?:rows?|patients?)\b",
-    re.IGNORECASE,
-)
+# A number of rows or patients belongs to the edition that states it. For each language: small numbers in words; what
+# may stand between two numbers, and never between a number and what it counts; and the nouns.
+_COUNTED: dict[Language, tuple[str, str, str]] = {
+    "en": ("one two three four five six seven eight nine ten", "of", "row rows patient patients"),
+    "es": (
+        "un uno una dos tres cuatro cinco seis siete ocho nueve diez",
+        "de del en entre por con para sobre a",
+        "fila filas paciente pacientes",
+    ),
+}
+
+
+def _count_pattern(numbers: str, links: str, nouns: str) -> re.Pattern[str]:
+    """Return the pattern of a number of rows or patients, with a word such as "synthetic" before the noun."""
+    numbers, links, nouns = (words.replace(" ", "|") for words in (numbers, links, nouns))
+    many = r"\d[\d\u202f]*"
+    return re.compile(
+        rf"\b(?:{many}|{numbers})(?: (?:{links}) {many})? (?:(?!(?:{links}) )\w+ )?(?:{nouns})\b", re.IGNORECASE
+    )
+
+
+# All of them: a sentence without translation stands in English in a report of another language.
+_COUNTS = tuple(_count_pattern(*words) for words in _COUNTED.values())
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _KEY = 40
 
@@ -43,7 +61,7 @@ def figures_by_key(sections: Iterable[Section]) -> dict[str, Figure]:
 
 
 def _key(section: Section, figure: Figure, taken: Collection[str]) -> str:
-    words = re.sub(r"[^a-z]+", " ", (figure.how or figure.title).lower()).strip()[:_KEY]
+    words = re.sub(r"[\W\d_]+", " ", (figure.how or figure.title).lower()).strip()[:_KEY]
     same = sum(key.startswith(f"{section.key}/{words}/") for key in taken)
     return f"{section.key}/{words}/{same}"
 
@@ -117,7 +135,7 @@ def carried(internal: str, own: str, hidden: Collection[str], step: float) -> st
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", internal) for name in hidden):
         return ""
     alike = _NUMBER.sub("#", internal) == _NUMBER.sub("#", own)
-    if not alike and _COUNT.search(internal):
+    if not alike and any(pattern.search(internal) for pattern in _COUNTS):
         return ""
     shown = _NUMBER.findall(own) if alike else []
     exact = _NUMBER.findall(internal)

@@ -13,6 +13,7 @@ from synthclin.evaluation.labels import column_level, column_name, level_name, w
 from synthclin.evaluation.privacy.details import AttackDetails, Risk
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.score import details_of
+from synthclin.language import tr
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
@@ -112,8 +113,8 @@ def subgroups_section(report: Findings) -> Section | None:
         figures.append(_attacks(risks_by_attack))
     return Section(
         "subgroups",
-        "Does it hold for subgroups of patients?",
-        "Subgroups",
+        tr("Does it hold for subgroups of patients?"),
+        tr("Subgroups"),
         section_status(report, "subgroups"),
         tuple(_left_out(scores)),
         tuple(figures),
@@ -132,29 +133,39 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
             unknown.setdefault(score.note, []).append(label_of(score.name))
     for column, small in columns.items():
         if small:
-            verb = plural(small, "subgroup is", "subgroups are")
-            yield f"{column_name(column, 30)}: {verb} too small and left out."
+            yield plural(
+                small,
+                "{column}: one subgroup is too small and left out.",
+                "{column}: {n} subgroups are too small and left out.",
+                column=column_name(column, 30),
+            )
     for note, names in unknown.items():
-        yield f"{listed(names)}: not assessable. {plain(with_labels(note), 200)}"
+        yield tr(
+            "{scores}: not assessable. {note}",
+            scores=listed(names),
+            note=plain(with_labels(note), 200),
+        )
 
 
 def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:
     worst = [groups[0] for groups in by_score.values()]
     worst.sort(key=lambda one: not one.clear)
     gaps = Counter(one.name for groups in by_score.values() for one in groups if one.clear)
-    title = "No subgroup is clearly worse than its real-data reference"
+    title = tr("No subgroup is clearly worse than its real-data reference")
     if gaps:
         name, times = gaps.most_common(1)[0]
-        share = "all scores" if times == len(by_score) else f"{times} of {len(by_score)} scores"
-        title = f"{name} is clearly worse than its real-data reference in {share}"
+        share = tr("all scores") if times == len(by_score) else tr("{n} of {all} scores", n=times, all=len(by_score))
+        title = tr("{name} is clearly worse than its real-data reference in {share}", name=name, share=share)
     rows = tuple(Row(f"{_mark(one, one)}{label_of(one.score)}", (one.name, *_cells(one))) for one in worst)
-    head = ("Score", "Worst subgroup", "Rows", "Reference", "95 % interval", "Synthetic")
+    head = (tr("Score"), tr("Worst subgroup"), tr("Rows"), tr("Reference"), tr("95 % interval"), tr("Synthetic"))
     return Figure(
         title=title,
-        how="Each score on the rows of each subgroup, and the subgroup furthest below its real-data reference (holdout "
-        "rows of the same subgroup). \u25bc the whole interval is worse. Small subgroups score worse by chance alone, "
-        "and so does their reference.",
-        table=DataTable("The worst subgroup of each score", head, rows, words=1),
+        how=tr(
+            "Each score on the rows of each subgroup, and the subgroup furthest below its real-data "
+            "reference (holdout rows of the same subgroup). \u25bc the whole interval is worse. Small "
+            "subgroups score worse by chance alone, and so does their reference.",
+        ),
+        table=DataTable(tr("The worst subgroup of each score"), head, rows, words=1),
     )
 
 
@@ -173,12 +184,12 @@ def _side_by_side(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         )
         for name in names
     )
-    head = ("Subgroup", *(label_of(score) for score in by_score))
-    caption = "All scores by subgroup"
+    head = (tr("Subgroup"), *(label_of(score) for score in by_score))
+    caption = tr("All scores by subgroup")
     each = tuple(
         DataTable(
-            f"{label_of(score)} by subgroup",
-            ("Subgroup", "Rows", "Reference", "95 % interval", "Synthetic"),
+            tr("{score} by subgroup", score=label_of(score)),
+            (tr("Subgroup"), tr("Rows"), tr("Reference"), tr("95 % interval"), tr("Synthetic")),
             tuple(Row(one.name, _cells(one)) for one in groups),
         )
         for score, groups in by_score.items()
@@ -186,10 +197,13 @@ def _side_by_side(by_score: dict[str, list[SubgroupResult]]) -> Figure:
     folded = len(rows) > _MOST_GROUPS
     return Figure(
         title=caption,
-        how="\u25bc the largest gap to the real-data reference, \u25bd other gaps, both with the whole interval worse; "
-        "\u2013 too few rows. Subgroups with most gaps first; the references are in the data tables.",
+        how=tr(
+            "\u25bc the largest gap to the real-data reference, \u25bd other gaps, both with the whole interval "
+            "worse; \u2013 too few rows. Subgroups with most gaps first; the references are in the data "
+            "tables.",
+        ),
         table=DataTable(caption, head, rows[:_MOST_GROUPS], form="beside"),
-        note=f"The first {_MOST_GROUPS} of {len(rows)} subgroups." if folded else "",
+        note=tr("The first {n} of {all} subgroups.", n=_MOST_GROUPS, all=len(rows)) if folded else "",
         data=(*((DataTable(caption, head, rows),) if folded else ()), *each),
     )
 
@@ -204,8 +218,8 @@ def _cells(one: SubgroupResult) -> tuple[str, str, str, str]:
     low, high = ("" if end is None else _value(end) for end in (group.low, group.high))
     return (
         "\u2013" if group.n is None else number(group.n, 0),
-        "none" if group.reference is None else _value(group.reference),
-        f"{low} to {high}" if low and high else "\u2013",
+        tr("none") if group.reference is None else _value(group.reference),
+        tr("{low} to {high}", low=low, high=high) if low and high else "\u2013",
         _value(one.value),
     )
 
@@ -221,21 +235,23 @@ def _membership(risks: list[Risk]) -> Figure:
     beyond = [risk for risk in ordered if risk.low is not None and risk.low > 0.5]
     named = column_level(ordered[0].column, ordered[0].level, 30)
     title = (
-        f"Membership inference is above chance for {named}"
+        tr("Membership inference is above chance for {subgroup}", subgroup=named)
         if beyond
-        else "Membership inference is not clearly above chance in any subgroup"
+        else tr("Membership inference is not clearly above chance in any subgroup")
     )
     return Figure(
         title=title,
-        how="AUC of the membership attack on the patients of one subgroup, with its 95 % interval. The dotted line is "
-        "chance. Highest lower bound first.",
+        how=tr(
+            "AUC of the membership attack on the patients of one subgroup, with its 95 % interval. The "
+            "dotted line is chance. Highest lower bound first.",
+        ),
         strip=tuple(
             StripRow(
                 column_level(risk.column, risk.level, 30),
                 "",
                 dot_row(
                     level_name(risk.column, risk.level, 30),
-                    f"AUC {number(risk.value)} ({interval(risk.low, risk.high)}).",
+                    tr("AUC {value} ({interval}).", value=number(risk.value), interval=interval(risk.low, risk.high)),
                     axis,
                     [Mark("real", risk.value, risk.low, risk.high)],
                     lines=(0.5,),
@@ -245,8 +261,8 @@ def _membership(risks: list[Risk]) -> Figure:
             )
             for risk in ordered
         ),
-        axis=axis.picture("AUC of the attack"),
-        note="Without leakage, about one of twenty subgroups is above chance (multiple comparisons).",
+        axis=axis.picture(tr("AUC of the attack")),
+        note=tr("Without leakage, about one of twenty subgroups is above chance (multiple comparisons)."),
     )
 
 
@@ -272,14 +288,20 @@ def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
         )
         for name, risk in ordered
     )
-    head = ("Attack", "Column", "Subgroup", "95 % interval", "Risk")
+    head = (tr("Attack"), tr("Column"), tr("Subgroup"), tr("95 % interval"), tr("Risk"))
     return Figure(
-        title="Attacks by subgroup, highest risk first",
-        how="The same attacks on patients of one subgroup; small subgroups are left out. Every risk is 0 without a "
-        "leak, except identity disclosure, which is above 0 by chance.",
-        table=DataTable("Attacks by subgroup", head, rows[:_MOST], words=2),
+        title=tr("Attacks by subgroup, highest risk first"),
+        how=tr(
+            "The same attacks on patients of one subgroup; small subgroups are left out. Every risk is 0 "
+            "without a leak, except identity disclosure, which is above 0 by chance.",
+        ),
+        table=DataTable(tr("Attacks by subgroup"), head, rows[:_MOST], words=2),
         note=""
         if len(rows) <= _MOST
-        else f"The {_MOST} highest of {len(rows)}. Without leakage, about one of twenty is above chance.",
-        data=(DataTable("Risk by subgroup", head, rows, words=2),) if len(rows) > _MOST else (),
+        else tr(
+            "The {n} highest of {all}. Without leakage, about one of twenty is above chance.",
+            n=_MOST,
+            all=len(rows),
+        ),
+        data=(DataTable(tr("Risk by subgroup"), head, rows, words=2),) if len(rows) > _MOST else (),
     )

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from synthclin.evaluation.labels import group_name, term_name
+from synthclin.language import tr
 from synthclin.report.charts import svg
 from synthclin.report.charts.axes import ChartAxis, ticks
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row
 from synthclin.wording import (
-    NOT_ASSESSABLE,
     count,
     interval,
     listed,
+    not_assessable,
     number,
     share,
     significant,
@@ -46,40 +47,48 @@ def survival_figure(
     if not arms:
         return None
     absent = [term_name(arm.group, 40) for arm in details.curves or [] if not arm.synthetic.survival]
-    few = f"Fewer than 11 synthetic patients are at risk in {listed(absent)}." if absent else ""
+    few = tr("Fewer than 11 synthetic patients are at risk in {groups}.", groups=listed(absent)) if absent else ""
     unit = f" {unit_name(details.time_unit)}" if details.time_unit else ""
     horizon = (
         ""
         if details.horizon is None
-        else f"RMST: restricted mean survival time up to {significant(details.horizon)}{unit}, the area under the "
-        "curve. Curves are evaluated on a grid of times, so no time of a single patient is shown."
+        else tr(
+            "RMST: restricted mean survival time up to {horizon}{unit}, the area under the curve. "
+            "Curves are evaluated on a grid of times, so no time of a single patient is shown.",
+            horizon=significant(details.horizon),
+            unit=unit,
+        )
     )
     means = {term.term.removeprefix(_MEAN): term for term in details.terms if term.term.startswith(_MEAN)}
     gap, where = max((_widest_gap(arm), term_name(arm.group, 40)) for arm in arms)
-    within = ", ".join(where.split(": ")) if where != "all" else "all patients"
+    within = ", ".join(where.split(": ")) if where != "all" else tr("all patients")
     title = (
-        f"Survival differs by up to {share(gap)} ({within})"
+        tr("Survival differs by up to {gap} ({within})", gap=share(gap), within=within)
         if gap >= 0.05
-        else "Synthetic survival follows the real curves closely"
+        else tr("Synthetic survival follows the real curves closely")
     )
     shown = sorted(arms, key=_widest_gap, reverse=True)[:_MOST_ARMS]
     listing = tuple((_group(arm), _mean(means.get(arm.group))) for arm in arms)
     return Figure(
         title=title,
-        how=f"Share of patients without the event ({target}) by time{f' in{unit}' if unit else ''}. Each group has its "
-        "own dash. Vertical ticks: 11 or more were censored since the tick before. Shaded: 95 % interval of the real "
-        "curve. Curves stop where fewer than 11 are at risk.",
+        how=tr(
+            "Share of patients without the event ({target}) by time{unit}. Each group has its own dash. "
+            "Vertical ticks: 11 or more were censored since the tick before. Shaded: 95 % interval of "
+            "the real curve. Curves stop where fewer than 11 are at risk.",
+            target=target,
+            unit=tr(" in {unit}", unit=unit.strip()) if unit else "",
+        ),
         panels=(
             Panel(
-                heading="All groups" if len(arms) > 1 else _group(arms[0]),
+                heading=tr("All groups") if len(arms) > 1 else _group(arms[0]),
                 picture=kaplan_meier(shown, unit.strip()),
                 room="survival",
-                keys=(("hr", "real"), ("hs", "synthetic")),
+                keys=(("hr", tr("real")), ("hs", tr("synthetic"))),
             ),
         ),
         aside=(
-            (f"RMST{f',{unit}' if unit else ''}: real, synthetic", listing),
-            *([("Hazard ratio: real \u2192 synthetic", hazard_ratios)] if hazard_ratios else []),
+            (tr("RMST{unit}: real, synthetic", unit="," + unit if unit else ""), listing),
+            *([(tr("Hazard ratio: real \u2192 synthetic"), hazard_ratios)] if hazard_ratios else []),
         ),
         wide=True,
         note=" ".join(note for note in (few, horizon) if note),
@@ -88,7 +97,7 @@ def survival_figure(
 
 
 def _group(arm: Arm) -> str:
-    return term_name(arm.group, 40) if arm.group != "all" else "All patients"
+    return term_name(arm.group, 40) if arm.group != "all" else tr("All patients")
 
 
 def _short_group(arm: Arm, most: int) -> str:
@@ -140,13 +149,18 @@ def kaplan_meier(arms: Sequence[Arm], unit: str = "") -> Markup:
         parts += _at_risk(arm, across, 2 * place)
         parts.append(_name(arm, across, y))
     desc = " ".join(_ends(arm) for arm in arms)
-    return svg.picture("Survival of all groups", desc, _HIGH + 44 + 30 * len(arms), *parts)
+    return svg.picture(tr("Survival of all groups"), desc, _HIGH + 44 + 30 * len(arms), *parts)
 
 
 def _ends(arm: Arm) -> str:
     ends = [(curve.survival[-1], arm.times[len(curve.survival) - 1]) for curve in (arm.real, arm.synthetic)]
-    real, synthetic = (f"{share(s)} at {significant(t)}" for s, t in ends)
-    return f"{_group(arm)}: the real curve ends with {real}, the synthetic one with {synthetic}."
+    real, synthetic = (tr("{share} at {time}", share=share(s), time=significant(t)) for s, t in ends)
+    return tr(
+        "{group}: the real curve ends with {real}, the synthetic one with {synthetic}.",
+        group=_group(arm),
+        real=real,
+        synthetic=synthetic,
+    )
 
 
 def _time_axis(across: ChartAxis, unit: str) -> list[Markup]:
@@ -154,7 +168,7 @@ def _time_axis(across: ChartAxis, unit: str) -> list[Markup]:
         svg.text(across.place(time), _HIGH + 16, significant(time), anchor=_anchor(across.place(time)))
         for time in across.ticks
     ]
-    return [*labels, svg.text(0, _HIGH + 16, unit or "time", anchor="end", dx=-8)]
+    return [*labels, svg.text(0, _HIGH + 16, unit or tr("time"), anchor="end", dx=-8)]
 
 
 def _at_risk(arm: Arm, across: ChartAxis, first: int) -> list[Markup]:
@@ -163,7 +177,7 @@ def _at_risk(arm: Arm, across: ChartAxis, first: int) -> list[Markup]:
     for name, curve, row in (("real", arm.real, 0), ("synthetic", arm.synthetic, 1)):
         class_ = "treal" if name == "real" else "tsyn"
         at = _HIGH + 36 + 15 * (first + row)
-        label = _short_group(arm, 16) if not row else "at risk, syn."
+        label = _short_group(arm, 16) if not row else tr("at risk, syn.")
         parts.append(svg.text(0, at, label, anchor="end", dx=-8, class_=class_))
         for time in across.ticks:
             place = min((abs(when - time), k) for k, when in enumerate(arm.times))[1]
@@ -194,10 +208,15 @@ def _widest_gap(arm: Arm) -> float:
 
 def _mean(term: Term | None) -> str:
     if term is None or term.real[0] is None or term.synthetic[0] is None:
-        return NOT_ASSESSABLE
+        return not_assessable()
     digits = 0 if abs(term.real[0]) >= 100 else 1
     between = interval(term.synthetic[1], term.synthetic[2], digits)
-    return f"{number(term.real[0], digits)} real, {number(term.synthetic[0], digits)} synthetic ({between})"
+    return tr(
+        "{real} real, {synthetic} synthetic ({between})",
+        real=number(term.real[0], digits),
+        synthetic=number(term.synthetic[0], digits),
+        between=between,
+    )
 
 
 def _table(arm: Arm) -> DataTable:
@@ -211,5 +230,5 @@ def _table(arm: Arm) -> DataTable:
         for place, time in enumerate(arm.times)
         if place % 4 == 0
     ]
-    head = ("Time", "Real", "Real at risk", "Synthetic", "Synthetic at risk")
-    return DataTable(f"{term_name(arm.group, 40)}: share without the event", head, tuple(rows))
+    head = (tr("Time"), tr("Real"), tr("Real at risk"), tr("Synthetic"), tr("Synthetic at risk"))
+    return DataTable(tr("{group}: share without the event", group=term_name(arm.group, 40)), head, tuple(rows))

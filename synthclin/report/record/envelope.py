@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
+from synthclin.language import Language
 from synthclin.report.record.release import Release, TableFile
 from synthclin.report.record.section_data import Count, Finite
 
@@ -155,6 +156,8 @@ class ReportRecord(_Closed):
     """Version of this format."""
     edition: Literal["internal", "shareable"]
     """For the custodian of the data, or for release."""
+    language: Language = "en"
+    """The language of the texts; keys, names of scores and statuses are the same in all."""
     release: Release = Release()
     """The release as its custodian declares it."""
     table: TableFile | None = None

@@ -10,9 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, m
 
 from synthclin.io.files import path_of, sha256
 from synthclin.io.source_date import source_date
+from synthclin.language import tr
 from synthclin.report.record.section_data import Count
 
-__all__ = ["NAMES", "UNDECLARED", "Release", "TableFile"]
+__all__ = ["UNDECLARED", "Release", "TableFile", "item_names"]
 
 
 def _day(value: object) -> object:
@@ -76,7 +77,7 @@ class Release(BaseModel):
     @property
     def undeclared(self) -> tuple[str, ...]:
         """The names of the items that are not declared, in the order of page one."""
-        return tuple(name for key, name in NAMES.items() if getattr(self, key) is None)
+        return tuple(name for key, name in item_names().items() if getattr(self, key) is None)
 
     def dated(self) -> Release:
         """Return the release with the date of SOURCE_DATE_EPOCH, in seconds since 1970 (UTC), where it has none.
@@ -96,18 +97,20 @@ class Release(BaseModel):
 UNDECLARED = Release()
 """A release of which nothing is declared."""
 
-NAMES = {
-    "use": "Use",
-    "recipient": "Recipient",
-    "access": "Access",
-    "licence": "Licence",
-    "contact": "Contact",
-    "source": "Source",
-    "retention": "Retention",
-    "valid_until": "Valid until",
-    "date": "Date of the report",
-}
-"""The name of each item on page one, by its key."""
+
+def item_names() -> dict[str, str]:
+    """Return the name of each item on page one, by its key."""
+    return {
+        "use": tr("Use"),
+        "recipient": tr("Recipient"),
+        "access": tr("Access"),
+        "licence": tr("Licence"),
+        "contact": tr("Contact"),
+        "source": tr("Source"),
+        "retention": tr("Retention"),
+        "valid_until": tr("Valid until"),
+        "date": tr("Date of the report"),
+    }
 
 
 class TableFile(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from synthclin.evaluation.score_names import Tier
 from synthclin.evaluation.tasks import Task
 from synthclin.io.files import path_of
+from synthclin.language import Language
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.report.record.release import UNDECLARED, Release
 from synthclin.sampling.cohorts import Cohort
@@ -106,12 +107,14 @@ class EvaluationBlock(ConfigBlock):
     `replicates` is how many synthetic tables are sampled and scored, the released table first: scores are means over
     them. `by` names columns in whose groups the headline scores are computed again. `workers` is how many processes
     compute scores and train shadow models: by default one per processor, and a single one for small tables.
+    `language` is that of the report, the data card and the metadata: ``en`` or ``es``.
     """
 
     utility: Annotated[tuple[Task, ...], Field(strict=False)] = ()
     replicates: Annotated[int, Field(ge=1, le=20)] = 5
     by: Annotated[tuple[str, ...], Field(strict=False)] = ()
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    language: Language = "en"
 
 
 class Judging(ConfigBlock):
