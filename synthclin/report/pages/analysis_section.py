@@ -159,7 +159,11 @@ def _exp(value: float) -> float:
 
 def _finding(terms: list[Term]) -> str:
     changed = [term for term in terms if term.sign_agrees is False]
-    low = [term_name(term.term, 40) for term in terms if term.overlap is not None and term.overlap < _LOW_OVERLAP]
+    low = [
+        term_name(term.term.removeprefix(_CONTRAST), 40)
+        for term in terms
+        if term.overlap is not None and term.overlap < _LOW_OVERLAP
+    ]
     lost, gained = (
         [term_name(term.term.removeprefix(_CONTRAST), 40) for term in terms if _decided(term) == decided]
         for decided in ((True, False), (False, True))
@@ -174,12 +178,12 @@ def _finding(terms: list[Term]) -> str:
         tr_plural("{terms} becomes significant", "{terms} become significant", len(gained), terms=listed(gained[:3]))
         if gained
         else "",
-        tr("{term} differs", term=low[0].removeprefix(_CONTRAST)) if len(low) == 1 else "",
+        tr("{term} differs", term=low[0]) if len(low) == 1 else "",
         tr(
             "{n} of {all} estimates differ, {term} most",
             n=len(low),
             all=len(terms),
-            term=low[0].removeprefix(_CONTRAST),
+            term=low[0],
         )
         if len(low) > 1
         else "",

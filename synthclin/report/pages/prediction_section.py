@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.labels import column_name, with_labels
 from synthclin.evaluation.score import details_of
-from synthclin.evaluation.utility.prediction_kinds import CalibrationDetails, ImportanceDetails, PredictionDetails
+from synthclin.evaluation.utility.prediction_kinds import (
+    CalibrationDetails,
+    ImportanceDetails,
+    PredictionDetails,
+    in_words,
+)
 from synthclin.language import tr
 from synthclin.report.charts.axes import linear_axis
 from synthclin.report.charts.calibration_plot import calibration_plot
@@ -134,7 +139,7 @@ def _learners(score: Score) -> list[Row]:
     target = column_name(score.name.removeprefix("utility."), 30)
     return [
         Row(
-            f"{target}, {plain(one.learner, 30)}",
+            f"{target}, {plain(in_words(one.learner), 30)}",
             (plain(details.measure, 40), number(one.shuffled), number(one.synthetic), number(one.real)),
         )
         for one in details.learners
@@ -167,7 +172,7 @@ def _calibration(score: Score) -> Figure | None:
         )
     rows = tuple(
         Row(
-            plain(one.learner, 30),
+            plain(in_words(one.learner), 30),
             tuple(
                 number(value, 3 if place < 2 else 2)
                 for place, value in enumerate(
@@ -223,9 +228,9 @@ def _calibration(score: Score) -> Figure | None:
         ),
         panels=tuple(
             Panel(
-                plain(one.learner, 30),
+                plain(in_words(one.learner), 30),
                 calibration_plot(
-                    plain(one.learner, 30),
+                    plain(in_words(one.learner), 30),
                     _line(one.real.slope, one.real.intercept),
                     _line(one.synthetic.slope, one.synthetic.intercept),
                     labelled=place == 0,

@@ -46,14 +46,21 @@ def edition_name(edition: str) -> str:
 
 
 def attack_name(name: str) -> str:
-    """Return an attack on membership as pages show it; another name stays as it is."""
+    """Return an attack on membership, or the two that were chosen, as pages show it; another name stays as it is.
+
+    Example:
+        >>> from synthclin.language import speaking
+        >>> with speaking("es"):
+        ...     attack_name("nearest row; another")
+        'fila más próxima; another'
+    """
     names = {
         "density ratio": tr("density ratio"),
         "nearest row": tr("nearest row"),
         "shared exact values": tr("shared exact values"),
         "ensemble": tr("ensemble"),
     }
-    return names.get(name, name)
+    return "; ".join(names.get(one, one) for one in name.split("; "))
 
 
 def lower_start(label: str) -> str:
