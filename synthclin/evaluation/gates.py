@@ -18,7 +18,7 @@ from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
 from synthclin.language import tr
-from synthclin.wording import number
+from synthclin.wording import interval, number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.details import Details
@@ -169,11 +169,13 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
 def _outliers(gate: Gate, details: Details) -> WorstPart | None:
     """Return the verdict on the top-decile outliers of an attack; None where they are not clearly beyond the limit."""
     risk = details.top_decile_outliers if isinstance(details, AttackDetails) else None
-    if risk is None or risk.low is None or gate.review is None or gate.alarm or risk.low <= gate.limit:
+    if risk is None or risk.low is None or risk.high is None or gate.review is None:
+        return None
+    if gate.alarm or risk.low <= gate.limit:
         return None
     if risk.members is not None and risk.non_members is not None and risk.members.low <= risk.non_members.value:
         return None
-    span = tr("{low} to {high}", low=_write(gate, risk.low), high=_write(gate, risk.high))
+    span = _span(gate, risk.low, risk.high)
     if risk.low > gate.review:
         reason = Reason(
             tr("The whole interval of the top-decile outliers, {span}, misses the limit.", span=span),
@@ -296,7 +298,7 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     """Return status and reason of a default gate where the worse of both `ends` of the interval misses the limit."""
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
-    span = tr("{low} to {high}", low=_write(gate, score.low), high=_write(gate, score.high))
+    span = _span(gate, score.low, score.high)
     if _excused_by_real(gate, review, score, ends):
         if gate.null is not None:
             return "REVIEW", _not_above(gate, score.reference)
@@ -320,7 +322,7 @@ def _around(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     """Return status and reason of a default gate whose limit is within the interval."""
     worse, better = ends
     holds = _HOLDS[gate.op]
-    span = tr("{low} to {high}", low=_write(gate, score.low), high=_write(gate, score.high))
+    span = _span(gate, score.low, score.high)
     if not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
         return "REVIEW", Reason(
             tr(
@@ -347,6 +349,12 @@ def _write(gate: Gate, value: float | None) -> str:
     """Return a value of the score of a gate in its natural scale, as the report shows it."""
     kind = find_kind(gate.score)
     return number(value) if kind is None or value is None else kind.write(value)
+
+
+def _span(gate: Gate, low: float, high: float) -> str:
+    """Return an interval of the score of a gate, each end as `_write` does."""
+    kind = find_kind(gate.score)
+    return interval(low, high) if kind is None else kind.span(low, high)
 
 
 def _holdout_needed(gate: Gate, score: Score, worse: float) -> float | None:

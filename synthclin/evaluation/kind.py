@@ -248,17 +248,19 @@ class Kind(Generic[D]):
             return one_in(value)
         return share(value, 1) if self.scale == "percent" else number(value)
 
+    def span(self, low: float, high: float) -> str:
+        """Return the ends of an interval as text, each as `write` does."""
+        if self.scale == "one in" and low <= 0 < high:
+            return tr("none to {high}", high=self.write(high))
+        return tr("{low} to {high}", low=self.write(low), high=self.write(high))
+
     def write_interval(self, score: Score) -> str:
         """Return the 95 % interval as text, or nothing; a census has none."""
         if score.low == score.high:
             return ""
         if self.scale == "one in":
-            ends = one_in(score.low), one_in(score.high)
-            return (
-                ""
-                if np.isnan(score.low) or {*ends} == {self.write(score.value)}
-                else tr("{low} to {high}", low=ends[0], high=ends[1])
-            )
+            ends = {one_in(score.low), one_in(score.high)}
+            return "" if np.isnan(score.low) or ends == {self.write(score.value)} else self.span(score.low, score.high)
         if self.scale == "percent":
             return interval(100 * score.low, 100 * score.high, 1)
         return interval(score.low, score.high)

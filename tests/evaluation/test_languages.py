@@ -135,3 +135,11 @@ def test_groups_of_levels_are_shown_in_the_language():
         ]
         with showing_labels(Labels({}, {"x": {"1": "uno", "3": "tres"}})):
             assert level_name("x", "1 to 3", 40) == "uno a tres"
+
+
+def test_an_interval_of_risks_from_none_on_is_a_phrase_of_its_own():
+    kind = find_kind("privacy.linkability")
+    assert kind.span(-0.01, 0.05) == "none to 1 in 20"
+    with speaking("es"):
+        assert kind.span(-0.01, 0.05) == f"0 a {kind.write(0.05)}"
+        assert kind.span(0.01, 0.05) == f"{kind.write(0.01)} a {kind.write(0.05)}"

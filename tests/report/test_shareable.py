@@ -308,3 +308,9 @@ def test_rounding_raises_no_lower_bound(name: str) -> None:
     report = Findings((made(name, 1.2345, 1.2345, 1.2345, better="lower"),), (), {"rows": {"train": 50}}, {})
     (score,) = shareable(report).scores
     assert (score.value, score.low, score.high) == (1.23, 1.23, 1.23)
+
+
+def test_the_edition_has_the_language_of_the_report() -> None:
+    score = made("privacy.copies", nan, nan, nan, better="lower", note="No hay datos.")
+    (shared,) = shareable(Findings((score,), (), {"rows": {"train": 50}}, {}, language="es")).scores
+    assert shared.note == "No puede calcularse con estas filas."

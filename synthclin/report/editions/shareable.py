@@ -27,6 +27,7 @@ from synthclin.evaluation.gates import reached, uncomputed
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.labels import Labels
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
+from synthclin.language import speaking
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.record.section_data import SectionData
 
@@ -46,6 +47,11 @@ def shareable(report: F) -> F:
     """Return the shareable edition of a report; a shareable report is returned unchanged."""
     if report.edition == "shareable":
         return report
+    with speaking(report.language):
+        return _shared(report)
+
+
+def _shared(report: F) -> F:
     data = SectionData.model_validate(report.sections)
     facts = report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
