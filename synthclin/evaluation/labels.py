@@ -39,7 +39,7 @@ _TERM_ROOM = 120
 _AGAINST, _TO, _PER_SD = " against ", " to ", " (per SD)"
 _QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 _PREFIXES = _MEAN, _DIFFERENCE = "mean survival time, ", "difference, "
-_ALL = "all"  # the group of all patients
+_ALL = "all"  # the name of the group of all patients
 _OTHERS, _PART = re.compile(r"other \((\d+) levels\)"), re.compile(r"part (\d) of (\d) by rank")
 
 
@@ -157,7 +157,12 @@ def term_name(term: str, most: int) -> str:
 
 
 def group_name(group: str, most: int) -> str:
-    """Return a group of patients in at most `most` characters: by the label of its level alone, if that has one."""
+    """Return a group of patients in at most `most` characters: by the label of its level alone, if that has one.
+
+    ``all`` is the group of all patients.
+    """
+    if group == _ALL:
+        return tr("all")
     column = _column_at_start(group, _SHOWN.get())
     level = "" if column is None else group.removeprefix(f"{column}: ")
     if column is not None and level in _SHOWN.get().levels.get(column, {}):
@@ -188,7 +193,7 @@ def _shown(term: str) -> str | None:
     labelled = _labelled(body) if are_labels_shown() else None
     if language() == "en":
         return None if labelled is None else prefix + labelled
-    body = labelled or _translated(body)
+    body = tr("all") if prefix and body == _ALL else labelled or _translated(body)
     if prefix == _MEAN:
         body = tr("mean survival time, {group}", group=body)
     elif prefix == _DIFFERENCE:
@@ -216,8 +221,6 @@ def _labelled(term: str) -> str | None:
 
 def _translated(term: str) -> str:
     """Return a term without its prefix, and without labels, in the language of the report."""
-    if term == _ALL:
-        return tr("all patients")
     if term.endswith(_PER_SD):
         return tr("{column} (per SD)", column=term.removesuffix(_PER_SD))
     level, against, base = term.partition(_AGAINST)

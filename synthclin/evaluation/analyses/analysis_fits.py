@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.features import Feature
 
-__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "study", "why_not_run"]
+__all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "not_run", "study", "why_not_run"]
 
+_Rows = Literal["training", "synthetic"]
 _AT_RISK = 10
 _TERM_ROOM = 400
 
@@ -336,11 +337,12 @@ def why_not_run(c: Comparison, found: Study) -> str:
     if not found.terms:
         return tr("No term is left: covariates or groups do not vary, or are too few.")
     if found.fit is not None and (problem := found.fit(c.train).problem):
-        return f"{_not_run('training')} {problem}"
-    return _not_run("training") if np.isnan(found.run(c.train)[0]).all() else ""
+        return f"{not_run('training')} {problem}"
+    return not_run("training") if np.isnan(found.run(c.train)[0]).all() else ""
 
 
-def _not_run(rows: Literal["training", "synthetic"]) -> str:
+def not_run(rows: _Rows) -> str:
+    """Return that an analysis cannot be run on these rows, as a sentence."""
     if rows == "training":
         return tr("The analysis cannot be run on the training rows.")
     return tr("The analysis cannot be run on the synthetic rows.")
@@ -350,14 +352,12 @@ def fit_notes(c: Comparison, found: Study) -> list[str]:
     """Return the notes on the fits of a regression to training and synthetic rows: failures, diverged terms, method."""
     if found.fit is None:
         return []
-    tables: tuple[tuple[Literal["training", "synthetic"], NDArray[np.float64]], ...]
-    tables = ("training", c.train), ("synthetic", c.synthetic)
     notes = []
-    for whose, rows in tables:
-        fit = found.fit(rows)
+    for whose in get_args(_Rows):
+        fit = found.fit(c.train if whose == "training" else c.synthetic)
         diverged = [term for term, is_bad in zip(found.terms, fit.diverged, strict=True) if is_bad]
         if fit.problem:
-            notes.append(f"{_not_run(whose)} {fit.problem}")
+            notes.append(f"{not_run(whose)} {fit.problem}")
         elif diverged:
             notes.append(_diverges(whose, ", ".join(term_name(term, _TERM_ROOM) for term in diverged)))
         if fit.note:
@@ -369,7 +369,7 @@ def fit_notes(c: Comparison, found: Study) -> list[str]:
     return notes
 
 
-def _diverges(rows: Literal["training", "synthetic"], terms: str) -> str:
+def _diverges(rows: _Rows, terms: str) -> str:
     if rows == "training":
         return tr("Not assessable in training rows, because the estimate diverges (separation): {terms}.", terms=terms)
     return tr("Not assessable in synthetic rows, because the estimate diverges (separation): {terms}.", terms=terms)

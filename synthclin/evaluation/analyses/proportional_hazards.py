@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.evaluation.analyses.analysis_fits import endpoint, fit_notes, why_not_run
+from synthclin.evaluation.analyses.analysis_fits import endpoint, fit_notes, not_run, why_not_run
 from synthclin.evaluation.analyses.hazard_kinds import (
     BOOTSTRAP,
     MOST_ROWS,
@@ -171,7 +171,7 @@ def _why_not_tested(c: Comparison, found: Study, end: Endpoint) -> str:
     if np.isnan(end.horizon):
         return tr("Fewer than 10 training patients are followed up.")
     failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
-    return f"{tr('The analysis cannot be run on the synthetic rows.')} {failed}" if failed else ""
+    return f"{not_run('synthetic')} {failed}" if failed else ""
 
 
 def _risk(x: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
