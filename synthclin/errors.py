@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "ChangedReportError",
     "ConditionError",
     "ConfigError",
     "DataError",
+    "FewEventsWarning",
     "GateError",
     "ModelFormatError",
     "OutputError",
     "SynthclinError",
+    "UnknownScoreError",
 ]
 
 
@@ -72,7 +80,30 @@ class OutputError(SynthclinError):
     exit_code = 2
 
 
+class UnknownScoreError(ConfigError, KeyError):
+    """A score that was not computed, or that is misspelt; a KeyError too, as of a mapping."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
+
+    @classmethod
+    def of(cls, where: str, name: str, known: Iterable[str]) -> UnknownScoreError:
+        """Return the error for a name, with the nearest of the known names as its remedy.
+
+        Example:
+            >>> str(UnknownScoreError.of("report", "fidelity.marginal", ["fidelity.marginals", "privacy.copies"]))
+            "report: no score is called 'fidelity.marginal'. Did you mean 'fidelity.marginals'?"
+        """
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(names) or 'none'}."
+        return cls(where, f"no score is called '{name}'", remedy)
+
+
 class GateError(SynthclinError):
     """Scores that miss the gates set for them; the message names each miss."""
 
     exit_code = 3
+
+
+class FewEventsWarning(UserWarning):
+    """A sample whose condition rests on few training patients."""

@@ -9,18 +9,23 @@ from __future__ import annotations
 import ast
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from synthclin.evaluation.analyses.analysis_kinds import ANALYSES
 from synthclin.evaluation.catalogue import FAMILIES, KINDS
+from synthclin.evaluation.fidelity.estimate import AGAINST
 from synthclin.evaluation.gates import MODEL_GATE
 from synthclin.evaluation.kind import TEXTS, Limit, RelativeLimit
 from synthclin.evaluation.questions import QUESTIONS
-from synthclin.language import LANGUAGES
+from synthclin.language import LANGUAGES, speaking
 
 PACKAGE = Path(__file__).parent.parent / "synthclin"
 LOCALE = PACKAGE / "locale"
@@ -61,18 +66,38 @@ def _of_call(call: ast.Call, places: tuple[int, ...]) -> Iterator[Message]:
 
 
 def _of_kinds() -> Iterator[Message]:
-    yield from _of_source(MODEL_GATE.source)
+    yield from (*_of_source(MODEL_GATE.source), Message(AGAINST))
     for question in QUESTIONS:
         yield from (Message(question.text), Message(question.kind))
-    for kind in (*KINDS, *(family.kind(example) for family in FAMILIES for example in family.examples)):
-        for name in TEXTS:
-            text = getattr(kind, name)
-            if "COLUMN" not in text:  # a text with the name of a column is made by `tr` from the code
-                yield Message(text)
-        if isinstance(kind.limit, Limit):
-            yield from _of_source(kind.limit.source)
-        if isinstance(kind.limit, RelativeLimit):
-            yield Message(kind.limit.text)
+    for analysis in ANALYSES.values():
+        yield from (Message(analysis.name), Message(analysis.within), Message(analysis.method))
+    for kind in KINDS:
+        yield from (Message(getattr(kind, name)) for name in TEXTS)
+        yield from _of_limit(kind.limit)
+    for family in FAMILIES:
+        for example in family.examples:
+            kind = family.kind(example)
+            with _untranslated():
+                other = family.kind(example)
+            # Texts that `tr` has made are in the code.
+            same = (name for name in TEXTS if getattr(kind, name) == getattr(other, name))
+            yield from (Message(getattr(kind, name)) for name in same)
+            yield from _of_limit(kind.limit)
+
+
+@contextmanager
+def _untranslated() -> Iterator[None]:
+    """Return every message as an empty text inside a `with` block."""
+    empty = SimpleNamespace(gettext=lambda _: "", ngettext=lambda *_: "")
+    with speaking("es"), patch("synthclin.language._translations", lambda _: empty):
+        yield
+
+
+def _of_limit(limit: Limit | RelativeLimit | None) -> Iterator[Message]:
+    if limit is not None:
+        yield from _of_source(limit.source)
+    if isinstance(limit, RelativeLimit):
+        yield Message(limit.text)
 
 
 def _of_source(source: str) -> Iterator[Message]:

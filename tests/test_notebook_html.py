@@ -52,7 +52,9 @@ def report(name="toy"):
     score = Score(
         "fidelity.marginals", "?", 0.95, 0.94, 0.96, "higher", None, None, 100, "toy", details={"columns": []}
     )
-    verdicts = (Verdict(parse_gate("fidelity.marginals >= 0.9"), "PASS", 0.95, 0.94, "It meets the limit."),)
+    verdicts = (
+        Verdict(parse_gate("fidelity.marginals >= 0.9"), "PASS", 0.95, 0.94, "It meets the limit.", "It meets it."),
+    )
     return Report((score,), verdicts, {}, {"name": name})
 
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from synthclin.errors import ConfigError
+from synthclin.errors import UnknownScoreError
 from synthclin.evaluation.catalogue import FAMILIES, KINDS, find_kind
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.kind import Limit, RelativeLimit, WorstPart, convention
+from synthclin.evaluation.kind import Limit, Reason, RelativeLimit, WorstPart, convention
 from synthclin.evaluation.leak_free import above_leak_free, beyond_leak_free, leak_free
 from synthclin.evaluation.privacy.details import AttackDetails, LeakDetails
 from synthclin.evaluation.privacy.model_membership import MODEL_MEMBERSHIP
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.validity import RAW_RULES, RULES
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.details import Details
 
-__all__ = ["DEFAULT_GATES", "MODEL_GATE", "WORST_FIRST", "Verdict", "default_gates", "judge", "reached"]
+__all__ = ["DEFAULT_GATES", "MODEL_GATE", "WORST_FIRST", "Verdict", "default_gates", "judge", "reached", "uncomputed"]
 
 Status = Literal["PASS", "REVIEW", "FAIL", "NOT ASSESSABLE", "TOO WEAK"]
 
@@ -43,10 +43,13 @@ class Verdict:
         status: PASS, REVIEW, FAIL, NOT ASSESSABLE, or TOO WEAK for attacks that miss canaries.
         value: the score.
         bound: the end of its interval that was compared with the limit.
-        reason: why, as a sentence.
+        reason: why, in a sentence or two.
+        without_figures: the same without figures and names, which the shareable edition says.
         reached: what rows without leakage reach on the same data: the worst of null, baseline and reference for an
             attack, the real-data reference for another score; NaN where it is not known.
         excused: whether the status is less severe than by the limits alone, because such rows miss them too.
+        holdout_needed: how many times as many holdout patients would decide the gate if the score stayed the same; None
+            where it is decided, and where more would not decide it.
     """
 
     gate: Gate
@@ -54,8 +57,27 @@ class Verdict:
     value: float
     bound: float
     reason: str
+    without_figures: str
     reached: float = math.nan
     excused: bool = False
+    holdout_needed: float | None = None
+
+    @classmethod
+    def of(cls, gate: Gate, status: Status, score: Score, bound: float, reason: Reason) -> Verdict:
+        """Return the verdict on a score, before what rows without leakage reach is known."""
+        needed = reason.holdout_needed
+        return cls(gate, status, score.value, bound, reason.text, reason.without_figures, holdout_needed=needed)
+
+    def but(self, status: Status, reason: Reason) -> Verdict:
+        """Return the verdict with a status that another reason decides, and that real rows do not excuse."""
+        return replace(
+            self,
+            status=status,
+            reason=reason.text,
+            without_figures=reason.without_figures,
+            holdout_needed=reason.holdout_needed,
+            excused=False,
+        )
 
     @property
     def missed(self) -> bool:
@@ -109,14 +131,12 @@ def judge(gates: Sequence[Gate], scores: Iterable[Score]) -> tuple[Verdict, ...]
     them is not significant. Exact copies never pass.
 
     Raises:
-        ConfigError: a gate names a score that was not computed.
+        UnknownScoreError: a ConfigError; a gate names a score that was not computed.
     """
     by_name = {score.name: score for score in scores}
     for gate in gates:
         if gate.score not in by_name:
-            near = difflib.get_close_matches(gate.score, by_name, n=1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(sorted(by_name))}."
-            raise ConfigError(f"gate '{gate.text}'", f"no score is called '{gate.score}'", remedy)
+            raise UnknownScoreError.of(f"gate '{gate.text}'", gate.score, by_name)
     verdicts = (_traced(_judge(gate, by_name[gate.score]), by_name[gate.score]) for gate in gates)
     return tuple(_excused(_of_worst_part(verdict, by_name[verdict.gate.score]), by_name) for verdict in verdicts)
 
@@ -143,7 +163,7 @@ def _of_worst_part(verdict: Verdict, score: Score) -> Verdict:
     found = min((part for part in parts if part), key=lambda part: WORST_FIRST.index(part.status), default=None)
     if found is None or WORST_FIRST.index(found.status) >= WORST_FIRST.index(verdict.status):
         return verdict
-    return replace(verdict, status=found.status, reason=found.reason, excused=False)
+    return verdict.but(found.status, found.reason)
 
 
 def _outliers(gate: Gate, details: Details) -> WorstPart | None:
@@ -153,10 +173,21 @@ def _outliers(gate: Gate, details: Details) -> WorstPart | None:
         return None
     if risk.members is not None and risk.non_members is not None and risk.members.low <= risk.non_members.value:
         return None
-    reached = f"The whole interval of the top-decile outliers, {_write(gate, risk.low)} to {_write(gate, risk.high)}"
+    span = tr("{low} to {high}", low=_write(gate, risk.low), high=_write(gate, risk.high))
     if risk.low > gate.review:
-        return WorstPart("FAIL", f"{reached}, misses the limit.")
-    return WorstPart("REVIEW", f"{reached}, misses the limit, by no more than asks for review.")
+        reason = Reason(
+            tr("The whole interval of the top-decile outliers, {span}, misses the limit.", span=span),
+            tr("The whole interval of the top-decile outliers misses the limit."),
+        )
+        return WorstPart("FAIL", reason)
+    reason = Reason(
+        tr(
+            "The whole interval of the top-decile outliers, {span}, misses the limit, by no more than asks for review.",
+            span=span,
+        ),
+        tr("The whole interval of the top-decile outliers misses the limit, by no more than asks for review."),
+    )
+    return WorstPart("REVIEW", reason)
 
 
 def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
@@ -169,23 +200,37 @@ def _excused(verdict: Verdict, scores: Mapping[str, Score]) -> Verdict:
     broken = {row.rule for row in checked.rules if row.synthetic} if checked else set()
     if imposed & broken or (not imposed and released.value < 1):
         return verdict
-    return replace(verdict, status="REVIEW", reason="The model breaks a rule, but no released row does.")
+    text = tr("The model breaks a rule, but no released row does.")
+    return replace(verdict, status="REVIEW", reason=text, without_figures=text, holdout_needed=None)
 
 
 def _judge(gate: Gate, score: Score) -> Verdict:
     worse, better = (score.low, score.high) if gate.op in {">=", ">"} else (score.high, score.low)
     if math.isnan(score.value) or math.isnan(worse):
         status: Status = "TOO WEAK" if _misses_canaries(score) else "NOT ASSESSABLE"
-        return Verdict(gate, status, score.value, worse, score.note or "The score has no interval.")
+        known = score.note or tr("The score has no interval.")
+        without = tr("The attacks miss canaries.") if status == "TOO WEAK" else uncomputed()
+        return Verdict.of(gate, status, score, worse, Reason(known, without))
     if _HOLDS[gate.op](worse, gate.limit):
-        reason = f"The worse end of its interval, {_write(gate, worse)}, meets the limit."
-        return Verdict(gate, "PASS", score.value, worse, reason)
+        reason = Reason(
+            tr("The worse end of its interval, {end}, meets the limit.", end=_write(gate, worse)),
+            tr("The worse end of its interval meets the limit."),
+        )
+        return Verdict.of(gate, "PASS", score, worse, reason)
     if gate.review is None:
-        reason = f"The worse end of its interval, {_write(gate, worse)}, misses the limit."
-        return Verdict(gate, "FAIL", score.value, worse, reason)
+        reason = Reason(
+            tr("The worse end of its interval, {end}, misses the limit.", end=_write(gate, worse)),
+            tr("The worse end of its interval misses the limit."),
+        )
+        return Verdict.of(gate, "FAIL", score, worse, reason)
     weigh = _none_allowed if gate.limit == gate.null else _beyond
     status, reason = weigh(gate, gate.review, score, (worse, better))
-    return Verdict(gate, status, score.value, worse, reason)
+    return Verdict.of(gate, status, score, worse, reason)
+
+
+def uncomputed() -> str:
+    """Return what the shareable edition says of a score without a value."""
+    return tr("It cannot be computed on these rows.")
 
 
 def _excused_by_real(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> bool:
@@ -214,41 +259,88 @@ def _misses_canaries(score: Score) -> bool:
     return isinstance(score.details, LeakDetails) and not score.details.false_alarms_on_table
 
 
-def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
+def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, Reason]:
     """Return status and reason of a gate whose limit is the null; holdout rows can avert a FAIL and not a REVIEW."""
     assert gate.null is not None
     null, _ = leak_free(score, gate.null)
     if ends[1] <= gate.null or (gate.alarm and not beyond_leak_free(score, gate.null)):
-        return "PASS", f"Not significantly above its value without leakage, {_write(gate, null)}."
+        return "PASS", _not_above(gate, null)
     if above_leak_free(score, gate.null) > review:
-        return "FAIL", f"Significantly more than {review:g} above its value without leakage, {_write(gate, null)}."
-    return "REVIEW", f"Above {_write(gate, gate.null)}; its value without leakage is {_write(gate, null)}."
+        return "FAIL", Reason(
+            tr(
+                "Significantly more than {margin} above its value without leakage, {value}.",
+                margin=f"{review:g}",
+                value=_write(gate, null),
+            ),
+            tr("Significantly above its value without leakage, by more than asks for review."),
+        )
+    return "REVIEW", Reason(
+        tr(
+            "Above {limit}; its value without leakage is {value}.",
+            limit=_write(gate, gate.null),
+            value=_write(gate, null),
+        ),
+        tr("The whole interval misses the limit, by no more than asks for review."),
+    )
 
 
-def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, str]:
+def _not_above(gate: Gate, reached: float | None) -> Reason:
+    """Return the reason of a verdict on an attack that gains nothing on members."""
+    return Reason(
+        tr("Not significantly above its value without leakage, {value}.", value=_write(gate, reached)),
+        tr("Not significantly above its value without leakage."),
+    )
+
+
+def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, Reason]:
     """Return status and reason of a default gate where the worse of both `ends` of the interval misses the limit."""
     worse, better = ends
     limit, holds = gate.limit, _HOLDS[gate.op]
-    span = f"{_write(gate, score.low)} to {_write(gate, score.high)}"
-    status: Status = "FAIL"
-    reason = f"The whole interval, {span}, misses the limit."
+    span = tr("{low} to {high}", low=_write(gate, score.low), high=_write(gate, score.high))
     if _excused_by_real(gate, review, score, ends):
-        status, reason = "REVIEW", f"The real-data reference, {_write(gate, score.reference)}, misses the limit too."
         if gate.null is not None:
-            reason = f"Not significantly above its value without leakage, {_write(gate, score.reference)}."
-    elif holds(better, limit) and not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
-        status, reason = (
-            "REVIEW",
-            f"The interval, {span}, includes the limit, but is entirely beyond {_write(gate, gate.null)}.",
+            return "REVIEW", _not_above(gate, score.reference)
+        return "REVIEW", Reason(
+            tr("The real-data reference, {value}, misses the limit too.", value=_write(gate, score.reference)),
+            tr("The real-data reference misses the limit too."),
         )
-    elif holds(better, limit) and not holds(worse, review):
-        reason = f"The interval, {span}, reaches from pass to fail: there are too few rows."
-        status, reason = "NOT ASSESSABLE", reason + _rows_needed(gate, score, worse)
-    elif holds(better, limit):
-        status, reason = "REVIEW", f"The interval, {span}, includes the limit.{_rows_needed(gate, score, worse)}"
-    elif holds(worse, review):
-        status, reason = "REVIEW", f"The whole interval, {span}, misses the limit, by no more than asks for review."
-    return status, reason
+    if holds(better, limit):
+        return _around(gate, review, score, ends)
+    if holds(worse, review):
+        return "REVIEW", Reason(
+            tr("The whole interval, {span}, misses the limit, by no more than asks for review.", span=span),
+            tr("The whole interval misses the limit, by no more than asks for review."),
+        )
+    return "FAIL", Reason(
+        tr("The whole interval, {span}, misses the limit.", span=span), tr("The whole interval misses the limit.")
+    )
+
+
+def _around(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, Reason]:
+    """Return status and reason of a default gate whose limit is within the interval."""
+    worse, better = ends
+    holds = _HOLDS[gate.op]
+    span = tr("{low} to {high}", low=_write(gate, score.low), high=_write(gate, score.high))
+    if not holds(worse, review) and gate.null is not None and not holds(better, gate.null):
+        return "REVIEW", Reason(
+            tr(
+                "The interval, {span}, includes the limit, but is entirely beyond {null}.",
+                span=span,
+                null=_write(gate, gate.null),
+            ),
+            tr("The interval includes the limit, but is entirely beyond chance."),
+        )
+    if not holds(worse, review):
+        return "NOT ASSESSABLE", _with_need(
+            tr("The interval, {span}, reaches from pass to fail: there are too few rows.", span=span),
+            tr("The interval reaches from pass to fail: there are too few rows."),
+            _holdout_needed(gate, score, worse),
+        )
+    return "REVIEW", _with_need(
+        tr("The interval, {span}, includes the limit.", span=span),
+        tr("The interval includes the limit."),
+        _holdout_needed(gate, score, worse),
+    )
 
 
 def _write(gate: Gate, value: float | None) -> str:
@@ -257,13 +349,23 @@ def _write(gate: Gate, value: float | None) -> str:
     return number(value) if kind is None or value is None else kind.write(value)
 
 
-def _rows_needed(gate: Gate, score: Score, worse: float) -> str:
-    """Return, as a sentence, how large a holdout would decide the gate of an attack; empty where none would.
+def _holdout_needed(gate: Gate, score: Score, worse: float) -> float | None:
+    """Return how many times as many holdout patients would decide the gate of an attack; None where none would.
 
     The width of the interval is inversely proportional to the square root of the number of patients.
     """
     room, reach = gate.limit - score.value, worse - score.value
     if gate.null is None or room <= 0 or (times := (reach / room) ** 2) > _MOST_TIMES:
-        return ""
-    times = math.ceil(10 * times) / 10  # never "1.0 times", which would already decide it
-    return f" About {times:.1f} times as many holdout patients would decide it if the score stayed the same."
+        return None
+    return math.ceil(10 * times) / 10  # never "1.0 times", which would already decide it
+
+
+def _with_need(text: str, without_figures: str, needed: float | None) -> Reason:
+    """Return a reason that ends in how large a holdout would decide the gate, where that is known."""
+    if needed is None:
+        return Reason(text, without_figures)
+    more = tr(
+        "About {times} times as many holdout patients would decide it if the score stayed the same.",
+        times=f"{needed:.1f}",
+    )
+    return Reason(f"{text} {more}", without_figures, needed)

@@ -18,7 +18,18 @@ from synthclin.wording import interval, number, one_in, percent, share
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
 
-__all__ = ["CONVENTION", "TEXTS", "Kind", "Limit", "Need", "RelativeLimit", "Section", "WorstPart", "convention"]
+__all__ = [
+    "CONVENTION",
+    "TEXTS",
+    "Kind",
+    "Limit",
+    "Need",
+    "Reason",
+    "RelativeLimit",
+    "Section",
+    "WorstPart",
+    "convention",
+]
 
 D = TypeVar("D", bound=Details)
 
@@ -70,23 +81,43 @@ class RelativeLimit(NamedTuple):
 
     Arguments:
         text: what they are relative to, as a phrase.
+        source: the origin of the limits, as that of `Limit`.
         of: the limits of a score; None where it gives none.
     """
 
     text: str
+    source: str
     of: Callable[[Score], Limit | None]
 
 
+class Reason(NamedTuple):
+    """Why a verdict is what it is.
+
+    Arguments:
+        text: the reason, in a sentence or two.
+        without_figures: the same without figures and names, which the shareable edition says.
+        holdout_needed: how many times as many holdout patients would decide the gate if the score stayed the same; None
+            where it is decided, and where more would not decide it.
+    """
+
+    text: str
+    without_figures: str
+    holdout_needed: float | None = None
+
+
 class WorstPart(NamedTuple):
-    """The verdict on the worst part of a score, and its reason as a sentence."""
+    """The verdict on the worst part of a score, and its reason."""
 
     status: Literal["REVIEW", "FAIL"]
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[D]):
     """A kind of score.
+
+    Its texts are English literals, which `in_language` translates. Those with the name of a column, and of kinds that
+    are made for a task, are made by `tr` where the kind is.
 
     Arguments:
         name: ``group.name``, such as ``fidelity.marginals``; gates and the report use it.
@@ -113,6 +144,7 @@ class Kind(Generic[D]):
             edition rounds it accordingly. ``public`` is a share of synthetic rows that no real row takes part in: its
             readers can compute it.
         is_headline: whether it is repeated in each subgroup.
+        is_lower_bound: whether the value is itself a proven lower bound, which no rounding may raise.
     """
 
     name: str
@@ -136,6 +168,7 @@ class Kind(Generic[D]):
     shared: Callable[[D, Published], D | None] = nothing_shared
     counts: Literal["real", "synthetic", "public"] | None = None
     is_headline: bool = False
+    is_lower_bound: bool = False
 
     def score(
         self,
@@ -169,7 +202,7 @@ class Kind(Generic[D]):
         """
         return Score(
             name=self.name,
-            question=self.question,
+            question=tr(self.question),
             value=float(value),
             low=float(interval.low),
             high=float(interval.high),
@@ -177,7 +210,7 @@ class Kind(Generic[D]):
             baseline=_number_or_none(baseline),
             reference=_number_or_none(reference),
             n=int(n),
-            method=self.method,
+            method=tr(self.method),
             note=" ".join(note for note in notes if note),
             details=details if isinstance(details, Details) else self.details.model_validate(details),
             replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
@@ -187,7 +220,8 @@ class Kind(Generic[D]):
 
     def unassessable(self, note: str, *, n: int = 0, details: Details | Mapping[str, Any] | None = None) -> Score:
         """Return a score without a value; `note` gives the reason."""
-        empty = Score(self.name, self.question, nan, nan, nan, self.better, None, None, n, self.method, note)
+        question, method = tr(self.question), tr(self.method)
+        empty = Score(self.name, question, nan, nan, nan, self.better, None, None, n, method, note)
         if details is None:
             return empty
         return self.score(nan, Interval(nan, nan), n=n, notes=[note], details=details)

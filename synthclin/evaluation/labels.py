@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from synthclin.language import language, tr
 from synthclin.wording import plain, shorten
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ __all__ = [
 
 _ROOM = 40  # characters that a label may always take: it is longer than a name, and the pages wrap it
 _TERM_ROOM = 120
-_AGAINST, _TO, _PER_SD = " against ", " to ", " (per SD)"  # as the analyses and the figures compose them
+# In data the terms are in English, as the analyses and the figures compose them; pages show them in their language.
+_AGAINST, _TO, _PER_SD = " against ", " to ", " (per SD)"
 _QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
-_PREFIXES = ("mean survival time, ", "difference, ")
+_PREFIXES = _MEAN, _DIFFERENCE = "mean survival time, ", "difference, "
+_ALL = "all"  # the group of all patients
+_OTHERS, _PART = re.compile(r"other \((\d+) levels\)"), re.compile(r"part (\d) of (\d) by rank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def labels_of(schema: Schema) -> Labels:
     for name, column in schema.columns.items():
         of = column if column.reason_for is None else schema.columns[column.reason_for]
         if of.label is not None:
-            labels[name] = of.label if of is column else f"{of.label}, missing reason"
+            labels[name] = of.label if of is column else tr("{label}, missing reason", label=of.label)
     times = Counter([*labels.values(), *(name for name in schema.columns if name not in labels)])
     levels = {
         name: {str(level): label for level, label in column.value_labels.items()}
@@ -118,8 +122,18 @@ def level_name(column: str, level: str, most: int) -> str:
         return _fitted(level, labels, most)
     ends = level.split(_TO)
     if len(ends) == 2 and all(end in labels for end in ends):
-        return _TO.join(_fitted(end, labels, max(most // 2, 10)) for end in ends)
-    return plain(level, most)
+        low, high = (_fitted(end, labels, max(most // 2, 10)) for end in ends)
+        return tr("{low} to {high}", low=low, high=high)
+    return plain(_composed_level(level), most)
+
+
+def _composed_level(level: str) -> str:
+    """Return a group of levels or of ranks, which the evaluation names in English, in the language of the report."""
+    if found := _OTHERS.fullmatch(level):
+        return tr("other ({n} levels)", n=found[1])
+    if found := _PART.fullmatch(level):
+        return tr("part {part} of {parts} by rank", part=found[1], parts=found[2])
+    return level
 
 
 def column_level(column: str, level: str, most: int) -> str:
@@ -138,9 +152,7 @@ def term_name(term: str, most: int) -> str:
         ...     term_name("difference, arm: 1 against 0", 40)
         'difference, Treatment: drug against placebo'
     """
-    if not are_labels_shown():
-        return plain(term, most)
-    shown = _labelled(term)
+    shown = _shown(term)
     return plain(term, most) if shown is None else plain(shown, max(most, _TERM_ROOM))
 
 
@@ -163,27 +175,55 @@ def with_labels(text: str) -> str:
     """
 
     def shown(found: re.Match[str]) -> str:
-        label = _labelled(found[1])
+        label = _shown(found[1])
         return found[0] if label is None else f"'{label}'"
 
-    return _QUOTED.sub(shown, text) if are_labels_shown() else text
+    return _QUOTED.sub(shown, text)
+
+
+def _shown(term: str) -> str | None:
+    """Return a term with labels and in the language of the report; None where it stays as it is."""
+    prefix = next((start for start in _PREFIXES if term.startswith(start)), "")
+    body = term.removeprefix(prefix)
+    labelled = _labelled(body) if are_labels_shown() else None
+    if language() == "en":
+        return None if labelled is None else prefix + labelled
+    body = labelled or _translated(body)
+    if prefix == _MEAN:
+        body = tr("mean survival time, {group}", group=body)
+    elif prefix == _DIFFERENCE:
+        body = tr("difference, {groups}", groups=body)
+    return None if body == term else body
 
 
 def _labelled(term: str) -> str | None:
-    """Return a term with labels, or None where it is of no known form."""
+    """Return a term without its prefix with labels, or None where it is of no known form."""
     labels = _SHOWN.get()
-    prefix = next((start for start in _PREFIXES if term.startswith(start)), "")
-    term = term.removeprefix(prefix)
     name = term.removesuffix(_PER_SD)
     if name in labels.columns:
-        return prefix + labels.columns[name] + term.removeprefix(name)
+        label = labels.columns[name]
+        return label if name == term else tr("{column} (per SD)", column=label)
     column = _column_at_start(term, labels)
     if column is None or term.count(_AGAINST) > 1:
         return None
     level, against, rest = term.removeprefix(f"{column}: ").partition(_AGAINST)
     base, target = _base_and_target(column, rest, labels)
-    against += level_name(column, base, _ROOM) if base else ""
-    return f"{prefix}{column_level(column, level, _ROOM)}{against}{target}"
+    shown = column_level(column, level, _ROOM)
+    if against:
+        shown = tr("{level} against {base}", level=shown, base=level_name(column, base, _ROOM) if base else "")
+    return f"{shown}{target}"
+
+
+def _translated(term: str) -> str:
+    """Return a term without its prefix, and without labels, in the language of the report."""
+    if term == _ALL:
+        return tr("all patients")
+    if term.endswith(_PER_SD):
+        return tr("{column} (per SD)", column=term.removesuffix(_PER_SD))
+    level, against, base = term.partition(_AGAINST)
+    if against and _AGAINST not in base and ": " in level:
+        return tr("{level} against {base}", level=level, base=base)
+    return term
 
 
 def _base_and_target(column: str, text: str, labels: Labels) -> tuple[str, str]:

@@ -7,11 +7,9 @@ from statistics import stdev
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from synthclin.evaluation.details import Details, plain
+from synthclin.language import tr
 
-__all__ = ["NO_BASELINE", "Direction", "Interval", "Score", "Z", "details_of"]
-
-NO_BASELINE = "Shuffling leaves each column as it is, so there is no independence baseline."
-"""The note of a score of marginal distributions."""
+__all__ = ["Direction", "Interval", "Score", "Z", "details_of", "no_baseline"]
 
 Direction = Literal["higher", "lower"]
 
@@ -97,6 +95,11 @@ class Score:
     def unfavourable(self) -> float:
         """The worse end of the interval, which a gate compares with its limit."""
         return self.low if self.better == "higher" else self.high
+
+
+def no_baseline() -> str:
+    """Return the note of a score of marginal distributions."""
+    return tr("Shuffling leaves each column as it is, so there is no independence baseline.")
 
 
 def details_of(score: Score | None, kind: type[D]) -> D | None:

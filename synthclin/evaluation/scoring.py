@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from synthclin.errors import UnknownScoreError
 from synthclin.evaluation import privacy, validity
 from synthclin.evaluation.analyses import analysis_fits, proportional_hazards, replication, survival_fidelity
 from synthclin.evaluation.comparison import Comparison
@@ -110,8 +111,15 @@ class Evaluation:
     sections: dict[str, Any]
 
     def __getitem__(self, name: str) -> Score:
-        """Return the score called `name`."""
-        return next(score for score in self.scores if score.name == name)
+        """Return the score called `name`.
+
+        Raises:
+            UnknownScoreError: a KeyError; there is none, and the message has the nearest name.
+        """
+        found = next((score for score in self.scores if score.name == name), None)
+        if found is None:
+            raise UnknownScoreError.of("evaluation", name, (score.name for score in self.scores))
+        return found
 
 
 def score_table(

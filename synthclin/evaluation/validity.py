@@ -13,6 +13,7 @@ from synthclin.evaluation.disclosure import Published, suppressed_count
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.score import Interval, Score
+from synthclin.language import tr, tr_plural
 from synthclin.rules.rules import violations
 from synthclin.wording import number, share
 
@@ -71,15 +72,26 @@ class RawRuleDetails(Details):
 def _broken_rows(score: Score) -> str:
     details = RULES.read(score)
     broken = score.n - round(score.value * score.n)
-    named = (
-        f"{number(details.declared, 0)} rules and ranges of the schema"
-        if details and details.declared
-        else "ranges and categories"
-    )
+    counts = {"broken": number(broken, 0), "rows": number(score.n, 0)}
+    if not details or not details.declared:
+        if not broken:
+            return tr("No row breaks any of the ranges and categories.")
+        return tr_plural(
+            "{broken} of {rows} rows breaks one of the ranges and categories.",
+            "{broken} of {rows} rows break one of the ranges and categories.",
+            broken,
+            **counts,
+        )
+    declared = number(details.declared, 0)
     if not broken:
-        return f"No row breaks any of the {named}."
-    verb = "breaks" if broken == 1 else "break"
-    return f"{number(broken, 0)} of {number(score.n, 0)} rows {verb} one of the {named}."
+        return tr("No row breaks any of the {declared} rules and ranges of the schema.", declared=declared)
+    return tr_plural(
+        "{broken} of {rows} rows breaks one of the {declared} rules and ranges of the schema.",
+        "{broken} of {rows} rows break one of the {declared} rules and ranges of the schema.",
+        broken,
+        declared=declared,
+        **counts,
+    )
 
 
 RULES = Kind(
@@ -129,7 +141,9 @@ RAW_RULES = Kind(
     review_text="the unconstrained model may break a rule too often",
     action="Sampled rows satisfy it, but the dependence of its columns may differ.",
     scale="percent",
-    answer=lambda score: f"Without constraints, {share(score.value, 1)} of sampled rows break one rule.",
+    answer=lambda score: tr(
+        "Without constraints, {share} of sampled rows break one rule.", share=share(score.value, 1)
+    ),
     counts="public",
 )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.record.section_data import CohortFacts, RuleFacts
+    from synthclin.report.record.section_data import CohortFacts, RuleFacts, SupportFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate", "report_on"]
@@ -47,6 +47,7 @@ def evaluate(
     further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
     rules: RuleFacts | None = None,
+    support: SupportFacts | Mapping[str, Any] | None = None,
     random_state: int = 0,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -72,6 +73,8 @@ def evaluate(
         further: scores of the model behind the table that were computed elsewhere; they are added to the others.
         cohorts: facts about cohorts sampled from the same model; the report lists them, and no gate judges them.
         rules: how many real rows the rules of the schema excluded, and how often the unconstrained model breaks them.
+        support: what the training rows support, as `training_` of a fitted model holds it: each column's dependence
+            that was confirmed out of fold, and associations that the model has lost.
         random_state: the same number gives the same report.
         workers: processes to score in, with the same result; None for one per processor, a single one for small tables.
         provenance: further facts, such as ``name``, ``seed`` and ``versions``.
@@ -120,6 +123,7 @@ def evaluate(
             further=further,
             cohorts=cohorts,
             rules=rules,
+            support=support,
             workers=workers,
             provenance=provenance,
             release=declared,
@@ -136,6 +140,7 @@ def report_on(
     further: Sequence[Score] = (),
     cohorts: Sequence[CohortFacts] = (),
     rules: RuleFacts | None = None,
+    support: SupportFacts | Mapping[str, Any] | None = None,
     workers: int | None = None,
     provenance: Mapping[str, Any] | None = None,
     release: Release | None = None,
@@ -152,6 +157,9 @@ def report_on(
     if rules is not None:
         sections["rules"] = rules.model_dump(mode="json")
         scores += (raw_rules(rules.unconstrained, rules.unconstrained_rows),) if rules.unconstrained else ()
+    if support is not None:
+        known = support if isinstance(support, SupportFacts) else validate(SupportFacts, dict(support), "support")
+        sections["support"] = known.model_dump(mode="json")
     shape = {"rows": rows, "columns": len(schema.modelled), "schema_sha256": _names_and_types(schema)}
     report = Report(
         scores=scores,

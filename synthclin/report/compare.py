@@ -22,6 +22,7 @@ from synthclin.report.html import page
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.questions import answers, label_of, worst
+from synthclin.report.pages.words import status_name
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural, sentence_case
 
@@ -124,7 +125,7 @@ def _indexed(runs: Sequence[NamedReport]) -> str:
     )
     failed = sum(1 for count in statuses if count["FAIL"])
     table = DataTable(
-        tr("Runs, {order}", order=order), (tr("Run"), tr("Worst status"), *map(tr, WORST_FIRST)), rows, words=1
+        tr("Runs, {order}", order=order), (tr("Run"), tr("Worst status"), *map(status_name, WORST_FIRST)), rows, words=1
     )
     figures = [
         Figure(title=tr("Verdicts, {order}", order=order), table=table),
@@ -147,7 +148,7 @@ def _indexed(runs: Sequence[NamedReport]) -> str:
 
 def _worst(statuses: Counter[Status]) -> str:
     found = worst(list(statuses))
-    return tr("no gates") if found is None else tr(found)
+    return tr("no gates") if found is None else status_name(found)
 
 
 def within_noise(one: Score, other: Score) -> bool:

@@ -10,6 +10,7 @@ from synthclin.language import language, tr
 from synthclin.report.pages.decision import decision
 from synthclin.report.pages.names import showing_labels_of
 from synthclin.report.pages.release_box import may_not, not_declared, release_items
+from synthclin.report.pages.words import status_name
 from synthclin.report.shareable_edition import shareable_edition
 from synthclin.report.summary import escaped, markdown_table
 from synthclin.schema.split_columns import sources
@@ -116,7 +117,7 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
         )
         for name, column in schema.columns.items()
     ]
-    rows = [(row.question, tr(row.status), row.value, row.interval or "\u2013") for row in page.rows]
+    rows = [(row.question, status_name(row.status), row.value, row.interval or "\u2013") for row in page.rows]
     parts = [
         "# " + tr("{title}: data card", title=escaped(page.title)),
         f"**{tr('Synthetic rows. No row is a patient.')}** {_personal()}",

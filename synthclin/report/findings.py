@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
 
-from synthclin.errors import ConfigError, GateError
+from synthclin.errors import ConfigError, GateError, UnknownScoreError
 from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.gate import Gate, parse_gate
 from synthclin.evaluation.gates import WORST_FIRST, Verdict, judge
@@ -64,10 +64,14 @@ class Findings:
     language: Language = "en"
 
     def __getitem__(self, name: str) -> Score:
-        """Return the score called `name`; raises KeyError where there is none."""
+        """Return the score called `name`.
+
+        Raises:
+            UnknownScoreError: a KeyError; there is none, and the message has the nearest name.
+        """
         found = self.find(name)
         if found is None:
-            raise KeyError(name)
+            raise UnknownScoreError.of("report", name, (score.name for score in self.scores))
         return found
 
     def find(self, name: str) -> Score | None:
@@ -236,8 +240,10 @@ class Findings:
                     gate.value,
                     gate.bound,
                     gate.reason,
+                    gate.without_figures,
                     gate.reached,
                     gate.excused,
+                    gate.holdout_needed,
                 )
                 for gate in record.gates
             ),
@@ -292,6 +298,8 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
         "reached": verdict.reached,
         "excused": verdict.excused,
         "reason": verdict.reason,
+        "without_figures": verdict.without_figures,
+        "holdout_needed": verdict.holdout_needed,
     }
 
 

@@ -22,10 +22,16 @@ from synthclin.schema.conditions import check_levels, column_remedy
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
 
-__all__ = ["Cohort", "Condition", "allocate", "rake", "require_condition", "split_where"]
+__all__ = ["FEW_EVENTS", "Cohort", "Condition", "allocate", "rake", "require_condition", "split_where"]
 
 Floats = NDArray[np.float64]
 Share = TypeVar("Share", bound=Hashable)
+
+FEW_EVENTS = 30
+"""Training patients below which a cohort, or a mixed level, rests on few events.
+
+A project convention: of ten models of a table with 15 to 28 deaths, three gave dead patients the scores of living ones.
+"""
 
 _SUM_TOLERANCE = 1e-6
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"

@@ -79,6 +79,7 @@ class SampleFacts:
         probability: of such a row, with any of the mixed levels, among rows sampled without the condition; all of them
             satisfy the rules. 1 without a condition.
         effective: effective sample size of the weighted proposals from which the rows were resampled.
+        rarest: the same of the rarest combination of mixed levels; without `mix` it is `probability`.
         interpolated: columns of which the condition allows only values strictly inside bins of the model. Their values
             are interpolated: whether any training patient has such a value is not known to the model.
     """
@@ -87,6 +88,7 @@ class SampleFacts:
     proposed: int
     probability: float
     effective: float
+    rarest: float = 1.0
     interpolated: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
@@ -198,7 +200,7 @@ class CohortSampler:
         interpolated: dict[str, None] = {}
         with track("sampling", total=rows, unit="rows") as step:
             for i, (predicate, count) in enumerate(cells):
-                request = self._request(predicate)
+                request = self._mixed(predicate) if mix else self._request(predicate)
                 interpolated |= dict.fromkeys(request.condition.interpolated(self.encoder))
                 chunk = CHUNK if request.condition.residual is None else CONDITIONED_CHUNK
                 for j, start in enumerate(range(0, count, chunk)):
@@ -211,13 +213,16 @@ class CohortSampler:
             order = numpy_generator(self.seed, "shuffle").permutation(len(table))
             table = table.iloc[order].reset_index(drop=True)
         # Combinations of mixed levels exclude each other: their probabilities add up.
-        probability = sum(
+        parts = [
             np.average([each.probability for each in cell], weights=[each.proposed for each in cell]) for cell in facts
-        )
+        ]
+        conditioned = where is not None or bool(mix)
+        acceptance = self._acceptance() if conditioned else 1.0
         total = SampleFacts(
             rows=rows,
             proposed=sum(each.proposed for each in chain(*facts)),
-            probability=1.0 if where is None and not mix else min(probability / self._acceptance(), 1.0),
+            probability=min(float(sum(parts)) / acceptance, 1.0) if conditioned else 1.0,
+            rarest=min(float(min(parts)) / acceptance, 1.0) if conditioned else 1.0,
             effective=sum(each.effective for each in chain(*facts)),
             interpolated=tuple(interpolated),
         )
@@ -256,6 +261,13 @@ class CohortSampler:
             )
             raise ConditionError(where, what, "Widen it, or correct the rules.")
         return _Request(condition, mask)
+
+    def _mixed(self, predicate: str | None) -> _Request:
+        """Return the request of a combination of mixed levels, whose errors name `mix`."""
+        try:
+            return self._request(predicate)
+        except (ConfigError, ConditionError) as error:
+            raise type(error)(error.where.replace("where", "mix", 1), error.what, error.remedy) from None
 
     def _unconditional(self) -> _Request:
         """Return the request without a condition; its mask is that of the rules alone."""

@@ -20,6 +20,7 @@ from synthclin.study import manifest, stages
 from synthclin.study.audit import release_check
 from synthclin.study.config import Config, load
 from synthclin.study.data import Real, prepare, source_file
+from synthclin.study.few_events import few_events_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,6 +111,8 @@ def run(
             on_finding(finding)
         with clock.stage("sample"):
             samples = stages.sample(config, model, real)
+        for finding in few_events_findings(samples.facts):
+            on_finding(finding)
         with clock.stage("compare"):
             comparison = stages.compare(config, real, samples)
         checked = {"synthetic": samples.released, **samples.cohorts} if config.privacy.release_check else {}
@@ -118,7 +121,7 @@ def run(
             attacks = stages.audit(config, model, comparison, auditing, on_finding)
         with clock.stage("score"):
             file = stages.release(config, folder, samples)
-            report = stages.score(config, samples, comparison, attacks, file)
+            report = stages.score(config, model, samples, comparison, attacks, file)
         with clock.stage("report"):
             stages.report(config, folder, report)
         with clock.stage("write"):

@@ -6,10 +6,12 @@ Each stage is a function of the results of earlier stages. `synthclin.study.mani
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthclin.errors import FewEventsWarning
 from synthclin.evaluation.comparison import Comparison
 from synthclin.io.documents import dump_json
 from synthclin.io.files import write_atomic
@@ -19,7 +21,7 @@ from synthclin.report import Report
 from synthclin.report.build import report_on
 from synthclin.report.datacard import croissant, data_card
 from synthclin.report.record.release import TableFile
-from synthclin.report.record.section_data import CohortFacts, RuleFacts
+from synthclin.report.record.section_data import CohortFacts, FewEvents, RuleFacts
 from synthclin.rules.validation import Finding
 from synthclin.schema.columns import Id
 from synthclin.schema.patients import MIN_PATIENTS
@@ -28,6 +30,7 @@ from synthclin.study import audit as auditing
 from synthclin.study import manifest
 from synthclin.study.config import resolved_yaml
 from synthclin.study.data import Real, patients_in
+from synthclin.study.few_events import few_events
 from synthclin.study.plan import editions
 from synthclin.tables import write_table
 
@@ -92,9 +95,12 @@ def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
     cohorts, facts, taken = {}, [], rows
     for cohort in config.sampling.cohorts:
         seed = stream_seed(config.seed, "cohort", cohort.name)
-        cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, seed, model.first_id + taken)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FewEventsWarning)  # `few_events` counts the patients
+            cohorts[cohort.name] = model.sample(cohort.rows, cohort.where, cohort.mix, seed, model.first_id + taken)
         taken += cohort.rows
-        facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema))
+        few = few_events(cohort, real.train, config.table_schema, model.training_.get("confirmed", ()))
+        facts.append(cohort_facts(cohort, model.sample_facts_, real.train, config.table_schema, few))
     unconstrained = model.raw_violations(UNCONSTRAINED_ROWS, random_state=config.seed)
     return Samples(
         released,
@@ -113,7 +119,9 @@ def new_identifiers(config: Config, model: Synthesizer) -> Iterator[Finding]:
             yield Finding(f"column {name!r}", what, "To tell them apart at sight, change `format`.", severity="warning")
 
 
-def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema) -> CohortFacts:
+def cohort_facts(
+    cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema, few: FewEvents | None = None
+) -> CohortFacts:
     """Return a cohort's probability in the model and, if enough patients support it, its share of training rows."""
     inside = cohort.holds(train)
     within, without = (patients_in(train, rows, schema) for rows in (inside, ~inside))
@@ -129,6 +137,7 @@ def cohort_facts(cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, sche
         patients=within if shown else None,
         effective_sample_size=sampled.effective,
         proposed=sampled.proposed,
+        few=few,
     )
 
 
@@ -171,7 +180,12 @@ def release(config: Config, folder: Path, samples: Samples) -> TableFile:
 
 
 def score(
-    config: Config, samples: Samples, comparison: Comparison, attacks: Sequence[Score], file: TableFile | None = None
+    config: Config,
+    model: Synthesizer,
+    samples: Samples,
+    comparison: Comparison,
+    attacks: Sequence[Score],
+    file: TableFile | None = None,
 ) -> Report:
     """Return the report on a file: every score, and the verdicts of the gates."""
     with speaking(config.evaluation.language):
@@ -183,6 +197,7 @@ def score(
             further=attacks,
             cohorts=samples.facts,
             rules=samples.rules,
+            support=model.training_,
             workers=config.evaluation.workers,
             provenance={"name": config.name, "seed": config.seed, "versions": manifest.versions()},
             release=config.release,

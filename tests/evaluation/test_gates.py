@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -123,7 +124,10 @@ def test_a_default_gate_fails_only_what_is_significantly_worse(low, high, refere
 )
 def test_the_reason_states_how_many_patients_would_decide(value, high, times):
     verdict = judge([MEMBERSHIP], [score("privacy.membership", value, 0.45, high, better="lower", reference=0.5)])[0]
-    assert (f"About {times} times as many holdout patients" in verdict.reason) == (times not in (None, "20.2"))
+    known = None if times in (None, "20.2") else times
+    assert (f"About {times} times as many holdout patients" in verdict.reason) == (known is not None)
+    assert verdict.holdout_needed == (None if known is None else float(known))
+    assert not re.search(r"\d", verdict.without_figures)
 
 
 def test_not_assessable_is_a_miss_only_for_a_strict_gate():

@@ -201,7 +201,7 @@ def example(first: str = "sbp", second: str = "sex", **changes: Any) -> Report:
 
 def verdict(name: str, status: Any, *, bound: float = 0.5, review: float | None = 0.4) -> Verdict:
     """Return a verdict on the score `name`."""
-    return Verdict(Gate(name, ">=", 0.6, review, "project convention"), status, bound, bound, "Because.")
+    return Verdict(Gate(name, ">=", 0.6, review, "project convention"), status, bound, bound, "Because.", "Because.")
 
 
 @pytest.fixture

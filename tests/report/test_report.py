@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from synthclin.errors import ConfigError, GateError, OutputError
+from synthclin.errors import ConfigError, GateError, OutputError, UnknownScoreError
 from synthclin.evaluation.gate import Gate
 from synthclin.evaluation.gates import WORST_FIRST, judge
 from synthclin.evaluation.score import Score
@@ -92,8 +92,11 @@ def test_one_row_of_the_frame_per_score(report) -> None:
 
 def test_scores_are_found_by_name(report) -> None:
     assert report["fidelity.pairs"].value == 0.91
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as found:
         report["fidelity.pears"]
+    assert str(found.value) == "report: no score is called 'fidelity.pears'. Did you mean 'fidelity.pairs'?"
+    with pytest.raises(UnknownScoreError, match=r"Scores of this run: .*, fidelity\.pairs, "):
+        report["nope"]
 
 
 def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:

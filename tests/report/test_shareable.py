@@ -298,6 +298,13 @@ def test_reasons_have_no_figures_and_say_what_the_internal_edition_says() -> Non
         ("REVIEW", "The interval includes the limit."),
         ("REVIEW", "The whole interval misses the limit, by no more than asks for review."),
         ("FAIL", "The whole interval misses the limit."),
-        ("PASS", "The worse end of its interval meets the limit, or the value without leakage."),
+        ("PASS", "The worse end of its interval meets the limit."),
         ("NOT ASSESSABLE", "It cannot be computed on these rows."),
     ]
+
+
+@pytest.mark.parametrize("name", ["privacy.epsilon_lower_bound", "privacy.table_epsilon_lower_bound"])
+def test_rounding_raises_no_lower_bound(name: str) -> None:
+    report = Findings((made(name, 1.2345, 1.2345, 1.2345, better="lower"),), (), {"rows": {"train": 50}}, {})
+    (score,) = shareable(report).scores
+    assert (score.value, score.low, score.high) == (1.23, 1.23, 1.23)

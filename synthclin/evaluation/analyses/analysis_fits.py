@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,10 @@ import pandas as pd
 from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses.model_fits import RegressionFit, fit_regression
 from synthclin.evaluation.analyses.restricted_mean import Followed, curves, rmst
+from synthclin.evaluation.labels import term_name
 from synthclin.evaluation.task_checks import check_task, positive_level, time_column
 from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "study", "why_not_run"]
 
 _AT_RISK = 10
+_TERM_ROOM = 400
 
 Estimates = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 """(terms,) estimates and (terms,) standard errors; NaN where they cannot be computed."""
@@ -331,26 +334,42 @@ def _comparison(c: Comparison, task: CompareTask) -> Study:
 def why_not_run(c: Comparison, found: Study) -> str:
     """Return why an analysis cannot be run on the training rows, as a sentence; empty where it can."""
     if not found.terms:
-        return "No term is left: covariates or groups do not vary, or are too few."
+        return tr("No term is left: covariates or groups do not vary, or are too few.")
     if found.fit is not None and (problem := found.fit(c.train).problem):
-        return f"The analysis cannot be run on the training rows. {problem}"
-    return "The analysis cannot be run on the training rows." if np.isnan(found.run(c.train)[0]).all() else ""
+        return f"{_not_run('training')} {problem}"
+    return _not_run("training") if np.isnan(found.run(c.train)[0]).all() else ""
+
+
+def _not_run(rows: Literal["training", "synthetic"]) -> str:
+    if rows == "training":
+        return tr("The analysis cannot be run on the training rows.")
+    return tr("The analysis cannot be run on the synthetic rows.")
 
 
 def fit_notes(c: Comparison, found: Study) -> list[str]:
     """Return the notes on the fits of a regression to training and synthetic rows: failures, diverged terms, method."""
     if found.fit is None:
         return []
+    tables: tuple[tuple[Literal["training", "synthetic"], NDArray[np.float64]], ...]
+    tables = ("training", c.train), ("synthetic", c.synthetic)
     notes = []
-    for whose, rows in (("training", c.train), ("synthetic", c.synthetic)):
+    for whose, rows in tables:
         fit = found.fit(rows)
         diverged = [term for term, is_bad in zip(found.terms, fit.diverged, strict=True) if is_bad]
         if fit.problem:
-            notes.append(f"The analysis cannot be run on the {whose} rows. {fit.problem}")
+            notes.append(f"{_not_run(whose)} {fit.problem}")
         elif diverged:
-            notes.append(
-                f"Not assessable in {whose} rows, because the estimate diverges (separation): {', '.join(diverged)}."
-            )
+            notes.append(_diverges(whose, ", ".join(term_name(term, _TERM_ROOM) for term in diverged)))
         if fit.note:
-            notes.append(f"On {whose} rows: {fit.note}")
+            notes.append(
+                tr("On training rows: {note}", note=fit.note)
+                if whose == "training"
+                else tr("On synthetic rows: {note}", note=fit.note)
+            )
     return notes
+
+
+def _diverges(rows: Literal["training", "synthetic"], terms: str) -> str:
+    if rows == "training":
+        return tr("Not assessable in training rows, because the estimate diverges (separation): {terms}.", terms=terms)
+    return tr("Not assessable in synthetic rows, because the estimate diverges (separation): {terms}.", terms=terms)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from synthclin.evaluation import questions
 from synthclin.evaluation.analyses.details import AnalysisDetails, TreatmentDetails
-from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
+from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import treatment_name
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
@@ -27,23 +28,39 @@ _DIFFERS, _DIFFERS_CLEARLY = 0.05, 0.005  # error rates of the worst term of an 
 
 
 class _Analysis(NamedTuple):
-    """A kind of analysis: its name, its method, and whether its estimates are logarithms of ratios."""
+    """A kind of analysis, in English: its name, that within a sentence, and its method.
+
+    `is_log_ratio` states whether its estimates are logarithms of ratios.
+    """
 
     name: str
+    within: str
     method: str
     is_log_ratio: bool = False
 
 
 ANALYSES = {
-    "linear": _Analysis("Linear regression", "linear regression (least squares, statsmodels)"),
-    "logistic": _Analysis("Logistic regression", "logistic regression (maximum likelihood, statsmodels)", True),
-    "cox": _Analysis("Cox regression", "Cox regression (Efron's ties, statsmodels)", True),
-    "survival": _Analysis(
-        "Survival analysis", "restricted mean survival time under the Kaplan-Meier curve, with Greenwood's variance"
+    "linear": _Analysis("Linear regression", "linear regression", "linear regression (least squares, statsmodels)"),
+    "logistic": _Analysis(
+        "Logistic regression",
+        "logistic regression",
+        "logistic regression (maximum likelihood, statsmodels)",
+        is_log_ratio=True,
     ),
-    "compare": _Analysis("Comparison of groups", "difference of means or shares between groups, with Welch's variance"),
+    "cox": _Analysis(
+        "Cox regression", "Cox regression", "Cox regression (Efron's ties, statsmodels)", is_log_ratio=True
+    ),
+    "survival": _Analysis(
+        "Survival analysis",
+        "survival analysis",
+        "restricted mean survival time under the Kaplan-Meier curve, with Greenwood's variance",
+    ),
+    "compare": _Analysis(
+        "Comparison of groups",
+        "comparison of groups",
+        "difference of means or shares between groups, with Welch's variance",
+    ),
 }
-
 """The kinds of analysis, by the name of their task."""
 
 
@@ -63,43 +80,51 @@ def analysis_kind(analysis: str) -> Kind[AnalysisDetails]:
     Arguments:
         analysis: kind and target, such as ``cox.died``.
     """
-    task, target, named, clause = _named(analysis)
+    task, target = _parts(analysis)
+    texts = ANALYSES[task]
+    shown = column_name(target, 40)
+    named = {"analysis": tr(texts.within), "column": shown}
 
     def answer(score: Score) -> str:
         details = score.details
         terms = details.terms if isinstance(details, AnalysisDetails) else []
         changed = sum(term.sign_agrees is False for term in terms)
         clear = sum(term.sign_agrees is not None for term in terms)
-        signs = f"{number(clear - changed, 0)} of {number(clear, 0)} clear effects keep their sign" if clear else ""
-        return f"Least agreement: {clause}{f'; {signs}' if signs else ''}."
+        if not clear:
+            return tr("Least agreement: {analysis} of {column}.", **named)
+        return tr(
+            "Least agreement: {analysis} of {column}; {kept} of {clear} clear effects keep their sign.",
+            kept=number(clear - changed, 0),
+            clear=number(clear, 0),
+            **named,
+        )
 
     return Kind(
         name=f"inference.{analysis}",
-        question=f"Would the declared analysis of '{column_name(target, 200)}' give the same answer?",
+        question=tr("Would the declared analysis of '{column}' give the same answer?", column=column_name(target, 200)),
         better="higher",
-        method=(
-            f"{ANALYSES[task].method} of complete rows: mean over terms of the overlap of the 95 % confidence "
-            "intervals, 1 where they are equal, below 0 where they are disjoint (no less than -1), synthetic against "
-            "as many training rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 "
-            "rows) (Karr et al., Am Stat 60:224-232, 2006); the details combine replicates by Raab, Nowok and Dibben, "
-            "J Priv Confid 7:67-97, 2016"
+        method=tr(
+            "{analysis} of complete rows: mean over terms of the overlap of the 95 % confidence intervals, 1 where "
+            "they are equal, below 0 where they are disjoint (no less than -1), synthetic against as many training "
+            "rows, mean of random halves of the real rows, 10 (for Cox regression 4, of at most 1,000 rows) (Karr "
+            "et al., Am Stat 60:224-232, 2006); the details combine replicates by Raab, Nowok and Dibben, J Priv "
+            "Confid 7:67-97, 2016",
+            analysis=tr(texts.method),
         ),
         section="clinical",
-        label=named,
+        label=tr("{analysis} of {column}", analysis=tr(texts.name), column=shown),
         unit="mean overlap of 95\u00a0% intervals",
         ideal=1.0,
         details=AnalysisDetails,
         asked=questions.STUDIES,
         limit=Limit(">=", 0.6, 0.4, convention("two samples of one distribution overlap by 0.7 on average")),
         needs=frozenset({"task"}),
-        fail_text=f"{clause} gives different estimates",
-        review_text=f"{clause} may give different estimates",
+        fail_text=tr("{analysis} of {column} gives different estimates", **named),
+        review_text=tr("{analysis} of {column} may give different estimates", **named),
         action="Check every effect estimate on real rows.",
         answer=answer,
         worst_part=_worst_term,
-        shared=partial(
-            AnalysisDetails.shared, is_log_ratio=ANALYSES[task].is_log_ratio, hides_levels=task == "compare"
-        ),
+        shared=partial(AnalysisDetails.shared, is_log_ratio=texts.is_log_ratio, hides_levels=task == "compare"),
     )
 
 
@@ -109,46 +134,54 @@ def treatment_kind(analysis: str) -> Kind[TreatmentDetails]:
     Arguments:
         analysis: kind and target, such as ``cox.died``.
     """
-    task, target, _, _ = _named(analysis)
+    task, target = _parts(analysis)
+    texts = ANALYSES[task]
     shown = column_name(target, 40)
     return Kind(
         name=treatment_name(f"inference.{analysis}"),
-        question=f"Is the effect of the treatment on '{column_name(target, 200)}' that of real patients?",
+        question=tr(
+            "Is the effect of the treatment on '{column}' that of real patients?", column=column_name(target, 200)
+        ),
         better="lower",
-        method=(
-            f"{ANALYSES[task].method} of complete rows: largest difference of an effect of the treatment, synthetic "
-            "minus training rows, over the root of the sum of both squared standard errors, mean of the synthetic "
-            f"replicates, at most {FARTHEST:g}; an effect that synthetic rows do not allow to estimate counts as "
-            f"{FARTHEST:g}; the number holds its sampling error, so its interval is the number itself (project "
-            "convention)"
+        method=tr(
+            "{analysis} of complete rows: largest difference of an effect of the treatment, synthetic minus training "
+            "rows, over the root of the sum of both squared standard errors, mean of the synthetic replicates, at most "
+            "{farthest}; an effect that synthetic rows do not allow to estimate counts as {farthest}; the number holds "
+            "its sampling error, so its interval is the number itself (project convention)",
+            analysis=tr(texts.method),
+            farthest=f"{FARTHEST:g}",
         ),
         section="clinical",
-        label=f"Treatment effect on {shown}",
+        label=tr("Treatment effect on {column}", column=shown),
         unit="largest difference in standard errors",
         ideal=0.0,
         details=TreatmentDetails,
         asked=questions.TREATMENT,
         limit=Limit("<=", 1.5, 2.0, convention("a correct model exceeds 2 standard errors in 1 of 200 runs")),
         needs=frozenset({"task", "trial"}),
-        fail_text=f"the effect of the treatment on {shown} differs",
-        review_text=f"the effect of the treatment on {shown} may differ",
+        fail_text=tr("the effect of the treatment on {column} differs", column=shown),
+        review_text=tr("the effect of the treatment on {column} may differ", column=shown),
         action="Do not estimate the effect of the treatment on this table.",
-        answer=lambda score: (
-            f"{ANALYSES[task].name} of {shown}: effects {number(score.value, 1)} standard errors apart."
+        answer=lambda score: tr(
+            "{analysis} of {column}: effects {difference} standard errors apart.",
+            analysis=tr(texts.name),
+            column=shown,
+            difference=number(score.value, 1),
         ),
-        shared=partial(
-            TreatmentDetails.shared, is_log_ratio=ANALYSES[task].is_log_ratio, hides_levels=task == "compare"
-        ),
+        shared=partial(TreatmentDetails.shared, is_log_ratio=texts.is_log_ratio, hides_levels=task == "compare"),
     )
 
 
-def _named(analysis: str) -> tuple[str, str, str, str]:
-    """Return the kind of an analysis, its target, its name, and its name as a part of a sentence."""
+def _parts(analysis: str) -> tuple[str, str]:
+    """Return the kind of an analysis and its target.
+
+    Raises:
+        KeyError: there is no such kind of analysis.
+    """
     task, _, target = analysis.partition(".")
     if task not in ANALYSES:
         raise KeyError(analysis)
-    named = f"{ANALYSES[task].name} of {column_name(target, 40)}"
-    return task, target, named, named if task == "cox" else f"{named[:1].lower()}{named[1:]}"
+    return task, target
 
 
 def _worst_term(details: AnalysisDetails) -> WorstPart | None:
@@ -157,8 +190,16 @@ def _worst_term(details: AnalysisDetails) -> WorstPart | None:
     if worst is not None:
         limit, clear = (_NORMAL.inv_cdf(1 - rate / (2 * worst.terms)) for rate in (_DIFFERS, _DIFFERS_CLEARLY))
         if worst.difference > limit:
-            reason = f"The estimates of '{worst.term}' are {worst.difference:.1f} standard errors apart."
+            reason = Reason(
+                tr(
+                    "The estimates of '{term}' are {difference} standard errors apart.",
+                    term=worst.term,
+                    difference=f"{worst.difference:.1f}",
+                ),
+                tr("The estimates of a term are far apart."),
+            )
             return WorstPart("FAIL" if worst.difference > clear else "REVIEW", reason)
     if details.signs_agree is not None and details.signs_agree < 1:
-        return WorstPart("REVIEW", "The sign of a clear effect is reversed.")
+        text = tr("The sign of a clear effect is reversed.")
+        return WorstPart("REVIEW", Reason(text, text))
     return None

@@ -8,6 +8,7 @@ from synthclin.evaluation.details import Count, Details, Finite, Share, TermValu
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import hazard_names
+from synthclin.language import tr
 
 __all__ = [
     "BOOTSTRAP",
@@ -79,7 +80,7 @@ def ratio_kind(event: str) -> Kind[RatioDetails]:
     """Return the kind of score of the hazard ratios for an event."""
     return Kind(
         name=hazard_names(event)[0],
-        question=f"Are the hazard ratios for '{column_name(event, 200)}' those of real patients?",
+        question=tr("Are the hazard ratios for '{column}' those of real patients?", column=column_name(event, 200)),
         better="lower",
         method=(
             "mean over terms of the absolute difference of the log hazard ratios of a Cox regression (Efron's ties, "
@@ -87,7 +88,7 @@ def ratio_kind(event: str) -> Kind[RatioDetails]:
             "rows, mean of 4 random halves of the real rows (Cox, JRSS B 34:187-220, 1972)"
         ),
         section="utility",
-        label=f"Hazard ratios for {column_name(event, 30)}",
+        label=tr("Hazard ratios for {column}", column=column_name(event, 30)),
         unit="mean absolute difference of log hazard ratios",
         ideal=0.0,
         details=RatioDetails,
@@ -100,16 +101,19 @@ def constancy_kind(event: str) -> Kind[ConstancyDetails]:
     names = hazard_names(event)
     return Kind(
         name=names[1],
-        question=f"Do hazard ratios for '{column_name(event, 200)}' change over time as in real patients?",
+        question=tr(
+            "Do hazard ratios for '{column}' change over time as in real patients?", column=column_name(event, 200)
+        ),
         better="lower",
-        method=(
+        method=tr(
             "mean over terms of the absolute difference of the correlation of scaled Schoenfeld residuals with the "
             "rank of time: z of the test of proportional hazards, over the root of the number of rows, rows as for "
-            f"{names[0]}; the details have the decisions of the test at 5 % on whole tables (Grambsch and Therneau, "
-            "Biometrika 81:515-526, 1994)"
+            "{score}; the details have the decisions of the test at 5 % on whole tables (Grambsch and Therneau, "
+            "Biometrika 81:515-526, 1994)",
+            score=names[0],
         ),
         section="utility",
-        label=f"Proportional hazards, {column_name(event, 30)}",
+        label=tr("Proportional hazards, {column}", column=column_name(event, 30)),
         unit="mean absolute difference of correlations",
         ideal=0.0,
         details=ConstancyDetails,
@@ -121,9 +125,9 @@ def concordance_kind(event: str) -> Kind[AccuracyDetails]:
     """Return the kind of score of the concordance of a Cox regression for an event."""
     return Kind(
         name=hazard_names(event)[2],
-        question=(
-            "Does a Cox regression trained on the synthetic table rank real patients by the time to "
-            f"'{column_name(event, 200)}'?"
+        question=tr(
+            "Does a Cox regression trained on the synthetic table rank real patients by the time to '{column}'?",
+            column=column_name(event, 200),
         ),
         better="higher",
         method=(
@@ -131,7 +135,7 @@ def concordance_kind(event: str) -> Kind[AccuracyDetails]:
             "30:1105-1117, 2011)"
         ),
         section="utility",
-        label=f"Concordance for {column_name(event, 30)}",
+        label=tr("Concordance for {column}", column=column_name(event, 30)),
         unit="trained on synthetic minus on real rows",
         ideal=0.0,
         details=AccuracyDetails,
@@ -143,7 +147,7 @@ def brier_kind(event: str) -> Kind[AccuracyDetails]:
     """Return the kind of score of the integrated Brier score of a Cox regression for an event."""
     return Kind(
         name=hazard_names(event)[3],
-        question=f"Does it predict when real patients reach '{column_name(event, 200)}'?",
+        question=tr("Does it predict when real patients reach '{column}'?", column=column_name(event, 200)),
         better="lower",
         method=(
             "integrated Brier score on the holdout, inverse probability of censoring weighted, up to the last time at "
@@ -151,7 +155,7 @@ def brier_kind(event: str) -> Kind[AccuracyDetails]:
             "baseline hazard)"
         ),
         section="utility",
-        label=f"Integrated Brier score, {column_name(event, 30)}",
+        label=tr("Integrated Brier score, {column}", column=column_name(event, 30)),
         unit="trained on synthetic minus on real rows",
         ideal=0.0,
         details=AccuracyDetails,

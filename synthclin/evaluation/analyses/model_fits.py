@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import stats
 
+from synthclin.language import tr
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,8 +22,10 @@ _STEPS = 100
 _HALVINGS = 40
 _TOLERANCE = 1e-8  # Newton decrement at convergence
 
-HALVED = "The Newton method of statsmodels failed, as on skewed covariates; one with step halving was used."
-"""The note of a Cox regression by the fallback method."""
+
+def halved() -> str:
+    """Return the note of a Cox regression by the fallback method."""
+    return tr("The Newton method of statsmodels failed, as on skewed covariates; one with step halving was used.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,13 @@ def fit_regression(
         try:
             estimates, errors, drift, note = _fitted(kind, x[:, varies], y, time)
         except (np.linalg.LinAlgError, ValueError, FloatingPointError):
-            return RegressionFit.failed(terms, "The maximum of the likelihood was not found.")
+            return RegressionFit.failed(terms, tr("The maximum of the likelihood was not found."))
     known = np.isfinite(estimates)
     bad = ~known if kind == "linear" else ~known | ~(np.abs(errors) < _DIVERGED)
     diverged = np.zeros(terms, dtype=np.bool_)
     diverged[varies] = bad
     if bad.all():
-        what = "All estimates diverge: the covariates separate the outcome or depend on each other."
+        what = tr("All estimates diverge: the covariates separate the outcome or depend on each other.")
         return RegressionFit.failed(terms, what, diverged)
     whole = np.full((3, terms), np.nan)
     whole[:, varies] = np.where(bad, np.nan, [estimates, errors, drift])
@@ -108,13 +112,13 @@ def fit_regression(
 def _problem(varies: NDArray[np.bool_], y: NDArray[np.float64], time: NDArray[np.float64] | None) -> str:
     """Return why a regression of these rows cannot be fitted; empty where it may be."""
     if len(y) <= len(varies) + 1:
-        return "There are too few complete rows for its terms."
+        return tr("There are too few complete rows for its terms.")
     if not varies.any():
-        return "No covariate varies."
+        return tr("No covariate varies.")
     if time is not None and not y.any():
-        return "No complete row has the event."
+        return tr("No complete row has the event.")
     # A Cox regression needs no censored row: the order of the times is its outcome.
-    return "The outcome does not vary." if time is None and np.ptp(y) == 0 else ""
+    return tr("The outcome does not vary.") if time is None and np.ptp(y) == 0 else ""
 
 
 _Found = tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]", str]
@@ -151,7 +155,7 @@ def _cox(x: NDArray[np.float64], events: NDArray[np.float64], time: NDArray[np.f
         usual = False
     if not usual:
         estimates = _maximum(model, x.shape[1])
-        found, note = PHRegResults(model, estimates, np.linalg.inv(-model.hessian(estimates))), HALVED
+        found, note = PHRegResults(model, estimates, np.linalg.inv(-model.hessian(estimates))), halved()
     return np.asarray(found.params), np.asarray(found.bse), _drift(found, time), note
 
 

@@ -26,6 +26,7 @@ from synthclin.evaluation.details import TermValue
 from synthclin.evaluation.fidelity.estimate import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.intervals import learners_gap, resamples
 from synthclin.evaluation.score import Score, Z
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
     test = c.holdout[places]
     times, events, x = test[:, end.time], end.event(test) == 1, _matrix(found, test)
     if events.sum() < _MIN_EVENTS:
-        return unknown(f"The holdout has fewer than {_MIN_EVENTS} events with known covariates.")
+        return unknown(tr("The holdout has fewer than {events} events with known covariates.", events=_MIN_EVENTS))
     clusters = np.unique(c.holdout_patients[places], return_inverse=True)[1]
     samples = resamples(len(test), BOOTSTRAP, c.rng(first.name, "bootstrap"), clusters)
     weights = np.vstack([np.ones((1, len(test))), samples])
@@ -131,7 +132,7 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
     real = tested(c.train, "real")
     gaps = np.array([tested(rows, f"synthetic {i}") for i, rows in enumerate(c.replicates)]) - real
     if np.isnan(gaps[:, :, 0]).any():
-        return unknown(f"A Cox regression of {size:,} rows cannot be fitted or tested.")
+        return unknown(tr("A Cox regression of {rows} rows cannot be fitted or tested.", rows=f"{size:,}"))
     baseline = (tested(c.shuffled, "shuffled") - real)[:, 0]
 
     def halves(rows: NDArray[np.float64], stream: str) -> NDArray[np.float64]:
@@ -164,13 +165,13 @@ def predictive_accuracy(c: Comparison, task: CoxTask, found: Study) -> tuple[Sco
 def _why_not_tested(c: Comparison, found: Study, end: Endpoint) -> str:
     """Return why regressions cannot be tested on the holdout, as a sentence; empty where they may be."""
     if c.holdout is None:
-        return "There is no holdout to test on."
+        return tr("There is no holdout to test on.")
     if problem := why_not_run(c, found):
         return problem
     if np.isnan(end.horizon):
-        return "Fewer than 10 training patients are followed up."
+        return tr("Fewer than 10 training patients are followed up.")
     failed = next((fit.problem for fit in (_fit(found, rows) for rows in c.replicates) if fit.problem), "")
-    return f"The analysis cannot be run on the synthetic rows. {failed}" if failed else ""
+    return f"{tr('The analysis cannot be run on the synthetic rows.')} {failed}" if failed else ""
 
 
 def _risk(x: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -214,7 +215,7 @@ def _minus_real(
         n=n,
         baseline=baseline,
         reference=0.0,
-        notes=["The real-data reference is 0 by definition: the result of training on real rows is subtracted."],
+        notes=[tr("The real-data reference is 0 by definition: the result of training on real rows is subtracted.")],
         details=AccuracyDetails(real=real, synthetic=real + value, rows=size),
         replicates=gaps[:, 0].tolist(),
     )

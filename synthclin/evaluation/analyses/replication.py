@@ -11,6 +11,7 @@ from synthclin.evaluation.analyses.analysis_kinds import FARTHEST, effect_of, ov
 from synthclin.evaluation.analyses.details import AnalysisDetails, Term, TreatmentDetails, WorstTerm
 from synthclin.evaluation.fidelity.estimate import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.score import Interval, Score, Z
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from synthclin.evaluation.tasks import Analysis
 
 __all__ = ["combined", "overlap", "replicate", "standardised", "treatment_effect"]
-
-_NARROW = "Intervals from one synthetic table are too narrow, and more rows than the study had add no information."
 
 
 def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Score:
@@ -59,8 +58,11 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
     return estimate_fidelity(c, measure, task.name, low=-1.0, **effort).score(
         kind,
         notes=[
-            _NARROW,
-            f"The sign of {len(reversed_terms)} clear effects is reversed." if reversed_terms else "",
+            tr(
+                "Intervals from one synthetic table are too narrow, and more rows than the study had add no "
+                "information."
+            ),
+            tr("The sign of {n} clear effects is reversed.", n=len(reversed_terms)) if reversed_terms else "",
             *fit_notes(c, found),
         ],
         details=AnalysisDetails(
@@ -98,7 +100,7 @@ def treatment_effect(c: Comparison, task: Analysis, found: Study | None = None) 
     rows = [row for row, own in zip(_terms(c, found, real), found.treatment, strict=True) if own]
     known = [row for row in rows if None not in row.real]
     if not known:
-        notes = ["The effect of the treatment cannot be estimated in the training rows.", *fit_notes(c, found)]
+        notes = [tr("The effect of the treatment cannot be estimated in the training rows."), *fit_notes(c, found)]
         return kind.unassessable(" ".join(filter(None, notes)))
     value = max(row.difference or 0.0 for row in known)
     return kind.score(

@@ -20,6 +20,7 @@ from synthclin.evaluation.analyses.survival_kinds import (
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.score import Score, Z
 from synthclin.evaluation.score_names import SURVIVAL_MEASURES
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def measured(c: Comparison, task: SurvivalTask, measure: str) -> Score:
     """
     found, kind = endpoint(c, task), SURVIVAL_KINDS[measure](task.event)
     if np.isnan(found.horizon) or found.horizon <= 0:
-        return kind.unassessable("Fewer than 10 training patients are followed up.")
+        return kind.unassessable(tr("Fewer than 10 training patients are followed up."))
     if measure == "incidence":
         return _incidence(c, task, found, kind)
     return _COMPUTED[measure](c, found, kind)
@@ -141,12 +142,12 @@ def _incidence(c: Comparison, task: SurvivalTask, found: Endpoint, kind: Kind[An
     levels = c.features.columns[place].levels
     censored = c.schema.columns[task.event].censored_level
     if censored is None or len(levels) < 3:
-        return kind.unassessable("There is one cause only, which survival.curve shows.")
+        return kind.unassessable(tr("There is one cause only, which survival.curve shows."))
     nothing = float(levels.index(censored))
     real = c.train[:, place]
     causes = [k for k in range(len(levels)) if k != nothing and (real == k).sum() >= MIN_PATIENTS]
     if not causes:
-        return kind.unassessable("No cause has 11 training rows.")
+        return kind.unassessable(tr("No cause has 11 training rows."))
 
     def curves(rows: NDArray[np.float64]) -> list[Any]:
         known = found.known(rows)

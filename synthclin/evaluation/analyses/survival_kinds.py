@@ -12,6 +12,7 @@ from synthclin.evaluation.fidelity.estimate import AGAINST
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import survival_name
+from synthclin.language import tr
 
 __all__ = [
     "SURVIVAL_KINDS",
@@ -116,7 +117,7 @@ def _kind(measure: str, event: str, question: str, method: str, label: str, unit
         better="lower",
         method=method,
         section="utility",
-        label=label.format(column_name(event, 30)),
+        label=label,
         unit=unit,
         ideal=0.0,
         details=details,
@@ -128,10 +129,10 @@ def _curve(event: str) -> Kind[CurveDetails]:
     return _kind(
         "curve",
         event,
-        f"Do synthetic patients reach '{column_name(event, 200)}' as real ones do?",
+        tr("Do synthetic patients reach '{column}' as real ones do?", column=column_name(event, 200)),
         f"mean over groups of the area between the Kaplan-Meier curves up to a time, over that time ({_HORIZON}), "
         f"{AGAINST} ({_PAPER})",
-        "Survival to {}",
+        tr("Survival to {column}", column=column_name(event, 30)),
         "area between the curves",
         CurveDetails,
     )
@@ -141,10 +142,10 @@ def _optimism(event: str) -> Kind[OptimismDetails]:
     return _kind(
         "optimism",
         event,
-        f"Do synthetic patients reach '{column_name(event, 200)}' later, or earlier, than real ones?",
+        tr("Do synthetic patients reach '{column}' later, or earlier, than real ones?", column=column_name(event, 200)),
         "survival optimism: absolute mean height of the Kaplan-Meier curve of all patients above the real one, up to "
         f"the time of survival.curve; the sign is among the details; {AGAINST} ({_PAPER})",
-        "Survival optimism, {}",
+        tr("Survival optimism, {column}", column=column_name(event, 30)),
         "mean signed difference of the curves",
         OptimismDetails,
     )
@@ -154,11 +155,11 @@ def _premature_end(event: str) -> Kind[NoDetails]:
     return _kind(
         "premature_end",
         event,
-        f"Does the follow-up for '{column_name(event, 200)}' end too early?",
+        tr("Does the follow-up for '{column}' end too early?", column=column_name(event, 200)),
         "premature follow-up end (short-sightedness): 1 - the ratio of the 95th percentiles of follow-up time, "
         "synthetic to real, in place of the maximum, which discloses one patient; below 0 it is later; "
         f"{AGAINST} ({_PAPER})",
-        "Premature follow-up end, {}",
+        tr("Premature follow-up end, {column}", column=column_name(event, 30)),
         "share of follow-up lost",
         NoDetails,
     )
@@ -168,10 +169,10 @@ def _rmst(event: str) -> Kind[RmstDetails]:
     return _kind(
         "rmst",
         event,
-        f"How far off is the mean time to '{column_name(event, 200)}' in each group?",
+        tr("How far off is the mean time to '{column}' in each group?", column=column_name(event, 200)),
         "mean over groups of the absolute difference of the restricted mean survival times (RMST), in units of time, "
         f"up to the time of survival.curve, {AGAINST} (Royston and Parmar, BMC Med Res Methodol 13:152, 2013)",
-        "RMST of {}",
+        tr("RMST of {column}", column=column_name(event, 30)),
         "mean difference, in units of time",
         RmstDetails,
     )
@@ -181,10 +182,10 @@ def _censoring(event: str) -> Kind[CensoringDetails]:
     return _kind(
         "censoring",
         event,
-        f"Are patients without '{column_name(event, 200)}' followed up as long?",
+        tr("Are patients without '{column}' followed up as long?", column=column_name(event, 200)),
         "area between the Kaplan-Meier curves of censoring up to the time of survival.curve, over that time, "
         f"{AGAINST} (reverse Kaplan-Meier: Schemper and Smith, Control Clin Trials 17:343-346, 1996)",
-        "Censoring before {}",
+        tr("Censoring before {column}", column=column_name(event, 30)),
         "area between the curves",
         CensoringDetails,
     )
@@ -194,10 +195,10 @@ def _incidence(event: str) -> Kind[IncidenceDetails]:
     return _kind(
         "incidence",
         event,
-        f"Is each cause in '{column_name(event, 200)}' as frequent over time?",
+        tr("Is each cause in '{column}' as frequent over time?", column=column_name(event, 200)),
         "mean over causes that 11 training patients have of the area between the Aalen-Johansen curves up to the time "
         f"of survival.curve, over that time, {AGAINST} (Aalen and Johansen, Scand J Stat 5:141-150, 1978)",
-        "Cumulative incidence, {}",
+        tr("Cumulative incidence, {column}", column=column_name(event, 30)),
         "mean area between the curves",
         IncidenceDetails,
     )

@@ -16,8 +16,9 @@ from synthclin.evaluation.disclosure import CORRELATION_STEP, Published, round_t
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.association_measures import associations, changes
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
-from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, WorstPart, convention
+from synthclin.evaluation.kind import Kind, Limit, Reason, RelativeLimit, WorstPart, convention
 from synthclin.evaluation.score import Z
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
@@ -149,16 +150,30 @@ class AssociationDetails(Details):
 def _between_references(score: Score) -> str:
     if score.reference is None or score.baseline is None:
         return reference_reached(score)
-    return f"Holdout rows reach {number(score.reference)}, rows with shuffled columns {number(score.baseline)}."
+    return tr(
+        "Holdout rows reach {reference}, rows with shuffled columns {baseline}.",
+        reference=number(score.reference),
+        baseline=number(score.baseline),
+    )
 
 
 def _worst_part(details: AssociationDetails) -> WorstPart | None:
     """Return the verdict on a column without its dependence, or else on an outcome with less than half of it."""
     column, outcome = details.worst_column, details.lost_outcome
     if column is not None and column.lost > _LOST:
-        return WorstPart("FAIL", f"Column '{column.column}' has lost its dependence on the others.")
+        reason = Reason(
+            tr("Column '{column}' has lost its dependence on the others.", column=column.column),
+            tr("A column has lost its dependence on the others."),
+        )
+        return WorstPart("FAIL", reason)
     if outcome is not None:
-        reason = f"Outcome '{outcome.column}' has lost more than half of its dependence on the other columns."
+        reason = Reason(
+            tr(
+                "Outcome '{column}' has lost more than half of its dependence on the other columns.",
+                column=outcome.column,
+            ),
+            tr("An outcome has lost more than half of its dependence on the other columns."),
+        )
         return WorstPart("REVIEW", reason)
     return None
 
@@ -193,7 +208,7 @@ ASSOCIATIONS = Kind(
     ideal=0.0,
     details=AssociationDetails,
     asked=questions.ASSOCIATIONS,
-    limit=RelativeLimit("relative to holdout rows and to shuffled rows", _limit),
+    limit=RelativeLimit("relative to holdout rows and to shuffled rows", _SOURCE, _limit),
     fail_text="associations of columns are lost",
     review_text="associations of columns may be lost",
     action="Columns depend on each other less, or otherwise, than in real patients.",
@@ -213,7 +228,7 @@ def association_changes(c: Comparison, outcomes: Sequence[str] = ()) -> Score:
         outcomes: columns that tasks predict or analyse; one that has lost its dependence is named.
     """
     if len(c.features) < 2:
-        return ASSOCIATIONS.unassessable("There is only one column.")
+        return ASSOCIATIONS.unassessable(tr("There is only one column."))
     upper = np.triu_indices(len(c.features), 1)
 
     def measure(real: NDArray[np.float64]) -> Against:

@@ -12,6 +12,7 @@ from synthclin.evaluation.details import Details, Finite
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.intervals import recentred, resamples
 from synthclin.evaluation.kind import Kind
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def balance(c: Comparison) -> Score:
     """Score the mean absolute standardised difference of baseline columns between arms."""
     arm, before = c.schema.randomised, c.schema.before_randomisation
     if arm is None or not before:
-        return BALANCE.unassessable("No column is known before the randomisation. Give it the role baseline.")
+        return BALANCE.unassessable(tr("No column is known before the randomisation. Give it the role baseline."))
     place = c.features.names.index(arm)
     terms, names = _terms(c, before)
     spread = np.nanstd(_matrix(c.train, terms), axis=0)
@@ -91,10 +92,12 @@ def balance(c: Comparison) -> Score:
         return _mean_known(differences(rows, samples), axis=1) if len(samples) else np.empty(0)
 
     if not terms:
-        return BALANCE.unassessable("No column known before the randomisation varies.")
+        return BALANCE.unassessable(tr("No column known before the randomisation varies."))
     each = np.array([differences(rows, np.ones((1, len(rows))))[0] for rows in c.replicates])
     if np.isnan(each).all():
-        return BALANCE.unassessable("The synthetic rows lack an arm, or every column known before the randomisation.")
+        return BALANCE.unassessable(
+            tr("The synthetic rows lack an arm, or every column known before the randomisation.")
+        )
     parts = _mean_known(each, axis=0)
     real = differences(c.train, np.ones((1, len(c.train))))[0]
     value = float(_mean_known(parts, axis=0))
@@ -106,7 +109,7 @@ def balance(c: Comparison) -> Score:
         recentred(value, replicates, high=max(1.0, value)),
         n=len(c.synthetic),
         reference=float(_mean_known(real, axis=0)),
-        notes=["Shuffling columns balances the arms, so there is no independence baseline."],
+        notes=[tr("Shuffling columns balances the arms, so there is no independence baseline.")],
         details={"terms": [{"term": names[k], "synthetic": parts[k], "real": real[k]} for k in worst]},
         replicates=_mean_known(each, axis=1).tolist(),
     )

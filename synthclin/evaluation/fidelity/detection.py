@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import Field, StrictStr
 
 from synthclin.evaluation import questions
-from synthclin.evaluation.answers import chance_of
 from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.details import Details, Finite, Share
 from synthclin.evaluation.disclosure import Published, coarse_curve, round_to, rounding_step
@@ -20,6 +19,8 @@ from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
 from synthclin.evaluation.score import Interval, Score, Z
+from synthclin.language import tr
+from synthclin.wording import share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,8 +117,10 @@ DETECTION = Kind(
     fail_text="a classifier separates synthetic from real rows",
     review_text="a classifier may separate synthetic from real rows",
     action="The joint distribution differs in ways that marginals may not show.",
-    answer=lambda score: chance_of(
-        "Of one synthetic and one holdout row, a classifier scores the synthetic one higher in {}", score
+    answer=lambda score: tr(
+        "Of one synthetic and one holdout row, a classifier scores the synthetic one higher in {share}; 50\u00a0% is "
+        "chance.",
+        share=share(score.value),
     ),
     shared=DetectionDetails.shared,
     is_headline=True,
@@ -142,16 +145,20 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         brief: leave out the AUC against training rows and the feature importance, a quarter of the time.
     """
     if len(c.synthetic) < MIN_ROWS or len(c.train) < MIN_ROWS:
-        return DETECTION.unassessable(f"A classifier needs {MIN_ROWS} rows of each kind.")
+        return DETECTION.unassessable(tr("A classifier needs {rows} rows of each kind.", rows=MIN_ROWS))
     # As many rows as in the holdout, so that the two AUCs are comparable.
     most = _MOST_ROWS if c.holdout is None else max(MIN_ROWS, len(c.holdout))
     against_train = (
         None if brief else _mean_area(_runs(c, c.train, c.train_patients, [c.synthetic], "train", most=most))
     )
     if c.holdout is None or c.holdout_patients is None or c.holdout_patients.max() + 1 < MIN_ROWS:
-        known = "no holdout" if c.holdout is None else "a holdout of too few patients"
         return DETECTION.unassessable(
-            f"With {known} there is no fair comparison; it takes {MIN_ROWS} holdout patients.",
+            tr("With no holdout there is no fair comparison; it takes {patients} holdout patients.", patients=MIN_ROWS)
+            if c.holdout is None
+            else tr(
+                "With a holdout of too few patients there is no fair comparison; it takes {patients} holdout patients.",
+                patients=MIN_ROWS,
+            ),
             details=DetectionDetails(auc_against_train=against_train, columns=[], roc=[]),
         )
     holdout, patients = c.holdout, c.holdout_patients
@@ -166,8 +173,10 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         baseline=_mean_area(_runs(c, holdout, patients, [c.shuffled], "shuffled")),
         reference=_mean_area(_runs(c, holdout, patients, [c.train], "real", repeats=_REPEATS)),
         notes=[
-            "The real-data reference is the AUC of training rows against the holdout.",
-            f"A random {rows} of {len(holdout)} holdout rows were used." if rows < len(holdout) else "",
+            tr("The real-data reference is the AUC of training rows against the holdout."),
+            tr("A random {used} of {rows} holdout rows were used.", used=rows, rows=len(holdout))
+            if rows < len(holdout)
+            else "",
         ],
         details=DetectionDetails(
             auc_against_train=against_train,
@@ -184,7 +193,7 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
 def logistic_detection(c: Comparison) -> Score:
     """Score the logistic C2ST of SDMetrics, which sees differences of single columns and none between columns."""
     if c.holdout is None or c.holdout_patients is None or min(len(c.holdout), len(c.synthetic)) < MIN_ROWS:
-        return LOGISTIC.unassessable(f"It takes a holdout and {MIN_ROWS} rows of each kind.")
+        return LOGISTIC.unassessable(tr("It takes a holdout and {rows} rows of each kind.", rows=MIN_ROWS))
     real, patients = c.holdout, c.holdout_patients
 
     def areas(tables: Sequence[NDArray[np.float64]], stream: str) -> list[_Run]:
@@ -202,7 +211,7 @@ def logistic_detection(c: Comparison) -> Score:
         n=int(runs[0].synthetic.sum()),
         baseline=detection_score(_mean_area(areas([c.shuffled], "logistic shuffled"))),
         reference=detection_score(_mean_area(areas([c.train], "logistic real"))),
-        notes=["Shuffled columns score well on it, so it does not measure dependence, and no gate uses it."],
+        notes=[tr("Shuffled columns score well on it, so it does not measure dependence, and no gate uses it.")],
         details=LogisticDetails(auc=value),
         replicates=[detection_score(area) for area in _by_table(runs, len(c.replicates))],
     )

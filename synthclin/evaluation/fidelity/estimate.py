@@ -14,6 +14,7 @@ from synthclin.evaluation.details import Details, NoDetails
 from synthclin.evaluation.fidelity.spread import Against, Measure, Spread, mean_known, reference_error
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Direction, Interval, Score, Z
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ _MOST_ROWS = 5_000
 _SPLITS = 10
 _WORSE_FOLDS = 0.5  # part of the estimated fold that is credited on the side of worse values
 _FEW_REAL = 2 * MIN_PATIENTS
-_SO_FEW = "It cannot be computed on so few rows."
-_NOTHING_TO_COMPARE = "It cannot be computed: what it compares is missing or constant in real or in synthetic rows."
-_TOO_CLOSE = "closer to the training rows than other real rows are, which is a sign of overfitting and no merit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,11 @@ class FidelityEstimate:
         """The real-data reference."""
         return mean_known(self.reference_parts)
 
+    def _why_unknown(self) -> str:
+        if self.n < _FEW_REAL:
+            return tr("It cannot be computed on so few rows.")
+        return tr("It cannot be computed: what it compares is missing or constant in real or in synthetic rows.")
+
     def interval(self, better: Direction) -> Interval:
         """Return the 95 % interval of the value; `better` is the direction of the score."""
         down, up = (self.worse, self.better) if better == "higher" else (self.better, self.worse)
@@ -95,9 +98,7 @@ class FidelityEstimate:
         Without a value the note is `problem`, or else that the rows are few, or that they lack what the score needs.
         """
         if np.isnan(self.value):
-            few = self.n < _FEW_REAL
-            note = problem or (_SO_FEW if few else _NOTHING_TO_COMPARE)
-            return kind.unassessable(note, n=self.n, details=details)
+            return kind.unassessable(problem or self._why_unknown(), n=self.n, details=details)
         interval = interval or self.interval(kind.better)
         better = kind.better == "higher"
         ahead, behind = (
@@ -112,7 +113,15 @@ class FidelityEstimate:
             n=self.n,
             baseline=mean_known(self.baseline_parts) if baseline else None,
             reference=self.reference,
-            notes=[*notes, f"The synthetic rows are {_TOO_CLOSE}." if beyond else ""],
+            notes=[
+                *notes,
+                tr(
+                    "The synthetic rows are closer to the training rows than other real rows are, which is a sign of "
+                    "overfitting and no merit."
+                )
+                if beyond
+                else "",
+            ],
             details=details,
             replicates=self.replicates,
             reference_error=self.reference_error,

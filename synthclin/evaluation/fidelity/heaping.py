@@ -13,7 +13,8 @@ from synthclin.evaluation.fidelity.columns import ColumnsDetails, observed, wors
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind, Limit, RelativeLimit, convention
 from synthclin.evaluation.labels import column_name
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -34,19 +35,21 @@ _SPIKE = 0.05
 _PASS, _REVIEW = 0.10, 0.20  # above the real-data reference
 _FEWEST_OFTEN = 4  # rows
 _EXACT = 2.0**53
+_SOURCE = convention("shares a tenth further apart than in holdout rows are visible")
 
 
 def _worst_heap(score: Score) -> str:
     details = HEAPING.read(score)
-    worst = f"Furthest from real: {column_name(details.columns[0].column, 30)}. " if details and details.columns else ""
-    return worst + reference_reached(score)
+    if not details or not details.columns:
+        return reference_reached(score)
+    worst = tr("Furthest from real: {column}.", column=column_name(details.columns[0].column, 30))
+    return f"{worst} {reference_reached(score)}"
 
 
 def _limit(score: Score) -> Limit:
     """Return limits above the real-data reference, which few rows make large."""
     reached = score.reference or 0.0
-    source = convention("shares a tenth further apart than in holdout rows are visible")
-    return Limit("<=", round(reached + _PASS, 4), round(reached + _REVIEW, 4), source)
+    return Limit("<=", round(reached + _PASS, 4), round(reached + _REVIEW, 4), _SOURCE)
 
 
 HEAPING = Kind(
@@ -66,7 +69,7 @@ HEAPING = Kind(
     ideal=0.0,
     details=ColumnsDetails,
     asked=questions.HEAPING,
-    limit=RelativeLimit("0.1, for review 0.2, above that of holdout rows", _limit),
+    limit=RelativeLimit("0.1, for review 0.2, above that of holdout rows", _SOURCE, _limit),
     fail_text="numbers or dates are rounded otherwise than in the real table",
     review_text="numbers or dates may be rounded otherwise than in the real table",
     action="Declare `step` or `spikes` of the column that is named first, or check its type.",
@@ -80,7 +83,7 @@ def heaping(c: Comparison) -> Score:
     """Score heaping: the shares of last digits, common steps, frequent values, weekdays and hours."""
     lines = np.flatnonzero(c.features.is_numeric)
     if not len(lines):
-        return HEAPING.unassessable("No column is a number or a date.")
+        return HEAPING.unassessable(tr("No column is a number or a date."))
 
     def measure(real: NDArray[np.float64]) -> Against:
         heaps = [_heap(observed(real, j), c.features.columns[j].column) for j in lines]
@@ -91,7 +94,7 @@ def heaping(c: Comparison) -> Score:
         {"column": c.features.names[j], "value": part, "reference": reference}
         for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
-    return found.score(HEAPING, baseline=False, notes=[NO_BASELINE], details={"columns": worst_first(details)})
+    return found.score(HEAPING, baseline=False, notes=[no_baseline()], details={"columns": worst_first(details)})
 
 
 def _heap(real: NDArray[np.float64], column: Column) -> Callable[[NDArray[np.float64]], float]:

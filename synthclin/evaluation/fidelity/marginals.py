@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import StrictBool, StrictStr
@@ -12,9 +12,10 @@ from synthclin.evaluation.details import Details, Share
 from synthclin.evaluation.disclosure import Published, round_to, round_to_or_none, rounding_step, suppressed_share
 from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
-from synthclin.evaluation.kind import Kind, Limit, WorstPart, convention
+from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import number
 
@@ -79,21 +80,34 @@ def _furthest(score: Score) -> str:
     if details is None or not details.columns:
         return ""
     low = details.columns[0]
-    reference = "" if score.reference is None else f" Holdout rows reach {number(score.reference)} on average."
-    return f"Furthest from real: {column_name(low.column, 30)}, at {number(low.value)}.{reference}"
+    worst = tr("Furthest from real: {column}, at {value}.", column=column_name(low.column, 30), value=number(low.value))
+    if score.reference is None:
+        return worst
+    return f"{worst} {tr('Holdout rows reach {reference} on average.', reference=number(score.reference))}"
 
 
 def _worst_column(details: MarginalDetails) -> WorstPart | None:
     for column in details.columns:
         if column.constant_synthetic:
-            return WorstPart("FAIL", f"Column '{column.column}' does not vary in synthetic rows.")
+            reason = Reason(
+                tr("Column '{column}' does not vary in synthetic rows.", column=column.column),
+                tr("A column does not vary in synthetic rows."),
+            )
+            return WorstPart("FAIL", reason)
     lost = [(column.reference - column.value, column) for column in details.columns if column.reference is not None]
     gap, worst = max(lost, key=lambda one: one[0], default=(0.0, None))
     if worst is None or gap <= _FAR:
         return None
-    reached = f"{worst.value:.2f}; holdout rows reach {worst.reference:.2f}"
-    status: Literal["REVIEW", "FAIL"] = "FAIL" if gap > _TOO_FAR else "REVIEW"
-    return WorstPart(status, f"Column '{worst.column}' agrees by {reached}.")
+    reason = Reason(
+        tr(
+            "Column '{column}' agrees by {value}; holdout rows reach {reference}.",
+            column=worst.column,
+            value=f"{worst.value:.2f}",
+            reference=f"{worst.reference:.2f}",
+        ),
+        tr("A column agrees less than holdout rows do."),
+    )
+    return WorstPart("FAIL" if gap > _TOO_FAR else "REVIEW", reason)
 
 
 MARGINALS = Kind(
@@ -143,7 +157,7 @@ def marginals(c: Comparison) -> Score:
     return found.score(
         MARGINALS,
         baseline=False,
-        notes=[NO_BASELINE],
+        notes=[no_baseline()],
         details={"columns": sorted(columns, key=lambda row: row["value"])},
     )
 

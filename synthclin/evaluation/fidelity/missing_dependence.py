@@ -15,6 +15,7 @@ from synthclin.evaluation.fidelity.association_measures import rank_correlations
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
 from synthclin.evaluation.fidelity.missingness import holes_of, kinds_of_missing
 from synthclin.evaluation.kind import Kind
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def missing_dependence(c: Comparison) -> Score:
     flags = enough[np.argsort(-holes[enough], kind="stable")][:_MOST_COLUMNS]
     if not len(flags):
         return MISSING_DEPENDENCE.unassessable(
-            f"No column has {2 * MIN_PATIENTS} missing and as many observed training cells."
+            tr("No column has {cells} missing and as many observed training cells.", cells=2 * MIN_PATIENTS)
         )
     codebook = Codebook.of(c.features, c.train)
     beside = [

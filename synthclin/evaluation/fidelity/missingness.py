@@ -13,6 +13,7 @@ from synthclin.evaluation.disclosure import suppressed_share
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Score
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def missingness(c: Comparison) -> Score:
     """Score the distribution of missing-data patterns."""
     holes, synthetic = holes_of(c.features, c.train), holes_of(c.features, c.synthetic)
     if not holes.any() and not any(holes_of(c.features, rows).any() for rows in c.replicates):
-        return MISSINGNESS.unassessable("No cell is missing.")
+        return MISSINGNESS.unassessable(tr("No cell is missing."))
     patterns, counts = np.unique(holes, axis=0, return_counts=True)
     frequent = patterns[counts >= MIN_PATIENTS]
     if not len(frequent):
-        return MISSINGNESS.unassessable("No pattern of missing cells is shared by 11 training rows.")
+        return MISSINGNESS.unassessable(tr("No pattern of missing cells is shared by 11 training rows."))
 
     def shares(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
         return np.bincount(_find(frequent, rows), minlength=len(frequent) + 1) / len(rows)

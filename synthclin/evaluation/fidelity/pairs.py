@@ -13,6 +13,7 @@ from synthclin.evaluation.disclosure import Published, round_to, round_to_or_non
 from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
 from synthclin.evaluation.kind import Kind
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ PAIRS = Kind(
 def pairs(c: Comparison) -> Score:
     """Score the joint distribution of each pair of columns."""
     if len(c.features) < 2:
-        return PAIRS.unassessable("There is only one column.")
+        return PAIRS.unassessable(tr("There is only one column."))
     first, second = np.triu_indices(len(c.features), 1)
 
     def measure(real: NDArray[np.float64]) -> Against:

@@ -13,6 +13,7 @@ from synthclin.evaluation.features import Coordinates
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Score
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def recall(c: Comparison) -> Score:
     }
     return estimate_fidelity(c, measure, "recall", rounds=_ROUNDS, most=_MOST_ROWS).score(
         RECALL,
-        notes=["The authenticity among the details describes fidelity; it is no evidence of privacy."],
+        notes=[tr("The authenticity among the details describes fidelity; it is no evidence of privacy.")],
         details=RecallDetails(authenticity=authentic),
     )
 

@@ -15,6 +15,7 @@ from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity, fair_size
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Score
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,8 +78,8 @@ def propensity(c: Comparison) -> Score:
     return found.score(
         PMSE,
         notes=[
-            "S_pMSE is its ratio to that of a correct model: below 3 is good, below 10 acceptable (synthpop).",
-            "" if crossed else "There are too few rows for products of columns, so dependence is not seen.",
+            tr("S_pMSE is its ratio to that of a correct model: below 3 is good, below 10 acceptable (synthpop)."),
+            "" if crossed else tr("There are too few rows for products of columns, so dependence is not seen."),
         ],
         details={
             "s_pmse": found.value / expected,

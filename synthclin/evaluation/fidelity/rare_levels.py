@@ -11,7 +11,8 @@ from synthclin.evaluation.details import Details, Finite, Share
 from synthclin.evaluation.fidelity.columns import observed
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def rare_levels(c: Comparison) -> Score:
             counts = np.bincount(observed(c.train, j).astype(int), minlength=len(feature.levels))
             rare += [(j, int(k)) for k in np.flatnonzero((counts >= MIN_PATIENTS) & (counts < _RARE * len(c.train)))]
     if not rare:
-        return RARE_LEVELS.unassessable("No level has 11 training rows and less than a tenth of them.")
+        return RARE_LEVELS.unassessable(tr("No level has 11 training rows and less than a tenth of them."))
     columns, levels = np.array(rare).T
 
     def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,7 +111,7 @@ def rare_levels(c: Comparison) -> Score:
     return found.score(
         RARE_LEVELS,
         baseline=False,
-        notes=[NO_BASELINE],
+        notes=[no_baseline()],
         details={
             "coverage": float((synthetic > 0).mean()),
             "levels": sorted(details, key=lambda row: row["log_ratio"])[:_MOST_LISTED],

@@ -17,6 +17,7 @@ from synthclin.evaluation.fidelity.estimate import fair_size, halved
 from synthclin.evaluation.intervals import partition, random_groups
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Interval, Score
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ DIAGNOSTIC = Kind(
 
 def quality(c: Comparison) -> Score:
     """Score SDMetrics' QualityReport: column shapes and column pair trends."""
-    note = "SDMetrics leaves out pairs whose real correlation is 0.5 or less, or whose V is 0.3 or less."
+    note = tr("SDMetrics leaves out pairs whose real correlation is 0.5 or less, or whose V is 0.3 or less.")
     return _scored(c, QUALITY, "QualityReport", note)
 
 
@@ -100,7 +101,7 @@ def _scored(c: Comparison, kind: Kind[SDMetricsDetails], report: _Report, note: 
     train, synthetic = some(c.train, "train"), some(c.synthetic, "synthetic")
     value, properties = _generate(report, c.features, columns, train, synthetic)
     if np.isnan(value):
-        return kind.unassessable("SDMetrics could not compute it on these rows.", n=len(synthetic))
+        return kind.unassessable(tr("SDMetrics could not compute it on these rows."), n=len(synthetic))
     few = columns[:_FEW_COLUMNS]
 
     def figure(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -116,11 +117,14 @@ def _scored(c: Comparison, kind: Kind[SDMetricsDetails], report: _Report, note: 
         reference=np.clip(value + reference, 0, 1),
         notes=[
             note,
-            f"A random {len(synthetic)} rows were used." if len(synthetic) < len(c.synthetic) else "",
-            f"A random {len(columns)} of {len(c.features)} columns were used."
+            tr("A random {rows} rows were used.", rows=len(synthetic)) if len(synthetic) < len(c.synthetic) else "",
+            tr("A random {used} of {columns} columns were used.", used=len(columns), columns=len(c.features))
             if len(columns) < len(c.features)
             else "",
-            "Baseline and reference are the score plus the difference of shuffled or holdout rows from synthetic ones.",
+            tr(
+                "Baseline and reference are the score plus the difference of shuffled or holdout rows from synthetic "
+                "ones."
+            ),
         ],
         details=SDMetricsDetails(properties=properties),
     )

@@ -11,7 +11,8 @@ from synthclin.evaluation.details import ColumnValue, Details, Finite
 from synthclin.evaluation.fidelity.columns import observed, worst_first
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def tails(c: Comparison) -> Score:
     """Score the distance of the outer percentiles of numbers and dates from the real ones."""
     lines = np.flatnonzero(c.features.is_numeric)
     if not len(lines):
-        return TAILS.unassessable("No column is a number or a date.")
+        return TAILS.unassessable(tr("No column is a number or a date."))
 
     def errors(real: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([np.mean(_tail_errors(observed(real, j), observed(other, j)).clip(0, 1)) for j in lines])
@@ -73,8 +74,8 @@ def tails(c: Comparison) -> Score:
         {"column": c.features.names[j], "value": part, "reference": reference, "shifts": shifts[j]}
         for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
-    few = f"With {found.n} rows the percentiles 1 and 99 are the extremes." if found.n < _MIN_TAIL else ""
-    return found.score(TAILS, baseline=False, notes=[NO_BASELINE, few], details={"columns": worst_first(columns)})
+    few = tr("With {rows} rows the percentiles 1 and 99 are the extremes.", rows=found.n) if found.n < _MIN_TAIL else ""
+    return found.score(TAILS, baseline=False, notes=[no_baseline(), few], details={"columns": worst_first(columns)})
 
 
 def _tail_errors(a: NDArray[np.float64], b: NDArray[np.float64], *, signed: bool = False) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from synthclin.evaluation.features import Codebook
 from synthclin.evaluation.fidelity.estimate import AGAINST, estimate_fidelity
 from synthclin.evaluation.fidelity.pairs import JointDetails
 from synthclin.evaluation.kind import Kind
+from synthclin.language import tr
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def triples(c: Comparison) -> Score:
     """Score the joint distribution of three columns at a time."""
     columns = len(c.features)
     if columns < 3:
-        return TRIPLES.unassessable("There are fewer than three columns.")
+        return TRIPLES.unassessable(tr("There are fewer than three columns."))
     # The same triples for every seed: the choice of columns is no sampling error of the rows.
     chosen = _triples(columns, numpy_generator(0, "evaluation", "triples"))
 

@@ -11,6 +11,7 @@ from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,10 +65,10 @@ def unseen_pairs(c: Comparison) -> Score:
     """Score the share of rows with a category pair unseen in training."""
     labels = np.flatnonzero(~c.features.is_numeric)
     if len(labels) < 2:
-        return UNSEEN_PAIRS.unassessable("Fewer than two columns have levels.")
+        return UNSEEN_PAIRS.unassessable(tr("Fewer than two columns have levels."))
     few = [j for j in labels if 1 < len(c.features.columns[j].levels) <= _MOST_LEVELS]
     if len(few) < 2:
-        return UNSEEN_PAIRS.unassessable(f"Fewer than two columns have 2 to {_MOST_LEVELS} levels.")
+        return UNSEEN_PAIRS.unassessable(tr("Fewer than two columns have 2 to {most} levels.", most=_MOST_LEVELS))
     sizes = np.array([len(c.features.columns[j].levels) for j in few])
     starts = np.concatenate([[0], np.cumsum(sizes)])
 
@@ -109,7 +110,7 @@ def unseen_pairs(c: Comparison) -> Score:
     return found.score(
         UNSEEN_PAIRS,
         interval=ends,
-        notes=["A category pair that is unseen in these real rows may still be possible."],
+        notes=[tr("A category pair that is unseen in these real rows may still be possible.")],
         details={
             "pairs": [
                 {

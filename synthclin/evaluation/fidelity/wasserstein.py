@@ -11,7 +11,8 @@ from scipy import stats
 from synthclin.evaluation.fidelity.columns import ColumnsDetails, observed, worst_first
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.kind import Kind
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def wasserstein(c: Comparison) -> Score:
     """Score the Wasserstein distance of numbers and dates, over the whole distribution and not its worst place."""
     lines = np.flatnonzero(c.features.is_numeric)
     if not len(lines):
-        return WASSERSTEIN.unassessable("No column is a number or a date.")
+        return WASSERSTEIN.unassessable(tr("No column is a number or a date."))
 
     def distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
         spread = float(np.subtract(*np.quantile(a, [0.75, 0.25]))) if min(len(a), len(b)) >= MIN_PATIENTS else 0.0
@@ -58,4 +59,4 @@ def wasserstein(c: Comparison) -> Score:
         {"column": c.features.names[j], "value": part, "reference": reference}
         for j, part, reference in zip(lines, found.parts, found.reference_parts, strict=True)
     ]
-    return found.score(WASSERSTEIN, baseline=False, notes=[NO_BASELINE], details={"columns": worst_first(columns)})
+    return found.score(WASSERSTEIN, baseline=False, notes=[no_baseline()], details={"columns": worst_first(columns)})

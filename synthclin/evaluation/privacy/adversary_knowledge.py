@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from synthclin.language import tr
+
 if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
 
@@ -44,10 +46,10 @@ class Knowledge:
         known = tuple(j for j, column in enumerate(columns) if column.disclosure == "quasi_identifier")
         notes = []
         if not known:
-            notes.append("No quasi-identifier is declared: random sets of 2 to 5 columns are used.")
+            notes.append(tr("No quasi-identifier is declared: random sets of 2 to 5 columns are used."))
         if not sensitive_columns:
             sensitive_columns = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
-            notes.append("No column is declared sensitive: events and outcomes are used.")
+            notes.append(tr("No column is declared sensitive: events and outcomes are used."))
         if not sensitive_columns:
             left = [j for j in varied if j not in known]
             sensitive_columns = (
@@ -55,10 +57,10 @@ class Knowledge:
                 if left
                 else []
             )
-            notes[-1] = "No column is declared sensitive: random ones are used."
+            notes[-1] = tr("No column is declared sensitive: random ones are used.")
         if len(sensitive_columns) > _MOST_SENSITIVE:
             sensitive_columns = sorted(rng.choice(sensitive_columns, _MOST_SENSITIVE, replace=False).tolist())
-            notes.append(f"{_MOST_SENSITIVE} of the sensitive columns were chosen at random.")
+            notes.append(tr("{most} of the sensitive columns were chosen at random.", most=_MOST_SENSITIVE))
         open_columns = [j for j in range(len(columns)) if j not in sensitive_columns]
         keys = (known,) if known else _random_sets(open_columns, rng)
         return cls(keys, tuple(sensitive_columns), bool(known), " ".join(notes))

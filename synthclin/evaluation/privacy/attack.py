@@ -11,6 +11,7 @@ import numpy as np
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.risk import by_group, decisive
 from synthclin.evaluation.score import Interval, Z
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
     from synthclin.evaluation.privacy.risk import AttackOutcome, RiskMeasure
     from synthclin.evaluation.score import Score
 
-__all__ = ["NO_BASELINE", "Attack", "Found", "Reference", "judged"]
+__all__ = ["Attack", "Found", "Reference", "judged", "no_baseline"]
 
-_REFERENCE = (
-    "The real-data reference is the attack on {} holdout rows in the place of synthetic ones (negative control), the "
-    "other half of the holdout as non-members: an attack on fewer rows has less power, so it only shows false alarms."
-)
-NO_BASELINE = "There is no independence baseline: shuffled training columns keep each patient's exact values."
-_NON_MEMBERS = "The real-data reference is the same risk of non-members, as if they had taken part."
+
+def no_baseline() -> str:
+    """Return the note of a score that compares patients with their own rows."""
+    return tr("There is no independence baseline: shuffled training columns keep each patient's exact values.")
 
 
 class Reference(NamedTuple):
@@ -109,8 +108,15 @@ class Attack:
             notes=[
                 *found.notes,
                 data.subsampling_note,
-                _REFERENCE.format(negative["rows"]) if found.non_members is None else _NON_MEMBERS,
-                NO_BASELINE,
+                tr("The real-data reference is the same risk of non-members, as if they had taken part.")
+                if found.non_members is not None
+                else tr(
+                    "The real-data reference is the attack on {rows} holdout rows in the place of synthetic ones "
+                    "(negative control), the other half of the holdout as non-members: an attack on fewer rows has "
+                    "less power, so it only shows false alarms.",
+                    rows=negative["rows"],
+                ),
+                no_baseline(),
             ],
             details=self.kind.details.of(
                 found.details | self.more(data, c.synthetic) | {"null": self.null, "negative_control": negative}
@@ -155,7 +161,7 @@ def judged(data: AttackData, outcomes: Sequence[AttackOutcome], measure: RiskMea
         interval,
         min(len(worst.train), len(worst.control)),
         (
-            "The attack is no better than a guess without the table, so a low risk is weak evidence."
+            tr("The attack is no better than a guess without the table, so a low risk is weak evidence.")
             if no_power
             else "",
         ),

@@ -15,6 +15,7 @@ from synthclin.evaluation.comparison import subsample
 from synthclin.evaluation.intervals import partition
 from synthclin.evaluation.privacy.adversary_knowledge import Knowledge
 from synthclin.evaluation.privacy.distances import ReferencePopulation
+from synthclin.language import tr
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
@@ -258,9 +259,30 @@ class AttackData:
 
         Distances to synthetic rows are always to all of them.
         """
-        sides = ((self.train, "members"), (self.control, "non-members"))
-        parts = [f"{most:,} of {len(side):,} {name}" for side, name in sides if len(side) > (most := _attackable(side))]
-        return f"Where distances are measured, a random {' and '.join(parts)} are attacked." if parts else ""
+        (members, of_members), (others, of_others) = (
+            (min(_attackable(side), len(side)), len(side)) for side in (self.train, self.control)
+        )
+        numbers = {
+            "members": f"{members:,}",
+            "of_members": f"{of_members:,}",
+            "others": f"{others:,}",
+            "of_others": f"{of_others:,}",
+        }
+        if members < of_members and others < of_others:
+            return tr(
+                "Where distances are measured, a random {members} of {of_members} members and {others} of {of_others} "
+                "non-members are attacked.",
+                **numbers,
+            )
+        if members < of_members:
+            return tr(
+                "Where distances are measured, a random {members} of {of_members} members are attacked.", **numbers
+            )
+        if others < of_others:
+            return tr(
+                "Where distances are measured, a random {others} of {of_others} non-members are attacked.", **numbers
+            )
+        return ""
 
     def splits(self) -> tuple[list[PatientSample], PatientSample]:
         """Return at most five disjoint splits of the members, and a sample of non-members of the size of a split.
@@ -283,11 +305,11 @@ class AttackData:
 def why_not(c: Comparison) -> str:
     """Return why no attack is possible; empty where one is."""
     if c.holdout is None or c.holdout_patients is None:
-        return "There is no holdout, so there are no known non-members."
+        return tr("There is no holdout, so there are no known non-members.")
     if c.holdout_patients.max() + 1 < _MIN_PATIENTS:
-        return f"The holdout has fewer than {_MIN_PATIENTS} patients."
+        return tr("The holdout has fewer than {patients} patients.", patients=_MIN_PATIENTS)
     if c.train_patients.max() + 1 < _MIN_PATIENTS:
-        return f"The training table has fewer than {_MIN_PATIENTS} patients."
+        return tr("The training table has fewer than {patients} patients.", patients=_MIN_PATIENTS)
     return ""
 
 

@@ -17,6 +17,7 @@ from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.equivalence_classes import similar
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ ATTRIBUTE_INFERENCE = Kind(
 
 def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if len(data.features) < 2 or not data.knowledge.sensitive_columns:
-        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
+        return Found.nothing(tr("There is no known column, or no sensitive one, for the attack."))
     train, control = data.attacked()
     sides = train, control
     outcomes = []
@@ -91,7 +92,7 @@ def _infer(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
                     trials = [trials_of(each, i) for i, each in enumerate(guesses)]
                     outcomes.append(AttackOutcome(f"{column} from {what}, {how}", trials[0], trials[1], naive))
     return judged(
-        data, outcomes, relative, "The attack succeeds on nearly all non-members too, so no risk can be measured."
+        data, outcomes, relative, tr("The attack succeeds on nearly all non-members too, so no risk can be measured.")
     )
 
 

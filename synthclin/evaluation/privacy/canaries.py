@@ -19,6 +19,7 @@ from synthclin.evaluation.privacy.near_copies import near_copies
 from synthclin.evaluation.privacy.singling_out import singling_out
 from synthclin.evaluation.privacy.uniques import disclosive_keys, replicated_uniques
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ __all__ = ["smallest_leak"]
 
 _SHARES = (0.005, 0.01, 0.02, 0.05)
 _REPEATS = 3
-_KINDS = {"exact": "exactly", "jittered": "with small changes"}
+_KINDS = ("exact", "jittered")
 _STEP = 0.02  # how far a jittered number moves at most, in ranks
 _RESAMPLED = 0.05  # probability that a jittered level is resampled
 _ATTACKS: tuple[Attack, ...] = (
@@ -70,7 +71,7 @@ SMALLEST_LEAK = Kind(
     review_text="the attacks may miss smaller leaks than this",
     action="A pass of these attacks is weak evidence.",
     scale="percent",
-    answer=lambda score: f"Canaries are detected from {100 * score.value:g}\u00a0% of rows on.",
+    answer=lambda score: tr("Canaries are detected from {share}\u00a0% of rows on.", share=f"{100 * score.value:g}"),
     shared=lambda details, _: details,
 )
 
@@ -97,7 +98,7 @@ def smallest_leak(
     blind = _blind(curve)
     if not seen:
         if len(silent) < len(_ATTACKS):
-            blind = "Attacks raise an alarm on the table itself, so the detection of canaries cannot be measured."
+            blind = tr("Attacks raise an alarm on the table itself, so the detection of canaries cannot be measured.")
         return SMALLEST_LEAK.unassessable(blind, n=len(c.synthetic), details=details)
     least = min(seen)
     return SMALLEST_LEAK.score(least, Interval(least, least), n=len(c.synthetic), notes=[blind], details=details)
@@ -105,15 +106,30 @@ def smallest_leak(
 
 def _blind(curve: Sequence[dict[str, Any]]) -> str:
     """Return the largest undetected leak of each kind, as a sentence; empty if there is none."""
-    unseen = {
-        kind: [row["share"] for row in curve if row["kind"] == kind and not row["detected_by"]] for kind in _KINDS
-    }
-    missed = [
-        f"{100 * max(shares):g} % of the rows copied {how}" for kind, how in _KINDS.items() if (shares := unseen[kind])
-    ]
-    if not missed:
-        return ""
-    return f"These attacks could not have detected {' nor '.join(missed)}: a pass does not exclude such a leak."
+    exact, jittered = (
+        max((row["share"] for row in curve if row["kind"] == kind and not row["detected_by"]), default=0.0)
+        for kind in _KINDS
+    )
+    shares = {"exact": f"{100 * exact:g}", "jittered": f"{100 * jittered:g}"}
+    if exact and jittered:
+        return tr(
+            "These attacks could not have detected {exact} % of the rows copied exactly nor {jittered} % of the rows "
+            "copied with small changes: a pass does not exclude such a leak.",
+            **shares,
+        )
+    if exact:
+        return tr(
+            "These attacks could not have detected {exact} % of the rows copied exactly: a pass does not exclude such "
+            "a leak.",
+            **shares,
+        )
+    if jittered:
+        return tr(
+            "These attacks could not have detected {jittered} % of the rows copied with small changes: a pass does not "
+            "exclude such a leak.",
+            **shares,
+        )
+    return ""
 
 
 def _leak_free(attack: Attack, data: AttackData, c: Comparison) -> Reference:

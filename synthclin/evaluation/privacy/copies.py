@@ -10,9 +10,10 @@ from synthclin.evaluation import questions
 from synthclin.evaluation.features import Features
 from synthclin.evaluation.intervals import wilson
 from synthclin.evaluation.kind import Kind, Limit, convention
-from synthclin.evaluation.privacy.attack import NO_BASELINE, Attack, Found, Reference
+from synthclin.evaluation.privacy.attack import Attack, Found, Reference, no_baseline
 from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered
+from synthclin.language import tr
 from synthclin.schema.patients import patients
 from synthclin.wording import number, share
 
@@ -38,8 +39,14 @@ def _copied_rows(score: Score) -> str:
     details = COPIES.read(score)
     if details is None or details.copies is None:
         return ""
-    rows = f"{number(details.copies, 0)} of {number(score.n, 0)} synthetic rows equal the row of one training patient"
-    return f"{rows}." if score.reference is None else f"{rows}; of holdout rows {share(score.reference, 1)} do."
+    counts = {"copies": number(details.copies, 0), "rows": number(score.n, 0)}
+    if score.reference is None:
+        return tr("{copies} of {rows} synthetic rows equal the row of one training patient.", **counts)
+    return tr(
+        "{copies} of {rows} synthetic rows equal the row of one training patient; of holdout rows {share} do.",
+        share=share(score.reference, 1),
+        **counts,
+    )
 
 
 COPIES = Kind(
@@ -81,7 +88,7 @@ def copies(
     """
     found = _count(c.train, c.train_patients, c.synthetic)
     if c.holdout is None and not found.value:
-        why = "No copy was found; without a holdout the share among non-members is not known."
+        why = tr("No copy was found; without a holdout the share among non-members is not known.")
         return COPIES.unassessable(why, n=found.n, details=found.details | {"null": 0.0, "negative_control": None})
     # A copy of the whole training table has no excuse, even where holdout rows are equal too.
     reference = None if c.holdout is None or found.details["whole_table"] else _unused(c)
@@ -101,9 +108,11 @@ def copies(
             *found.notes,
             ""
             if reference is None
-            else "The real-data reference is the share of such copies among holdout rows, and among training patients, "
-            "each with the others.",
-            NO_BASELINE,
+            else tr(
+                "The real-data reference is the share of such copies among holdout rows, and among training patients, "
+                "each with the others."
+            ),
+            no_baseline(),
         ],
         details=found.details | {"null": 0.0, "negative_control": negative},
     )
@@ -156,8 +165,11 @@ def _count(train: NDArray[np.float64], whose: NDArray[np.int64], synthetic: NDAr
     copied = len(numbers) if whole else int((holders == 1).sum())
     shared = int((holders > 1).sum())
     notes = [
-        "The table has the training rows in the training table's proportions." if whole else "",
-        f"{shared} further rows equal rows that several training patients share, so they do not identify anybody."
+        tr("The table has the training rows in the training table's proportions.") if whole else "",
+        tr(
+            "{rows} further rows equal rows that several training patients share, so they do not identify anybody.",
+            rows=shared,
+        )
         if shared and not whole
         else "",
     ]

@@ -17,6 +17,7 @@ from synthclin.evaluation.disclosure import (
     shared_count,
     shared_total,
 )
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import share
 
@@ -342,13 +343,17 @@ class LeakDetails(Details):
     """Names of the scores that raise an alarm on the table without canaries."""
 
 
-def success_rates(name: str, score: Score) -> str:
-    """Return the success rates of an attack on members and non-members as a sentence."""
+def success_rates(label: str, score: Score) -> str:
+    """Return the success rates of an attack on members and non-members, in a sentence that starts with its label."""
     details = score.details
     if not isinstance(details, AttackDetails) or details.members is None or details.non_members is None:
-        return f"{name}."
-    members, non_members = share(details.members.value, 1), share(details.non_members.value, 1)
-    return f"{name}: succeeds on {members} of members (in training), {non_members} of non-members."
+        return f"{tr(label)}."
+    return tr(
+        "{attack}: succeeds on {members} of members (in training), {non_members} of non-members.",
+        attack=tr(label),
+        members=share(details.members.value, 1),
+        non_members=share(details.non_members.value, 1),
+    )
 
 
 def _complete(key: str, value: Any) -> Any:  # noqa: ANN401 (figures have many types)

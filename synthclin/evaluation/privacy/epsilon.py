@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from math import exp, log
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from synthclin.evaluation.privacy.model_membership import likelihood_scores
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.shared_values import shared_surprisal
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
 from synthclin.wording import number
 
 if TYPE_CHECKING:
@@ -46,12 +46,28 @@ _METHOD = (
 )
 
 
-def _proven(what: str, score: Score) -> str:
-    details = score.details
-    told = f"Attacks on the {what} prove an epsilon of at least {number(score.value, 2)}"
+def _proven_on_model(score: Score) -> str:
+    details, bound = score.details, number(score.value, 2)
     if not isinstance(details, EpsilonDetails):
-        return f"{told}."
-    return f"{told}; with as many patients they could prove {number(details.most_certifiable, 1)} at most."
+        return tr("Attacks on the model file prove an epsilon of at least {bound}.", bound=bound)
+    return tr(
+        "Attacks on the model file prove an epsilon of at least {bound}; with as many patients they could prove {most} "
+        "at most.",
+        bound=bound,
+        most=number(details.most_certifiable, 1),
+    )
+
+
+def _proven_on_table(score: Score) -> str:
+    details, bound = score.details, number(score.value, 2)
+    if not isinstance(details, EpsilonDetails):
+        return tr("Attacks on the table prove an epsilon of at least {bound}.", bound=bound)
+    return tr(
+        "Attacks on the table prove an epsilon of at least {bound}; with as many patients they could prove {most} at "
+        "most.",
+        bound=bound,
+        most=number(details.most_certifiable, 1),
+    )
 
 
 EPSILON_LOWER_BOUND = Kind(
@@ -71,8 +87,9 @@ EPSILON_LOWER_BOUND = Kind(
     fail_text="attacks prove a privacy loss of the model file",
     review_text="attacks may prove a privacy loss of the model file",
     action="Differential privacy with a smaller epsilon is excluded.",
-    answer=partial(_proven, "model file"),
+    answer=_proven_on_model,
     shared=EpsilonDetails.shared,
+    is_lower_bound=True,
 )
 TABLE_EPSILON_LOWER_BOUND = Kind(
     name="privacy.table_epsilon_lower_bound",
@@ -89,8 +106,9 @@ TABLE_EPSILON_LOWER_BOUND = Kind(
     fail_text="attacks prove a privacy loss of the table",
     review_text="attacks may prove a privacy loss of the table",
     action="Differential privacy with a smaller epsilon is excluded.",
-    answer=partial(_proven, "table"),
+    answer=_proven_on_table,
     shared=EpsilonDetails.shared,
+    is_lower_bound=True,
 )
 
 
@@ -216,9 +234,9 @@ def _score(
         Interval(best.bound, best.bound),
         n=n,
         notes=[
-            f"With {n:,} pairs no attack could prove more than {most:.2f}.",
-            "No privacy loss is proven." if not best.bound else "",
-            "A bound has neither independence baseline nor real-data reference.",
+            tr("With {pairs} pairs no attack could prove more than {most}.", pairs=f"{n:,}", most=f"{most:.2f}"),
+            tr("No privacy loss is proven.") if not best.bound else "",
+            tr("A bound has neither independence baseline nor real-data reference."),
         ],
         details=details,
     )

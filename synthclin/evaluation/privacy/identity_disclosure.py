@@ -15,6 +15,7 @@ from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, similar, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ IDENTITY_DISCLOSURE = Kind(
 
 def _identify(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
+        return Found.nothing(tr("There is no known column, or no sensitive one, for the attack."))
     sides = [
         AttackTrials(side, _disclosed(data, synthetic, side, non_members=bool(i)))
         for i, side in enumerate(data.compared())

@@ -14,6 +14,7 @@ from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,7 @@ LINKABILITY = Kind(
 def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     columns = len(data.features)
     if columns < 2:
-        return Found.nothing("A single column cannot be split between two data sets.")
+        return Found.nothing(tr("A single column cannot be split between two data sets."))
     k = min(_NEIGHBOURS, len(synthetic))
     naive = 1 - float(hypergeom.pmf(0, len(synthetic), k, k))
     splits = {"random halves of the columns": _halves(data)}
@@ -67,7 +68,7 @@ def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     )
     outcomes = [AttackOutcome(name, train[name], control[name], naive) for name in splits]
     return judged(
-        data, outcomes, relative, "The attack succeeds on nearly all non-members too, so no risk can be measured."
+        data, outcomes, relative, tr("The attack succeeds on nearly all non-members too, so no risk can be measured.")
     )
 
 

@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from synthclin.evaluation import questions
-from synthclin.evaluation.answers import chance_of
 from synthclin.evaluation.intervals import partition
 from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
@@ -22,6 +21,8 @@ from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_gr
 from synthclin.evaluation.privacy.shared_values import shared_surprisal
 from synthclin.evaluation.roc import auc, auc_interval, roc_points, true_positive_rate
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
+from synthclin.wording import share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,8 +61,10 @@ MEMBERSHIP = Kind(
     fail_text="membership of patients can be inferred",
     review_text="membership of patients may be inferred",
     action="An attacker with a reference sample infers membership better than chance.",
-    answer=lambda score: chance_of(
-        "Of one member (training patient) and one non-member, the attack scores the member higher in {}", score
+    answer=lambda score: tr(
+        "Of one member (training patient) and one non-member, the attack scores the member higher in {share}; "
+        "50\u00a0% is chance.",
+        share=share(score.value),
     ),
     shared=MembershipDetails.shared,
 )

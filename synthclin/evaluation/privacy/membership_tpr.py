@@ -18,6 +18,7 @@ from synthclin.evaluation.privacy.membership import ROUNDS, ranked, risks_only
 from synthclin.evaluation.privacy.risk import AttackTrials, by_group, decisive
 from synthclin.evaluation.roc import true_positive_rate
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +94,10 @@ def _clopper_pearson(hits: float, n: int) -> Interval:
 def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if min(len(side) for side in data.attacked()) < _MIN_CONTROLS:
         return Found.nothing(
-            f"A false positive rate of 1 % takes {_MIN_CONTROLS} members and {_MIN_CONTROLS} non-members."
+            tr(
+                "A false positive rate of 1 % takes {patients} members and {patients} non-members.",
+                patients=_MIN_CONTROLS,
+            )
         )
     worst = decisive(ranked(data, synthetic), rate, chosen_by=_at_low_rates)
     value, interval = rate(worst.train, worst.control)
@@ -102,7 +106,7 @@ def _true_positives(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         value,
         interval,
         len(worst.control),
-        ("1 % of so few non-members are fewer than 3 patients." if few else "",),
+        (tr("1 % of so few non-members are fewer than 3 patients.") if few else "",),
         {
             "strongest_attack": worst.name,
             "naive_baseline": _FPR,

@@ -16,6 +16,7 @@ from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.membership import risks_only
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, by_group, decisive, ranks
 from synthclin.evaluation.roc import roc_points, true_positive_rate
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +96,11 @@ def model_membership(
         interval,
         n=len(control),
         notes=[
-            f"A random {len(train):,} of {len(data.train):,} patients are attacked."
+            tr(
+                "A random {attacked} of {patients} patients are attacked.",
+                attacked=f"{len(train):,}",
+                patients=f"{len(data.train):,}",
+            )
             if len(train) < len(data.train)
             else ""
         ],

@@ -13,6 +13,7 @@ from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Attack, Found
 from synthclin.evaluation.privacy.details import RelativeF1Details, success_rates
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, by_group, decisive, mover_interval
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +91,7 @@ def _match(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         value,
         interval,
         min(len(worst.train), len(worst.control)),
-        ("A low F1 does not exclude an attacker who is certain about a few patients; see privacy.membership_tpr.",),
+        (tr("A low F1 does not exclude an attacker who is certain about a few patients; see privacy.membership_tpr."),),
         {
             "strongest_attack": worst.name,
             "naive_baseline": 0.0,

@@ -25,6 +25,7 @@ from synthclin.evaluation.privacy.details import MembershipDetails, success_rate
 from synthclin.evaluation.privacy.neighbourhood import Neighbourhood
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, area, decisive, ranks
 from synthclin.evaluation.roc import auc, roc_points, true_positive_rate
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,7 +167,7 @@ def shadow_scores(
         ``privacy.shadow_table`` and ``privacy.shadow_model``.
     """
     if len(shadows) < _FEWEST_MODELS:
-        return unattacked(f"Fewer than {_FEWEST_MODELS} shadow models are not enough.")
+        return unattacked(tr("Fewer than {models} shadow models are not enough.", models=_FEWEST_MODELS))
     table = slice(0, released.shape[1] - 1)
     return (
         _judged(SHADOW_TABLE, targets, released[:, table], shadows[:, :, table], in_training),
@@ -212,7 +213,7 @@ def _judged(
         value,
         interval,
         n=len(targets.control),
-        notes=[_target_note(targets), f"{models} shadow models."],
+        notes=[_target_note(targets), tr("{models} shadow models.", models=models)],
         details=MembershipDetails.of(
             {
                 "strongest_attack": worst.name,
@@ -238,6 +239,10 @@ def _outcome(name: str, scores: NDArray[np.float64], targets: Targets) -> Attack
 
 
 def _target_note(targets: Targets) -> str:
-    deciles = TOP_DECILE + 1 - targets.decile
-    part = "all patients" if targets.decile == 0 else f"the rarest {10 * deciles} % of patients"
-    return f"Targets are {part}, at most {_MOST} members and as many non-members."
+    if targets.decile == 0:
+        return tr("Targets are all patients, at most {most} members and as many non-members.", most=_MOST)
+    return tr(
+        "Targets are the rarest {share} % of patients, at most {most} members and as many non-members.",
+        share=10 * (TOP_DECILE + 1 - targets.decile),
+        most=_MOST,
+    )

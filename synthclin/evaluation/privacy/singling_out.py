@@ -14,6 +14,7 @@ from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.attack_data import PatientSample
 from synthclin.evaluation.privacy.details import AttackDetails, success_rates
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, relative
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def _single_out(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         outcomes.append(
             AttackOutcome(name, train, AttackTrials(about, (guesses.counts(control.rows) == 1).astype(float)), naive)
         )
-    return judged(data, outcomes, relative, "No predicate holds for exactly one synthetic row.")
+    return judged(data, outcomes, relative, tr("No predicate holds for exactly one synthetic row."))
 
 
 def _about(

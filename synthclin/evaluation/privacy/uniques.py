@@ -15,6 +15,7 @@ from synthclin.evaluation.privacy.attack import Attack, Found, judged
 from synthclin.evaluation.privacy.details import UniquesDetails, success_rates
 from synthclin.evaluation.privacy.equivalence_classes import counted, numbered, stepped
 from synthclin.evaluation.privacy.risk import AttackOutcome, AttackTrials, difference
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _keys(
 
 def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.keys:
-        return Found.nothing("There is no known column for the attack.")
+        return Found.nothing(tr("There is no known column for the attack."))
 
     def unique(side: PatientSample) -> tuple[AttackTrials, AttackTrials]:
         is_unique, replicated = np.zeros(len(side)), np.zeros(len(side))
@@ -103,14 +104,14 @@ def _replicate(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
 
     (original, train), (_, control) = unique(data.train), unique(data.control)
     found = judged(
-        data, [AttackOutcome("replicated uniques", train, control, nan)], difference, "There are no patients."
+        data, [AttackOutcome("replicated uniques", train, control, nan)], difference, tr("There are no patients.")
     )
     return _with(found, data, unique_in_training=original.summary())
 
 
 def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
     if not data.knowledge.sensitive_columns or not data.knowledge.keys:
-        return Found.nothing("There is no known column, or no sensitive one, for the attack.")
+        return Found.nothing(tr("There is no known column, or no sensitive one, for the attack."))
 
     def disclosed(side: PatientSample, sensitive: int) -> AttackTrials:
         hit = np.zeros(len(side))
@@ -129,7 +130,7 @@ def _disclose(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
         )
         for sensitive in data.knowledge.sensitive_columns
     ]
-    return _with(judged(data, outcomes, difference, "There are no patients."), data)
+    return _with(judged(data, outcomes, difference, tr("There are no patients.")), data)
 
 
 def _ends(

@@ -10,6 +10,7 @@ from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.kind import Kind
 from synthclin.evaluation.labels import column_name, level_name
 from synthclin.evaluation.score_names import outcome_name, representation_name, within
+from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.wording import number
 
@@ -32,25 +33,33 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
         by: the column.
         of: the kind of the headline score.
     """
-    clause = f"fidelity in a subgroup of {column_name(by, 30)}"
+    column = column_name(by, 30)
     return Kind(
         name=within(by, of.name),
-        question=f"{of.question.removesuffix('?')}, in each group of '{column_name(by, 200)}'?",
+        question=tr(
+            "{question}, in each group of '{column}'?",
+            question=tr(of.question).removesuffix("?"),
+            column=column_name(by, 200),
+        ),
         better=of.better,
-        method=(
-            f"{of.name} within each group of '{by}' of {MIN_ROWS} and more training rows, {MIN_PATIENTS} and more "
-            "patients and as many synthetic rows; value, interval, independence baseline and real-data reference are "
-            "those of the group with the largest deficit to its real-data reference (project convention)"
+        method=tr(
+            "{score} within each group of '{column}' of {rows} and more training rows, {patients} and more patients "
+            "and as many synthetic rows; value, interval, independence baseline and real-data reference are those of "
+            "the group with the largest deficit to its real-data reference (project convention)",
+            score=of.name,
+            column=by,
+            rows=MIN_ROWS,
+            patients=MIN_PATIENTS,
         ),
         section="subgroups",
-        label=f"{of.label}, {column_name(by, 30)}",
-        unit=f"{of.unit}, worst subgroup",
+        label=f"{tr(of.label)}, {column}",
+        unit=tr("{unit}, worst subgroup", unit=tr(of.unit)),
         ideal=of.ideal,
         details=GroupDetails,
         needs=of.needs | {"groups"},
-        fail_text=f"{clause} is low",
-        review_text=f"{clause} may be low",
-        action="Do not use the table for this subgroup.",
+        fail_text=tr("fidelity in a subgroup of {column} is low", column=column),
+        review_text=tr("fidelity in a subgroup of {column} may be low", column=column),
+        action=tr("Do not use the table for this subgroup."),
         scale=of.scale,
         answer=_worst_group,
         shared=partial(
@@ -64,14 +73,14 @@ def representation_kind(by: str) -> Kind[GroupDetails]:
     """Return the kind of score of the group sizes of one column."""
     return Kind(
         name=representation_name(by),
-        question=f"Are the groups of '{column_name(by, 200)}' as large as in the real table?",
+        question=tr("Are the groups of '{column}' as large as in the real table?", column=column_name(by, 200)),
         better="lower",
         method=(
             f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the absolute logarithm of the ratio of "
             f"their shares, 0.5 added to each count, {AGAINST} (log disparity: Bhanot et al., Entropy 23:1165, 2021)"
         ),
         section="subgroups",
-        label=f"Sizes of the subgroups of {column_name(by, 30)}",
+        label=tr("Sizes of the subgroups of {column}", column=column_name(by, 30)),
         unit="mean absolute log disparity",
         ideal=0.0,
         details=GroupDetails,
@@ -85,16 +94,23 @@ def prevalence_kind(by: str, target: str) -> Kind[GroupDetails]:
     """Return the kind of score of the prevalence of a target in the groups of one column."""
     return Kind(
         name=outcome_name(by, "prevalence", target),
-        question=f"Is '{column_name(target, 200)}' as frequent in each group of '{column_name(by, 200)}'?",
+        question=tr(
+            "Is '{target}' as frequent in each group of '{column}'?",
+            target=column_name(target, 200),
+            column=column_name(by, 200),
+        ),
         better="lower",
-        method=(
-            f"mean over groups of {MIN_GROUP_ROWS} and more training rows of the largest absolute difference in the "
-            f"share of a level of '{target}', or in the mean of a number in real standard deviations, {AGAINST} "
-            "(project convention)"
+        method=tr(
+            "mean over groups of {rows} and more training rows of the largest absolute difference in the share of a "
+            "level of '{target}', or in the mean of a number in real standard deviations, {against} (project "
+            "convention)",
+            rows=MIN_GROUP_ROWS,
+            target=target,
+            against=tr(AGAINST),
         ),
         section="subgroups",
-        label=f"Prevalence of {column_name(target, 30)}, {column_name(by, 30)}",
-        unit="mean difference of shares, or of means in standard deviations",
+        label=tr("Prevalence of {target}, {column}", target=column_name(target, 30), column=column_name(by, 30)),
+        unit=tr("mean difference of shares, or of means in standard deviations"),
         ideal=0.0,
         details=GroupDetails,
         needs=frozenset({"groups", "task"}),
@@ -107,5 +123,8 @@ def _worst_group(score: Score) -> str:
     details = score.details
     if not isinstance(details, GroupDetails) or details.worst is None:
         return ""
-    reference = "" if score.reference is None else f" Holdout rows of this subgroup reach {number(score.reference)}."
-    return f"Furthest from real: {level_name(details.column, details.worst, 30)}, at {number(score.value)}.{reference}"
+    group = level_name(details.column, details.worst, 30)
+    worst = tr("Furthest from real: {group}, at {value}.", group=group, value=number(score.value))
+    if score.reference is None:
+        return worst
+    return f"{worst} {tr('Holdout rows of this subgroup reach {reference}.', reference=number(score.reference))}"

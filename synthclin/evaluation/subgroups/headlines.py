@@ -22,11 +22,12 @@ from synthclin.evaluation.fidelity.missingness import MISSINGNESS, missingness
 from synthclin.evaluation.fidelity.pairs import PAIRS, pairs
 from synthclin.evaluation.fidelity.propensity import PMSE, propensity
 from synthclin.evaluation.groups import GroupDetails, GroupScore
-from synthclin.evaluation.score import NO_BASELINE, Interval, Score
+from synthclin.evaluation.score import Interval, Score, no_baseline
 from synthclin.evaluation.score_names import SURVIVAL_HEADLINES
 from synthclin.evaluation.subgroups.group_kinds import MIN_ROWS, group_kind
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
+from synthclin.language import tr, tr_plural
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -121,22 +122,26 @@ class Groups:
         kind = group_kind(self.by, of)
         common = GroupDetails(score=of.name, column=self.by, worst=None, groups=[], not_judged=self.small)
         if self.by in headline.columns:
-            return kind.unassessable(f"It compares the groups of '{self.by}' itself.", details=common)
+            return kind.unassessable(tr("It compares the groups of '{column}' itself.", column=self.by), details=common)
         scores = {level: headline.compute(part) for level, part in self.parts.items()}
         known = {level: score for level, score in scores.items() if not np.isnan(score.value)}
         unassessable = [level for level in scores if level not in known]
         left_out = [
-            f"Not assessable in {', '.join(unassessable)}: {scores[unassessable[0]].note}" if unassessable else "",
-            f"{self.small} {'group is' if self.small == 1 else 'groups are'} too small." if self.small else "",
-            f"Rows without '{self.by}' are in no group." if self.unknown else "",
+            tr(
+                "Not assessable in {levels}: {note}",
+                levels=", ".join(unassessable),
+                note=scores[unassessable[0]].note,
+            )
+            if unassessable
+            else "",
+            tr_plural("{n} group is too small.", "{n} groups are too small.", self.small) if self.small else "",
+            tr("Rows without '{column}' are in no group.", column=self.by) if self.unknown else "",
         ]
         if not known:
-            notes = [*([] if unassessable else ["No group is large enough."]), *filter(None, left_out)]
+            notes = [*([] if unassessable else [tr("No group is large enough.")]), *filter(None, left_out)]
             return kind.unassessable(" ".join(notes), details=common)
         level = max(known, key=lambda one: _deficit(known[one]))
         worst = known[level]
-        which = "is the only evaluated group" if len(known) == 1 else "is the worst group"
-        reference = "" if worst.reference is None else f"; its real-data reference is {worst.reference:.3f}"
         return kind.score(
             worst.value,
             Interval(worst.low, worst.high),
@@ -144,8 +149,8 @@ class Groups:
             baseline=worst.baseline,
             reference=worst.reference,
             notes=[
-                f"{level} {which}: {worst.value:.3f}{reference}.",
-                NO_BASELINE if NO_BASELINE in worst.note else "",
+                _worst_of(level, worst, alone=len(known) == 1),
+                no_baseline() if of.name == MARGINALS.name else "",
                 *left_out,
             ],
             details=common.model_copy(
@@ -159,6 +164,23 @@ class Groups:
             ),
             replicates=worst.replicates,
         )
+
+
+def _worst_of(group: str, worst: Score, *, alone: bool) -> str:
+    """Return the score of the worst group as a sentence; `alone` states that no other group is evaluated."""
+    values = {"group": group, "value": f"{worst.value:.3f}"}
+    if worst.reference is None:
+        return (
+            tr("{group} is the only evaluated group: {value}.", **values)
+            if alone
+            else tr("{group} is the worst group: {value}.", **values)
+        )
+    values["reference"] = f"{worst.reference:.3f}"
+    return (
+        tr("{group} is the only evaluated group: {value}; its real-data reference is {reference}.", **values)
+        if alone
+        else tr("{group} is the worst group: {value}; its real-data reference is {reference}.", **values)
+    )
 
 
 def _grouping(c: Comparison, by: str) -> Feature:

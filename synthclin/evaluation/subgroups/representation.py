@@ -8,8 +8,9 @@ import numpy as np
 
 from synthclin.evaluation.fidelity.estimate import estimate_fidelity
 from synthclin.evaluation.groups import GroupDetails, GroupScore
-from synthclin.evaluation.score import NO_BASELINE
+from synthclin.evaluation.score import no_baseline
 from synthclin.evaluation.subgroups.group_kinds import MIN_GROUP_ROWS, prevalence_kind, representation_kind
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def representation(c: Comparison, by: str) -> Score:
     j, levels = c.features.names.index(by), c.features.columns[c.features.names.index(by)].levels
     places = [k for k in range(len(levels)) if (c.train[:, j] == k).sum() >= MIN_GROUP_ROWS]
     if not places:
-        return kind.unassessable(f"No group has {MIN_GROUP_ROWS} training rows.")
+        return kind.unassessable(tr("No group has {rows} training rows.", rows=MIN_GROUP_ROWS))
 
     def logs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log([((rows[:, j] == k).sum() + 0.5) / (len(rows) + 1) for k in places])
@@ -47,7 +48,7 @@ def representation(c: Comparison, by: str) -> Score:
     return estimate.score(
         kind,
         baseline=False,
-        notes=[NO_BASELINE, f"The group furthest from its share is {worst}."],
+        notes=[no_baseline(), tr("The group furthest from its share is {group}.", group=worst)],
         details=GroupDetails(score="", column=by, worst=worst, groups=groups, not_judged=None),
     )
 
@@ -61,7 +62,7 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
     seen = c.train[~np.isnan(c.train[:, y]), y]
     spread = float(seen.std()) if len(seen) else 0.0
     if not places or spread == 0:
-        return kind.unassessable(f"No group of {MIN_GROUP_ROWS} training rows has a target that varies.")
+        return kind.unassessable(tr("No group of {rows} training rows has a target that varies.", rows=MIN_GROUP_ROWS))
 
     def means(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (groups, levels) shares, or (groups, 1) means."""
@@ -81,7 +82,7 @@ def prevalence(c: Comparison, by: str, task: PredictTask) -> Score:
         for k, value, reference in zip(places, estimate.parts, estimate.reference_parts, strict=True)
     ]
     worst = max(groups, key=lambda row: row.value or 0.0).group
-    note = f"The group furthest off is {worst}."
+    note = tr("The group furthest off is {group}.", group=worst)
     return estimate.score(
         kind, notes=[note], details=GroupDetails(score="", column=by, worst=worst, groups=groups, not_judged=None)
     )

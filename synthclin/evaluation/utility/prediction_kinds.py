@@ -13,6 +13,7 @@ from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import outcome_name
+from synthclin.language import tr
 from synthclin.wording import measure_name, number
 
 if TYPE_CHECKING:
@@ -41,11 +42,6 @@ MIN_GROUP = 50
 """Holdout rows of a group, below which it is not scored."""
 
 _STEP = 0.01
-_SOURCE = "train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633"
-_PAIRED = (
-    "interval from 200 paired bootstrap samples of the holdout, and from the variance between models of halves of the "
-    "training rows, or of several synthetic replicates"
-)
 
 
 class Learner(Details):
@@ -171,32 +167,41 @@ def prediction_kind(target: str, measure: str = "AUC or R2", linear: str = "line
         synthetic = [one.synthetic for one in learners if one.synthetic is not None]
         if not real or not synthetic or not isinstance(details, PredictionDetails):
             return ""
-        reached = number(sum(synthetic) / len(synthetic)), number(sum(real) / len(real))
-        named = measure_name(details.measure)
-        return f"{shown}: {named} {reached[0]} when trained on synthetic rows, {reached[1]} on real rows."
+        return tr(
+            "{column}: {measure} {synthetic} when trained on synthetic rows, {real} on real rows.",
+            column=shown,
+            measure=measure_name(details.measure),
+            synthetic=number(sum(synthetic) / len(synthetic)),
+            real=number(sum(real) / len(real)),
+        )
 
     return Kind(
         name=f"utility.{target}",
-        question=(
-            f"Does a model trained on the synthetic table predict '{column_name(target, 200)}' for real patients as "
-            "well as one trained on real?"
+        question=tr(
+            "Does a model trained on the synthetic table predict '{column}' for real patients as well as one trained "
+            "on real?",
+            column=column_name(target, 200),
         ),
         better="higher",
-        method=(
-            f"{measure} of {_learners(linear)} on the holdout, trained on synthetic rows minus trained on as many real"
-            f" rows, mean of the learners; {_PAIRED} ({_SOURCE})"
+        method=tr(
+            "{measure} of boosted trees, a random forest and a {linear} model on the holdout, trained on synthetic "
+            "rows minus trained on as many real rows, mean of the learners; interval from 200 paired bootstrap samples "
+            "of the holdout, and from the variance between models of halves of the training rows, or of several "
+            "synthetic replicates (train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633)",
+            measure=_in_words(measure),
+            linear=_in_words(linear),
         ),
         section="utility",
-        label=f"Prediction of {shown}",
+        label=tr("Prediction of {column}", column=shown),
         unit="trained on synthetic minus on real rows",
         ideal=0.0,
         details=PredictionDetails,
         asked=questions.PREDICTIONS,
         limit=Limit(">=", -0.03, -0.07, convention("0.03 is about the sampling error of an AUC on 1,000 patients")),
         needs=frozenset({"task", "holdout"}),
-        fail_text=f"models of {shown} predict real patients worse",
-        review_text=f"models of {shown} may predict real patients worse",
-        action=f"Models of {shown} trained on it lose accuracy on real patients.",
+        fail_text=tr("models of {column} predict real patients worse", column=shown),
+        review_text=tr("models of {column} may predict real patients worse", column=shown),
+        action=tr("Models of {column} trained on it lose accuracy on real patients.", column=shown),
         answer=answer,
         shared=PredictionDetails.shared,
     )
@@ -206,17 +211,21 @@ def calibration_kind(target: str, measure: str = "AUC", linear: str = "logistic"
     """Return the kind of score of the calibration of predicted probabilities; see `prediction_kind`."""
     return Kind(
         name=f"calibration.{target}",
-        question=(
-            f"Are predicted probabilities of '{column_name(target, 200)}' from the synthetic table right for real "
-            "patients?"
+        question=tr(
+            "Are predicted probabilities of '{column}' from the synthetic table right for real patients?",
+            column=column_name(target, 200),
         ),
         better="lower",
-        method=(
-            f"Brier score of {_learners(linear)} on the holdout, trained on synthetic rows minus trained on as many "
-            f"real rows, mean of the learners; {_PAIRED} ({_SOURCE}; Brier, Mon Weather Rev 78:1-3, 1950)"
+        method=tr(
+            "Brier score of boosted trees, a random forest and a {linear} model on the holdout, trained on synthetic "
+            "rows minus trained on as many real rows, mean of the learners; interval from 200 paired bootstrap samples "
+            "of the holdout, and from the variance between models of halves of the training rows, or of several "
+            "synthetic replicates (train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633; Brier, "
+            "Mon Weather Rev 78:1-3, 1950)",
+            linear=_in_words(linear),
         ),
         section="utility",
-        label=f"Calibration of {column_name(target, 30)}",
+        label=tr("Calibration of {column}", column=column_name(target, 30)),
         unit="Brier score minus that of real training",
         ideal=0.0,
         details=CalibrationDetails,
@@ -229,16 +238,16 @@ def importance_kind(target: str, measure: str = "AUC or R2", linear: str = "line
     """Return the kind of score of the agreement of feature importances; see `prediction_kind`."""
     return Kind(
         name=f"importance.{target}",
-        question=f"Do the same columns predict '{column_name(target, 200)}'?",
+        question=tr("Do the same columns predict '{column}'?", column=column_name(target, 200)),
         better="higher",
-        method=(
-            "Spearman's correlation of the feature importances, synthetic against real training, mean of the "
-            f"learners; importance is the loss in {measure} on the holdout when the column is shuffled (Breiman, Mach "
-            "Learn 45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, Psychometrika 65:23-28, "
-            "2000)"
+        method=tr(
+            "Spearman's correlation of the feature importances, synthetic against real training, mean of the learners; "
+            "importance is the loss in {measure} on the holdout when the column is shuffled (Breiman, Mach Learn "
+            "45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, Psychometrika 65:23-28, 2000)",
+            measure=_in_words(measure),
         ),
         section="utility",
-        label=f"Feature importance for {column_name(target, 30)}",
+        label=tr("Feature importance for {column}", column=column_name(target, 30)),
         unit="rank correlation",
         ideal=1.0,
         details=ImportanceDetails,
@@ -257,17 +266,26 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
     """
     return Kind(
         name=outcome_name(by, "utility", target),
-        question=f"Is '{column_name(target, 200)}' predicted as well for each group of '{column_name(by, 200)}'?",
+        question=tr(
+            "Is '{target}' predicted as well for each group of '{column}'?",
+            target=column_name(target, 200),
+            column=column_name(by, 200),
+        ),
         better="higher",
-        method=(
-            f"{measure} within each group of '{by}' of {MIN_GROUP} and more holdout rows, {MIN_CLASS} of each class, "
-            f"as utility.{target}; value and interval are those of the group with the largest loss; for two classes "
-            "the details have the Brier score and, at a threshold equal to the share of the class, the true and false"
-            " positive rates, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)"
+        method=tr(
+            "{measure} within each group of '{column}' of {rows} and more holdout rows, {fewest} of each class, as "
+            "{score}; value and interval are those of the group with the largest loss; for two classes the details "
+            "have the Brier score and, at a threshold equal to the share of the class, the true and false positive "
+            "rates, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)",
+            measure=_in_words(measure),
+            column=by,
+            rows=MIN_GROUP,
+            fewest=MIN_CLASS,
+            score=f"utility.{target}",
         ),
         section="subgroups",
-        label=f"Prediction of {column_name(target, 30)}, {column_name(by, 30)}",
-        unit="trained on synthetic minus on real rows, worst subgroup",
+        label=tr("Prediction of {target}, {column}", target=column_name(target, 30), column=column_name(by, 30)),
+        unit=tr("trained on synthetic minus on real rows, worst subgroup"),
         ideal=0.0,
         details=GroupDetails,
         needs=frozenset({"task", "holdout", "groups"}),
@@ -276,5 +294,13 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
     )
 
 
-def _learners(linear: str) -> str:
-    return f"boosted trees, a random forest and a {linear} model"
+def _in_words(name: str) -> str:
+    """Return a performance metric, or the kind of a linear model, in the language of the report."""
+    names = {
+        "AUC or R2": tr("AUC or R2"),
+        "AUC (mean of each class against the others)": tr("AUC (mean of each class against the others)"),
+        "R2 on the log(1 + y) scale": tr("R2 on the log(1 + y) scale"),
+        "linear": tr("linear"),
+        "logistic": tr("logistic"),
+    }
+    return names.get(name, name)

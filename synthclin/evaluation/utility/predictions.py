@@ -34,6 +34,7 @@ from synthclin.evaluation.utility.train_on_synthetic import (
     in_groups,
     measure,
 )
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,9 +145,11 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     whole_holdout = trials.of_group(0, samples, of_halves)
     replicates, real, shuffled = whole_holdout.replicates, whole_holdout.real, whole_holdout.shuffled
     notes = [
-        f"Each model was trained on {size} rows." if size < len(c.synthetic) else "",
-        f"It was tested on {len(tested)} of {len(known)} holdout rows." if len(tested) < len(known) else "",
-        "All synthetic rows are of one class, so no model can be trained on them."
+        tr("Each model was trained on {rows} rows.", rows=size) if size < len(c.synthetic) else "",
+        tr("It was tested on {tested} of {rows} holdout rows.", tested=len(tested), rows=len(known))
+        if len(tested) < len(known)
+        else "",
+        tr("All synthetic rows are of one class, so no model can be trained on them.")
         if problem.classes is not None and len(np.unique(problem.rows(c.synthetic)[1])) < 2
         else "",
     ]
@@ -169,7 +172,7 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     calibration = (
         whole_holdout.difference(kinds[1], "brier", n, notes, _calibrations(replicates, real))
         if problem.classes is not None
-        else kinds[1].unassessable("Calibration is of probabilities, and the target is a number.")
+        else kinds[1].unassessable(tr("Calibration is of probabilities, and the target is a number."))
     )
     by_group = []
     at = 1
@@ -209,7 +212,9 @@ def _importance(
     """Score the agreement of feature importances, trained on synthetic against trained on real rows."""
     columns = len(problem.columns)
     if columns < _MIN_COLUMNS:
-        return kind.unassessable(f"Rank correlations of fewer than {_MIN_COLUMNS} columns are meaningless.")
+        return kind.unassessable(
+            tr("Rank correlations of fewer than {columns} columns are meaningless.", columns=_MIN_COLUMNS)
+        )
 
     def agreement(first: dict[str, Fit], second: dict[str, Fit]) -> float:
         return float(np.mean([importance_agreement(first[name].importance, second[name].importance) for name in real]))
@@ -230,7 +235,7 @@ def _importance(
         n=columns,
         baseline=agreement(shuffled, real),
         reference=agreement(*halves),
-        notes=["The real-data reference is the agreement of models trained on two halves of the real rows."],
+        notes=[tr("The real-data reference is the agreement of models trained on two halves of the real rows.")],
         details=ImportanceDetails(
             shared_top=len(top["synthetic"] & top["real"]) / min(_TOP, columns),
             columns=[
@@ -269,18 +274,27 @@ def _known_later(schema: Schema, column: Column) -> bool:
 def _why_not(c: Comparison, problem: PredictionProblem) -> str:
     """Return why the task is not assessable; empty where it is."""
     if c.holdout is None:
-        return "There is no holdout to test on."
+        return tr("There is no holdout to test on.")
     if not len(problem.columns):
-        return "No column is left to predict from."
+        return tr("No column is left to predict from.")
     if problem.classes is not None and len(problem.classes) < 2:
-        return f"Fewer than two classes have {MIN_CLASS} training and {MIN_CLASS} holdout rows."
+        return tr("Fewer than two classes have {rows} training and {rows} holdout rows.", rows=MIN_CLASS)
     tables = [("holdout", c.holdout), ("training", c.train), *(("synthetic", rows) for rows in c.replicates)]
+    few = {
+        "holdout": tr("Fewer than {rows} holdout rows have a known target.", rows=_MIN_ROWS),
+        "training": tr("Fewer than {rows} training rows have a known target.", rows=_MIN_ROWS),
+        "synthetic": tr("Fewer than {rows} synthetic rows have a known target.", rows=_MIN_ROWS),
+    }
+    constant = {
+        "holdout": tr("The target is the same in all holdout rows."),
+        "training": tr("The target is the same in all training rows."),
+    }
     for name, rows in tables:
         y = problem.rows(rows)[1]
         if len(y) < _MIN_ROWS:
-            return f"Fewer than {_MIN_ROWS} {name} rows have a known target."
-        if name != "synthetic" and len(np.unique(y)) < 2:
-            return f"The target is the same in all {name} rows."
+            return few[name]
+        if name in constant and len(np.unique(y)) < 2:
+            return constant[name]
     return ""
 
 

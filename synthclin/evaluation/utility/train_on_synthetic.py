@@ -12,6 +12,7 @@ from synthclin.evaluation.groups import GroupDetails, GroupScore
 from synthclin.evaluation.intervals import learners_gap
 from synthclin.evaluation.score import Interval, Score
 from synthclin.evaluation.utility.prediction_kinds import MIN_CLASS, MIN_GROUP, group_prediction_kind
+from synthclin.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class LearnerTrials:
             baseline=float((mean(self.shuffled) - real)[0]),
             reference=0.0,
             notes=[
-                "The real-data reference is 0 by definition: the result of training on real rows is subtracted.",
+                tr("The real-data reference is 0 by definition: the result of training on real rows is subtracted."),
                 *notes,
             ],
             details=details,
@@ -125,7 +126,9 @@ def in_groups(
     """Score the group with the largest loss; the details have the differences of each group."""
     kind = group_prediction_kind(by, task.target, measure(problem))
     if not groups:
-        return kind.unassessable(f"No group has {MIN_GROUP} holdout rows, {MIN_CLASS} of each class.")
+        return kind.unassessable(
+            tr("No group has {rows} holdout rows, {fewest} of each class.", rows=MIN_GROUP, fewest=MIN_CLASS)
+        )
 
     def difference(level: str, figure: Figure) -> Score:
         return groups[level].difference(kind, figure, sizes[level], [], NoDetails())
@@ -158,7 +161,7 @@ def in_groups(
         n=worst.n,
         baseline=worst.baseline,
         reference=0.0,
-        notes=[f"The group with the largest loss is {level}.", worst.note],
+        notes=[tr("The group with the largest loss is {group}.", group=level), worst.note],
         details=GroupDetails(score=task.name, column=by, worst=level, groups=rows, not_judged=None),
         replicates=worst.replicates,
     )

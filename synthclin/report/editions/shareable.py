@@ -4,7 +4,7 @@ An allow list per score; anything else is left out. Primary suppression hides re
 suppression hides others against subtraction. Every other real count, totals and sizes of groups and cohorts included,
 is rounded to tens (`shared_count`), so that no difference of two counts is one below 11. Shares of real patients are
 rounded to steps of at least 11 patients. Percentages and shares of missing cells are computed from published counts.
-Notes, reasons of verdicts and extremes are removed.
+Notes, extremes and the figures in reasons of verdicts are removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from synthclin.evaluation.disclosure import (
     shared_count,
     shared_total,
 )
-from synthclin.evaluation.gates import reached
+from synthclin.evaluation.gates import reached, uncomputed
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.labels import Labels
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
@@ -40,28 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["shareable"]
 
 F = TypeVar("F", bound="Findings")
-
-_REASONS = {
-    "PASS": "The worse end of its interval meets the limit, or the value without leakage.",
-    "REVIEW": "The interval includes the limit, or the limit is missed narrowly.",
-    "FAIL": "The limit is missed.",
-    "NOT ASSESSABLE": "It cannot be computed on these rows.",
-    "TOO WEAK": "The attacks miss canaries.",
-}
-
-_KNOWN_REASONS = (
-    ("reaches from pass to fail", "The interval reaches from pass to fail: there are too few rows."),
-    ("but is entirely beyond", "The interval includes the limit, but is entirely beyond chance."),
-    ("of the top-decile outliers", "The whole interval of the top-decile outliers misses the limit."),
-    ("includes the limit", "The interval includes the limit."),
-    ("by no more than asks for review", "The whole interval misses the limit, by no more than asks for review."),
-    ("The whole interval", "The whole interval misses the limit."),
-    ("The real-data reference", "The real-data reference misses the limit too."),
-    ("Not significantly above its value without leakage", "Not significantly above its value without leakage."),
-    ("no released row does", "The model breaks a rule, but no released row does."),
-    ("has lost", "A column has lost its dependence on the others, or an outcome more than half of it."),
-)
-"""Parts of the reasons of the internal edition, and what the shareable one says: the same without figures."""
 
 
 def shareable(report: F) -> F:
@@ -120,15 +98,17 @@ def _score(score: Score, published: Published) -> Score:
         fewest = min(fewest, score.n)
     size = 0.01 if kind.counts is None else rounding_step(fewest)
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
-    worse = round_down if score.better == "higher" else round_up
+    worse = round_down if score.better == "higher" or kind.is_lower_bound else round_up
     value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
+    if kind.is_lower_bound:
+        high = value  # a bound has no interval; rounded up it would claim more than is proven
     if kind.counts == "public":
         value, low, high = score.value, score.low, score.high
     elif kind.counts == "synthetic" and not isnan(score.value):
         value, low, high = _of_synthetic(score)
     # In a subgroup n counts synthetic rows, so the number of real rows behind the references is unknown.
     hidden = kind.section == "subgroups" and isinstance(score.details, GroupDetails) and _is_of_synthetic(score.details)
-    note = "It cannot be computed on these rows." if isnan(score.value) else ""
+    note = uncomputed() if isnan(score.value) else ""
     return replace(
         score,
         value=value,
@@ -169,13 +149,14 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
     bound = score.low if verdict.gate.op.startswith(">") else score.high
     # The rounded figures alone: what rows without leakage reach is a figure of real patients.
     without = reached(verdict.gate, score)
-    return replace(verdict, value=score.value, bound=bound, reason=_reason(verdict), reached=without)
-
-
-def _reason(verdict: Verdict) -> str:
-    """Return the reason of a verdict without its figures."""
-    known = (shown for part, shown in _KNOWN_REASONS if part in verdict.reason)
-    return _REASONS[verdict.status] if isnan(verdict.value) else next(known, _REASONS[verdict.status])
+    return replace(
+        verdict,
+        value=score.value,
+        bound=bound,
+        reason=verdict.without_figures,
+        reached=without,
+        holdout_needed=None,  # it follows from the exact figures
+    )
 
 
 def _beside(score: Score, internal: Score, limits: Iterable[float]) -> Score:
@@ -206,7 +187,8 @@ def _sections(data: SectionData) -> dict[str, Any]:
         # A part of the schema, which says nothing of any patient.
         "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [
-            cohort.model_dump(mode="json") | {"share_train": None, "patients": shared_count(cohort.patients)}
+            cohort.model_dump(mode="json")
+            | {"share_train": None, "few": None, "patients": shared_count(cohort.patients)}
             for cohort in data.cohorts
         ],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.

@@ -10,7 +10,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.wording import number, plain, share, significant
 
 if TYPE_CHECKING:
-    from synthclin.report.record.section_data import CohortFacts
+    from synthclin.report.record.section_data import CohortFacts, Confirmed, FewEvents
 
 __all__ = ["cohorts_section"]
 
@@ -58,7 +58,32 @@ def cohorts_section(cohorts: list[CohortFacts]) -> Section:
     lead = tr(
         "Every row of a cohort satisfies its condition. A rare cohort rests on few patients, however many rows it has."
     )
-    return Section("cohorts", tr("Cohorts"), tr("Cohorts"), lead=(lead,), figures=(figure,))
+    few = (_few(cohort.name, cohort.few) for cohort in cohorts if cohort.few is not None)
+    return Section("cohorts", tr("Cohorts"), tr("Cohorts"), lead=(lead, *few), figures=(figure,))
+
+
+def _few(cohort: str, few: FewEvents) -> str:
+    """Return on how few patients a cohort rests, and what was confirmed out of fold of the columns of its condition."""
+    facts = {"cohort": plain(cohort, 64), "part": plain(few.part, 120)}
+    patients = (
+        tr("{cohort}: {part} rests on fewer than 11 training patients.", **facts)
+        if few.patients is None
+        else tr("{cohort}: {part} rests on {n} training patients.", n=number(few.patients, 0), **facts)
+    )
+    return " ".join([patients, *map(_evidence, few.confirmed)])
+
+
+def _evidence(one: Confirmed) -> str:
+    facts = {"column": column_name(one.column, 30), "nats": number(one.nats), "strength": share(one.strength)}
+    if one.is_confirmed:
+        return tr(
+            "The dependence of {column} was confirmed out of fold ({nats} nats per row, strength {strength}).", **facts
+        )
+    return tr(
+        "The dependence of {column} was not confirmed out of fold ({nats} nats per row, strength {strength}): these "
+        "rows may resemble other patients.",
+        **facts,
+    )
 
 
 def _condition(cohort: CohortFacts) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,6 @@ LIMITS = "limits"
 
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
-_ROWS = re.compile(r"About (?P<times>[0-9.]+) times as many holdout patients")
 
 
 def definitions() -> tuple[tuple[str, str], ...]:
@@ -317,8 +315,7 @@ def _open(questions: Sequence[Answer]) -> str:
         [lower_start(answer.kind.label) for answer in questions if answer.verdict.status in statuses]
         for statuses in (("FAIL",), ("REVIEW",), ("NOT ASSESSABLE", "TOO WEAK"))
     )
-    more = sorted({rows for answer in questions if (rows := _ROWS.search(answer.verdict.reason)) is not None}, key=str)
-    times = max((float(found["times"]) for found in more), default=0.0)
+    times = max((answer.verdict.holdout_needed or 0.0 for answer in questions), default=0.0)
     parts = [
         tr("a new table or another use decides {scores}", scores=listed(failed)) if failed else "",
         tr("people decide {scores} for the declared use", scores=listed(judged)) if judged else "",

@@ -19,6 +19,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section, Stri
 from synthclin.report.pages.marginal_figures import distance_name, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import section_status
+from synthclin.report.pages.support_figures import support_figures
 from synthclin.wording import count, interval, listed, number, plain, plural, sentence_case, share
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
         _baseline_to_reference(report),
         marginals_figure(data.marginals, columns, data.rows, _columns(columns)),
         associations_figure(report),
+        *support_figures(data.support),
         *missingness_figures(report),
         *distribution_figures(report),
     ]

@@ -90,7 +90,12 @@ class GateRecord(_Closed):
     excused: StrictBool = False
     """Whether the table is judged less severely because rows without leakage, or real rows, miss the limit too."""
     reason: StrictStr
-    """Why, as a sentence."""
+    """Why, in a sentence or two."""
+    without_figures: StrictStr
+    """The reason without figures and names, which the shareable edition gives."""
+    holdout_needed: Finite | None = None
+    """How many times as many holdout patients would decide the gate if the score stayed the same; null where it is
+    decided, where more would not decide it, and in the shareable edition."""
 
 
 class QuestionRecord(_Closed):

@@ -12,8 +12,10 @@ from synthclin.evaluation.labels import Labels
 
 __all__ = [
     "CohortFacts",
+    "Confirmed",
     "Correlation",
     "Count",
+    "FewEvents",
     "Finite",
     "Histogram",
     "Open",
@@ -22,6 +24,7 @@ __all__ = [
     "SectionData",
     "Share",
     "Summary",
+    "SupportFacts",
     "TableOneBlock",
     "edge_position",
 ]
@@ -145,6 +148,35 @@ class TableOneBlock(Open):
     """Standardised difference of both tables; null where undefined or suppressed."""
 
 
+class Confirmed(Open):
+    """How much of a column's dependence on the columns sampled before it was confirmed on rows not trained on."""
+
+    column: StrictStr
+    """Name of the column."""
+    nats: Finite
+    """Gain of out-of-fold log-likelihood over the marginal distribution of the column, in nats per row."""
+    error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Standard error of the gain, over patients."""
+    strength: Share
+    """Share of the trained dependence that is sampled."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the gain exceeds two standard errors."""
+        return self.strength > 0 and self.nats > 2 * self.error
+
+
+class FewEvents(Open):
+    """A part of a cohort that rests on few training patients."""
+
+    part: StrictStr
+    """The condition of the part: a wanted level, or the condition of the cohort."""
+    patients: Count | None
+    """The number of training patients; null where it is below 11."""
+    confirmed: list[Confirmed] = Field(default_factory=list)
+    """The confirmed dependence of the columns of the condition."""
+
+
 class CohortFacts(Open):
     """A sampled cohort and its prevalence."""
 
@@ -167,6 +199,8 @@ class CohortFacts(Open):
     """Effective sample size of the weighted candidates."""
     proposed: Count
     """Number of candidates proposed."""
+    few: FewEvents | None = None
+    """The part that rests on the fewest training patients, where they are fewer than 30."""
 
 
 class RuleFacts(Open):
@@ -178,6 +212,28 @@ class RuleFacts(Open):
     """Share of rows that break each rule, sampled without imposing any rule."""
     unconstrained_rows: Count = 0
     """Number of rows sampled for `unconstrained`."""
+
+
+class LostPair(Open):
+    """A pair of columns with a significant association in training rows, at most half as strong in sampled ones."""
+
+    first: StrictStr
+    """Name of a column."""
+    second: StrictStr
+    """Name of the other."""
+    real: Share
+    """Bias-corrected Cramér's V in training rows."""
+    synthetic: Share
+    """The same in rows sampled from the model."""
+
+
+class SupportFacts(Open):
+    """What the training rows support, by the model: confirmed dependences and lost associations."""
+
+    confirmed: list[Confirmed] = Field(default_factory=list)
+    """Of each column, on tables small enough for folds."""
+    lost: list[LostPair] = Field(default_factory=list)
+    """The strongest in training rows first."""
 
 
 class SectionData(Open):
@@ -195,3 +251,5 @@ class SectionData(Open):
     """The sampled cohorts."""
     rules: RuleFacts = RuleFacts()
     """Effects of the rules."""
+    support: SupportFacts = SupportFacts()
+    """What the training rows support."""

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 
 from synthclin.errors import ConfigError
 from synthclin.evaluation.analyses.analysis_fits import endpoint, study
-from synthclin.evaluation.analyses.model_fits import HALVED, fit_regression
+from synthclin.evaluation.analyses.model_fits import fit_regression, halved
 from synthclin.evaluation.analyses.proportional_hazards import hazards, predictive_accuracy
 from synthclin.evaluation.analyses.replication import overlap, replicate, standardised, treatment_effect
 from synthclin.evaluation.analyses.survival_fidelity import measured
@@ -150,7 +150,7 @@ def test_a_skewed_covariate_takes_a_safer_method(rows, sigma, slope):
     time, end = rng.exponential(100 * np.exp(-slope * z)), rng.uniform(20, 300, rows)
     fit = fit_regression("cox", x, (time <= end).astype(float), np.minimum(time, end))
     assert not fit.problem
-    assert fit.note == HALVED
+    assert fit.note == halved()
     model = sm.PHReg(np.minimum(time, end), x, status=(time <= end).astype(float))
     assert np.abs(model.score(fit.estimates)).max() < 1e-2
     assert np.isfinite(fit.errors).all()

@@ -68,4 +68,7 @@ def test_a_column_with_the_role_of_an_outcome_is_judged_and_needs_review() -> No
     assert by_score[ASSOCIATIONS.name].status in {"REVIEW", "FAIL"}
     (details,) = [details for score in scores if (details := ASSOCIATIONS.read(score)) is not None]
     reason = "Outcome 'died' has lost more than half of its dependence on the other columns."
-    assert ASSOCIATIONS.worst_part(details.model_copy(update={"worst_column": None})) == ("REVIEW", reason)
+    part = ASSOCIATIONS.worst_part(details.model_copy(update={"worst_column": None}))
+    assert part is not None
+    assert (part.status, part.reason.text) == ("REVIEW", reason)
+    assert part.reason.without_figures == reason.replace("Outcome 'died'", "An outcome")
