@@ -209,6 +209,7 @@ def test_both_editions_say_the_same_in_spanish() -> None:
         "tres de las 400 filas incumplen una regla",
         "Diez nuevas filas sintéticas",
         "1\u202f200 pacientes de entrenamiento",
+        "Filas iguales a las de varios pacientes: 3",
     ],
 )
 def test_numbers_of_rows_and_patients_stay_in_their_edition_in_spanish(text: str) -> None:
@@ -222,6 +223,7 @@ def test_numbers_of_rows_and_patients_stay_in_their_edition_in_spanish(text: str
     [
         "La intensidad es 0.5 en filas reales",
         "El riesgo es de 0.05 por paciente",
+        "Proporción de filas que cumplen las reglas: 0.95",
         "sbp es la columna que más difiere",
         "Dos columnas difieren entre pacientes",
     ],

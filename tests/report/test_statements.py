@@ -178,6 +178,7 @@ def test_no_count_of_real_rows_is_in_a_statement() -> None:
         ("Three patients differ", "None differs", (), ""),
         ("Of site, rare is worst", "Of site, none is worst", ("rare",), ""),
         ("Missing and sex: F: weaker", "Correlations agree", ("F",), "Missing and sex: weaker"),
+        ("Linkability: attack succeeds", "It fails", ("a",), "Linkability: attack succeeds"),
         ("differs by up to 9\u00a0%", "differs by up to 14\u00a0%", (), "differs by up to 10\u00a0%"),
         ("loses 0.012", "agrees", (), ""),
     ],

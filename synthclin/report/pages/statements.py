@@ -37,12 +37,12 @@ _COUNTED: dict[Language, tuple[str, str, str]] = {
 
 
 def _count_pattern(numbers: str, links: str, nouns: str) -> re.Pattern[str]:
-    """Return the pattern of a number of rows or patients, with a word such as "synthetic" before the noun."""
+    """Return the pattern of a number of rows or patients: before the noun, or after it and a colon."""
     numbers, links, nouns = (words.replace(" ", "|") for words in (numbers, links, nouns))
     many = r"\d[\d\u202f]*"
-    return re.compile(
-        rf"\b(?:{many}|{numbers})(?: (?:{links}) {many})? (?:(?!(?:{links}) )\w+ )?(?:{nouns})\b", re.IGNORECASE
-    )
+    before = rf"\b(?:{many}|{numbers})(?: (?:{links}) {many})? (?:(?!(?:{links}) )\w+ )?(?:{nouns})\b"
+    after = rf"\b(?:{nouns})\b[^.:;]*: (?:{many}(?![\d\u202f.]|[\u00a0 ]%)|(?:{numbers})\b)"
+    return re.compile(f"{before}|{after}", re.IGNORECASE)
 
 
 # All of them: a sentence without translation stands in English in a report of another language.
@@ -131,7 +131,7 @@ def carried(internal: str, own: str, hidden: Collection[str], step: float) -> st
         'sbp differs most, by 0.15'
     """
     for name in hidden:
-        internal = internal.replace(f": {name}", "")
+        internal = re.sub(rf": {re.escape(name)}(?!\w)", "", internal)
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", internal) for name in hidden):
         return ""
     alike = _NUMBER.sub("#", internal) == _NUMBER.sub("#", own)

@@ -1,4 +1,4 @@
-"""Words that several pages share: names of statuses, editions, attacks and learners as shown, and the start of a list."""
+"""Words that several pages share: names of statuses, editions, attacks and learners, and the start of a list."""
 
 from __future__ import annotations
 
