@@ -1,4 +1,4 @@
-"""Peers beside synthclin: SDV's synthesizers and TabularARGN on the same rows, measures and core, one after the other.
+"""Peers beside synthclin: SDV, TabularARGN and ARF on the same rows, measures and core, one after the other.
 
 python benchmarks/peers.py heart_disease actg175 --environment FOLDER >> benchmarks/results/peers.jsonl
 python benchmarks/peers.py FOLDER/support2 --only GaussianCopula --missing hospdead --environment FOLDER
@@ -68,7 +68,36 @@ model.sample(n_samples=MANY)
 end = time.perf_counter()
 print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
 """
-PEERS = {"TabularARGN": ("mostlyai", ("torch==2.13.0", "mostlyai-engine"), ARGN)}
+ARF = """
+import json, sys, time
+import numpy as np
+import pandas as pd
+from arfpy import arf
+_, source, rows, target, seed = sys.argv[1:]
+table = pd.read_parquet(source)
+np.random.seed(int(seed))
+# It takes no missing cells: numbers get the median, levels one of their own.
+for name in table:
+    number = pd.api.types.is_numeric_dtype(table[name])
+    table[name] = table[name].fillna(table[name].median() if number else "missing")
+    table[name] = table[name] if number else table[name].astype(object).astype("category")
+start = time.perf_counter()
+model = arf.arf(x=table, verbose=False)
+model.forde()
+fitted = time.perf_counter()
+sampled = model.forge(n=int(rows))
+for name in sampled.select_dtypes("category"):
+    sampled[name] = sampled[name].astype(object).where(sampled[name].astype(str) != "missing")
+sampled.to_parquet(target)
+warm = time.perf_counter()
+model.forge(n=MANY)
+end = time.perf_counter()
+print(json.dumps({"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}))
+"""
+PEERS = {
+    "TabularARGN": ("mostlyai", ("torch==2.13.0", "mostlyai-engine"), ARGN),
+    "ARF": ("arf", ("arfpy==0.1.1", "numpy==1.26.4", "pandas==2.2.3", "scikit-learn==1.5.2", "pyarrow==17.0.0"), ARF),
+}
 """Peers that are not SDV's, with the folder, the packages and the program of each."""
 
 MANY = 20_000
@@ -92,15 +121,17 @@ def measure(source: str, name: str, seed: int, options: argparse.Namespace) -> d
     train, holdout = sc.split(table, schema, holdout=0.2, random_state=seed)
     columns = list(schema.modelled)
     synthetic, facts = (
-        _ours(train, schema, seed) if name == "synthclin" else _theirs(train[columns], name, seed, options)
+        _ours(train, schema, seed)
+        if name == "synthclin"
+        else sampled_by(name, train[columns], seed, options.environment, len(train))
     )
     synthetic = synthetic[columns]
-    real, unseen, fake = measures.numbers([_plain(part[columns]) for part in (train, holdout, synthetic)])
+    real, unseen, fake = measures.numbers([plain(part[columns]) for part in (train, holdout, synthetic)])
     target = options.target or quality.TARGETS.get(source)
     utility = {}
     if target:
         whole = {"synthetic": synthetic, "train": train, "holdout": holdout}
-        auc = measures.utility({part: _plain(rows[columns]) for part, rows in whole.items()}, target)
+        auc = measures.utility({part: plain(rows[columns]) for part, rows in whole.items()}, target)
         utility = {"tstr_less_trtr": round(auc["tstr"] - auc["trtr"], 4)}
     return {
         "table": Path(source).name,
@@ -127,27 +158,30 @@ def _ours(train: pd.DataFrame, schema: sc.Schema, seed: int) -> tuple[pd.DataFra
     return synthetic, {"fit_seconds": round(fitted - start, 1), "rows_per_second": round(MANY / (end - warm))}
 
 
-def _theirs(train: pd.DataFrame, name: str, seed: int, options: argparse.Namespace) -> tuple[pd.DataFrame, dict]:
+def sampled_by(
+    name: str, train: pd.DataFrame, seed: int, environments: Path, rows: int, many: int = MANY
+) -> tuple[pd.DataFrame, dict]:
+    """Return rows of a peer, and its seconds of fit and its rows per second over `many` rows."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "train.parquet", Path(folder) / "synthetic.parquet"
-        _plain(train).to_parquet(source)
+        plain(train).to_parquet(source)
         folder_name, packages, program = PEERS.get(name, ("sdv", PINNED, SAMPLE))
-        python = environment(options.environment / folder_name, packages)
-        program = program.replace("MANY", str(MANY))
-        command = [str(python), "-c", program, name, str(source), str(len(train)), str(target)]
+        python = environment(environments / folder_name, packages)
+        program = program.replace("MANY", str(many))
+        command = [str(python), "-c", program, name, str(source), str(rows), str(target)]
         done = subprocess.run([*command, str(seed)], check=True, capture_output=True, text=True)
         return pd.read_parquet(target), json.loads(done.stdout.splitlines()[-1])
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
+def plain(table: pd.DataFrame) -> pd.DataFrame:
     """Return levels as text and numbers as floats, which every library reads alike."""
-    plain = {}
+    columns = {}
     for name in table:
         if pd.api.types.is_numeric_dtype(table[name]) and not isinstance(table[name].dtype, pd.CategoricalDtype):
-            plain[name] = table[name].astype("float64")
+            columns[name] = table[name].astype("float64")
         else:
-            plain[name] = table[name].astype("object").map(str, na_action="ignore")
-    return pd.DataFrame(plain)
+            columns[name] = table[name].astype("object").map(str, na_action="ignore")
+    return pd.DataFrame(columns)
 
 
 def _by_outcome(train: pd.DataFrame, synthetic: pd.DataFrame, outcome: str | None) -> dict:

@@ -2,12 +2,15 @@
 
 python benchmarks/small.py FOLDER --tables heart_disease actg175 --rows 100 200 --seeds 3 --effort standard quick
 python benchmarks/small.py FOLDER --tag landed ...
+python benchmarks/small.py FOLDER --rival ARF --environment ENVIRONMENTS
 python benchmarks/small.py --summary
 
 FOLDER holds a folder per table, each with `data.csv` and `meta.json`. Lines go to results/small.jsonl, and a line that
 is there already is not run again. To measure another state of the code, run the script with PYTHONPATH at it and
 `--tag`. Training rows of two seeds are independent subsamples of the table; all other rows, at most `MOST_HOLDOUT`, are
-the holdout. TSTR and TRTR are of a random forest. Needs xgboost-cpu.
+the holdout. TSTR and TRTR are of a random forest. MIA: AUC of a nearest-neighbour membership attack on the table; white
+box: by the log-likelihood under the model, with at most as many holdout rows as training rows. `breast_cancer` and
+`diabetes` are tables of scikit-learn. A rival runs in an environment of its own (`peers.py`). Needs xgboost-cpu.
 """
 
 from __future__ import annotations
@@ -16,17 +19,21 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import measures
 import numpy as np
 import pandas as pd
+import peers
 import tables
+from sklearn import datasets
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 import synthclin as sc
 from synthclin.progress import quiet
+from synthclin.rules.validation import conform
 
 LINES = Path(__file__).parent / "results" / "small.jsonl"
 
@@ -37,9 +44,16 @@ TARGETS = {
     "adult": "income",
     "diabetes130": "readmitted",
     "pbcseq": "status",
+    "breast_cancer": "target",
+    "diabetes": "target",
 }
 
+OF_SKLEARN = {"breast_cancer": datasets.load_breast_cancer, "diabetes": datasets.load_diabetes}
+
 MOST_HOLDOUT = 3_000
+LEAST_HOLDOUT = 100
+"""Rows outside the training rows without which a size is left out."""
+
 CLASSES = 5
 """Classes of a column, at quantiles of real rows or of its most frequent levels, in the error of associations."""
 
@@ -50,18 +64,37 @@ FIGURES = {
     "trtr": "TRTR",
     "c2st": "C2ST AUC, holdout",
     "association_error": "association error",
+    "mia": "MIA",
+    "white_box": "white box",
     "seconds": "CPU s of fit",
 }
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, sc.Schema]:
     """Return a table with one row per patient, and its schema."""
+    if folder.name in OF_SKLEARN:
+        return _of_sklearn(folder.name)
     table, schema = tables.read(str(folder))
     entity = json.loads((folder / "meta.json").read_text()).get("entity")
     if entity is None:
         return table, schema
     patient = pd.read_csv(next(folder.glob("data.csv*")), usecols=[entity], dtype=str)[entity]
     return table[~patient.duplicated().to_numpy()].reset_index(drop=True), schema
+
+
+def _of_sklearn(name: str) -> tuple[pd.DataFrame, sc.Schema]:
+    """Return a table of scikit-learn; of diabetes, the progression is above its median or not."""
+    table = OF_SKLEARN[name](as_frame=True, **({"scaled": False} if name == "diabetes" else {})).frame
+    if name == "diabetes":
+        table["target"] = (table["target"] > table["target"].median()).astype(int)
+    columns = {
+        column: {"type": "category", "categories": sorted(table[column].unique().tolist())}
+        if table[column].nunique() == 2
+        else {"type": "number", "decimals": 6}
+        for column in table
+    }
+    schema = sc.Schema(columns=columns)
+    return conform(table, schema), schema
 
 
 def forest_auc(parts: dict[str, pd.DataFrame], source: str, target: str) -> float:
@@ -112,40 +145,74 @@ def _flags(real: pd.Series, column: pd.Series) -> np.ndarray:
     return np.eye(CLASSES + 1)[classes]
 
 
-def measure(folder: Path, rows: int, seed: int, effort: str, tag: str) -> dict:
-    """Return one line."""
+def measure(folder: Path, rows: int, seed: int, effort: str, tag: str, environments: Path | None) -> dict:
+    """Return one line; `tag` is the rival where `environments` is given."""
     table, schema = read(folder)
     target = TARGETS[folder.name]
     order = np.random.default_rng(1_000 + seed).permutation(len(table))
     train, holdout = (
         table.iloc[part].reset_index(drop=True) for part in (order[:rows], order[rows : rows + MOST_HOLDOUT])
     )
-    start, wall = time.process_time(), time.perf_counter()
-    with quiet():
-        model = sc.ConditionalGAN(schema, effort=effort, random_state=seed, device="cpu").fit(train)
-    seconds = time.process_time() - start, time.perf_counter() - wall
     columns = list(schema.modelled)
     parts = {"train": train[columns], "holdout": holdout[columns]}
-    found: dict[str, list[float]] = {"tstr": [], "c2st": []}
-    for replicate in range(2):
-        synthetic = model.sample(len(train), random_state=replicate)[columns]
-        found["tstr"].append(forest_auc({**parts, "synthetic": synthetic}, "synthetic", target))
-        found["c2st"].append(measures.c2st(*measures.numbers([parts["holdout"], synthetic])))
-    many = model.sample(2_000, random_state=2)[columns]
+    if environments is None:
+        sampled, many, facts = _ours(train, holdout, schema, effort, seed)
+    else:
+        parts = {name: peers.plain(part) for name, part in parts.items()}
+        sampled, many, facts = _theirs(tag, parts["train"], seed, environments)
     return {
         **dict(zip(KEYS, (folder.name, len(train), seed, effort, tag), strict=True)),
         "columns": len(columns),
         "holdout": len(holdout),
-        **{name: round(float(np.mean(values)), 4) for name, values in found.items()},
+        "tstr": _mean(forest_auc({**parts, "synthetic": each}, "synthetic", target) for each in sampled),
+        "c2st": _mean(measures.c2st(*measures.numbers([parts["holdout"], each])) for each in sampled),
         # More synthetic rows than training rows: what the model knows, without the noise of a small sample of it.
         "tstr_many": round(forest_auc({**parts, "synthetic": many}, "synthetic", target), 4),
         "trtr": round(forest_auc(parts, "train", target), 4),
         "association_error": round(association_error(parts["holdout"], many), 4),
         "association_error_train": round(association_error(parts["holdout"], parts["train"]), 4),
-        "holdout_nll": round(-float(model.log_likelihood(holdout).mean()), 3),
-        "seconds": round(seconds[0], 1),
-        "wall_seconds": round(seconds[1], 1),
+        "mia": _mean(
+            measures.neighbour_attack(*measures.numbers([parts["train"], parts["holdout"], each])) for each in sampled
+        ),
+        **facts,
     }
+
+
+def _mean(values: Iterable[float]) -> float:
+    return round(float(np.mean(list(values))), 4)
+
+
+def _ours(
+    train: pd.DataFrame, holdout: pd.DataFrame, schema: sc.Schema, effort: str, seed: int
+) -> tuple[list[pd.DataFrame], pd.DataFrame, dict]:
+    """Return two tables of as many rows as for training, one of 2,000 rows, and likelihoods and seconds."""
+    start, wall = time.process_time(), time.perf_counter()
+    with quiet():
+        model = sc.ConditionalGAN(schema, effort=effort, random_state=seed, device="cpu").fit(train)
+    seconds = time.process_time() - start, time.perf_counter() - wall
+    columns = list(schema.modelled)
+    likelihood = [model.log_likelihood(part) for part in (train, holdout)]
+    fewest = min(map(len, likelihood))
+    return (
+        [model.sample(len(train), random_state=replicate)[columns] for replicate in range(2)],
+        model.sample(2_000, random_state=2)[columns],
+        {
+            "holdout_nll": round(-float(likelihood[1].mean()), 3),
+            "white_box": round(measures.white_box(*(each[:fewest] for each in likelihood)), 4),
+            "seconds": round(seconds[0], 1),
+            "wall_seconds": round(seconds[1], 1),
+        },
+    )
+
+
+def _theirs(
+    name: str, train: pd.DataFrame, seed: int, environments: Path
+) -> tuple[list[pd.DataFrame], pd.DataFrame, dict]:
+    """Return the same of a rival, without likelihoods; the seconds are by the clock."""
+    rows = len(train)
+    sampled, facts = peers.sampled_by(name, train, seed, environments, 2 * rows + 2_000, many=rows)
+    cut = [sampled.iloc[start:end].reset_index(drop=True) for start, end in ((0, rows), (rows, 2 * rows))]
+    return cut, sampled.iloc[2 * rows :].reset_index(drop=True), {"wall_seconds": facts["fit_seconds"]}
 
 
 def summary(lines: list[dict]) -> str:
@@ -176,6 +243,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--effort", nargs="+", default=["standard"])
     parser.add_argument("--tag", default="cross-validated")
+    parser.add_argument("--rival", choices=peers.PEERS, help="measure a peer in the place of synthclin")
+    parser.add_argument("--environment", type=Path, help="folder of the peers' virtual environments")
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()
     lines = [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
@@ -184,16 +253,18 @@ def main() -> None:
         return
     done = {tuple(line[key] for key in KEYS) for line in lines}
     wanted = [
-        (name, rows, seed, effort, options.tag)
+        (name, rows, seed, effort, options.rival or options.tag)
         for seed in range(options.seeds)
         for rows in options.rows
         for name in options.tables
         for effort in options.effort
     ]
+    sizes = {name: len(read(options.folder / name)[0]) - LEAST_HOLDOUT for name in options.tables}
     for key in wanted:
-        if key not in done:
+        if key not in done and key[1] <= sizes[key[0]]:
             with LINES.open("a") as file:
-                file.write(json.dumps(measure(options.folder / key[0], *key[1:])) + "\n")
+                environments = options.environment if options.rival else None
+                file.write(json.dumps(measure(options.folder / key[0], *key[1:], environments)) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from babel.messages.pofile import read_po, write_po
 from synthclin.evaluation.analyses.analysis_kinds import ANALYSES
 from synthclin.evaluation.catalogue import FAMILIES, KINDS
 from synthclin.evaluation.fidelity.estimate import AGAINST
+from synthclin.evaluation.gate import parse_gate
 from synthclin.evaluation.gates import MODEL_GATE
 from synthclin.evaluation.kind import TEXTS, Limit, RelativeLimit
 from synthclin.evaluation.questions import QUESTIONS
@@ -66,11 +67,12 @@ def _of_call(call: ast.Call, places: tuple[int, ...]) -> Iterator[Message]:
 
 
 def _of_kinds() -> Iterator[Message]:
-    yield from (*_of_source(MODEL_GATE.source), Message(AGAINST))
+    by_user = parse_gate("fidelity.pairs >= 0.9").source
+    yield from (*_of_source(MODEL_GATE.source), Message(by_user), Message(AGAINST))
     for question in QUESTIONS:
         yield from (Message(question.text), Message(question.kind))
     for analysis in ANALYSES.values():
-        yield from (Message(analysis.name), Message(analysis.within), Message(analysis.method))
+        yield from (Message(analysis.name), Message(analysis.method))
     for kind in KINDS:
         yield from (Message(getattr(kind, name)) for name in TEXTS)
         yield from _of_limit(kind.limit)

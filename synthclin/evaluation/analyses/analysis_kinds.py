@@ -24,42 +24,32 @@ FARTHEST = 10.0
 """The largest difference of two estimates, in standard errors."""
 
 _NORMAL = NormalDist()
+_EPONYM = "Cox"
 _DIFFERS, _DIFFERS_CLEARLY = 0.05, 0.005  # error rates of the worst term of an analysis, for all terms together
 
 
 class _Analysis(NamedTuple):
-    """A kind of analysis, in English: its name, that within a sentence, and its method.
-
-    `is_log_ratio` states whether its estimates are logarithms of ratios.
-    """
+    """A kind of analysis: its name and method in English, and whether its estimates are logarithms of ratios."""
 
     name: str
-    within: str
     method: str
     is_log_ratio: bool = False
 
+    @property
+    def within(self) -> str:
+        """Its name within a sentence, in the language of the report."""
+        name = tr(self.name)
+        return name if name.startswith(_EPONYM) else name[:1].lower() + name[1:]
+
 
 ANALYSES = {
-    "linear": _Analysis("Linear regression", "linear regression", "linear regression (least squares, statsmodels)"),
-    "logistic": _Analysis(
-        "Logistic regression",
-        "logistic regression",
-        "logistic regression (maximum likelihood, statsmodels)",
-        is_log_ratio=True,
-    ),
-    "cox": _Analysis(
-        "Cox regression", "Cox regression", "Cox regression (Efron's ties, statsmodels)", is_log_ratio=True
-    ),
+    "linear": _Analysis("Linear regression", "linear regression (least squares, statsmodels)"),
+    "logistic": _Analysis("Logistic regression", "logistic regression (maximum likelihood, statsmodels)", True),
+    "cox": _Analysis("Cox regression", "Cox regression (Efron's ties, statsmodels)", True),
     "survival": _Analysis(
-        "Survival analysis",
-        "survival analysis",
-        "restricted mean survival time under the Kaplan-Meier curve, with Greenwood's variance",
+        "Survival analysis", "restricted mean survival time under the Kaplan-Meier curve, with Greenwood's variance"
     ),
-    "compare": _Analysis(
-        "Comparison of groups",
-        "comparison of groups",
-        "difference of means or shares between groups, with Welch's variance",
-    ),
+    "compare": _Analysis("Comparison of groups", "difference of means or shares between groups, with Welch's variance"),
 }
 """The kinds of analysis, by the name of their task."""
 
@@ -83,7 +73,7 @@ def analysis_kind(analysis: str) -> Kind[AnalysisDetails]:
     task, target = _parts(analysis)
     texts = ANALYSES[task]
     shown = column_name(target, 40)
-    named = {"analysis": tr(texts.within), "column": shown}
+    named = {"analysis": texts.within, "column": shown}
 
     def answer(score: Score) -> str:
         details = score.details

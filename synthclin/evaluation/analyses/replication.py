@@ -11,7 +11,7 @@ from synthclin.evaluation.analyses.analysis_kinds import FARTHEST, effect_of, ov
 from synthclin.evaluation.analyses.details import AnalysisDetails, Term, TreatmentDetails, WorstTerm
 from synthclin.evaluation.fidelity.estimate import COX_EFFORT, estimate_fidelity
 from synthclin.evaluation.score import Interval, Score, Z
-from synthclin.language import tr
+from synthclin.language import tr, tr_plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,13 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
                 "Intervals from one synthetic table are too narrow, and more rows than the study had add no "
                 "information."
             ),
-            tr("The sign of {n} clear effects is reversed.", n=len(reversed_terms)) if reversed_terms else "",
+            tr_plural(
+                "The sign of {n} clear effect is reversed.",
+                "The sign of {n} clear effects is reversed.",
+                len(reversed_terms),
+            )
+            if reversed_terms
+            else "",
             *fit_notes(c, found),
         ],
         details=AnalysisDetails(

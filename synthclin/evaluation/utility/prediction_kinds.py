@@ -32,6 +32,7 @@ __all__ = [
     "calibration_kind",
     "group_prediction_kind",
     "importance_kind",
+    "in_words",
     "prediction_kind",
 ]
 
@@ -188,8 +189,8 @@ def prediction_kind(target: str, measure: str = "AUC or R2", linear: str = "line
             "rows minus trained on as many real rows, mean of the learners; interval from 200 paired bootstrap samples "
             "of the holdout, and from the variance between models of halves of the training rows, or of several "
             "synthetic replicates (train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633)",
-            measure=_in_words(measure),
-            linear=_in_words(linear),
+            measure=in_words(measure),
+            linear=in_words(linear),
         ),
         section="utility",
         label=tr("Prediction of {column}", column=shown),
@@ -222,7 +223,7 @@ def calibration_kind(target: str, measure: str = "AUC", linear: str = "logistic"
             "of the holdout, and from the variance between models of halves of the training rows, or of several "
             "synthetic replicates (train synthetic, test real: Esteban, Hyland and Raetsch, arXiv:1706.02633; Brier, "
             "Mon Weather Rev 78:1-3, 1950)",
-            linear=_in_words(linear),
+            linear=in_words(linear),
         ),
         section="utility",
         label=tr("Calibration of {column}", column=column_name(target, 30)),
@@ -244,7 +245,7 @@ def importance_kind(target: str, measure: str = "AUC or R2", linear: str = "line
             "Spearman's correlation of the feature importances, synthetic against real training, mean of the learners; "
             "importance is the loss in {measure} on the holdout when the column is shuffled (Breiman, Mach Learn "
             "45:5-32, 2001); interval for as many pairs as columns (Bonett and Wright, Psychometrika 65:23-28, 2000)",
-            measure=_in_words(measure),
+            measure=in_words(measure),
         ),
         section="utility",
         label=tr("Feature importance for {column}", column=column_name(target, 30)),
@@ -277,7 +278,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
             "{score}; value and interval are those of the group with the largest loss; for two classes the details "
             "have the Brier score and, at a threshold equal to the share of the class, the true and false positive "
             "rates, synthetic minus real (Hardt, Price and Srebro, NeurIPS 2016)",
-            measure=_in_words(measure),
+            measure=in_words(measure),
             column=by,
             rows=MIN_GROUP,
             fewest=MIN_CLASS,
@@ -294,9 +295,18 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
     )
 
 
-def _in_words(name: str) -> str:
-    """Return a performance metric, or the kind of a linear model, in the language of the report."""
+def in_words(name: str) -> str:
+    """Return a performance metric or a learner, which details hold in English, in the language of the report.
+
+    Example:
+        >>> from synthclin.language import speaking
+        >>> with speaking("es"):
+        ...     in_words("random forest"), in_words("AUC")
+        ('bosque aleatorio', 'AUC')
+    """
     names = {
+        "boosted trees": tr("boosted trees"),
+        "random forest": tr("random forest"),
         "AUC or R2": tr("AUC or R2"),
         "AUC (mean of each class against the others)": tr("AUC (mean of each class against the others)"),
         "R2 on the log(1 + y) scale": tr("R2 on the log(1 + y) scale"),
