@@ -87,11 +87,8 @@ def is_in(message: str, shown: list[str]) -> bool:
 
 @pytest.mark.parametrize("shareable", [False, True], ids=["internal", "shareable"])
 def test_no_english_message_is_left_in_a_spanish_report(shareable: bool) -> None:
-    pages = {}
-    for code in LANGUAGES:
-        report = reported(code)
-        with speaking(code):
-            pages[code] = texts((report.shareable() if shareable else report).to_html())
+    reports = {code: reported(code) for code in LANGUAGES}
+    pages = {code: texts((report.shareable() if shareable else report).to_html()) for code, report in reports.items()}
     in_english = {english for english, spanish in translated() if english != spanish and is_in(english, pages["en"])}
     assert len(in_english) > 200
     assert [message for message in sorted(in_english) if is_in(message, pages["es"])] == []
