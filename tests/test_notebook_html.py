@@ -12,7 +12,7 @@ from synthclin.evaluation.gates import Verdict
 from synthclin.evaluation.score import Score
 from synthclin.io.html_card import MOST_BYTES, card, cell
 from synthclin.report import Report
-from synthclin.sampling.sampler import SampleFacts
+from synthclin.sampling.sample_facts import SampleFacts
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=\"y\">"
 LIMIT = 300_000

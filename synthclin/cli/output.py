@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synthclin.report.record.section_data import CohortFacts
     from synthclin.rules.survey import Survey
     from synthclin.rules.validation import Finding
-    from synthclin.sampling.sampler import SampleFacts
+    from synthclin.sampling.sample_facts import SampleFacts
 
 __all__ = [
     "exit_code",

@@ -73,7 +73,7 @@ def fit_line(name: str, column: OnALine, cells: pd.Series, patient: Ints, limits
     if binned:
         edges = _edges(rest, axis, limits.statistic, limits.statistic if few else target)
         frequent, _ = rest.frequent(limits.statistic)
-        found |= tails(rows, rest, edges, axis, point_masses, frequent, logarithmic=logarithmic)
+        found |= tails(rows, rest, edges, axis, point_masses, frequent, least=limits.statistic, logarithmic=logarithmic)
     elif len(rest) and not len(point_masses) and column.bounds is not None:
         # Too few patients for statistics: the density is uniform on the declared range.
         found |= uniform_on_range(axis) | {"logarithmic": False}

@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["rounded", "tails", "uniform_on_range"]
+__all__ = ["end_value", "rounded", "tails", "uniform_on_range"]
 
 # No row counts for more than this many times the mean of the others, so that the mean does not disclose it.
 _DOMINANCE = 5
 
 
 def tails(
-    rows: Rows, rest: Rows, edges: Floats, axis: Axis, point_masses: Floats, frequent: Floats, *, logarithmic: bool
+    rows: Rows,
+    rest: Rows,
+    edges: Floats,
+    axis: Axis,
+    point_masses: Floats,
+    frequent: Floats,
+    *,
+    least: int,
+    logarithmic: bool,
 ) -> dict[str, Any]:
     """Return the edges and tails of a `LineState`.
 
@@ -34,9 +42,11 @@ def tails(
         axis: the column's line.
         point_masses: positions with a code of their own.
         frequent: values in bins with enough patients to be stored.
+        least: the smallest number of patients behind a stored statistic.
         logarithmic: whether densities are densities of the logarithm.
     """
-    fit = _TailFit(rows, axis, point_masses, frequent, logarithmic=logarithmic)
+    ends = {side: end_value(rows, least, side) for side in (-1, 1)}
+    fit = _TailFit(rows, axis, point_masses, frequent, ends, logarithmic=logarithmic)
     values = rest.position
     if len(edges):
         return {
@@ -65,6 +75,25 @@ def uniform_on_range(axis: Axis) -> dict[str, Any]:
     )
 
 
+def end_value(rows: Rows, least: int, side: int) -> float | None:
+    """Return the value at which a distribution ends on one side, as a top-coded age does; None where it has a tail.
+
+    At least twice `least` patients hold it, and fewer than `least` lie beyond, whether none or some: the answer is the
+    same for each number of them, so that it does not show a single patient.
+
+    Example:
+        >>> from synthclin.encoding.protection import Rows
+        >>> ages = np.repeat([80.0, 85.0, 90.0, 97.0], [30, 12, 25, 3])
+        >>> end_value(Rows(ages, np.arange(70)), least=11, side=1)
+        90.0
+    """
+    values, _ = rows.frequent(2 * least)
+    if not len(values):
+        return None
+    end = float(values[-1] if side > 0 else values[0])
+    return end if rows[side * rows.position > side * end].patients < least else None
+
+
 def rounded(edges: Floats, values: Floats) -> Floats:
     """Keep six significant digits, of the edge or of the spread of `values`, whichever is finer."""
     spread = float(np.subtract(*np.quantile(values, [0.9, 0.1])))
@@ -76,12 +105,24 @@ def rounded(edges: Floats, values: Floats) -> Floats:
 class _TailFit:
     """Fit of the exponential density beyond an edge, `side` 1 above it and -1 below."""
 
-    def __init__(self, rows: Rows, axis: Axis, point_masses: Floats, frequent: Floats, *, logarithmic: bool) -> None:
-        self.ends, self.axis, self.logarithmic = rows.position[[0, -1]], axis, logarithmic
+    def __init__(
+        self,
+        rows: Rows,
+        axis: Axis,
+        point_masses: Floats,
+        frequent: Floats,
+        ends: dict[int, float | None],
+        *,
+        logarithmic: bool,
+    ) -> None:
+        self.outermost, self.axis, self.logarithmic = rows.position[[0, -1]], axis, logarithmic
+        self.ends = ends
         self.point_masses, self.frequent = point_masses, frequent
 
     def tail(self, edge: float, values: Floats, side: int) -> Tail:
         """Return the tail for rows at `values`."""
+        if (end := self.ends[side]) is not None:
+            values = side * np.minimum(side * values, side * end)
         excess = np.abs(np.log(values / edge) if self.logarithmic else values - edge)
         typical = float(excess.mean())
         if len(excess) > 1:
@@ -106,10 +147,12 @@ class _TailFit:
         reach = (40 if self.axis.declared else 5) * mean
         outermost = max(side * self.frequent) + whole if len(self.frequent) else -np.inf
         bounds = [max(side * self._beyond(edge, side * reach), outermost), side * declared]
-        # A sign, or an extreme that is itself a point mass, is a fact about more patients than the limit.
-        end = float(self.ends[-1 if side > 0 else 0])
-        if side * end <= 0 and side * edge < 0:
-            bounds.append(-whole if end else 0.0)
-        if end in self.point_masses:
-            bounds.append(side * end - whole)
+        # A sign is a fact about more patients than the limit.
+        outer = float(self.outermost[-1 if side > 0 else 0])
+        if side * outer <= 0 and side * edge < 0:
+            bounds.append(-whole if outer else 0.0)
+        if (end := self.ends[side]) is not None:
+            # A point mass on the lattice has a code of its own; one off the lattice lies between two positions.
+            has_code = end in self.point_masses and end.is_integer()
+            bounds.append(side * end - (whole if has_code else 0.0))
         return bounds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
 from synthclin.encoding.anchors import shifted
-from synthclin.errors import ConfigError, FewEventsWarning
+from synthclin.errors import ConfigError
 from synthclin.io.documents import dump_json
 from synthclin.io.files import staged_folder
 from synthclin.io.version import VERSION
@@ -30,9 +29,10 @@ from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
-from synthclin.sampling.cohorts import FEW_EVENTS, require_condition
+from synthclin.sampling.cohorts import require_condition
 from synthclin.sampling.imputation import Imputer
-from synthclin.sampling.sampler import CohortSampler, SampleFacts
+from synthclin.sampling.sample_facts import SampleFacts, warn_of_few_events
+from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
 from synthclin.schema.arguments import require_schema, require_table
@@ -201,17 +201,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         seed = self._seed("sample") if random_state is None else random_state
         start = None if id_start is None else int(id_start)
         table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
-        if (where or mix) and n:
-            self._warn_of_few_events()
+        if (where or mix) and n and hasattr(self, "rows_"):  # a loaded model does not know the number of its rows
+            warn_of_few_events(self.sample_facts_, self.rows_)
         return restored(table, self.dtypes_)
-
-    def _warn_of_few_events(self) -> None:
-        """Warn where the condition of the last sample rests on few training rows; a loaded model knows no number."""
-        events = self.sample_facts_.rarest * getattr(self, "rows_", math.inf)
-        if events < FEW_EVENTS:
-            what = f"the condition, or a mixed level, rests on about {max(events, 1):.0f} training rows"
-            advice = "The rows may resemble other patients: see `confirmed_`, and compare several seeds."
-            warnings.warn(f"{what}, fewer than {FEW_EVENTS}. {advice}", FewEventsWarning, stacklevel=3)
 
     @property
     def first_id(self) -> int:

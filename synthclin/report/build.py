@@ -21,6 +21,7 @@ from synthclin.language import Language, refuse_unknown, speaking
 from synthclin.language import language as spoken
 from synthclin.report.record.envelope import Provenance
 from synthclin.report.record.release import UNDECLARED, Release, TableFile
+from synthclin.report.record.section_data import SupportFacts
 from synthclin.report.report import Report
 from synthclin.schema.arguments import require_schema
 from synthclin.schema.dtypes import retyped
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation import Analysis, PredictTask, Score
-    from synthclin.report.record.section_data import CohortFacts, RuleFacts, SupportFacts
+    from synthclin.report.record.section_data import CohortFacts, RuleFacts
     from synthclin.schema import Schema
 
 __all__ = ["evaluate", "report_on"]

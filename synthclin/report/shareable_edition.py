@@ -10,6 +10,7 @@ from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.disclosure import rounding_step
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.score import details_of
+from synthclin.language import speaking
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.html import sections
 from synthclin.report.pages.decision import LIMITS, decision
@@ -57,6 +58,11 @@ def shareable_edition(report: F) -> F:
     """
     if report.edition == "shareable":
         return report
+    with speaking(report.language):
+        return _shareable_edition(report)
+
+
+def _shareable_edition(report: F) -> F:
     edition = shareable(report)
     edition = replace(edition, statements=dict(_groups(report, edition)))
     hidden = _hidden(report, edition)

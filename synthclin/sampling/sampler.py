@@ -17,13 +17,13 @@ from torch import Tensor
 from synthclin.encoding import Encoded, TableEncoder
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import quote_level, quote_name
-from synthclin.io.html_card import card
 from synthclin.progress import track
 from synthclin.rules.propagation import constraint_of, constraints_of
 from synthclin.rules.rules import finish
 from synthclin.sampling.cohorts import Condition, allocate, rake, split_where
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.repair import Repair
+from synthclin.sampling.sample_facts import SampleFacts
 from synthclin.sampling.sequential import Imposed, allocations_of
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
@@ -31,7 +31,7 @@ from synthclin.seeds import numpy_generator, torch_generator
 if TYPE_CHECKING:
     from synthclin.schema.columns import Level
 
-__all__ = ["CohortSampler", "SampleFacts", "Source"]
+__all__ = ["CohortSampler", "Source"]
 
 Floats = NDArray[np.float64]
 CHUNK = 16_384
@@ -67,39 +67,6 @@ class Source(Protocol):
 
     def __call__(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         """Return rows and their (rows,) log-weights; see `synthclin.models.Synthesizer`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleFacts:
-    """Diagnostics of a sample: number of proposals, probability and effective sample size.
-
-    Arguments:
-        rows: how many rows were returned.
-        proposed: how many proposals were sampled for them.
-        probability: of such a row, with any of the mixed levels, among rows sampled without the condition; all of them
-            satisfy the rules. 1 without a condition.
-        effective: effective sample size of the weighted proposals from which the rows were resampled.
-        rarest: the same of the rarest combination of mixed levels; without `mix` it is `probability`.
-        interpolated: columns of which the condition allows only values strictly inside bins of the model. Their values
-            are interpolated: whether any training patient has such a value is not known to the model.
-    """
-
-    rows: int
-    proposed: int
-    probability: float
-    effective: float
-    rarest: float = 1.0
-    interpolated: tuple[str, ...] = ()
-
-    def _repr_html_(self) -> str:
-        rows = [
-            ("rows returned", f"{self.rows:,}"),
-            ("rows proposed for them", f"{self.proposed:,}"),
-            ("share of such rows without the condition", f"{self.probability:.3g}"),
-            ("effective sample size", f"{self.effective:,.0f}"),
-        ]
-        rows += [("interpolated inside bins", ", ".join(self.interpolated))] if self.interpolated else []
-        return card("Sample", rows=rows)
 
 
 @dataclass(slots=True)

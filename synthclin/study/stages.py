@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation import Score
     from synthclin.models import Synthesizer
     from synthclin.sampling.cohorts import Cohort
-    from synthclin.sampling.sampler import SampleFacts
+    from synthclin.sampling.sample_facts import SampleFacts
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 

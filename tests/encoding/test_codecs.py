@@ -606,3 +606,24 @@ def _numbers(data):
             yield from _numbers(value)
     elif isinstance(data, int | float) and not isinstance(data, bool):
         yield data
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 5, 10])
+def test_a_top_coded_number_ends_at_its_last_value_whatever_few_patients_lie_beyond(beyond):
+    rng = np.random.default_rng(3)
+    ages = np.concatenate([rng.integers(20, 86, 900), np.full(30, 90), np.full(beyond, 97)])
+    cells = pd.Series(ages).astype("Int64")
+    codec = fit_codec("age", Integer(), cells, np.arange(len(cells)), Limits.of(11, 11))
+    assert codec.state.upper is not None
+    # 90 has a code of its own, and the bin below it ends before it.
+    assert 90 in codec.state.point_masses
+    assert codec.state.upper.limit == 89.5
+    assert codec.decode(*codec.encode(cells)).max() == 90
+
+
+def test_a_tail_goes_on_where_eleven_patients_lie_beyond_a_frequent_value():
+    rng = np.random.default_rng(3)
+    ages = np.concatenate([rng.integers(20, 86, 900), np.full(30, 90), np.full(11, 97)])
+    cells = pd.Series(ages).astype("Int64")
+    codec = fit_codec("age", Integer(), cells, np.arange(len(cells)), Limits.of(11, 11))
+    assert codec.state.upper is None or codec.state.upper.limit > 97

@@ -200,7 +200,12 @@ def test_a_frequent_value_may_lie_off_the_step():
     codec, sampled = fit_and_sample(Number(decimals=1), cells)
     assert (sampled == 40.3).mean() == pytest.approx(0.15, abs=0.04)
     assert multiples_of(0.5)(sampled[sampled != 40.3]).all()
-    assert codec.decode(*codec.encode(cells)).equals(cells)
+    # Fewer than 11 patients lie below the frequent value, so the distribution ends there.
+    assert 0 < (cells < 40.3).sum() < 11
+    inside = cells >= 40.3
+    decoded = codec.decode(*codec.encode(cells))
+    assert decoded[inside].equals(cells[inside])
+    assert decoded.min() == 40.3
 
 
 @pytest.mark.parametrize("seed", range(20))

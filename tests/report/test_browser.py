@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ def test_no_table_is_cut_in_print(page: Any) -> None:
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("report", [study(), study().shareable(), example(), released(), released().shareable()])
+@pytest.mark.parametrize(
+    "report",
+    [study(), study().shareable(), example(), released(), released().shareable(), replace(released(), language="es")],
+)
 def test_page_one_fits_one_a4_sheet(browser: Any, tmp_path: Path, report: Report) -> None:
     (tmp_path / "report.html").write_text(report.to_html(), encoding="utf-8")
     page = browser.new_page(viewport=A4)

@@ -16,6 +16,7 @@ from synthclin.evaluation.disclosure import rounding_step
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.score import Score
 from synthclin.io.documents import dump_json
+from synthclin.language import LANGUAGES, Language
 from synthclin.report import Report, evaluate
 from synthclin.report.html import sections
 from synthclin.report.pages.decision import decision
@@ -54,7 +55,7 @@ def noisy(seed: int) -> Report:
     return example(scores=tuple(scores), verdicts=judge(default_gates(scores), scores), **made_of)
 
 
-def real_run() -> Report:
+def real_run(language: Language = "en") -> Report:
     """Return the report of two tables of three columns and two groups."""
     schema = Schema.model_validate(
         {
@@ -83,7 +84,7 @@ def real_run() -> Report:
     with pytest.MonkeyPatch.context() as patch:
         spare(patch)
         tables = {"train": ward(183, 1, 0.0), "holdout": ward(97, 2, 0.0)}
-        return evaluate(ward(183, 3, 0.6), **tables, schema=schema, by=["sex"], random_state=1)
+        return evaluate(ward(183, 3, 0.6), **tables, schema=schema, by=["sex"], random_state=1, language=language)
 
 
 STUDIES = {
@@ -161,13 +162,15 @@ def test_numbers_have_as_many_digits_as_the_rounded_figures(both: tuple[Report, 
     assert number(0.95) == "0.950"
 
 
-def test_no_count_of_real_rows_is_in_a_statement() -> None:
-    report = real_run()
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_count_of_real_rows_is_in_a_statement(language: Language) -> None:
+    report = real_run(language)
     shared = report.shareable()
     assert rounding_step(97) == 0.2
     for statement in shared.statements.values():
         assert not re.search(r"\b(183|184|97)\b", statement.text)
-    assert not re.search(r"(?<![\d.#])(183|97) (?:real )?(?:rows|patients)", shared.to_html().replace("183 rows,", ""))
+    pages = re.sub(r"183 (?:rows|filas),", "", shared.to_html())
+    assert not re.search(r"(?<![\d.#])(183|97) (?:real )?(?:rows|patients|filas(?! sintéticas)|pacientes)", pages)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,7 @@ def test_no_count_of_real_rows_is_in_a_statement() -> None:
         ("Three patients differ", "None differs", (), ""),
         ("Of site, rare is worst", "Of site, none is worst", ("rare",), ""),
         ("Missing and sex: F: weaker", "Correlations agree", ("F",), "Missing and sex: weaker"),
+        ("Linkability: attack succeeds", "It fails", ("a",), "Linkability: attack succeeds"),
         ("differs by up to 9\u00a0%", "differs by up to 14\u00a0%", (), "differs by up to 10\u00a0%"),
         ("loses 0.012", "agrees", (), ""),
     ],

@@ -17,7 +17,7 @@ from synthclin.models.training import plan_for
 from synthclin.report import Report
 from synthclin.rules.validation import check
 from synthclin.sampling.cohorts import Cohort
-from synthclin.sampling.sampler import SampleFacts
+from synthclin.sampling.sample_facts import SampleFacts
 from synthclin.schema import Schema
 from synthclin.study import data, manifest, run, stages
 from synthclin.study.config import load

@@ -296,17 +296,15 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
 
 
 def in_words(name: str) -> str:
-    """Return a performance metric or a learner, which details hold in English, in the language of the report.
+    """Return a performance metric, or a kind of linear model, in the language of the report; details have it in English.
 
     Example:
         >>> from synthclin.language import speaking
         >>> with speaking("es"):
-        ...     in_words("random forest"), in_words("AUC")
-        ('bosque aleatorio', 'AUC')
+        ...     in_words("AUC or R2"), in_words("AUC")
+        ('AUC o R2', 'AUC')
     """
     names = {
-        "boosted trees": tr("boosted trees"),
-        "random forest": tr("random forest"),
         "AUC or R2": tr("AUC or R2"),
         "AUC (mean of each class against the others)": tr("AUC (mean of each class against the others)"),
         "R2 on the log(1 + y) scale": tr("R2 on the log(1 + y) scale"),

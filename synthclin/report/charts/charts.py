@@ -139,8 +139,8 @@ def numeric_panel(
         ]
     if labelled:
         x, anchor = (0.02, "start") if _lower_at_left(edges, known, synthetic) else (_PLOT - 0.02, "end")
-        parts += [svg.text(x, 9, "real", anchor=anchor, class_="treal")]
-        parts += [svg.text(x, 24, "synthetic", anchor=anchor, class_="tsyn")]
+        parts += [svg.text(x, 9, tr("real"), anchor=anchor, class_="treal")]
+        parts += [svg.text(x, 24, tr("synthetic"), anchor=anchor, class_="tsyn")]
     return svg.picture(
         tr("{name}: real and synthetic distribution", name=name), desc, base, *parts, *_missing_pair(*missing, base)
     )
@@ -171,12 +171,12 @@ def category_panel(
         parts += [svg.text(start, y + 13.5, _brief(level), anchor="end", dx=-6)]
         parts += [svg.rect(start, y + 10, room * s / top, 9, "bsyn")]
         if r is None:
-            parts += [svg.text(start, y + 8, "suppressed", anchor="start", dx=4)]
+            parts += [svg.text(start, y + 8, tr("suppressed"), anchor="start", dx=4)]
             continue
         parts += [svg.rect(start, y, room * r / top, 9, "breal")]
         if labelled and row == _roomiest(known, synthetic):
-            parts += [svg.text(start + room * r / top, y + 9, "real", anchor="start", dx=5, class_="treal")]
-            parts += [svg.text(start + room * s / top, y + 20, "synthetic", anchor="start", dx=5, class_="tsyn")]
+            parts += [svg.text(start + room * r / top, y + 9, tr("real"), anchor="start", dx=5, class_="treal")]
+            parts += [svg.text(start + room * s / top, y + 20, tr("synthetic"), anchor="start", dx=5, class_="tsyn")]
     parts += [svg.line(start, 0, start, height, "ax")]
     return svg.picture(
         tr("{name}: real and synthetic shares", name=name), desc, height, *parts, *_missing_pair(*missing, height)
@@ -270,7 +270,7 @@ def _missing_pair(real: float | None, synthetic: float, base: float) -> list[Mar
         svg.rect(_MISSING + 0.01, base - heights[0], 0.05, heights[0], "breal"),
         svg.rect(_MISSING + 0.07, base - heights[1], 0.05, heights[1], "bsyn"),
         svg.text(1, base - max(heights) - 4, label, anchor="end"),
-        svg.text(1, base + 15, "missing", anchor="end"),
+        svg.text(1, base + 15, tr("missing"), anchor="end"),
     ]
 
 

@@ -259,7 +259,7 @@ def _clause(answer: Answer) -> str:
 
 
 def _action(answer: Answer) -> str:
-    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.reason, 200)
+    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.reason, 300)
 
 
 def _row(report: Findings, answer: Answer) -> DecisionRow:
@@ -269,27 +269,27 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     scale = GateScale(
         kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"), judges_better=gate.limit == gate.null
     )
-    answer_text = kind.answer(score) if known else typeset(answer.reason, 240)
+    answer_text = kind.answer(score) if known else typeset(answer.reason, 320)
     if known and status == "NOT ASSESSABLE":
         wide = tr("The interval extends from PASS to FAIL: too few rows to decide.")
         answer_text = f"{answer_text} {wide}".strip()
     if answer.unknown:
         unknown = tr("Not assessable: {scores}.", scores=listed(answer.unknown))
         answer_text = f"{answer_text} {unknown}".strip()
-    question = plain(answer.text, 140)
+    question = plain(answer.text, 180)
     return DecisionRow(
         key=f"q-{gate.score}",
         section=kind.section,
         group="use" if kind.asked is None else kind.asked.group,
         question=question,
-        answer=_said(report, f"answer/{gate.score}", plain(answer_text, 240) if answer_text else ""),
+        answer=_said(report, f"answer/{gate.score}", plain(answer_text, 320) if answer_text else ""),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
         unit=_unit(answer, score),
         bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
         limit=limit_text(kind, gate),
-        source=plain(tr(gate.source.partition(", because ")[0]), 80),  # its reason stands in Methods
+        source=plain(tr(gate.source.partition(", because ")[0]), 120),  # its reason stands in Methods
         score=gate.score,
     )
 

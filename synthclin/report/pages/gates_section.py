@@ -65,8 +65,8 @@ def _row(report: Findings, verdict: Verdict) -> Row:
             else tr("holdout rows {value}", value=reached)
         )
     reason = [
-        typeset(with_labels(verdict.reason), 200),
+        typeset(with_labels(verdict.reason), 300),
         *([tr("The status is less severe than by the limits alone.")] if verdict.excused else []),
-        tr("Limits: {source}.", source=plain(tr(gate.source), 240)),
+        tr("Limits: {source}.", source=plain(tr(gate.source), 320)),
     ]
     return Row(label_of(score.name), (status_name(verdict.status), result, "; ".join(limits), " ".join(reason)))

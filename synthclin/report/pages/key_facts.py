@@ -48,7 +48,7 @@ def key_facts(report: Findings) -> tuple[KeyFact, ...]:
 def _strongest_attack(report: Findings) -> KeyFact:
     key, name, score = "attack", tr("Strongest attack on membership"), report.find(MEMBERSHIP.name)
     if score is None or math.isnan(score.value):
-        why = tr("no attack was run") if score is None else typeset(score.note, 110)
+        why = tr("no attack was run") if score is None else typeset(score.note, 150)
         return KeyFact(key, name, not_assessable(), why)
     details = MEMBERSHIP.read(score)
     note = tr(
@@ -115,9 +115,9 @@ def _smallest_leak(report: Findings) -> KeyFact:
     if score is None:
         return KeyFact(key, name, tr("not measured"), tr("no canaries were inserted to test the attacks"))
     if math.isnan(score.value):
-        return KeyFact(key, name, not_assessable(), _phrase(typeset(score.note, 200)))
+        return KeyFact(key, name, not_assessable(), _phrase(typeset(score.note, 280)))
     note = tr("canaries among synthetic rows, exact and jittered")
-    note += f"; {_phrase(typeset(score.note, 200))}" if score.note else ""
+    note += f"; {_phrase(typeset(score.note, 280))}" if score.note else ""
     return KeyFact(key, name, kind_of(score.name).write(score.value), note)
 
 

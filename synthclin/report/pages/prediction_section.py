@@ -20,6 +20,7 @@ from synthclin.report.charts.charts import reference_dots
 from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
+from synthclin.report.pages.words import learner_name
 from synthclin.wording import interval, measure_name, number, plain, share, signed
 
 if TYPE_CHECKING:
@@ -139,8 +140,8 @@ def _learners(score: Score) -> list[Row]:
     target = column_name(score.name.removeprefix("utility."), 30)
     return [
         Row(
-            f"{target}, {plain(in_words(one.learner), 30)}",
-            (plain(details.measure, 40), number(one.shuffled), number(one.synthetic), number(one.real)),
+            f"{target}, {plain(learner_name(one.learner), 30)}",
+            (plain(in_words(details.measure), 40), number(one.shuffled), number(one.synthetic), number(one.real)),
         )
         for one in details.learners
     ]
@@ -172,7 +173,7 @@ def _calibration(score: Score) -> Figure | None:
         )
     rows = tuple(
         Row(
-            plain(in_words(one.learner), 30),
+            plain(learner_name(one.learner), 30),
             tuple(
                 number(value, 3 if place < 2 else 2)
                 for place, value in enumerate(
@@ -228,9 +229,9 @@ def _calibration(score: Score) -> Figure | None:
         ),
         panels=tuple(
             Panel(
-                plain(in_words(one.learner), 30),
+                plain(learner_name(one.learner), 30),
                 calibration_plot(
-                    plain(in_words(one.learner), 30),
+                    plain(learner_name(one.learner), 30),
                     _line(one.real.slope, one.real.intercept),
                     _line(one.synthetic.slope, one.synthetic.intercept),
                     labelled=place == 0,

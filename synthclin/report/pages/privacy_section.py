@@ -40,7 +40,7 @@ def privacy_section(report: Findings) -> Section:
         lead.append(
             tr("No attack was run.")
             if attack is None
-            else tr("Not assessable. {reason}", reason=plain(attack.note, 400))
+            else tr("Not assessable. {reason}", reason=plain(attack.note, 500))
         )
     elif ranked is not None and ranked.roc:
         figures.append(_attack(attack, ranked))
@@ -101,7 +101,7 @@ def _attack(score: Score, details: MembershipDetails) -> Figure:
                 result=found_too,
                 note=score.note,
             ),
-            700,
+            900,
         ),
         data=(curve_table(tr("Points of the ROC curve of the attack"), points),),
     )

@@ -30,7 +30,7 @@ def rules_section(report: Findings) -> Section:
         why = (
             tr("No rule was checked.")
             if score is None
-            else tr("Not assessable. {reason}", reason=plain(score.note, 300))
+            else tr("Not assessable. {reason}", reason=plain(score.note, 400))
         )
         return Section(*section, (why,))
     details = RULES.read(score) or RuleDetails(rules=[], declared=0)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from synthclin.report.pages.figures import Figure, Row, Section, StripRow
     from synthclin.report.record.envelope import Statement
 
-__all__ = ["carried", "figures_by_key", "in_order", "names_of", "stated"]
+__all__ = ["carried", "counts_people", "figures_by_key", "in_order", "names_of", "stated"]
 
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[\u2212-]?\d[\d\u202f]*(?:\.\d+)?(?:[\u00a0 ]%)?")
-# A number of rows or patients belongs to the edition that states it. For each language: small numbers in words; what
-# may stand between two numbers, and never between a number and what it counts; and the nouns.
+# For each language: small numbers in words; what may stand between two numbers, and never between a number and what it
+# counts; and the nouns for rows and patients.
 _COUNTED: dict[Language, tuple[str, str, str]] = {
     "en": ("one two three four five six seven eight nine ten", "of", "row rows patient patients"),
     "es": (
@@ -37,12 +37,12 @@ _COUNTED: dict[Language, tuple[str, str, str]] = {
 
 
 def _count_pattern(numbers: str, links: str, nouns: str) -> re.Pattern[str]:
-    """Return the pattern of a number of rows or patients, with a word such as "synthetic" before the noun."""
+    """Return the pattern of a number of rows or patients: before the noun, or after it and a colon."""
     numbers, links, nouns = (words.replace(" ", "|") for words in (numbers, links, nouns))
     many = r"\d[\d\u202f]*"
-    return re.compile(
-        rf"\b(?:{many}|{numbers})(?: (?:{links}) {many})? (?:(?!(?:{links}) )\w+ )?(?:{nouns})\b", re.IGNORECASE
-    )
+    before = rf"\b(?:{many}|{numbers})(?: (?:{links}) {many})? (?:(?!(?:{links}) )\w+ )?(?:{nouns})\b"
+    after = rf"\b(?:{nouns})\b[^.:;]*: (?:{many}(?![\d\u202f.]|[\u00a0 ]%)|(?:{numbers})\b)"
+    return re.compile(f"{before}|{after}", re.IGNORECASE)
 
 
 # All of them: a sentence without translation stands in English in a report of another language.
@@ -131,11 +131,11 @@ def carried(internal: str, own: str, hidden: Collection[str], step: float) -> st
         'sbp differs most, by 0.15'
     """
     for name in hidden:
-        internal = internal.replace(f": {name}", "")
+        internal = re.sub(rf": {re.escape(name)}(?!\w)", "", internal)
     if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", internal) for name in hidden):
         return ""
     alike = _NUMBER.sub("#", internal) == _NUMBER.sub("#", own)
-    if not alike and any(pattern.search(internal) for pattern in _COUNTS):
+    if not alike and counts_people(internal):
         return ""
     shown = _NUMBER.findall(own) if alike else []
     exact = _NUMBER.findall(internal)
@@ -145,6 +145,16 @@ def carried(internal: str, own: str, hidden: Collection[str], step: float) -> st
     found = iter(numbers)
     text = _NUMBER.sub(lambda _: str(next(found)), internal)
     return "" if text == own else text
+
+
+def counts_people(text: str) -> bool:
+    """Whether a sentence, in any language, has a number of rows or patients, which belongs to its own edition alone.
+
+    Example:
+        >>> counts_people("3 synthetic rows are copies"), counts_people("3 columns differ")
+        (True, False)
+    """
+    return any(pattern.search(text) for pattern in _COUNTS)
 
 
 def _rounded(internal: str, own: str | None = None, *, step: float) -> str | None:

@@ -1,4 +1,4 @@
-"""Words that several pages share: statuses, editions and attacks as they are shown, and the starts of enumerations."""
+"""Words that several pages share: names of statuses, editions, attacks and learners, and the start of a list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from synthclin.language import tr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["attack_name", "edition_name", "lower_start", "shown_first", "status_name"]
+__all__ = ["attack_name", "edition_name", "learner_name", "lower_start", "shown_first", "status_name"]
 
 _FIRST = 3
 
@@ -61,6 +61,23 @@ def attack_name(name: str) -> str:
         "ensemble": tr("ensemble"),
     }
     return "; ".join(names.get(one, one) for one in name.split("; "))
+
+
+def learner_name(name: str) -> str:
+    """Return the name of a learner as pages show it; another name stays as it is.
+
+    Example:
+        >>> from synthclin.language import speaking
+        >>> with speaking("es"):
+        ...     learner_name("linear")
+        'lineal'
+    """
+    names = {
+        "boosted trees": tr("boosted trees"),
+        "random forest": tr("random forest"),
+        "linear": tr("linear"),
+    }
+    return names.get(name, name)
 
 
 def lower_start(label: str) -> str:
