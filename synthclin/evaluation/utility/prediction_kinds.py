@@ -296,7 +296,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
 
 
 def in_words(name: str) -> str:
-    """Return a performance metric, or a kind of linear model, in the language of the report; details have it in English.
+    """Return a performance metric, or a kind of linear model, in the language of the report; in details it is English.
 
     Example:
         >>> from synthclin.language import speaking
