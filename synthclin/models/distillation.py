@@ -18,7 +18,7 @@ from synthclin.models.networks import EMBEDDING, MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
 from synthclin.models.receptive_fields import ReceptiveField
 from synthclin.progress import Step
-from synthclin.sampling.sequential import Imposed, SampledCodes, sample_codes
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, inverse_cdf, sample_codes
 
 __all__ = ["Distillation", "OnePass", "sample_in_one_pass", "teacher_conditionals"]
 
@@ -78,17 +78,23 @@ class OnePass(MaskedGenerator):
         codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
         for table, logits in zip(self.groups, self.forward(noise), strict=True):
             allowed = logits.masked_fill(self.forbidden[table.index, None, : logits.shape[2]], -torch.inf)
-            codes[:, table.index] = inverse_cdf(allowed.softmax(2), noise[:, table.index].T).T
+            codes[:, table.index] = inverse_cdf(allowed.softmax(2).transpose(1, 2), noise[:, table.index].T).T
         return codes
 
 
 def sample_in_one_pass(
-    network: MaskedGenerator, order: Sequence[int], rows: int, generator: torch.Generator, imposed: Imposed
+    network: MaskedGenerator,
+    state: RowState,
+    order: Sequence[int],
+    rows: int,
+    generator: torch.Generator,
+    imposed: Imposed,
 ) -> SampledCodes:
     """Sample rows in one pass of the distilled network; rows with a masked code are sampled column by column.
 
     Arguments:
         network: has a distilled student.
+        state: of the network, for the rows with a masked code.
         order: index in the layout of each column of the network.
         rows: how many.
         generator: on the network's device.
@@ -105,19 +111,13 @@ def sample_in_one_pass(
     for column in order:
         masked = imposed.code_mask(column, sampled)
         if masked is not None:
-            broken |= masked.to(codes.device).expand(rows, -1).gather(1, codes[:, [column]])[:, 0]
+            broken |= masked.to(codes.device).expand(-1, rows).gather(0, codes[:, column][None])[0] < 0
         sampled[column] = codes[:, column].contiguous()
     if bool(broken.any()):
         count = int(broken.sum())
-        again = sample_codes(NetworkRows(network, count, order), order, count, generator, imposed)
+        again = sample_codes(state, order, count, generator, imposed)
         codes[broken], log_weight[broken] = again.codes, again.log_weight
     return SampledCodes(codes, log_weight)
-
-
-def inverse_cdf(probabilities: Tensor, noise: Tensor) -> Tensor:
-    """Return codes by inverse transform sampling: (..., codes) probabilities, (...) noise in [0, 1) -> (...)."""
-    ends = probabilities.cumsum(-1)
-    return (ends <= noise[..., None] * ends[..., -1:]).sum(-1)
 
 
 def teacher_conditionals(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[Tensor]:
@@ -128,12 +128,13 @@ def teacher_conditionals(network: MaskedGenerator, noise: Tensor, forbidden: Ten
         noise: (rows, columns) in [0, 1).
         forbidden: (columns, codes) bool, codes that are never sampled.
     """
-    state = NetworkRows(network, len(noise))
+    state = NetworkRows(network)
+    state.begin(len(noise))
     conditionals = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
     for t, column in enumerate(network.columns):
         group, slot = network.home[t]
-        probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
-        conditionals[group][slot, :, : column.cardinality] = probabilities
+        probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality, None], -torch.inf).softmax(0)
+        conditionals[group][slot, :, : column.cardinality] = probabilities.T
         state.push(t, inverse_cdf(probabilities, noise[:, t]))
     return conditionals
 

@@ -19,7 +19,7 @@ from synthclin.models.code_features import code_basis, code_features, is_smooth
 from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
 
-__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
+__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator", "MaskedLinear"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
@@ -144,6 +144,7 @@ class MaskedLinear(nn.Linear):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs, (..., outputs), of (..., inputs)."""
         return functional.linear(x, self.weight * self.mask, self.bias)
 
 
