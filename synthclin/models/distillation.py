@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar, cast
 
 import torch
@@ -14,8 +13,9 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
 from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import EMBEDDING, MaskedGenerator
-from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.networks import EMBEDDING, MaskedGenerator, weights_masked
+from synthclin.models.optimizer import AdamW, Average, descend
+from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
 from synthclin.models.receptive_fields import ReceptiveField
 from synthclin.progress import Step
 from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, inverse_cdf, sample_codes
@@ -146,18 +146,16 @@ class Distillation(Phase):
     """
 
     name, stream, label = "distillation", "teaching", "distilling one pass"
-    learners: ClassVar = ("network", "student", "optimizer", "schedule", "average")
+    learners: ClassVar = ("network", "student", "optimizer", "average")
     facts: ClassVar = ("done",)
 
     def __init__(self, setting: Setting, steps: int) -> None:
         super().__init__(setting, steps)
         self.student = cast("OnePass", self.network.shortcut)
-        self.optimizer = torch.optim.AdamW(
-            self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
+        self.optimizer = AdamW(
+            self.student, lambda step: RATE * rate_share(step, last=steps, rise=100), betas=(0.9, 0.98), decay=1e-4
         )
-        rate = partial(rate_share, last=steps, rise=100)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
-        self.average = averaged(self.student, 0.998 if steps > 1_000 else 0.98)
+        self.average = Average(self.student, 0.998 if steps > 1_000 else 0.98)
 
     def begin(self) -> None:
         """Record nothing: the teacher is not changed."""
@@ -168,17 +166,14 @@ class Distillation(Phase):
         with torch.no_grad():
             noise, conditionals = self._teacher_sample(TEACHER_ROWS)
         order = [torch.randperm(TEACHER_ROWS, generator=self.generator, device=noise.device) for _ in range(EPOCHS)]
-        for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
-            part = share(rows)
-            descend(
-                self.optimizer,
-                self.student,
-                _cross_entropy(self.student(noise[part]), [probabilities[:, part] for probabilities in conditionals]),
-            )
-            self.schedule.step()
-            self.average.update_parameters(self.student)
-            self.done += 1
-            tick(1)
+        with weights_masked(self.student):
+            for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
+                part = share(rows)
+                wanted = [probabilities[:, part] for probabilities in conditionals]
+                descend([self.optimizer], _cross_entropy(self.student(noise[part]), wanted))
+                self.average.update(self.optimizer.values)
+                self.done += 1
+                tick(1)
         divergence = self._divergence()
         tick(0, note=f"KL divergence from the teacher {divergence:.3f} nats per row")
         return {"kl_divergence": round(divergence, 5)}
@@ -199,7 +194,7 @@ class Distillation(Phase):
         with torch.no_grad():
             noise, conditionals = self._teacher_sample(512)
             entropy = sum(float(torch.special.entr(probabilities).sum()) for probabilities in conditionals) / len(noise)
-            return float(_cross_entropy(cast("OnePass", self.average.module)(noise), conditionals)) - entropy
+            return float(_cross_entropy(self.average.module(noise), conditionals)) - entropy
 
 
 def _cross_entropy(logits: list[Tensor], conditionals: list[Tensor]) -> Tensor:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import cast
 
@@ -19,7 +20,7 @@ from synthclin.models.code_features import code_basis, code_features, is_smooth
 from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
 
-__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator", "MaskedLinear"]
+__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator", "MaskedLinear", "weights_masked"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
@@ -138,6 +139,7 @@ class MaskedLinear(nn.Linear):
 
     def __init__(self, mask: Tensor, zero: bool = False) -> None:
         super().__init__(mask.shape[1], mask.shape[0])
+        self.masked = False  # whether the weight is 0 wherever the mask is; see `weights_masked`
         self.register_buffer("mask", mask.float(), persistent=False)
         if zero:
             nn.init.zeros_(self.weight)
@@ -145,7 +147,24 @@ class MaskedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs, (..., outputs), of (..., inputs)."""
-        return functional.linear(x, self.weight * self.mask, self.bias)
+        return functional.linear(x, self.weight if self.masked else self.weight * self.mask, self.bias)
+
+
+@contextmanager
+def weights_masked(network: nn.Module) -> Iterator[None]:
+    """Set masked weights to 0 inside the block, so that no forward pass applies the masks.
+
+    Their gradient is then that of unmasked weights: `synthclin.models.optimizer` masks it.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, MaskedLinear)]
+    for layer in layers:
+        layer.weight.data.mul_(layer.mask)
+        layer.masked = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.masked = False
 
 
 class MaskedBlock(nn.Module):
