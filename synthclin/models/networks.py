@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import cast
 
 import torch
@@ -296,20 +295,23 @@ class MaskedGenerator(nn.Module):
 
     def _logits(self, codes: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the logits of every column from the outputs of each head."""
-        logits = [
-            table.logits(context_logits)
-            for table, context_logits in zip(self.groups, self._grouped(outputs), strict=True)
-        ]
+        context_logits, weights = self._parts(outputs)
+        logits = [table.logits(each) for table, each in zip(self.groups, context_logits, strict=True)]
+        added: dict[int, list[tuple[int, Tensor]]] = {}
         for r, (first, second) in enumerate(self.potentials.pairs):
             group, slot = self.home[second]
-            head, part = self.potential_at[r]
-            potential = self.potentials.logits(r, codes[:, first], outputs[head][:, part])
-            logits[group][slot, :, : potential.shape[1]] += potential
+            potential = self.potentials.logits(r, codes[:, first], weights[r])
+            padded = functional.pad(potential, (0, logits[group].shape[2] - potential.shape[1]))
+            added.setdefault(group, []).append((slot, padded))
+        for group, potentials in added.items():
+            slots = torch.tensor([slot for slot, _ in potentials], device=codes.device)
+            # All at once: an addition to a part of a tensor copies the whole of it in the backward pass.
+            logits[group] = logits[group].index_add(0, slots, torch.stack([potential for _, potential in potentials]))
         return logits
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
         """Return the context logits of each column, as weights of its basis, (members, rows, width) per group."""
-        return self._grouped(self._outputs(codes))
+        return self._parts(self._outputs(codes))[0]
 
     def cells(self, codes: Tensor) -> Tensor:
         """Return the embedding of each cell, (rows, columns, EMBEDDING)."""
@@ -325,15 +327,18 @@ class MaskedGenerator(nn.Module):
         hidden = functional.silu(hidden)
         return [head(hidden, cells) for head in self.heads]
 
-    def _grouped(self, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the context logits among `outputs`, (members, rows, width) per group."""
-        parts = chain(
-            *(each[:, : sum(spans)].split(spans, dim=1) for each, spans in zip(outputs, self.spans, strict=True))
-        )
-        return [
-            part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
-            for t, part in zip(self.groups, parts, strict=True)
-        ]
+    def _parts(self, outputs: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
+        """Return the context logits, (members, rows, width) per group, and each potential's (rows, kernels) weights."""
+        context_logits: list[Tensor] = []
+        weights: dict[int, Tensor] = {}
+        for v, (each, spans) in enumerate(zip(outputs, self.spans, strict=True)):
+            numbers = [r for r, (head, _) in self.potential_at.items() if head == v]
+            parts = each.split([*spans, *(len(WIDTHS) for _ in numbers)], dim=1)
+            for part in parts[: len(spans)]:
+                t = self.groups[len(context_logits)]
+                context_logits.append(part.unflatten(1, (len(t.members), t.width)).transpose(0, 1))
+            weights |= zip(numbers, parts[len(spans) :], strict=True)
+        return context_logits, weights
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""

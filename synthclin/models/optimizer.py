@@ -25,9 +25,6 @@ LARGEST_NORM = 5.0
 EPSILON = 1e-8
 """Of Adam, beside the root of the mean squared gradient."""
 
-AT_ONCE = 1 << 16
-"""Weights updated at a time on a CPU: what belongs to them fits its cache."""
-
 Network = TypeVar("Network", bound=MaskedGenerator)
 
 
@@ -74,20 +71,16 @@ class AdamW:
                 self.mask[part] = masks[id(weights)].flatten()
             if not name.endswith("bias"):
                 self.decay[part] = decay
-        at_once = AT_ONCE if self.values.device.type == "cpu" else len(self.values)
-        every = (self.values, self.gradient, self.mean, self.square, self.decay)
-        self.parts = list(zip(*(each.split(at_once) for each in every), strict=True))
 
     def step(self) -> None:
         """Take one step along the gradient as it is."""
         rate, (first, second) = self.rate(self.steps), self.betas
         self.steps += 1
         begun, begun_square = 1 - first**self.steps, math.sqrt(1 - second**self.steps)
-        for values, gradient, mean, square, decay in self.parts:
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            values.addcmul_(values, decay, value=-rate)
-            values.addcdiv_(mean, square.sqrt().div_(begun_square).add_(EPSILON), value=-rate / begun)
+        self.mean.lerp_(self.gradient, 1 - first)
+        self.square.mul_(second).addcmul_(self.gradient, self.gradient, value=1 - second)
+        self.values.addcmul_(self.values, self.decay, value=-rate)
+        self.values.addcdiv_(self.mean, self.square.sqrt().div_(begun_square).add_(EPSILON), value=-rate / begun)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for `load_state_dict`; the weights are those of the network."""
