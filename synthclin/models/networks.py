@@ -316,7 +316,11 @@ class MaskedGenerator(nn.Module):
     def cells(self, codes: Tensor) -> Tensor:
         """Return the embedding of each cell, (rows, columns, EMBEDDING)."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
-        return functional.embedding(codes + self.starts, table)
+        places = codes + self.starts
+        if places.device.type == "cpu":
+            # The backward pass of an embedding scans all cells for every code; on a GPU it alone has a fixed order.
+            return table.index_select(0, places.flatten()).view(*places.shape, EMBEDDING)
+        return functional.embedding(places, table)
 
     def _outputs(self, codes: Tensor) -> list[Tensor]:
         """Return the outputs of each head, (rows, outputs)."""
