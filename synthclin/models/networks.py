@@ -353,15 +353,17 @@ class MaskedGenerator(nn.Module):
 
         At strength 0 a column has its marginal distribution, at 1 the trained conditional distribution.
         """
-        outputs, trained = self._outputs(codes), [table.bias.data for table in self.groups]
+        whole = [table.bias + table.padding for table in self.groups]
+        logits = self._logits(codes, self._outputs(codes))
+        in_context = [each - bias[:, None, :] for each, bias in zip(logits, whole, strict=True)]
         found = []
         for strength in strengths:
-            for table, bias in zip(self.groups, trained, strict=True):
-                table.bias.data = bias
-                table.bias.data = table.shrunk_bias(strength.expand(len(self.columns)))
-            found.append(self._chosen(codes, self._logits(codes, [each * strength for each in outputs])))
-        for table, bias in zip(self.groups, trained, strict=True):
-            table.bias.data = bias
+            every = strength.expand(len(self.columns))
+            biases = [table.shrunk_bias(every) + table.padding for table in self.groups]
+            shrunk = [
+                torch.add(bias[:, None, :], each * strength) for bias, each in zip(biases, in_context, strict=True)
+            ]
+            found.append(self._chosen(codes, shrunk))
         return torch.stack(found)
 
     def shrink(self, strengths: Tensor) -> None:
