@@ -8,19 +8,19 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.networks import MaskedGenerator, weights_masked
 from synthclin.models.objectives import expected_relativistic_loss
-from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.optimizer import AdamW, Average, Optimizers, descend
+from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, rate_share
 from synthclin.models.validation_metrics import ValidationMetrics, quick_detection, validation_metrics, validation_nll
 from synthclin.progress import Step
 from synthclin.seeds import stream_seed
@@ -35,6 +35,8 @@ PENALTY = 4.0
 """Gamma of R1 and R2. With a tenth of it the critic memorises training rows, and then so does the generator."""
 CRITIC_STEPS = 50
 """Steps of critics alone, before the first step of a warmed-up generator."""
+BETAS = (0.0, 0.99)
+"""Of Adam, in all networks."""
 EVALUATION_INTERVAL = 50
 SMOOTHED_OVER = 3
 """Evaluations over which the C2ST AUC is averaged: a single one on few rows is noise."""
@@ -83,7 +85,7 @@ class _AdversarialPhase(Phase):
     norm of its context logits.
     """
 
-    learners: ClassVar = ("networks", "optimizer", "schedule", "average")
+    learners: ClassVar = ("networks", "optimizers", "average")
 
     def __init__(
         self, setting: Setting, steps: int, *, critics: int, rate: float, critic_steps: int, ema_decay: float
@@ -102,24 +104,27 @@ class _AdversarialPhase(Phase):
         super().__init__(setting, critic_steps + steps)
         self.critics = [cell_critic(self.network, self.codes) for _ in range(critics)]
         self.networks = torch.nn.ModuleList([self.network, *self.critics])
-        groups = [{"params": self.network.parameters(), "lr": rate}]
-        groups += [{"params": critic.parameters(), "lr": RATE} for critic in self.critics]
-        self.optimizer = torch.optim.Adam(groups, RATE, betas=(0.0, 0.99), fused=True)
-        shares: list[Callable[[int], float]] = [partial(rate_share, first=critic_steps, last=self.total)]
-        shares += [partial(rate_share, last=self.total)] * critics
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, shares)
-        self.average = averaged(self.network, ema_decay)
+        total = self.total
+        generator = AdamW(
+            self.network, lambda step: rate * rate_share(step, first=critic_steps, last=total), betas=BETAS
+        )
+        judges = [
+            AdamW(critic, lambda step: RATE * rate_share(step, last=total), betas=BETAS) for critic in self.critics
+        ]
+        self.optimizers = Optimizers([generator, *judges])
+        self.average = Average(self.network, ema_decay)
 
     def advance(self, tick: Step) -> dict[str, float]:
         """Train all networks for one evaluation interval."""
         steps = min(EVALUATION_INTERVAL, self.total - self.done)
-        for _ in range(steps):
-            self._step()
-            tick(1)
+        with weights_masked(self.networks):
+            for _ in range(steps):
+                self._step()
+                tick(1)
         self.done += steps
         accuracy = self._critic_accuracy()
         tick(0, note=f"critic accuracy {accuracy:.1%}")
-        nll = validation_nll(cast("MaskedGenerator", self.average.module), self.validation)
+        nll = validation_nll(self.average.module, self.validation)
         return {"critic_accuracy": round(accuracy, 4), "validation_nll": round(nll, 5)}
 
     def _step(self) -> None:
@@ -135,9 +140,8 @@ class _AdversarialPhase(Phase):
                 losses.append(expected_relativistic_loss(margin[:, train], probabilities[:, train].detach()))
                 losses.append(expected_relativistic_loss(-margin[:, score].detach(), probabilities[:, score]))
                 losses.append(PENALTY * context_logits[:, train].square().sum(dim=2).mean(dim=1).sum())
-        descend(self.optimizer, self.networks, torch.stack(losses).sum())
-        self.schedule.step()
-        self.average.update_parameters(self.network)
+        descend(self.optimizers.each, torch.stack(losses).sum())
+        self.average.update(self.optimizers.each[0].values)
 
     def _rows(self) -> tuple[Tensor, Sequence[slice]]:
         """Return the rows of a batch, and the slice of them on which each critic is trained: critic k on fold k."""
@@ -151,7 +155,7 @@ class _AdversarialPhase(Phase):
 
     def _critic_accuracy(self) -> float:
         """Return the share of (validation cell, synthetic cell) pairs in which a critic scores the real cell higher."""
-        network = cast("MaskedGenerator", self.average.module)
+        network = self.average.module
         self.networks.eval()
         network.eval()
         accuracies = []
@@ -185,7 +189,7 @@ class AdversarialTraining(_AdversarialPhase):
     def advance(self, tick: Step) -> dict[str, float]:
         """Train both networks for one evaluation interval and keep the weights if the C2ST AUC is the lowest so far."""
         figures = super().advance(tick)
-        network = cast("MaskedGenerator", self.average.module)
+        network = self.average.module
         self.aucs.append(self._c2st_auc(network) if len(self.validation) >= DETECTABLE else figures["critic_accuracy"])
         smoothed = fmean(self.aucs[-SMOOTHED_OVER:])
         if len(self.aucs) <= SMOOTHED_OVER or smoothed < self.best:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar, cast
 
 import torch
@@ -14,11 +13,12 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
 from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import EMBEDDING, MaskedGenerator
-from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.networks import EMBEDDING, MaskedGenerator, weights_masked
+from synthclin.models.optimizer import AdamW, Average, descend
+from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
 from synthclin.models.receptive_fields import ReceptiveField
 from synthclin.progress import Step
-from synthclin.sampling.sequential import Imposed, SampledCodes, sample_codes
+from synthclin.sampling.sequential import Imposed, RowState, SampledCodes, inverse_cdf, sample_codes
 
 __all__ = ["Distillation", "OnePass", "sample_in_one_pass", "teacher_conditionals"]
 
@@ -78,17 +78,23 @@ class OnePass(MaskedGenerator):
         codes = torch.empty(noise.shape, dtype=torch.long, device=noise.device)
         for table, logits in zip(self.groups, self.forward(noise), strict=True):
             allowed = logits.masked_fill(self.forbidden[table.index, None, : logits.shape[2]], -torch.inf)
-            codes[:, table.index] = inverse_cdf(allowed.softmax(2), noise[:, table.index].T).T
+            codes[:, table.index] = inverse_cdf(allowed.softmax(2).transpose(1, 2), noise[:, table.index].T).T
         return codes
 
 
 def sample_in_one_pass(
-    network: MaskedGenerator, order: Sequence[int], rows: int, generator: torch.Generator, imposed: Imposed
+    network: MaskedGenerator,
+    state: RowState,
+    order: Sequence[int],
+    rows: int,
+    generator: torch.Generator,
+    imposed: Imposed,
 ) -> SampledCodes:
     """Sample rows in one pass of the distilled network; rows with a masked code are sampled column by column.
 
     Arguments:
         network: has a distilled student.
+        state: of the network, for the rows with a masked code.
         order: index in the layout of each column of the network.
         rows: how many.
         generator: on the network's device.
@@ -105,19 +111,13 @@ def sample_in_one_pass(
     for column in order:
         masked = imposed.code_mask(column, sampled)
         if masked is not None:
-            broken |= masked.to(codes.device).expand(rows, -1).gather(1, codes[:, [column]])[:, 0]
+            broken |= masked.to(codes.device).expand(-1, rows).gather(0, codes[:, column][None])[0] < 0
         sampled[column] = codes[:, column].contiguous()
     if bool(broken.any()):
         count = int(broken.sum())
-        again = sample_codes(NetworkRows(network, count, order), order, count, generator, imposed)
+        again = sample_codes(state, order, count, generator, imposed)
         codes[broken], log_weight[broken] = again.codes, again.log_weight
     return SampledCodes(codes, log_weight)
-
-
-def inverse_cdf(probabilities: Tensor, noise: Tensor) -> Tensor:
-    """Return codes by inverse transform sampling: (..., codes) probabilities, (...) noise in [0, 1) -> (...)."""
-    ends = probabilities.cumsum(-1)
-    return (ends <= noise[..., None] * ends[..., -1:]).sum(-1)
 
 
 def teacher_conditionals(network: MaskedGenerator, noise: Tensor, forbidden: Tensor) -> list[Tensor]:
@@ -128,12 +128,13 @@ def teacher_conditionals(network: MaskedGenerator, noise: Tensor, forbidden: Ten
         noise: (rows, columns) in [0, 1).
         forbidden: (columns, codes) bool, codes that are never sampled.
     """
-    state = NetworkRows(network, len(noise))
+    state = NetworkRows(network)
+    state.begin(len(noise))
     conditionals = [noise.new_zeros(len(t.members), len(noise), t.bias.shape[1]) for t in network.groups]
     for t, column in enumerate(network.columns):
         group, slot = network.home[t]
-        probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality], -torch.inf).softmax(1)
-        conditionals[group][slot, :, : column.cardinality] = probabilities
+        probabilities = state.logits(t).masked_fill(forbidden[t, : column.cardinality, None], -torch.inf).softmax(0)
+        conditionals[group][slot, :, : column.cardinality] = probabilities.T
         state.push(t, inverse_cdf(probabilities, noise[:, t]))
     return conditionals
 
@@ -145,18 +146,16 @@ class Distillation(Phase):
     """
 
     name, stream, label = "distillation", "teaching", "distilling one pass"
-    learners: ClassVar = ("network", "student", "optimizer", "schedule", "average")
+    learners: ClassVar = ("network", "student", "optimizer", "average")
     facts: ClassVar = ("done",)
 
     def __init__(self, setting: Setting, steps: int) -> None:
         super().__init__(setting, steps)
         self.student = cast("OnePass", self.network.shortcut)
-        self.optimizer = torch.optim.AdamW(
-            self.student.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
+        self.optimizer = AdamW(
+            self.student, lambda step: RATE * rate_share(step, last=steps, rise=100), betas=(0.9, 0.98), decay=1e-4
         )
-        rate = partial(rate_share, last=steps, rise=100)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
-        self.average = averaged(self.student, 0.998 if steps > 1_000 else 0.98)
+        self.average = Average(self.student, 0.998 if steps > 1_000 else 0.98)
 
     def begin(self) -> None:
         """Record nothing: the teacher is not changed."""
@@ -167,17 +166,14 @@ class Distillation(Phase):
         with torch.no_grad():
             noise, conditionals = self._teacher_sample(TEACHER_ROWS)
         order = [torch.randperm(TEACHER_ROWS, generator=self.generator, device=noise.device) for _ in range(EPOCHS)]
-        for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
-            part = share(rows)
-            descend(
-                self.optimizer,
-                self.student,
-                _cross_entropy(self.student(noise[part]), [probabilities[:, part] for probabilities in conditionals]),
-            )
-            self.schedule.step()
-            self.average.update_parameters(self.student)
-            self.done += 1
-            tick(1)
+        with weights_masked(self.student):
+            for rows in torch.cat(order).split(BATCH)[: self.total - self.done]:
+                part = share(rows)
+                wanted = [probabilities[:, part] for probabilities in conditionals]
+                descend([self.optimizer], _cross_entropy(self.student(noise[part]), wanted))
+                self.average.update(self.optimizer.values)
+                self.done += 1
+                tick(1)
         divergence = self._divergence()
         tick(0, note=f"KL divergence from the teacher {divergence:.3f} nats per row")
         return {"kl_divergence": round(divergence, 5)}
@@ -198,7 +194,7 @@ class Distillation(Phase):
         with torch.no_grad():
             noise, conditionals = self._teacher_sample(512)
             entropy = sum(float(torch.special.entr(probabilities).sum()) for probabilities in conditionals) / len(noise)
-            return float(_cross_entropy(cast("OnePass", self.average.module)(noise), conditionals)) - entropy
+            return float(_cross_entropy(self.average.module(noise), conditionals)) - entropy
 
 
 def _cross_entropy(logits: list[Tensor], conditionals: list[Tensor]) -> Tensor:

@@ -72,17 +72,11 @@ def share(rows: Tensor) -> Tensor:
     return part if len(part) else rows[:1]
 
 
-def agree(module: torch.nn.Module) -> None:
-    """Average every gradient over the processes (all-reduce)."""
-    if not _grouped():
-        return
-    gradients = [weights.grad for weights in module.parameters() if weights.grad is not None]
-    # One message for all, not one for each.
-    whole = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(whole)
-    whole /= distributed.get_world_size()
-    for gradient, mean in zip(gradients, whole.split([gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+def agree(gradient: Tensor) -> None:
+    """Average a gradient over the processes, in place (all-reduce)."""
+    if _grouped():
+        distributed.all_reduce(gradient)
+        gradient /= distributed.get_world_size()
 
 
 def _grouped() -> bool:

@@ -230,19 +230,19 @@ class ConditionalGAN(SequentialSynthesizer):
             "lost": [dataclasses.asdict(each) for each in lost],
         }
 
-    def _row_state(self, rows: int) -> RowState:
-        return NetworkRows(self.network_, rows, self.order_)
+    def _row_state(self) -> RowState:
+        return NetworkRows(self.network_, self.order_)
 
     @property
     def _rows_at_once(self) -> int:
         # On a CPU the hidden state of a part fits the cache; a GPU is bound by kernel launches, not by memory.
         return 2_048 if self._device().type == "cpu" else 65_536
 
-    def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
+    def _sample_part(self, state: RowState, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
         conditioned = imposed.log_allowed or imposed.code_mask is not imposed.reference_mask
         if self.one_pass and not (conditioned or imposed.allocations or imposed.known is not None):
-            return sample_in_one_pass(self.network_, self.order_, rows, generator, imposed)
-        return super()._sample_part(rows, generator, imposed)
+            return sample_in_one_pass(self.network_, state, self.order_, rows, generator, imposed)
+        return super()._sample_part(state, rows, generator, imposed)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}

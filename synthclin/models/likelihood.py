@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.networks import MaskedGenerator
+from synthclin.models.networks import MaskedGenerator, weights_masked
 from synthclin.models.objectives import negative_log_likelihood
-from synthclin.models.phases import Phase, PhaseOutcome, Setting, averaged, descend, rate_share
+from synthclin.models.optimizer import AdamW, Average, descend
+from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import Step
 
@@ -40,44 +40,38 @@ class Learner:
         self.network, self.codes, self.batch = network, codes, batch
         self.batches = max(1, math.ceil(len(codes) / batch))
         total = self.batches * epochs
-        # The biases hold marginal log-probabilities, which are well estimated; decay is for the dependence on context.
-        named = dict(network.named_parameters())
-        biases = [weights for name, weights in named.items() if name.endswith("bias")]
-        others = [weights for name, weights in named.items() if not name.endswith("bias")]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": biases, "weight_decay": 0.0}, {"params": others, "weight_decay": decay}],
-            rate,
-            betas=(0.9, 0.98),
-            fused=True,
+        self.optimizer = AdamW(
+            network, lambda step: rate * rate_share(step, last=total), betas=(0.9, 0.98), decay=decay
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
         # A longer average than the training itself would include the untrained weights.
-        self.average = averaged(network, 0.995 if total > 1_000 else 0.98)
+        self.average = Average(network, 0.995 if total > 1_000 else 0.98)
 
     @property
     def averaged_network(self) -> MaskedGenerator:
         """The network with the EMA weights."""
-        return cast("MaskedGenerator", self.average.module)
+        return self.average.module
 
     def epoch(self, generator: torch.Generator) -> float:
         """Train for one epoch and return the mean negative log-likelihood of its batches, in nats per row."""
         self.network.train()
         losses = []
-        for rows in torch.randperm(len(self.codes), generator=generator, device=self.codes.device).split(self.batch):
-            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
-            descend(self.optimizer, self.network, loss)
-            self.schedule.step()
-            self.average.update_parameters(self.network)
-            losses.append(loss.detach())
+        with weights_masked(self.network):
+            for rows in torch.randperm(len(self.codes), generator=generator, device=self.codes.device).split(
+                self.batch
+            ):
+                loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
+                descend([self.optimizer], loss)
+                self.average.update(self.optimizer.values)
+                losses.append(loss.detach())
         return float(torch.stack(losses).mean())
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for `load_state_dict`."""
-        return {name: getattr(self, name).state_dict() for name in ("network", "optimizer", "schedule", "average")}
+        return {name: getattr(self, name).state_dict() for name in ("network", "optimizer", "average")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load a state that `state_dict` returned."""
-        for name in ("network", "optimizer", "schedule", "average"):
+        for name in ("network", "optimizer", "average"):
             getattr(self, name).load_state_dict(state[name])
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator
+from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator, MaskedLinear
 from synthclin.sampling.sequential import SampledCodes, sample_codes
 
 __all__ = ["NetworkRows", "sample_network"]
@@ -23,66 +23,68 @@ def sample_network(network: MaskedGenerator, rows: int, generator: torch.Generat
         rows: how many.
         generator: on the network's device.
     """
-    return sample_codes(NetworkRows(network, rows), range(len(network.columns)), rows, generator)
+    return sample_codes(NetworkRows(network), range(len(network.columns)), rows, generator)
 
 
 class NetworkRows:
     """Row state of incremental ancestral sampling: after column t only the hidden units of degree t are computed.
 
-    A `synthclin.sampling.sequential.RowState`. Buffers are filled in place, so no gradient passes through a sample.
+    A `synthclin.sampling.sequential.RowState`. Units lie one after the other, rows side by side: the units of a column
+    are then one block of memory. No gradient passes through a sample.
 
     Arguments:
-        network: gives the conditional distributions.
-        rows: how many.
+        network: gives the conditional distributions; its weights do not change meanwhile.
         order: the caller's index of each column of the network; by default its position in the network.
     """
 
-    def __init__(self, network: MaskedGenerator, rows: int, order: Sequence[int] | None = None) -> None:
-        self.network, self.rows = network, rows
+    def __init__(self, network: MaskedGenerator, order: Sequence[int] | None = None) -> None:
+        self.network, self.rows = network, -1
         self.place = {column: t for t, column in enumerate(order or range(len(network.columns)))}
-        self.embeddings = [table.embeddings() for table in network.groups]
         # Masks are constant while rows are sampled: apply them once, not once per column.
-        self.enter = network.enter.weight * network.enter.mask
-        self.blocks = cast("list[MaskedBlock]", list(network.blocks))
-        self.pairs = [(b.first.weight * b.first.mask, b.second.weight * b.second.mask) for b in self.blocks]
-        self.heads = cast("list[Head]", list(network.heads))
-        self.leave = [head.weight * head.mask for head in self.heads]
-        self.cells = _Growing(len(network.columns) * EMBEDDING)
+        with torch.no_grad():
+            self.embeddings = [table.embeddings().transpose(1, 2).contiguous() for table in network.groups]
+            self.enter = _masked(network.enter)
+            blocks = cast("list[MaskedBlock]", list(network.blocks))
+            self.blocks = [(_masked(block.first), _masked(block.second)) for block in blocks]
+            self.heads = [_masked(head) for head in cast("list[Head]", list(network.heads))]
+        self.kernels = network.potentials.kernels()
+        whole = len(network.columns)
+        self.cells = _Growing(whole * EMBEDDING)
         self.context = [
-            self.cells if len(field.context) == len(network.columns) else _Growing(len(field.context) * EMBEDDING)
+            self.cells if len(field.context) == whole else _Growing(len(field.context) * EMBEDDING)
             for field in network.fields
         ]
-        self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
+        self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(network.blocks) + 1)]
         self.codes: list[Tensor] = []
 
+    def begin(self, rows: int) -> None:
+        """Begin `rows` rows without any code."""
+        for each in (self.cells, *self.context, *self.layers):
+            each.begin(rows, self.network.starts.device)
+        self.rows, self.codes = rows, []
+
     def logits(self, column: int) -> Tensor:
-        """Return the (rows, codes) logits of a column given those pushed before."""
+        """Return the (codes, rows) logits of a column given those pushed before."""
         network, t = self.network, self.place[column]
         group, slot = network.home[t]
         table, codes = network.groups[group], network.columns[t].cardinality
+        bias = table.bias.detach()[slot, :codes, None]
         context_logits = self._outputs(t, *network.context_at[t])
-        in_context = context_logits[:, :codes] if table.basis is None else context_logits @ table.basis[slot, :codes].T
-        logits = in_context + table.bias[slot, :codes]
+        if table.basis is None:
+            logits = context_logits[:codes] + bias
+        else:
+            logits = torch.addmm(bias, table.basis.detach()[slot, :codes], context_logits)
         for r in network.potentials.of(t):
-            weights = self._outputs(t, *network.potential_at[r])
-            logits = logits + network.potentials.logits(r, self.codes[network.potentials.pairs[r][0]], weights)
+            first = self.codes[network.potentials.pairs[r][0]]
+            for kernel, weight in zip(self.kernels[r], self._outputs(t, *network.potential_at[r]), strict=True):
+                logits.addcmul_(kernel.index_select(1, first), weight)
         return logits
-
-    def _outputs(self, t: int, head: int, part: slice) -> Tensor:
-        """Return the (rows, outputs) part of a head's outputs for the t-th column of the network."""
-        value = self.heads[head].bias[part].expand(self.rows, -1)
-        if t > 0:
-            weight, hidden = self.leave[head][part], self.network.enter.out_features
-            end, context = self.network.ends[t - 1], self.context[head]
-            value = value + self.layers[-1].value @ weight[:, :end].T
-            value = value + context.value @ weight[:, hidden : hidden + context.filled].T
-        return value
 
     def push(self, column: int, codes: Tensor) -> None:
         """Set the (rows,) codes of a column."""
         network, t = self.network, self.place[column]
         group, slot = network.home[t]
-        cells = functional.embedding(codes, self.embeddings[group][slot])
+        cells = self.embeddings[group][slot].index_select(1, codes)
         self.cells.append(cells)
         for field, context in zip(network.fields, self.context, strict=True):
             if context is not self.cells and t in field.context:
@@ -91,36 +93,50 @@ class NetworkRows:
         start, end = network.ends[t - 1] if t else 0, network.ends[t]
         if start == end or t == len(network.columns) - 1:
             return
-        value = functional.linear(
-            self.cells.value, self.enter[start:end, : self.cells.filled], network.enter.bias[start:end]
-        )
-        for i, ((first, second), block) in enumerate(zip(self.pairs, self.blocks, strict=True)):
+        part = slice(start, end)
+        weight, bias = self.enter
+        value = torch.addmm(bias[part], weight[part, : self.cells.filled], self.cells.value)
+        for i, ((first, first_bias), (second, second_bias)) in enumerate(self.blocks):
             active, inner = self.layers[2 * i], self.layers[2 * i + 1]
             active.append(functional.silu(value))
             inner.append(
-                functional.silu(
-                    functional.linear(active.value, first[start:end, :end], block.first.bias[start:end]),
-                )
+                functional.silu(torch.addmm(first_bias[part], first[part, :end], active.value), inplace=True),
             )
-            value = value + functional.linear(inner.value, second[start:end, :end], block.second.bias[start:end])
-        self.layers[-1].append(functional.silu(value))
+            value += torch.addmm(second_bias[part], second[part, :end], inner.value)
+        self.layers[-1].append(functional.silu(value, inplace=True))
+
+    def _outputs(self, t: int, head: int, part: slice) -> Tensor:
+        """Return the (outputs, rows) part of a head's outputs for the t-th column of the network."""
+        (weight, bias), context = self.heads[head], self.context[head]
+        if t == 0:
+            return bias[part].expand(-1, self.rows)
+        hidden, end = self.network.enter.out_features, self.network.ends[t - 1]
+        value = torch.addmm(bias[part], weight[part, :end], self.layers[-1].value)
+        return value.addmm_(weight[part, hidden : hidden + context.filled], context.value)
+
+
+def _masked(layer: MaskedLinear) -> tuple[Tensor, Tensor]:
+    """Return the weight of a layer with its mask applied, and its (outputs, 1) bias."""
+    return layer.weight * layer.mask, layer.bias.detach()[:, None]
 
 
 class _Growing:
-    """A (rows, width) tensor that is filled from the left."""
+    """A (units, rows) tensor that is filled from above; its memory is used again."""
 
-    def __init__(self, width: int) -> None:
-        self.width, self.filled = width, 0
-        self.buffer: Tensor | None = None
+    def __init__(self, units: int) -> None:
+        self.units, self.filled = units, 0
+        self.buffer = torch.empty(units, 0)
 
     @property
     def value(self) -> Tensor:
-        assert self.buffer is not None
-        return self.buffer[:, : self.filled]
+        return self.buffer[: self.filled]
+
+    def begin(self, rows: int, device: torch.device) -> None:
+        self.filled = 0
+        if self.buffer.shape[1] != rows or self.buffer.device != device:
+            self.buffer = torch.empty(self.units, rows, device=device)
 
     def append(self, part: Tensor) -> None:
-        if self.buffer is None:
-            self.buffer = part.new_empty(part.shape[0], self.width)
-        filled = self.filled + part.shape[1]
-        self.buffer[:, self.filled : filled] = part
+        filled = self.filled + part.shape[0]
+        self.buffer[self.filled : filled] = part
         self.filled = filled

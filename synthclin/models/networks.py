@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -19,7 +19,7 @@ from synthclin.models.code_features import code_basis, code_features, is_smooth
 from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
 
-__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
+__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator", "MaskedLinear", "weights_masked"]
 
 EMBEDDING = 8
 """Width of a code's embedding; wider gained nothing."""
@@ -138,13 +138,32 @@ class MaskedLinear(nn.Linear):
 
     def __init__(self, mask: Tensor, zero: bool = False) -> None:
         super().__init__(mask.shape[1], mask.shape[0])
+        self.masked = False  # whether the weight is 0 wherever the mask is; see `weights_masked`
         self.register_buffer("mask", mask.float(), persistent=False)
         if zero:
             nn.init.zeros_(self.weight)
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight * self.mask, self.bias)
+        """Return the outputs, (..., outputs), of (..., inputs)."""
+        return functional.linear(x, self.weight if self.masked else self.weight * self.mask, self.bias)
+
+
+@contextmanager
+def weights_masked(network: nn.Module) -> Iterator[None]:
+    """Set masked weights to 0 inside the block, so that no forward pass applies the masks.
+
+    Their gradient is then that of unmasked weights: `synthclin.models.optimizer` masks it.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, MaskedLinear)]
+    for layer in layers:
+        layer.weight.data.mul_(layer.mask)
+        layer.masked = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.masked = False
 
 
 class MaskedBlock(nn.Module):
@@ -276,25 +295,32 @@ class MaskedGenerator(nn.Module):
 
     def _logits(self, codes: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the logits of every column from the outputs of each head."""
-        logits = [
-            table.logits(context_logits)
-            for table, context_logits in zip(self.groups, self._grouped(outputs), strict=True)
-        ]
+        context_logits, weights = self._parts(outputs)
+        logits = [table.logits(each) for table, each in zip(self.groups, context_logits, strict=True)]
+        added: dict[int, list[tuple[int, Tensor]]] = {}
         for r, (first, second) in enumerate(self.potentials.pairs):
             group, slot = self.home[second]
-            head, part = self.potential_at[r]
-            potential = self.potentials.logits(r, codes[:, first], outputs[head][:, part])
-            logits[group][slot, :, : potential.shape[1]] += potential
+            potential = self.potentials.logits(r, codes[:, first], weights[r])
+            padded = functional.pad(potential, (0, logits[group].shape[2] - potential.shape[1]))
+            added.setdefault(group, []).append((slot, padded))
+        for group, potentials in added.items():
+            slots = torch.tensor([slot for slot, _ in potentials], device=codes.device)
+            # All at once: an addition to a part of a tensor copies the whole of it in the backward pass.
+            logits[group] = logits[group].index_add(0, slots, torch.stack([potential for _, potential in potentials]))
         return logits
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
         """Return the context logits of each column, as weights of its basis, (members, rows, width) per group."""
-        return self._grouped(self._outputs(codes))
+        return self._parts(self._outputs(codes))[0]
 
     def cells(self, codes: Tensor) -> Tensor:
         """Return the embedding of each cell, (rows, columns, EMBEDDING)."""
         table = torch.cat([t.embeddings().flatten(0, 1) for t in self.groups])
-        return functional.embedding(codes + self.starts, table)
+        places = codes + self.starts
+        if places.device.type == "cpu":
+            # The backward pass of an embedding scans all cells for every code; on a GPU it alone has a fixed order.
+            return table.index_select(0, places.flatten()).view(*places.shape, EMBEDDING)
+        return functional.embedding(places, table)
 
     def _outputs(self, codes: Tensor) -> list[Tensor]:
         """Return the outputs of each head, (rows, outputs)."""
@@ -305,15 +331,18 @@ class MaskedGenerator(nn.Module):
         hidden = functional.silu(hidden)
         return [head(hidden, cells) for head in self.heads]
 
-    def _grouped(self, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the context logits among `outputs`, (members, rows, width) per group."""
-        parts = chain(
-            *(each[:, : sum(spans)].split(spans, dim=1) for each, spans in zip(outputs, self.spans, strict=True))
-        )
-        return [
-            part.unflatten(1, (len(t.members), t.width)).transpose(0, 1)
-            for t, part in zip(self.groups, parts, strict=True)
-        ]
+    def _parts(self, outputs: Sequence[Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
+        """Return the context logits, (members, rows, width) per group, and each potential's (rows, kernels) weights."""
+        context_logits: list[Tensor] = []
+        weights: dict[int, Tensor] = {}
+        for v, (each, spans) in enumerate(zip(outputs, self.spans, strict=True)):
+            numbers = [r for r, (head, _) in self.potential_at.items() if head == v]
+            parts = each.split([*spans, *(len(WIDTHS) for _ in numbers)], dim=1)
+            for part in parts[: len(spans)]:
+                t = self.groups[len(context_logits)]
+                context_logits.append(part.unflatten(1, (len(t.members), t.width)).transpose(0, 1))
+            weights |= zip(numbers, parts[len(spans) :], strict=True)
+        return context_logits, weights
 
     def log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""
@@ -324,15 +353,17 @@ class MaskedGenerator(nn.Module):
 
         At strength 0 a column has its marginal distribution, at 1 the trained conditional distribution.
         """
-        outputs, trained = self._outputs(codes), [table.bias.data for table in self.groups]
+        whole = [table.bias + table.padding for table in self.groups]
+        logits = self._logits(codes, self._outputs(codes))
+        in_context = [each - bias[:, None, :] for each, bias in zip(logits, whole, strict=True)]
         found = []
         for strength in strengths:
-            for table, bias in zip(self.groups, trained, strict=True):
-                table.bias.data = bias
-                table.bias.data = table.shrunk_bias(strength.expand(len(self.columns)))
-            found.append(self._chosen(codes, self._logits(codes, [each * strength for each in outputs])))
-        for table, bias in zip(self.groups, trained, strict=True):
-            table.bias.data = bias
+            every = strength.expand(len(self.columns))
+            biases = [table.shrunk_bias(every) + table.padding for table in self.groups]
+            shrunk = [
+                torch.add(bias[:, None, :], each * strength) for bias, each in zip(biases, in_context, strict=True)
+            ]
+            found.append(self._chosen(codes, shrunk))
         return torch.stack(found)
 
     def shrink(self, strengths: Tensor) -> None:

@@ -124,6 +124,11 @@ class PairwiseTables(nn.Module):
         """Return the numbers of the pairs whose second column this is."""
         return [r for r, pair in enumerate(self.pairs) if pair[1] == second]
 
+    def kernels(self) -> list[Tensor]:
+        """Return for each pair the (kernels, codes of second, codes of first) kernel tables."""
+        tables: list[Tensor] = [getattr(self, f"table{r}") for r in range(len(self.pairs))]
+        return [table.permute(2, 1, 0).contiguous() for table in tables]
+
     def logits(self, r: int, codes: Tensor, weights: Tensor) -> Tensor:
         """Return what potential `r` adds to the logits of its second column."""
         table: Tensor = getattr(self, f"table{r}")

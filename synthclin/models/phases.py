@@ -1,4 +1,4 @@
-"""Training phases: their common interface, optimiser steps, learning-rate schedule and exponential moving average."""
+"""Training phases: their common interface, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from synthclin.models.distributed import agree
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.validation_metrics import quick_detection
 from synthclin.progress import Step
 from synthclin.seeds import torch_generator
 
-__all__ = ["DETECTABLE", "Phase", "PhaseOutcome", "Setting", "averaged", "descend", "rate_share"]
+__all__ = ["DETECTABLE", "Phase", "PhaseOutcome", "Setting", "rate_share"]
 
 DETECTABLE = 30
 """Least validation rows for a C2ST."""
@@ -123,23 +120,9 @@ class Phase(ABC):
         return figures
 
 
-def averaged(network: MaskedGenerator, decay: float) -> AveragedModel:
-    """Return an exponential moving average (EMA) of the weights, which begins at its first update."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-
-
 def rate_share(step: int, *, last: int, first: int = 0, rise: int = 50) -> float:
     """Return the share of the peak learning rate: 0 before step `first`, a linear warm-up, then cosine decay to 2 %."""
     if step < first:
         return 0.0
     step, last = step - first, last - first
     return min(1.0, (step + 1) / rise) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / last))))
-
-
-def descend(optimizer: torch.optim.Optimizer, network: torch.nn.Module, loss: Tensor) -> None:
-    """Take one optimiser step on `loss`, with gradients averaged over processes and clipped."""
-    optimizer.zero_grad()
-    loss.backward()
-    agree(network)
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimizer.step()

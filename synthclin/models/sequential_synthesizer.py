@@ -29,15 +29,16 @@ class SequentialSynthesizer(Synthesizer):
         local = torch.Generator(device=device)
         local.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         with torch.no_grad(), one_thread():
+            state = self._row_state()
             for start in range(0, rows, self._rows_at_once):
                 part = slice(start, min(start + self._rows_at_once, rows))
-                sampled = self._sample_part(part.stop - part.start, local, imposed.rows(part))
+                sampled = self._sample_part(state, part.stop - part.start, local, imposed.rows(part))
                 codes[part], weights[part] = sampled.codes.cpu(), sampled.log_weight.cpu()
         return Encoded(codes, torch.rand(codes.shape, generator=generator)), weights
 
-    def _sample_part(self, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
+    def _sample_part(self, state: RowState, rows: int, generator: torch.Generator, imposed: Imposed) -> SampledCodes:
         """Return a part of the rows on the model's device: column by column, unless a family overrides this."""
-        return sample_codes(self._row_state(rows), self.encoder_.layout.order, rows, generator, imposed)
+        return sample_codes(state, self.encoder_.layout.order, rows, generator, imposed)
 
     @property
     def _rows_at_once(self) -> int:
@@ -48,5 +49,5 @@ class SequentialSynthesizer(Synthesizer):
         return torch.device("cpu")
 
     @abstractmethod
-    def _row_state(self, rows: int) -> RowState:
-        """Return the state of `rows` rows with no column sampled yet, in a sequential family."""
+    def _row_state(self) -> RowState:
+        """Return a state for rows of the fitted model."""

@@ -26,6 +26,7 @@ from synthclin.models.cross_validation import CrossValidation, Refit, Schedule, 
 from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
+from synthclin.models.optimizer import release
 from synthclin.models.phases import Phase, Setting
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
@@ -163,6 +164,7 @@ def train(
         setting = Setting(network, training, validation, plan.batch, seed)
         phases = _phases(plan, setting)
     record = _TrainingLoop(phases, network, monitor).run()
+    release(network)
     record.train_nll = validation_nll(network, setting.codes)
     if not plan.folds:
         record.validation_nll = validation_nll(network, setting.validation)

@@ -29,6 +29,9 @@ __all__ = ["ConstraintMask", "values_of"]
 _CACHED = 1 << 18
 """Cells of a table of masked codes, for all codes of some columns, up to which it is computed once and cached."""
 
+_LARGEST = 2.0**62
+"""Combinations of codes that one number can tell apart."""
+
 
 class ConstraintMask:
     """Constraint propagator: masks codes of the next column by forward checking (Haralick & Elliott 1980).
@@ -54,8 +57,8 @@ class ConstraintMask:
         >>> schema = Schema.model_validate({"columns": {"low": whole, "high": whole}, "constraints": ["low < high"]})
         >>> table = pd.DataFrame({"low": [1, 2, 5] * 20, "high": [2, 5, 9] * 20}, dtype="Int64")
         >>> mask = ConstraintMask(TableEncoder.fit(table, schema), constraints_of(schema))
-        >>> mask(1, {0: torch.tensor([0, 2])}).tolist()  # 2, 5 and 9 exceed 1; only 9 exceeds 5
-        [[False, False, False], [True, True, False]]
+        >>> mask(1, {0: torch.tensor([0, 2])}).T.tolist()  # 2, 5 and 9 exceed 1; only 9 exceeds 5
+        [[0.0, 0.0, 0.0], [-inf, -inf, 0.0]]
     """
 
     def __init__(
@@ -76,23 +79,23 @@ class ConstraintMask:
         self._hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
         # The last entry represents a cell that is not known yet.
         self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
-        self._known: dict[tuple[Constraint, int, tuple[int, ...]], Bools | None] = {}
+        self._tables: dict[tuple[Constraint, int, tuple[int, ...]], Tensor | None] = {}
 
     def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
-        """Return the (rows, codes) mask of forbidden codes of a column, or None if no code is masked in any row.
+        """Return the (codes, rows or 1) mask of a column, -inf for forbidden codes, else 0; None where no rule applies.
 
         Arguments:
             column: its index in the layout.
             sampled: by index of a column, its (rows,) known codes, -1 where unknown.
         """
         masked = self.masked.get(column)
-        found: Bools | None = None if masked is None or not masked.any() else masked[None]
+        found = None if masked is None or not masked.any() else _mask(masked[:, None])
         for constraint in self.constraints.get(column, ()):
             given = tuple(j for name in constraint.columns if (j := self.place[name]) in sampled and j != column)
-            broken = self._broken(constraint, column, given, sampled)
-            if broken is not None:
-                found = broken if found is None else found | broken
-        return None if found is None or not found.any() else torch.from_numpy(np.array(found))
+            mask = self._masked(constraint, column, given, sampled)
+            if mask is not None:
+                found = mask if found is None else found + mask
+        return found
 
     def broken(self, codes: Tensor) -> dict[str, Bools]:
         """Return which rows of (rows, columns) codes certainly violate each rule, by the rule's text.
@@ -105,37 +108,60 @@ class ConstraintMask:
             for constraint in self.asked
         }
 
-    def _broken(
+    def _masked(
         self, constraint: Constraint, column: int, given: tuple[int, ...], sampled: Mapping[int, Tensor]
-    ) -> Bools | None:
-        """Return the (rows or 1, codes) mask of codes that certainly violate one rule; None if there are none."""
+    ) -> Tensor | None:
+        """Return the (codes, rows or 1) mask of codes that certainly violate one rule; None if there are none."""
         names = list(self.place)
         sizes = tuple(len(self._given[names[j]]) for j in given)
+        # An unknown code is -1, whose remainder is the last entry.
+        codes = [sampled[j].cpu().remainder(size) for j, size in zip(given, sizes, strict=True)]
+        if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) > _CACHED:
+            distinct, which = _distinct(codes, sizes)
+            violated = self._violated(constraint, column, dict(zip(given, distinct, strict=True)))
+            return _mask(violated).index_select(1, which)
         key = (constraint, column, given)
-        if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) <= _CACHED:
-            if key not in self._known:
-                every = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.empty((0, 1), dtype=np.int64)
-                table = self._violated(constraint, column, dict(zip(given, every, strict=True)))
-                self._known[key] = table if table.any() else None
-            table_or_none = self._known[key]
-            if table_or_none is None or not given:
-                return table_or_none
-            places = [sampled[j].cpu().numpy() % size for j, size in zip(given, sizes, strict=True)]
-            rows = np.ravel_multi_index(places, sizes)
-            return table_or_none[rows]
-        codes = np.stack([sampled[j].cpu().numpy() for j in given])
-        distinct, which = np.unique(codes, axis=1, return_inverse=True)
-        return self._violated(constraint, column, dict(zip(given, distinct, strict=True)))[which.ravel()]
+        if key not in self._tables:
+            every = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.empty((0, 1), dtype=np.int64)
+            violated = self._violated(constraint, column, dict(zip(given, every, strict=True)))
+            self._tables[key] = _mask(violated) if violated.any() else None
+        table = self._tables[key]
+        return table if table is None or not given else table.index_select(1, _numbered(codes, sizes))
 
     def _violated(self, constraint: Constraint, column: int, given: Mapping[int, Ints]) -> Bools:
-        """Return the (combinations, codes) mask of one rule for (combinations,) codes of given columns."""
+        """Return the (codes, combinations) mask of one rule for (combinations,) codes of given columns."""
         names = list(self.place)
         cells: dict[str, Values] = {name: self._hulls[name] for name in constraint.columns}
         cells |= {names[j]: self._given[names[j]].take(codes[:, None]) for j, codes in given.items()}
         domain = self.domains[names[column]]
         cells[names[column]] = domain.take(np.arange(len(domain))[None])
         rows = max((len(codes) for codes in given.values()), default=1)
-        return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(domain)))
+        return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(domain))).T
+
+
+def _mask(forbidden: Bools) -> Tensor:
+    """Return -inf for forbidden codes and 0 for the others: adding it is faster than filling."""
+    return torch.from_numpy(np.where(forbidden, np.float32(-np.inf), np.float32(0)))
+
+
+def _numbered(codes: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Return the (rows,) number of each combination of codes, the last column counting fastest."""
+    number = codes[0]
+    for one, size in zip(codes[1:], sizes[1:], strict=True):
+        number = number * size + one
+    return number
+
+
+def _distinct(codes: Sequence[Tensor], sizes: Sequence[int]) -> tuple[Ints, Tensor]:
+    """Return the distinct (columns, combinations) of codes, and the (rows,) number of each row's combination."""
+    number, count = codes[0], float(sizes[0])
+    for one, size in zip(codes[1:], sizes[1:], strict=True):
+        if count * size > _LARGEST:
+            values, number = torch.unique(number, return_inverse=True)
+            count = float(len(values))
+        number, count = number * size + one, count * size
+    _, first, which = np.unique(number.numpy(), return_index=True, return_inverse=True)
+    return np.stack([one.numpy()[first] for one in codes]), torch.from_numpy(which)
 
 
 def values_of(encoder: TableEncoder, column: ColumnLayout) -> Values:

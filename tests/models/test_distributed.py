@@ -71,7 +71,7 @@ def test_a_single_process_keeps_its_batch_and_gradients(monkeypatch):
     layer(torch.ones(1, 2)).sum().backward()
     before = layer.weight.grad.clone()
     with distributed.together(torch.device("cpu")):
-        distributed.agree(layer)
+        distributed.agree(layer.weight.grad)
         assert distributed.share(torch.arange(3)).tolist() == [0, 1, 2]
     assert distributed.first()
     assert torch.equal(layer.weight.grad, before)

@@ -100,7 +100,7 @@ def test_harmful_fine_tuning_is_rejected(table, monkeypatch):
     def harm(phase):
         for weights in phase.network.parameters():
             weights.data.zero_()
-        phase.average.update_parameters(phase.network)
+        phase.average.update(phase.optimizers.each[0].values)
 
     monkeypatch.setattr(adversarial.AdversarialFineTuning, "_step", harm)
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])

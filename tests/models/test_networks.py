@@ -65,12 +65,13 @@ def test_incremental_sampling_has_the_distributions_of_the_dense_pass(cardinalit
     rng = np.random.default_rng(seed)
     codes = torch.tensor([[int(rng.integers(k)) for k in cardinalities] for _ in range(5)])
     with torch.set_grad_enabled(gradients):
-        state = NetworkRows(net, len(codes))
+        state = NetworkRows(net)
+        state.begin(len(codes))
         cells = []
         for t in range(len(cardinalities)):
-            log_probabilities = state.logits(t).log_softmax(1)
-            assert log_probabilities.shape == (5, cardinalities[t])
-            cells.append(log_probabilities.gather(1, codes[:, t : t + 1])[:, 0])
+            log_probabilities = state.logits(t).log_softmax(0)
+            assert log_probabilities.shape == (cardinalities[t], 5)
+            cells.append(log_probabilities.gather(0, codes[None, :, t])[0])
             state.push(t, codes[:, t])
     assert torch.allclose(torch.stack(cells, 1), net.log_likelihood(codes), atol=1e-4)
 
@@ -106,7 +107,7 @@ def test_log_weights_estimate_the_probability_of_a_condition():
     allowed = torch.tensor([0.0, 0.0, 1.0, 0.5, 0.0, 0.0])
     with torch.no_grad():
         imposed = Imposed({2: allowed.log()})
-        state, generator = NetworkRows(net, 40_000), torch.Generator().manual_seed(2)
+        state, generator = NetworkRows(net), torch.Generator().manual_seed(2)
         sampled = sample_codes(state, range(3), 40_000, generator, imposed)
         rows = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(6))
         truth = (net.log_likelihood(rows).sum(1).exp() * allowed[rows[:, 2]]).sum()
@@ -152,7 +153,8 @@ def test_columns_of_many_levels_are_low_rank():
     logits = many.eval().forward(codes)[many.home[1][0]][0]
     context_logits = logits - many.tables[many.home[1][0]].bias[0]
     assert torch.linalg.matrix_rank(context_logits.detach()) <= 16
-    state = NetworkRows(many, 50)
+    state = NetworkRows(many)
+    state.begin(50)
     with torch.no_grad():
         state.push(0, codes[:, 0])
-        assert torch.allclose(state.logits(1), logits, atol=1e-3)
+        assert torch.allclose(state.logits(1).T, logits, atol=1e-3)

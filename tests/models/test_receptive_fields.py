@@ -103,9 +103,10 @@ def test_wide_networks_are_autoregressive_and_sample_from_their_likelihood(count
         changed = codes.clone()
         changed[:, at] = (changed[:, at] + 1) % 5
         assert torch.allclose(before[:, :at], net.log_likelihood(changed)[:, :at], atol=1e-5)
-        state, cells = NetworkRows(net, len(codes)), []
+        state, cells = NetworkRows(net), []
+        state.begin(len(codes))
         for t in range(count):
-            cells.append(state.logits(t).log_softmax(1).gather(1, codes[:, t : t + 1])[:, 0])
+            cells.append(state.logits(t).log_softmax(0).gather(0, codes[None, :, t])[0])
             state.push(t, codes[:, t])
     assert torch.allclose(torch.stack(cells, 1), before, atol=1e-4)
 

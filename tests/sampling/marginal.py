@@ -10,11 +10,14 @@ from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 class MarginalRows:
     """Row state whose conditional distributions are the marginal ones."""
 
-    def __init__(self, logits, rows):
-        self._logits, self._rows = logits, rows
+    def __init__(self, logits):
+        self._logits, self._rows = logits, 0
+
+    def begin(self, rows):
+        self._rows = rows
 
     def logits(self, column):
-        return self._logits[column].expand(self._rows, -1)
+        return self._logits[column][:, None].expand(-1, self._rows)
 
     def push(self, column, codes):
         """Columns are independent."""
@@ -36,8 +39,8 @@ class Marginal(SequentialSynthesizer):
         ]
         return {}
 
-    def _row_state(self, rows):
-        return MarginalRows(self.logits_, rows)
+    def _row_state(self):
+        return MarginalRows(self.logits_)
 
     def _state(self):
         return {}, {}

@@ -195,8 +195,12 @@ class Levels(Column):
             >>> typed.tolist(), unread.tolist()
             ([1, 3, nan], [False, False, True])
         """
+        dtype = self.dtype
+        # Typed cells are levels already; matching them takes most of the time of a check of sampled rows.
+        if self.levels and _same_levels(series.dtype, dtype):
+            return series.copy(), pd.Series(data=False, index=series.index)
         places = self._places(series, self.levels or ())
-        return self._typed(places, self.dtype, series.index), pd.Series(places == parsing.UNREAD, index=series.index)
+        return self._typed(places, dtype, series.index), pd.Series(places == parsing.UNREAD, index=series.index)
 
     @staticmethod
     def _typed(places: NDArray[np.intp], dtype: DType, index: pd.Index[Any]) -> pd.Series[Any]:
@@ -315,6 +319,19 @@ def _read_alike(levels: Sequence[Level]) -> bool:
     """Whether two levels read the same; texts do where a number or a boolean is among the levels."""
     texts = all(isinstance(level, str) for level in levels)
     return len(set(levels if texts else map(parsing.identity, levels))) < len(levels)
+
+
+def _same_levels(one: object, other: DType) -> bool:
+    """Return whether two dtypes have the same levels, of the same types and in the same order."""
+    if not (isinstance(one, pd.CategoricalDtype) and isinstance(other, pd.CategoricalDtype)):
+        return False
+    first, second = one.categories, other.categories
+    return (
+        one.ordered == other.ordered
+        and first.dtype == second.dtype
+        and [*map(type, first)] == [*map(type, second)]
+        and first.equals(second)
+    )
 
 
 def categorical(levels: Sequence[Any] | None, *, ordered: bool = False) -> pd.CategoricalDtype:
