@@ -166,6 +166,7 @@ class ConditionalGAN(SequentialSynthesizer):
             frequencies,
             self.potentials_,
             self.receptive_fields_,
+            parents=self.parents_,
             width=self.width_,
             blocks=self.blocks_,
             dropout=self.dropout,
@@ -180,6 +181,7 @@ class ConditionalGAN(SequentialSynthesizer):
         plan = plan_for(len(encoded), self.effort, self.warmup)
         self.width_ = plan.width if self.width is None else self.width
         self.blocks_ = plan.blocks if self.blocks is None else self.blocks
+        self.parents_ = plan.parents
         device = self._device()
         self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
@@ -251,6 +253,7 @@ class ConditionalGAN(SequentialSynthesizer):
         return tensors, {
             "width": self.width_,
             "blocks": self.blocks_,
+            "parents": self.parents_,
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
                 [t for t in field.context if t < field.members[0]] for field in self.receptive_fields_

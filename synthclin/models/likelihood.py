@@ -53,6 +53,8 @@ class Learner:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, partial(rate_share, last=total))
         # A longer average than the training itself would include the untrained weights.
         self.average = averaged(network, 0.995 if total > 1_000 else 0.98)
+        # The regression is fitted before the training and does not change.
+        self.coefficients: Tensor | None = None
 
     @property
     def averaged_network(self) -> MaskedGenerator:
@@ -63,8 +65,12 @@ class Learner:
         """Train for one epoch and return the mean negative log-likelihood of its batches, in nats per row."""
         self.network.train()
         losses = []
+        if self.coefficients is None:
+            self.coefficients = self.network.coefficients(self.codes)
         for rows in torch.randperm(len(self.codes), generator=generator, device=self.codes.device).split(self.batch):
-            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
+            part = share(rows)
+            coefficients = None if self.coefficients is None else self.coefficients[part]
+            loss = negative_log_likelihood(self.network.log_likelihood(self.codes[part], coefficients))
             descend(self.optimizer, self.network, loss)
             self.schedule.step()
             self.average.update_parameters(self.network)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator
+from synthclin.models.regression import Regression
 from synthclin.sampling.sequential import SampledCodes, sample_codes
 
 __all__ = ["NetworkRows", "sample_network"]
@@ -53,6 +54,7 @@ class NetworkRows:
             for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
+        self.parents = [] if network.regression is None else network.regression.parents.tolist()
         self.codes: list[Tensor] = []
 
     def logits(self, column: int) -> Tensor:
@@ -66,7 +68,17 @@ class NetworkRows:
         for r in network.potentials.of(t):
             weights = self._outputs(t, *network.potential_at[r])
             logits = logits + network.potentials.logits(r, self.codes[network.potentials.pairs[r][0]], weights)
+        if network.regression is not None:
+            logits = logits + self._regressed(network.regression, t)
         return logits
+
+    def _regressed(self, regression: Regression, t: int) -> Tensor:
+        """Return what the regression adds to the (rows, codes) logits of the t-th column of the network."""
+        features = regression.features
+        if t == 0:
+            return features.of(0) @ regression.weights[0, :, 0]
+        context = torch.cat([features.of(p)[self.codes[p]] for p in self.parents[t]], dim=1)
+        return regression.coefficients(t, context) @ features.of(t).T
 
     def _outputs(self, t: int, head: int, part: slice) -> Tensor:
         """Return the (rows, outputs) part of a head's outputs for the t-th column of the network."""

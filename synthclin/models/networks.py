@@ -18,6 +18,7 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_basis, code_features, is_smooth
 from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
+from synthclin.models.regression import Regression
 
 __all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator"]
 
@@ -205,6 +206,7 @@ class MaskedGenerator(nn.Module):
         frequencies: how often each code of each column occurs, (codes,) each.
         potentials: pairwise potentials, see `find_potentials`.
         fields: context cells that each head reads directly, see `find_receptive_fields`; by default all before it.
+        parents: columns, at most, on which each column is regressed, see `Regression`; 0 for no regression.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -219,11 +221,13 @@ class MaskedGenerator(nn.Module):
         potentials: Sequence[PairwisePotential] = (),
         fields: Sequence[ReceptiveField] = (),
         *,
+        parents: int = 0,
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.regression = Regression(columns, frequencies, min(parents, len(columns) - 1)) if parents else None
         # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
         self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
@@ -272,10 +276,14 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
-        return self._logits(codes, self._outputs(codes))
+        return self._logits(codes, self._outputs(codes), self.coefficients(codes))
 
-    def _logits(self, codes: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the logits of every column from the outputs of each head."""
+    def coefficients(self, codes: Tensor) -> Tensor | None:
+        """Return the coefficients of the regression, (rows, columns, features); None without one."""
+        return None if self.regression is None else self.regression(codes)
+
+    def _logits(self, codes: Tensor, outputs: Sequence[Tensor], coefficients: Tensor | None) -> list[Tensor]:
+        """Return the logits of every column from the outputs of each head and the coefficients of the regression."""
         logits = [
             table.logits(context_logits)
             for table, context_logits in zip(self.groups, self._grouped(outputs), strict=True)
@@ -285,6 +293,14 @@ class MaskedGenerator(nn.Module):
             head, part = self.potential_at[r]
             potential = self.potentials.logits(r, codes[:, first], outputs[head][:, part])
             logits[group][slot, :, : potential.shape[1]] += potential
+        if self.regression is None or coefficients is None:
+            return logits
+        features = self.regression.features
+        for g, table in enumerate(self.groups):
+            # The rows of padded codes belong to the next columns; padding outweighs what they add.
+            places = features.starts[table.index][:, None] + torch.arange(table.bias.shape[1], device=codes.device)
+            each = features.table[places.clamp_max(len(features.table) - 1)]
+            logits[g] = logits[g] + coefficients[:, table.index].transpose(0, 1) @ each.transpose(1, 2)
         return logits
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
@@ -315,28 +331,45 @@ class MaskedGenerator(nn.Module):
             for t, part in zip(self.groups, parts, strict=True)
         ]
 
-    def log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""
-        return self._chosen(codes, self.forward(codes))
+    def log_likelihood(self, codes: Tensor, coefficients: Tensor | None = None) -> Tensor:
+        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats.
+
+        The `coefficients` of the rows are computed unless given.
+        """
+        coefficients = self.coefficients(codes) if coefficients is None else coefficients
+        return self._chosen(codes, self._logits(codes, self._outputs(codes), coefficients))
+
+    def marginals(self) -> list[Tensor]:
+        """Return the log marginal probabilities of each column, (codes,), not quite normalised."""
+        return [
+            self.groups[g].marginal[i, : column.cardinality]
+            for column, (g, i) in zip(self.columns, (self.home[t] for t in range(len(self.columns))), strict=True)
+        ]
+
+    def marginal_log_likelihood(self, codes: Tensor) -> Tensor:
+        """Return the log-likelihood of each cell under the marginal distributions, (rows, columns), in nats."""
+        return torch.stack([each.log_softmax(0)[codes[:, t]] for t, each in enumerate(self.marginals())], dim=1)
 
     def shrunk_log_likelihood(self, codes: Tensor, strengths: Tensor) -> Tensor:
         """Return the log-likelihood of each cell at each of the strengths, (strengths, rows, columns), in nats.
 
-        At strength 0 a column has its marginal distribution, at 1 the trained conditional distribution.
+        At strength 0 a column has its marginal distribution, or that of its regression where there is one; at 1 the
+        trained conditional distribution.
         """
         outputs, trained = self._outputs(codes), [table.bias.data for table in self.groups]
+        coefficients = self.coefficients(codes)
         found = []
         for strength in strengths:
             for table, bias in zip(self.groups, trained, strict=True):
                 table.bias.data = bias
                 table.bias.data = table.shrunk_bias(strength.expand(len(self.columns)))
-            found.append(self._chosen(codes, self._logits(codes, [each * strength for each in outputs])))
+            found.append(self._chosen(codes, self._logits(codes, [each * strength for each in outputs], coefficients)))
         for table, bias in zip(self.groups, trained, strict=True):
             table.bias.data = bias
         return torch.stack(found)
 
     def shrink(self, strengths: Tensor) -> None:
-        """Set each column's strength in place: (columns,), 0 (marginal distribution) to 1 (as trained)."""
+        """Set each column's strength in place: (columns,), 0 (marginal distribution or regression) to 1 (as trained)."""
         strengths = strengths.to(self.starts.device)
         with torch.no_grad():
             for table in self.groups:

@@ -27,6 +27,7 @@ from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.phases import Phase, Setting
+from synthclin.models.regression import MOST_PARENTS
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
@@ -59,6 +60,7 @@ class Plan:
         folds: of the cross-validation that chooses epochs and strengths; 0 for validation rows instead.
         width: hidden units of the generator, unless the model's parameter says otherwise.
         blocks: residual blocks of the generator, unless the model's parameter says otherwise.
+        parents: columns, at most, on which each column is regressed; 0 for no regression.
     """
 
     batch: int
@@ -75,6 +77,7 @@ class Plan:
     folds: int
     width: int
     blocks: int
+    parents: int
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -105,12 +108,13 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         folds=(3 if effort == "quick" else 5) if small else 0,
         width=128 if small else 256,
         blocks=1 if small else 2,
+        parents=MOST_PARENTS if small else 0,
     )
     if warmup:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0)
+    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0, parents=0)
 
 
 @dataclass(slots=True)
@@ -172,7 +176,7 @@ def train(
 def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -> dict[str, Callable[[], Phase]]:
     """Return a factory of each phase of a training without validation rows."""
     schedule = Schedule(plan.epochs, plan.patience, plan.every, plan.rate, plan.decay)
-    selection = Selection(0, torch.zeros(len(setting.network.columns)))
+    selection = Selection.nothing(len(setting.network.columns))
     phases: dict[str, Callable[[], Phase]] = {
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),
