@@ -33,7 +33,7 @@ __all__ = ["CrossValidation", "Refit", "Schedule", "Selection", "fold_numbers"]
 STRENGTHS = 11
 """Strengths in the grid of each column, evenly from 0 (the regression) to 1 (as trained)."""
 
-CONFIRMED = 2.0
+CONFIRMED = 3.0
 """Standard errors by which the network's part must raise a column's out-of-fold likelihood to be kept."""
 
 GAIN = 1e-3

@@ -26,7 +26,7 @@ MOST_PARENTS = 24
 MULTIPLES = (64.0, 16.0, 4.0, 1.0, 0.25, 0.0625)
 """Penalties of a column's regression in units of the empirical Bayes estimate, from the strongest."""
 
-STEPS = 8
+STEPS = 16
 """Newton steps at each penalty, which begin at the solution of the stronger one."""
 
 RIDGE = 1e-4
