@@ -102,9 +102,9 @@ def code_scores(column: ColumnLayout, frequency: Tensor) -> Tensor:
     score = torch.from_numpy(norm.ppf(code_positions(column, frequency).numpy())).float() * present
     found = [torch.ones(column.cardinality)]
     for feature in (1 - present, score, score**2):
-        for before in found:
-            feature = feature - (share * feature * before).sum() * before
-        deviation = (share * feature**2).sum().sqrt()
+        basis = torch.stack(found)
+        left = feature - (basis @ (share * feature)) @ basis
+        deviation = (share * left**2).sum().sqrt()
         if deviation > LEAST_DEVIATION:
-            found.append(feature / deviation)
+            found.append(left / deviation)
     return torch.stack(found[1:] or [torch.zeros(column.cardinality)], dim=1)

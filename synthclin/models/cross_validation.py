@@ -257,7 +257,8 @@ class Refit(Phase):
     def begin(self) -> None:
         """Fit the regressions; the weights of the last epoch are kept."""
         if self.network.regression is not None:
-            _choose(self.learner, *fit_paths(self.network.regression, self.codes, self.network.marginals()), self.penalties)
+            paths = fit_paths(self.network.regression, self.codes, self.network.marginals())
+            _choose(self.learner, *paths, self.penalties)
 
     def advance(self, tick: Step) -> dict[str, float]:
         """Train for one epoch."""

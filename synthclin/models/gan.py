@@ -24,6 +24,7 @@ from synthclin.models.network_rows import NetworkRows, sample_network
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
+from synthclin.models.regression import parents_of
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.models.training import Effort, Training, plan_for, train
 from synthclin.rules.validation import conform
@@ -166,7 +167,7 @@ class ConditionalGAN(SequentialSynthesizer):
             frequencies,
             self.potentials_,
             self.receptive_fields_,
-            parents=self.parents_,
+            regressed=self.regressed_,
             width=self.width_,
             blocks=self.blocks_,
             dropout=self.dropout,
@@ -181,7 +182,7 @@ class ConditionalGAN(SequentialSynthesizer):
         plan = plan_for(len(encoded), self.effort, self.warmup)
         self.width_ = plan.width if self.width is None else self.width
         self.blocks_ = plan.blocks if self.blocks is None else self.blocks
-        self.parents_ = plan.parents
+        self.regressed_ = plan.regressed
         device = self._device()
         self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
@@ -248,12 +249,13 @@ class ConditionalGAN(SequentialSynthesizer):
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
+        tensors.pop("network.regression.parents", None)  # plain numbers, which stand in the facts
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
         tensors |= {f"potential.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
         return tensors, {
             "width": self.width_,
             "blocks": self.blocks_,
-            "parents": self.parents_,
+            "parents": [] if self.network_.regression is None else self.network_.regression.parents.tolist(),
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
                 [t for t in field.context if t < field.members[0]] for field in self.receptive_fields_
@@ -279,13 +281,17 @@ class ConditionalGAN(SequentialSynthesizer):
         try:
             self.potentials_ = self._potentials(tensors, facts["potentials"], layout)
             self.receptive_fields_ = receptive_fields_of(len(layout), facts["receptive_fields"])
+            parents = parents_of(len(layout), facts["parents"])
         except (LookupError, TypeError, ValueError):
             raise misfit from None
+        self.regressed_ = parents is not None
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         if len(weights) + len(layout) + len(self.potentials_) != len(tensors):
             raise misfit
+        if parents is not None:
+            weights["regression.parents"] = parents
         try:
             self.network_.load_state_dict(weights)
         except RuntimeError:

@@ -206,7 +206,7 @@ class MaskedGenerator(nn.Module):
         frequencies: how often each code of each column occurs, (codes,) each.
         potentials: pairwise potentials, see `find_potentials`.
         fields: context cells that each head reads directly, see `find_receptive_fields`; by default all before it.
-        parents: columns, at most, on which each column is regressed, see `Regression`; 0 for no regression.
+        regressed: whether each column has a `Regression` on pairs, to which the network adds.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -221,13 +221,13 @@ class MaskedGenerator(nn.Module):
         potentials: Sequence[PairwisePotential] = (),
         fields: Sequence[ReceptiveField] = (),
         *,
-        parents: int = 0,
+        regressed: bool = False,
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.regression = Regression(columns, frequencies, min(parents, len(columns) - 1)) if parents else None
+        self.regression = Regression(columns, frequencies) if regressed else None
         # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
         self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
@@ -369,7 +369,7 @@ class MaskedGenerator(nn.Module):
         return torch.stack(found)
 
     def shrink(self, strengths: Tensor) -> None:
-        """Set each column's strength in place: (columns,), 0 (marginal distribution or regression) to 1 (as trained)."""
+        """Set each column's strength in place: (columns,), 0 (marginal, or regression) to 1 (as trained)."""
         strengths = strengths.to(self.starts.device)
         with torch.no_grad():
             for table in self.groups:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_scores
 
-__all__ = ["MOST_PARENTS", "MULTIPLES", "FeatureTables", "Regression", "fit_paths", "path_log_likelihood"]
+__all__ = ["MOST_PARENTS", "MULTIPLES", "FeatureTables", "Regression", "fit_paths", "parents_of", "path_log_likelihood"]
 
 MOST_PARENTS = 24
 """Columns on which a column is regressed, those of the strongest associations beyond chance."""
@@ -70,7 +70,6 @@ class Regression(nn.Module):
     Arguments:
         columns: in the order of sampling.
         frequencies: how often each code of each column occurs, (codes,) each.
-        parents: of each column, at most.
 
     **Shape:** `forward` (rows, columns) codes -> (rows, columns, features), coefficients of each column's features.
     """
@@ -78,10 +77,10 @@ class Regression(nn.Module):
     parents: Tensor
     weights: Tensor
 
-    def __init__(self, columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor], parents: int) -> None:
+    def __init__(self, columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
         super().__init__()
         self.features = FeatureTables(columns, frequencies)
-        width = self.features.width
+        width, parents = self.features.width, min(MOST_PARENTS, len(columns) - 1)
         self.register_buffer("parents", torch.zeros(len(columns), parents, dtype=torch.long))
         self.register_buffer("weights", torch.zeros(len(columns), width, 1 + parents * width))
 
@@ -96,12 +95,21 @@ class Regression(nn.Module):
         """Return the coefficients of column t, (rows, parents * features) -> (rows, features)."""
         return functional.linear(context, self.weights[t, :, 1:], self.weights[t, :, 0])
 
-    @property
-    def is_autoregressive(self) -> bool:
-        """Whether each column has parents before it only; the first column has weights of none."""
-        before = torch.arange(len(self.parents), device=self.parents.device).clamp_min(1)[:, None]
-        valid = (self.parents >= 0) & (self.parents < before)
-        return bool(valid.all()) and not bool(self.weights[0, :, 1:].any()) and bool(self.weights.isfinite().all())
+
+def parents_of(columns: int, parents: Sequence[Sequence[int]]) -> Tensor | None:
+    """Return the (columns, parents) parents of a model folder as a tensor; None without a regression.
+
+    Raises:
+        ValueError: they are not columns before each of so many columns.
+    """
+    if parents == []:
+        return None
+    valid = isinstance(parents, list) and len(parents) == columns and all(isinstance(each, list) for each in parents)
+    if not valid or {len(each) for each in parents} != {min(MOST_PARENTS, columns - 1)}:
+        raise ValueError("not as many parents as columns need")
+    if not all(type(p) is int and 0 <= p < max(t, 1) for t, each in enumerate(parents) for p in each):
+        raise ValueError("a parent that is not sampled before its column")
+    return torch.tensor(parents, dtype=torch.long).reshape(columns, -1)
 
 
 def fit_paths(regression: Regression, codes: Tensor, marginals: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

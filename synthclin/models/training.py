@@ -27,7 +27,6 @@ from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.phases import Phase, Setting
-from synthclin.models.regression import MOST_PARENTS
 from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import track
 from synthclin.seeds import module_state, numpy_generator, restore_module_state
@@ -60,7 +59,7 @@ class Plan:
         folds: of the cross-validation that chooses epochs and strengths; 0 for validation rows instead.
         width: hidden units of the generator, unless the model's parameter says otherwise.
         blocks: residual blocks of the generator, unless the model's parameter says otherwise.
-        parents: columns, at most, on which each column is regressed; 0 for no regression.
+        regressed: whether each column has a regression on pairs, which folds choose with the rest.
     """
 
     batch: int
@@ -77,7 +76,7 @@ class Plan:
     folds: int
     width: int
     blocks: int
-    parents: int
+    regressed: bool
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -108,13 +107,15 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         folds=(3 if effort == "quick" else 5) if small else 0,
         width=128 if small else 256,
         blocks=1 if small else 2,
-        parents=MOST_PARENTS if small else 0,
+        regressed=small,
     )
     if warmup:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0, parents=0)
+    return dataclasses.replace(
+        plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0, regressed=False
+    )
 
 
 @dataclass(slots=True)
