@@ -29,6 +29,12 @@ MULTIPLES = (64.0, 16.0, 4.0, 1.0, 0.25, 0.0625)
 STEPS = 16
 """Newton steps at each penalty, which begin at the solution of the stronger one."""
 
+LEAST_FREEDOM = 1e-6
+"""Degrees of freedom of a pair below which one of its columns is constant."""
+
+BEYOND = 3.0
+"""Standard deviations of its chance level by which an association must exceed it; otherwise it counts as none."""
+
 RIDGE = 1e-4
 """Added to the diagonal of the Hessian."""
 
@@ -45,8 +51,7 @@ class FeatureTables(nn.Module):
     def __init__(self, columns: Sequence[ColumnLayout], frequencies: Sequence[Tensor]) -> None:
         super().__init__()
         each = [code_scores(column, frequency) for column, frequency in zip(columns, frequencies, strict=True)]
-        self.used = [features.shape[1] for features in each]
-        self.width = max(self.used)
+        self.width = max(features.shape[1] for features in each)
         padded = [functional.pad(features, (0, self.width - features.shape[1])) for features in each]
         ends = torch.tensor([column.cardinality for column in columns]).cumsum(0)
         self.register_buffer("table", torch.cat(padded), persistent=False)
@@ -128,8 +133,7 @@ def fit_paths(regression: Regression, codes: Tensor, marginals: Sequence[Tensor]
     paths = regression.weights.new_zeros(1 + len(MULTIPLES), *regression.weights.shape)
     parents = torch.zeros_like(regression.parents)
     for t in range(codes.shape[1]):
-        target = features[:, t]
-        association = _associations(features[:, :t], target, regression.features.used)
+        association = _associations(features[:, :t], features[:, t])
         chosen = association.argsort(descending=True, stable=True)[: parents.shape[1]]
         chosen = chosen[association[chosen] > 0]
         parents[t, : len(chosen)] = chosen
@@ -164,16 +168,20 @@ def path_log_likelihood(
     return torch.stack(found, dim=1)
 
 
-def _associations(before: Tensor, target: Tensor, used: Sequence[int]) -> Tensor:
+def _associations(before: Tensor, target: Tensor) -> Tensor:
     """Return the mean squared correlation of features of each earlier column and the target, less that of chance.
+
+    The mean is over degrees of freedom, which are the sum of a column's variances: levels that do not occur add none.
 
     **Shape:** (rows, columns, features), (rows, features) -> (columns,).
     """
-    rows, columns = before.shape[:2]
+    rows = len(before)
     before, target = before - before.mean(0), target - target.mean(0)
     squares = torch.einsum("rcf,rg->cfg", before, target).div(rows).square().sum((1, 2))
-    pairs = before.new_tensor(used[:columns]) * used[columns]
-    return squares / pairs.clamp_min(1) - 1 / rows
+    freedom = before.square().mean(0).sum(1) * target.square().mean(0).sum()
+    freedom = freedom.clamp_min(LEAST_FREEDOM)
+    excess = squares / freedom - 1 / rows
+    return torch.where(excess > BEYOND * (2 / freedom).sqrt() / rows, excess, 0.0)
 
 
 def _path(context: Tensor, features: Tensor, codes: Tensor, marginal: Tensor, precision: Tensor) -> Tensor:
