@@ -34,7 +34,8 @@ STRENGTHS = 11
 """Strengths in the grid of each column, evenly from 0 (the regression) to 1 (as trained)."""
 
 CONFIRMED = 3.0
-"""Standard errors by which the network's part must raise a column's out-of-fold likelihood to be kept."""
+"""Standard errors by which the network's part must raise a column's out-of-fold likelihood to be kept: the best of many
+columns and epochs exceeds two by chance."""
 
 GAIN = 1e-3
 """Least gain of calibrated out-of-fold likelihood, in nats per row, that counts as one."""
@@ -119,8 +120,9 @@ class _Learners:
 class CrossValidation(Phase):
     """Cross-validation phase: chooses epochs and strengths by the calibrated likelihood of out-of-fold rows.
 
-    Cross-validation: Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x; shrinkage: Copas 1983,
-    doi:10.1111/j.2517-6161.1983.tb01258.x. The network itself is not trained.
+    Before the first epoch it chooses the penalties of the regressions. Cross-validation: Stone 1974,
+    doi:10.1111/j.2517-6161.1974.tb00994.x; shrinkage: Copas 1983, doi:10.1111/j.2517-6161.1983.tb01258.x. The network
+    itself is not trained.
 
     Arguments:
         setting: network and data; validation rows are not used.

@@ -52,9 +52,9 @@ class ConditionalGAN(SequentialSynthesizer):
     with fewest codes first. It is trained by maximum likelihood and fine-tuned against critics of single cells
     (relativistic pairing GAN with R1 and R2, Huang et al. 2024, arXiv 2501.05441). The fine-tuned weights are kept only
     if validation rows show an improvement (`training_["kept"]`), and pairwise potentials sharpen narrow dependences.
-    Tables of fewer than 4,000 rows have neither: there the calibrated likelihood of out-of-fold rows chooses epochs and
-    the strength of each column's dependence (`synthclin.models.cross_validation`), and `confirmed_` and `lost_` say
-    what the table supports.
+    Tables of fewer than 4,000 rows have neither: there each column has a penalised regression on pairs
+    (`synthclin.models.regression`), and the network adds what out-of-fold rows confirm
+    (`synthclin.models.cross_validation`); `confirmed_` and `lost_` say what the table supports.
 
     Arguments:
         schema: what the table means.
