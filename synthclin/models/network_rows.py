@@ -54,7 +54,7 @@ class NetworkRows:
             for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(self.pairs) + 1)]
-        self.parents = [] if network.regression is None else network.regression.parents.tolist()
+        self.parents = [] if network.regression is None else network.regression.used()
         self.codes: list[Tensor] = []
 
     def logits(self, column: int) -> Tensor:
@@ -75,10 +75,12 @@ class NetworkRows:
     def _regressed(self, regression: Regression, t: int) -> Tensor:
         """Return what the regression adds to the (rows, codes) logits of the t-th column of the network."""
         features = regression.features
-        if t == 0:
-            return features.of(0) @ regression.weights[0, :, 0]
-        context = torch.cat([features.of(p)[self.codes[p]] for p in self.parents[t]], dim=1)
-        return regression.coefficients(t, context) @ features.of(t).T
+        parents, weights = self.parents[t]
+        coefficients = regression.weights[t, :, 0]
+        if parents:
+            context = torch.cat([functional.embedding(self.codes[p], features.of(p)) for p in parents], dim=1)
+            coefficients = functional.linear(context, weights, coefficients)
+        return coefficients @ features.of(t).T
 
     def _outputs(self, t: int, head: int, part: slice) -> Tensor:
         """Return the (rows, outputs) part of a head's outputs for the t-th column of the network."""

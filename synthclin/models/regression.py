@@ -96,6 +96,15 @@ class Regression(nn.Module):
             [self.coefficients(t, features[:, self.parents[t]].flatten(1)) for t in range(codes.shape[1])], dim=1
         )
 
+    def used(self) -> list[tuple[list[int], Tensor]]:
+        """Return for each column the parents with weights, and these weights, (features, parents * features)."""
+        each = self.weights[:, :, 1:].unflatten(2, (self.parents.shape[1], self.features.width))
+        used = each.abs().amax((1, 3)) > 0 if each.numel() else torch.zeros_like(self.parents, dtype=torch.bool)
+        return [
+            (parents[kept].tolist(), weights[:, kept].flatten(1))
+            for parents, weights, kept in zip(self.parents, each, used, strict=True)
+        ]
+
     def coefficients(self, t: int, context: Tensor) -> Tensor:
         """Return the coefficients of column t, (rows, parents * features) -> (rows, features)."""
         return functional.linear(context, self.weights[t, :, 1:], self.weights[t, :, 0])
