@@ -119,18 +119,20 @@ def forest_auc(parts: dict[str, pd.DataFrame], source: str, target: str) -> floa
 
 def association_error(real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
     """Return the mean absolute difference of Cramér's V over all pairs of columns, synthetic rows against real ones."""
-    found = []
-    for part in (real, synthetic):
-        flags = [_flags(real[name], part[name]) for name in real.columns]
-        v = np.zeros((len(flags), len(flags)))
-        for a in range(len(flags)):
-            for b in range(a):
-                joint = flags[a].T @ flags[b] / len(part)
-                apart = np.outer(joint.sum(1), joint.sum(0))
-                phi = (joint[apart > 0] ** 2 / apart[apart > 0]).sum() - 1
-                v[a, b] = np.sqrt(max(0.0, phi) / max(1, min((apart.sum(1) > 0).sum(), (apart.sum(0) > 0).sum()) - 1))
-        found.append(v[np.tril_indices(len(flags), -1)])
-    return float(np.abs(found[0] - found[1]).mean())
+    return float(np.abs(cramers_v(real, real) - cramers_v(real, synthetic)).mean())
+
+
+def cramers_v(real: pd.DataFrame, part: pd.DataFrame) -> np.ndarray:
+    """Return Cramér's V of each pair of columns of a part, with classes of the real rows."""
+    flags = [_flags(real[name], part[name]) for name in real.columns]
+    v = np.zeros((len(flags), len(flags)))
+    for a in range(len(flags)):
+        for b in range(a):
+            joint = flags[a].T @ flags[b] / len(part)
+            apart = np.outer(joint.sum(1), joint.sum(0))
+            phi = (joint[apart > 0] ** 2 / apart[apart > 0]).sum() - 1
+            v[a, b] = np.sqrt(max(0.0, phi) / max(1, min((apart.sum(1) > 0).sum(), (apart.sum(0) > 0).sum()) - 1))
+    return v[np.tril_indices(len(flags), -1)]
 
 
 def _flags(real: pd.Series, column: pd.Series) -> np.ndarray:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.networks import MaskedGenerator, weights_masked
+from synthclin.models.masked_layers import weights_masked
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import expected_relativistic_loss
 from synthclin.models.optimizer import AdamW, Average, Optimizers, descend
 from synthclin.models.phases import DETECTABLE, Phase, PhaseOutcome, Setting, rate_share

@@ -8,10 +8,19 @@ from torch import Tensor
 
 from synthclin.encoding.layout import ColumnLayout
 
-__all__ = ["code_basis", "code_features", "code_positions", "is_smooth"]
+__all__ = ["code_basis", "code_features", "code_positions", "code_scores", "is_smooth"]
 
 SMOOTH_FROM = 17
 """Codes from which an ordered column has a smooth output head; a smaller one has a free logit per code."""
+
+MOST_SCORES = 8
+"""Scores of a column at most: of more levels only the most frequent have one."""
+
+LEAST_SHARE = 0.05
+"""Share of a level below which its score has no unit variance: a few rows would decide it."""
+
+LEAST_DEVIATION = 1e-3
+"""Standard deviation below which a score is constant."""
 
 
 def code_positions(column: ColumnLayout, frequency: Tensor) -> Tensor:
@@ -74,3 +83,28 @@ def code_basis(column: ColumnLayout, frequency: Tensor) -> Tensor:
     """
     score, *rest = _line_features(column, frequency, knots=12, point_masses_above=0.03)
     return torch.cat([score, score**2 / 2, *rest], dim=1)
+
+
+def code_scores(column: ColumnLayout, frequency: Tensor) -> Tensor:
+    """Return few fixed features of each code, with mean 0 under the marginal distribution, (codes, scores).
+
+    Those of an ordered column are orthonormal: whether the value is missing, its normal score, and the square of it.
+    Those of levels are the standardised indicators of the most frequent ones, as in correspondence analysis (Greenacre
+    1984): the squared correlations of two columns' scores then sum to Pearson's mean squared contingency.
+    """
+    share = frequency / frequency.sum()
+    if column.kind != "ordered" or column.cardinality < 3:
+        most = share.argsort(descending=True, stable=True)[:MOST_SCORES]
+        return (torch.eye(len(share)) - share)[:, most] / share[most].clamp_min(LEAST_SHARE).sqrt()
+    present = torch.ones(column.cardinality)
+    if column.missing is not None:
+        present[column.missing] = 0.0
+    score = torch.from_numpy(norm.ppf(code_positions(column, frequency).numpy())).float() * present
+    found = [torch.ones(column.cardinality)]
+    for feature in (1 - present, score, score**2):
+        basis = torch.stack(found)
+        left = feature - (basis @ (share * feature)) @ basis
+        deviation = (share * left**2).sum().sqrt()
+        if deviation > LEAST_DEVIATION:
+            found.append(left / deviation)
+    return torch.stack(found[1:] or [torch.zeros(column.cardinality)], dim=1)

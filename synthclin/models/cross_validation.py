@@ -1,9 +1,10 @@
-"""Cross-validated training of small tables: epochs and strengths by out-of-fold likelihood, then a refit on all rows.
+"""Cross-validated training of small tables: what out-of-fold rows confirm, then a refit on all rows.
 
 A validation split of a small table is a few dozen rows. The sum of their log-likelihoods falls from the first epoch
 where most columns only overfit, though a few gain much; which seed stops there is chance. Here each fold's rows are
-scored by a network trained on the other folds, and each candidate number of epochs by the likelihood after calibration:
-a column that overfits is shrunk and costs nothing, so the columns that gain decide.
+scored by models of the other folds. They choose the penalty of each column's regression on pairs, and then the epochs
+of a network that learns what the regressions lack. A column keeps the network's part, shrunk, only where out-of-fold
+rows gain by it beyond chance; elsewhere the network would remember rows and tell nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ from torch import Tensor
 
 from synthclin.models.calibration import best_strengths, shrunk_likelihood
 from synthclin.models.likelihood import Learner
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting
+from synthclin.models.regression import Regression, fit_paths, path_log_likelihood
 from synthclin.progress import Step
 from synthclin.seeds import numpy_generator
 
 __all__ = ["CrossValidation", "Refit", "Schedule", "Selection", "fold_numbers"]
 
 STRENGTHS = 11
-"""Strengths in the grid of each column, evenly from 0 (the marginal distribution) to 1 (as trained)."""
+"""Strengths in the grid of each column, evenly from 0 (the regression) to 1 (as trained)."""
+
+CONFIRMED = 3.0
+"""Standard errors by which the network's part must raise a column's out-of-fold likelihood to be kept: the best of many
+columns and epochs exceeds two by chance."""
 
 GAIN = 1e-3
 """Least gain of calibrated out-of-fold likelihood, in nats per row, that counts as one."""
@@ -61,12 +68,19 @@ class Selection:
     """Result of the cross-validation, which the refit uses.
 
     Arguments:
+        penalties: (columns,) number of the penalty of each column's regression, see `fit_paths`.
         epochs: the number with the highest calibrated out-of-fold likelihood.
-        strengths: (columns,) strength of each column's dependence, 0 to 1.
+        strengths: (columns,) strength of the network's part of each column, 0 to 1.
     """
 
+    penalties: Tensor
     epochs: int
     strengths: Tensor
+
+    @classmethod
+    def nothing(cls, columns: int) -> Selection:
+        """Return that of independent columns."""
+        return cls(torch.zeros(columns, dtype=torch.long), 0, torch.zeros(columns))
 
 
 def fold_numbers(patient: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
@@ -106,8 +120,9 @@ class _Learners:
 class CrossValidation(Phase):
     """Cross-validation phase: chooses epochs and strengths by the calibrated likelihood of out-of-fold rows.
 
-    Cross-validation: Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x; shrinkage: Copas 1983,
-    doi:10.1111/j.2517-6161.1983.tb01258.x. The network itself is not trained.
+    Before the first epoch it chooses the penalties of the regressions. Cross-validation: Stone 1974,
+    doi:10.1111/j.2517-6161.1974.tb00994.x; shrinkage: Copas 1983, doi:10.1111/j.2517-6161.1983.tb01258.x. The network
+    itself is not trained.
 
     Arguments:
         setting: network and data; validation rows are not used.
@@ -120,7 +135,7 @@ class CrossValidation(Phase):
     name, stream, label, counts = "cross-validation", "cross-validation", "cross-validating", "epoch"
     trains_network = False
     learners: ClassVar = ("folds",)
-    facts: ClassVar = ("done", "best", "best_epochs", "strengths", "confirmed", "waited")
+    facts: ClassVar = ("done", "best", "best_epochs", "penalties", "strengths", "confirmed", "waited")
 
     def __init__(
         self, setting: Setting, schedule: Schedule, patient: NDArray[np.int64], folds: int, selection: Selection
@@ -145,10 +160,23 @@ class CrossValidation(Phase):
         self.best, self.best_epochs, self.waited = math.inf, 0, 0
 
     def begin(self) -> None:
-        """Record independent columns as the best so far."""
-        columns = len(self.network.columns)
-        self.strengths = torch.zeros(columns, device=self.codes.device)
-        self.confirmed = [[0.0, 0.0, 0.0] for _ in range(columns)]
+        """Choose the penalties of the regressions, and record the regressions alone as the best so far."""
+        self.penalties = torch.zeros(len(self.network.columns), dtype=torch.long, device=self.codes.device)
+        if self.network.regression is not None:
+            networks = [learner.network for learner in self.folds.each]
+            marginals = [network.marginals() for network in networks]
+            paths = [
+                fit_paths(_regression(learner.network), learner.codes, each)
+                for learner, each in zip(self.folds.each, marginals, strict=True)
+            ]
+            out_of_fold = [
+                path_log_likelihood(_regression(network), rows, each, *path)
+                for network, rows, each, path in zip(networks, self.out_of_fold, marginals, paths, strict=True)
+            ]
+            self.penalties = torch.stack(out_of_fold).sum(0).argmax(0)
+            for learner, path in zip(self.folds.each, paths, strict=True):
+                _choose(learner, *path, self.penalties)
+        self.best, self.strengths, self.confirmed = self._calibrated()
 
     @property
     def over(self) -> bool:
@@ -178,23 +206,33 @@ class CrossValidation(Phase):
 
         Returns:
             negative log-likelihood, nats per row; (columns,) strengths; and for each column gain over the marginal
-            distribution, its standard error over patients, both in nats per row, and strength.
+            distribution and its standard error over patients, both in nats per row.
         """
         strengths = torch.linspace(0, 1, STRENGTHS, device=self.codes.device)
         networks = [learner.averaged_network for learner in self.folds.each]
         likelihood = torch.cat(shrunk_likelihood(networks, self.out_of_fold, strengths), dim=1)
         best = best_strengths(likelihood.sum(1), strengths)
         calibrated = likelihood.gather(0, best[None, None].expand(1, likelihood.shape[1], -1))[0]
-        gain, rows = calibrated - likelihood[0], len(calibrated)
-        gain[:, 0] = 0.0  # nothing is sampled before the first column
+        gain, error = self._gain(calibrated - likelihood[0])
+        kept = gain > CONFIRMED * error
+        calibrated = torch.where(kept, calibrated, likelihood[0])
+        marginal = torch.cat(
+            [network.marginal_log_likelihood(rows) for network, rows in zip(networks, self.out_of_fold, strict=True)]
+        )
+        more = calibrated - marginal
+        more[:, 0] = 0.0  # nothing is sampled before the first column
+        confirmed = torch.stack(self._gain(more), dim=1)
+        return -float(calibrated.sum()) / len(calibrated), strengths[best] * kept, confirmed.tolist()
+
+    def _gain(self, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard error over patients of a gain of (rows, columns) nats, (columns,) each."""
         patients = int(self.patient.max()) + 1
         sums = gain.new_zeros(patients, gain.shape[1]).index_add_(0, self.patient, gain)
-        error = sums.std(dim=0, correction=0) * math.sqrt(patients) / rows
-        confirmed = torch.stack([gain.mean(0), error, strengths[best]], dim=1)
-        return -float(calibrated.sum()) / rows, strengths[best], confirmed.tolist()
+        return gain.mean(0), sums.std(dim=0, correction=0) * math.sqrt(patients) / len(gain)
 
     def conclude(self) -> PhaseOutcome:
-        """Hand epochs and strengths to the refit; the network is as before."""
+        """Hand penalties, epochs and strengths to the refit; the network is as before."""
+        self.selection.penalties = self.penalties
         self.selection.epochs, self.selection.strengths = self.best_epochs, self.strengths
         figures = {
             "validation_nll": round(self.best, 5),
@@ -205,7 +243,7 @@ class CrossValidation(Phase):
 
 
 class Refit(Phase):
-    """Maximum-likelihood training on all rows, for the epochs and with the strengths that cross-validation chose."""
+    """Regressions on all rows, and maximum-likelihood training of the network, as the cross-validation chose."""
 
     name, stream, label, counts = "warm-up", "warm-up", "training", "epoch"
     learners: ClassVar = ("learner",)
@@ -213,13 +251,16 @@ class Refit(Phase):
 
     def __init__(self, setting: Setting, schedule: Schedule, selection: Selection) -> None:
         super().__init__(setting, selection.epochs)
-        self.strengths = selection.strengths
+        self.penalties, self.strengths = selection.penalties, selection.strengths
         self.learner = Learner(
             self.network, self.codes, self.batch, schedule.epochs, rate=schedule.rate, decay=schedule.decay
         )
 
     def begin(self) -> None:
-        """Record nothing: the weights of the last epoch are kept."""
+        """Fit the regressions; the weights of the last epoch are kept."""
+        if self.network.regression is not None:
+            paths = fit_paths(self.network.regression, self.codes, self.network.marginals())
+            _choose(self.learner, *paths, self.penalties)
 
     def advance(self, tick: Step) -> dict[str, float]:
         """Train for one epoch."""
@@ -234,3 +275,16 @@ class Refit(Phase):
             self.network.load_state_dict(self.learner.average.module.state_dict())
         self.network.shrink(self.strengths)
         return PhaseOutcome(self.name, {"mean_strength": round(float(self.strengths.mean()), 4)})
+
+
+def _regression(network: MaskedGenerator) -> Regression:
+    assert network.regression is not None
+    return network.regression
+
+
+def _choose(learner: Learner, parents: Tensor, paths: Tensor, penalties: Tensor) -> None:
+    """Set the regressions of a learner's networks to those at the (columns,) penalties of the paths."""
+    for network in (learner.network, learner.averaged_network):
+        regression = _regression(network)
+        regression.parents.copy_(parents)
+        regression.weights.copy_(paths[penalties, torch.arange(len(penalties), device=penalties.device)])

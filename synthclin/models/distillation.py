@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.distributed import share
+from synthclin.models.masked_layers import EMBEDDING, weights_masked
 from synthclin.models.network_rows import NetworkRows
-from synthclin.models.networks import EMBEDDING, MaskedGenerator, weights_masked
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.optimizer import AdamW, Average, descend
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
 from synthclin.models.receptive_fields import ReceptiveField

@@ -24,6 +24,7 @@ from synthclin.models.network_rows import NetworkRows, sample_network
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.pairwise import MOST, PairwisePotential, find_potentials, may_have_potential
 from synthclin.models.receptive_fields import find_receptive_fields, receptive_fields_of
+from synthclin.models.regression import parents_of
 from synthclin.models.sequential_synthesizer import SequentialSynthesizer
 from synthclin.models.training import Effort, Training, plan_for, train
 from synthclin.rules.validation import conform
@@ -51,9 +52,9 @@ class ConditionalGAN(SequentialSynthesizer):
     with fewest codes first. It is trained by maximum likelihood and fine-tuned against critics of single cells
     (relativistic pairing GAN with R1 and R2, Huang et al. 2024, arXiv 2501.05441). The fine-tuned weights are kept only
     if validation rows show an improvement (`training_["kept"]`), and pairwise potentials sharpen narrow dependences.
-    Tables of fewer than 4,000 rows have neither: there the calibrated likelihood of out-of-fold rows chooses epochs and
-    the strength of each column's dependence (`synthclin.models.cross_validation`), and `confirmed_` and `lost_` say
-    what the table supports.
+    Tables of fewer than 4,000 rows have neither: there each column has a penalised regression on pairs
+    (`synthclin.models.regression`), and the network adds what out-of-fold rows confirm
+    (`synthclin.models.cross_validation`); `confirmed_` and `lost_` say what the table supports.
 
     Arguments:
         schema: what the table means.
@@ -166,6 +167,7 @@ class ConditionalGAN(SequentialSynthesizer):
             frequencies,
             self.potentials_,
             self.receptive_fields_,
+            regressed=self.regressed_,
             width=self.width_,
             blocks=self.blocks_,
             dropout=self.dropout,
@@ -180,6 +182,7 @@ class ConditionalGAN(SequentialSynthesizer):
         plan = plan_for(len(encoded), self.effort, self.warmup)
         self.width_ = plan.width if self.width is None else self.width
         self.blocks_ = plan.blocks if self.blocks is None else self.blocks
+        self.regressed_ = plan.regressed
         device = self._device()
         self.order_ = list(layout.order)
         codes = encoded.codes.numpy()
@@ -220,9 +223,14 @@ class ConditionalGAN(SequentialSynthesizer):
         generator = torch_generator(self.random_state, "lost associations", device=codes.device)
         with torch.no_grad():
             sampled = sample_network(self.network_, COMPARED_ROWS, generator).codes
+            gain = self.network_.log_likelihood(codes) - self.network_.marginal_log_likelihood(codes)
         confirmed = [
-            ConfirmedDependence(column.name, *(round(value, 5) for value in values))
-            for column, values in zip(columns, record.confirmed or (), strict=False)
+            ConfirmedDependence(
+                column.name, round(nats, 5), round(error, 5), round(min(max(nats / max(trained, 1e-9), 0.0), 1.0), 3)
+            )
+            for column, (nats, error), trained in zip(
+                columns, record.confirmed or (), gain.mean(0).tolist(), strict=False
+            )
         ]
         lost = lost_associations(columns, codes, sampled, patients)
         return {
@@ -246,11 +254,13 @@ class ConditionalGAN(SequentialSynthesizer):
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"network.{name}": weights for name, weights in self.network_.state_dict().items()}
+        tensors.pop("network.regression.parents", None)  # plain numbers, which stand in the facts
         tensors |= {f"frequency.{j}": frequency for j, frequency in enumerate(self.frequencies_)}
         tensors |= {f"potential.{i}": potential.centres for i, potential in enumerate(self.potentials_)}
         return tensors, {
             "width": self.width_,
             "blocks": self.blocks_,
+            "parents": [] if self.network_.regression is None else self.network_.regression.parents.tolist(),
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
                 [t for t in field.context if t < field.members[0]] for field in self.receptive_fields_
@@ -276,13 +286,17 @@ class ConditionalGAN(SequentialSynthesizer):
         try:
             self.potentials_ = self._potentials(tensors, facts["potentials"], layout)
             self.receptive_fields_ = receptive_fields_of(len(layout), facts["receptive_fields"])
+            parents = parents_of(len(layout), facts["parents"])
         except (LookupError, TypeError, ValueError):
             raise misfit from None
+        self.regressed_ = parents is not None
         self._build(layout)
         prefix = "network."
         weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         if len(weights) + len(layout) + len(self.potentials_) != len(tensors):
             raise misfit
+        if parents is not None:
+            weights["regression.parents"] = parents
         try:
             self.network_.load_state_dict(weights)
         except RuntimeError:

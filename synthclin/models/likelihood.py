@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from synthclin.models.distributed import share
-from synthclin.models.networks import MaskedGenerator, weights_masked
+from synthclin.models.masked_layers import weights_masked
+from synthclin.models.networks import MaskedGenerator
 from synthclin.models.objectives import negative_log_likelihood
 from synthclin.models.optimizer import AdamW, Average, descend
 from synthclin.models.phases import Phase, PhaseOutcome, Setting, rate_share
@@ -45,6 +46,8 @@ class Learner:
         )
         # A longer average than the training itself would include the untrained weights.
         self.average = Average(network, 0.995 if total > 1_000 else 0.98)
+        # The regression is fitted before the training and does not change.
+        self.coefficients: Tensor | None = None
 
     @property
     def averaged_network(self) -> MaskedGenerator:
@@ -55,11 +58,15 @@ class Learner:
         """Train for one epoch and return the mean negative log-likelihood of its batches, in nats per row."""
         self.network.train()
         losses = []
+        if self.coefficients is None:
+            self.coefficients = self.network.coefficients(self.codes)
         with weights_masked(self.network):
             for rows in torch.randperm(len(self.codes), generator=generator, device=self.codes.device).split(
                 self.batch
             ):
-                loss = negative_log_likelihood(self.network.log_likelihood(self.codes[share(rows)]))
+                part = share(rows)
+                coefficients = None if self.coefficients is None else self.coefficients[part]
+                loss = negative_log_likelihood(self.network.log_likelihood(self.codes[part], coefficients))
                 descend([self.optimizer], loss)
                 self.average.update(self.optimizer.values)
                 losses.append(loss.detach())

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthclin.models.networks import EMBEDDING, Head, MaskedBlock, MaskedGenerator, MaskedLinear
+from synthclin.models.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
+from synthclin.models.networks import MaskedGenerator
+from synthclin.models.regression import Regression
 from synthclin.sampling.sequential import SampledCodes, sample_codes
 
 __all__ = ["NetworkRows", "sample_network"]
@@ -55,6 +57,7 @@ class NetworkRows:
             for field in network.fields
         ]
         self.layers = [_Growing(network.enter.out_features) for _ in range(2 * len(network.blocks) + 1)]
+        self.parents = [] if network.regression is None else network.regression.used()
         self.codes: list[Tensor] = []
 
     def begin(self, rows: int) -> None:
@@ -78,7 +81,18 @@ class NetworkRows:
             first = self.codes[network.potentials.pairs[r][0]]
             for kernel, weight in zip(self.kernels[r], self._outputs(t, *network.potential_at[r]), strict=True):
                 logits.addcmul_(kernel.index_select(1, first), weight)
+        if network.regression is not None:
+            logits = torch.addmm(logits, network.regression.features.of(t), self._coefficients(network.regression, t))
         return logits
+
+    def _coefficients(self, regression: Regression, t: int) -> Tensor:
+        """Return the coefficients of the features of the t-th column of the network, (features, rows)."""
+        parents, weights = self.parents[t]
+        constant = regression.weights[t, :, :1]
+        if not parents:
+            return constant.expand(-1, self.rows)
+        context = [regression.features.of(p).T.index_select(1, self.codes[p]) for p in parents]
+        return torch.addmm(constant, weights, torch.cat(context))
 
     def push(self, column: int, codes: Tensor) -> None:
         """Set the (rows,) codes of a column."""

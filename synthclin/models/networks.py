@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -16,13 +15,12 @@ from torch.nn import functional
 
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_basis, code_features, is_smooth
+from synthclin.models.masked_layers import EMBEDDING, Head, MaskedBlock, MaskedLinear
 from synthclin.models.pairwise import WIDTHS, PairwisePotential, PairwiseTables
 from synthclin.models.receptive_fields import ReceptiveField, whole_receptive_field
+from synthclin.models.regression import Regression
 
-__all__ = ["EMBEDDING", "CodeTables", "Head", "MaskedBlock", "MaskedGenerator", "MaskedLinear", "weights_masked"]
-
-EMBEDDING = 8
-"""Width of a code's embedding; wider gained nothing."""
+__all__ = ["CodeTables", "MaskedGenerator"]
 
 MOST_FREE = 64
 """Levels up to which a column has one context logit per level; most levels of larger columns have few training rows."""
@@ -35,9 +33,6 @@ LEAST_SHARE = 1e-3
 
 MOST_ADDED = 0.05
 """Sum of what is added to the marginal probabilities of a column, at most, where its dependence is shrunk to them."""
-
-
-# -- embeddings and output layers, batched over columns of similar size ----------------------------------------------
 
 
 class CodeTables(nn.Module):
@@ -128,91 +123,6 @@ def _groups(columns: Sequence[ColumnLayout], members: Sequence[int]) -> list[lis
     return list(groups.values())
 
 
-# -- the generator ---------------------------------------------------------------------------------------------------
-
-
-class MaskedLinear(nn.Linear):
-    """Masked linear layer: output unit o depends on input unit i only where `mask[o, i]` is true."""
-
-    mask: Tensor
-
-    def __init__(self, mask: Tensor, zero: bool = False) -> None:
-        super().__init__(mask.shape[1], mask.shape[0])
-        self.masked = False  # whether the weight is 0 wherever the mask is; see `weights_masked`
-        self.register_buffer("mask", mask.float(), persistent=False)
-        if zero:
-            nn.init.zeros_(self.weight)
-            nn.init.zeros_(self.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs, (..., outputs), of (..., inputs)."""
-        return functional.linear(x, self.weight if self.masked else self.weight * self.mask, self.bias)
-
-
-@contextmanager
-def weights_masked(network: nn.Module) -> Iterator[None]:
-    """Set masked weights to 0 inside the block, so that no forward pass applies the masks.
-
-    Their gradient is then that of unmasked weights: `synthclin.models.optimizer` masks it.
-    """
-    layers = [layer for layer in network.modules() if isinstance(layer, MaskedLinear)]
-    for layer in layers:
-        layer.weight.data.mul_(layer.mask)
-        layer.masked = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.masked = False
-
-
-class MaskedBlock(nn.Module):
-    """Masked residual block of ResMADE, x + second(silu(first(silu(x)))); it keeps every unit's degree.
-
-    Nash & Durkan 2019, arXiv 1904.05626.
-    """
-
-    def __init__(self, mask: Tensor, dropout: float) -> None:
-        super().__init__()
-        self.first = MaskedLinear(mask)
-        self.second = MaskedLinear(mask, zero=True)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the output units, in the shape of the input units."""
-        hidden = self.dropout(functional.silu(self.first(functional.silu(x))))
-        return x + cast("Tensor", self.second(hidden))
-
-
-class Head(MaskedLinear):
-    """Output head of the columns of one receptive field: masked linear in the hidden units and the context cells.
-
-    Its outputs are the weights of each column's basis and of its pairwise potentials.
-
-    Arguments:
-        field: receptive field of the output columns.
-        output_columns: the column of each output.
-        degrees: of the hidden units.
-
-    **Shape:** `forward` (rows, width) hidden units, (rows, columns, EMBEDDING) cells -> (rows, outputs).
-    """
-
-    context: Tensor
-    output_columns: Tensor
-
-    def __init__(self, field: ReceptiveField, output_columns: Tensor, degrees: Tensor) -> None:
-        context = torch.tensor(field.context)
-        inputs = torch.cat([degrees, context.repeat_interleave(EMBEDDING)])
-        super().__init__(output_columns[:, None] > inputs, zero=True)
-        self.register_buffer("context", context, persistent=False)
-        self.register_buffer("output_columns", output_columns, persistent=False)
-
-    def forward(self, hidden: Tensor, cells: Tensor) -> Tensor:  # type: ignore[override]
-        """Return the outputs, (rows, outputs)."""
-        context = cells if len(self.context) == cells.shape[1] else cells[:, self.context]
-        return super().forward(torch.cat([hidden, context.flatten(1)], dim=1))
-
-
 class MaskedGenerator(nn.Module):
     """Residual masked autoregressive network (ResMADE) over code embeddings, with a smooth output head.
 
@@ -224,6 +134,7 @@ class MaskedGenerator(nn.Module):
         frequencies: how often each code of each column occurs, (codes,) each.
         potentials: pairwise potentials, see `find_potentials`.
         fields: context cells that each head reads directly, see `find_receptive_fields`; by default all before it.
+        regressed: whether each column has a `Regression` on pairs, to which the network adds.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -238,11 +149,13 @@ class MaskedGenerator(nn.Module):
         potentials: Sequence[PairwisePotential] = (),
         fields: Sequence[ReceptiveField] = (),
         *,
+        regressed: bool = False,
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.regression = Regression(columns, frequencies) if regressed else None
         # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
         self.shortcut: MaskedGenerator | None = None
         self.columns = tuple(columns)
@@ -291,10 +204,14 @@ class MaskedGenerator(nn.Module):
 
     def forward(self, codes: Tensor) -> list[Tensor]:
         """Return the logits of every column given the columns before it, a tensor per group."""
-        return self._logits(codes, self._outputs(codes))
+        return self._logits(codes, self._outputs(codes), self.coefficients(codes))
 
-    def _logits(self, codes: Tensor, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the logits of every column from the outputs of each head."""
+    def coefficients(self, codes: Tensor) -> Tensor | None:
+        """Return the coefficients of the regression, (rows, columns, features); None without one."""
+        return None if self.regression is None else self.regression(codes)
+
+    def _logits(self, codes: Tensor, outputs: Sequence[Tensor], coefficients: Tensor | None) -> list[Tensor]:
+        """Return the logits of every column from the outputs of each head and the coefficients of the regression."""
         context_logits, weights = self._parts(outputs)
         logits = [table.logits(each) for table, each in zip(self.groups, context_logits, strict=True)]
         added: dict[int, list[tuple[int, Tensor]]] = {}
@@ -307,7 +224,17 @@ class MaskedGenerator(nn.Module):
             slots = torch.tensor([slot for slot, _ in potentials], device=codes.device)
             # All at once: an addition to a part of a tensor copies the whole of it in the backward pass.
             logits[group] = logits[group].index_add(0, slots, torch.stack([potential for _, potential in potentials]))
-        return logits
+        return self._regressed(logits, coefficients)
+
+    def _regressed(self, logits: list[Tensor], coefficients: Tensor | None) -> list[Tensor]:
+        """Return the logits with what the regression adds to them; as they are without its coefficients."""
+        if self.regression is None or coefficients is None:
+            return logits
+        features = self.regression.features
+        return [
+            each + coefficients[:, t.index].transpose(0, 1) @ features.padded(t.index, each.shape[2]).transpose(1, 2)
+            for t, each in zip(self.groups, logits, strict=True)
+        ]
 
     def context_logits_all(self, codes: Tensor) -> list[Tensor]:
         """Return the context logits of each column, as weights of its basis, (members, rows, width) per group."""
@@ -344,17 +271,33 @@ class MaskedGenerator(nn.Module):
             weights |= zip(numbers, parts[len(spans) :], strict=True)
         return context_logits, weights
 
-    def log_likelihood(self, codes: Tensor) -> Tensor:
-        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats."""
-        return self._chosen(codes, self.forward(codes))
+    def log_likelihood(self, codes: Tensor, coefficients: Tensor | None = None) -> Tensor:
+        """Return the log-likelihood of each cell given the columns before it, (rows, columns), in nats.
+
+        The `coefficients` of the rows are computed unless given.
+        """
+        coefficients = self.coefficients(codes) if coefficients is None else coefficients
+        return self._chosen(codes, self._logits(codes, self._outputs(codes), coefficients))
+
+    def marginals(self) -> list[Tensor]:
+        """Return the log marginal probabilities of each column, (codes,), not quite normalised."""
+        return [
+            self.groups[g].marginal[i, : column.cardinality]
+            for column, (g, i) in zip(self.columns, (self.home[t] for t in range(len(self.columns))), strict=True)
+        ]
+
+    def marginal_log_likelihood(self, codes: Tensor) -> Tensor:
+        """Return the log-likelihood of each cell under the marginal distributions, (rows, columns), in nats."""
+        return torch.stack([each.log_softmax(0)[codes[:, t]] for t, each in enumerate(self.marginals())], dim=1)
 
     def shrunk_log_likelihood(self, codes: Tensor, strengths: Tensor) -> Tensor:
         """Return the log-likelihood of each cell at each of the strengths, (strengths, rows, columns), in nats.
 
-        At strength 0 a column has its marginal distribution, at 1 the trained conditional distribution.
+        At strength 0 a column has its marginal distribution, or that of its regression where there is one; at 1 the
+        trained conditional distribution.
         """
         whole = [table.bias + table.padding for table in self.groups]
-        logits = self._logits(codes, self._outputs(codes))
+        logits, coefficients = self._logits(codes, self._outputs(codes), None), self.coefficients(codes)
         in_context = [each - bias[:, None, :] for each, bias in zip(logits, whole, strict=True)]
         found = []
         for strength in strengths:
@@ -363,11 +306,11 @@ class MaskedGenerator(nn.Module):
             shrunk = [
                 torch.add(bias[:, None, :], each * strength) for bias, each in zip(biases, in_context, strict=True)
             ]
-            found.append(self._chosen(codes, shrunk))
+            found.append(self._chosen(codes, self._regressed(shrunk, coefficients)))
         return torch.stack(found)
 
     def shrink(self, strengths: Tensor) -> None:
-        """Set each column's strength in place: (columns,), 0 (marginal distribution) to 1 (as trained)."""
+        """Set each column's strength in place: (columns,), 0 (marginal, or regression) to 1 (as trained)."""
         strengths = strengths.to(self.starts.device)
         with torch.no_grad():
             for table in self.groups:

@@ -48,7 +48,7 @@ class PhaseOutcome:
         figures: validation metrics of these weights.
         judged: result of the acceptance test, as plain data, where the phase has one.
         confirmed: for each column of the network the gain of out-of-fold likelihood over its marginal distribution, the
-            standard error of the gain, both in nats per row, and the strength; where the phase has out-of-fold rows.
+            standard error of the gain, both in nats per row; where the phase has out-of-fold rows.
     """
 
     kept: str | None

@@ -60,6 +60,7 @@ class Plan:
         folds: of the cross-validation that chooses epochs and strengths; 0 for validation rows instead.
         width: hidden units of the generator, unless the model's parameter says otherwise.
         blocks: residual blocks of the generator, unless the model's parameter says otherwise.
+        regressed: whether each column has a regression on pairs, which folds choose with the rest.
     """
 
     batch: int
@@ -76,6 +77,7 @@ class Plan:
     folds: int
     width: int
     blocks: int
+    regressed: bool
 
 
 def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
@@ -106,12 +108,15 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         folds=(3 if effort == "quick" else 5) if small else 0,
         width=128 if small else 256,
         blocks=1 if small else 2,
+        regressed=small,
     )
     if warmup:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0)
+    return dataclasses.replace(
+        plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0, regressed=False
+    )
 
 
 @dataclass(slots=True)
@@ -174,7 +179,7 @@ def train(
 def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -> dict[str, Callable[[], Phase]]:
     """Return a factory of each phase of a training without validation rows."""
     schedule = Schedule(plan.epochs, plan.patience, plan.every, plan.rate, plan.decay)
-    selection = Selection(0, torch.zeros(len(setting.network.columns)))
+    selection = Selection.nothing(len(setting.network.columns))
     phases: dict[str, Callable[[], Phase]] = {
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),

@@ -66,6 +66,6 @@ def few_events_findings(cohorts: Sequence[CohortFacts]) -> Iterator[Finding]:
 
 
 def _evidence(one: Confirmed) -> str:
-    gain = f"{one.nats:.3f} nats per row (standard error {one.error:.3f}) at strength {one.strength:.0%}"
+    gain = f"{one.nats:.3f} nats per row (standard error {one.error:.3f}), {one.share:.0%} of what was trained"
     verb = "was" if one.is_confirmed else "was not"
     return f"the dependence of {one.column!r} {verb} confirmed out of fold, {gain}"

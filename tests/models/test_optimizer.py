@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthclin.models.networks import weights_masked
+from synthclin.models.masked_layers import weights_masked
 from synthclin.models.optimizer import AdamW, Average, descend, release
 from synthclin.models.phases import rate_share
 

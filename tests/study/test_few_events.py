@@ -19,8 +19,8 @@ SCHEMA = Schema.model_validate(
     {"columns": {"died": {"type": "boolean", "values": [0, 1]}, "arm": {"type": "category"}, "x": {"type": "number"}}}
 )
 CONFIRMED = [
-    {"column": "died", "nats": 0.2, "error": 0.05, "strength": 0.8},
-    {"column": "x", "nats": 0.1, "error": 0.2, "strength": 0.0},
+    {"column": "died", "nats": 0.2, "error": 0.05, "share": 0.8},
+    {"column": "x", "nats": 0.1, "error": 0.2, "share": 0.0},
 ]
 
 

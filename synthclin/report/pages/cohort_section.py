@@ -74,14 +74,15 @@ def _few(cohort: str, few: FewEvents) -> str:
 
 
 def _evidence(one: Confirmed) -> str:
-    facts = {"column": column_name(one.column, 30), "nats": number(one.nats), "strength": share(one.strength)}
+    facts = {"column": column_name(one.column, 30), "nats": number(one.nats), "share": share(one.share)}
     if one.is_confirmed:
         return tr(
-            "The dependence of {column} was confirmed out of fold ({nats} nats per row, strength {strength}).", **facts
+            "The dependence of {column} was confirmed out of fold ({nats} nats per row, {share} of what was trained).",
+            **facts,
         )
     return tr(
-        "The dependence of {column} was not confirmed out of fold ({nats} nats per row, strength {strength}): these "
-        "rows may resemble other patients.",
+        "The dependence of {column} was not confirmed out of fold ({nats} nats per row, {share} of what was trained): "
+        "these rows may resemble other patients.",
         **facts,
     )
 

@@ -40,18 +40,17 @@ def _confirmed(columns: list[Confirmed]) -> Figure:
         if unconfirmed
         else tr("The dependence of every column on others was confirmed")
     )
-    head = (tr("Column"), tr("Standard error"), tr("Strength"), tr("Nats per row"))
+    head = (tr("Column"), tr("Standard error"), tr("Share"), tr("Nats per row"))
     rows = tuple(
-        Row(column_name(one.column, 40), (number(one.error), share(one.strength), number(one.nats))) for one in ordered
+        Row(column_name(one.column, 40), (number(one.error), share(one.share), number(one.nats))) for one in ordered
     )
     caption = tr("Dependence of each column that was confirmed out of fold")
     return Figure(
         title=sentence_case(title),
         how=tr(
             "Gain of log-likelihood over the marginal distribution of the column, on rows outside the training rows of "
-            "the model. Confirmed: more than two standard errors above 0. Strength: the share of the trained "
-            "dependence that is sampled; 0 % samples the column independently. The column that is sampled first "
-            "depends on none. Least confirmed first."
+            "the model. Confirmed: more than two standard errors above 0. Share: this gain over that on "
+            "the training rows. The column that is sampled first depends on none. Least confirmed first."
         ),
         table=DataTable(caption, head, rows[:_MOST]),
         note="" if len(rows) <= _MOST else tr("The {n} least confirmed of {all} columns.", n=_MOST, all=len(rows)),

@@ -157,13 +157,13 @@ class Confirmed(Open):
     """Gain of out-of-fold log-likelihood over the marginal distribution of the column, in nats per row."""
     error: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Standard error of the gain, over patients."""
-    strength: Share
-    """Share of the trained dependence that is sampled."""
+    share: Share
+    """The confirmed gain over that on the training rows."""
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the gain exceeds two standard errors."""
-        return self.strength > 0 and self.nats > 2 * self.error
+        return self.nats > 2 * self.error
 
 
 class FewEvents(Open):
