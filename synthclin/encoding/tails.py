@@ -78,8 +78,9 @@ def uniform_on_range(axis: Axis) -> dict[str, Any]:
 def end_value(rows: Rows, least: int, side: int) -> float | None:
     """Return the value at which a distribution ends on one side, as a top-coded age does; None where it has a tail.
 
-    At least twice `least` patients hold it, and fewer than `least` lie beyond, whether none or some: the answer is the
-    same for each number of them, so that it does not show a single patient.
+    At least twice `least` patients hold it, and twice as many as the next value inside: frequencies rise at such an end
+    and fall along a tail. Fewer than `least` lie beyond, whether none or some: the answer is the same for each number
+    of them, so that it does not show a single patient.
 
     Example:
         >>> from synthclin.encoding.protection import Rows
@@ -91,7 +92,11 @@ def end_value(rows: Rows, least: int, side: int) -> float | None:
     if not len(values):
         return None
     end = float(values[-1] if side > 0 else values[0])
-    return end if rows[side * rows.position > side * end].patients < least else None
+    held = rows[rows.position == end].patients
+    inside = side * rows.position[side * rows.position < side * end]
+    neighbour = rows[rows.position == side * inside.max()].patients if len(inside) else 0
+    beyond = rows[side * rows.position > side * end].patients
+    return end if beyond < least and held >= 2 * neighbour else None
 
 
 def rounded(edges: Floats, values: Floats) -> Floats:
