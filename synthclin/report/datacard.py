@@ -84,8 +84,11 @@ def data_card(report: Findings, schema: Schema, file: TableFile) -> str:
     """
     edition = shareable_edition(replace(report, table=file))
     with showing_labels_of(edition):
-        page = decision(edition)
-    facts = edition.provenance
+        return _card(edition, schema)
+
+
+def _card(edition: Findings, schema: Schema) -> str:
+    page, facts = decision(edition), edition.provenance
     made = facts.get("versions", {})
     about = [
         *((item.name, item.text) for item in release_items(edition)),
@@ -159,7 +162,11 @@ def croissant(report: Findings, schema: Schema, file: TableFile) -> dict[str, An
     """
     edition = shareable_edition(report)
     with showing_labels_of(edition):
-        page = decision(edition)
+        return _metadata(edition, schema, file)
+
+
+def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, Any]:
+    page = decision(edition)
     name = str(edition.provenance.get("name") or tr("synthetic table"))
     release = edition.release
     strongest, proven, weakest, smallest = (f"{fact.name}: {fact.value}; {fact.note}" for fact in page.facts)

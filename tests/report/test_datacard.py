@@ -147,3 +147,17 @@ def test_mlcroissant_reads_metadata_and_rows(report, tmp_path, monkeypatch, capl
     rows = list(found.records("rows"))
     assert [row["rows/sbp"] for row in rows] == [120, 140]
     assert found.metadata.distribution[0].sha256 == document["distribution"][0]["sha256"]
+
+
+def test_data_card_and_metadata_are_in_the_language_of_the_report() -> None:
+    report = dataclasses.replace(example(), language="es")
+    card = data_card(report, SCHEMA, TABLE_FILE)
+    assert "ficha de datos" in card.splitlines()[0]
+    for spanish, english in (("## Columnas", "## Columns"), ("Ninguna fila es un paciente", "No row is a patient")):
+        assert spanish in card
+        assert english not in card
+    assert not {" PASS ", " REVIEW ", " FAIL "} & set(card.split("|"))
+    metadata = croissant(report, SCHEMA, TABLE_FILE)
+    assert metadata["@context"]["@language"] == "es"
+    assert metadata["description"].startswith("Filas sint\u00e9ticas")
+    assert all(text.startswith(("Puede usarse", "No puede usarse")) for text in metadata["rai:dataUseCases"])
