@@ -78,9 +78,9 @@ def uniform_on_range(axis: Axis) -> dict[str, Any]:
 def end_value(rows: Rows, least: int, side: int) -> float | None:
     """Return the value at which a distribution ends on one side, as a top-coded age does; None where it has a tail.
 
-    At least twice `least` patients hold it, and twice as many as the next value inside: frequencies rise at such an end
-    and fall along a tail. Fewer than `least` lie beyond, whether none or some: the answer is the same for each number
-    of them, so that it does not show a single patient.
+    At least twice `least` patients hold it, and twice as many as the next value inside that `least` patients hold:
+    frequencies rise at such an end and fall along a tail. Fewer than `least` lie beyond, whether none or some. So the
+    answer rests on values of at least `least` patients alone, and does not show a single one.
 
     Example:
         >>> from synthclin.encoding.protection import Rows
@@ -88,15 +88,12 @@ def end_value(rows: Rows, least: int, side: int) -> float | None:
         >>> end_value(Rows(ages, np.arange(70)), least=11, side=1)
         90.0
     """
-    values, _ = rows.frequent(2 * least)
-    if not len(values):
+    values = rows.frequent(least)[0][::-side]  # from this side inwards
+    held = [rows[rows.position == value].patients for value in values[:2]]
+    if not held or held[0] < 2 * least or held[0] < 2 * max(held[1:], default=0):
         return None
-    end = float(values[-1] if side > 0 else values[0])
-    held = rows[rows.position == end].patients
-    inside = side * rows.position[side * rows.position < side * end]
-    neighbour = rows[rows.position == side * inside.max()].patients if len(inside) else 0
-    beyond = rows[side * rows.position > side * end].patients
-    return end if beyond < least and held >= 2 * neighbour else None
+    end = float(values[0])
+    return end if rows[side * rows.position > side * end].patients < least else None
 
 
 def rounded(edges: Floats, values: Floats) -> Floats:

@@ -200,6 +200,7 @@ class Kind(Generic[D]):
             reference_error: standard error of the reference.
             beyond_reference: whether the score is better than its reference beyond sampling error.
         """
+        kept = tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else ()
         return Score(
             name=self.name,
             question=tr(self.question),
@@ -213,9 +214,10 @@ class Kind(Generic[D]):
             method=tr(self.method),
             note=" ".join(note for note in notes if note),
             details=details if isinstance(details, Details) else self.details.model_validate(details),
-            replicates=tuple(map(float, replicates)) if len(replicates) > 1 and np.isfinite(replicates).all() else (),
+            replicates=kept,
             reference_error=_number_or_none(reference_error),
             beyond_reference=bool(beyond_reference),
+            tables=max(len(kept), 1),
         )
 
     def unassessable(self, note: str, *, n: int = 0, details: Details | Mapping[str, Any] | None = None) -> Score:

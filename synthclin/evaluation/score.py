@@ -47,6 +47,7 @@ class Score:
         replicates: the score of each synthetic replicate, where there are several.
         reference_error: standard error of the real-data reference; None where it is not known.
         beyond_reference: whether the score is better than its reference beyond sampling error, a sign of overfitting.
+        tables: the number of synthetic replicates that the value is a mean of, also where `replicates` are not shared.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Score:
     replicates: tuple[float, ...] = ()
     reference_error: float | None = None
     beyond_reference: bool = False
+    tables: int = 1
 
     @property
     def floor(self) -> float | None:

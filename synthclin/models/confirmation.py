@@ -13,7 +13,7 @@ from torch.nn import functional
 from synthclin.encoding.layout import ColumnLayout
 from synthclin.models.code_features import code_positions
 
-__all__ = ["ConfirmedDependence", "LostAssociation", "lost_associations"]
+__all__ = ["ConfirmedDependence", "LostAssociation", "confirmed_share", "lost_associations"]
 
 SIGNIFICANT = 0.05
 """Error rate of the tests of all pairs together."""
@@ -74,6 +74,16 @@ class LostAssociation:
     second: str
     real: float
     synthetic: float
+
+
+def confirmed_share(confirmed: float, trained: float) -> float:
+    """Return the share, 0 to 1, of a gain on training rows that was confirmed on other rows; 0 without a gain.
+
+    Example:
+        >>> confirmed_share(0.1, 0.2), confirmed_share(0.3, 0.2), confirmed_share(-0.1, 0.2), confirmed_share(0.0, 0.0)
+        (0.5, 1.0, 0.0, 0.0)
+    """
+    return min(max(confirmed / trained, 0.0), 1.0) if trained > 0 else 0.0
 
 
 def lost_associations(

@@ -17,7 +17,7 @@ from synthclin.encoding.layout import ColumnLayout
 from synthclin.encoding.protection import protected_shares
 from synthclin.errors import ConfigError, ModelFormatError
 from synthclin.models.callbacks import TrainingMonitor
-from synthclin.models.confirmation import ConfirmedDependence, LostAssociation, lost_associations
+from synthclin.models.confirmation import ConfirmedDependence, LostAssociation, confirmed_share, lost_associations
 from synthclin.models.distillation import OnePass, sample_in_one_pass
 from synthclin.models.distributed import local_rank, one_thread, together
 from synthclin.models.network_rows import NetworkRows, sample_network
@@ -223,20 +223,21 @@ class ConditionalGAN(SequentialSynthesizer):
         generator = torch_generator(self.random_state, "lost associations", device=codes.device)
         with torch.no_grad():
             sampled = sample_network(self.network_, COMPARED_ROWS, generator).codes
-            gain = self.network_.log_likelihood(codes) - self.network_.marginal_log_likelihood(codes)
-        confirmed = [
-            ConfirmedDependence(
-                column.name, round(nats, 5), round(error, 5), round(min(max(nats / max(trained, 1e-9), 0.0), 1.0), 3)
-            )
-            for column, (nats, error), trained in zip(
-                columns, record.confirmed or (), gain.mean(0).tolist(), strict=False
-            )
-        ]
+        confirmed = self._confirmed(codes, record.confirmed) if record.confirmed else []
         lost = lost_associations(columns, codes, sampled, patients)
         return {
             "confirmed": [dataclasses.asdict(each) for each in sorted(confirmed, key=lambda each: -each.nats)],
             "lost": [dataclasses.asdict(each) for each in lost],
         }
+
+    def _confirmed(self, codes: Tensor, gains: list[list[float]]) -> list[ConfirmedDependence]:
+        """Return the confirmed dependence of each column; the codes are those of a table small enough for folds."""
+        with torch.no_grad():
+            trained = (self.network_.log_likelihood(codes) - self.network_.marginal_log_likelihood(codes)).mean(0)
+        return [
+            ConfirmedDependence(column.name, round(nats, 5), round(error, 5), round(confirmed_share(nats, whole), 3))
+            for column, (nats, error), whole in zip(self.network_.columns, gains, trained.tolist(), strict=True)
+        ]
 
     def _row_state(self) -> RowState:
         return NetworkRows(self.network_, self.order_)

@@ -176,9 +176,7 @@ def _sentence(runs: Sequence[NamedReport]) -> str:
     return (
         tr_plural("{runs} fails a gate.", "{runs} fail a gate.", len(failing), runs=listed(failing))
         if failing
-        else tr(
-            "No run fails a gate.",
-        )
+        else tr("No run fails a gate.")
     )
 
 
@@ -209,7 +207,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str], *, ranked: 
         + (
             tr(
                 "Within noise: the difference of best and worst is no larger than the combined half-widths "
-                "of both intervals.",
+                "of both intervals."
             )
             if ranked
             else tr("The real tables differ, so a difference of scores says nothing of the models.")
@@ -217,7 +215,7 @@ def _side_by_side(runs: Sequence[NamedReport], names: Sequence[str], *, ranked: 
         table=table,
         note=tr(
             "Intervals cover the sampling of rows, not a new training of the model: compare several "
-            "seeds before you call one model better.",
+            "seeds before you call one model better."
         ),
     )
     return Section("scores", tr("Scores"), tr("Scores"), figures=(figure,))

@@ -198,9 +198,7 @@ def _metadata(edition: Findings, schema: Schema, file: TableFile) -> dict[str, A
             }
         ],
         "recordSet": [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": _fields(schema)}],
-        "rai:dataCollection": tr(
-            "Sampled from a model trained on rows of real patients; see the validation report.",
-        )
+        "rai:dataCollection": tr("Sampled from a model trained on rows of real patients; see the validation report.")
         + (tr(" Source: {source}", source=release.source) if release.source else ""),
         "rai:dataUseCases": [tr("May be used for: {use}", use=release.use or not_declared())]
         + [tr("May not be used for: {text}", text=text) for text in may_not(edition)],

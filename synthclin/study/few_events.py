@@ -11,6 +11,7 @@ from synthclin.rules.validation import Finding
 from synthclin.sampling.cohorts import FEW_EVENTS, Cohort
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study.data import patients_in
+from synthclin.wording import number, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def few_events(
     return FewEvents(
         part=fewest,
         patients=counts[fewest] if counts[fewest] >= MIN_PATIENTS else None,
-        confirmed=[Confirmed.model_validate(one) for one in confirmed if one["column"] in columns],
+        dependences=[Confirmed.model_validate(one) for one in confirmed if one["column"] in columns],
     )
 
 
@@ -58,14 +59,16 @@ def few_events_findings(cohorts: Sequence[CohortFacts]) -> Iterator[Finding]:
     for cohort in cohorts:
         if cohort.few is None:
             continue
-        number = f"fewer than {MIN_PATIENTS}" if cohort.few.patients is None else str(cohort.few.patients)
-        evidence = "; ".join(_evidence(one) for one in cohort.few.confirmed) or "no out-of-fold evidence is kept"
-        what = f"`{cohort.few.part}` rests on {number} training patients, fewer than {FEW_EVENTS}: {evidence}"
+        patients = f"fewer than {MIN_PATIENTS}" if cohort.few.patients is None else str(cohort.few.patients)
+        evidence = "; ".join(_evidence(one) for one in cohort.few.dependences) or "no out-of-fold evidence is kept"
+        what = f"its part {cohort.few.part} rests on {patients} training patients, fewer than {FEW_EVENTS}: {evidence}"
         remedy = "The rows may resemble other patients. Widen the condition, or compare several seeds."
         yield Finding(f"cohort {cohort.name!r}", what, remedy, severity="warning")
 
 
 def _evidence(one: Confirmed) -> str:
-    gain = f"{one.nats:.3f} nats per row (standard error {one.error:.3f}), {one.share:.0%} of what was trained"
+    gain = f"{number(one.nats)} nats per row (standard error {number(one.error)})"
     verb = "was" if one.is_confirmed else "was not"
-    return f"the dependence of {one.column!r} {verb} confirmed out of fold, {gain}"
+    return (
+        f"the dependence of {one.column!r} {verb} confirmed out of fold, {gain}, {share(one.share)} of what was trained"
+    )

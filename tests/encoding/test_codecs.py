@@ -627,3 +627,13 @@ def test_a_tail_goes_on_where_eleven_patients_lie_beyond_a_frequent_value():
     cells = pd.Series(ages).astype("Int64")
     codec = fit_codec("age", Integer(), cells, np.arange(len(cells)), Limits.of(11, 11))
     assert codec.state.upper is None or codec.state.upper.limit > 97
+
+
+def test_one_patient_beside_the_end_does_not_show():
+    ages = np.concatenate([np.repeat(np.arange(20, 89), 12), np.full(88, 88), np.full(150, 90)])
+
+    def end(*more):
+        cells = pd.Series(np.concatenate([ages, more])).astype("Int64")
+        return fit_codec("age", Integer(), cells, np.arange(len(cells)), Limits.of(11, 11)).state.upper
+
+    assert end() == end(89) == end(89, 89)

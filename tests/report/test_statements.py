@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import Any
@@ -20,6 +21,7 @@ from synthclin.language import LANGUAGES, Language
 from synthclin.report import Report, evaluate
 from synthclin.report.html import sections
 from synthclin.report.pages.decision import decision
+from synthclin.report.pages.questions import tables_of
 from synthclin.report.pages.statements import carried, figures_by_key, names_of
 from synthclin.report.summary import summary
 from synthclin.schema import Schema
@@ -209,3 +211,13 @@ def test_rows_that_are_copies_are_not_in_the_shareable_edition() -> None:
     found = keys(study().shareable().to_dict())
     assert not any(key.endswith("_rows") and "copied" in key for key in found)
     assert "copies" not in found
+
+
+def test_both_editions_say_of_how_many_tables_a_number_is_the_mean() -> None:
+    report = study()
+    scores = tuple(dataclasses.replace(score, replicates=(0.5, 0.6), tables=2) for score in report.scores)
+    internal = dataclasses.replace(report, scores=scores)
+    shareable = internal.shareable()
+    assert all(score.replicates == () for score in shareable.scores)
+    for edition in (internal, shareable):
+        assert {tables_of(score) for score in edition.scores} == {"mean of 2 replicates"}

@@ -43,7 +43,7 @@ def test_number_of_patients_behind_a_condition(deaths, shown):
     assert few is not None
     assert few.patients == shown
     assert few.part == "died == 1"
-    assert [one.column for one in few.confirmed] == ["died"]
+    assert [one.column for one in few.dependences] == ["died"]
 
 
 def test_thirty_patients_are_enough():

@@ -214,15 +214,7 @@ def heat_map(
             form = "hs" if kind == "synthetic" or (kind == "difference" and value > 0) else "hr"
             parts += [_square(x, y, f"{form} o{min(round(20 * abs(value) / top), 20)}")]
             if abs(value) >= 0.095:
-                parts += [
-                    _unscaled_text(
-                        x + _CELL / 2 - 1,
-                        y + 17,
-                        _short(value, kind),
-                        "middle",
-                        f"hl {kind}",
-                    )
-                ]
+                parts += [_unscaled_text(x + _CELL / 2 - 1, y + 17, _short(value, kind), "middle", f"hl {kind}")]
     above, beside = _room(labels)
     width, height = _LABEL + (len(labels) - 1) * _CELL + beside, len(labels) * _CELL
     box = f"0 {-above} {width} {height + above}"

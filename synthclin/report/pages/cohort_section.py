@@ -70,7 +70,7 @@ def _few(cohort: str, few: FewEvents) -> str:
         if few.patients is None
         else tr("{cohort}: {part} rests on {n} training patients.", n=number(few.patients, 0), **facts)
     )
-    return " ".join([patients, *map(_evidence, few.confirmed)])
+    return " ".join([patients, *map(_evidence, few.dependences)])
 
 
 def _evidence(one: Confirmed) -> str:

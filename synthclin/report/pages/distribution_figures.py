@@ -73,7 +73,7 @@ def _tails(score: Score) -> Figure | None:
         how=tr(
             "Shift of outer percentiles of synthetic rows from the real ones, in real interquartile "
             "ranges. \u25cb 1st and 5th percentile, \u25cf 95th and 99th. Left of the dotted line is lower than "
-            "real. Worst first.",
+            "real. Worst first."
         ),
         strip=tuple(_tail_row(column, axis) for column in shown),
         axis=axis.picture(tr("shift in real interquartile ranges")),
@@ -140,13 +140,11 @@ def _heaping(score: Score) -> Figure | None:
     return Figure(
         title=tr("{column} has different heaping", column=column_name(far[0].column, 30))
         if far
-        else tr(
-            "Heaping agrees with real rows",
-        ),
+        else tr("Heaping agrees with real rows"),
         how=tr(
             "Largest difference between shares: of values that end in 0 or 5 or are on a common step, of "
             "one frequent value, of a weekday, of the usual days of the month, or of the usual hours. "
-            "The mark on the bar is the difference for holdout rows. Worst first.",
+            "The mark on the bar is the difference for holdout rows. Worst first."
         ),
         table=DataTable(tr("Heaping of numbers and dates"), (tr("Column"), tr("Reference"), tr("Difference")), rows),
         note=_mean_note(score),
@@ -168,7 +166,7 @@ def _rare_levels(score: Score) -> Figure | None:
         else tr("Rare levels are about as frequent as in real rows"),
         how=tr(
             "Share in synthetic rows over share in real rows, of levels with at least 11 patients and "
-            "less than a tenth of them. 1 is equal, 0.5 half as frequent. Most under-represented first.",
+            "less than a tenth of them. 1 is equal, 0.5 half as frequent. Most under-represented first."
         ),
         strip=tuple(_rare_level_row(level, axis) for level in levels),
         axis=axis.picture(tr("share in synthetic rows over share in real rows (log)")),
@@ -221,7 +219,7 @@ def _triples(score: Score) -> Figure | None:
         ),
         how=tr(
             "The triples with least agreement: \u25cf synthetic rows, against \u25cb holdout rows. 1 is the same "
-            "joint distribution of levels and bins.",
+            "joint distribution of levels and bins."
         ),
         strip=tuple(_triple_row(one, axis) for one in worst[:_MOST]),
         axis=axis.picture(tr("agreement of three columns")),

@@ -96,7 +96,7 @@ def detection_section(report: Findings) -> Section:
                     "Classifier two-sample test (C2ST) of synthetic against holdout rows: share of "
                     "synthetic rows detected (true positive rate, vertical) against share of holdout "
                     "rows called synthetic (false positive rate, horizontal). On the dashed diagonal the "
-                    "classifier is at chance.",
+                    "classifier is at chance."
                 ),
                 plot=roc_plot(
                     tr("ROC curve of the classifier"),
@@ -123,9 +123,7 @@ def detection_section(report: Findings) -> Section:
         figures.append(
             Figure(
                 title=tr("{column} contributes most to detection", column=drops[0][1]),
-                how=tr(
-                    "Permutation importance: loss of detection AUC when one column is shuffled. Largest first.",
-                ),
+                how=tr("Permutation importance: loss of detection AUC when one column is shuffled. Largest first."),
                 table=DataTable(tr("Columns by permutation importance"), (tr("Column"), tr("Loss of AUC")), rows),
             )
         )
@@ -194,7 +192,7 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
             "Each score on a scale from its independence baseline to its real-data reference. Hollow "
             "dot: real rows with each column shuffled independently. Solid dot at the right: holdout "
             "rows in the place of the synthetic ones. Between them: this synthetic table with its 95 % "
-            "interval. Worst first.",
+            "interval. Worst first."
         ),
         strip=tuple(row for _, row, _ in rows),
         ends=(tr("\u25cb independence baseline"), tr("real-data reference \u25cf")),

@@ -64,7 +64,7 @@ def marginals_figure(
             "before drawing. The first and last bin of a number are open, so no extreme value is shown. "
             "A question mark, a gap or the word suppressed replaces a count that would reveal fewer "
             "than 11 patients. KS distance: the largest gap between two cumulative distributions. Total "
-            "variation: half the sum of all absolute differences between shares.",
+            "variation: half the sum of all absolute differences between shares."
         ),
         data=(*([] if distances is None else [distances[1]]), *(_panel_table(panel) for panel in ordered)),
     )

@@ -60,7 +60,7 @@ def _patterns(report: Findings) -> Figure | None:
         ),
         how=tr(
             "Sets of columns, and the share of rows in which exactly these are missing: \u25a0 real, \u25cf "
-            "synthetic.  Largest difference first, in percentage points.",
+            "synthetic.  Largest difference first, in percentage points."
         ),
         strip=tuple(_pattern_row(p, axis) for p in shown),
         axis=axis.picture(tr("percent of rows")),
@@ -124,7 +124,7 @@ def _dependence(report: Findings) -> Figure | None:
         else tr("Correlations with missingness agree with real rows"),
         how=tr(
             "Rank correlation of a column, or of one level of it, with the missingness indicator of "
-            "another column: \u25a0 real, \u25cf synthetic. 0 is no association. Largest difference first.",
+            "another column: \u25a0 real, \u25cf synthetic. 0 is no association. Largest difference first."
         ),
         strip=tuple(_correlation_row(one, axis) for one in shown),
         axis=axis.picture(tr("rank correlation with missingness")),

@@ -46,11 +46,7 @@ def utility_section(report: Findings) -> Section:
     if not scores:
         return Section(
             *section,
-            (
-                tr(
-                    "No prediction was declared: there is no task, and no column has the role outcome.",
-                ),
-            ),
+            (tr("No prediction was declared: there is no task, and no column has the role outcome."),),
         )
     lead = tuple(
         tr(
@@ -71,7 +67,7 @@ def utility_section(report: Findings) -> Section:
         how=tr(
             "All models are tested on the same holdout patients. Hollow dot: trained on shuffled real "
             "rows. Solid dot at the right: trained on as many real rows (TRTR). Between them: trained on "
-            "synthetic rows (TSTR), with the 95 % interval of the difference. Largest loss first.",
+            "synthetic rows (TSTR), with the 95 % interval of the difference. Largest loss first."
         ),
         strip=tuple(_utility_row(score) for score in known),
         ends=(tr("\u25cb shuffled"), tr("real \u25cf")),
@@ -225,7 +221,7 @@ def _calibration(score: Score) -> Figure | None:
         how=tr(
             "Observed event rate among holdout patients (vertical) against predicted probability "
             "(horizontal). Dashed: perfect calibration. A flatter line means predicted probabilities too "
-            "near 0 and 1.",
+            "near 0 and 1."
         ),
         panels=tuple(
             Panel(
@@ -309,7 +305,7 @@ def _importance(score: Score) -> Figure | None:
         title=title,
         how=tr(
             "Permutation importance: loss of performance on holdout patients when one column is "
-            "shuffled, after training on \u25a0 real and \u25cf synthetic rows. Most important first.",
+            "shuffled, after training on \u25a0 real and \u25cf synthetic rows. Most important first."
         ),
         strip=tuple(
             StripRow(

@@ -125,11 +125,10 @@ def tables_of(score: Score) -> str:
 
     Example:
         >>> from synthclin.evaluation.score import Score
-        >>> tables_of(Score("a.b", "?", 0.9, 0.8, 1.0, "higher", None, None, 9, "toy", replicates=(0.8, 1.0)))
+        >>> tables_of(Score("a.b", "?", 0.9, 0.8, 1.0, "higher", None, None, 9, "toy", tables=2))
         'mean of 2 replicates'
     """
-    n = len(score.replicates)
-    return tr("mean of {n} replicates", n=n) if n > 1 else tr("this file")
+    return tr("mean of {n} replicates", n=score.tables) if score.tables > 1 else tr("this file")
 
 
 def label_of(name: str) -> str:

@@ -163,7 +163,7 @@ def _worst_subgroups(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         how=tr(
             "Each score on the rows of each subgroup, and the subgroup furthest below its real-data "
             "reference (holdout rows of the same subgroup). \u25bc the whole interval is worse. Small "
-            "subgroups score worse by chance alone, and so does their reference.",
+            "subgroups score worse by chance alone, and so does their reference."
         ),
         table=DataTable(tr("The worst subgroup of each score"), head, rows, words=1),
     )
@@ -200,7 +200,7 @@ def _side_by_side(by_score: dict[str, list[SubgroupResult]]) -> Figure:
         how=tr(
             "\u25bc the largest gap to the real-data reference, \u25bd other gaps, both with the whole interval "
             "worse; \u2013 too few rows. Subgroups with most gaps first; the references are in the data "
-            "tables.",
+            "tables."
         ),
         table=DataTable(caption, head, rows[:_MOST_GROUPS], form="beside"),
         note=tr("The first {n} of {all} subgroups.", n=_MOST_GROUPS, all=len(rows)) if folded else "",
@@ -243,7 +243,7 @@ def _membership(risks: list[Risk]) -> Figure:
         title=title,
         how=tr(
             "AUC of the membership attack on the patients of one subgroup, with its 95 % interval. The "
-            "dotted line is chance. Highest lower bound first.",
+            "dotted line is chance. Highest lower bound first."
         ),
         strip=tuple(
             StripRow(
@@ -293,7 +293,7 @@ def _attacks(risks_by_attack: list[tuple[str, Risk]]) -> Figure:
         title=tr("Attacks by subgroup, highest risk first"),
         how=tr(
             "The same attacks on patients of one subgroup; small subgroups are left out. Every risk is 0 "
-            "without a leak, except identity disclosure, which is above 0 by chance.",
+            "without a leak, except identity disclosure, which is above 0 by chance."
         ),
         table=DataTable(tr("Attacks by subgroup"), head, rows[:_MOST], words=2),
         note=""

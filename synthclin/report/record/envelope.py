@@ -59,6 +59,8 @@ class ScoreRecord(_Closed):
     """Standard error of the real-data reference; null where it is not known."""
     beyond_reference: StrictBool = False
     """Whether the score is better than its reference beyond sampling error, a sign of overfitting."""
+    tables: Annotated[StrictInt, Field(ge=1)] = 1
+    """Number of synthetic replicates that the value is a mean of."""
 
 
 class GateRecord(_Closed):

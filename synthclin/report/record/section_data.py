@@ -173,8 +173,8 @@ class FewEvents(Open):
     """The condition of the part: a wanted level, or the condition of the cohort."""
     patients: Count | None
     """The number of training patients; null where it is below 11."""
-    confirmed: list[Confirmed] = Field(default_factory=list)
-    """The confirmed dependence of the columns of the condition."""
+    dependences: list[Confirmed] = Field(default_factory=list)
+    """Of the columns of the condition, whether confirmed or not."""
 
 
 class CohortFacts(Open):
