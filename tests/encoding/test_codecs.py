@@ -12,7 +12,8 @@ from scipy.stats import ks_2samp
 
 from synthclin.encoding.codecs import codec_from_dict, fit_codec
 from synthclin.encoding.offset_cells import LARGEST_OFFSET
-from synthclin.encoding.protection import Limits, protected_counts
+from synthclin.encoding.protection import Limits, Rows, protected_counts
+from synthclin.encoding.tails import end_value
 from synthclin.errors import DataError
 from synthclin.schema.columns import Boolean, Category, Code, Date, Datetime, Duration, Integer, Number, Ordinal
 
@@ -629,11 +630,9 @@ def test_a_tail_goes_on_where_eleven_patients_lie_beyond_a_frequent_value():
     assert codec.state.upper is None or codec.state.upper.limit > 97
 
 
-def test_one_patient_beside_the_end_does_not_show():
-    ages = np.concatenate([np.repeat(np.arange(20, 89), 12), np.full(88, 88), np.full(150, 90)])
-
-    def end(*more):
-        cells = pd.Series(np.concatenate([ages, more])).astype("Int64")
-        return fit_codec("age", Integer(), cells, np.arange(len(cells)), Limits.of(11, 11)).state.upper
-
-    assert end() == end(89) == end(89, 89)
+@pytest.mark.parametrize(("inside", "expected"), [(70, 90.0), (100, None)])
+def test_one_patient_beside_the_end_does_not_show(inside, expected):
+    ages = np.concatenate([np.repeat(np.arange(20.0, 88.0), 12), np.full(inside, 88.0), np.full(150, 90.0)])
+    for few in range(11):
+        cells = np.sort(np.concatenate([ages, np.full(few, 89.0)]))
+        assert end_value(Rows(cells, np.arange(len(cells))), least=11, side=1) == expected
