@@ -538,8 +538,8 @@ class TestPromise:
             inferred = infer(table)
         except DataError as error:
             # Of 16 rows no level of sex or of a text has 11 patients: the age alone is left, and nothing to model.
-            assert copies == 2
-            assert "has one column to model" in str(error)
+            if copies > 2 or "has one column to model" not in str(error):
+                raise
             return
         pd.testing.assert_frame_equal(table, before)
         typed = conform(table, inferred.schema)
