@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
@@ -12,8 +12,9 @@ import pandas as pd
 from synthclin.errors import ConfigError, GateError, UnknownScoreError
 from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.gate import Gate, parse_gate
-from synthclin.evaluation.gates import WORST_FIRST, Verdict, judge
+from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json, validate
 from synthclin.language import Language, speaking, tr
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
@@ -235,7 +236,15 @@ class Findings:
             scores=scores,
             verdicts=tuple(
                 Verdict(
-                    Gate(gate.score, gate.op, gate.limit, gate.review, gate.source, gate.null, gate.alarm),
+                    Gate(
+                        gate.score,
+                        gate.op,
+                        gate.limit,
+                        nan if isnan(gate.limit) else gate.review,
+                        gate.source,
+                        gate.null,
+                        gate.alarm,
+                    ),
                     gate.status,
                     gate.value,
                     gate.bound,

@@ -13,7 +13,8 @@ from synthclin.evaluation.score import details_of
 from synthclin.language import speaking
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.html import sections
-from synthclin.report.pages.decision import LIMITS, decision
+from synthclin.report.pages.decision import decision
+from synthclin.report.pages.main_limits import LIMITS
 from synthclin.report.pages.names import labels_in, showing_labels_of
 from synthclin.report.pages.questions import answers
 from synthclin.report.pages.statements import carried, figures_by_key, names_of

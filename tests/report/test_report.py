@@ -14,8 +14,9 @@ import pytest
 
 from synthclin.errors import ConfigError, GateError, OutputError, UnknownScoreError
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.gates import WORST_FIRST, judge
+from synthclin.evaluation.gates import judge
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json
 from synthclin.report import Report
 from synthclin.report.findings import Findings
