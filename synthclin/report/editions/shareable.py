@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
+    from synthclin.report.record.section_data import FewEvents
 
 __all__ = ["shareable"]
 
@@ -211,7 +212,7 @@ def _sections(data: SectionData) -> dict[str, Any]:
         "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [
             cohort.model_dump(mode="json")
-            | {"share_train": None, "few": None, "patients": shared_count(cohort.patients)}
+            | {"share_train": None, "few": _few(cohort.few), "patients": shared_count(cohort.patients)}
             for cohort in data.cohorts
         ],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
@@ -220,3 +221,10 @@ def _sections(data: SectionData) -> dict[str, Any]:
         else {},
     }
     return {key: value for key, value in shared.items() if value}
+
+
+def _few(few: FewEvents | None) -> dict[str, Any] | None:
+    """Return on how few patients a part of a cohort rests, to tens, without the evidence of the model."""
+    if few is None:
+        return None
+    return few.model_dump(mode="json") | {"patients": shared_count(few.patients), "dependences": []}

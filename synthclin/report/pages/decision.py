@@ -16,11 +16,12 @@ from synthclin.report.pages.main_limits import Limit, stated_limits
 from synthclin.report.pages.questions import answers, limit_text, tables_of
 from synthclin.report.pages.release_box import ReleaseBox, release_box
 from synthclin.report.pages.statements import said
-from synthclin.report.pages.words import lower_start, shown_first, status_name
+from synthclin.report.pages.words import shown_first, status_name
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import (
     as_many_digits,
     listed,
+    lower_start,
     not_assessable,
     number,
     number_word,
