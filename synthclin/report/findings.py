@@ -69,7 +69,11 @@ class Findings:
 
         Raises:
             UnknownScoreError: a KeyError; there is none, and the message has the nearest name.
+            ConfigError: the key is no text.
         """
+        if not isinstance(name, str):
+            what = "a key of a report is the name of a score, a text"
+            raise ConfigError("report", what, 'Write report["fidelity.marginals"], or report.scores[0] by its place.')
         found = self.find(name)
         if found is None:
             raise UnknownScoreError.of("report", name, (score.name for score in self.scores))

@@ -159,3 +159,8 @@ def test_the_line_of_a_notebook_counts_every_status() -> None:
     verdicts = tuple(dataclasses.replace(verdict, status=status) for status in WORST_FIRST)
     line = one_line(Findings((score,), verdicts, {}, {}))
     assert all(f"1 {status}" in line for status in WORST_FIRST)
+
+
+def test_a_key_that_is_no_text_is_refused_with_what_a_key_is():
+    with pytest.raises(ConfigError, match="a key of a report is the name of a score"):
+        Report((), (), {}, {"name": "toy"})[3]
