@@ -245,12 +245,13 @@ def plain(name: object, limit: int = 80) -> str:
 
 
 def typeset(text: str, limit: int) -> str:
-    """Return a sentence of the evaluation as `plain` does, with true minus signs.
+    """Return a sentence of the evaluation as `plain` does, with true minus signs and thin spaces between thousands.
 
     Example:
         >>> typeset("-0.04 to 0.01", 20) == chr(0x2212) + "0.04 to 0.01"
         True
     """
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
     return plain(re.sub(r"(?<![\w.])-(?=\.?\d)", _MINUS, text), limit)
 
 

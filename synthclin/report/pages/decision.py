@@ -232,7 +232,7 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         if known and not math.isnan(gate.limit)
         else None,
         limit=limit_text(kind, gate),
-        source=plain(tr(gate.source.partition(", because ")[0]), 120),  # its reason stands in Methods
+        source=typeset(tr(gate.source.partition(", because ")[0]), 120),  # its reason stands in Methods
         score=gate.score,
     )
 
