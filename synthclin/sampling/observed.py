@@ -17,6 +17,7 @@ from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.rules.validation import check
+from synthclin.sampling.equalities import Equalities
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingReason
 from synthclin.schema.split_columns import separated
@@ -36,11 +37,13 @@ class Partial:
         cells: (rows, columns) all modelled columns and the derived ones of the table, typed, rows numbered.
         codes: (rows, modelled columns) int64 codes of known cells, -1 where a code is to be sampled.
         holes: (rows, modelled columns) the cells to impute.
+        unknown: (rows, modelled columns) the cells without a value that is known, not even as missing.
     """
 
     cells: pd.DataFrame
     codes: Tensor
     holes: Bools
+    unknown: Bools
 
     @classmethod
     def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
@@ -60,7 +63,8 @@ class Partial:
         for name, mask in filled.items():
             cells[name] = cells[name].mask(mask)
         codes = encoder.encode(cells).codes
-        holes = np.zeros(codes.shape, dtype=np.bool_)
+        holes = np.zeros((len(codes), len(encoder.codecs)), dtype=np.bool_)
+        unknown = np.zeros_like(holes)
         for j, name in enumerate(encoder.codecs):
             column, rule = encoder.layout.columns[j], encoder.schema.empty_when(name)
             given = cells[name].notna().to_numpy()
@@ -73,6 +77,7 @@ class Partial:
             elif name in asked:
                 stays |= filled.get(name, stays)
                 holes[:, j] = ~given & ~stays
+            unknown[:, j] = ~given & ~stays
             known = given & ~_unseen_levels(name, cells[name], encoder)
             if name in encoder.anchors:
                 known &= cells[encoder.anchors[name]].notna().to_numpy()
@@ -81,7 +86,28 @@ class Partial:
         for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
             both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()
             codes[torch.from_numpy(~both), j] = -1
-        return cls(cells, codes, holes)
+        return cls(cells, codes, holes, unknown)
+
+    def part(self, rows: NDArray[np.int64]) -> Partial:
+        """Return some of the rows, numbered anew."""
+        cells = self.cells.iloc[rows].reset_index(drop=True)
+        return Partial(cells, self.codes[torch.from_numpy(rows)], self.holes[rows], self.unknown[rows])
+
+    def deduced(self, encoder: TableEncoder, equalities: Equalities) -> Partial:
+        """Return the table with those cells to impute given that equality rules determine from given cells."""
+        names = list(encoder.codecs)
+        cells = equalities.deduced(self.cells, {name: self.holes[:, j] for j, name in enumerate(names)})
+        found = np.stack([(cells[name].notna() & self.cells[name].isna()).to_numpy() for name in names], axis=1)
+        if not found.any():
+            return self
+        rows = np.flatnonzero(found.any(axis=1))
+        codes, encoded = self.codes.clone(), encoder.encode(cells.iloc[rows].reset_index(drop=True)).codes
+        for j, name in enumerate(names):
+            at = found[rows, j]
+            if name in encoder.anchors:
+                at = at & cells[encoder.anchors[name]].notna().to_numpy()[rows]
+            codes[torch.from_numpy(rows[at]), j] = encoded[torch.from_numpy(at), j]
+        return Partial(cells, codes, self.holes, self.unknown & ~found)
 
     @property
     def rows(self) -> NDArray[np.int64]:
