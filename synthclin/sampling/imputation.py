@@ -44,7 +44,13 @@ START = 16
 """Candidates per row in the first round; half of them is the effective sample size that suffices."""
 
 MOST = 1_024
-"""Candidates per row in the last round, for rows whose effective sample size is small."""
+"""Candidates per row at most, for rows whose effective sample size is small."""
+
+ROUNDS = 5
+"""Rounds in which a row gets candidates at most."""
+
+GROWTH = 4
+"""Candidates that a round adds, as a multiple of those of the row before, at most."""
 
 PROPOSALS_PER_ROUND = (1, 4, 16, 64)
 """Completions proposed for a row in each round, until one satisfies the rules; each is repaired inside its bins."""
@@ -93,10 +99,30 @@ class _Candidates:
         self.codes = np.empty((0, self.domains.partial.codes.shape[1]), dtype=np.int64)
         self.log_weight = np.empty(0)
 
-    def add(self, rows: Ints, amount: int) -> None:
-        """Sample `amount` more candidates for each of `rows`, and discard those of negligible weight."""
-        for some in _pieces(rows, amount):
-            owner = np.repeat(some, amount)
+    def fill(self, start: int) -> None:
+        """Sample candidates until the effective sample size of each row is half of `start`, within a budget.
+
+        The effective sample size is about proportional to the candidates of a row, which tells how many more it needs.
+        """
+        rows, most = np.arange(len(self.domains.partial.codes)), max(MOST, start)
+        sampled = np.zeros(len(rows), dtype=np.int64)
+        amount = np.full(len(rows), start)
+        for _ in range(ROUNDS):
+            self.add(rows, amount[rows])
+            sampled[rows] += amount[rows]
+            effective = np.maximum(self.effective(), 1e-3)
+            rows = np.flatnonzero((effective < start / 2) & (sampled < most))
+            if not len(rows):
+                return
+            wanted = np.ceil(sampled * (1.2 * start / 2 / effective - 1)).astype(np.int64)
+            # Few candidates exaggerate the effective sample size, or show none at all: in steps.
+            amount = np.minimum(np.clip(wanted, start, GROWTH * sampled), most - sampled)
+
+    def add(self, rows: Ints, amount: Ints) -> None:
+        """Sample (rows,) `amount` more candidates for each of `rows`, and discard those of negligible weight."""
+        before = np.cumsum(amount)
+        for some in np.split(np.arange(len(rows)), np.searchsorted(before, np.arange(AT_ONCE, before[-1], AT_ONCE))):
+            owner = np.repeat(rows[some], amount[some])
             code_mask, reference_mask = (
                 RowMask(self.domains, allowed, owner) for allowed in (self.domains.kept, self.domains.start)
             )
@@ -237,10 +263,7 @@ class Imputer:
         generator = torch_generator(self.seed, "impute", int(rows[0]))
         candidates = _Candidates(self.source, domains, forbidden, allocations_of(self.encoder), generator)
         start = max(START, 4 * imputations)
-        short, amount = np.arange(len(rows)), start
-        while len(short) and amount <= max(MOST, start):
-            candidates.add(short, amount)
-            short, amount = np.flatnonzero(candidates.effective() < start / 2), 4 * amount
+        candidates.fill(start)
         candidates.add_unmasked(start)
 
         completion = Completion(self.encoder, self.schema, domains.partial, domains, broken)

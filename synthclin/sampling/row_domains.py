@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ import torch
 
 from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.expressions import quote_name
-from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values, intervals_of
+from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values
 from synthclin.rules.propagation import constraint_of_rule, constraints_of, filtered_domains, forbidden_codes
+from synthclin.sampling.cell_values import as_column, points_of
 from synthclin.sampling.masks import distinct_codes, mask_of, values_of
 from synthclin.schema.constraints import Rule
 
@@ -80,6 +82,8 @@ class RowDomains:
         stays_missing: (rows, columns) cells to impute that may stay missing, because rules leave them no value.
         impossible: (rows,) whether some cell has no value left, so that no completion exists.
         derived: by name of a derived column, its (rows, 1) given values and where there is one.
+        lookup: by name of a column, the values of all codes, then the distinct ones of `values`.
+        places: by name of a column, the (rows,) index into `lookup` of each row's values.
     """
 
     mask: ConstraintMask
@@ -92,6 +96,8 @@ class RowDomains:
     stays_missing: Bools = field(init=False)
     impossible: Bools = field(init=False)
     derived: dict[str, tuple[Values, Bools]] = field(init=False)
+    lookup: dict[str, Values] = field(init=False)
+    places: dict[str, Ints] = field(init=False)
     _cells: dict[str, _Cells] = field(init=False)
     _first: dict[str, Bools] = field(init=False)
     _left: dict[str, Bools] = field(init=False)
@@ -104,13 +110,13 @@ class RowDomains:
         self.derived, self._first = {}, {}
         for name, column in schema.columns.items():
             if column.derive is not None and name in table and (given := table[name].notna().to_numpy()).any():
-                self.derived[name] = (_as_column(points_of(table[name])), given[:, None])
+                self.derived[name] = (as_column(points_of(table[name])), given[:, None])
         for column in columns:
-            allowed = ~column.never
+            code = self._cells[column.name].code
+            self._first[column.name] = np.tile(~column.never[code], (len(table), 1))
             if column.missing is not None and column.name in self.asked:
-                # Where a rule may empty the cell, the rules decide.
-                allowed[column.missing] &= schema.empty_when(column.name) is not None
-            self._first[column.name] = np.tile(allowed[self._cells[column.name].code], (len(table), 1))
+                may = self.partial.may_be_empty[:, [list(self._cells).index(column.name)]]
+                self._first[column.name] &= may | (code != column.missing)
         self._left = {name: first.copy() for name, first in self._first.items()}
         self.stays_missing = np.zeros_like(self.partial.holes)
         self._filter(np.arange(len(table)))
@@ -120,7 +126,18 @@ class RowDomains:
         for j, (name, cells) in enumerate(self._cells.items()):
             self.kept[j] = cells.by_code(self._left[name])
             self.start[j] = cells.by_code(self._first[name]) & self.mask.kept[name] | self.kept[j]
+            # The cell of a known code need not lie inside the range of the code.
+            known = np.flatnonzero(self.partial.codes[:, j].numpy() >= 0)
+            for allowed in (self.start[j], self.kept[j]):
+                allowed[known, self.partial.codes[known, j].numpy()] = True
             self.values[name] = _flat(self._hull(name))
+        distinct = {name: _distinct_values(values) for name, values in self.values.items()}
+        self.places = {name: place for name, (_, place) in distinct.items()}
+        self.lookup = {
+            name: self.mask.domains[name].joined(values)  # type: ignore[arg-type]
+            for name, (values, _) in distinct.items()
+        }
+        self.places = {name: len(self.mask.domains[name]) + place for name, place in self.places.items()}
 
     def possible_cells(self, name: str) -> Bools:
         """Return the (rows, cells) of a column's codec that filtering has left; of a number, the (rows, codes)."""
@@ -148,7 +165,7 @@ class RowDomains:
     def _hull(self, name: str) -> Values:
         """Return the (rows, 1) values that the cells of a column may have."""
         hull = self._cells[name].values.hull(self._left[name])
-        return _as_column(self.values[name]).chosen(~self._unknown(name)[:, None], hull)  # type: ignore[arg-type]
+        return as_column(self.values[name]).chosen(~self._unknown(name)[:, None], hull)  # type: ignore[arg-type]
 
     def _filter(self, rows: Ints) -> None:
         """Remove from the domains of some rows the values that certainly violate a rule."""
@@ -217,13 +234,15 @@ class RowMask:
     """
 
     def __init__(self, domains: RowDomains, allowed: Mapping[int, Bools], owner: Ints) -> None:
-        self._domains, self._allowed, self._owner = domains, allowed, owner
+        self._domains, self._owner, self._rows = domains, owner, torch.from_numpy(owner)
         self._names = list(domains.mask.place)
-        self._places: dict[int, tuple[Values, Ints]] = {}
+        self._masked = {j: mask_of(~codes.T) for j, codes in allowed.items() if not codes.all()}
 
     def rows(self, part: slice) -> RowMask:
         """Return the mask of some of the candidates."""
-        return RowMask(self._domains, self._allowed, self._owner[part])
+        mask = copy(self)
+        mask._owner, mask._rows = self._owner[part], self._rows[part]  # noqa: SLF001 - its own class
+        return mask
 
     def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
         """Return the (codes, candidates) mask of a column; see `ConstraintMask`.
@@ -231,18 +250,16 @@ class RowMask:
         A known code is not masked: its cell need not lie inside the range of the code.
         """
         found = None
-        if column in self._allowed and not (allowed := self._allowed[column]).all():
-            found = mask_of(~allowed[self._owner].T)
         for constraint in self._domains.mask.constraints.get(column, ()):
             violated = self._violated(constraint, column, sampled)
             if violated is not None:
                 found = violated if found is None else found + violated
-        if found is None:
-            return None
-        known = self._domains.partial.codes[torch.from_numpy(self._owner), column]
-        rows = torch.nonzero(known >= 0)[:, 0]
-        found = found.expand(-1, len(known)).clone()
-        found[known[rows], rows] = 0
+        if found is not None:
+            known = self._domains.partial.codes[self._rows, column]
+            found = found.scatter(0, known.clamp(min=0)[None], found.gather(0, known.clamp(min=0)[None]).where(known < 0, 0))
+        if column in self._masked:
+            masked = self._masked[column].index_select(1, self._rows)
+            found = masked if found is None else found + masked
         return found
 
     def _violated(self, constraint: Constraint, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
@@ -253,9 +270,9 @@ class RowMask:
         for name in constraint.columns:
             j = mask.place[name]
             if j in sampled and j != column:
-                values[name], place, known = self._values(j)
-                codes = sampled[j].cpu().numpy()
-                places.append(np.where((codes < 0) | known, place, codes))
+                values[name] = self._domains.lookup[name]
+                codes, known = sampled[j].cpu().numpy(), ~self._domains.partial.unknown[self._owner, j]
+                places.append(np.where((codes < 0) | known, self._domains.places[name][self._owner], codes))
         if constraint.names & self._domains.derived.keys():
             places.append(self._owner)
         if places:
@@ -271,16 +288,6 @@ class RowMask:
             return None
         violated = np.broadcast_to(violated, (distinct.shape[1], len(domain)))
         return mask_of(violated.T).index_select(1, which)
-
-    def _values(self, column: int) -> tuple[Values, Ints, Bools]:
-        """Return the values of all codes and then of all rows, and the place and knownness of each candidate's row."""
-        domains, name = self._domains, self._names[column]
-        codes = domains.mask.domains[name]
-        if column not in self._places:
-            values, place = _distinct_values(domains.values[name])
-            self._places[column] = codes.joined(values), len(codes) + place[self._owner]  # type: ignore[arg-type]
-        values, place = self._places[column]
-        return values, place, ~domains.partial.unknown[self._owner, column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,38 +322,11 @@ class _Cells:
         return found.T
 
 
-def points_of(cells: pd.Series, like: Values | None = None) -> Values:
-    """Return the (rows,) values of typed cells, each a single one or missing.
-
-    Arguments:
-        cells: in canonical type.
-        like: values of the same column, for its type; None if the type of the cells tells it.
-    """
-    if isinstance(like, LevelSets) and not isinstance(cells.dtype, pd.CategoricalDtype):
-        cells = cells.astype(pd.CategoricalDtype([*like.levels, *cells[~cells.isin(like.levels)].dropna().unique()]))
-    if isinstance(cells.dtype, pd.CategoricalDtype):
-        levels = tuple(cells.dtype.categories)
-        possible = np.vstack([np.eye(len(levels), dtype=np.bool_), np.zeros((1, len(levels)), dtype=np.bool_)])
-        at = np.array(cells.cat.codes, dtype=np.int64)
-        return LevelSets(
-            levels, possible, np.arange(len(levels) + 1) == len(levels), at % (len(levels) + 1), bool(cells.dtype.ordered)
-        )
-    if not pd.api.types.is_datetime64_any_dtype(cells.dtype):
-        cells = cells.astype("Float64").astype(float)
-    found = intervals_of(cells, cells, cells.isna().to_numpy())
-    return found if like is None else replace(found, dated=like.dated)  # type: ignore[union-attr]
-
-
 def _rows(values: Values, rows: Ints) -> Values:
     """Return some rows of (rows, 1) values."""
     if isinstance(values, LevelSets):
         return replace(values, at=values.at[rows])
     return values.take(rows)
-
-
-def _as_column(values: Values) -> Values:
-    """Return (rows,) values as (rows, 1)."""
-    return values.take(np.arange(len(values))[:, None])
 
 
 def _flat(values: Values) -> Values:
