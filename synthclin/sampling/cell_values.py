@@ -32,7 +32,11 @@ def points_of(cells: pd.Series, like: Values | None = None) -> Values:
         possible = np.vstack([np.eye(len(levels), dtype=np.bool_), np.zeros((1, len(levels)), dtype=np.bool_)])
         at = np.array(cells.cat.codes, dtype=np.int64)
         return LevelSets(
-            levels, possible, np.arange(len(levels) + 1) == len(levels), at % (len(levels) + 1), bool(cells.dtype.ordered)
+            levels,
+            possible,
+            np.arange(len(levels) + 1) == len(levels),
+            at % (len(levels) + 1),
+            bool(cells.dtype.ordered),
         )
     if not pd.api.types.is_datetime64_any_dtype(cells.dtype):
         cells = cells.astype("Float64").astype(float)

@@ -51,9 +51,7 @@ class Completion(Repair):
     _owner: Ints = field(init=False)
     _may_be_empty: dict[str, Bools] = field(init=False)
 
-    def complete(
-        self, encoded: Encoded, owner: Ints, generator: np.random.Generator
-    ) -> tuple[pd.DataFrame, Bools]:
+    def complete(self, encoded: Encoded, owner: Ints, generator: np.random.Generator) -> tuple[pd.DataFrame, Bools]:
         """Return whole rows, and the (candidates,) that satisfy every rule.
 
         Arguments:
@@ -72,7 +70,9 @@ class Completion(Repair):
             if not isinstance(codec, LevelsCodec) or len(codec.cells.code) == codec.cardinality:
                 continue
             left = self.domains.possible_cells(name)
-            wrong = np.flatnonzero(self.partial.unknown[owner, j] & ~left[owner, codec.cells.find(codes[:, j], offsets[:, j])])
+            wrong = np.flatnonzero(
+                self.partial.unknown[owner, j] & ~left[owner, codec.cells.find(codes[:, j], offsets[:, j])]
+            )
             patterns, which = np.unique(left[owner[wrong]], axis=0, return_inverse=True)
             for i, pattern in enumerate(patterns):
                 some = wrong[which.ravel() == i]
@@ -110,7 +110,9 @@ class Completion(Repair):
             empty = hole & cells.isna().to_numpy() & ~self.domains.stays_missing[owner, j]
             if empty.any():
                 text = self.schema.empty_when(name)
-                may = False if text is None else parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
+                may = (
+                    False if text is None else parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
+                )
                 found[f"{name} is not missing"] = empty & ~may
         for name in self.schema.computed:
             # Given cells have been validated; a derived cell may be missing where its formula cannot be computed.

@@ -191,7 +191,9 @@ class Equalities:
     def _holds(self, equality: Equality, table: pd.DataFrame) -> pd.Series[bool]:
         left, right = equality.sides
         decimals = [
-            places for side in equality.sides if side.name is not None
+            places
+            for side in equality.sides
+            if side.name is not None
             if (places := self._schema.columns[side.name].decimal_places) is not None
         ]
         bound = 0.5 * 10.0 ** -max(decimals) if decimals else 0.0

@@ -145,9 +145,7 @@ class _Candidates:
         kept = self._weight() > np.exp(-NEGLIGIBLE)
         self.owner, self.codes, self.log_weight = self.owner[kept], self.codes[kept], self.log_weight[kept]
 
-    def _sampled(
-        self, owner: Ints, code_mask: RowMask | None, reference_mask: RowMask | None
-    ) -> tuple[Ints, Floats]:
+    def _sampled(self, owner: Ints, code_mask: RowMask | None, reference_mask: RowMask | None) -> tuple[Ints, Floats]:
         """Return a candidate for each of `owner`: its codes and its log-weight."""
         known = self.domains.partial.codes[torch.from_numpy(owner)]
         masks = {"code_mask": code_mask, "reference_mask": reference_mask}

@@ -256,7 +256,9 @@ class RowMask:
                 found = violated if found is None else found + violated
         if found is not None:
             known = self._domains.partial.codes[self._rows, column]
-            found = found.scatter(0, known.clamp(min=0)[None], found.gather(0, known.clamp(min=0)[None]).where(known < 0, 0))
+            found = found.scatter(
+                0, known.clamp(min=0)[None], found.gather(0, known.clamp(min=0)[None]).where(known < 0, 0)
+            )
         if column in self._masked:
             masked = self._masked[column].index_select(1, self._rows)
             found = masked if found is None else found + masked
@@ -280,7 +282,9 @@ class RowMask:
             distinct, which = distinct_codes([torch.from_numpy(place) for place in places], sizes)
         else:
             distinct, which = np.zeros((1, 1), dtype=np.int64), torch.zeros(len(self._owner), dtype=torch.int64)
-        cells |= {name: each.take(index[:, None]) for (name, each), index in zip(values.items(), distinct, strict=False)}
+        cells |= {
+            name: each.take(index[:, None]) for (name, each), index in zip(values.items(), distinct, strict=False)
+        }
         domain = mask.domains[self._names[column]]
         cells[self._names[column]] = domain.take(np.arange(len(domain))[None])
         violated = self._domains.broken(constraint, cells, distinct[-1])
