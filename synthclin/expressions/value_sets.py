@@ -105,10 +105,10 @@ class ValueInterval:
         """Return the (rows, 1) intervals that cover all `kept` (rows, cells); one row of (cells,) is (1, 1)."""
         kept = np.atleast_2d(kept)
         some = kept & self.present
-        present = some.any(axis=1, keepdims=True)
+        present = np.asarray(some.any(axis=1, keepdims=True))
         low = np.where(some, self.low, np.inf).min(axis=1, keepdims=True, initial=np.inf)
         high = np.where(some, self.high, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-        missing = (kept & self.missing).any(axis=1, keepdims=True)
+        missing = np.asarray((kept & self.missing).any(axis=1, keepdims=True))
         return ValueInterval(np.where(present, low, 0.0), np.where(present, high, 0.0), present, missing, self.dated)
 
     def with_hull(self, kept: Bools) -> ValueInterval:
@@ -123,8 +123,8 @@ class ValueInterval:
 
     def chosen(self, first: Bools, others: ValueInterval) -> ValueInterval:
         """Return these intervals where `first` is true, and others elsewhere; all of one shape."""
-        ends = ((self.low, others.low), (self.high, others.high), (self.present, others.present))
-        low, high, present = (np.where(first, *pair) for pair in ends)
+        low, high = np.where(first, self.low, others.low), np.where(first, self.high, others.high)
+        present = np.where(first, self.present, others.present)
         return ValueInterval(low, high, present, np.where(first, self.missing, others.missing), self.dated)
 
     def outcomes(self, test: Test, other: ValueInterval, tolerance: float | None = None) -> Outcomes:
@@ -192,7 +192,7 @@ class LevelSets:
         kept = np.atleast_2d(kept)
         # A product of numbers is much faster than one of truth values.
         possible = kept.astype(np.float32) @ self.possible[self.at].astype(np.float32) > 0
-        missing = (kept & self.missing[self.at]).any(axis=1)
+        missing = np.asarray((kept & self.missing[self.at]).any(axis=1))
         return replace(self, possible=possible, missing=missing, at=np.arange(len(kept))[:, None])
 
     def with_hull(self, kept: Bools) -> LevelSets:

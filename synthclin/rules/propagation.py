@@ -98,7 +98,7 @@ def forbidden_codes(
         constraint: the rule.
         schema: has the formulas of derived columns.
         cells: domains of modelled columns.
-        derived: by name of a derived column, given (rows, 1) values and where there is one; they are computed elsewhere.
+        derived: by name of a derived column, given (rows, 1) values and where there is one; computed elsewhere.
     """
     return constraint.broken(_domains(schema, cells, derived or {}))
 

@@ -110,15 +110,15 @@ class Completion(Repair):
             empty = hole & cells.isna().to_numpy() & ~self.domains.stays_missing[owner, j]
             if empty.any():
                 text = self.schema.empty_when(name)
-                may = (
-                    False if text is None else parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
-                )
-                found[f"{name} is not missing"] = empty & ~may
+                if text is not None:
+                    empty &= ~parse(text).evaluate(table).fillna(value=False).to_numpy(dtype=np.bool_)
+                found[f"{name} is not missing"] = empty
         for name in self.schema.computed:
             # Given cells have been validated; a derived cell may be missing where its formula cannot be computed.
             if name not in self.encoder.codecs and (valid := f"{name} is valid") in found:
-                given = self.partial.cells[name].notna().to_numpy()[owner] if name in self.partial.cells else False
-                found[valid] = found[valid] & ~given & table[name].notna().to_numpy()
+                found[valid] = found[valid] & table[name].notna().to_numpy()
+                if name in self.partial.cells:
+                    found[valid] = found[valid] & self.partial.cells[name].isna().to_numpy()[owner]
         self.violated.update({rule: int(mask.sum()) for rule, mask in found.items() if mask.any()})
         return found
 

@@ -181,7 +181,8 @@ class Equalities:
         typed, unread = column.coerce(value)
         good = typed.notna() & ~unread
         for problem in column.problems(typed):
-            good &= ~(problem.mask if problem.severity == "error" else False)
+            if problem.severity == "error":
+                good &= ~problem.mask
         if not column.is_temporal and equality.source is not None and equality.source.name is not None:
             # Two columns are equal only if the value has the decimals of both.
             given = table[equality.source.name][rows].astype("Float64").astype(float)

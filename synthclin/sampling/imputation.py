@@ -276,8 +276,8 @@ class Imputer:
                 wanted = np.repeat(some, proposals)
                 code = torch.from_numpy(candidates.resample(row[wanted], rng))
                 offset = torch.from_numpy(rng.random(code.shape, dtype=np.float32))
-                table, good = completion.complete(Encoded(code, offset), row[wanted], rng)
-                good = np.flatnonzero(good)
+                table, satisfied = completion.complete(Encoded(code, offset), row[wanted], rng)
+                good = np.flatnonzero(satisfied)
                 served, first = np.unique(wanted[good], return_index=True)
                 for i in range(imputations):
                     of = copy[served] == i

@@ -19,7 +19,7 @@ from synthclin.sampling.masks import distinct_codes, mask_of, values_of
 from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -55,9 +55,11 @@ def completion_constraints(schema: Schema, asked: Collection[str], cells: pd.Dat
     derived = {name for name, column in schema.columns.items() if column.derive is not None and name in cells}
     given = {name for name in derived if cells[name].notna().any()}
     rules = [rule for rule in schema.rules if rule.text not in imposed and given & set(rule.columns)]
-    for name in asked:
-        if (text := schema.empty_when(name)) is not None:
-            rules.append(Rule(when=f"not ({text})", then=f"{quote_name(name)} is not missing"))
+    rules += [
+        Rule(when=f"not ({text})", then=f"{quote_name(name)} is not missing")
+        for name in asked
+        if (text := schema.empty_when(name)) is not None
+    ]
     found = (constraint_of_rule(rule, schema) for rule in rules)
     return [*constraints_of(schema), *(constraint for constraint in found if constraint.columns)]
 
@@ -108,8 +110,8 @@ class RowDomains:
         self._cells = {column.name: _Cells.of(self.encoder, column) for column in columns}
         self.values = {name: points_of(table[name], each.values) for name, each in self._cells.items()}
         self.derived, self._first = {}, {}
-        for name, column in schema.columns.items():
-            if column.derive is not None and name in table and (given := table[name].notna().to_numpy()).any():
+        for name, declared in schema.columns.items():
+            if declared.derive is not None and name in table and (given := table[name].notna().to_numpy()).any():
                 self.derived[name] = (as_column(points_of(table[name])), given[:, None])
         for column in columns:
             code = self._cells[column.name].code
@@ -329,14 +331,14 @@ class _Cells:
 def _rows(values: Values, rows: Ints) -> Values:
     """Return some rows of (rows, 1) values."""
     if isinstance(values, LevelSets):
-        return replace(values, at=values.at[rows])
+        return replace(values, at=values.at[rows])  # noqa: PD008 - no table
     return values.take(rows)
 
 
 def _flat(values: Values) -> Values:
     """Return (rows, 1) values as (rows,)."""
     if isinstance(values, LevelSets):
-        return replace(values, at=values.at[:, 0])
+        return replace(values, at=values.at[:, 0])  # noqa: PD008 - no table
     return ValueInterval(values.low[:, 0], values.high[:, 0], values.present[:, 0], values.missing[:, 0], values.dated)
 
 
