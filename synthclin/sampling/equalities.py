@@ -75,14 +75,15 @@ class Equalities:
     def __init__(self, encoder: TableEncoder, schema: Schema) -> None:
         self._schema = schema
         codes = {column.name: (column.cardinality, j) for j, column in enumerate(encoder.layout.columns)}
-        found = [
-            (part.equated(), None if rule.when is None else parse(rule.when))
+        conjuncts = [
+            (part, None if rule.when is None else parse(rule.when))
             for rule in schema.imposed
             if isinstance(rule, Rule)
             for part in parse(rule.then).conjuncts()
         ]
         usual, others = list[Equality](), list[Equality]()
-        for sides, when in found:
+        for part, when in conjuncts:
+            sides = part.equated()
             if not sides or not all(side.columns for side in sides):
                 continue
             named = [side for side in sides if side.name is not None and self._computable(side.name)]
@@ -98,6 +99,17 @@ class Equalities:
         """One of each rule, each after those that it depends on."""
         self.every = (*self.usual, *others)
         """Each rule solved for each of its columns."""
+        self.borders = tuple(
+            border for part, when in conjuncts for border in self._solved_for_each(part.ordered(), when)
+        )
+        """Each rule that compares by order, solved for each of its columns as if both sides were equal."""
+
+    def _solved_for_each(self, sides: tuple[Expression, ...], when: Expression | None) -> Iterator[Equality]:
+        if len(sides) == 2:
+            for target, source in (sides, sides[::-1]):
+                if target.name is not None and source.columns and self._computable(target.name):
+                    yield Equality(target.name, source, (sides[0], sides[1]), when)
+            yield from self._inside((sides[0], sides[1]), when)
 
     def _inside(self, sides: tuple[Expression, Expression], when: Expression | None) -> Iterator[Equality]:
         """Yield an equality solved for each number inside a formula."""
@@ -121,7 +133,7 @@ class Equalities:
         for equality in self.usual if free is None else self.every:
             if free is not None and not free[equality.column].any():
                 continue
-            value = self._rounded(equality, table)
+            value = self.rounded(equality, table)
             cells = table[equality.column]
             differs = cells.notna() & value.notna() & ~cells.eq(value).fillna(value=False).astype(bool)
             if free is not None:
@@ -153,7 +165,7 @@ class Equalities:
                 # A formula with decimals leaves a range, from which a value is sampled.
                 if equality.source is None or not empty.any() or not set(equality.needs) <= set(table):
                     continue
-                value = self._rounded(equality, table)
+                value = self.rounded(equality, table)
                 rows = self._applied(equality, table, empty & value.notna())
                 if len(rows):
                     typed = self._schema.columns[equality.column].coerce(value[rows])[0]
@@ -163,7 +175,7 @@ class Equalities:
                 break
         return table
 
-    def _rounded(self, equality: Equality, table: pd.DataFrame) -> pd.Series:
+    def rounded(self, equality: Equality, table: pd.DataFrame) -> pd.Series:
         """Return the (rows,) values of an equality with the decimals of its column."""
         column, value = self._schema.columns[equality.column], equality.value(table)
         if column.is_temporal or column.decimal_places is None:
@@ -177,7 +189,7 @@ class Equalities:
             rows = rows & equality.when.evaluate(table).fillna(value=False).astype(bool)
         if not rows.any():
             return table.index[:0]
-        value = self._rounded(equality, table)[rows]
+        value = self.rounded(equality, table)[rows]
         typed, unread = column.coerce(value)
         good = typed.notna() & ~unread
         for problem in column.problems(typed):

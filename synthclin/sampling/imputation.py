@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,15 @@ from synthclin.progress import track
 from synthclin.rules.propagation import source_columns
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import judge
+from synthclin.sampling.borders import with_borders
+from synthclin.sampling.candidates import AT_ONCE, START, Candidates
 from synthclin.sampling.completion import Completion, finished
 from synthclin.sampling.equalities import Equalities
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.observed import Partial
-from synthclin.sampling.row_domains import RowDomains, RowMask, completion_constraints
+from synthclin.sampling.row_domains import RowDomains, completion_constraints
 from synthclin.sampling.sampler import Source
-from synthclin.sampling.sequential import Imposed, allocations_of
+from synthclin.sampling.sequential import allocations_of
 from synthclin.schema import Schema
 from synthclin.seeds import numpy_generator, torch_generator
 
@@ -32,25 +34,9 @@ __all__ = ["Imputer", "stacked"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 ROWS = 2_000
 """Rows imputed at a time: bounds the memory of any request."""
-
-AT_ONCE = 64_000
-"""Candidates that are sampled, and completions that are decoded, at a time."""
-
-START = 16
-"""Candidates per row in the first round; half of them is the effective sample size that suffices."""
-
-MOST = 1_024
-"""Candidates per row at most, for rows whose effective sample size is small."""
-
-ROUNDS = 5
-"""Rounds in which a row gets candidates at most."""
-
-GROWTH = 4
-"""Candidates that a round adds, as a multiple of those of the row before, at most."""
 
 PROPOSALS_PER_ROUND = (1, 4, 16, 64)
 """Completions proposed for a row in each round, until one satisfies the rules; each is repaired inside its bins."""
@@ -58,123 +44,11 @@ PROPOSALS_PER_ROUND = (1, 4, 16, 64)
 FEW = 32
 """Divisor of the rows of a batch in the last round: it shows soon which rows have no completion."""
 
-LEAST = -1e300
-"""Log-weight of a candidate that violates a rule, where a row has no others."""
-
-NEGLIGIBLE = 20.0
-"""Difference in log-weight from a row's best candidate beyond which a candidate is discarded."""
-
 LISTED = 10
 """Row numbers in an error at most."""
 
 MOST_RULES = 3
 """Rules in an error at most."""
-
-
-@dataclass(slots=True)
-class _Candidates:
-    """Weighted candidates of some rows: completions with their log importance weights.
-
-    The weight is the likelihood of a row's known cells given the cells sampled before them, under the rules.
-
-    Arguments:
-        source: a family's `_sample`.
-        domains: of the cells of these rows.
-        forbidden: column -> (codes,) bool, codes that are never sampled.
-        allocations: column -> (codes,) allocation probabilities of randomised arms.
-        generator: of the candidates.
-    """
-
-    source: Source
-    domains: RowDomains
-    forbidden: dict[int, Tensor]
-    allocations: dict[int, Tensor]
-    generator: torch.Generator
-    owner: Ints = field(init=False)
-    codes: Ints = field(init=False)
-    log_weight: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.owner = np.empty(0, dtype=np.int64)
-        self.codes = np.empty((0, self.domains.partial.codes.shape[1]), dtype=np.int64)
-        self.log_weight = np.empty(0)
-
-    def fill(self, start: int) -> None:
-        """Sample candidates until the effective sample size of each row is half of `start`, within a budget.
-
-        The effective sample size is about proportional to the candidates of a row, which tells how many more it needs.
-        """
-        rows, most = np.arange(len(self.domains.partial.codes)), max(MOST, start)
-        sampled = np.zeros(len(rows), dtype=np.int64)
-        amount = np.full(len(rows), start)
-        for _ in range(ROUNDS):
-            self.add(rows, amount[rows])
-            sampled[rows] += amount[rows]
-            effective = np.maximum(self.effective(), 1e-3)
-            rows = np.flatnonzero((effective < start / 2) & (sampled < most))
-            if not len(rows):
-                return
-            wanted = np.ceil(sampled * (1.2 * start / 2 / effective - 1)).astype(np.int64)
-            # Few candidates exaggerate the effective sample size, or show none at all: in steps.
-            amount = np.minimum(np.clip(wanted, start, GROWTH * sampled), most - sampled)
-
-    def add(self, rows: Ints, amount: Ints) -> None:
-        """Sample (rows,) `amount` more candidates for each of `rows`, and discard those of negligible weight."""
-        before = np.cumsum(amount)
-        for some in np.split(np.arange(len(rows)), np.searchsorted(before, np.arange(AT_ONCE, before[-1], AT_ONCE))):
-            owner = np.repeat(rows[some], amount[some])
-            code_mask, reference_mask = (
-                RowMask(self.domains, allowed, owner) for allowed in (self.domains.kept, self.domains.start)
-            )
-            self._keep(owner, *self._sampled(owner, code_mask, reference_mask))
-
-    def add_unmasked(self, amount: int) -> None:
-        """Sample candidates without the rules for rows that have none: they show which rule excludes all of them."""
-        lost = np.flatnonzero(np.bincount(self.owner, minlength=len(self.domains.partial.codes)) == 0)
-        if len(lost):
-            owner = np.repeat(lost, amount)
-            codes, log_weight = self._sampled(owner, None, None)
-            self._keep(owner, codes, np.maximum(log_weight, LEAST))
-
-    def _keep(self, owner: Ints, codes: Ints, log_weight: Floats) -> None:
-        finite = np.isfinite(log_weight)
-        order = np.argsort(np.concatenate([self.owner, owner[finite]]), kind="stable")
-        self.owner = np.concatenate([self.owner, owner[finite]])[order]
-        self.codes = np.concatenate([self.codes, codes[finite]])[order]
-        self.log_weight = np.concatenate([self.log_weight, log_weight[finite]])[order]
-        kept = self._weight() > np.exp(-NEGLIGIBLE)
-        self.owner, self.codes, self.log_weight = self.owner[kept], self.codes[kept], self.log_weight[kept]
-
-    def _sampled(self, owner: Ints, code_mask: RowMask | None, reference_mask: RowMask | None) -> tuple[Ints, Floats]:
-        """Return a candidate for each of `owner`: its codes and its log-weight."""
-        known = self.domains.partial.codes[torch.from_numpy(owner)]
-        masks = {"code_mask": code_mask, "reference_mask": reference_mask}
-        imposed = Imposed({}, self.forbidden, self.allocations, known=known, **masks)
-        encoded, log_weight = self.source(len(owner), self.generator, imposed)
-        return encoded.codes.numpy(), log_weight.double().numpy()
-
-    def effective(self) -> Floats:
-        """Return the effective sample size of each row's candidates, (rows,)."""
-        weight = self._weight()
-        rows = len(self.domains.partial.codes)
-        sums = [np.bincount(self.owner, power, rows) for power in (weight, weight**2)]
-        return np.divide(sums[0] ** 2, sums[1], out=np.zeros(rows), where=sums[1] > 0)
-
-    def resample(self, rows: Ints, generator: np.random.Generator) -> Ints:
-        """Return for each of `rows`, which may repeat, the (rows, columns) codes of a candidate resampled by weight."""
-        total = np.cumsum(self._weight())
-        first = np.searchsorted(self.owner, rows, side="left")
-        last = np.searchsorted(self.owner, rows, side="right") - 1
-        below = np.where(first > 0, total[first - 1], 0.0)
-        wanted = below + generator.random(len(rows)) * (total[last] - below)
-        return self.codes[np.clip(np.searchsorted(total, wanted, side="right"), first, last)]
-
-    def _weight(self) -> Floats:
-        """Return each candidate's weight, relative to the best one of its row."""
-        best = np.full(len(self.domains.partial.codes), -np.inf)
-        np.maximum.at(best, self.owner, self.log_weight)
-        weight: Floats = np.exp(self.log_weight - best[self.owner])
-        return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +86,17 @@ class Imputer:
         left_out = [broken[rule.text] for rule in self.schema.rules if rule.on_violation == "drop"]
         if np.any(left_out):
             return self.complete(table[~np.any(left_out, axis=0)], imputations, columns)
-        partial = partial.deduced(self.encoder, Equalities(self.encoder, self.schema))
+        equalities = Equalities(self.encoder, self.schema)
+        partial = partial.deduced(self.encoder, equalities)
         self._check_deduced(partial, broken)
         mask = ConstraintMask(self.encoder, completion_constraints(self.schema, asked, partial.cells))
         forbidden, rows = self._forbidden(asked, partial), partial.rows
         parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
         domains = [RowDomains(mask, self.encoder, partial.part(part), asked) for part in parts]
+        stuck = np.concatenate([part[each.impossible] for part, each in zip(parts, domains, strict=True)] or [rows])
+        if len(stuck):
+            partial = with_borders(partial, stuck, mask, self.encoder, asked, equalities)
+            domains = [RowDomains(mask, self.encoder, partial.part(part), asked) for part in parts]
         self._check_possible(parts, domains, len(table))
         tables: list[list[pd.DataFrame]] = [[] for _ in range(imputations)]
         with track("imputing", total=len(rows), unit="rows") as step:
@@ -259,7 +138,7 @@ class Imputer:
         """
         rng = numpy_generator(self.seed, "pick", int(rows[0]))
         generator = torch_generator(self.seed, "impute", int(rows[0]))
-        candidates = _Candidates(self.source, domains, forbidden, allocations_of(self.encoder), generator)
+        candidates = Candidates(self.source, domains, forbidden, allocations_of(self.encoder), generator)
         start = max(START, 4 * imputations)
         candidates.fill(start)
         candidates.add_unmasked(start)

@@ -98,8 +98,12 @@ class Partial:
 
     def deduced(self, encoder: TableEncoder, equalities: Equalities) -> Partial:
         """Return the table with those cells to impute given that equality rules determine from given cells."""
+        free = {name: self.holes[:, j] for j, name in enumerate(encoder.codecs)}
+        return self.filled(equalities.deduced(self.cells, free), encoder)
+
+    def filled(self, cells: pd.DataFrame, encoder: TableEncoder) -> Partial:
+        """Return the table with cells to impute given; `cells` are all cells, of which some more hold a value."""
         names = list(encoder.codecs)
-        cells = equalities.deduced(self.cells, {name: self.holes[:, j] for j, name in enumerate(names)})
         found = np.stack([(cells[name].notna() & self.cells[name].isna()).to_numpy() for name in names], axis=1)
         if not found.any():
             return self

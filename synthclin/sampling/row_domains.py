@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.expressions import quote_name
-from synthclin.expressions.value_sets import LevelSets, ValueInterval, Values
+from synthclin.expressions.value_sets import ValueInterval, Values
 from synthclin.rules.propagation import constraint_of_rule, constraints_of, filtered_domains, forbidden_codes
-from synthclin.sampling.cell_values import as_column, points_of
-from synthclin.sampling.masks import distinct_codes, mask_of, values_of
+from synthclin.sampling.cell_values import CodecCells, as_column, distinct_values, flat, points_of, rows_of
+from synthclin.sampling.masks import distinct_codes, mask_of
 from synthclin.schema.constraints import Rule
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthclin.encoding import TableEncoder
-    from synthclin.encoding.layout import ColumnLayout
     from synthclin.rules.propagation import Constraint
     from synthclin.sampling.masks import ConstraintMask
     from synthclin.sampling.observed import Partial
@@ -100,14 +98,14 @@ class RowDomains:
     derived: dict[str, tuple[Values, Bools]] = field(init=False)
     lookup: dict[str, Values] = field(init=False)
     places: dict[str, Ints] = field(init=False)
-    _cells: dict[str, _Cells] = field(init=False)
+    _cells: dict[str, CodecCells] = field(init=False)
     _first: dict[str, Bools] = field(init=False)
     _left: dict[str, Bools] = field(init=False)
 
     def __post_init__(self) -> None:
         schema, table = self.encoder.schema, self.partial.cells
         columns = self.encoder.layout.columns[: len(self.encoder.codecs)]
-        self._cells = {column.name: _Cells.of(self.encoder, column) for column in columns}
+        self._cells = {column.name: CodecCells.of(self.encoder, column) for column in columns}
         self.values = {name: points_of(table[name], each.values) for name, each in self._cells.items()}
         self.derived, self._first = {}, {}
         for name, declared in schema.columns.items():
@@ -132,8 +130,8 @@ class RowDomains:
             known = np.flatnonzero(self.partial.codes[:, j].numpy() >= 0)
             for allowed in (self.start[j], self.kept[j]):
                 allowed[known, self.partial.codes[known, j].numpy()] = True
-            self.values[name] = _flat(self._hull(name))
-        distinct = {name: _distinct_values(values) for name, values in self.values.items()}
+            self.values[name] = flat(self._hull(name))
+        distinct = {name: distinct_values(values) for name, values in self.values.items()}
         self.places = {name: place for name, (_, place) in distinct.items()}
         self.lookup = {
             name: self.mask.domains[name].joined(values)  # type: ignore[arg-type]
@@ -145,6 +143,40 @@ class RowDomains:
         """Return the (rows, cells) of a column's codec that filtering has left; of a number, the (rows, codes)."""
         return self._left[name]
 
+    def emptied(self) -> dict[str, Ints]:
+        """Return the rows that rules leave no value, by the column of the first such cell in each row."""
+        found, before = {}, np.zeros_like(self.impossible)
+        for name in self._left:
+            none_left = ~self._open(name) & ~before
+            before |= none_left
+            if none_left.any():
+                found[name] = np.flatnonzero(none_left)
+        return found
+
+    def admits(self, name: str, cells: pd.Series, rows: Ints) -> Bools:
+        """Return where a value of a column may satisfy each rule; unknown numbers may be any, also untrained ones.
+
+        Arguments:
+            name: of the column.
+            cells: (some,) its values.
+            rows: (some,) numbers of their rows.
+        """
+        found = np.ones(len(rows), dtype=np.bool_)
+        value = as_column(points_of(cells, self._cells[name].values))
+        for constraint in self.mask.asked:
+            if name in constraint.columns:
+                others = {other: self._unbounded(other, rows) for other in constraint.columns if other != name}
+                broken = self.broken(constraint, {**others, name: value}, rows)
+                found &= ~np.broadcast_to(broken, (len(rows), 1))[:, 0]
+        return found
+
+    def distance(self, name: str, cells: pd.Series) -> NDArray[np.float64]:
+        """Return how far (rows,) numbers or dates lie beyond the values of all codes of their column, 0 inside."""
+        value, range_ = points_of(cells, self._cells[name].values), self.mask.hulls[name]
+        if not isinstance(value, ValueInterval) or not isinstance(range_, ValueInterval):
+            return np.zeros(len(cells))
+        return np.asarray(np.maximum(np.maximum(range_.low[0] - value.low, value.low - range_.high[0]), 0.0))
+
     def blamed(self, row: int) -> tuple[str, tuple[str, ...]]:
         """Return the column of an impossible row that has no value left, and the rules that exclude all of them."""
         one = np.array([row])
@@ -152,10 +184,11 @@ class RowDomains:
         for name, unknown in zip(self._cells, self.partial.unknown[row], strict=True):
             domains[name] = self._cells[name].values if unknown else self.values[name].take(one)
             kept[name] = self._first[name][row] if unknown else np.ones(1, dtype=np.bool_)
-        derived = {name: (_rows(values, one), given[one]) for name, (values, given) in self.derived.items()}
+        derived = {name: (rows_of(values, one), given[one]) for name, (values, given) in self.derived.items()}
         left, blamed = filtered_domains(self.encoder.schema, self.mask.asked, domains, kept, derived)
-        name = next((name for name, mask in left.items() if not mask.any()), "")
-        return name, tuple(sorted(blamed.get(name, ())))
+        # Here a given cell is emptied as well, if it comes first in the rule.
+        rules = {rule for name, mask in left.items() if not mask.any() for rule in blamed[name]}
+        return next(name for name in self._left if not self._open(name)[row]), tuple(sorted(rules))
 
     def _open(self, name: str) -> Bools:
         """Return the (rows,) whose cell is known or has a value left."""
@@ -168,6 +201,15 @@ class RowDomains:
         """Return the (rows, 1) values that the cells of a column may have."""
         hull = self._cells[name].values.hull(self._left[name])
         return as_column(self.values[name]).chosen(~self._unknown(name)[:, None], hull)  # type: ignore[arg-type]
+
+    def _unbounded(self, name: str, rows: Ints) -> Values:
+        """Return the (rows, 1) values that cells may have, where unknown numbers may also lie beyond all codes."""
+        values = rows_of(as_column(self.values[name]), rows)
+        if not isinstance(values, ValueInterval):
+            return values
+        unknown = self._unknown(name)[rows, None]
+        low, high = np.where(unknown, -np.inf, values.low), np.where(unknown, np.inf, values.high)
+        return replace(values, low=low, high=high, present=values.present | unknown)
 
     def _filter(self, rows: Ints) -> None:
         """Remove from the domains of some rows the values that certainly violate a rule."""
@@ -182,7 +224,7 @@ class RowDomains:
                     some = np.flatnonzero(touched & alive & self._unknown(name))
                     if not len(some):
                         continue
-                    cells = {other: _rows(hulls[other], some) for other in constraint.columns}
+                    cells = {other: rows_of(hulls[other], some) for other in constraint.columns}
                     cells[name] = self._cells[name].values.take(np.arange(len(self._cells[name].code))[None])
                     broken = self.broken(constraint, cells, some) & self._left[name][some]
                     hit = some[broken.any(axis=1)]
@@ -197,7 +239,7 @@ class RowDomains:
     def broken(self, constraint: Constraint, cells: Mapping[str, Values], rows: Ints) -> Bools:
         """Return where a rule is certainly violated; `cells` are (1 or rows, codes or 1) values, `rows` their rows."""
         named = constraint.names & self.derived.keys()
-        derived = {name: (_rows(self.derived[name][0], rows), self.derived[name][1][rows]) for name in named}
+        derived = {name: (rows_of(self.derived[name][0], rows), self.derived[name][1][rows]) for name in named}
         return forbidden_codes(constraint, self.encoder.schema, cells, derived)
 
     def _let_stay_missing(self) -> None:
@@ -294,60 +336,3 @@ class RowMask:
             return None
         violated = np.broadcast_to(violated, (distinct.shape[1], len(domain)))
         return mask_of(violated.T).index_select(1, which)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Values of the cells of one codec: levels that share a code are told apart, bins are not cut.
-
-    Arguments:
-        values: of the (cells,).
-        code: (cells,) of each.
-        cardinality: the number of codes.
-    """
-
-    values: Values
-    code: Ints
-    cardinality: int
-
-    @classmethod
-    def of(cls, encoder: TableEncoder, column: ColumnLayout) -> _Cells:
-        codec = encoder.codecs[column.name]
-        if not isinstance(codec, LevelsCodec):
-            return cls(values_of(encoder, column), np.arange(column.cardinality), column.cardinality)
-        code = codec.cells.code
-        values = points_of(codec.decode(code, codec.cells.centre))
-        return cls(values, code, column.cardinality)
-
-    def by_code(self, mask: Bools) -> Bools:
-        """Return the (rows, codes) of which some cell is in a (rows, cells) mask."""
-        if len(self.code) == self.cardinality:
-            return mask.copy()
-        found = np.zeros((self.cardinality, len(mask)), dtype=np.bool_)
-        np.logical_or.at(found, self.code, mask.T)
-        return found.T
-
-
-def _rows(values: Values, rows: Ints) -> Values:
-    """Return some rows of (rows, 1) values."""
-    if isinstance(values, LevelSets):
-        return replace(values, at=values.at[rows])  # noqa: PD008 - no table
-    return values.take(rows)
-
-
-def _flat(values: Values) -> Values:
-    """Return (rows, 1) values as (rows,)."""
-    if isinstance(values, LevelSets):
-        return replace(values, at=values.at[:, 0])  # noqa: PD008 - no table
-    return ValueInterval(values.low[:, 0], values.high[:, 0], values.present[:, 0], values.missing[:, 0], values.dated)
-
-
-def _distinct_values(values: Values) -> tuple[Values, Ints]:
-    """Return the distinct ones of (rows,) values, and the (rows,) index of each row's."""
-    if isinstance(values, LevelSets):
-        sets = np.column_stack([values.possible, values.missing])[values.at]
-        key = np.packbits(sets, axis=1)
-    else:
-        key = np.column_stack([values.low, values.high, values.present, values.missing])
-    _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return values.take(first), which.ravel()

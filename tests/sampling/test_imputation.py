@@ -362,3 +362,40 @@ def test_an_impossible_row_is_refused_at_once_with_its_number_and_the_rule(ruled
     monkeypatch.setattr(Marginal, "_sample", lambda *_, **__: pytest.fail("it sampled"))
     with pytest.raises(DataError, match=r"1 of 40 rows \(7\) cannot be imputed: no value of column 'stay'.*left"):
         ruled_model.impute(rows, random_state=0)
+
+
+def test_a_cell_that_no_trained_value_suits_takes_the_value_that_borders_it():
+    """Of rules of both strictness, for numbers with decimals, whole numbers and dates."""
+    rng = np.random.default_rng(0)
+    low = rng.normal(50, 9, 300).round(1)
+    seen = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, 300), "D")
+    frame = pd.DataFrame({"low": low, "high": np.ceil(low + 1).astype(int), "seen": seen})
+    frame["last"] = frame["seen"] + pd.to_timedelta(rng.integers(0, 90, 300), "D")
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "low": {"type": "number", "decimals": 1, "range": [0, 500]},
+                "high": {"type": "integer", "range": [0, 500]},
+                "seen": {"type": "date"},
+                "last": {"type": "date"},
+            },
+            "constraints": ["low < high", "seen <= last"],
+        }
+    )
+    rows = pd.DataFrame(
+        {
+            "low": [200.4, None, 200.0],
+            "high": pd.array([None, 2, None], dtype="Int64"),
+            "seen": [pd.Timestamp("2024-02-29"), None, None],
+            "last": [None, pd.Timestamp("2011-05-04"), pd.Timestamp("2020-06-01")],
+        }
+    )
+    model = Marginal(schema).fit(frame)
+    done = model.impute(rows, random_state=0)
+    assert done["high"].tolist() == [201, 2, 201]
+    assert done["low"].tolist() == [200.4, 1.9, 200.0]
+    assert done["last"].iloc[0] == pd.Timestamp("2024-02-29")
+    assert done["seen"].iloc[1] == pd.Timestamp("2011-05-04")
+    # Beyond the declared range there is no such value: the error names the cell that would need it.
+    with pytest.raises(DataError, match=r"1 of 3 rows \(1\) .*column 'high' satisfies `low < high`"):
+        model.impute(rows.assign(low=[500.0, 20.0, 20.0]), random_state=0)
