@@ -398,4 +398,4 @@ def test_a_cell_that_no_trained_value_suits_takes_the_value_that_borders_it():
     assert done["seen"].iloc[1] == pd.Timestamp("2011-05-04")
     # Beyond the declared range there is no such value: the error names the cell that would need it.
     with pytest.raises(DataError, match=r"1 of 3 rows \(1\) .*column 'high' satisfies `low < high`"):
-        model.impute(rows.assign(low=[500.0, 20.0, 20.0]), random_state=0)
+        model.impute(rows.assign(low=[500.0, None, 20.0]), random_state=0)
