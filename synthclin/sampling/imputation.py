@@ -12,43 +12,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthclin.encoding import Encoded, TableEncoder
+from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError, DataError
-from synthclin.progress import track
 from synthclin.rules.propagation import source_columns
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import judge
-from synthclin.sampling.borders import with_borders
-from synthclin.sampling.candidates import AT_ONCE, START, Candidates
-from synthclin.sampling.completion import Completion, finished
+from synthclin.sampling.completed_rows import CompletedRows, no_completion
+from synthclin.sampling.completion import finished
 from synthclin.sampling.equalities import Equalities
 from synthclin.sampling.masks import ConstraintMask
 from synthclin.sampling.observed import Partial
-from synthclin.sampling.row_domains import RowDomains, completion_constraints
+from synthclin.sampling.row_domains import completion_constraints
 from synthclin.sampling.sampler import Source
-from synthclin.sampling.sequential import allocations_of
 from synthclin.schema import Schema
-from synthclin.seeds import numpy_generator, torch_generator
 
 __all__ = ["Imputer", "stacked"]
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-ROWS = 2_000
-"""Rows imputed at a time: bounds the memory of any request."""
-
-PROPOSALS_PER_ROUND = (1, 4, 16, 64)
-"""Completions proposed for a row in each round, until one satisfies the rules; each is repaired inside its bins."""
-
-FEW = 32
-"""Divisor of the rows of a batch in the last round: it shows soon which rows have no completion."""
-
-LISTED = 10
-"""Row numbers in an error at most."""
-
-MOST_RULES = 3
-"""Rules in an error at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +71,11 @@ class Imputer:
         partial = partial.deduced(self.encoder, equalities)
         self._check_deduced(partial, broken)
         mask = ConstraintMask(self.encoder, completion_constraints(self.schema, asked, partial.cells))
-        forbidden, rows = self._forbidden(asked, partial), partial.rows
-        parts = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
-        domains = [RowDomains(mask, self.encoder, partial.part(part), asked) for part in parts]
-        stuck = np.concatenate([part[each.impossible] for part, each in zip(parts, domains, strict=True)] or [rows])
-        if len(stuck):
-            partial = with_borders(partial, stuck, mask, self.encoder, asked, equalities)
-            domains = [RowDomains(mask, self.encoder, partial.part(part), asked) for part in parts]
-        self._check_possible(parts, domains, len(table))
-        tables: list[list[pd.DataFrame]] = [[] for _ in range(imputations)]
-        with track("imputing", total=len(rows), unit="rows") as step:
-            for part, each in zip(parts, domains, strict=True):
-                violated_before = {rule: mask[part] for rule, mask in broken.items()}
-                completed = self._part(each, part, forbidden, violated_before, imputations, len(table))
-                for copies, copy in zip(tables, completed, strict=True):
-                    copies.append(copy)
-                step(len(part))
-        return [self._assembled(table, asked, partial, copies) for copies in tables]
+        rows = CompletedRows(
+            self.source, mask, self.encoder, self.seed, asked, broken, self._forbidden(asked, partial), len(table)
+        )
+        partial, completed = rows.complete(partial, imputations)
+        return [self._assembled(table, asked, partial, copy) for copy in completed]
 
     def _forbidden(self, asked: set[str], partial: Partial) -> dict[int, Tensor]:
         """Return the never-sampled codes per column: those of pooled rare levels."""
@@ -122,54 +91,6 @@ class Imputer:
                 forbidden[j] = torch.from_numpy(masked)
         return forbidden
 
-    def _part(
-        self,
-        domains: RowDomains,
-        rows: Ints,
-        forbidden: dict[int, Tensor],
-        broken: dict[str, Bools],
-        imputations: int,
-        total: int,
-    ) -> list[pd.DataFrame]:
-        """Return `imputations` tables of completed rows, in their order.
-
-        Raises:
-            DataError: some rows have no completion among all that were sampled.
-        """
-        rng = numpy_generator(self.seed, "pick", int(rows[0]))
-        generator = torch_generator(self.seed, "impute", int(rows[0]))
-        candidates = Candidates(self.source, domains, forbidden, allocations_of(self.encoder), generator)
-        start = max(START, 4 * imputations)
-        candidates.fill(start)
-        candidates.add_unmasked(start)
-
-        completion = Completion(self.encoder, self.schema, domains.partial, domains, broken)
-        copy, row = (index.ravel() for index in np.indices((imputations, len(rows))))
-        parts: list[list[pd.DataFrame]] = [[] for _ in range(imputations)]
-        for proposals in PROPOSALS_PER_ROUND:
-            completion.violated.clear()
-            done = []
-            # A row that no proposal of the last round completes ends the imputation: a few of them suffice.
-            last = proposals == PROPOSALS_PER_ROUND[-1]
-            for some in _pieces(np.arange(len(row)), proposals * (FEW if last else 1)):
-                wanted = np.repeat(some, proposals)
-                code = torch.from_numpy(candidates.resample(row[wanted], rng))
-                offset = torch.from_numpy(rng.random(code.shape, dtype=np.float32))
-                table, satisfied = completion.complete(Encoded(code, offset), row[wanted], rng)
-                good = np.flatnonzero(satisfied)
-                served, first = np.unique(wanted[good], return_index=True)
-                for i in range(imputations):
-                    of = copy[served] == i
-                    parts[i].append(table.iloc[good[first[of]]].set_axis(row[served[of]]))
-                done.append(served)
-                if last and len(served) < len(some):
-                    stuck = np.unique(row[np.setdiff1d(some, served)])
-                    raise _no_completion(rows[stuck] + 1, total, completion.violated)
-            copy, row = (np.delete(index, np.concatenate(done)) for index in (copy, row))
-            if not len(row):
-                break
-        return [pd.concat(each).sort_index().reset_index(drop=True) for each in parts]
-
     def _check_deduced(self, partial: Partial, broken: dict[str, Bools]) -> None:
         """Raise where a cell that an equality rule determines violates another rule."""
         names = list(self.encoder.codecs)
@@ -178,15 +99,7 @@ class Imputer:
             of = self._sources(rule)
             fresh = mask.to_numpy(dtype=np.bool_) & ~broken[rule] & ~partial.unknown[:, of].any(axis=1)
             if fresh.any():
-                raise _no_completion(np.flatnonzero(fresh) + 1, len(fresh), Counter({rule: 1}))
-
-    def _check_possible(self, parts: list[Ints], domains: list[RowDomains], total: int) -> None:
-        """Raise where rules leave a cell without any value."""
-        rows = [part[each.impossible] for part, each in zip(parts, domains, strict=True)]
-        if any(map(len, rows)):
-            i = next(i for i, found in enumerate(rows) if len(found))
-            name, rules = domains[i].blamed(int(np.flatnonzero(domains[i].impossible)[0]))
-            raise _no_completion(np.concatenate(rows) + 1, total, Counter(dict.fromkeys(rules, 1)), name)
+                raise no_completion(np.flatnonzero(fresh) + 1, len(fresh), Counter({rule: 1}))
 
     def _sources(self, rule: str) -> list[int]:
         """Return the indices of the modelled columns that a rule depends on."""
@@ -211,7 +124,7 @@ class Imputer:
         return broken
 
     def _assembled(
-        self, table: pd.DataFrame, asked: set[str], partial: Partial, completed: list[pd.DataFrame]
+        self, table: pd.DataFrame, asked: set[str], partial: Partial, completed: pd.DataFrame
     ) -> pd.DataFrame:
         """Return the imputed table, with the columns that it lacked last."""
         rows, cells = partial.rows, partial.cells
@@ -219,8 +132,7 @@ class Imputer:
         for j, name in enumerate(self.encoder.codecs):
             hole = np.flatnonzero(partial.holes[rows, j])
             if len(hole):
-                imputed = pd.concat([part[name] for part in completed], ignore_index=True)
-                filled[name].iloc[rows[hole]] = imputed.astype(cells[name].dtype).array[hole]
+                filled[name].iloc[rows[hole]] = completed[name].astype(cells[name].dtype).array[hole]
         whole = finished(self.schema, cells, pd.DataFrame(filled)).set_axis(table.index)
         added = [
             name
@@ -249,18 +161,3 @@ def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         keys = pd.DataFrame({".imp": i, ".id": np.arange(1, len(table) + 1)})
         numbered.append(pd.concat([keys, table.reset_index(drop=True)], axis=1))
     return pd.concat(numbered, ignore_index=True)
-
-
-def _pieces(rows: Ints, amount: int) -> list[Ints]:
-    """Return `rows` in batches, where each row has `amount` candidates."""
-    return np.array_split(rows, max(1, -(-len(rows) * amount // AT_ONCE)))
-
-
-def _no_completion(rows: Ints, total: int, violated: Counter[str], column: str = "") -> DataError:
-    """Return the error of rows that cannot be completed, with the rules that exclude their completions."""
-    listed = ", ".join(map(str, rows[:LISTED])) + (", ..." if len(rows) > LISTED else "")
-    rules = " and ".join(f"`{rule}`" for rule, _ in violated.most_common(MOST_RULES))
-    cells = f"column {column!r}" if column else "their missing cells"
-    what = f"{len(rows):,} of {total:,} rows ({listed}) cannot be imputed: no value of {cells} satisfies {rules}"
-    remedy = "Correct the given cells of these rows that the rules compare, or empty them; or correct the rules."
-    return DataError("table", what, remedy)

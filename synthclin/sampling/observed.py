@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -42,6 +42,7 @@ class Partial:
         holes: (rows, modelled columns) the cells to impute.
         unknown: (rows, modelled columns) the cells without a value that is known, not even as missing.
         may_be_empty: (rows, modelled columns) the cells to impute that a rule may empty.
+        optional: (rows, modelled columns) the cells to impute that may be missing for any reason.
     """
 
     cells: pd.DataFrame
@@ -49,6 +50,7 @@ class Partial:
     holes: Bools
     unknown: Bools
     may_be_empty: Bools
+    optional: Bools
 
     @classmethod
     def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
@@ -88,12 +90,12 @@ class Partial:
             both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()
             codes[torch.from_numpy(~both), j] = -1
         unknown = ~given & ~stays
-        return cls(cells, codes, unknown & imputed, unknown, may_be_empty & unknown)
+        return cls(cells, codes, unknown & imputed, unknown, may_be_empty & unknown, np.zeros_like(unknown))
 
     def part(self, rows: NDArray[np.int64]) -> Partial:
         """Return some of the rows, numbered anew."""
         cells = self.cells.iloc[rows].reset_index(drop=True)
-        masks = (mask[rows] for mask in (self.holes, self.unknown, self.may_be_empty))
+        masks = (mask[rows] for mask in (self.holes, self.unknown, self.may_be_empty, self.optional))
         return Partial(cells, self.codes[torch.from_numpy(rows)], *masks)
 
     def deduced(self, encoder: TableEncoder, equalities: Equalities) -> Partial:
@@ -114,7 +116,19 @@ class Partial:
             if name in encoder.anchors:
                 at = at & cells[encoder.anchors[name]].notna().to_numpy()[rows]
             codes[torch.from_numpy(rows[at]), j] = encoded[torch.from_numpy(at), j]
-        return Partial(cells, codes, self.holes, self.unknown & ~found, self.may_be_empty)
+        for j, tie in enumerate(encoder.ties, start=len(names)):
+            both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()[rows]
+            codes[torch.from_numpy(rows[both]), j] = encoded[torch.from_numpy(both), j]
+        return replace(self, cells=cells, codes=codes, unknown=self.unknown & ~found)
+
+    def letting_missing(self, encoder: TableEncoder) -> Partial:
+        """Return the table in which cells to impute may be missing as often as those of the training data."""
+        optional = self.holes & self.unknown
+        for j, name in enumerate(encoder.codecs):
+            column = encoder.layout.columns[j]
+            if column.missing is None or column.never[column.missing] or encoder.schema.empty_when(name) is not None:
+                optional[:, j] = False
+        return replace(self, may_be_empty=self.may_be_empty | optional, optional=optional)
 
     @property
     def rows(self) -> NDArray[np.int64]:

@@ -79,7 +79,8 @@ class RowDomains:
         values: by name of a column, its (rows,) given values or, of unknown cells, all values that they may have.
         start: by index of a column, the (rows, codes) that are allowed before filtering.
         kept: the same after filtering.
-        stays_missing: (rows, columns) cells to impute that may stay missing, because rules leave them no value.
+        stays_missing: (rows, columns) cells to impute that may stay missing: optional ones, and those that rules leave
+            no value.
         impossible: (rows,) whether some cell has no value left, so that no completion exists.
         derived: by name of a derived column, its (rows, 1) given values and where there is one.
         lookup: by name of a column, the values of all codes, then the distinct ones of `values`.
@@ -118,7 +119,7 @@ class RowDomains:
                 may = self.partial.may_be_empty[:, [list(self._cells).index(column.name)]]
                 self._first[column.name] &= may | (code != column.missing)
         self._left = {name: first.copy() for name, first in self._first.items()}
-        self.stays_missing = np.zeros_like(self.partial.holes)
+        self.stays_missing = self.partial.optional.copy()
         self._filter(np.arange(len(table)))
         self._let_stay_missing()
         self.impossible = ~np.all([self._open(name) for name in self._left], axis=0)

@@ -189,7 +189,7 @@ def test_missingness_of_other_columns_is_kept_and_used(model):
     ],
 )
 def test_tables_that_cannot_be_imputed(model, monkeypatch, change, match):
-    monkeypatch.setattr("synthclin.sampling.imputation.PROPOSALS_PER_ROUND", (1, 4))
+    monkeypatch.setattr("synthclin.sampling.completed_rows.PROPOSALS_PER_ROUND", (1, 4))
     with pytest.raises(DataError, match=match) as error:
         model.impute(change(ward(20, seed=0)), random_state=0)
     assert "SECRET" not in str(error.value)
