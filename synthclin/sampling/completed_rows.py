@@ -81,19 +81,19 @@ class CompletedRows:
         """Return the rows with the cells that rules determine, and `imputations` tables of the rows to complete.
 
         Where training cells of a column are missing, whether a cell would be missing is sampled first, together with
-        the other cells; then each cell that would be is imputed given the others. So the other cells of the row are
-        not those of patients in whom the column was measured.
+        the other cells; then each cell that would be is imputed given the others. In one pass the other cells of the
+        row would be those of patients in whom every column was measured, and such patients differ.
 
         Raises:
             DataError: some rows have no completion.
         """
         partial, allowed_missing = self._possible(partial)
-        rows, open_ = partial.rows, partial.letting_missing(self.encoder)
-        twice = rows[open_.optional[rows].any(axis=1)]
+        rows, relaxed = partial.rows, partial.letting_missing(self.encoder)
+        twice = rows[relaxed.optional[rows].any(axis=1)]
         once = np.setdiff1d(rows, twice)
         with track("imputing", total=len(rows), unit="rows") as step:
             tables = self._sampled(partial, once, imputations, "", step)
-            firsts = self._sampled(open_, twice, imputations, "first", step, strict=False)
+            firsts = self._sampled(relaxed, twice, imputations, "first", step, strict=False)
             for i, first in enumerate(firsts):
                 tables[i] = pd.concat([tables[i], self._second(partial, first, twice, allowed_missing, i)])
         return partial, [table.sort_index().reset_index(drop=True) for table in tables]
@@ -101,7 +101,9 @@ class CompletedRows:
     def _second(
         self, partial: Partial, first: pd.DataFrame, rows: Ints, allowed_missing: Bools, i: int
     ) -> pd.DataFrame:
-        """Return completed rows, of which the cells that the first pass left missing are imputed.
+        """Return rows of the first pass, with the cells imputed that it has left missing.
+
+        A row that cannot be completed so is completed in one pass.
 
         Arguments:
             partial: the rows before the first pass.
@@ -203,7 +205,8 @@ class CompletedRows:
         completion = Completion(self.encoder, self.encoder.schema, domains.partial, domains, broken)
         copy, row = (index.ravel() for index in np.indices((imputations, len(rows))))
         parts: list[list[pd.DataFrame]] = [[] for _ in range(imputations)]
-        for proposals in PROPOSALS_PER_ROUND:
+        # Rows that may be left out are sampled again by other means: they need no last effort.
+        for proposals in PROPOSALS_PER_ROUND if strict else PROPOSALS_PER_ROUND[:-1]:
             completion.violated.clear()
             done = []
             # A row that no proposal of the last round completes ends the imputation: a few of them suffice.
@@ -219,7 +222,7 @@ class CompletedRows:
                     of = copy[served] == i
                     parts[i].append(table.iloc[good[first[of]]].set_axis(row[served[of]]))
                 done.append(served)
-                if strict and last and len(served) < len(some):
+                if last and len(served) < len(some):
                     stuck = np.unique(row[np.setdiff1d(some, served)])
                     raise no_completion(rows[stuck] + 1, self.total, completion.violated)
             copy, row = (np.delete(index, np.concatenate(done)) for index in (copy, row))

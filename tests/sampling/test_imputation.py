@@ -242,6 +242,26 @@ def test_a_late_column_is_imputed_from_its_conditional_given_an_early_one(line):
         assert imputed.std() == pytest.approx(4, abs=1.2)
 
 
+def test_other_cells_are_not_those_of_patients_in_whom_a_column_was_measured():
+    """One in five patients is in intensive care, and lactate is measured there alone: it says nothing of the others."""
+    rng = np.random.default_rng(2)
+    intensive = rng.random(1_500) < 0.2
+    lactate = pd.Series(rng.normal(3, 1, 1_500).round(1)).mask(~intensive)
+    frame = pd.DataFrame({"lactate": lactate, "ward": np.where(intensive, "intensive", "general"), "sex": "F"})
+    frame.loc[rng.random(1_500) < 0.5, "sex"] = "M"
+    kinds = {
+        "lactate": {"type": "number", "decimals": 1, "missing": "allowed"},
+        "ward": {"type": "category", "categories": ["general", "intensive"]},
+        "sex": {"type": "category", "categories": ["F", "M"]},
+    }
+    schema = Schema.model_validate({"columns": kinds})
+    model = ConditionalGAN(schema, effort="quick", random_state=1).fit(frame)
+    done = model.impute(pd.DataFrame({"sex": ["F", "M"] * 200}), random_state=0)
+    assert done.notna().all(axis=None)
+    assert (done["ward"] == "intensive").mean() == pytest.approx(0.2, abs=0.07)
+    assert done["lactate"].mean() == pytest.approx(3, abs=0.4)
+
+
 def test_hidden_cells_of_a_real_table_are_predicted_better_than_by_mean_or_mode():
     table, schema = sc.datasets.load("heart_disease")
     train, holdout = sc.split(table, schema, holdout=0.25, random_state=3)
