@@ -86,15 +86,15 @@ class UnknownScoreError(ConfigError, KeyError):
     __str__ = Exception.__str__  # that of KeyError quotes the message
 
     @classmethod
-    def of(cls, where: str, name: str, known: Iterable[str]) -> UnknownScoreError:
-        """Return the error for a name, with the nearest of the known names as its remedy.
+    def of(cls, where: str, name: object, known: Iterable[str]) -> UnknownScoreError:
+        """Return the error for a name, or for what is none, with the nearest of the known names as its remedy.
 
         Example:
             >>> str(UnknownScoreError.of("report", "fidelity.marginal", ["fidelity.marginals", "privacy.copies"]))
             "report: no score is called 'fidelity.marginal'. Did you mean 'fidelity.marginals'?"
         """
         names = sorted(known)
-        near = get_close_matches(name, names, n=1)
+        near = get_close_matches(name, names, n=1) if isinstance(name, str) else []
         remedy = f"Did you mean '{near[0]}'?" if near else f"Scores of this run: {', '.join(names) or 'none'}."
         return cls(where, f"no score is called '{name}'", remedy)
 

@@ -9,8 +9,8 @@ from synthclin.evaluation.labels import column_name, level_name, with_labels
 from synthclin.language import tr
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
-from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.main_limits import not_measured
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
 from synthclin.report.pages.words import status_name

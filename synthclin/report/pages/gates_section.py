@@ -7,8 +7,8 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
-from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.language import tr, tr_plural
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of, limit_text, tables_of
@@ -55,7 +55,7 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     ends = kind.write_interval(score)
     result = f"{kind.write(score.value)}{f' ({ends})' if ends else ''}; {tables_of(score)}"
     limits = [limit_text(kind, gate)]
-    if gate.review is not None:
+    if gate.review is not None and not isnan(gate.review):
         limits.append(tr("REVIEW to {limit}", limit=kind.write_limit(gate.review)))
     if not isnan(verdict.reached):
         reached = kind.write(verdict.reached)
