@@ -11,7 +11,6 @@ import pandas as pd
 from synthclin.evaluation.details import plain
 from synthclin.evaluation.disclosure import is_small, merged_cells, suppressed_count
 from synthclin.evaluation.labels import labels_of
-from synthclin.language import tr
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -120,9 +119,7 @@ def _edges(seen: NDArray[np.float64]) -> NDArray[np.float64]:
 def _label(levels: list[str], feature: Feature) -> str:
     if len(levels) == 1:
         return levels[0]
-    if feature.kind == "ordinal":
-        return tr("{first} to {last}", first=levels[0], last=levels[-1])
-    return tr("other ({n} levels)", n=len(levels))
+    return f"{levels[0]} to {levels[-1]}" if feature.kind == "ordinal" else f"other ({len(levels)} levels)"
 
 
 def _edge_label(feature: Feature, edge: float) -> float | str:
