@@ -122,13 +122,20 @@ def _none_allowed(gate: Gate, review: float, score: Score, ends: tuple[float, fl
             ),
             tr("Significantly above its value without leakage, by more than asks for review."),
         )
+    facts = {"span": span_of(gate, score.low, score.high), "value": _write(gate, null)}
+    if ends[0] <= review:
+        return "REVIEW", Reason(
+            tr("The whole interval, {span}, misses the limit; its value without leakage is {value}.", **facts),
+            tr("The whole interval misses the limit, by no more than asks for review."),
+        )
     return "REVIEW", Reason(
         tr(
-            "The whole interval, {span}, misses the limit; its value without leakage is {value}.",
-            span=span_of(gate, score.low, score.high),
-            value=_write(gate, null),
+            "The whole interval, {span}, misses the limit; the difference from its value without leakage, {value}, is "
+            "not clearly more than {margin}.",
+            margin=_write(gate, review),
+            **facts,
         ),
-        tr("The whole interval misses the limit, by no more than asks for review."),
+        tr("The whole interval misses the limit; the difference from its value without leakage may be small."),
     )
 
 
@@ -154,6 +161,8 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
         )
     if holds(better, limit):
         return _around(gate, review, score, ends)
+    if score.low == score.high:
+        return _without_interval("REVIEW" if holds(worse, review) else "FAIL")
     if holds(worse, review):
         return "REVIEW", Reason(
             tr("The whole interval, {span}, misses the limit, by no more than asks for review.", span=span),
@@ -162,6 +171,12 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
     return "FAIL", Reason(
         tr("The whole interval, {span}, misses the limit.", span=span), tr("The whole interval misses the limit.")
     )
+
+
+def _without_interval(status: Status) -> tuple[Status, Reason]:
+    """Return status and reason of a score without an interval that misses its limit."""
+    text = tr("The value misses the limit.") if status == "FAIL" else tr("The value narrowly misses the limit.")
+    return status, Reason(text, text)
 
 
 def _around(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, Reason]:

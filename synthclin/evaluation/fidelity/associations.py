@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import copysign
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.fidelity.spread import Against
     from synthclin.evaluation.score import Score
 
-__all__ = ["ASSOCIATIONS", "AssociationDetails", "Change", "association_changes"]
+__all__ = ["ASSOCIATIONS", "AssociationDetails", "Change", "association_changes", "change_of"]
 
 _MOST_ROWS = 20_000
 _DEPENDENT = 0.03  # mean absolute association of a column beyond its sampling error
@@ -54,6 +55,19 @@ class Change(Details):
     """Its strength in synthetic rows."""
     change: Annotated[float, Field(ge=-2, le=2)]
     """The difference, in the direction of the real association: below 0 where it is weaker or reversed."""
+
+
+def change_of(real: float | None, synthetic: float | None) -> float | None:
+    """Return how much stronger an association is in synthetic rows, in the direction of the real one; None without it.
+
+    Example:
+        >>> round(change_of(-0.4, -0.1), 3), round(change_of(0.2, -0.1), 3)
+        (-0.3, -0.3)
+    """
+    if real is None:
+        return None
+    now = synthetic or 0.0
+    return (-now if real < 0 else now) - abs(real)
 
 
 class LostDependence(Details):
@@ -118,19 +132,18 @@ class AssociationDetails(Details):
         return self
 
     def shared(self, _published: Published) -> AssociationDetails:
-        """Return real associations rounded to tenths."""
+        """Return real associations rounded to tenths, and the changes from these."""
 
         def coarse(changes: list[Change]) -> list[Change]:
-            return [
-                Change(
-                    columns=one.columns,
-                    real=round_to(one.real, CORRELATION_STEP),
-                    synthetic=one.synthetic,
-                    change=round_to(one.change, CORRELATION_STEP),
-                )
-                for one in changes
-                if abs(one.change) >= CORRELATION_STEP
-            ]
+            found = []
+            for one in changes:
+                real = round_to(one.real, CORRELATION_STEP)
+                # A weak association that becomes 0 keeps its direction.
+                change = (change_of(real, one.synthetic) or 0.0) if real else copysign(one.synthetic, one.change)
+                change = round(change, 6)
+                if abs(one.change) >= CORRELATION_STEP:
+                    found.append(Change(columns=one.columns, real=real, synthetic=one.synthetic, change=change))
+            return found
 
         return AssociationDetails(
             columns=self.columns,

@@ -60,11 +60,11 @@ class Rate(Details):
     n: Count
     """Number of targets."""
 
-    def shared(self) -> Rate | None:
-        """Return the rate rounded to steps of 11 targets; None for fewer."""
-        if self.n < MIN_PATIENTS:
+    def shared(self, fewest: int) -> Rate | None:
+        """Return the rate rounded to steps of 11 of the `fewest` targets that it is compared with; None for fewer."""
+        if min(self.n, fewest) < MIN_PATIENTS:
             return None
-        size = rounding_step(self.n)
+        size = rounding_step(min(self.n, fewest))
         ends = {end: min(1.0, round_to(self[end], size)) for end in ("value", "low", "high")}
         return Rate(**ends, n=shared_total(self.n))
 
@@ -157,7 +157,10 @@ class AttackDetails(Details):
     def shared(self, published: Published) -> Self:
         """Return rounded risks and rates."""
         negative = self.negative_control
-        rates = {key: None if self[key] is None else self[key].shared() for key in ("members", "non_members")}
+        known = {key: self[key] for key in ("members", "non_members") if self[key] is not None}
+        # One step for both, so that rounding never makes the smaller rate the larger one.
+        fewest = min((rate.n for rate in known.values()), default=0)
+        rates = {key: rate.shared(fewest) for key, rate in known.items()}
         rounded = {
             "naive_baseline": round_to_or_none(self.naive_baseline, 0.01),
             "top_decile_outliers": None if self.top_decile_outliers is None else self.top_decile_outliers.shared(),

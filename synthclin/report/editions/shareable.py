@@ -10,7 +10,7 @@ Notes, extremes and the figures in reasons of verdicts are removed.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from math import ceil, isnan, nan
+from math import floor, isnan, log10, nan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind, kind_of
@@ -101,12 +101,16 @@ def _rows(rows: Mapping[str, int]) -> dict[str, int]:
     return {key: n if key == "synthetic" else shared_total(n) for key, n in rows.items()}
 
 
-def _step(score: Score, published: Published) -> float:
-    """Return the rounding step of a score."""
+def _steps(score: Score, published: Published) -> tuple[float, float]:
+    """Return the rounding steps of a score and of its real-data reference."""
     kind, fewest = kind_of(score.name), min(published.train, published.holdout or published.train)
+    if kind.counts is None:
+        return 0.01, 0.01
     if kind.section == "subgroups":
         fewest = min(fewest, score.n)
-    return 0.01 if kind.counts is None else rounding_step(fewest)
+    # Fidelity compares with training rows alone; holdout rows take part in the reference.
+    own = published.train if kind.section == "fidelity" else fewest
+    return rounding_step(own), rounding_step(fewest)
 
 
 def _gate(gate: Gate) -> Gate:
@@ -118,12 +122,14 @@ def _gate(gate: Gate) -> Gate:
 
 
 def _score(score: Score, published: Published) -> Score:
-    kind, size = kind_of(score.name), _step(score, published)
+    kind, (size, of_reference) = kind_of(score.name), _steps(score, published)
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
     worse = round_down if score.better == "higher" or kind.is_lower_bound else round_up
     value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
     if kind.is_lower_bound:
         high = value  # a bound has no interval; rounded up it would claim more than is proven
+    elif score.low == score.high:
+        low = high = value
     if kind.counts == "public":
         value, low, high = score.value, score.low, score.high
     elif kind.counts == "synthetic" and not isnan(score.value):
@@ -132,7 +138,7 @@ def _score(score: Score, published: Published) -> Score:
     hidden = kind.section == "subgroups" and isinstance(score.details, GroupDetails) and _is_of_synthetic(score.details)
     note = uncomputed() if isnan(score.value) else ""
     details = None if score.details is None else kind.shared(score.details, published)
-    reference = round_unless_emptied(score.reference, size)
+    reference = round_unless_emptied(score.reference, of_reference)
     if isinstance(details, GroupDetails) and (worst := details.worst_group) is not None and worst.value is not None:
         # The score is that of the worst group: it is rounded once.
         value, reference = worst.value, worst.reference
@@ -159,12 +165,12 @@ def _is_of_synthetic(details: GroupDetails) -> bool:
 
 
 def _of_synthetic(score: Score) -> tuple[float, float, float]:
-    """Return a share of synthetic rows and its interval, rounded to hundredths on the worse side."""
-    if score.better == "higher":
-        value, low, high = (int(100 * x) / 100 for x in (score.value, score.low, score.high))
-    else:
-        value, low, high = (ceil(100 * x - 1e-9) / 100 for x in (score.value, score.low, score.high))
-    return value, low, high
+    """Return a share of synthetic rows, rounded to hundredths on the worse side, and its interval, rounded outward."""
+    worse = round_down if score.better == "higher" else round_up
+    low = round_down(score.low, 0.01)
+    if low == 0 < score.low:
+        low = 10.0 ** floor(log10(score.low))  # above 0, as a limit of 0 has it
+    return worse(score.value, 0.01), low, round_up(score.high, 0.01)
 
 
 def _verdict(verdict: Verdict, gate: Gate, score: Score) -> Verdict:

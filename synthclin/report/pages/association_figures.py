@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
+from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails, change_of
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
 from synthclin.language import tr
@@ -31,7 +31,7 @@ def associations_figure(report: Findings) -> Figure | None:
     if score is None or details is None or len(details.columns) < 2:
         return None
     names, real, synthetic = details.columns, details.real, details.synthetic
-    gaps = [[_change(real[i][j], synthetic[i][j]) for j in range(i)] for i in range(len(names))]
+    gaps = [[change_of(real[i][j], synthetic[i][j]) for j in range(i)] for i in range(len(names))]
     chosen = _most_changed(gaps)
     labels = [column_name(names[i], 40) for i in chosen]
 
@@ -79,14 +79,6 @@ def associations_figure(report: Findings) -> Figure | None:
             ),
         ),
     )
-
-
-def _change(real: float | None, synthetic: float | None) -> float | None:
-    """Return how much stronger an association is in synthetic rows, in the direction of the real one."""
-    if real is None:
-        return None
-    now = synthetic or 0.0
-    return (-now if real < 0 else now) - abs(real)
 
 
 def _most_changed(gaps: Sequence[Sequence[float | None]]) -> list[int]:
@@ -148,16 +140,10 @@ def _change_note(details: AssociationDetails, columns: int) -> str:
         return ""
     pairs = columns * (columns - 1) // 2
     note = tr(
-        "Mean absolute difference {mean}, largest {largest} over {pairs}",
+        "Mean absolute difference {mean} over {pairs}, in halves of the rows",
         mean=number(details.mean_change_synthetic),
-        largest=number(details.largest_change_synthetic, 2),
         pairs=plural(pairs, "one pair", "{n} pairs"),
     )
     if details.mean_change_reference is None:
         return f"{note}."
-    reference = tr(
-        "{mean} and {largest}",
-        mean=number(details.mean_change_reference),
-        largest=number(details.largest_change_reference, 2),
-    )
-    return tr("{note}; for holdout rows {reference}.", note=note, reference=reference)
+    return tr("{note}; for holdout rows {reference}.", note=note, reference=number(details.mean_change_reference))

@@ -217,6 +217,9 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
     if answer.unknown:
         unknown = tr("Not assessable: {scores}.", scores=listed(answer.unknown))
         answer_text = f"{answer_text} {unknown}".strip()
+    if answer.also:
+        also = tr("Also above their limits or to review: {scores}.", scores=listed(answer.also))
+        answer_text = f"{answer_text} {also}".strip()
     question = plain(answer.text, 180)
     return DecisionRow(
         key=f"q-{gate.score}",

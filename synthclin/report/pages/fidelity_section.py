@@ -156,11 +156,13 @@ def _baseline_to_reference(report: Findings) -> Figure | None:
         if position is None:
             continue
         picture = reference_dots(question.label, score.value, score.low, score.high, *_ends_of_scale(score))
-        percentage = f"{number(100 * min(position, 1), 0)}\u00a0%"  # capped at the reference
+        way = f"{number(100 * min(position, 1), 0)}\u00a0%", tr("of the way")  # capped at the reference
+        if report.edition == "shareable":  # nothing is computed from rounded figures
+            way = number(score.value), ""
         rows.append(
             (
                 position,
-                StripRow(question.label, question.unit, picture, percentage, tr("of the way")),
+                StripRow(question.label, question.unit, picture, *way),
                 Row(question.label, cells),
             )
         )

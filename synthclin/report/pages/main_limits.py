@@ -10,6 +10,7 @@ from synthclin.evaluation.catalogue import kind_of, names_of
 from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.language import tr
 from synthclin.report.pages.questions import answers, label_of
 from synthclin.report.pages.statements import said
@@ -26,6 +27,7 @@ LIMITS = "limits"
 
 _LOST = -0.10  # a change of an association that is a limit on page one
 _MOST_LIMITS = 5
+_MISSED = WORST_FIRST[: WORST_FIRST.index("NOT ASSESSABLE") + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,9 @@ def stated_limits(report: Findings) -> tuple[Limit, ...]:
 def limits(report: Findings) -> tuple[Limit, ...]:
     """Return the main limits: failed gates, gates under review, lost associations, unmeasured properties."""
     asked_for = [(answer, report[answer.verdict.gate.score].is_assessable) for answer in answers(report.verdicts)]
-    found = [
-        Limit(f"{sentence_case(answer.clause)}.", _action(answer))
-        for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
-        for answer, known in asked_for
-        if answer.verdict.status == status and known
-    ]
+    missed = [answer for answer, known in asked_for if known and answer.verdict.status in _MISSED]
+    missed.sort(key=lambda answer: (_MISSED.index(answer.verdict.status), not _is_certain(report, answer)))
+    found = [Limit(f"{sentence_case(answer.clause)}.", _action(answer)) for answer in missed]
     unknown = [answer.kind.label for answer, known in asked_for if not known]
     judged = {verdict.gate.score for verdict in report.verdicts}
     unknown += [
@@ -89,6 +88,12 @@ def limits(report: Findings) -> tuple[Limit, ...]:
         text = tr("Privacy: no gate of this run judges an attack, so no privacy question is passed.")
         always = (Limit(tr("Not judged here:"), text), *always)
     return (*found[: _MOST_LIMITS - len(always)], *always)
+
+
+def _is_certain(report: Findings, answer: Answer) -> bool:
+    """Return whether the whole interval of the score that decides misses its limit."""
+    gate, score = answer.verdict.gate, report[answer.verdict.gate.score]
+    return score.high < gate.limit if gate.op.startswith(">") else score.low > gate.limit
 
 
 def _not_judged(report: Findings) -> list[str]:

@@ -38,6 +38,7 @@ class Answer:
         many: the number of scores that answer it.
         of: plural noun for these scores.
         unknown: labels of the scores among them that are not assessable, where another decides.
+        also: labels of the others among them that fail or need review.
     """
 
     verdict: Verdict
@@ -46,6 +47,7 @@ class Answer:
     many: int
     of: str
     unknown: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -87,7 +89,12 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
             for each in asked[question]
             if each.status in {"NOT ASSESSABLE", "TOO WEAK"} and decides.status in {"PASS", "REVIEW"}
         )
-        found.append(Answer(decides, kind, text, len(asked[question]), of, unknown))
+        also = tuple(
+            kind_of(each.gate.score).label
+            for each in asked[question]
+            if each is not decides and each.status in {"FAIL", "REVIEW"}
+        )
+        found.append(Answer(decides, kind, text, len(asked[question]), of, unknown, also))
     return found
 
 
