@@ -82,6 +82,7 @@ class ConditionalGAN(SequentialSynthesizer):
         >>> model.sample(100, where="sex == 1 and age >= 65")  # doctest: +SKIP
     """
 
+    given_: int = 0
     family: ClassVar[str] = "gan"
     has_likelihood: ClassVar[bool] = True
 
@@ -168,6 +169,7 @@ class ConditionalGAN(SequentialSynthesizer):
             self.potentials_,
             self.receptive_fields_,
             regressed=self.regressed_,
+            given=self.given_,
             width=self.width_,
             blocks=self.blocks_,
             dropout=self.dropout,
@@ -203,7 +205,7 @@ class ConditionalGAN(SequentialSynthesizer):
                 self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor, patient
             )
             self.network_.eval()
-            supported = self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
+            supported = {} if self.given_ else self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
         return {
             "kept": record.kept,
             **supported,

@@ -85,6 +85,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     rows_: int
     training_: dict[str, Any]
     sample_facts_: SampleFacts
+    in_order_: bool = False
 
     def _repr_html_(self) -> str:
         fitted = hasattr(self, "encoder_")
@@ -155,7 +156,7 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             what = f"synthetic identifiers start at number {first:,}: lower ones may be those of training rows."
             warnings.warn(f"{what} Change `format` to tell them apart at sight.", stacklevel=2)
         self.encoder_ = TableEncoder.fit(
-            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
+            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes, in_order=self.in_order_
         )
         self.calls_ = 0
         self.rows_ = len(table)

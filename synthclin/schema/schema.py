@@ -20,6 +20,7 @@ from synthclin.schema.constraints import Rule, Rules, administrative_rules, impl
 from synthclin.schema.schema_html import schema_html
 from synthclin.schema.schema_yaml import Comments, commented_yaml, schema_document
 from synthclin.schema.split_columns import check_splits, missing_together
+from synthclin.schema.visits import AnyVisits, Visits, check_visits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,7 @@ class Schema(BaseModel):
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: Rules = ()
+    visits: AnyVisits | None = None
     _comments: Comments | None = PrivateAttr(default=None)
 
     @field_validator("columns")
@@ -91,6 +93,11 @@ class Schema(BaseModel):
                 raise ValueError(f"{what}. Declare `type: id`, or remove the role.")
         if len(named) > 1:
             raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
+        return self
+
+    @model_validator(mode="after")
+    def _visits_fit_the_columns(self) -> Self:
+        check_visits(self.columns, self.visits)
         return self
 
     @model_validator(mode="after")
@@ -209,6 +216,31 @@ class Schema(BaseModel):
         return next((name for name, column in self.columns.items() if column.role == "entity"), None)
 
     @property
+    def visit_time(self) -> str | None:
+        """Name of the column with the time of each visit; None where each row is a patient of its own.
+
+        Example:
+            >>> columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "role": "visit"}}
+            >>> Schema.model_validate({"columns": columns}).visit_time
+            'day'
+            >>> Schema.model_validate({"columns": columns, "visits": "independent"}).visit_time is None
+            True
+        """
+        if self.visits == "independent":
+            return None
+        return next((name for name, column in self.columns.items() if column.role == "visit"), None)
+
+    @property
+    def planned(self) -> Visits:
+        """The declared `visits`, or those without a schedule."""
+        return self.visits if isinstance(self.visits, Visits) else Visits()
+
+    @property
+    def static(self) -> tuple[str, ...]:
+        """Names of the modelled columns whose cells are the same at each visit of a patient, in order."""
+        return tuple(name for name in self.modelled if self.columns[name].static)
+
+    @property
     def computed(self) -> tuple[str, ...]:
         """Names of the columns with `derive` or `missing_when`, each after the columns that its expressions need."""
         needs = {
@@ -297,7 +329,7 @@ class Schema(BaseModel):
         where = f"schema.columns.{name}"
         if name not in self.columns and "type" not in changes:
             raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
-        data = schema_document(self.columns, self.constraints)
+        data = schema_document(self.columns, self.constraints, self.visits)
         keys = data["columns"].get(name, {})
         if "type" in changes and changes["type"] != keys.get("type"):
             keys = {key: value for key, value in keys.items() if key in Column.model_fields}
@@ -326,7 +358,7 @@ class Schema(BaseModel):
                 type: boolean
                 values: [0, 1]
         """
-        document = schema_document(self.columns, self.constraints)
+        document = schema_document(self.columns, self.constraints, self.visits)
         return commented_yaml(document, self._comments) if comments and self._comments else dump_yaml(document)
 
     def with_comments(self, comments: Comments | None) -> Schema:
@@ -336,10 +368,11 @@ class Schema(BaseModel):
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Return whether columns and constraints are equal; comments do not count."""
+        """Return whether columns, constraints and visits are equal; comments do not count."""
         if not isinstance(other, Schema):
             return NotImplemented
-        return (self.columns, self.constraints) == (other.columns, other.constraints)
+        mine, others = (self.columns, self.constraints, self.visits), (other.columns, other.constraints, other.visits)
+        return mine == others
 
     __hash__ = None  # type: ignore[assignment]
 
