@@ -82,9 +82,9 @@ class ConditionalGAN(SequentialSynthesizer):
         >>> model.sample(100, where="sex == 1 and age >= 65")  # doctest: +SKIP
     """
 
-    given_: int = 0
     family: ClassVar[str] = "gan"
     has_likelihood: ClassVar[bool] = True
+    models_visits: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -114,8 +114,17 @@ class ConditionalGAN(SequentialSynthesizer):
         self.trim_extremes = trim_extremes
 
     def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-likelihood of each row's codes under the model, (rows,), in nats."""
-        codes = self.encoder_.encode(conform(table, self.schema)).codes[:, self.order_].to(self._device())
+        """Return the log-likelihood of each row's codes under the model, (rows,), in nats.
+
+        Of a table of visits, that of each visit given the visits before it.
+        """
+        if self.longitudinal_ is not None:
+            return self.longitudinal_.log_likelihood(conform(table, self.schema))
+        return self.typed_log_likelihood(conform(table, self.schema))
+
+    def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
+        codes = self.encoder_.encode(table).codes[:, self.order_].to(self._device())
         with torch.no_grad(), one_thread():
             parts = [self.network_.log_likelihood(part).sum(1) for part in codes.split(4_096)]
         return torch.cat(parts).double().cpu().numpy()
@@ -181,7 +190,10 @@ class ConditionalGAN(SequentialSynthesizer):
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
-        plan = plan_for(len(encoded), self.effort, self.warmup)
+        plan = plan_for(len(encoded), self.effort, self.warmup or self.given_ > 0)
+        if self.given_:
+            # Critics judge whole rows, and the context of a row is never sampled.
+            plan = dataclasses.replace(plan, adversarial=0)
         self.width_ = plan.width if self.width is None else self.width
         self.blocks_ = plan.blocks if self.blocks is None else self.blocks
         self.regressed_ = plan.regressed
@@ -263,6 +275,7 @@ class ConditionalGAN(SequentialSynthesizer):
         return tensors, {
             "width": self.width_,
             "blocks": self.blocks_,
+            **({"given": self.given_} if self.given_ else {}),
             "parents": [] if self.network_.regression is None else self.network_.regression.parents.tolist(),
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
@@ -281,7 +294,9 @@ class ConditionalGAN(SequentialSynthesizer):
             raise misfit
         if self.width not in (None, width) or self.blocks not in (None, blocks):
             raise misfit
-        self.width_, self.blocks_ = width, blocks
+        self.width_, self.blocks_, self.given_ = width, blocks, facts.get("given", 0)
+        if type(self.given_) is not int or not 0 <= self.given_ <= len(layout):
+            raise misfit
         if not self._fits(tensors, layout):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]

@@ -28,7 +28,9 @@ from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
+from synthclin.models.visits.longitudinal import Longitudinal
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
+from synthclin.rules.visits import in_order, refuse_rows_as_patients
 from synthclin.sampling.cohorts import require_condition
 from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sample_facts import SampleFacts, warn_of_few_events
@@ -71,10 +73,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         dtypes_: by column the dtype of the training table, where the schema has another; sampled tables have it.
         training_: facts about the training, as plain data, for the manifest.
         sample_facts_: facts about the last sample: share of such rows without the condition, effective sample size.
+        longitudinal_: of a table of visits the models of patients and of their visits; None for other tables.
     """
 
     family: ClassVar[str]
     has_likelihood: ClassVar[bool] = False
+    models_visits: ClassVar[bool] = False
 
     schema: Schema
     random_state: int
@@ -85,7 +89,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     rows_: int
     training_: dict[str, Any]
     sample_facts_: SampleFacts
+    longitudinal_: Longitudinal | None = None
     in_order_: bool = False
+    given_: int = 0
 
     def _repr_html_(self) -> str:
         fitted = hasattr(self, "encoder_")
@@ -144,11 +150,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         if not checked:
             refuse_contradiction(self.schema)
             table = conform(table, self.schema)
+        refuse_rows_as_patients(table, self.schema)
         shifted_table = shifted(table, self.schema, numpy_generator(self.random_state, "shift"))
         # Shifted dates may break a rule that real dates satisfy.
         if not checked or not shifted_table.equals(table):
             shifted_table, _ = without_violations(shifted_table, self.schema)
-        table = shifted_table
+        table = in_order(shifted_table, self.schema)
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         schema = with_new_identifiers(schema, table)
         if not checked and first_id(schema) != first_id(self.schema):
@@ -160,6 +167,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         )
         self.calls_ = 0
         self.rows_ = len(table)
+        if schema.visit_time is not None:
+            self.training_ = self._fit_visits(table, schema, callback)
+            return self
         encoded = self.encoder_.encode(table)
         patient = patients(table, schema)
         saved = None if checkpoint is None else checkpoint.open(self.identity(encoded, patient))
@@ -175,6 +185,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         id_start: int | None = None,
     ) -> pd.DataFrame:
         """Return exactly `n` synthetic rows, in the dtypes of the training table where these can hold them.
+
+        Of a table of visits it returns `n` patients with all their visits, and conditions name static columns.
 
         Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
         together, give the second one an `id_start` beyond the first.
@@ -201,7 +213,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             raise ConfigError("sample", what, "Lower identifiers may be those of training rows. Give a number between.")
         seed = self._seed("sample") if random_state is None else random_state
         start = None if id_start is None else int(id_start)
-        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
+        if self.longitudinal_ is not None:
+            table, self.sample_facts_ = self.longitudinal_.sample(int(n), where, mix, seed, start)
+        else:
+            table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
         if (where or mix) and n and hasattr(self, "rows_"):  # a loaded model does not know the number of its rows
             warn_of_few_events(self.sample_facts_, self.rows_)
         return restored(table, self.dtypes_)
@@ -219,7 +234,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         codes: a rule that depends on the position inside a bin counts as satisfied.
         """
         self._check_fitted()
-        return self._sampler(self._seed("raw") if random_state is None else random_state).raw_violations(n)
+        seed = self._seed("raw") if random_state is None else random_state
+        if self.longitudinal_ is not None:
+            return self.longitudinal_.raw_violations(n, seed)
+        return self._sampler(seed).raw_violations(n)
 
     def _sampler(self, seed: int) -> CohortSampler:
         return CohortSampler(self._sample, self.encoder_, self.encoder_.schema, seed)
@@ -288,6 +306,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
         """
         self._check_fitted()
+        if self.longitudinal_ is not None:
+            what = "cells of a table of visits cannot be imputed yet"
+            raise ConfigError("impute", what, "Fit a model with `visits: independent`, which imputes row by row.")
         require_table(table)
         if imputations is not None and not (
             isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
@@ -315,9 +336,14 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def parts(self) -> artifact.ModelParts:
         """Return the content of the model folder; raises ConfigError where the model is not fitted."""
         self._check_fitted()
-        tensors, facts = self._state()
+        inner: dict[str, artifact.ModelParts] = {}
+        if self.longitudinal_ is None:
+            tensors, facts = self._state()
+        else:
+            tensors, facts = self.longitudinal_.state()
+            inner = {name: model.parts() for name, model in self.longitudinal_.inner.items()}
         return artifact.ModelParts(
-            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_
+            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_, inner
         )
 
     @classmethod
@@ -328,6 +354,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
         model.dtypes_ = dict(parts.dtypes)
+        if parts.encoder.schema.visit_time is not None:
+            inner = {name: cls.from_parts(each) for name, each in parts.inner.items()}
+            model.longitudinal_ = Longitudinal.restored(parts.encoder, parts.tensors, parts.facts, inner)
+            return model
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 
@@ -345,6 +375,23 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             "schema": self.schema.to_yaml(comments=False).encode(),
             "table": table.digest(),
         }
+
+    def _fit_visits(self, table: pd.DataFrame, schema: Schema, callback: Callback | None) -> dict[str, Any]:
+        """Fit the models of patients and of their visits and return facts about both trainings."""
+        if not self.models_visits:
+            what = f"the family {self.family!r} has no model of patients with several visits"
+            raise ConfigError(type(self).__name__, what, "Choose `gan`, or declare `visits: independent`.")
+
+        def make(inner: Schema, given: int) -> Synthesizer:
+            model = type(self)(**(self.get_params(deep=False) | {"schema": inner}))
+            model.given_, model.in_order_ = given, given > 0
+            return model
+
+        limit = max(self.rare_category, self.trim_extremes, 1)
+        self.longitudinal_ = Longitudinal.fit(
+            table, schema, self.encoder_, make, limit=limit, seed=self.random_state, callback=callback
+        )
+        return self.longitudinal_.training()
 
     def _parameters(self) -> dict[str, Any]:
         """Return the constructor parameters by name, without the schema."""

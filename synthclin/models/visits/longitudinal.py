@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
-from synthclin.errors import ConditionError, ConfigError
+from synthclin.errors import ConditionError, ConfigError, ModelFormatError
 from synthclin.expressions import parse, quote_level, quote_name
 from synthclin.models.visits.history import History
 from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slacks
 from synthclin.models.visits.transitions import Patients
-from synthclin.models.visits.variables import Variables, values_of
+from synthclin.models.visits.variables import Variables
 from synthclin.models.visits.visit_model import RowModel, VisitModel
 from synthclin.rules.rules import finish, violations
 from synthclin.schema import Schema
+from synthclin.schema.visit_times import times_of
 from synthclin.schema.columns import Id
+from synthclin.schema.patients import patients as patients_of
 from synthclin.seeds import numpy_generator, stream_seed, torch_generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from synthclin.encoding import TableEncoder
     from synthclin.models.callbacks import Callback
@@ -87,18 +90,17 @@ class Longitudinal:
             seed: of everything random.
             callback: of both trainings.
         """
-        patient = np.unique(table[schema.entity], return_inverse=True)[1]
+        patient = patients_of(table, schema)
         first = np.unique(patient, return_index=True)[1]
-        patient = np.argsort(np.argsort(first))[patient]
         follow_up = follow_up_of(schema, table, patient)
         slack = slacks(schema, follow_up, table, patient)
-        unknown = tuple(name for name in schema.modelled if table[name].iloc[np.sort(first)].isna().all())
+        unknown = tuple(name for name in schema.modelled if table[name].iloc[first].isna().all())
         rows = PatientRows.of(schema, follow_up, unknown)
         people = rows.table(table, patient, slack)
         model = make(rows.schema, 0)
         model.fit(people, callback=callback, checked=True)
         variables = Variables.fit(table, schema, encoder, patient, follow_up, limit)
-        known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[np.sort(first)]))
+        known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[first]))
         visits = VisitModel.fit(
             table, patient, variables, known, make, limit=limit, resolution=_resolution(schema), seed=seed,
             callback=callback,
@@ -150,6 +152,65 @@ class Longitudinal:
             facts = self.patients._sampler(seed).sample(0, imposed, mix)[1]  # noqa: SLF001
         return self._numbered(table, who, id_start), facts
 
+    @property
+    def inner(self) -> dict[str, Any]:
+        """The two models of rows, by the name of their folders."""
+        return {"patients": self.patients, "visits": self.visits.rows}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return coefficients and plain data: the state in the model folder beside the two inner models."""
+        rows = {"follow_up": self.rows.follow_up, "columns": list(self.rows.schema.columns)}
+        return self.visits.tensors, {"visits": self.visits.facts, "patients": rows}
+
+    @classmethod
+    def restored(
+        cls, encoder: TableEncoder, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], inner: Mapping[str, Any]
+    ) -> Self:
+        """Return the model from the content of a model folder; raises ModelFormatError where it does not fit."""
+        schema, people, rows = encoder.schema, inner["patients"], inner["visits"]
+        try:
+            told, columns = facts["patients"], list(people.encoder_.schema.columns)
+            missing = tuple(name for name in schema.modelled if name not in columns)
+            of = PatientRows.of(schema, told["follow_up"], missing)
+            if told["columns"] != columns or list(of.schema.columns) != columns:
+                raise ValueError("other columns of patients")
+            visits = VisitModel.of(facts["visits"], tensors, schema, encoder, rows)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            what = "the models of patients and visits do not fit the table"
+            raise ModelFormatError("model.json", what, "Take all files from the same model folder.") from None
+        return cls(schema, replace(of, schema=people.encoder_.schema), people, visits)
+
+    def training(self) -> dict[str, Any]:
+        """Return facts about both trainings, as plain data."""
+        each = {name: model.training_ for name, model in self.inner.items()}
+        people = each["patients"]
+        return people | {
+            "parameters": sum(one["parameters"] for one in each.values()),
+            "history": [{"model": name} | line for name, one in each.items() for line in one["history"]],
+            "seconds": {f"{name} {key}": value for name, one in each.items() for key, value in one["seconds"].items()},
+        }
+
+    def raw_violations(self, n: int, seed: int) -> dict[str, float]:
+        """Return the violation rate of each rule on first visits without constraint mask, by rule text."""
+        found: dict[str, float] = self.patients.raw_violations(n, seed)
+        known = {rule.text for rule in self.schema.imposed}
+        return {text: share for text, share in found.items() if text in known}
+
+    def log_likelihood(self, table: pd.DataFrame) -> Floats:
+        """Return the log-likelihood of each typed visit given those before, (rows,), in nats."""
+        patient = patients_of(table, self.schema)
+        order = np.lexsort((times_of(table[self.visits.variables.time]), patient))
+        rows, who = table.iloc[order].reset_index(drop=True), patient[order]
+        slack = slacks(self.schema, self.rows.follow_up, rows, who)
+        first = np.unique(who, return_index=True)[1]
+        people = self.rows.table(rows, who, slack)
+        known = Patients(np.bincount(who), slack, *self.visits.variables.statics(rows.iloc[first]))
+        likelihood = self.visits.log_likelihood(rows, who, known)
+        likelihood[first] += self.patients.typed_log_likelihood(people)
+        found = np.empty(len(table))
+        found[order] = likelihood
+        return found
+
     def _again(
         self, failed: pd.DataFrame, imposed: str | None, mix: Mapping[str, Mapping[Level, float]] | None
     ) -> list[tuple[str | None, Any, int]]:
@@ -160,7 +221,7 @@ class Longitudinal:
             return [(imposed, None, len(failed))]
         found = []
         for levels, rows in failed.groupby(list(mix), observed=True):
-            terms = [f"{quote_name(name)} == {quote_level(level)}" for name, level in zip(mix, levels, strict=True)]
+            terms = [f"{quote_name(name)} == {quote_level(getattr(level, 'item', lambda one=level: one)())}" for name, level in zip(mix, levels, strict=True)]
             found.append((" and ".join([*([f"({imposed})"] if imposed else []), *terms]), None, len(rows)))
         return found
 
@@ -219,12 +280,12 @@ class Longitudinal:
         count = people[self.rows.count].to_numpy(dtype=np.int64)
         slack = np.full(len(people), np.nan)
         if self.rows.slack is not None:
-            slack = values_of(people[self.rows.slack])
+            slack = times_of(people[self.rows.slack])
         known = Patients(count, slack, *variables.statics(whole))
         values, codes = variables.read(whole)
         history = History(len(people), len(variables.lines), len(variables.levels))
         everyone = np.arange(len(people))
-        history.observe(everyone, values_of(whole[variables.time]), np.zeros(len(people)), values, codes)
+        history.observe(everyone, times_of(whole[variables.time]), np.zeros(len(people)), values, codes)
         alive = np.ones(len(people), dtype=np.bool_)
         parts = [whole[list(self.schema.modelled)].assign(**{"#": everyone})]
         for k in range(1, int(count.max(initial=1))):

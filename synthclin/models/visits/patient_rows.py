@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthclin.expressions import parse
-from synthclin.models.visits.variables import values_of
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Integer, Number
+from synthclin.schema.visit_times import comparable, times_of
 from synthclin.schema.visits import MOST_VISITS
 
 if TYPE_CHECKING:
@@ -91,26 +91,14 @@ def follow_up_of(schema: Schema, table: pd.DataFrame, patient: Ints) -> str | No
     return None
 
 
-def comparable(schema: Schema) -> Iterator[str]:
-    """Yield the static times of events in the unit of the visit time; days where visits have dates."""
-    if schema.visit_time is None:
-        return
-    time = schema.columns[schema.visit_time]
-    for name in schema.static:
-        column = schema.columns[name]
-        unit = "d" if time.is_temporal else time.unit
-        if column.role == "time" and (column.unit is None or unit is None or column.unit == unit):
-            yield name
-
-
 def slacks(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: Ints) -> Floats:
     """Return (patients,) the follow-up after the last visit, from the first visit on where visits have dates."""
     assert schema.visit_time is not None
-    time = pd.Series(values_of(table[schema.visit_time])).groupby(patient)
+    time = pd.Series(times_of(table[schema.visit_time])).groupby(patient)
     if follow_up is None:
         return np.full(time.ngroups, np.nan)
     last = time.max().to_numpy() - (time.min().to_numpy() if schema.columns[schema.visit_time].is_temporal else 0.0)
-    ends = pd.Series(values_of(table[follow_up])).groupby(patient).first().to_numpy()
+    ends = pd.Series(times_of(table[follow_up])).groupby(patient).first().to_numpy()
     # Differences of decimals are exact to twelve digits.
     return np.asarray(np.round(ends - last, 9))
 

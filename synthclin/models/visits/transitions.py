@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["Patients", "Scales", "context", "features", "label", "labels_of", "own_features"]
+__all__ = ["Patients", "Scales", "context", "features", "label", "labels_of", "own_features", "own_width", "shared_width"]
 
 MOST_MEDIANS = 100
 """Visit numbers with a median gap of their own at most."""
@@ -192,6 +192,18 @@ def own_features(history: History, who: Ints, line: int, ratio: Floats, moved: F
     free = np.zeros(mine.shape[1], dtype=np.bool_)
     free[:3] = True
     return mine, free
+
+
+def own_width(line: int) -> int:
+    """Return the number of `own_features` of a line."""
+    return 10 + line
+
+
+def shared_width(variables: Variables) -> int:
+    """Return the number of `features`."""
+    static, lines = len(variables.static_lines), len(variables.lines)
+    held = sum(len(levels.codes) + 1 for levels in variables.static_levels)
+    return 10 + 2 * static + 2 * lines + 3 * held + sum(2 * len(levels.codes) + 3 for levels in variables.levels)
 
 
 def _indicators(codes: Ints, levels: Levels) -> Floats:

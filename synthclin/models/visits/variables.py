@@ -11,6 +11,7 @@ import pandas as pd
 from synthclin.encoding.axis import Axis
 from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.encoding.line_codec import LineCodec
+from synthclin.schema.visit_times import times_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["MISSING", "POOLED", "Levels", "Line", "Variables", "values_of"]
+__all__ = ["MISSING", "POOLED", "Levels", "Line", "Variables"]
 
 MISSING = -1
 """Code of a missing level."""
@@ -244,7 +245,7 @@ class Variables:
     ) -> Self:
         """Return the variables of typed training rows whose encoder is fitted."""
         lines = []
-        times = values_of(table[cast("str", schema.visit_time)])
+        times = times_of(table[cast("str", schema.visit_time)])
         for name in _differing(schema):
             if isinstance(encoder.codecs[name], LineCodec):
                 plain, logarithmic = Line.plain(name, schema, encoder), schema.columns[name].is_logarithmic
@@ -312,7 +313,7 @@ class Variables:
 
     def read(self, rows: pd.DataFrame) -> tuple[Floats, Ints]:
         """Return (rows, lines) values on their scales and (rows, levels) codes of typed visits."""
-        times = values_of(rows[self.time])
+        times = times_of(rows[self.time])
         values = np.full((len(rows), len(self.lines)), np.nan)
         for j, line in enumerate(self.lines):
             values[:, j] = line.read(rows[line.name], times)
@@ -330,11 +331,3 @@ def _differing(schema: Schema) -> list[str]:
 def _constant(schema: Schema, follow_up: str | None) -> list[str]:
     """Return the static columns without the follow-up time."""
     return [name for name in schema.static if name != follow_up]
-
-
-def values_of(column: pd.Series) -> Floats:
-    """Return (rows,) a time as a number: days since 1970 for dates, the number itself otherwise; NaN where missing."""
-    if column.dtype.kind == "M":
-        seconds = column.to_numpy(dtype="datetime64[s]")
-        return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / _DAY)
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)

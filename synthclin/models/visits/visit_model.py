@@ -14,10 +14,11 @@ from torch import Tensor
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
 from synthclin.models.visits.moves import MOVES, VisitMask, kept_moves
-from synthclin.models.visits.transitions import Patients, Scales, context, features, label, labels_of, own_features
-from synthclin.models.visits.variables import MISSING, POOLED, Variables, values_of
+from synthclin.models.visits.transitions import Patients, Scales, context, features, label, labels_of, own_features, own_width, shared_width
+from synthclin.models.visits.variables import MISSING, POOLED, Variables
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
+from synthclin.schema.visit_times import times_of
 from synthclin.schema.visits import Visits
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class RowModel(Protocol):
 
     def fit(self, table: pd.DataFrame, *, callback: Callback | None = None, checked: bool = False) -> RowModel:
         """Fit the model."""
+
+    def typed_log_likelihood(self, table: pd.DataFrame) -> Floats:
+        """Return the log-likelihood of typed rows, (rows,), in nats."""
 
     def _sample(self, rows: int, generator: torch.Generator, imposed: Imposed) -> tuple[Encoded, Tensor]:
         """Sample rows under what is imposed."""
@@ -99,69 +103,85 @@ class VisitModel:
             seed: of everything random.
             callback: of the training.
         """
-        time = values_of(table[variables.time])
-        first = np.unique(patient, return_index=True)[1]
-        number = np.arange(len(patient)) - first[patient]
-        scales = Scales.fit(time, number, patient, patients.slack, limit)
+        first, number = _numbered(patient)
+        scales = Scales.fit(times_of(table[variables.time]), number, patient, patients.slack, limit)
         values, codes = variables.read(table)
         moves = kept_moves(variables, values, codes, number, patient, limit)
-        history = History(len(first), len(variables.lines), len(variables.levels))
-        blank = np.zeros(0)
-        at = np.flatnonzero(number == 0)
-        history.observe(patient[at], time[at], np.zeros(len(at)), values[at], codes[at])
-        parts: list[pd.DataFrame] = []
-        shared: list[Floats] = []
-        owned: list[list[Floats]] = [[] for _ in variables.lines]
-        order: list[Ints] = []
-        free: list[Any] = [blank for _ in variables.lines]
-        for k in range(1, int(number.max(initial=0)) + 1):
-            at = np.flatnonzero(number == k)
-            who = patient[at]
-            ratio = scales.ratio(time[at] - history.time[who], number[at])
-            part = context(variables, scales, patients, history, who)
-            part["ratio"] = ratio
-            moved = np.where(np.isfinite(values[at]), values[at] - np.nan_to_num(history.last[who]), 0.0)
-            moved = np.where(history.seen[who] > 0, moved, 0.0)
-            for j, line in enumerate(variables.lines):
-                mine, free[j] = own_features(history, who, j, ratio, moved[:, :j])
-                owned[j].append(mine)
-                told = _moves_of(values[at, j], history.last[who, j])
-                part[f"move {line.name}"] = told
-                part[f"value {line.name}"] = np.where(told == "new", values[at, j], np.nan)
-            for j, levels in enumerate(variables.levels):
-                told = _moves_of(codes[at, j], history.level[who, j])
-                part[f"move {levels.name}"] = told
-                part[f"level {levels.name}"] = labels_of(np.where(told == "new", codes[at, j], MISSING)).to_numpy()
-            shared.append(features(variables, scales, patients, history, who, ratio, codes[at]))
-            parts.append(part)
-            order.append(at)
-            history.observe(who, time[at], ratio, values[at], codes[at])
-        rows = pd.concat(parts, ignore_index=True)
-        of = patient[np.concatenate(order)]
+        found = transitions(table, patient, variables, patients, scales)
+        of = patient[found.at]
         means: dict[str, LinearMean] = {}
-        common = np.concatenate(shared)
         for j, line in enumerate(variables.lines):
-            kept = moves[line.name]
-            if "stay" not in kept:
-                again = (rows[f"move {line.name}"] == "stay").to_numpy()
-                rows.loc[again, f"value {line.name}"] = rows.loc[again, f"last {line.name}"]
-                rows.loc[again, f"move {line.name}"] = "new"
-            target = rows[f"value {line.name}"].to_numpy(dtype=np.float64)
-            known = np.isfinite(target)
-            if "new" in kept:
-                whole = np.concatenate([np.concatenate(owned[j]), common], axis=1)
-                hardly = np.concatenate([free[j], np.zeros(common.shape[1], dtype=np.bool_)])
-                mean = LinearMean.fit(whole[known], target[known], of[known], hardly, seed)
-                means[line.name] = mean
-                rows[f"value {line.name}"] = target - mean.predict(whole)
-        for name, kept in moves.items():
-            told = rows[f"move {name}"]
-            rows[f"move {name}"] = told.where(told.isin(kept), kept[0])
+            if "new" in moves[line.name]:
+                target = found.rows[f"value {line.name}"].to_numpy(dtype=np.float64)
+                if "stay" not in moves[line.name]:
+                    again = (found.rows[f"move {line.name}"] == "stay").to_numpy()
+                    target = np.where(again, found.rows[f"last {line.name}"].to_numpy(dtype=np.float64), target)
+                whole, hardly = found.features(j)
+                known = np.isfinite(target)
+                means[line.name] = LinearMean.fit(whole[known], target[known], of[known], hardly, seed)
+        rows = _relative(found, variables, moves, means)
         schema, given = _schema(variables, rows, of, moves, limit)
         rows[ENTITY] = of.astype(str)
         network = make(schema, given)
         network.fit(_typed(rows, schema), callback=callback, checked=True)
         return cls(variables, scales, moves, means, network, resolution)
+
+    def log_likelihood(self, table: pd.DataFrame, patient: Ints, patients: Patients) -> Floats:
+        """Return the log-likelihood of each visit given those before, (rows,), in nats; 0 for first visits."""
+        likelihood = np.zeros(len(table))
+        if (np.bincount(patient) > 1).any():
+            found = transitions(table, patient, self.variables, patients, self.scales)
+            rows = _relative(found, self.variables, self.moves, self.means).assign(**{ENTITY: "0"})
+            likelihood[found.at] = self.rows.typed_log_likelihood(_typed(rows, self.rows.encoder_.schema))
+        return likelihood
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fitted numbers beside the network and the coefficients, as plain data."""
+        return {
+            "variables": self.variables.state,
+            "scales": self.scales.state,
+            "moves": {name: list(moves) for name, moves in self.moves.items()},
+            "means": list(self.means),
+            "resolution": self.resolution,
+        }
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The coefficients of the linear means, by number of the column."""
+        found: dict[str, Tensor] = {}
+        for i, mean in enumerate(self.means.values()):
+            found[f"mean.{i}.weights"] = torch.from_numpy(mean.weights)
+            found[f"mean.{i}.constant"] = torch.from_numpy(mean.constant)
+        return found
+
+    @classmethod
+    def of(
+        cls, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], schema: Schema, encoder: TableEncoder, rows: RowModel
+    ) -> VisitModel:
+        """Return the model from plain data; raises LookupError, TypeError or ValueError where it does not fit."""
+        variables, scales = Variables.of(schema, encoder, facts["variables"]), Scales.of(facts["scales"])
+        moves = {name: tuple(moves) for name, moves in facts["moves"].items()}
+        names = {each.name for each in (*variables.lines, *variables.levels)}
+        if set(moves) != names or not all(kept and set(kept) <= set(MOVES) for kept in moves.values()):
+            raise ValueError("moves of other columns")
+        wanted = [line.name for line in variables.lines if "new" in moves[line.name]]
+        if facts["means"] != wanted or set(tensors) != {
+            f"mean.{i}.{part}" for i in range(len(wanted)) for part in ("weights", "constant")
+        }:
+            raise ValueError("means of other columns")
+        places = [line.name for line in variables.lines]
+        shared = shared_width(variables)
+        means = {}
+        for i, name in enumerate(wanted):
+            weights, constant = (tensors[f"mean.{i}.{part}"] for part in ("weights", "constant"))
+            if weights.shape != (own_width(places.index(name)) + shared,) or constant.shape != (1,):
+                raise ValueError("coefficients of other features")
+            means[name] = LinearMean(weights.numpy(), constant.numpy())
+        resolution = float(facts["resolution"])
+        if not resolution > 0:
+            raise ValueError("no distance")
+        return cls(variables, scales, moves, means, rows, resolution)
 
     def mask(self) -> VisitMask:
         """Return the mask of codes that contradict the context or each other."""
@@ -254,6 +274,96 @@ class VisitModel:
         if plan.schedule:
             time = _planned(time, before, history.start[who], plan, self.resolution)
         return time, self.scales.ratio(time - before, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """The second and later visits of a table, in the order of their numbers.
+
+    Arguments:
+        rows: (visits, columns) context, moves and values.
+        at: (visits,) row of each in the table.
+        common: (visits, features) shared by all linear means.
+        own: by line its (visits, features).
+        free: by line which of its own features are hardly penalised.
+    """
+
+    rows: pd.DataFrame
+    at: Ints
+    common: Floats
+    own: list[Floats]
+    free: list[NDArray[np.bool_]]
+
+    def features(self, line: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the features of a line's mean, and which are hardly penalised."""
+        whole = np.concatenate([self.own[line], self.common], axis=1)
+        return whole, np.concatenate([self.free[line], np.zeros(self.common.shape[1], dtype=np.bool_)])
+
+
+def transitions(
+    table: pd.DataFrame, patient: Ints, variables: Variables, patients: Patients, scales: Scales
+) -> Transitions:
+    """Return the second and later visits of a typed table, sorted by patient and time, with the context of each."""
+    time = times_of(table[variables.time])
+    first, number = _numbered(patient)
+    values, codes = variables.read(table)
+    history = History(len(first), len(variables.lines), len(variables.levels))
+    at = np.flatnonzero(number == 0)
+    history.observe(patient[at], time[at], np.zeros(len(at)), values[at], codes[at])
+    parts: list[pd.DataFrame] = []
+    shared: list[Floats] = []
+    owned: list[list[Floats]] = [[] for _ in variables.lines]
+    free: list[NDArray[np.bool_]] = [np.zeros(0, dtype=np.bool_) for _ in variables.lines]
+    order: list[Ints] = []
+    for k in range(1, int(number.max(initial=0)) + 1):
+        at = np.flatnonzero(number == k)
+        who = patient[at]
+        ratio = scales.ratio(time[at] - history.time[who], number[at])
+        columns: dict[str, Any] = {"ratio": ratio}
+        moved = np.where(np.isfinite(values[at]), values[at] - np.nan_to_num(history.last[who]), 0.0)
+        moved = np.where(history.seen[who] > 0, moved, 0.0)
+        for j, line in enumerate(variables.lines):
+            mine, free[j] = own_features(history, who, j, ratio, moved[:, :j])
+            owned[j].append(mine)
+            told = _moves_of(values[at, j], history.last[who, j])
+            columns[f"move {line.name}"] = told
+            columns[f"value {line.name}"] = np.where(told == "new", values[at, j], np.nan)
+        for j, levels in enumerate(variables.levels):
+            told = _moves_of(codes[at, j], history.level[who, j])
+            columns[f"move {levels.name}"] = told
+            columns[f"level {levels.name}"] = labels_of(np.where(told == "new", codes[at, j], MISSING)).to_numpy()
+        shared.append(features(variables, scales, patients, history, who, ratio, codes[at]))
+        before = context(variables, scales, patients, history, who)
+        parts.append(pd.concat([before, pd.DataFrame(columns)], axis=1))
+        order.append(at)
+        history.observe(who, time[at], ratio, values[at], codes[at])
+    own = [np.concatenate(each) for each in owned]
+    return Transitions(pd.concat(parts, ignore_index=True), np.concatenate(order), np.concatenate(shared), own, free)
+
+
+def _relative(
+    found: Transitions, variables: Variables, moves: Mapping[str, tuple[str, ...]], means: Mapping[str, LinearMean]
+) -> pd.DataFrame:
+    """Return the rows with residuals in the place of values, and rare moves in that of more frequent ones."""
+    rows = found.rows.copy()
+    for j, line in enumerate(variables.lines):
+        target = rows[f"value {line.name}"].to_numpy(dtype=np.float64)
+        if "stay" not in moves[line.name]:
+            again = (rows[f"move {line.name}"] == "stay").to_numpy()
+            target = np.where(again, rows[f"last {line.name}"].to_numpy(dtype=np.float64), target)
+            rows[f"move {line.name}"] = np.where(again, "new", rows[f"move {line.name}"])
+        mean = means[line.name].predict(found.features(j)[0]) if line.name in means else 0.0
+        rows[f"value {line.name}"] = target - mean
+    for name, kept in moves.items():
+        told = rows[f"move {name}"]
+        rows[f"move {name}"] = told.where(told.isin(kept), kept[0])
+    return rows
+
+
+def _numbered(patient: Ints) -> tuple[Ints, Ints]:
+    """Return (patients,) the first row of each patient, and (rows,) the number of each visit from 0."""
+    first = np.unique(patient, return_index=True)[1]
+    return first, np.arange(len(patient)) - first[patient]
 
 
 def _planned(time: Floats, before: Floats, start: Floats, plan: Visits, resolution: float) -> Floats:  # noqa: ARG001

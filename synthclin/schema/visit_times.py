@@ -1,0 +1,43 @@
+"""Times of visits as numbers, and the times of events that can be compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from synthclin.schema.schema import Schema
+
+__all__ = ["comparable", "times_of"]
+
+_DAY = 86_400.0  # seconds
+
+
+def times_of(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return (rows,) times as numbers: days since 1970 for dates, else the numbers themselves; NaN where missing.
+
+    Example:
+        >>> times_of(pd.Series(pd.to_datetime(["1970-01-02", None]))).tolist()
+        [1.0, nan]
+    """
+    if cells.dtype.kind == "M":
+        seconds = cells.to_numpy(dtype="datetime64[s]")
+        return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / _DAY)
+    return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def comparable(schema: Schema) -> Iterator[str]:
+    """Yield the static times of events in the unit of the visit time; days where visits have dates."""
+    if schema.visit_time is None:
+        return
+    time = schema.columns[schema.visit_time]
+    for name in schema.static:
+        column = schema.columns[name]
+        unit = "d" if time.is_temporal else time.unit
+        if column.role == "time" and (column.unit is None or unit is None or column.unit == unit):
+            yield name
