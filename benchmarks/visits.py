@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 import synthclin as sc
 from synthclin.io.documents import read_yaml
+from synthclin.progress import quiet
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
@@ -204,7 +205,7 @@ def main() -> None:
         patients = holdout[schema.entity].nunique()
         for kind in args.models:
             start = time.perf_counter()
-            with sc.progress.quiet(), warnings.catch_warnings():
+            with quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if kind == "real":
                     draws = [some(train, schema, patients, d) for d in range(DRAWS)]

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Longitudinal"]
 
-TRIES = 20
-"""Proposals of one visit until it satisfies bounds and rules; then the patient's visits begin anew."""
+PROPOSALS = (1, 4, 16)
+"""Proposals of a visit in each round until one satisfies bounds and rules; then the patient's visits begin anew."""
 
-RESTARTS = 3
+RESTARTS = 2
 """Times that the visits of a patient begin anew; then another patient is sampled."""
 
 ROUNDS = 40
@@ -290,20 +290,22 @@ class Longitudinal:
         parts = [whole[list(self.schema.modelled)].assign(**{"#": everyone})]
         for k in range(1, int(count.max(initial=1))):
             waiting = everyone[alive & (count > k)]
-            for attempt in range(TRIES):
+            for attempt, proposals in enumerate(PROPOSALS):
                 if not len(waiting):
                     break
                 source = torch_generator(seed, "visit", k, attempt), numpy_generator(seed, "visit", k, attempt)
-                cells, values, codes, ratio, possible = model.sample(waiting, known, history, self.schema.planned, source)
+                who = np.repeat(waiting, proposals)
+                cells, values, codes, ratio, possible = model.sample(who, known, history, self.schema.planned, source)
                 time = cells.pop("time").to_numpy()
-                rows = self._rows(whole.iloc[waiting], cells, time)
-                possible &= ~self._broken(rows, people.iloc[waiting])
+                rows = self._rows(whole.iloc[who], cells, time)
+                possible &= ~self._broken(rows, people.iloc[who])
                 if self.rows.follow_up is not None:
-                    possible &= self._reachable(time, slack[waiting], history.start[waiting])
-                done = waiting[possible]
-                parts.append(rows[possible].assign(**{"#": done}))
-                history.observe(done, time[possible], ratio[possible], values[possible], codes[possible])
-                waiting = waiting[~possible]
+                    possible &= self._reachable(time, slack[who], history.start[who])
+                done, first = np.unique(who[possible], return_index=True)
+                chosen = np.flatnonzero(possible)[first]
+                parts.append(rows.iloc[chosen].assign(**{"#": done}))
+                history.observe(done, time[chosen], ratio[chosen], values[chosen], codes[chosen])
+                waiting = np.setdiff1d(waiting, done)
             alive[waiting] = False
         table = pd.concat(parts, ignore_index=True).sort_values("#", kind="stable").reset_index(drop=True)
         if (follow_up := self.rows.follow_up) is not None:
