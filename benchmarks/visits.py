@@ -22,8 +22,8 @@ import pandas as pd
 from scipy.stats import ks_2samp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -46,7 +46,9 @@ def numeric(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         column = schema.columns[name]
         if column.levels is not None:
             levels = {str(level): i for i, level in enumerate(column.levels)}
-            found[name] = table[name].astype(object).map(lambda cell, at=levels: at.get(str(cell), np.nan)).astype(float)
+            found[name] = (
+                table[name].astype(object).map(lambda cell, at=levels: at.get(str(cell), np.nan)).astype(float)
+            )
         else:
             found[name] = pd.Series(times_of(table[name]), index=table.index)
     return pd.DataFrame(found)
@@ -158,7 +160,8 @@ def broken(table: pd.DataFrame, schema: Schema) -> int:
     values = numeric(table, schema)
     count += int((values[schema.visit_time].groupby(patient).diff().dropna() <= 0).sum())
     for name in schema.static:
-        count += int((values[name].groupby(patient).nunique(dropna=False) > 1).sum())
+        first = values[name].groupby(patient).transform("first")
+        count += int((values[name].notna() & (values[name] != first)).sum())
         if schema.columns[name].role == "time" and not schema.columns[schema.visit_time].is_temporal:
             count += int((values[name] < values[schema.visit_time]).sum())
     return count
@@ -219,7 +222,12 @@ def main() -> None:
                     alone = schema.model_copy(update={"visits": "independent"})
                     model = sc.ConditionalGAN(alone, effort=args.effort, random_state=seed).fit(train)
                     draws = [
-                        some(grouped(model.sample(len(train), random_state=100 + d), train, schema, d), schema, patients, d)
+                        some(
+                            grouped(model.sample(len(train), random_state=100 + d), train, schema, d),
+                            schema,
+                            patients,
+                            d,
+                        )
                         for d in range(DRAWS)
                     ]
                     count = sum(broken(draw, schema) for draw in draws)

@@ -69,7 +69,7 @@ def numbered_entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared:
         if not _repeats(patient) or not _side_by_side(patient):
             continue
         others = [other for other in table if other != name]
-        constant = sum(_constant(table[other], patient) and table[other].nunique() > 1 for other in others)
+        constant = sum(_constant(table[other], patient) and _varies(table[other]) for other in others)
         if constant >= _LEAST_STATIC and any(_distinct(table[other], patient) for other in others):
             return name
     return None
@@ -86,7 +86,8 @@ def guess_visits(table: pd.DataFrame, schema: Schema, declared: Iterable[str] = 
     Example:
         >>> from synthclin.schema import Schema
         >>> columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer"}, "sex": {"type": "category"}}
-        >>> table = pd.DataFrame({"who": [i // 2 for i in range(40)], "day": [0, 7] * 20, "sex": ["F", "F", "M", "M"] * 10})
+        >>> who, sex = [i // 2 for i in range(44)], ["F", "F", "M", "M"] * 11
+        >>> table = pd.DataFrame({"who": who, "day": [0, 7] * 22, "sex": sex})
         >>> guess_visits(table, Schema.model_validate({"columns": columns})).time
         'day'
     """
@@ -109,7 +110,7 @@ def guess_visits(table: pd.DataFrame, schema: Schema, declared: Iterable[str] = 
         name
         for name in schema.modelled
         if name not in known and name != time and schema.columns[name].reason_for is None
-        if _constant(table[name], patient) and table[name].nunique() > 1
+        if _constant(table[name], patient) and _varies(table[name])
     )
     evidence |= {name: f"the same in all rows of each of {len(np.unique(patient))} patients" for name in static}
     return VisitGuess(time, static, evidence)
@@ -149,8 +150,13 @@ def _side_by_side(patient: NDArray[np.int64]) -> bool:
 
 
 def _constant(cells: pd.Series, patient: NDArray[np.int64]) -> bool:
-    codes = pd.Series(pd.factorize(cells)[0])
-    return bool((codes.groupby(patient).nunique() <= 1).all())
+    codes = pd.factorize(cells)[0]
+    first = np.unique(patient, return_index=True)[1]
+    return bool((codes == codes[first][patient]).all())
+
+
+def _varies(cells: pd.Series) -> bool:
+    return len(pd.unique(cells)) > 1
 
 
 def _distinct(cells: pd.Series, patient: NDArray[np.int64]) -> bool:

@@ -16,8 +16,8 @@ from synthclin.inference import name_hints
 from synthclin.inference.commented_yaml import comments_of
 from synthclin.inference.date_columns import datetime_column, guess_compact_dates
 from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
-from synthclin.inference.longitudinal import VisitGuess, guess_visits, numbered_entity
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
+from synthclin.inference.longitudinal import VisitGuess, guess_visits, numbered_entity
 from synthclin.inference.notations import guess_clock_numbers
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.inference.pair_columns import guess_pair

@@ -217,7 +217,11 @@ class ConditionalGAN(SequentialSynthesizer):
                 self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor, patient
             )
             self.network_.eval()
-            supported = {} if self.given_ else self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
+            supported = (
+                {}
+                if self.given_
+                else self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
+            )
         return {
             "kept": record.kept,
             **supported,

@@ -6,15 +6,14 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
@@ -26,13 +25,13 @@ from synthclin.io.version import VERSION
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.imputing import Imputing
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
 from synthclin.models.visits.longitudinal import Longitudinal
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.rules.visits import in_order, refuse_rows_as_patients
 from synthclin.sampling.cohorts import require_condition
-from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sample_facts import SampleFacts, warn_of_few_events
 from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
@@ -57,11 +56,8 @@ _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend 
 
 _LARGEST_ID = 10**30
 
-MOST_IMPUTATIONS = 100
-"""Imputations per request at most."""
 
-
-class Synthesizer(BaseEstimator):  # type: ignore[misc]
+class Synthesizer(Imputing):
     """Generative model of a table: fits it and samples rows that satisfy its schema.
 
     A family implements `_fit`, `_row_state` (or `_sample_part`) and its state (`_state`, `_restore`); encoding,
@@ -241,86 +237,6 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
 
     def _sampler(self, seed: int) -> CohortSampler:
         return CohortSampler(self._sample, self.encoder_, self.encoder_.schema, seed)
-
-    @overload
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: None = None,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> pd.DataFrame: ...
-
-    @overload
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: int,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> list[pd.DataFrame]: ...
-
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: int | None = None,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> pd.DataFrame | list[pd.DataFrame]:
-        """Return `table` with its missing cells imputed: sampled from the model given the other cells of the row.
-
-        Given cells are returned unchanged, in the type of the schema, even if their value is not in the training data.
-        Rows keep their order and index. Columns that the table lacks are imputed wholly and come last. Imputed cells
-        hold a value; missingness of a cell to impute is not used to predict other cells. A cell that `missing_when`
-        empties stays empty, derived columns are computed where they are missing, identifiers and free text pass
-        through, and every rule of the schema is satisfied. Rows whose given cells alone violate a rule are refused,
-        left out or imputed all the same, by its `on_violation`.
-
-        Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for
-        several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's
-        ``complete(imp, "all")``.
-
-        Arguments:
-            table: any columns of the schema, at least one of them modelled.
-            imputations: how many completed tables; None for one, not in a list.
-            columns: modelled columns to impute, all by default. Missing cells of other columns stay missing, and their
-                missingness is a known value: leave out columns where an empty cell is a fact, such as a test that was
-                never ordered.
-            random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
-
-        Returns:
-            the completed table, or with `imputations` a list of so many.
-
-        Raises:
-            DataError: a given cell is not valid, given cells violate a rule, or no completion of a row satisfies all.
-            ConfigError: an argument cannot be used.
-
-        Example:
-            >>> import synthclin as sc
-            >>> table, schema = sc.datasets.load("heart_disease")
-            >>> model = sc.ConditionalGAN(schema, effort="quick", random_state=7).fit(table)  # doctest: +SKIP
-            >>> one = model.impute(table)  # doctest: +SKIP
-            >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
-        """
-        self._check_fitted()
-        if self.longitudinal_ is not None:
-            what = "cells of a table of visits cannot be imputed yet"
-            raise ConfigError("impute", what, "Fit a model with `visits: independent`, which imputes row by row.")
-        require_table(table)
-        if imputations is not None and not (
-            isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
-        ):
-            raise ConfigError(
-                "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Ask for as many."
-            )
-        seed = self._seed("impute") if random_state is None else random_state
-        completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
-            table, imputations or 1, columns
-        )
-        return completed[0] if imputations is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder atomically: safetensors and JSON, no rows.

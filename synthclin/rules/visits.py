@@ -110,13 +110,19 @@ def examine_visits(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         return
     yield from _counts(counts, schema)
     order = np.lexsort((time, patient))
-    if not doubled.any() and (np.diff(patient) != 0).sum() + 1 == len(counts) and (order != np.arange(len(order))).any():
+    if (
+        not doubled.any()
+        and (np.diff(patient) != 0).sum() + 1 == len(counts)
+        and (order != np.arange(len(order))).any()
+    ):
         moved = np.arange(len(order)) != order
         fact = "are not in the order of the visit time"
         yield _rows(where, moved, fact, "They are sorted before the fit.", severity="warning")
+    first = np.unique(patient, return_index=True)[1]
     for column in schema.static:
         if column in table:
-            varying = int((pd.Series(pd.factorize(table[column])[0]).groupby(patient).nunique() > 1).sum())
+            codes = pd.factorize(table[column])[0]
+            varying = len(np.unique(patient[codes != codes[first][patient]]))
             if varying:
                 what = f"differs between the visits of {varying:,} of {len(counts):,} patients"
                 yield Finding(f"column {column!r}", what, "Correct the rows, or remove `static` from it.")

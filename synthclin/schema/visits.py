@@ -80,36 +80,43 @@ def check_visits(columns: Mapping[str, Column], visits: AnyVisits | None) -> Non
         visits: its `visits`; ``independent`` treats each row as a patient of its own.
     """
     timed = [name for name, column in columns.items() if column.role == "visit"]
-    entity = next((name for name, column in columns.items() if column.role == "entity"), None)
     static = [name for name, column in columns.items() if column.static]
     if len(timed) > 1:
         raise ValueError(f"columns: {' and '.join(timed)} both have the role visit. Keep it on one.")
     if visits == "independent":
         return
     for name in timed:
-        column = columns[name]
-        if entity is None:
-            what = f"columns.{name}.role: `visit` needs the patient of each row, and no column has `role: entity`"
-            raise ValueError(f"{what}. Give it to the column of patient identifiers.")
-        if not column.modelled or not (column.type in {"integer", "number"} or column.is_temporal):
-            what = f"columns.{name}.role: a visit time is an integer, a number, a date or a datetime that is modelled"
-            raise ValueError(f"{what}. Change `type`, or remove the role.")
-        if column.may_be_missing:
-            raise ValueError(f"columns.{name}: a visit time may not be missing. Remove `missing` from it.")
-        if column.static or column.anchor_name is not None:
-            key = "static" if column.static else "anchor"
-            raise ValueError(f"columns.{name}.{key}: the visit time differs between visits. Remove `{key}`.")
-    if not timed:
-        if isinstance(visits, Visits):
-            raise ValueError("visits: no column has the time of a visit. Give one `role: visit`.")
-        if static:
-            what = f"columns.{static[0]}.static: no column has the time of a visit"
-            raise ValueError(f"{what}. Give one `role: visit`, or remove `static`.")
-        return
-    for name, column in columns.items():
-        if not column.static and (column.role == "time" or column.is_randomised):
-            what = "the follow-up time" if column.role == "time" else "a randomised arm"
-            raise ValueError(f"columns.{name}: {what} is the same at each visit. Declare `static: true`.")
-        if column.static and (column.is_identifier or column.derive is not None):
-            what = "an identifier" if column.is_identifier else "a derived column"
-            raise ValueError(f"columns.{name}.static: {what} needs no such key. Remove it.")
+        _check_time(name, columns[name], has_patients=any(column.role == "entity" for column in columns.values()))
+    if timed:
+        for name, column in columns.items():
+            _check_static(name, column)
+    elif isinstance(visits, Visits):
+        raise ValueError("visits: no column has the time of a visit. Give one `role: visit`.")
+    elif static:
+        what = f"columns.{static[0]}.static: no column has the time of a visit"
+        raise ValueError(f"{what}. Give one `role: visit`, or remove `static`.")
+
+
+def _check_time(name: str, column: Column, *, has_patients: bool) -> None:
+    """Raise ValueError where a column cannot be the time of visits."""
+    if not has_patients:
+        what = f"columns.{name}.role: `visit` needs the patient of each row, and no column has `role: entity`"
+        raise ValueError(f"{what}. Give it to the column of patient identifiers.")
+    if not column.modelled or not (column.type in {"integer", "number"} or column.is_temporal):
+        what = f"columns.{name}.role: a visit time is an integer, a number, a date or a datetime that is modelled"
+        raise ValueError(f"{what}. Change `type`, or remove the role.")
+    if column.may_be_missing:
+        raise ValueError(f"columns.{name}: a visit time may not be missing. Remove `missing` from it.")
+    if column.static or column.anchor_name is not None:
+        key = "static" if column.static else "anchor"
+        raise ValueError(f"columns.{name}.{key}: the visit time differs between visits. Remove `{key}`.")
+
+
+def _check_static(name: str, column: Column) -> None:
+    """Raise ValueError where a column of visits has to be static, or needs no such key."""
+    if not column.static and (column.role == "time" or column.is_randomised):
+        what = "the follow-up time" if column.role == "time" else "a randomised arm"
+        raise ValueError(f"columns.{name}: {what} is the same at each visit. Declare `static: true`.")
+    if column.static and (column.is_identifier or column.derive is not None):
+        what = "an identifier" if column.is_identifier else "a derived column"
+        raise ValueError(f"columns.{name}.static: {what} needs no such key. Remove it.")

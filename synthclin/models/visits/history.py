@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthclin.models.visits.variables import MISSING, POOLED
+from synthclin.models.visits.variables import MISSING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,17 +80,13 @@ class History:
         self.level_age[who] = np.where(told, 0, np.minimum(self.level_age[who] + 1, MOST_AGE))
 
     def own(self, who: Ints, line: int) -> Floats:
-        """Return (visits, 6) features of a line's own history: last, mean, one before, first, lowest, highest; 0 unseen."""
+        """Return (visits, 6) features of a line: last, mean, one before, first, lowest, highest; 0 where unseen."""
         last = self.last[who, line]
         mean = self.total[who, line] / np.maximum(self.seen[who, line], 1)
         before = np.where(np.isnan(self.before[who, line]), last, self.before[who, line])
         each = (last, mean, before, self.first[who, line], self.low[who, line], self.high[who, line])
-        return np.nan_to_num(np.column_stack(each))
+        return np.asarray(np.nan_to_num(np.column_stack(each)), dtype=np.float64)
 
     def unseen(self, who: Ints) -> Floats:
         """Return (visits, lines) 1 where a line was never observed, else 0."""
-        return (self.seen[who] == 0).astype(np.float64)
-
-    def pooled(self, who: Ints) -> NDArray[np.bool_]:
-        """Return (visits, levels) whether the last level is of too few patients."""
-        return np.asarray(self.level[who] == POOLED)
+        return np.asarray(self.seen[who] == 0, dtype=np.float64)

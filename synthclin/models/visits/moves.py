@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -38,9 +39,9 @@ def kept_moves(
         stays = (now == last) | ((now == POOLED) & (last != -9))
         found[levels.name] = _frequent(now == MISSING, stays, number, patient, limit, "stay")
     for j, line in enumerate(variables.lines):
-        now = values[:, j]
-        missing = ~np.isfinite(now)
-        stays = now == _carried(now, ~missing, number)
+        value = values[:, j]
+        missing = ~np.isfinite(value)
+        stays = value == _carried(value, ~missing, number)
         found[line.name] = _frequent(missing, stays, number, patient, limit, "new")
     return found
 
@@ -96,7 +97,7 @@ class VisitMask:
                 self.change[levels.name] = self._changes(levels.name, sorted(levels.codes), encoder)
 
     def _changes(self, name: str, codes: list[int], encoder: TableEncoder) -> Tensor:
-        """Return the (last codes + 1, new codes) changes that are possible; the last row is for an unknown last level."""
+        """Return the (last codes + 1, new codes) changes that are possible."""
         target = self.layout.columns[self.place[f"level {name}"]]
         texts = [label(code) for code in codes]
         new = encoder.codecs[f"level {name}"].encode(_texts(texts))[0]
@@ -129,7 +130,7 @@ class VisitMask:
         return None if place is None else sampled[place]
 
     def _moves(self, name: str, sampled: Mapping[int, Tensor]) -> Tensor | None:
-        """Return which (codes, rows) moves are possible: no stay without a last value, no change without another level."""
+        """Return which (codes, rows) moves are possible: a stay needs a last value, a change another level."""
         last, code = self._last(name, sampled), self.move_code[name]
         place = self.place[f"move {name}"]
         rows = next(iter(sampled.values()))
@@ -167,7 +168,5 @@ class VisitMask:
         return torch.where(new, present, blank)
 
 
-def _texts(values: list[str] | tuple[str, ...]):  # noqa: ANN202
-    import pandas as pd  # noqa: PLC0415
-
+def _texts(values: list[str] | tuple[str, ...]) -> pd.Series:
     return pd.Series(list(values), dtype=object)

@@ -136,9 +136,9 @@ def _slack_column(schema: Schema, follow_up: str) -> Column:
     missing = "allowed" if end.may_be_missing else "never"
     decimals = (end.decimal_places, 0 if time.is_temporal and time.resolution == "D" else time.decimal_places)
     if None not in decimals and not any(decimals):
-        return Integer(range=(0, 10**9), missing=missing)  # type: ignore[arg-type]
+        return Integer(range=(0, 10**9), missing=missing)
     places = None if None in decimals else max(decimals)  # type: ignore[type-var]
-    return Number(range=(0, 1e9), decimals=places, missing=missing)  # type: ignore[arg-type]
+    return Number(range=(0, 1e9), decimals=places, missing=missing)
 
 
 def _free(name: str, schema: Schema) -> str:

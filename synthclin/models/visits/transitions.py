@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["Patients", "Scales", "context", "features", "label", "labels_of", "own_features", "own_width", "shared_width"]
+__all__ = [
+    "Patients",
+    "Scales",
+    "context",
+    "features",
+    "label",
+    "labels_of",
+    "own_features",
+    "own_width",
+    "shared_width",
+]
 
 MOST_MEDIANS = 100
 """Visit numbers with a median gap of their own at most."""
@@ -208,4 +218,4 @@ def shared_width(variables: Variables) -> int:
 
 def _indicators(codes: Ints, levels: Levels) -> Floats:
     kept = np.array([*levels.codes, POOLED])
-    return (codes[:, None] == kept).astype(np.float64)
+    return np.asarray(codes[:, None] == kept, dtype=np.float64)

@@ -241,7 +241,13 @@ class Variables:
 
     @classmethod
     def fit(
-        cls, table: pd.DataFrame, schema: Schema, encoder: TableEncoder, patient: Ints, follow_up: str | None, limit: int
+        cls,
+        table: pd.DataFrame,
+        schema: Schema,
+        encoder: TableEncoder,
+        patient: Ints,
+        follow_up: str | None,
+        limit: int,
     ) -> Self:
         """Return the variables of typed training rows whose encoder is fitted."""
         lines = []
@@ -265,10 +271,11 @@ class Variables:
     @classmethod
     def of(cls, schema: Schema, encoder: TableEncoder, state: Mapping[str, Any]) -> Self:
         """Return the variables from the plain data of `state`; raises LookupError, TypeError or ValueError."""
-        lines = []
-        for name in _differing(schema):
-            if isinstance(encoder.codecs[name], LineCodec):
-                lines.append(Line.plain(name, schema, encoder).with_state(state["lines"][name]))
+        lines = [
+            Line.plain(name, schema, encoder).with_state(state["lines"][name])
+            for name in _differing(schema)
+            if isinstance(encoder.codecs[name], LineCodec)
+        ]
         static = []
         for name in _constant(schema, state["follow_up"]):
             codec = encoder.codecs[name]
@@ -280,7 +287,12 @@ class Variables:
 
     @classmethod
     def _with(
-        cls, schema: Schema, encoder: TableEncoder, follow_up: str | None, lines: tuple[Line, ...], static: Any  # noqa: ANN401
+        cls,
+        schema: Schema,
+        encoder: TableEncoder,
+        follow_up: str | None,
+        lines: tuple[Line, ...],
+        static: Any,  # noqa: ANN401
     ) -> Self:
         def levels(names: list[str]) -> tuple[Levels, ...]:
             return tuple(
