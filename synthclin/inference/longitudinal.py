@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.inference import name_hints
+from synthclin.schema.columns import Integer, Number
 from synthclin.schema.patients import MIN_PATIENTS, numbered
 from synthclin.schema.visit_times import times_of
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from synthclin.inference.guesses import Guess
     from synthclin.schema import Schema
+    from synthclin.schema.columns import AnyColumn
 
 __all__ = ["VisitGuess", "guess_visits", "numbered_entity"]
 
@@ -37,11 +39,13 @@ class VisitGuess(NamedTuple):
         time: name of the visit time, None where no column is one.
         static: names of the columns that are the same at each visit.
         evidence: by column the reason.
+        column: the visit time as a number, where its few values were read as levels.
     """
 
     time: str | None
     static: tuple[str, ...]
     evidence: dict[str, str]
+    column: AnyColumn | None = None
 
     def reasons(self, name: str) -> list[str]:
         """Return the evidence on one column, as a list of at most one."""
@@ -109,11 +113,11 @@ def guess_visits(table: pd.DataFrame, schema: Schema, declared: Iterable[str] = 
     static = tuple(
         name
         for name in schema.modelled
-        if name not in known and name != time and schema.columns[name].reason_for is None
+        if name in table and name not in known and name != time and schema.columns[name].reason_for is None
         if _constant(table[name], patient) and _varies(table[name])
     )
     evidence |= {name: f"the same in all rows of each of {len(np.unique(patient))} patients" for name in static}
-    return VisitGuess(time, static, evidence)
+    return VisitGuess(time, static, evidence, _as_number(schema.columns[time]))
 
 
 def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known: set[str]) -> str | None:
@@ -121,8 +125,15 @@ def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known
     found: list[tuple[bool, int, str]] = []
     for name in schema.modelled:
         column = schema.columns[name]
-        suits = (column.type in {"integer", "number"} or column.is_temporal) and not column.may_be_missing
-        if not suits or name in known or column.role is not None or column.anchor_name is not None:
+        suits = column.type in {"integer", "number"} or column.is_temporal or _as_number(column) is not None
+        if (
+            not suits
+            or column.may_be_missing
+            or name not in table
+            or name in known
+            or column.role is not None
+            or column.anchor_name is not None
+        ):
             continue
         if not _distinct(table[name], patient):
             continue
@@ -131,6 +142,17 @@ def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known
             found.append((rising >= _RISING and named, rising >= _RISING, name))
     # The finest one: a number of the visit beside a day is a column like others.
     return max(found, key=lambda each: (each[0], each[1], table[each[2]].nunique()), default=(False, 0, None))[2]
+
+
+def _as_number(column: AnyColumn) -> AnyColumn | None:
+    """Return an ordinal column of numbers, such as planned days, as a number; None for any other."""
+    levels = column.levels if column.is_ordered else None
+    if not levels or not all(isinstance(level, int | float) and not isinstance(level, bool) for level in levels):
+        return None
+    numbers = [float(level) for level in levels if isinstance(level, int | float)]
+    whole = all(number.is_integer() for number in numbers)
+    low, high = min(numbers), max(numbers)
+    return Integer(range=(int(low), int(high))) if whole else Number(range=(low, high))
 
 
 def _named(name: str) -> bool:
@@ -168,7 +190,8 @@ def _distinct(cells: pd.Series, patient: NDArray[np.int64]) -> bool:
 
 def _rising(cells: pd.Series, patient: NDArray[np.int64]) -> float:
     """Return the share of patients with several rows whose times rise in the order of the file."""
-    steps = pd.Series(times_of(cells)).groupby(patient).diff()
+    numbers = cells.astype(float) if isinstance(cells.dtype, pd.CategoricalDtype) else cells
+    steps = pd.Series(times_of(numbers)).groupby(patient).diff()
     several = np.bincount(patient) > 1
     falls = np.unique(patient[(steps <= 0).to_numpy()])
     return 1 - len(falls) / max(int(several.sum()), 1)

@@ -344,7 +344,7 @@ def _with(column: AnyColumn, **changes: object) -> AnyColumn:
 def _with_visits(column: AnyColumn, name: str, visits: VisitGuess) -> AnyColumn:
     """Return a column with its part in visits."""
     if name == visits.time and column.role is None:
-        return _with(column, role="visit")
+        return _with(visits.column or column, role="visit")
     return _with(column, static=True) if name in visits.static and column.derive is None else column
 
 

@@ -41,7 +41,7 @@ __all__ = ["Longitudinal"]
 RESTARTS = 2
 """Times that the visits of a patient begin anew; then another patient is sampled."""
 
-ROUNDS = 40
+ROUNDS = 20
 """Rounds in which patients who satisfy no condition or rule are replaced."""
 
 MOST_PATIENTS = 200_000

@@ -54,7 +54,7 @@ class PatientRows:
         columns: dict[str, Column] = {}
         for name in schema.columns:
             if name in kept and schema.columns[name].reason_for is None:
-                columns[name] = _plain(schema.columns[name], kept)
+                columns[name] = _plain(schema.columns[name], kept, _anchor(name, schema))
         planned = schema.planned
         columns[count] = Integer(range=(planned.least, planned.highest or MOST_VISITS))
         if slack is not None and follow_up is not None:
@@ -113,9 +113,17 @@ def _computable(schema: Schema, kept: set[str]) -> Iterator[str]:
             yield name
 
 
-def _plain(column: Column, kept: set[str]) -> Column:
+def _anchor(name: str, schema: Schema) -> str | None:
+    """Return the visit time for a date of the visit without an anchor, where it is a date too; else None."""
+    column, time = schema.columns[name], schema.visit_time
+    if time is None or name == time or column.static or not (column.is_temporal and schema.columns[time].is_temporal):
+        return None
+    return time if column.anchor_name is None else None
+
+
+def _plain(column: Column, kept: set[str], anchor: str | None) -> Column:
     """Return a column without what only a table of visits, or one with all columns, can declare."""
-    changes: dict[str, Any] = {"static": False}
+    changes: dict[str, Any] = {"static": False} | ({} if anchor is None else {"anchor": anchor})
     if column.role in {"time", "event", "visit", "entity"}:
         changes |= {"role": None}
         changes |= {key: None for key in _ENDPOINT if key in type(column).model_fields}

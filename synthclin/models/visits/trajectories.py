@@ -11,7 +11,7 @@ import pandas as pd
 from synthclin.models.visits.history import History
 from synthclin.models.visits.patient_rows import PatientRows
 from synthclin.models.visits.transitions import Patients
-from synthclin.models.visits.visit_model import VisitModel
+from synthclin.models.visits.visit_model import VisitModel, planned_times
 from synthclin.rules.rules import finish, violations
 from synthclin.schema import Schema
 from synthclin.schema.visit_times import times_of
@@ -89,6 +89,9 @@ class Trajectories:
         slack = np.full(len(people), np.nan) if self.rows.slack is None else times_of(people[self.rows.slack])
         count = people[self.rows.count].to_numpy(dtype=np.int64)
         history = History(len(people), len(variables.lines), len(variables.levels))
+        if self.schema.planned.schedule and not variables.dated:
+            first = planned_times(times_of(whole[variables.time]), np.full(len(people), np.nan), self.schema.planned)
+            whole[variables.time] = _time_cells(first, self.schema)
         time, none = times_of(whole[variables.time]), np.zeros(len(people))
         history.observe(np.arange(len(people)), time, none, *variables.read(whole))
         known = Patients(count, slack, *variables.statics(whole))
@@ -124,7 +127,7 @@ class Trajectories:
             return
         column = self.schema.columns[follow_up]
         ends = run.history.time + run.patients.slack
-        if self.schema.columns[self.model.variables.time].is_temporal:
+        if self.model.variables.dated:
             ends = ends - run.history.start
         ends = np.round(ends, 9 if column.decimal_places is None else column.decimal_places)
         table[follow_up] = column.coerce(pd.Series(ends[table[WHO].to_numpy()]))[0]
@@ -153,8 +156,7 @@ class Trajectories:
         """Return which times leave the follow-up inside its range."""
         assert self.rows.follow_up is not None
         highest: Any = (self.schema.columns[self.rows.follow_up].bounds or (0, np.inf))[1]
-        temporal = self.schema.columns[self.model.variables.time].is_temporal
-        ends = time - (start if temporal else 0.0) + np.nan_to_num(slack)
+        ends = time - (start if self.model.variables.dated else 0.0) + np.nan_to_num(slack)
         return np.asarray(ends <= float(highest))
 
 

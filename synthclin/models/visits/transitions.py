@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Patients",
     "Scales",
+    "code_of",
     "context",
     "features",
     "label",
@@ -119,6 +120,11 @@ def _rounded(value: float) -> float:
 def label(code: int) -> str:
     """Return the text of a code in the tables of the inner models."""
     return f"c{code}"
+
+
+def code_of(text: str) -> int:
+    """Return the code of a text that `label` returned."""
+    return int(text[1:])
 
 
 def labels_of(codes: Ints) -> pd.Series:

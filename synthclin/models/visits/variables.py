@@ -230,6 +230,7 @@ class Variables:
         levels: levels that differ between visits.
         static_lines: numbers and dates of the patient, with the (2,) mean and standard deviation of their positions.
         static_levels: levels of the patient.
+        dated: whether visit times are dates, as days since 1970; a schedule then counts from the first visit.
     """
 
     time: str
@@ -238,6 +239,7 @@ class Variables:
     levels: tuple[Levels, ...]
     static_lines: tuple[tuple[str, Axis, float, float], ...]
     static_levels: tuple[Levels, ...]
+    dated: bool
 
     @classmethod
     def fit(
@@ -302,7 +304,8 @@ class Variables:
             )
 
         time = cast("str", schema.visit_time)
-        return cls(time, follow_up, lines, levels(_differing(schema)), static, levels(_constant(schema, follow_up)))
+        names, dated = _constant(schema, follow_up), schema.columns[time].is_temporal
+        return cls(time, follow_up, lines, levels(_differing(schema)), static, levels(names), dated)
 
     @property
     def state(self) -> dict[str, Any]:

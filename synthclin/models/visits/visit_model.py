@@ -26,6 +26,7 @@ from synthclin.models.visits.transition_rows import (
 from synthclin.models.visits.transitions import (
     Patients,
     Scales,
+    code_of,
     context,
     features,
     own_features,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["RowModel", "VisitModel"]
+__all__ = ["RowModel", "VisitModel", "planned_times"]
 
 
 class RowModel(Protocol):
@@ -246,39 +247,49 @@ class VisitModel:
         cells = _decoded(encoder, sampled, given)
         number = history.number[who]
         time, ratio = self._time(cells, history, who, number, plan)
-        columns: dict[str, pd.Series] = {}
-        codes = np.full((len(who), len(variables.levels)), MISSING, dtype=np.int64)
-        for j, levels in enumerate(variables.levels):
+        columns: dict[str, Any] = {"time": time}
+        codes = self._levels(cells, history, who, rng, columns)
+        shared = features(variables, scales, patients, history, who, ratio, codes)
+        possible &= self._lines(cells, history, who, shared, ratio, columns)
+        return pd.DataFrame(columns), codes, ratio, possible & np.isfinite(time)
+
+    def _levels(
+        self, cells: pd.DataFrame, history: History, who: Ints, rng: np.random.Generator, columns: dict[str, Any]
+    ) -> Ints:
+        """Add the typed levels of the visits to `columns` and return their (visits, levels) codes."""
+        codes = np.full((len(who), len(self.variables.levels)), MISSING, dtype=np.int64)
+        for j, levels in enumerate(self.variables.levels):
             move = self._move(cells, levels.name)
-            last = history.level[who, j]
             new = np.full(len(who), MISSING, dtype=np.int64)
             if f"level {levels.name}" in cells:
                 told = cells[f"level {levels.name}"].astype(object)
-                new = np.array([MISSING if pd.isna(each) else int(each[1:]) for each in told], dtype=np.int64)
-            codes[:, j] = np.where(move == "stay", last, np.where(move == "new", new, MISSING))
+                new = np.array([MISSING if pd.isna(each) else code_of(each) for each in told], dtype=np.int64)
+            codes[:, j] = np.where(move == "stay", history.level[who, j], np.where(move == "new", new, MISSING))
             columns[levels.name] = levels.write(codes[:, j], rng)
-        common = features(variables, scales, patients, history, who, ratio, codes)
-        values = np.full((len(who), len(variables.lines)), np.nan)
-        moved = np.zeros((len(who), len(variables.lines)))
-        for j, line in enumerate(variables.lines):
+        return codes
+
+    def _lines(
+        self, cells: pd.DataFrame, history: History, who: Ints, shared: Floats, ratio: Floats, columns: dict[str, Any]
+    ) -> NDArray[np.bool_]:
+        """Add the typed numbers of the visits to `columns` and return which (visits,) are inside all bounds."""
+        time, possible = columns["time"], np.ones(len(who), dtype=np.bool_)
+        moved = np.zeros((len(who), len(self.variables.lines)))
+        for j, line in enumerate(self.variables.lines):
             move, last = self._move(cells, line.name), history.last[who, j]
             new = np.full(len(who), np.nan)
             if line.name in self.means:
                 mine, _ = own_features(history, who, j, ratio, moved[:, :j])
-                new = self.means[line.name].predict(np.concatenate([mine, common], axis=1))
+                new = self.means[line.name].predict(np.concatenate([mine, shared], axis=1))
                 if f"value {line.name}" in cells:
                     new = new + cells[f"value {line.name}"].to_numpy(dtype=np.float64)
             value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
-            wanted = (move == "new") & np.isfinite(value)
-            possible &= ~wanted | line.possible(np.nan_to_num(value), time)
-            written = line.write(np.nan_to_num(value), time).mask(~np.isfinite(value))
-            # As it is written, rounded: the next visit knows no other digits.
-            values[:, j] = np.where(move == "stay", last, line.read(written, time))
-            columns[line.name] = written
-            moved[:, j] = np.where(np.isfinite(values[:, j]) & (history.seen[who, j] > 0), values[:, j] - last, 0.0)
-        table = pd.DataFrame(columns)
-        table["time"] = time
-        return table, codes, ratio, possible & np.isfinite(time)
+            known = np.isfinite(value)
+            possible &= ~((move == "new") & known) | line.possible(np.nan_to_num(value), time)
+            columns[line.name] = line.write(np.nan_to_num(value), time).mask(~known)
+            # As it is written, rounded: later columns and visits know no other digits.
+            value = np.where(move == "stay", last, line.read(columns[line.name], time))
+            moved[:, j] = np.where(np.isfinite(value) & (history.seen[who, j] > 0), value - last, 0.0)
+        return possible
 
     def _move(self, cells: pd.DataFrame, name: str) -> NDArray[np.object_]:
         kept = self.moves[name]
@@ -296,14 +307,22 @@ class VisitModel:
         steps = np.maximum(np.rint(gap / self.resolution), 1) if self.resolution > 1e-6 else gap / self.resolution
         time = before + steps * self.resolution
         if plan.schedule:
-            time = _planned(time, before, history.start[who], plan, self.resolution)
+            start = history.start[who] if self.variables.dated else np.zeros(len(who))
+            time = start + planned_times(time - start, before - start, plan)
         return time, self.scales.ratio(time - before, number)
 
 
-def _planned(time: Floats, before: Floats, start: Floats, plan: Visits, resolution: float) -> Floats:  # noqa: ARG001
-    """Return the times moved into the window of the nearest planned visit after the one before; NaN without any."""
+def planned_times(time: Floats, before: Floats, plan: Visits) -> Floats:
+    """Return the times moved into the window of the nearest planned visit after the one before; NaN without any.
+
+    Example:
+        >>> plan = Visits(schedule=(0, 28, 56), window=3)
+        >>> planned_times(np.array([20.0, 70.0, 60.0]), np.array([1.0, 27.0, 57.0]), plan).tolist()
+        [25.0, 59.0, nan]
+    """
     planned = np.array(plan.schedule, dtype=np.float64)
-    slot = np.abs(before[:, None] - planned).argmin(1)
+    # Before the first visit no slot is taken.
+    slot = np.where(np.isfinite(before), np.abs(np.nan_to_num(before)[:, None] - planned).argmin(1), -1)
     apart = np.abs(time[:, None] - planned)
     apart[np.arange(len(planned)) <= slot[:, None]] = np.inf
     nearest = apart.argmin(1)
