@@ -14,12 +14,15 @@ import numpy as np
 from synthclin.seeds import numpy_generator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["LinearMean"]
+__all__ = ["FOLDS", "LinearMean"]
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
 """Penalties of the standardised coefficients, in rows."""
@@ -59,22 +62,39 @@ class LinearMean:
             >>> mean.weights.round(1).tolist()
             [2.0, 0.0]
         """
+        return cls.judged(features, target, patient, free, seed)[0]
+
+    @classmethod
+    def judged(
+        cls, features: Floats, target: Floats, patient: Ints, free: NDArray[np.bool_], seed: int
+    ) -> tuple[Self, float]:
+        """Return the mean of `fit`, and the share of variance that it explains out of fold; below 0 for none."""
         average, spread = features.mean(0), features.std(0)
         used = spread > 1e-9
         scaled = np.where(used, (features - average) / np.where(used, spread, 1.0), 0.0)
         names, number = np.unique(patient, return_inverse=True)
         fold = numpy_generator(seed, "folds of the mean").permutation(len(names))[number] % min(FOLDS, len(names))
         factor = np.where(free, FREE, 1.0)
-        errors = np.zeros(len(PENALTIES))
+        errors, whole = np.zeros(len(PENALTIES)), 0.0
         for k in range(int(fold.max()) + 1 if len(names) > 1 else 0):
             inside, outside = fold != k, fold == k
+            whole += float(np.square(target[outside] - target[inside].mean()).sum())
             for i, weights in enumerate(_path(scaled[inside], target[inside], factor)):
                 errors[i] += np.square(target[outside] - target[inside].mean() - scaled[outside] @ weights).sum()
         best = int(errors.argmin()) if len(names) > 1 else len(PENALTIES) - 1
         weights = _path(scaled, target, factor)[best]
         plain = np.where(used, weights / np.where(used, spread, 1.0), 0.0)
         constant = target.mean() - scaled.mean(0) @ weights - average @ plain
-        return cls(plain.astype(np.float32), np.array([constant], dtype=np.float32))
+        explained = 1 - float(errors[best]) / whole if whole > 0 else 0.0
+        return cls(plain.astype(np.float32), np.array([constant], dtype=np.float32)), explained
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], prefix: str, features: int) -> Self:
+        """Return the mean from its tensors; raises LookupError or ValueError where they have another shape."""
+        weights, constant = tensors[f"{prefix}.weights"], tensors[f"{prefix}.constant"]
+        if weights.shape != (features,) or constant.shape != (1,):
+            raise ValueError("coefficients of other features")
+        return cls(weights.numpy(), constant.numpy())
 
     def predict(self, features: Floats) -> Floats:
         """Return the (rows,) means."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,9 +11,10 @@ import pandas as pd
 
 from synthclin.errors import ConditionError, ConfigError, ModelFormatError
 from synthclin.expressions import parse, quote_level, quote_name
+from synthclin.models.visits.first_visits import FirstVisits
 from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slacks
 from synthclin.models.visits.trajectories import WHO, Trajectories, resolution_of
-from synthclin.models.visits.transitions import Patients
+from synthclin.models.visits.transitions import Patients, Scales
 from synthclin.models.visits.variables import Variables
 from synthclin.models.visits.visit_model import RowModel, VisitModel
 from synthclin.rules.rules import finish
@@ -55,12 +56,14 @@ class Longitudinal:
     Arguments:
         schema: of the visits; its identifiers are new.
         rows: the table of patients.
+        first: its columns that are residuals of a linear mean.
         patients: fitted model of that table.
         visits: model of the second and later visits; None where each patient has one.
     """
 
     schema: Schema
     rows: PatientRows
+    first: FirstVisits
     patients: Any
     visits: VisitModel
 
@@ -94,15 +97,17 @@ class Longitudinal:
         unknown = tuple(name for name in schema.modelled if table[name].iloc[first].isna().all())
         rows = PatientRows.of(schema, follow_up, unknown)
         people = rows.table(table, patient, slack)
-        model = make(rows.schema, 0)
-        model.fit(people, callback=callback, checked=True)
         variables = Variables.fit(table, schema, encoder, patient, follow_up, limit)
+        scales = Scales.fit(times_of(table[variables.time]), patient, slack, limit)
+        means = FirstVisits.fit(people, rows, variables, scales, seed)
+        model = make(means.schema, 0)
+        model.fit(means.table(people), callback=callback, checked=True)
         known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[first]))
         visits = VisitModel.fit(
-            table, patient, variables, known, make, limit=limit, resolution=resolution_of(schema), seed=seed,
+            table, patient, variables, known, scales, make, limit=limit, resolution=resolution_of(schema), seed=seed,
             callback=callback,
         )  # fmt: skip
-        return cls(schema, rows, model, visits)
+        return cls(schema, rows, means, model, visits)
 
     def sample(
         self,
@@ -130,11 +135,12 @@ class Longitudinal:
                 if number > 1_000 or (number > ROUNDS and not accepted):
                     raise self._out_of_reach(where, n, accepted, proposed)
                 here = stream_seed(seed, "patients", number)
-                people, found = self.patients._sampler(here).sample(count, condition, shares)  # noqa: SLF001
+                sampled, found = self.patients._sampler(here).sample(count, condition, shares)  # noqa: SLF001
                 facts = found if facts is None else facts
-                visits, good = self._visits(people, here)
+                people, possible = self.first.decoded(sampled)
+                visits, good = self._visits(people, here, possible)
                 if checked is not None and count:
-                    static = visits.groupby(WHO).head(1)
+                    static = finish(visits, self.schema).assign(**{WHO: visits[WHO]}).groupby(WHO).head(1)
                     good[static[WHO].to_numpy()] &= checked.evaluate(static).fillna(False).to_numpy(dtype=bool)
                 proposed, accepted = proposed + count, accepted + int(good.sum())
                 kept = visits[good[visits[WHO].to_numpy()]].copy()
@@ -157,7 +163,8 @@ class Longitudinal:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return coefficients and plain data: the state in the model folder beside the two inner models."""
         rows = {"follow_up": self.rows.follow_up, "columns": list(self.rows.schema.columns)}
-        return self.visits.tensors, {"visits": self.visits.facts, "patients": rows}
+        facts = {"visits": self.visits.facts, "first": list(self.first.means), "patients": rows}
+        return self.visits.tensors | self.first.tensors, facts
 
     @classmethod
     def restored(
@@ -165,16 +172,24 @@ class Longitudinal:
     ) -> Self:
         """Return the model from the content of a model folder; raises ModelFormatError where it does not fit."""
         schema, people, rows = encoder.schema, inner["patients"], inner["visits"]
-        columns = list(people.encoder_.schema.columns)
-        missing = tuple(name for name in schema.modelled if name not in columns)
+        misfit = ModelFormatError(
+            "model.json",
+            "the models of patients and visits do not fit the table",
+            "Take all files from the same model folder.",
+        )
         try:
+            told = set(facts["patients"]["columns"])
+            missing = tuple(name for name in schema.modelled if name not in told)
             of = PatientRows.of(schema, facts["patients"]["follow_up"], missing)
-            fits = facts["patients"]["columns"] == columns == list(of.schema.columns)
-            visits = VisitModel.of(facts["visits"] if fits else {}, tensors, schema, encoder, rows)
+            mean = {name: tensors[name] for name in tensors if name.startswith("mean.")}
+            visits = VisitModel.of(facts["visits"], mean, schema, encoder, rows)
+            of_first = {name: tensors[name] for name in tensors if name not in mean}
+            first = FirstVisits.of(facts["first"], of_first, of, visits.variables, visits.scales)
+            if list(people.encoder_.schema.columns) != list(first.schema.columns):
+                raise misfit
         except (LookupError, TypeError, ValueError, AttributeError):
-            what = "the models of patients and visits do not fit the table"
-            raise ModelFormatError("model.json", what, "Take all files from the same model folder.") from None
-        return cls(schema, replace(of, schema=people.encoder_.schema), people, visits)
+            raise misfit from None
+        return cls(schema, of, first, people, visits)
 
     def training(self) -> dict[str, Any]:
         """Return facts about both trainings, as plain data."""
@@ -202,7 +217,7 @@ class Longitudinal:
         people = self.rows.table(rows, who, slack)
         known = Patients(np.bincount(who), slack, *self.visits.variables.statics(rows.iloc[first]))
         likelihood = self.visits.log_likelihood(rows, who, known)
-        likelihood[first] += self.patients.typed_log_likelihood(people)
+        likelihood[first] += self.patients.typed_log_likelihood(self.first.table(people))
         found = np.empty(len(table))
         found[order] = likelihood
         return found
@@ -252,22 +267,21 @@ class Longitudinal:
                 found.add(name)
         return found
 
-    def _visits(self, people: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, Bools]:
-        """Return all visits of the patients, numbered in the column `WHO`, and which patients are whole."""
+    def _visits(self, people: pd.DataFrame, seed: int, possible: Bools) -> tuple[pd.DataFrame, Bools]:
+        """Return all visits of the patients, numbered in the column `WHO`, of those who are whole, and which these are."""
         trajectories = Trajectories(self.schema, self.rows, self.visits)
         good = np.zeros(len(people), dtype=np.bool_)
-        parts, waiting = [], np.arange(len(people))
+        parts, waiting = [], np.flatnonzero(possible)
         for restart in range(RESTARTS):
             if not len(waiting):
                 break
             rows, whole = trajectories.sample(people.iloc[waiting].reset_index(drop=True), stream_seed(seed, restart))
-            last = restart == RESTARTS - 1
-            rows = rows if last else rows[whole[rows[WHO].to_numpy()]]
+            rows = rows[whole[rows[WHO].to_numpy()]]
             parts.append(rows.assign(**{WHO: waiting[rows[WHO].to_numpy()]}))
             good[waiting[whole]] = True
             waiting = waiting[~whole]
         if not parts:
-            parts.append(trajectories.sample(people, seed)[0])
+            parts.append(trajectories.sample(people.iloc[:0], seed)[0])
         return pd.concat(parts, ignore_index=True).sort_values(WHO, kind="stable").reset_index(drop=True), good
 
     def _numbered(self, table: pd.DataFrame, who: Ints, id_start: int | None) -> pd.DataFrame:

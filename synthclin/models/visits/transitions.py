@@ -25,6 +25,7 @@ __all__ = [
     "code_of",
     "context",
     "features",
+    "indicators",
     "label",
     "labels_of",
     "own_features",
@@ -72,8 +73,9 @@ class Scales:
     slack: float
 
     @classmethod
-    def fit(cls, time: Floats, number: Ints, patient: Ints, slack: Floats, limit: int) -> Self:
+    def fit(cls, time: Floats, patient: Ints, slack: Floats, limit: int) -> Self:
         """Return the scales of (rows,) visits, sorted by patient and time, and of (patients,) slacks."""
+        number = np.arange(len(patient)) - np.unique(patient, return_index=True)[1][patient]
         later = np.flatnonzero(number > 0)
         gap, before = time[later] - time[later - 1], number[later]
         gaps = []
@@ -107,6 +109,12 @@ class Scales:
     def median(self, number: Ints) -> Floats:
         """Return the median gap before the visits of these numbers, from 1 for the second visit."""
         return np.array(self.gaps)[np.clip(number - 1, 0, len(self.gaps) - 1)]
+
+    def elapsed(self, count: Ints) -> Floats:
+        """Return the time from the first visit to the last of so many, by the median gaps."""
+        whole = np.concatenate([[0.0], np.cumsum(self.gaps)])
+        beyond = np.maximum(count - len(whole), 0) * self.gaps[-1]
+        return np.asarray(whole[np.clip(count - 1, 0, len(whole) - 1)] + beyond)
 
     def ratio(self, gap: Floats, number: Ints) -> Floats:
         """Return the log of a gap over the median gap of its visit number."""
@@ -182,11 +190,11 @@ def features(
         history.unseen(who),
     ]
     for j, levels in enumerate(variables.static_levels):
-        held = _indicators(these.codes[:, j], levels)
+        held = indicators(these.codes[:, j], levels)
         parts += [held, held * near[:, None], held * (last * np.exp(-slack))[:, None]]
     for j, levels in enumerate(variables.levels):
         before, here = history.level[who, j], now[:, j]
-        parts += [_indicators(before, levels), _indicators(np.where(here == MISSING, before, here), levels)]
+        parts += [indicators(before, levels), indicators(np.where(here == MISSING, before, here), levels)]
         parts.append((here == MISSING).astype(np.float64)[:, None])
     return np.concatenate(parts, axis=1)
 
@@ -222,6 +230,7 @@ def shared_width(variables: Variables) -> int:
     return 10 + 2 * static + 2 * lines + 3 * held + sum(2 * len(levels.codes) + 3 for levels in variables.levels)
 
 
-def _indicators(codes: Ints, levels: Levels) -> Floats:
+def indicators(codes: Ints, levels: Levels) -> Floats:
+    """Return (rows, codes + 1) which code each row has; the last column is for pooled levels."""
     kept = np.array([*levels.codes, POOLED])
     return np.asarray(codes[:, None] == kept, dtype=np.float64)

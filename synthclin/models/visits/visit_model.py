@@ -36,7 +36,6 @@ from synthclin.models.visits.transitions import (
 from synthclin.models.visits.variables import MISSING, Variables
 from synthclin.sampling.sequential import Imposed
 from synthclin.schema import Schema
-from synthclin.schema.visit_times import times_of
 from synthclin.schema.visits import Visits
 
 if TYPE_CHECKING:
@@ -98,6 +97,7 @@ class VisitModel:
         patient: Ints,
         variables: Variables,
         patients: Patients,
+        scales: Scales,
         make: Callable[[Schema, int], RowModel],
         *,
         limit: int,
@@ -112,6 +112,7 @@ class VisitModel:
             patient: (rows,) from 0, rising.
             variables: the columns.
             patients: of the table.
+            scales: of time.
             make: returns a model of rows for a schema and the number of its context columns.
             limit: smallest number of patients behind what is stored.
             resolution: least distance of two visits.
@@ -119,7 +120,6 @@ class VisitModel:
             callback: of the training.
         """
         _, number = numbered_visits(patient)
-        scales = Scales.fit(times_of(table[variables.time]), number, patient, patients.slack, limit)
         values, codes = variables.read(table)
         moves = kept_moves(variables, values, codes, number, patient, limit)
         found = transitions(table, patient, variables, patients, scales)
@@ -194,10 +194,7 @@ class VisitModel:
         shared = shared_width(variables)
         means = {}
         for i, name in enumerate(wanted):
-            weights, constant = (tensors[f"mean.{i}.{part}"] for part in ("weights", "constant"))
-            if weights.shape != (own_width(places.index(name)) + shared,) or constant.shape != (1,):
-                raise ValueError("coefficients of other features")
-            means[name] = LinearMean(weights.numpy(), constant.numpy())
+            means[name] = LinearMean.of(tensors, f"mean.{i}", own_width(places.index(name)) + shared)
         resolution = float(facts["resolution"])
         if not resolution > 0:
             raise ValueError("no distance")
