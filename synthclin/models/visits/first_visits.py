@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FirstVisits"]
 
+PATIENTS_PER_FREE = 15
+"""Patients for each feature that is hardly penalised."""
+
 LEAST_EXPLAINED = 0.03
 """Cross-validated share of variance above which a linear mean is used; else the values keep their spikes."""
 
@@ -71,7 +74,10 @@ class FirstVisits:
             target = found._read(name, people)
             features, here = np.concatenate(known, axis=1), np.isfinite(target)
             free = np.zeros(features.shape[1], dtype=np.bool_)
-            free[known[0].shape[1] : known[0].shape[1] + 2] = True  # the length, where it is known
+            free[known[0].shape[1] : known[0].shape[1] + 2] = True  # the length of follow-up, where it is known
+            # Few against the patients, and the first that anybody compares: arm, sex, age, event.
+            static = found._static_width()
+            free[:static] = static * PATIENTS_PER_FREE <= here.sum()
             if here.sum() > 2 * FOLDS:
                 mean, explained = LinearMean.judged(features[here], target[here], patient[here], free, seed)
                 if explained > LEAST_EXPLAINED:
@@ -183,11 +189,16 @@ class FirstVisits:
             parts.append(indicators(codes[:, j], levels) * length[:, None])
         return np.concatenate(parts, axis=1)
 
+    def _static_width(self) -> int:
+        """Return the number of features of static columns."""
+        held = sum(len(levels.codes) + 1 for levels in self.variables.static_levels)
+        return len(self.variables.static_lines) + held
+
     def _width(self, name: str) -> int:
         """Return the number of features of a column's mean."""
         held = sum(len(levels.codes) + 1 for levels in self.variables.static_levels)
         first = [levels for levels in self.variables.levels if levels.name in self.rows.schema.columns]
-        width = len(self.variables.static_lines) + held + sum(len(levels.codes) + 2 for levels in first)
+        width = self._static_width() + sum(len(levels.codes) + 2 for levels in first)
         for other in self._candidates():
             if other == name:
                 return width
