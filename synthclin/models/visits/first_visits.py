@@ -119,7 +119,7 @@ class FirstVisits:
         for name, column in whole.columns.items():
             if name in self.means:
                 missing = "allowed" if column.may_be_missing else "never"
-                columns[name] = Number(missing=missing)  # type: ignore[arg-type]
+                columns[name] = Number(missing=missing)
             elif column.reason_for is None and not self._computed_from_means(name):
                 columns[name] = column
         kept = set(columns) - set(self.means) | {MissingReason.name(name) for name in columns}
@@ -222,7 +222,7 @@ class FirstVisits:
             return np.asarray(numbers <= high)
         line, none = self._line(name), np.zeros(len(people))
         people[name] = column.coerce(line.write(plain, none).mask(~known))[0]
-        return ~known | line.possible(plain, none)
+        return np.asarray(~known | line.possible(plain, none))
 
     def _computed_from_means(self, name: str) -> bool:
         """Whether a column is computed from one that is modelled as a residual."""

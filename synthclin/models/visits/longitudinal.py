@@ -268,7 +268,7 @@ class Longitudinal:
         return found
 
     def _visits(self, people: pd.DataFrame, seed: int, possible: Bools) -> tuple[pd.DataFrame, Bools]:
-        """Return all visits of the patients, numbered in the column `WHO`, of those who are whole, and which these are."""
+        """Return the visits, numbered in the column `WHO`, of the patients who are whole, and which these are."""
         trajectories = Trajectories(self.schema, self.rows, self.visits)
         good = np.zeros(len(people), dtype=np.bool_)
         parts, waiting = [], np.flatnonzero(possible)

@@ -179,11 +179,14 @@ def features(
     left = (these.count - number - 1).astype(np.float64)
     near, last = np.exp(-left / 2), (left == 0).astype(np.float64)
     slack = np.log1p(np.nan_to_num(these.slack) / scales.slack)
+    # The time to the end of follow-up, about: many values change before it.
+    rest = scales.elapsed(these.count) - scales.elapsed(number + 1) + np.nan_to_num(these.slack)
+    until = np.log1p(np.maximum(rest, 0) / scales.span)
     elapsed = (history.time[who] - history.start[who]) / scales.span
     gap = np.clip(ratio, -3, 3)
     parts = [
         np.column_stack([number, np.log(number), elapsed, gap, np.clip(history.gap[who], -3, 3), left, near, last]),
-        np.column_stack([slack, last * slack]),
+        np.column_stack([slack, last * slack, until, until**2]),
         these.numbers,
         these.numbers * near[:, None],
         np.nan_to_num(history.last[who]),
@@ -191,7 +194,7 @@ def features(
     ]
     for j, levels in enumerate(variables.static_levels):
         held = indicators(these.codes[:, j], levels)
-        parts += [held, held * near[:, None], held * (last * np.exp(-slack))[:, None]]
+        parts += [held, held * near[:, None], held * (last * np.exp(-slack))[:, None], held * until[:, None]]
     for j, levels in enumerate(variables.levels):
         before, here = history.level[who, j], now[:, j]
         parts += [indicators(before, levels), indicators(np.where(here == MISSING, before, here), levels)]
@@ -227,7 +230,7 @@ def shared_width(variables: Variables) -> int:
     """Return the number of `features`."""
     static, lines = len(variables.static_lines), len(variables.lines)
     held = sum(len(levels.codes) + 1 for levels in variables.static_levels)
-    return 10 + 2 * static + 2 * lines + 3 * held + sum(2 * len(levels.codes) + 3 for levels in variables.levels)
+    return 12 + 2 * static + 2 * lines + 4 * held + sum(2 * len(levels.codes) + 3 for levels in variables.levels)
 
 
 def indicators(codes: Ints, levels: Levels) -> Floats:

@@ -33,6 +33,9 @@ MISSING = -1
 POOLED = -2
 """Code of a level of too few patients, which is never sampled."""
 
+BEYOND = 0.25
+"""Share of the distance from the centre to a protected extreme by which sampled values may exceed it."""
+
 _DAY = 86_400.0
 _SHIFTS = (0.0, 0.5)
 """Added to positions before a logarithm: nothing, or half a position where 0 occurs."""
@@ -84,7 +87,7 @@ class Line:
         least, greatest = _extremes(scaled, patient, limit)
         centre = float(f"{np.median(scaled):.3g}") if len(scaled) else 0.0
         # The tails beyond are synthetic: the residuals have protected tails of their own.
-        low, high = (end + 0.5 * (end - centre) for end in (least, greatest))
+        low, high = (end + BEYOND * (end - centre) for end in (least, greatest))
         return replace(plain, shift=shift, centre=centre, low=float(f"{low:.3g}"), high=float(f"{high:.3g}"))
 
     @classmethod
