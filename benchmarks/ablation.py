@@ -16,15 +16,14 @@ import quality
 from synthclin.models import gan
 from synthclin.models.training import plan_for
 
-OFF = {"decay": 1e-4, "potentials": 0, "calibrated": False, "adversarial": 0, "folds": 0}
+OFF = {"decay": 1e-4, "potentials": 0, "adversarial": 0, "folds": 0}
 
 # Each line adds one part to the line before; the last one is the default.
 STEPS = {
     "warm-up alone": set(),
     "+ weight decay": {"decay"},
     "+ pairwise potentials": {"decay", "potentials"},
-    "+ calibration": {"decay", "potentials", "calibrated"},
-    "+ adversarial": {"decay", "potentials", "calibrated", "adversarial"},
+    "+ adversarial": {"decay", "potentials", "adversarial"},
     "+ cross-validation, under 4,000 rows": set(OFF),
 }
 

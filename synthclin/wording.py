@@ -17,6 +17,7 @@ __all__ = [
     "count",
     "interval",
     "listed",
+    "lower_start",
     "measure_name",
     "not_assessable",
     "number",
@@ -41,6 +42,7 @@ _MINUS = "\u2212"
 _NARROW = "\u202f"  # no-break space between groups of digits
 _FIXED = "\u00a0"  # no-break space before a unit
 _INVERTED = ("\u00bf", "\u00a1")  # marks with which Spanish questions and exclamations start
+_PERSON = "Cox"  # a method named after a person
 _SOUNDS_LIKE_I = re.compile(r"(?:i|hi(?!e|a))", re.IGNORECASE)  # before them Spanish writes "e" for "y"
 
 _SHORT: ContextVar[bool] = ContextVar("short", default=False)
@@ -216,6 +218,18 @@ def sentence_case(text: str) -> str:
     return text[:start] + text[start : start + 1].upper() + text[start + 1 :]
 
 
+def lower_start(label: str) -> str:
+    """Return a label as it stands inside a sentence: lower case at its start, unless that is an abbreviation or a name.
+
+    Example:
+        >>> lower_start("Membership inference"), lower_start("TPR at 1 % FPR"), lower_start("Cox regression")
+        ('membership inference', 'TPR at 1 % FPR', 'Cox regression')
+    """
+    if label.startswith(_PERSON) or not label[1:2].islower():
+        return label
+    return label[:1].lower() + label[1:]
+
+
 def plain(name: object, limit: int = 80) -> str:
     """Return a name from the outside as one line of visible text, at most `limit` characters long.
 
@@ -231,12 +245,13 @@ def plain(name: object, limit: int = 80) -> str:
 
 
 def typeset(text: str, limit: int) -> str:
-    """Return a sentence of the evaluation as `plain` does, with true minus signs.
+    """Return a sentence of the evaluation as `plain` does, with true minus signs and thin spaces between thousands.
 
     Example:
         >>> typeset("-0.04 to 0.01", 20) == chr(0x2212) + "0.04 to 0.01"
         True
     """
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", text)
     return plain(re.sub(r"(?<![\w.])-(?=\.?\d)", _MINUS, text), limit)
 
 

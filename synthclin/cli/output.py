@@ -142,12 +142,12 @@ def show_plan(plan: dict[str, Any]) -> None:
     for cohort in plan["cohorts"]:
         wanted = cohort["where"] or "; ".join(f"{name} {shares}" for name, shares in (cohort["mix"] or {}).items())
         tables.append([cohort["name"], f"{cohort['rows']:,}", wanted, cohort["support"]])
-    show_table(["table", "rows", "condition", "supporting patients"], tables)
+    show_table(["table", "rows", "condition", "supporting patients, to tens"], tables)
     show_text("")
     for analysis in plan["analyses"]:
         show_text(f"analysis: {analysis['task']} of {', '.join(analysis['columns'])}: {', '.join(analysis['scores'])}")
     for by in plan["by"]:
-        show_text(f"subgroups: {by}")
+        show_text(f"subgroups of column {by!r}")
     show_text("")
     for gate in plan["gates"]:
         show_text(f"gate: {gate}")

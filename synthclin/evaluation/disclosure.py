@@ -19,6 +19,7 @@ __all__ = [
     "round_down",
     "round_to",
     "round_to_or_none",
+    "round_unless_emptied",
     "round_up",
     "rounding_step",
     "shared_count",
@@ -124,6 +125,17 @@ def round_up(value: float, size: float) -> float:
 def round_to_or_none(value: float | None, size: float) -> float | None:
     """Return `round_to`, or None for None."""
     return None if value is None else round_to(value, size)
+
+
+def round_unless_emptied(value: float | None, size: float) -> float | None:
+    """Return `round_to`, or None where rounding makes 0 of the value, and for None.
+
+    Example:
+        >>> round_unless_emptied(0.62, 0.2), round_unless_emptied(0.04, 0.2)
+        (0.6, None)
+    """
+    rounded = round_to_or_none(value, size)
+    return None if rounded == 0 and value else rounded
 
 
 def coarse_curve(points: Sequence[tuple[float, float]], size: float, n: int) -> list[tuple[float, float]]:

@@ -22,7 +22,7 @@ class Gate:
     Arguments:
         score: the name of the score; a name that ends in ``.*`` is for every score of its group.
         op: one of ``>= <= > <``.
-        limit: the limit for PASS.
+        limit: the limit for PASS; NaN in the shareable edition where it follows from holdout rows.
         review: the limit for REVIEW; None for a strict gate, which gives only PASS or FAIL.
         source: the origin of the limit.
         null: the value of an attack without leakage; a score significantly beyond it is never NOT ASSESSABLE. Where the
@@ -41,7 +41,8 @@ class Gate:
     @property
     def text(self) -> str:
         """The gate as text."""
-        return f"{self.score} {self.op} {self.limit:g}"
+        limit = "a limit from holdout rows" if math.isnan(self.limit) else f"{self.limit:g}"
+        return f"{self.score} {self.op} {limit}"
 
 
 def parse_gate(text: str) -> Gate:

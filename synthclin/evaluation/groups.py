@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StrictStr
 
 from synthclin.evaluation.details import Count, Details, Finite
-from synthclin.evaluation.disclosure import Published, round_to_or_none, rounding_step, shared_count
+from synthclin.evaluation.disclosure import (
+    Published,
+    round_down,
+    round_unless_emptied,
+    round_up,
+    rounding_step,
+    shared_count,
+)
+
+if TYPE_CHECKING:
+    from synthclin.evaluation.score import Direction
 
 __all__ = ["GroupDetails", "GroupScore"]
 
@@ -62,20 +72,38 @@ class GroupDetails(Details):
     not_judged: Count | None
     """Number of groups that are too small."""
 
-    def shared(self, _published: Published, *, is_fitted: bool = False, has_reference: bool = True) -> GroupDetails:
-        """Return rounded scores of the groups, with their size to tens.
+    def shared(
+        self, published: Published, *, better: Direction = "lower", is_fitted: bool = False, has_reference: bool = True
+    ) -> GroupDetails:
+        """Return the scores of the groups, rounded to the worse side, with their size to tens.
 
         Arguments:
+            published: what the shareable edition tells beside.
+            better: whether a higher or a lower score is better.
             is_fitted: whether the score comes from predicted probabilities, which are not shares of patients.
             has_reference: whether the number of real rows behind the real-data reference is known.
         """
+        worse = round_down if better == "higher" else round_up
         groups = []
         for group in self.groups:
-            if group.n is None:
+            if group.n is None or group.value is None:
                 continue
-            size = _STEP if is_fitted else rounding_step(group.n)
-            ends = {key: round_to_or_none(group[key], size) for key in ("value", "low", "high", "reference")}
-            if not has_reference:
-                ends["reference"] = None
-            groups.append(GroupScore.of(group.group, n=shared_count(group.n), **ends))
+            # The reference rests on the holdout rows of the group, about as large a part of the holdout.
+            of_holdout = group.n * published.holdout / published.train if published.holdout else group.n
+            size, coarser = (_STEP if is_fitted else rounding_step(max(1, int(n))) for n in (group.n, of_holdout))
+            groups.append(
+                GroupScore.of(
+                    group.group,
+                    value=worse(group.value, size),
+                    low=None if group.low is None else round_down(group.low, size),
+                    high=None if group.high is None else round_up(group.high, size),
+                    reference=round_unless_emptied(group.reference, coarser) if has_reference else None,
+                    n=shared_count(group.n),
+                )
+            )
         return GroupDetails(score=self.score, column=self.column, worst=self.worst, groups=groups, not_judged=None)
+
+    @property
+    def worst_group(self) -> GroupScore | None:
+        """The score of the worst group; None where it is not among the groups."""
+        return next((group for group in self.groups if group.group == self.worst), None)

@@ -13,7 +13,7 @@ from synthclin.evaluation.details import Details
 from synthclin.evaluation.disclosure import Published, nothing_shared
 from synthclin.evaluation.score import Direction, Interval, Score, details_of
 from synthclin.language import language, tr
-from synthclin.wording import interval, number, one_in, percent, share
+from synthclin.wording import interval, lower_start, number, one_in, percent, share
 
 if TYPE_CHECKING:
     from synthclin.evaluation.questions import Question
@@ -239,7 +239,7 @@ class Kind(Generic[D]):
 
     def clause(self, status: str) -> str:
         """Return what a missed gate means, as a clause."""
-        label = self.label[:1].lower() + self.label[1:] if self.label[1:2].islower() else self.label
+        label = lower_start(self.label)
         if status == "FAIL":
             return self.fail_text or tr("{label} misses its limit", label=label)
         return self.review_text or tr("{label} may miss its limit", label=label)

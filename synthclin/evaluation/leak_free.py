@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import hypot
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.score import Z
+from synthclin.evaluation.score import Interval, Z
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
 
-__all__ = ["above_leak_free", "beyond_leak_free", "leak_free"]
+__all__ = ["beyond_leak_free", "difference", "leak_free"]
 
 
 def leak_free(score: Score, null: float) -> tuple[float, float]:
@@ -20,8 +20,8 @@ def leak_free(score: Score, null: float) -> tuple[float, float]:
     return max(null, score.reference), score.reference_error or 0.0
 
 
-def above_leak_free(score: Score, null: float) -> float:
-    """Return the lower end of the 95 % interval of an attack's difference from its value without leakage.
+def difference(score: Score, null: float) -> Interval:
+    """Return the 95 % interval of an attack's difference from its value without leakage.
 
     The two intervals are combined (MOVER: Zou and Donner, Stat Med 27:1693-1702, 2008).
 
@@ -29,14 +29,18 @@ def above_leak_free(score: Score, null: float) -> float:
         >>> from synthclin.evaluation.score import Score
         >>> known = {"baseline": None, "reference": 0.53, "reference_error": 0.03 / 1.96}
         >>> score = Score("privacy.membership", "?", 0.6, 0.56, 0.64, "lower", n=100, method="AUC", **known)
-        >>> round(above_leak_free(score, 0.5), 3)
-        0.02
+        >>> low, high = difference(score, 0.5)
+        >>> round(low, 3), round(high, 3)
+        (0.02, 0.12)
     """
     value, error = leak_free(score, null)
-    return score.value - value - hypot(score.value - score.low, Z * error)
+    between = score.value - value
+    return Interval(
+        between - hypot(score.value - score.low, Z * error), between + hypot(score.high - score.value, Z * error)
+    )
 
 
 def beyond_leak_free(score: Score, null: float) -> bool:
     """Return whether an attack is beyond chance, and beyond holdout rows where these are beyond chance too."""
     value, error = leak_free(score, null)
-    return score.low > null and (value - Z * error <= null or above_leak_free(score, null) > 0)
+    return score.low > null and (value - Z * error <= null or difference(score, null).low > 0)

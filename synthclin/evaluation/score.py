@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from statistics import stdev
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -87,6 +88,11 @@ class Score:
         details = None if self.details is None else self.details.model_dump(mode="json")
         written: dict[str, Any] = plain(asdict(replace(self, details=None)) | {"details": details})
         return written
+
+    @property
+    def is_assessable(self) -> bool:
+        """Whether there are a value and an interval."""
+        return all(map(isfinite, (self.value, self.low, self.high)))
 
     @property
     def spread(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 __all__ = [
     "codes_levels",
@@ -18,6 +19,14 @@ _PERSON = r"(patient|pat|pt|subject|subj|participant|person|proband|case)"
 _NUMBER = r"(id|ident|identifier|no|nr|nbr|num|number|key|pseudonym)"
 _IDENTIFIER = re.compile(r"(^|.* )(id|identifier|uid|uuid|guid|pseudonym|row ?(id|no|nr|number|index))$|^index$")
 _PERSON_IDENTIFIER = re.compile(rf"(^|.* ){_PERSON} ?{_NUMBER}$|^(patient|subject|participant|person)$|^usubjid$")
+_RECORD_NUMBER = re.compile(  # numbers of patients, records and health cards in the languages of Europe
+    r"(^|.* )(nhc|(n|no|nr|num|numero) ?(de )?(historia|hc|paciente|expediente|tarjeta sanitaria|dossier|processo)"
+    r"( clinica)?|historia( clinica)?|expediente|dni|nie|nif|cip|cipa|codigo ?(de )?(paciente|historia)"
+    r"|(cod|id|clave) ?(de )?(paciente|historia|paziente|utente)|patnr|pat nr|(patienten|fall) ?(nummer|nr|id)"
+    r"|ipp|nda|nir|(numero|num|no|id) ?(de )?patient|codice ?(fiscale|paziente|sanitario)|patientnummer|bsn|cpr"
+    r"|personnummer|pesel|mrn)$"
+)
+_SHORT_IDENTIFIER = re.compile(r"p(at|t)?id ?(num|no|nr)?$")
 _EVENT_IDENTIFIER = re.compile(rf"(^|.* )(encounter|visit|admission|hadm|stay|sample|specimen|record) ?{_NUMBER}$")
 _LEVELS = re.compile(r".* (id|code|type|kind)$|^(site|centre|center|hospital|ward|clinic)$")
 _DIRECT = re.compile(
@@ -60,7 +69,11 @@ _KNOWABLE = frozenset(
 
 
 def _words(name: str) -> str:
-    """Return a name as words of lower case, parted by one space each: ``firstName2`` is ``first name 2``."""
+    """Return a name as words of lower case, parted by one space each: ``firstName2`` is ``first name 2``.
+
+    Accents are dropped: ``Código`` is ``codigo``.
+    """
+    name = "".join(sign for sign in unicodedata.normalize("NFD", name) if not unicodedata.combining(sign))
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])|[^A-Za-z0-9]+", " ", name)
     return parted.strip().lower()
 
@@ -75,11 +88,13 @@ def identifies_person(name: str) -> bool:
     """Whether a name is one of a patient's identifier.
 
     Example:
-        >>> [identifies_person(name) for name in ("patient_nbr", "SubjectID", "pidnum", "patient_type_id")]
+        >>> [identifies_person(name) for name in ("patient_nbr", "SubjectID", "nhc", "patient_type_id")]
         [True, True, True, False]
     """
     words = _words(name)
-    return bool(_PERSON_IDENTIFIER.match(words)) or bool(re.fullmatch(r"p(at|t)?id ?(num|no|nr)?", words))
+    return bool(_PERSON_IDENTIFIER.match(words) or _RECORD_NUMBER.match(words)) or bool(
+        re.fullmatch(r"p(at|t)?id ?(num|no|nr)?", words)
+    )
 
 
 def points_to_person(name: str) -> bool:

@@ -85,8 +85,9 @@ def guess_texts(name: str, texts: NDArray[np.object_], at: Cells) -> Guess | Ref
         return personal
     if dates := guess_datetimes(texts, values, at):
         return dates
-    # P001 to P060 have the shape of terms, and a column called patient_id holds none.
-    terms = None if name_hints.identifies_person(name) else _vocabulary(values, counts)
+    # P001 to P060 have the shape of terms, but terms repeat, and a column called patient_id holds none.
+    numbered = name_hints.identifies_person(name) or _one_per_row(name, values, rows)
+    terms = None if numbered else _vocabulary(values, counts)
     if terms is not None and _has_terms_beside_numbers(values, counts, terms.column):
         return terms
     if notated := guess_notation(name, texts, values, at):
@@ -126,13 +127,20 @@ def no_yes(values: Sequence[str]) -> tuple[str, str] | None:
     return next(((written[no], written[yes]) for no, yes in found), None)
 
 
+def _one_per_row(name: str, values: Sequence[str], rows: int) -> bool:
+    """Whether nearly each row has its own text, under the name of an identifier or in the format of one."""
+    unique = len(values) > MANY and len(values) >= _MOST * rows
+    return unique and (name_hints.identifies(name) or share(_NAMED, values) >= _MOST)
+
+
 def _identifier(name: str, values: Sequence[str], cells: int, rows: int) -> Guess | None:
     """Return the guess that texts identify rows or patients."""
     named, shaped = name_hints.identifies(name), share(_NAMED, values) >= _MOST
     if len(values) == rows and (named or shaped):
         reason = "the name is one of an identifier" if named else "they have the format of identifiers"
         return Guess(Id(), [f"{count(rows, rows)} differ, and {reason}"])
-    if len(values) > MANY and (name_hints.identifies_person(name) or (named and shaped)):
+    numbered = name_hints.identifies_person(name) or _one_per_row(name, values, rows) or (named and shaped)
+    if len(values) > MANY and numbered:
         average = cells / len(values)
         return Guess(
             Id(), [f"{len(values)} distinct identifiers by name or format, {average:.1f} rows each on average"]

@@ -54,7 +54,7 @@ class ConfirmedDependence:
     share: float
 
     @property
-    def significant(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether the gain exceeds two standard errors."""
         return self.nats > 2 * self.error
 

@@ -1,4 +1,4 @@
-"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
+"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning and distillation.
 
 Without a warm-up, by adversarial training alone.
 """
@@ -20,7 +20,6 @@ from torch import Tensor
 
 from synthclin.errors import ModelFormatError
 from synthclin.models.adversarial import AdversarialFineTuning, AdversarialTraining
-from synthclin.models.calibration import Calibration
 from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
 from synthclin.models.cross_validation import CrossValidation, Refit, Schedule, Selection
 from synthclin.models.distillation import Distillation
@@ -55,7 +54,6 @@ class Plan:
         decay: weight decay of the warm-up; larger on fewer rows.
         adversarial: generator steps of adversarial training; 0 leaves the phase out.
         potentials: pairwise potentials at most.
-        calibrated: whether each column's context logits are shrunk by the likelihood of validation rows.
         distillation: steps of the one-pass student, where the network has one.
         folds: of the cross-validation that chooses epochs and strengths; 0 for validation rows instead.
         width: hidden units of the generator, unless the model's parameter says otherwise.
@@ -72,7 +70,6 @@ class Plan:
     decay: float
     adversarial: int
     potentials: int
-    calibrated: bool
     distillation: int
     folds: int
     width: int
@@ -97,13 +94,12 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         validation=max(1, min(max(30, rows // 10), rows // 3, 5_000)),
         # Fewer epochs need larger steps: folds make each epoch of a small table several times as long.
         rate={"quick": 6e-3, "standard": 3e-3, "thorough": 2e-3}[effort] if small else 2e-3,
-        # From 7,284 rows on two to three times as much raised the holdout NLL by 0.3 to 2.6 nats per row. Calibration
+        # From 7,284 rows on two to three times as much raised the holdout NLL by 0.3 to 2.6 nats per row. Shrinkage
         # limits the overfitting of a small table; there 4 raised it by 0.7 nats on a table of strong dependences.
         decay=1.0 if small else min(4.0, 10_000 / rows),
         # On the validation rows of a smaller table the acceptance test has no power, and folds leave none.
         adversarial=0 if small else {"quick": 0, "standard": 50, "thorough": 300}[effort],
         potentials=0 if small else 12,
-        calibrated=small,
         distillation={"quick": 1_000, "standard": 2_500, "thorough": 5_000}[effort],
         folds=(3 if effort == "quick" else 5) if small else 0,
         width=128 if small else 256,
@@ -114,9 +110,7 @@ def plan_for(rows: int, effort: Effort, warmup: bool = True) -> Plan:
         return plan
     steps = {"quick": 300, "standard": 600, "thorough": 1_000}[effort]
     steps = max(steps, epochs * 3 // 10 * rows // plan.batch)
-    return dataclasses.replace(
-        plan, epochs=0, adversarial=steps, potentials=0, calibrated=False, folds=0, regressed=False
-    )
+    return dataclasses.replace(plan, epochs=0, adversarial=steps, potentials=0, folds=0, regressed=False)
 
 
 @dataclass(slots=True)
@@ -144,8 +138,8 @@ def train(
 
     With folds, the weights left in the network are the EMA weights of a training on all rows, for the epochs and with
     the strengths of the highest calibrated out-of-fold likelihood. Else they are the EMA weights of the lowest
-    validation negative log-likelihood, or those of the adversarial fine-tuning if they pass its acceptance test,
-    calibrated if the plan says so; without a warm-up those of the lowest validation C2ST AUC. The training resumes from
+    validation negative log-likelihood, or those of the adversarial fine-tuning if they pass its acceptance test;
+    without a warm-up those of the lowest validation C2ST AUC. The training resumes from
     the state of `monitor` if there is one.
 
     Arguments:
@@ -213,8 +207,6 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     if plan.adversarial:
         adversarial = AdversarialFineTuning if plan.epochs else AdversarialTraining
         phases[adversarial.name] = partial(adversarial, setting, plan.adversarial)
-    if plan.calibrated:
-        phases[Calibration.name] = partial(Calibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
     return phases

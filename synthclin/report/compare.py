@@ -12,10 +12,10 @@ from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.fidelity.detection import DETECTION
 from synthclin.evaluation.fidelity.marginals import MARGINALS
 from synthclin.evaluation.fidelity.pairs import PAIRS
-from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.privacy.attribute_inference import ATTRIBUTE_INFERENCE
 from synthclin.evaluation.privacy.membership import MEMBERSHIP
 from synthclin.evaluation.privacy.singling_out import SINGLING_OUT
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.evaluation.validity import RULES
 from synthclin.language import tr, tr_plural
 from synthclin.report.html import page
@@ -27,8 +27,8 @@ from synthclin.report.record.envelope import Provenance
 from synthclin.wording import listed, number, plain, plural, sentence_case
 
 if TYPE_CHECKING:
-    from synthclin.evaluation.gates import Status
     from synthclin.evaluation.score import Score
+    from synthclin.evaluation.statuses import Status
     from synthclin.report.findings import Findings
 
 __all__ = ["NamedReport", "compare", "differences", "index", "within_noise"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
@@ -12,8 +12,9 @@ import pandas as pd
 from synthclin.errors import ConfigError, GateError, UnknownScoreError
 from synthclin.evaluation.catalogue import find_kind
 from synthclin.evaluation.gate import Gate, parse_gate
-from synthclin.evaluation.gates import WORST_FIRST, Verdict, judge
+from synthclin.evaluation.gates import Verdict, judge
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json, validate
 from synthclin.language import Language, speaking, tr
 from synthclin.report.record.envelope import SCHEMA_VERSION, ReportRecord, ScoreRecord, Statement
@@ -68,7 +69,11 @@ class Findings:
 
         Raises:
             UnknownScoreError: a KeyError; there is none, and the message has the nearest name.
+            ConfigError: the key is no text.
         """
+        if not isinstance(name, str):
+            what = "a key of a report is the name of a score, a text"
+            raise ConfigError("report", what, 'Write report["fidelity.marginals"], or report.scores[0] by its place.')
         found = self.find(name)
         if found is None:
             raise UnknownScoreError.of("report", name, (score.name for score in self.scores))
@@ -235,7 +240,15 @@ class Findings:
             scores=scores,
             verdicts=tuple(
                 Verdict(
-                    Gate(gate.score, gate.op, gate.limit, gate.review, gate.source, gate.null, gate.alarm),
+                    Gate(
+                        gate.score,
+                        gate.op,
+                        gate.limit,
+                        nan if isnan(gate.limit) else gate.review,
+                        gate.source,
+                        gate.null,
+                        gate.alarm,
+                    ),
                     gate.status,
                     gate.value,
                     gate.bound,

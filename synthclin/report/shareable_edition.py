@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from synthclin.evaluation.catalogue import find_kind
+from synthclin.evaluation.catalogue import find_kind, kind_of
 from synthclin.evaluation.disclosure import rounding_step
 from synthclin.evaluation.groups import GroupDetails
 from synthclin.evaluation.score import details_of
 from synthclin.language import speaking
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.html import sections
-from synthclin.report.pages.decision import LIMITS, decision
+from synthclin.report.pages.decision import decision
+from synthclin.report.pages.main_limits import LIMITS
 from synthclin.report.pages.names import labels_in, showing_labels_of
-from synthclin.report.pages.questions import answers
 from synthclin.report.pages.statements import carried, figures_by_key, names_of
 from synthclin.report.pages.subgroup_section import clear_key, order_key, subgroup_results
 from synthclin.report.record.envelope import Statement
@@ -94,9 +94,10 @@ def _figures(report: Findings, edition: Findings, told: Told) -> Iterator[tuple[
 def _page_one(report: Findings, edition: Findings, told: Told) -> Iterator[tuple[str, Statement]]:
     """Yield the answers, facts and limits of page one."""
     theirs, own = decision(report), decision(edition)
-    # The last row, on differential privacy, answers no score.
-    for answer, a, b in zip(answers(report.verdicts), theirs.rows[:-1], own.rows[:-1], strict=True):
-        step = told.any_rows if answer.kind.counts else _FITTED_STEP
+    for a, b in zip(theirs.rows, own.rows, strict=True):
+        if b.score is None:  # the guarantee of differential privacy
+            continue
+        step = told.any_rows if kind_of(b.score).counts else _FITTED_STEP
         if text := carried(a.answer, b.answer, told.hidden, step):
             yield f"answer/{b.score}", Statement(text=text)
     for c, d in zip(theirs.facts, own.facts, strict=True):

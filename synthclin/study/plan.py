@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from synthclin.encoding import TableEncoder
 from synthclin.evaluation.catalogue import KINDS
 from synthclin.evaluation.gates import DEFAULT_GATES
 from synthclin.evaluation.kind import RelativeLimit
@@ -35,6 +36,10 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
 
     train, holdout, _ = prepare(config, manifest.Clock(), on_finding)
     schema = config.table_schema
+    # The first step of training: it refuses columns that too few patients describe.
+    TableEncoder.fit(
+        train, schema, rare_category=config.protect.rare_category, trim_extremes=config.protect.trim_extremes
+    )
     tasks = config.evaluation.utility or default_tasks(schema)
     cohorts = [
         {

@@ -179,13 +179,14 @@ def test_a_distance_only_raises_the_alarm():
     [
         (None, None, "FAIL"),
         (0.0, 0.02, "FAIL"),  # holdout rows meet the limit
-        (0.0, 0.1, "REVIEW"),  # they may reach 0.196
-        (-0.2, 0.1, "REVIEW"),
+        (0.0, 0.1, "NOT ASSESSABLE"),  # they may reach 0.196, or not
+        (-0.2, 0.1, "NOT ASSESSABLE"),
         (-0.2, 0.02, "FAIL"),
         (0.13, 0.0, "REVIEW"),  # 0.02 apart, and the score alone is known to 0.03
         (0.11, 0.0, "FAIL"),
         (0.11, 0.02, "REVIEW"),  # the difference of 0.04 is within 0.03 and 0.04 together
         (0.06, 0.02, "FAIL"),
+        (0.12, 0.05, "NOT ASSESSABLE"),  # the difference of 0.03 may be as large as 0.13
     ],
 )
 def test_holdout_rows_excuse_an_attack_only_where_the_difference_is_not_above_chance(reference, error, expected):
@@ -193,7 +194,19 @@ def test_holdout_rows_excuse_an_attack_only_where_the_difference_is_not_above_ch
     gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
     verdict = judge([gate], [score(**of, reference=reference, error=error)])[0]
     assert verdict.status == expected
-    assert ("value without leakage" in verdict.reason) == (expected == "REVIEW")
+    assert ("value without leakage" in verdict.reason) == (expected != "FAIL")
+    assert verdict.excused == (expected != "FAIL")
+    assert not re.search(r"\d", verdict.without_figures)
+
+
+def test_an_imprecise_control_excuses_no_attack():
+    """A smaller holdout makes the value without leakage less precise; that is no reason for a better verdict."""
+    of = {"name": "privacy.attribute_inference", "value": 0.309, "low": 0.072, "high": 0.474, "better": "lower"}
+    gate = next(gate for gate in DEFAULT_GATES if gate.score == of["name"])
+    statuses = [
+        judge([gate], [score(**of, reference=-0.13, error=error)])[0].status for error in (0.01, 0.1, 0.23, 0.5)
+    ]
+    assert statuses == ["FAIL", "FAIL", "NOT ASSESSABLE", "NOT ASSESSABLE"]
 
 
 def test_shuffled_training_columns_excuse_nothing():

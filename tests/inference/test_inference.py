@@ -363,6 +363,18 @@ class TestIdentifiers:
             assert guess(["a", "b"], name=name)[0].disclosure is None
 
 
+class TestRecordNumbers:
+    @pytest.mark.parametrize(
+        "name", ["id", "nhc", "codigo", "num_historia", "dni", "cip", "código_paciente", "ipp", "patientennummer"]
+    )
+    def test_numbers_of_records_are_no_terms_of_icd_10(self, name):
+        assert guess([f"P{row:04d}" for row in range(300)], name=name)[0].type == "id"
+        assert guess([f"P{row:04d}" for row in range(297)] + ["P0001"] * 3, name=name)[0].type == "id"
+
+    def test_terms_that_repeat_are_terms(self):
+        assert guess([f"I{row % 60 + 10:02d}" for row in range(900)], name="codigo")[0].type == "code"
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("name", "cells"),

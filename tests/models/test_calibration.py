@@ -2,7 +2,7 @@
 
 import torch
 
-from synthclin.models.calibration import calibrate
+from synthclin.models.calibration import best_strengths, shrunk_likelihood
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.validation_metrics import validation_nll
 from tests.models.test_networks import column, network
@@ -25,6 +25,15 @@ def overfitted(rows=400, seed=0):
             loss.backward()
             optimizer.step()
     return net.eval(), codes[: rows // 2], codes[rows // 2 :]
+
+
+def calibrate(net, validation):
+    """Shrink the context logits of a network and return the strengths, as the refit on all rows does."""
+    grid = torch.linspace(0, 1, 21)
+    (likelihood,) = shrunk_likelihood([net], [validation], grid)
+    strengths = grid[best_strengths(likelihood.sum(1), grid)]
+    net.shrink(strengths)
+    return strengths
 
 
 def test_noise_is_shrunk_and_a_copied_column_is_still_predicted():

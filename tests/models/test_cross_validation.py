@@ -69,7 +69,7 @@ class TestNoCollapse:
             assert isinstance(model.confirmed_[0], ConfirmedDependence)
             pair = max((confirmed[name] for name in ("marker", "outcome")), key=lambda each: each.nats)
             assert pair == model.confirmed_[0]
-            assert pair.significant
+            assert pair.is_confirmed
             assert 0.25 < pair.nats < 0.75  # mutual information of the pair: about 0.5
             assert not [each for each in model.lost_ if "outcome" in (each.first, each.second)]
 
@@ -91,7 +91,7 @@ class TestLost:
         assert {lost.first, lost.second} == {"outcome", "marker"}
         assert lost.real > 0.7
         assert lost.synthetic < 0.1
-        assert not any(each.significant for each in model.confirmed_)
+        assert not any(each.is_confirmed for each in model.confirmed_)
 
     def test_a_loaded_model_does_not_know(self, models, tmp_path):
         models[0].save(tmp_path / "model")

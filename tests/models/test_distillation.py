@@ -141,7 +141,7 @@ def test_the_folder_holds_the_student(model, tmp_path):
 def test_an_interrupted_distillation_ends_with_the_same_bytes(at, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "TEACHER_ROWS", 128)
     monkeypatch.setattr(distillation, "BATCH", 64)
-    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, calibrated=False, folds=0, distillation=12)
+    plan = dataclasses.replace(plan_for(120, "quick"), epochs=3, folds=0, distillation=12)
     monkeypatch.setattr(gan, "plan_for", lambda *_: plan)
 
     def fit(**options):

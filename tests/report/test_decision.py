@@ -7,7 +7,8 @@ import math
 from math import nan
 
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.report.pages.decision import decision, limits, sentence
+from synthclin.report.pages.decision import decision, sentence
+from synthclin.report.pages.main_limits import limits
 from synthclin.report.pages.questions import answers, worst
 from tests.report.conftest import example, made, verdict
 
@@ -138,3 +139,30 @@ def test_an_analysis_that_could_not_be_run_stays_on_page_one() -> None:
     assert rows[1].answer == "No complete row has the event."
     unjudged = limits(example(scores=(ran, not_run), verdicts=()))
     assert "Linear regression of bmi" in next(one.text for one in unjudged if one.headline == "Not assessable:")
+
+
+def test_an_excused_status_says_so_on_page_one() -> None:
+    score = made("privacy.linkability", 0.2, 0.12, 0.28, better="lower", reference=0.0, reference_error=0.12)
+    page = decision(example(scores=(score,), verdicts=judge(default_gates([score]), [score]), sections={}))
+    assert page.rows[0].status == "NOT ASSESSABLE"
+    assert "Not significantly above its value without leakage" in page.rows[0].answer
+
+
+def test_a_question_that_no_gate_judges_is_named() -> None:
+    """Shuffled columns agree as well as holdout rows: the columns of these tables hardly depend on each other."""
+    score = made("fidelity.associations", 0.02, 0.01, 0.03, better="lower", reference=0.02, baseline=0.021)
+    assert default_gates([score]) == ()
+    found = [limit.text for limit in limits(example(scores=(score,), verdicts=(), sections={}))]
+    assert "Associations, because no limit applies to these tables." in found
+
+
+def test_near_copies_have_an_answer() -> None:
+    details = {"near": 67, "non_members_near": 0.011, "closeness": "distance", "null": 0.0}
+    score = made("privacy.near_copies", 0.659, 0.55, 0.75, better="lower", reference=0.0, n=100, details=details)
+    page = decision(example(scores=(score,), verdicts=judge(default_gates([score]), [score]), sections={}))
+    row = page.rows[0]
+    assert row.status == "REVIEW"
+    assert row.answer == (
+        "67 of 100 synthetic rows are very close to a training row; 1.1\u00a0% of other patients are as close."
+    )
+    assert page.limits[0].text.startswith("The whole interval, ")

@@ -14,8 +14,9 @@ import pytest
 
 from synthclin.errors import ConfigError, GateError, OutputError, UnknownScoreError
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.gates import WORST_FIRST, judge
+from synthclin.evaluation.gates import judge
 from synthclin.evaluation.score import Score
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.documents import dump_json
 from synthclin.report import Report
 from synthclin.report.findings import Findings
@@ -158,3 +159,8 @@ def test_the_line_of_a_notebook_counts_every_status() -> None:
     verdicts = tuple(dataclasses.replace(verdict, status=status) for status in WORST_FIRST)
     line = one_line(Findings((score,), verdicts, {}, {}))
     assert all(f"1 {status}" in line for status in WORST_FIRST)
+
+
+def test_a_key_that_is_no_text_is_refused_with_what_a_key_is():
+    with pytest.raises(ConfigError, match="a key of a report is the name of a score"):
+        Report((), (), {}, {"name": "toy"})[3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from synthclin.evaluation.disclosure import round_to, rounding_step, suppress
 from synthclin.evaluation.gate import Gate
-from synthclin.evaluation.gates import judge
+from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.score import Score
 from synthclin.evaluation.score_names import within
 from synthclin.io.documents import dump_json
@@ -24,12 +24,15 @@ from synthclin.report import Report, evaluate
 from synthclin.report.editions.shareable import shareable
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.findings import Findings
+from synthclin.report.pages.decision import decision
 from synthclin.report.record.section_data import Histogram, Missing, TableOneBlock
 from synthclin.schema import Schema
 from tests.evaluation.conftest import spare
 from tests.report.conftest import example, made
 from tests.report.study import study, term
 from tests.report.test_html import Page
+
+ENDS = ("value", "low", "high", "reference")
 
 
 def panel(real: list[int | None], synthetic: list[int], missing: tuple[int | None, int]) -> Histogram:
@@ -236,14 +239,36 @@ def test_subgroup_results_are_rounded_to_eleven_patients() -> None:
         return shareable(example(scores=scores, verdicts=(), sections={})).scores[0]
 
     pairs, detection = (shared(name).details["groups"][0] for name in ("fidelity.pairs", "fidelity.detection"))
-    assert (pairs["value"], pairs["reference"], pairs["n"]) == (0.9, 1.0, 120)
+    assert (pairs["value"], pairs["low"], pairs["high"]) == (0.8, 0.8, 1.0)  # never to the better side
+    assert (pairs["reference"], pairs["n"]) == (1.0, 120)
     assert (detection["value"], detection["reference"]) == (0.88, 0.98)
+    whole = shared("fidelity.pairs")
+    assert [whole.value, whole.low, whole.high, whole.reference] == [pairs[key] for key in ENDS]
     # For rules, n counts synthetic rows, so references are removed.
     rules = shared("validity.rules", n=5_000)
     assert (rules.baseline, rules.reference, rules.details["groups"][0]["reference"]) == (None, None, None)
     assert shared("fidelity.pairs", n=11).details["worst"] == "F"
     assert shared("fidelity.pairs").details["not_judged"] is None
     assert "0.8765" not in str(shared("fidelity.pairs").details)
+
+
+def test_a_limit_above_holdout_rows_does_not_tell_what_they_reach() -> None:
+    """Fifty rows: the limit of heaping is 0.1 above the reference, so it is rounded as the reference is."""
+    for value, half, status in ((0.048, 0.02, "PASS"), (0.3, 0.01, "FAIL"), (0.2, 0.02, "REVIEW")):
+        ends = value - half, value + half
+        score = Score("fidelity.heaping", "?", value, *ends, "lower", None, 0.0547, 50, "a method")
+        report = Findings((score,), judge(default_gates([score]), [score]), {"rows": {"train": 50, "holdout": 50}}, {})
+        edition = shareable(report)
+        (shown,), (verdict,) = edition.scores, edition.verdicts
+        assert verdict.status == report.verdicts[0].status == status
+        assert isnan(verdict.gate.limit)
+        assert shown.reference is None
+        assert shown.value == 0.5
+        again = Findings.from_dict(json.loads(dump_json(edition.to_dict())))
+        assert dump_json(again.to_dict()) == dump_json(edition.to_dict())
+        row = next(row for row in decision(edition).rows if row.score == score.name)
+        assert row.bar is None
+        assert row.limit == "Upper bound \u2264\u00a0a limit from holdout rows"
 
 
 LIMITS = st.floats(0.001, 0.999)

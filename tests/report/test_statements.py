@@ -221,3 +221,18 @@ def test_both_editions_say_of_how_many_tables_a_number_is_the_mean() -> None:
     assert all(score.replicates == () for score in shareable.scores)
     for edition in (internal, shareable):
         assert {tables_of(score) for score in edition.scores} == {"mean of 2 replicates"}
+
+
+def test_an_answer_is_rounded_to_the_steps_of_its_own_score() -> None:
+    """The row on differential privacy answers no score; the questions below it keep their own steps."""
+    words: dict[str, Any] = {"better": "lower", "reference": 0.032, "n": 300}
+    columns = [{"column": "sbp", "value": 0.05, "reference": 0.04}]
+    heaping = made("fidelity.heaping", 0.026, 0.019, 0.035, details={"columns": columns}, **words)
+    detection = made("fidelity.detection", 0.6, 0.55, 0.66, better="lower")
+    scores = (heaping, detection)
+    facts = {"name": "toy", "rows": {"train": 240, "holdout": 60, "synthetic": 240}}
+    report = example(scores=scores, verdicts=judge(default_gates(scores), scores), provenance=facts)
+    answers = {row.score: row.answer for row in decision(report).rows}
+    shared = {row.score: row.answer for row in decision(report.shareable()).rows}
+    assert answers["fidelity.heaping"] == "Furthest from real: sbp. Holdout rows reach 0.032."
+    assert shared["fidelity.heaping"] == "Furthest from real: sbp."

@@ -53,7 +53,7 @@ def model(sides):
 def without_end(rows, effort, warmup=True):
     plan = plan_for(rows, effort, warmup)
     plan = dataclasses.replace(plan, epochs=40, patience=10**6, validation=1, rate=0.01, decay=0.0)
-    return dataclasses.replace(plan, calibrated=False, folds=0)
+    return dataclasses.replace(plan, folds=0)
 
 
 def test_an_overfitted_model_is_detected_though_copies_and_distances_pass(sides, monkeypatch):

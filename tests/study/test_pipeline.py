@@ -256,6 +256,14 @@ class TestDryRun:
         assert files(study.folder) == before
         json.dumps(plan)
 
+    def test_it_refuses_what_training_would_refuse(self, study):
+        study.config["schema"]["columns"]["record"] = {"type": "code", "system": "ICD-10"}
+        table = study.table()
+        table["record"] = [f"P{row:04d}" for row in range(len(table))]
+        study.write(table)
+        with pytest.raises(DataError, match="column 'record': none of its 120 levels has 11 patients"):
+            dry_run(load(study.path))
+
     def test_small_counts_of_patients_are_suppressed(self, study):
         findings = []
         rare = ["sampling.cohorts.0.where=age >= 89", "sampling.least_patients=0"]

@@ -12,7 +12,7 @@ from synthclin.evaluation.kind import Kind, Limit, Reason, WorstPart, convention
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score_names import treatment_name
 from synthclin.language import tr
-from synthclin.wording import number
+from synthclin.wording import lower_start, number
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -24,7 +24,6 @@ FARTHEST = 10.0
 """The largest difference of two estimates, in standard errors."""
 
 _NORMAL = NormalDist()
-_EPONYM = "Cox"
 _DIFFERS, _DIFFERS_CLEARLY = 0.05, 0.005  # error rates of the worst term of an analysis, for all terms together
 
 
@@ -38,8 +37,7 @@ class _Analysis(NamedTuple):
     @property
     def within(self) -> str:
         """Its name within a sentence, in the language of the report."""
-        name = tr(self.name)
-        return name if name.startswith(_EPONYM) else name[:1].lower() + name[1:]
+        return lower_start(tr(self.name))
 
 
 ANALYSES = {

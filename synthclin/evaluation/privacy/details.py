@@ -344,10 +344,10 @@ class LeakDetails(Details):
 
 
 def success_rates(label: str, score: Score) -> str:
-    """Return the success rates of an attack on members and non-members, in a sentence that starts with its label."""
+    """Return the success rates of an attack on members and non-members in a sentence, or nothing without them."""
     details = score.details
     if not isinstance(details, AttackDetails) or details.members is None or details.non_members is None:
-        return f"{tr(label)}."
+        return ""
     return tr(
         "{attack}: succeeds on {members} of members (in training), {non_members} of non-members.",
         attack=tr(label),

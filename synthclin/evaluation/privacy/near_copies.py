@@ -17,6 +17,8 @@ from synthclin.evaluation.privacy.details import NearCopyDetails
 from synthclin.evaluation.privacy.distances import nearest
 from synthclin.evaluation.privacy.shared_values import shared_surprisal
 from synthclin.evaluation.score import Interval
+from synthclin.language import tr
+from synthclin.wording import number, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.privacy.attack_data import AttackData
+    from synthclin.evaluation.score import Score
 
 __all__ = ["near_copies"]
 
@@ -36,6 +39,19 @@ _SAME = 1e-6  # equal distances differ by rounding
 _SMALLEST = 1e-4  # smaller distances are those of equal rows
 _TAIL, _FEWEST_IN_TAIL, _FEWEST = 0.05, 20, 60
 _EXPECTED = (0.5, 2.0)  # other patients within a radius
+
+
+def _near_rows(score: Score) -> str:
+    details = NEAR_COPIES.read(score)
+    if details is None or details.near is None or details.non_members_near is None:
+        return ""
+    return tr(
+        "{near} of {rows} synthetic rows are very close to a training row; {share} of other patients are as close.",
+        near=number(details.near, 0),
+        rows=number(score.n, 0),
+        share=share(details.non_members_near, 1),
+    )
+
 
 NEAR_COPIES = Kind(
     name="privacy.near_copies",
@@ -64,6 +80,7 @@ NEAR_COPIES = Kind(
     fail_text="rows are very close to training rows",
     review_text="rows may be very close to training rows",
     action="See the attacks: distances alone decide nothing.",
+    answer=_near_rows,
     shared=NearCopyDetails.shared,
 )
 

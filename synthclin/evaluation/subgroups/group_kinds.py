@@ -63,7 +63,10 @@ def group_kind(by: str, of: Kind[Any]) -> Kind[GroupDetails]:
         scale=of.scale,
         answer=_worst_group,
         shared=partial(
-            GroupDetails.shared, is_fitted=of.counts is None, has_reference=of.counts not in {"synthetic", "public"}
+            GroupDetails.shared,
+            better=of.better,
+            is_fitted=of.counts is None,
+            has_reference=of.counts not in {"synthetic", "public"},
         ),
         counts="real",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import StrictStr
@@ -290,7 +291,7 @@ def group_prediction_kind(by: str, target: str, measure: str = "AUC or R2") -> K
         ideal=0.0,
         details=GroupDetails,
         needs=frozenset({"task", "holdout", "groups"}),
-        shared=GroupDetails.shared,
+        shared=partial(GroupDetails.shared, better="higher"),
         counts="real",
     )
 

@@ -10,23 +10,25 @@ Notes, extremes and the figures in reasons of verdicts are removed.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from math import ceil, isnan
+from math import ceil, isnan, nan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthclin.evaluation.catalogue import find_kind, kind_of
 from synthclin.evaluation.disclosure import (
     Published,
     round_down,
-    round_to_or_none,
+    round_unless_emptied,
     round_up,
     rounding_step,
     shared_count,
     shared_total,
 )
-from synthclin.evaluation.gates import reached, uncomputed
+from synthclin.evaluation.gates import reached
 from synthclin.evaluation.groups import GroupDetails
+from synthclin.evaluation.kind import RelativeLimit
 from synthclin.evaluation.labels import Labels
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
+from synthclin.evaluation.statuses import uncomputed
 from synthclin.language import speaking
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
 from synthclin.report.record.section_data import SectionData
@@ -34,9 +36,11 @@ from synthclin.report.record.section_data import SectionData
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from synthclin.evaluation.gate import Gate
     from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
+    from synthclin.report.record.section_data import FewEvents
 
 __all__ = ["shareable"]
 
@@ -58,19 +62,18 @@ def _shared(report: F) -> F:
     published = Published(
         train, holdout, {panel.column: shared_missing(shared_panel(panel)) for panel in data.marginals}
     )
-    limits: dict[str, set[float]] = {}
-    for gate in (verdict.gate for verdict in report.verdicts):
-        limits.setdefault(gate.score, set()).update({gate.limit} if gate.review is None else {gate.limit, gate.review})
+    gates = [_gate(verdict.gate) for verdict in report.verdicts]
     scores = tuple(
-        _beside(_score(score, published), score, sorted(limits.get(score.name, ()))) for score in report.scores
+        _beside(_score(score, published), score, [gate for gate in gates if gate.score == score.name])
+        for score in report.scores
     )
+    found = {score.name: score for score in scores}
     return replace(
         report,
         edition="shareable",
         scores=scores,
         verdicts=tuple(
-            _verdict(verdict, next(score for score in scores if score.name == verdict.gate.score))
-            for verdict in report.verdicts
+            _verdict(verdict, gate, found[gate.score]) for verdict, gate in zip(report.verdicts, gates, strict=True)
         ),
         sections=_sections(data),
         provenance=_provenance(report.provenance),
@@ -98,11 +101,24 @@ def _rows(rows: Mapping[str, int]) -> dict[str, int]:
     return {key: n if key == "synthetic" else shared_total(n) for key, n in rows.items()}
 
 
-def _score(score: Score, published: Published) -> Score:
+def _step(score: Score, published: Published) -> float:
+    """Return the rounding step of a score."""
     kind, fewest = kind_of(score.name), min(published.train, published.holdout or published.train)
     if kind.section == "subgroups":
         fewest = min(fewest, score.n)
-    size = 0.01 if kind.counts is None else rounding_step(fewest)
+    return 0.01 if kind.counts is None else rounding_step(fewest)
+
+
+def _gate(gate: Gate) -> Gate:
+    """Return a gate, without its limits where they follow from holdout rows, whose figures they would tell."""
+    kind = find_kind(gate.score)
+    if gate.review is None or kind is None or not isinstance(kind.limit, RelativeLimit):
+        return gate
+    return replace(gate, limit=nan, review=nan)
+
+
+def _score(score: Score, published: Published) -> Score:
+    kind, size = kind_of(score.name), _step(score, published)
     # The value is rounded to the worse side and the interval outward, so that rounding never improves a result.
     worse = round_down if score.better == "higher" or kind.is_lower_bound else round_up
     value, low, high = worse(score.value, size), round_down(score.low, size), round_up(score.high, size)
@@ -115,25 +131,25 @@ def _score(score: Score, published: Published) -> Score:
     # In a subgroup n counts synthetic rows, so the number of real rows behind the references is unknown.
     hidden = kind.section == "subgroups" and isinstance(score.details, GroupDetails) and _is_of_synthetic(score.details)
     note = uncomputed() if isnan(score.value) else ""
+    details = None if score.details is None else kind.shared(score.details, published)
+    reference = round_unless_emptied(score.reference, size)
+    if isinstance(details, GroupDetails) and (worst := details.worst_group) is not None and worst.value is not None:
+        # The score is that of the worst group: it is rounded once.
+        value, reference = worst.value, worst.reference
+        low, high = (value if end is None else end for end in (worst.low, worst.high))
     return replace(
         score,
         value=value,
         low=low,
         high=high,
-        baseline=None if hidden else _not_emptied(score.baseline, size),
-        reference=None if hidden else _not_emptied(score.reference, size),
+        baseline=None if hidden else round_unless_emptied(score.baseline, size),
+        reference=None if hidden else reference,
         n=score.n if kind.counts in {"synthetic", "public"} or hidden else shared_total(score.n),
         note=score.note if score.name == SMALLEST_LEAK.name else note,  # its note concerns canaries only
-        details=None if score.details is None else kind.shared(score.details, published),
+        details=details,
         replicates=(),
         reference_error=None,
     )
-
-
-def _not_emptied(value: float | None, size: float) -> float | None:
-    """Return a rounded number; None where rounding makes 0 of it."""
-    rounded = round_to_or_none(value, size)
-    return None if rounded == 0 and value else rounded
 
 
 def _is_of_synthetic(details: GroupDetails) -> bool:
@@ -151,12 +167,13 @@ def _of_synthetic(score: Score) -> tuple[float, float, float]:
     return value, low, high
 
 
-def _verdict(verdict: Verdict, score: Score) -> Verdict:
+def _verdict(verdict: Verdict, gate: Gate, score: Score) -> Verdict:
     bound = score.low if verdict.gate.op.startswith(">") else score.high
     # The rounded figures alone: what rows without leakage reach is a figure of real patients.
-    without = reached(verdict.gate, score)
+    without = reached(gate, score)
     return replace(
         verdict,
+        gate=gate,
         value=score.value,
         bound=bound,
         reason=verdict.without_figures,
@@ -165,11 +182,12 @@ def _verdict(verdict: Verdict, score: Score) -> Verdict:
     )
 
 
-def _beside(score: Score, internal: Score, limits: Iterable[float]) -> Score:
+def _beside(score: Score, internal: Score, gates: Iterable[Gate]) -> Score:
     """Return a rounded score of which no figure is on another side of a limit than that of the internal edition."""
+    limits = {limit for gate in gates for limit in (gate.limit, gate.review) if limit is not None}
 
     def beside(rounded: float, exact: float) -> float:
-        for limit in limits:
+        for limit in sorted(limits):
             if exact <= limit < rounded or rounded < limit <= exact:
                 rounded = limit
         return rounded
@@ -194,7 +212,7 @@ def _sections(data: SectionData) -> dict[str, Any]:
         "labels": asdict(data.labels) if data.labels != Labels() else {},
         "cohorts": [
             cohort.model_dump(mode="json")
-            | {"share_train": None, "few": None, "patients": shared_count(cohort.patients)}
+            | {"share_train": None, "few": _few(cohort.few), "patients": shared_count(cohort.patients)}
             for cohort in data.cohorts
         ],
         # Shares of sampled rows only; the number of real rows that a rule excluded is not shared.
@@ -203,3 +221,10 @@ def _sections(data: SectionData) -> dict[str, Any]:
         else {},
     }
     return {key: value for key, value in shared.items() if value}
+
+
+def _few(few: FewEvents | None) -> dict[str, Any] | None:
+    """Return on how few patients a part of a cohort rests, to tens, without the evidence of the model."""
+    if few is None:
+        return None
+    return few.model_dump(mode="json") | {"patients": shared_count(few.patients), "dependences": []}

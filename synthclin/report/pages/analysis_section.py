@@ -16,7 +16,7 @@ from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.survival_figures import survival_figure
-from synthclin.wording import listed, number, plain, plural, significant
+from synthclin.wording import listed, number, plural, significant, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.analyses.details import Term
@@ -41,7 +41,7 @@ def clinical_section(report: Findings) -> Section | None:
                 tr(
                     "{score}: not assessable. {note}",
                     score=_named(score.name),
-                    note=plain(with_labels(score.note), 300),
+                    note=typeset(with_labels(score.note), 300),
                 )
             )
             continue
@@ -57,7 +57,7 @@ def clinical_section(report: Findings) -> Section | None:
         tr(
             "{score}: not assessable. {note}",
             score=_named(score.name),
-            note=plain(with_labels(score.note), 300),
+            note=typeset(with_labels(score.note), 300),
         )
         if math.isnan(score.value)
         else tr(
@@ -116,7 +116,7 @@ def _forest(score: Score, task: str, details: AnalysisDetails) -> Figure | None:
         )
         if left_out
         else "",
-        plain(with_labels(score.note), 300) if score.note else "",
+        typeset(with_labels(score.note), 300) if score.note else "",
         tr(
             "Mean overlap {value} ({interval}); holdout rows reach {reference}.",
             value=texts.write(score.value),

@@ -9,8 +9,8 @@ from synthclin.evaluation.labels import column_name, level_name, with_labels
 from synthclin.language import tr
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
-from synthclin.report.pages.decision import not_measured
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.main_limits import not_measured
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
 from synthclin.report.pages.words import status_name
@@ -24,6 +24,7 @@ from synthclin.wording import (
     same_decimals,
     sentence_case,
     significant,
+    typeset,
     unit_name,
 )
 
@@ -204,7 +205,7 @@ def limits_section(report: Findings) -> Section:
         ),
     ]
     rows += [
-        Row(label_of(score.name), (tr("Not assessable. {reason}", reason=plain(with_labels(score.note), 400)),))
+        Row(label_of(score.name), (tr("Not assessable. {reason}", reason=typeset(with_labels(score.note), 400)),))
         for score in report.scores
         if math.isnan(score.value)
     ]
@@ -277,7 +278,8 @@ def _scores(report: Findings) -> Figure:
 
 def _methods(report: Findings) -> Figure:
     rows = tuple(
-        Row(plain(score.name, 40), (plain(f"{score.method}. {score.note}".rstrip(), 1500),)) for score in report.scores
+        Row(plain(score.name, 40), (typeset(f"{score.method}. {score.note}".rstrip(), 1500),))
+        for score in report.scores
     )
     return Figure(
         title=tr("How each score is computed"),

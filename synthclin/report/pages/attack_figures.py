@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.kind import Limit
+from synthclin.evaluation.leak_free import difference
 from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.privacy.details import AttackDetails, CopyDetails, LeakDetails, RiskOnly
 from synthclin.evaluation.privacy.identity_disclosure import IDENTITY_DISCLOSURE
@@ -69,7 +70,7 @@ def _attacks(attacks: Attacks) -> Figure:
         )
         for score, details in attacks
     )
-    clear = sum(score.low > _chance(score) for score, _ in attacks)
+    clear = sum(_is_clear(score) for score, _ in attacks)
     head = (
         tr("Attack"),
         tr("Naive baseline"),
@@ -81,9 +82,11 @@ def _attacks(attacks: Attacks) -> Figure:
         tr("Risk"),
     )
     return Figure(
-        title=sentence_case(plural(clear, "one attack succeeds beyond chance", "{n} attacks succeed beyond chance"))
+        title=sentence_case(
+            plural(clear, "one attack succeeds beyond non-members", "{n} attacks succeed beyond non-members")
+        )
         if clear
-        else tr("No attack succeeds beyond chance"),
+        else tr("No attack clearly succeeds beyond non-members"),
         how=tr(
             "Success rates on non-members (holdout patients) and members (training patients), and the risk: the excess "
             "on members. Top-decile outliers: the tenth of the members with the largest nearest-neighbour distance. "
@@ -198,6 +201,12 @@ def _chance(score: Score) -> float:
     if score.name == IDENTITY_DISCLOSURE.name:
         return score.reference or 0.0
     return score.details.null if isinstance(score.details, AttackDetails | CopyDetails) else 0.0
+
+
+def _is_clear(score: Score) -> bool:
+    """Return whether an attack is significantly beyond chance, and beyond its value without leakage."""
+    chance = _chance(score)
+    return score.low > chance and difference(score, chance).low > 0
 
 
 def _less_chance(form: Form, risk: Score | RiskOnly, null: float) -> Mark:

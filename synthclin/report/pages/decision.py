@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from synthclin.evaluation.catalogue import names_of
-from synthclin.evaluation.fidelity.associations import ASSOCIATIONS, AssociationDetails
-from synthclin.evaluation.gates import WORST_FIRST
-from synthclin.evaluation.labels import column_name
-from synthclin.evaluation.score import details_of
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.language import tr
 from synthclin.report.charts.charts import GateScale, gate_bar
 from synthclin.report.pages.key_facts import KeyFact, key_facts
-from synthclin.report.pages.questions import answers, label_of, limit_text, tables_of
+from synthclin.report.pages.main_limits import Limit, stated_limits
+from synthclin.report.pages.questions import answers, limit_text, tables_of
 from synthclin.report.pages.release_box import ReleaseBox, release_box
-from synthclin.report.pages.words import lower_start, shown_first, status_name
+from synthclin.report.pages.statements import said
+from synthclin.report.pages.words import shown_first, status_name
 from synthclin.report.record.envelope import Provenance
 from synthclin.wording import (
     as_many_digits,
     listed,
+    lower_start,
     not_assessable,
     number,
     number_word,
@@ -40,22 +39,28 @@ if TYPE_CHECKING:
     from synthclin.report.findings import Findings
     from synthclin.report.pages.questions import Answer
 
-__all__ = ["LIMITS", "Decision", "decision", "definitions", "not_measured"]
-
-LIMITS = "limits"
-"""The place of the statement that orders the limits of page one."""
-
-_LOST = -0.10  # a change of an association that is a limit on page one
-_MOST_LIMITS = 5
+__all__ = ["Decision", "decision", "definitions"]
 
 
 def definitions() -> tuple[tuple[str, str], ...]:
     """Return the words of a status and their meaning, as page one prints them."""
     return (
-        (status_name("PASS"), tr("the whole 95 % interval meets the limit.")),
-        (status_name("REVIEW"), tr("the interval includes the limit, or misses it narrowly: a person decides.")),
-        (status_name("FAIL"), tr("the whole interval misses the limit by more than asks for review.")),
-        (status_name("NOT ASSESSABLE"), tr("the score cannot be computed, or its interval is too wide.")),
+        (status_name("PASS"), tr("the end of the 95 % interval that is judged meets the limit.")),
+        (
+            status_name("REVIEW"),
+            tr("a person decides: the interval includes the limit or misses it narrowly, or real rows miss it too."),
+        ),
+        (
+            status_name("FAIL"),
+            tr(
+                "the whole interval misses the limit, and its worse end the limit for REVIEW too; the worst column, "
+                "term or tenth of the patients can decide."
+            ),
+        ),
+        (
+            status_name("NOT ASSESSABLE"),
+            tr("the score cannot be computed, or its interval, or that without leakage, is too wide."),
+        ),
         (status_name("TOO WEAK"), tr("the attacks miss the canaries, so a pass of them is weak evidence.")),
         (status_name("NONE"), tr("no guarantee was asked for.")),
     )
@@ -78,14 +83,6 @@ class DecisionRow:
     limit: str
     source: str
     score: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit of the table or of this report."""
-
-    headline: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ def decision(report: Findings) -> Decision:
 def _decision(report: Findings) -> Decision:
     facts = Provenance.model_validate(report.provenance)
     questions = answers(report.verdicts)
-    statuses = [(answer.verdict.status, _clause(answer)) for answer in questions]
+    statuses = [(answer.verdict.status, answer.clause) for answer in questions]
     guarantee = _dp_row(facts.dp)
     name = tr("Synthetic table") if facts.name is None else tr("{name}, synthetic version", name=plain(facts.name, 90))
     version = facts.versions.get("synthclin")
@@ -137,7 +134,7 @@ def _decision(report: Findings) -> Decision:
         meta=_meta(facts, tool),
         groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
         facts=tuple(_stated(report, fact) for fact in key_facts(report)),
-        limits=_stated_limits(report),
+        limits=stated_limits(report),
         tool=tool,
         release=release_box(report),
     )
@@ -147,7 +144,10 @@ def _banner(edition: str) -> str:
     """Return whom an edition is for, or how its figures are protected."""
     if edition == "internal":
         return tr("Contains figures of real patients, for the custodian of the data.")
-    return tr("Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse.")
+    return tr(
+        "Counts of real patients are rounded to tens, or suppressed below 11; other figures are coarse, and one that "
+        "rounding would move across a limit is shown as the limit."
+    )
 
 
 def sentence(statuses: Sequence[tuple[str, str]]) -> Markup:
@@ -201,76 +201,17 @@ def _start(n: int) -> str:
     return sentence_case(number_word(n))
 
 
-def limits(report: Findings) -> tuple[Limit, ...]:
-    """Return the main limits: failed gates, gates under review, lost associations, unmeasured properties."""
-    asked_for = [(answer, _known(report[answer.verdict.gate.score])) for answer in answers(report.verdicts)]
-    found = [
-        Limit(f"{sentence_case(_clause(answer))}.", _action(answer))
-        for status in ("FAIL", "NOT ASSESSABLE", "REVIEW")
-        for answer, known in asked_for
-        if answer.verdict.status == status and known
-    ]
-    unknown = [answer.kind.label for answer, known in asked_for if not known]
-    judged = {verdict.gate.score for verdict in report.verdicts}
-    unknown += [
-        label_of(score.name)
-        for score in report.scores
-        if score.name.startswith("inference.") and math.isnan(score.value) and score.name not in judged
-    ]
-    if unknown:
-        told = tr("{scores}. Not assessable never counts as passed.", scores=listed(unknown))
-        found.append(Limit(tr("Not assessable:"), told))
-    changes = details_of(report.find(ASSOCIATIONS.name), AssociationDetails)
-    lost = changes.lost[:1] if changes else []
-    if lost and lost[0].change <= _LOST:
-        names = listed([column_name(name, 24) for name in lost[0].columns])
-        headline = tr("The association of {names} is too weak.", names=names)
-        real, synthetic = number(lost[0].real, 2), number(lost[0].synthetic, 2)
-        strengths = tr("Strength {real} in real rows, {synthetic} in synthetic rows.", real=real, synthetic=synthetic)
-        found.append(Limit(headline, strengths))
-    always: tuple[Limit, ...] = (
-        Limit(
-            tr("Valid for this file, this model and one release."),
-            tr("Another release needs a new run; risks add up."),
-        ),
-    )
-    unmeasured = not_measured(report)
-    if sentences := [*([f"{listed(unmeasured)}."] if unmeasured else []), *report.notes]:
-        always = (Limit(tr("Not measured here:"), " ".join(sentences)), *always)
-    if not any(verdict.gate.score.startswith("privacy.") for verdict in report.verdicts):
-        text = tr("Privacy: no gate of this run judges an attack, so no privacy question is passed.")
-        always = (Limit(tr("Not judged here:"), text), *always)
-    return (*found[: _MOST_LIMITS - len(always)], *always)
-
-
-def not_measured(report: Findings) -> list[str]:
-    """Return the properties that this report does not measure."""
-    kinds = {score.name.partition(".")[0] for score in report.scores}
-    words = {
-        "subgroups": tr("fidelity in subgroups of patients"),
-        "inference": tr("effect estimates and survival"),
-    }
-    shadows = [] if any(report.find(name) for name in names_of("shadow models")) else [tr("shadow-model attacks")]
-    return [*shadows, *(text for kind, text in words.items() if kind not in kinds)]
-
-
-def _clause(answer: Answer) -> str:
-    return answer.kind.clause(answer.verdict.status)
-
-
-def _action(answer: Answer) -> str:
-    return answer.kind.action if answer.verdict.status == "FAIL" else typeset(answer.reason, 300)
-
-
 def _row(report: Findings, answer: Answer) -> DecisionRow:
     gate, kind, status = answer.verdict.gate, answer.kind, answer.verdict.status
     score = report[gate.score]
-    known = _known(score)
+    known = score.is_assessable
     scale = GateScale(
         kind.ideal, gate.limit, gate.review, higher=gate.op.startswith(">"), judges_better=gate.limit == gate.null
     )
     answer_text = kind.answer(score) if known else typeset(answer.reason, 320)
-    if known and status == "NOT ASSESSABLE":
+    if known and answer.verdict.excused:
+        answer_text = f"{answer_text} {typeset(answer.reason, 320)}".strip()
+    elif known and status == "NOT ASSESSABLE":
         wide = tr("The interval extends from PASS to FAIL: too few rows to decide.")
         answer_text = f"{answer_text} {wide}".strip()
     if answer.unknown:
@@ -282,14 +223,16 @@ def _row(report: Findings, answer: Answer) -> DecisionRow:
         section=kind.section,
         group="use" if kind.asked is None else kind.asked.group,
         question=question,
-        answer=_said(report, f"answer/{gate.score}", plain(answer_text, 320) if answer_text else ""),
+        answer=said(report, f"answer/{gate.score}", plain(answer_text, 400) if answer_text else ""),
         status=status,
         value=kind.write(score.value),
         interval=kind.write_interval(score),
         unit=_unit(answer, score),
-        bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit) if known else None,
+        bar=gate_bar(scale, score.value, score.low, score.high, kind.write_limit)
+        if known and not math.isnan(gate.limit)
+        else None,
         limit=limit_text(kind, gate),
-        source=plain(tr(gate.source.partition(", because ")[0]), 120),  # its reason stands in Methods
+        source=typeset(tr(gate.source.partition(", because ")[0]), 120),  # its reason stands in Methods
         score=gate.score,
     )
 
@@ -328,29 +271,9 @@ def _open(questions: Sequence[Answer]) -> str:
     return tr("Open: {points}.", points=points) if points else ""
 
 
-def _said(report: Findings, key: str, own: str) -> str:
-    """Return what the internal edition says in this place, where it differs from the edition's own text."""
-    known = report.statements.get(key)
-    return own if known is None or not known.text else known.text
-
-
-def _stated_limits(report: Findings) -> tuple[Limit, ...]:
-    """Return the limits, those of the internal edition where it states them."""
-    own = limits(report)
-    known = report.statements.get(LIMITS)
-    if known is None:
-        return own
-    texts = {limit.headline: limit.text for limit in own}
-    return tuple(Limit(name, texts.get(name) or _said(report, f"{LIMITS}/{name}", "")) for name in known.order)
-
-
 def _stated(report: Findings, fact: KeyFact) -> KeyFact:
-    parts = {part: _said(report, f"fact/{fact.key}/{part}", getattr(fact, part)) for part in ("value", "note")}
+    parts = {part: said(report, f"fact/{fact.key}/{part}", getattr(fact, part)) for part in ("value", "note")}
     return replace(fact, **parts)
-
-
-def _known(score: Score) -> bool:
-    return all(map(math.isfinite, (score.value, score.low, score.high)))
 
 
 def _dp_row(dp: str | None) -> DecisionRow:

@@ -20,7 +20,7 @@ from synthclin.report.pages.marginal_figures import distance_name, marginals_fig
 from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import section_status
 from synthclin.report.pages.support_figures import support_figures
-from synthclin.wording import count, interval, listed, number, plain, plural, sentence_case, share
+from synthclin.wording import count, interval, listed, number, plain, plural, sentence_case, share, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def detection_section(report: Findings) -> Section:
             if score is None
             else tr(
                 "Not assessable. {note}",
-                note=plain(score.note, 400),
+                note=typeset(score.note, 400),
             )
         )
         return Section(section.key, section.title, section.contents, None, (lead,))

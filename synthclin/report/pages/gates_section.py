@@ -7,13 +7,13 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
-from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.language import tr, tr_plural
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import label_of, limit_text, tables_of
 from synthclin.report.pages.words import status_name
-from synthclin.wording import listed, plain, typeset
+from synthclin.wording import listed, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
@@ -55,7 +55,7 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     ends = kind.write_interval(score)
     result = f"{kind.write(score.value)}{f' ({ends})' if ends else ''}; {tables_of(score)}"
     limits = [limit_text(kind, gate)]
-    if gate.review is not None:
+    if gate.review is not None and not isnan(gate.review):
         limits.append(tr("REVIEW to {limit}", limit=kind.write_limit(gate.review)))
     if not isnan(verdict.reached):
         reached = kind.write(verdict.reached)
@@ -67,6 +67,6 @@ def _row(report: Findings, verdict: Verdict) -> Row:
     reason = [
         typeset(with_labels(verdict.reason), 300),
         *([tr("The status is less severe than by the limits alone.")] if verdict.excused else []),
-        tr("Limits: {source}.", source=plain(tr(gate.source), 320)),
+        tr("Limits: {source}.", source=typeset(tr(gate.source), 320)),
     ]
     return Row(label_of(score.name), (status_name(verdict.status), result, "; ".join(limits), " ".join(reason)))

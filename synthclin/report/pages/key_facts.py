@@ -101,7 +101,7 @@ def _weakest_group(report: Findings) -> KeyFact | None:
     worst = groups[0].group
     return KeyFact(
         "subgroup",
-        tr("Weakest subgroup of patients"),
+        tr("Weakest subgroup of patients") if len(groups) > 1 else tr("The one subgroup assessed"),
         f"{shorten(groups[0].name, 26)}, {number(worst.value)}",
         tr(
             "agreement of columns in the subgroup; its holdout rows reach {reference}",

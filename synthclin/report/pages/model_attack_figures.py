@@ -52,8 +52,8 @@ def model_attack_figures(report: Findings) -> list[Figure]:
             ),
             table=DataTable(tr("Attacks on the model"), head, tuple(_row(score) for score in scores)),
             note=tr(
-                "No gate judges the table by an attack on the model file. Before that file is shared, `synthclin "
-                "export --for-sharing` judges it by a limit of its own. Shadow-model attacks target rare patients."
+                "No gate judges the table by an attack on the model file. Before that file is shared, synthclin "
+                "export --for-sharing judges it by a limit of its own. Shadow-model attacks target rare patients."
             ),
         )
     ]

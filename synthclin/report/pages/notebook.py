@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.gates import WORST_FIRST
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.io.html_card import card
 from synthclin.language import tr
 from synthclin.report.pages.decision import decision

@@ -21,7 +21,7 @@ from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Panel, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.words import learner_name
-from synthclin.wording import interval, measure_name, number, plain, share, signed
+from synthclin.wording import interval, measure_name, number, plain, share, signed, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gates import Verdict
@@ -52,7 +52,7 @@ def utility_section(report: Findings) -> Section:
         tr(
             "{score}: not assessable. {note}",
             score=label_of(score.name),
-            note=plain(with_labels(score.note), 300),
+            note=typeset(with_labels(score.note), 300),
         )
         for score in scores
         if math.isnan(score.value)
@@ -61,7 +61,7 @@ def utility_section(report: Findings) -> Section:
     if not known:
         return Section(*section, lead)
     table = tuple(row for score in known for row in _learners(score))
-    notes = dict.fromkeys(plain(with_labels(score.note), 300) for score in known if score.note)
+    notes = dict.fromkeys(typeset(with_labels(score.note), 300) for score in known if score.note)
     figure = Figure(
         title=_utility_finding(known, report.verdicts),
         how=tr(

@@ -17,7 +17,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.model_attack_figures import model_attack_figures
 from synthclin.report.pages.questions import section_status
 from synthclin.report.pages.words import attack_name
-from synthclin.wording import interval, listed, number, plain, share
+from synthclin.wording import interval, listed, number, plain, share, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def privacy_section(report: Findings) -> Section:
         lead.append(
             tr("No attack was run.")
             if attack is None
-            else tr("Not assessable. {reason}", reason=plain(attack.note, 500))
+            else tr("Not assessable. {reason}", reason=typeset(attack.note, 500))
         )
     elif ranked is not None and ranked.roc:
         figures.append(_attack(attack, ranked))

@@ -8,17 +8,18 @@ from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from synthclin.evaluation.catalogue import kind_of
-from synthclin.evaluation.gates import WORST_FIRST
 from synthclin.evaluation.labels import with_labels
 from synthclin.evaluation.questions import QUESTIONS, Question
+from synthclin.evaluation.statuses import WORST_FIRST
 from synthclin.language import tr
 from synthclin.wording import plain
 
 if TYPE_CHECKING:
     from synthclin.evaluation.gate import Gate
-    from synthclin.evaluation.gates import Status, Verdict
+    from synthclin.evaluation.gates import Verdict
     from synthclin.evaluation.kind import Kind
     from synthclin.evaluation.score import Score
+    from synthclin.evaluation.statuses import Status
     from synthclin.report.findings import Findings
 
 __all__ = ["Answer", "answers", "label_of", "limit_text", "section_status", "tables_of", "worst"]
@@ -50,6 +51,11 @@ class Answer:
     def reason(self) -> str:
         """The reason of the verdict."""
         return with_labels(self.verdict.reason)
+
+    @property
+    def clause(self) -> str:
+        """What the verdict means where it is not PASS, as a clause."""
+        return self.kind.clause(self.verdict.status)
 
 
 def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
@@ -88,7 +94,8 @@ def answers(verdicts: Iterable[Verdict]) -> list[Answer]:
 def limit_text(kind: Kind[Any], gate: Gate) -> str:
     """Return the condition of a gate as text: the end of the interval that is compared, and the limit."""
     sign = {">=": "\u2265", "<=": "\u2264"}.get(gate.op, gate.op)
-    limit = f"{sign}\u00a0{kind.write_limit(gate.limit)}"
+    known = tr("a limit from holdout rows") if isnan(gate.limit) else kind.write_limit(gate.limit)
+    limit = f"{sign}\u00a0{known}"
     # A gate at the value without leakage fails only where the interval excludes that value.
     if gate.op.startswith(">") or gate.limit == gate.null:
         return tr("Lower bound {limit}", limit=limit)

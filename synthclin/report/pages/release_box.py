@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from synthclin.evaluation.catalogue import kind_of
 from synthclin.language import tr
-from synthclin.report.pages.words import lower_start, shown_first
+from synthclin.report.pages.words import shown_first
 from synthclin.report.record.release import item_names
-from synthclin.wording import listed, number, plain, plural
+from synthclin.wording import listed, lower_start, number, plain, plural
 
 if TYPE_CHECKING:
     from synthclin.evaluation.kind import Section

@@ -11,7 +11,7 @@ from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import section_status
 from synthclin.report.record.section_data import RuleFacts
-from synthclin.wording import count, number, plain, plural, sentence_case, share
+from synthclin.wording import count, number, plain, plural, sentence_case, share, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -30,7 +30,7 @@ def rules_section(report: Findings) -> Section:
         why = (
             tr("No rule was checked.")
             if score is None
-            else tr("Not assessable. {reason}", reason=plain(score.note, 400))
+            else tr("Not assessable. {reason}", reason=typeset(score.note, 400))
         )
         return Section(*section, (why,))
     details = RULES.read(score) or RuleDetails(rules=[], declared=0)

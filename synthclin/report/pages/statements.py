@@ -16,10 +16,11 @@ from synthclin.language import Language
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from synthclin.report.findings import Findings
     from synthclin.report.pages.figures import Figure, Row, Section, StripRow
     from synthclin.report.record.envelope import Statement
 
-__all__ = ["carried", "counts_people", "figures_by_key", "in_order", "names_of", "stated"]
+__all__ = ["carried", "counts_people", "figures_by_key", "in_order", "names_of", "said", "stated"]
 
 T = TypeVar("T")
 
@@ -78,6 +79,12 @@ def _label(row: StripRow) -> str:
 
 def _name(row: Row, words: int) -> str:
     return "; ".join((row.name.lstrip("\u25bc\u25bd "), *row.cells[:words]))
+
+
+def said(report: Findings, key: str, own: str) -> str:
+    """Return what the internal edition says in a place, or the edition's `own` text where both say the same."""
+    known = report.statements.get(key)
+    return own if known is None or not known.text else known.text
 
 
 def stated(section: Section, statements: Mapping[str, Statement]) -> Section:

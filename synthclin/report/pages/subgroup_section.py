@@ -19,7 +19,7 @@ from synthclin.report.charts.dot_plot import Mark, dot_row
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
 from synthclin.report.pages.questions import label_of, section_status
 from synthclin.report.pages.statements import in_order
-from synthclin.wording import interval, listed, number, plain, plural, significant
+from synthclin.wording import interval, listed, number, plural, significant, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.score import Score
@@ -143,7 +143,7 @@ def _left_out(scores: list[Score]) -> Iterator[str]:
         yield tr(
             "{scores}: not assessable. {note}",
             scores=listed(names),
-            note=plain(with_labels(note), 200),
+            note=typeset(with_labels(note), 200),
         )
 
 

@@ -9,7 +9,7 @@ from synthclin.language import tr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["attack_name", "edition_name", "learner_name", "lower_start", "shown_first", "status_name"]
+__all__ = ["attack_name", "edition_name", "learner_name", "shown_first", "status_name"]
 
 _FIRST = 3
 
@@ -78,16 +78,6 @@ def learner_name(name: str) -> str:
         "linear": tr("linear"),
     }
     return names.get(name, name)
-
-
-def lower_start(label: str) -> str:
-    """Return a label as it stands inside a sentence: lower case at its start, unless that is an abbreviation.
-
-    Example:
-        >>> lower_start("Membership inference"), lower_start("TPR at 1 % FPR")
-        ('membership inference', 'TPR at 1 % FPR')
-    """
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def shown_first(items: Sequence[str]) -> list[str]:

@@ -70,10 +70,10 @@ class GateRecord(_Closed):
     """Name of the score."""
     op: Literal[">=", "<=", ">", "<"]
     """Comparison of the score with the limit."""
-    limit: Finite
-    """Limit for PASS."""
+    limit: Number
+    """Limit for PASS; null in the shareable edition where it follows from holdout rows."""
     review: Finite | None
-    """Limit for REVIEW; null for a strict gate, which gives PASS or FAIL only."""
+    """Limit for REVIEW; null for a strict gate, which gives PASS or FAIL only, and where the limit for PASS is null."""
     source: StrictStr
     """Origin of the limit: a publication, a project convention with its reason, or the user."""
     null: Finite | None = None
