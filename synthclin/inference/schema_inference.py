@@ -24,7 +24,7 @@ from synthclin.inference.pair_columns import guess_pair
 from synthclin.inference.relations import relate
 from synthclin.inference.text_columns import guess_texts
 from synthclin.io.documents import validate
-from synthclin.rules.validation import conform
+from synthclin.rules.validation import Finding, conform
 from synthclin.rules.visits import rows_as_patients
 from synthclin.schema import Schema
 from synthclin.schema.arguments import require_table
@@ -59,6 +59,7 @@ class Inferred:
         hints: for some columns, optional lines of YAML, such as missing-value codes.
         proposals: rules between columns with their evidence; the active ones are the constraints of the schema.
         rows: the number of rows searched for rules; no row of the table violates them.
+        untold: a warning where patients have several rows and no column tells the visits apart.
     """
 
     schema: Schema
@@ -66,6 +67,7 @@ class Inferred:
     hints: dict[str, list[str]] = field(default_factory=dict)
     proposals: tuple[Proposal, ...] = ()
     rows: int = 0
+    untold: Finding | None = None
 
     @property
     def inactive(self) -> int:
@@ -148,6 +150,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         | {name: [] for name in reasons},
         proposals,
         found.rows,
+        rows_as_patients(typed, schema),
     )
     return replace(inferred, schema=schema.with_comments(comments_of(inferred)))
 
@@ -166,8 +169,8 @@ def infer_schema(table: pd.DataFrame) -> Schema:
     inferred = infer(table)
     for name in inferred.left_out:
         warnings.warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.", stacklevel=3)
-    if (finding := rows_as_patients(conform(table, inferred.schema), inferred.schema)) is not None:
-        warnings.warn(str(finding), stacklevel=3)
+    if inferred.untold is not None:
+        warnings.warn(str(inferred.untold), stacklevel=3)
     return inferred.schema
 
 

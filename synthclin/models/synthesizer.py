@@ -214,7 +214,8 @@ class Synthesizer(Imputing):
         else:
             table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
         if (where or mix) and n and hasattr(self, "rows_"):  # a loaded model does not know the number of its rows
-            warn_of_few_events(self.sample_facts_, self.rows_)
+            trained = None if self.longitudinal_ is None else self.longitudinal_.trained
+            warn_of_few_events(self.sample_facts_, trained or self.rows_)
         return restored(table, self.dtypes_)
 
     @property

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from synthclin.expressions import parse
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.schema.schema import Schema
 
-__all__ = ["comparable", "times_of"]
+__all__ = ["comparable", "of_patients", "times_of"]
 
 _DAY = 86_400.0  # seconds
 
@@ -29,6 +31,26 @@ def times_of(cells: pd.Series[Any]) -> NDArray[np.float64]:
         seconds = cells.to_numpy(dtype="datetime64[s]")
         return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / _DAY)
     return cells.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def of_patients(schema: Schema) -> set[str]:
+    """Return the columns that are the same at each visit, with those derived from them; all where rows are patients.
+
+    Example:
+        >>> from synthclin.schema import Schema
+        >>> columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "role": "visit"},
+        ...            "age": {"type": "integer", "static": True}, "old": {"type": "boolean", "derive": "age >= 65"}}
+        >>> sorted(of_patients(Schema.model_validate({"columns": columns})))
+        ['age', 'old']
+    """
+    if schema.visit_time is None:
+        return set(schema.columns)
+    found = set(schema.static)
+    for name in schema.computed:
+        formula = schema.columns[name].derive
+        if formula is not None and parse(formula).columns <= found:
+            found.add(name)
+    return found
 
 
 def comparable(schema: Schema) -> Iterator[str]:

@@ -208,7 +208,7 @@ class FirstVisits:
     def _read(self, name: str, people: pd.DataFrame) -> Floats:
         """Return the (patients,) values of a column on the scale of its mean."""
         if name == self.rows.count:
-            return np.log(people[name].to_numpy(dtype=np.float64))
+            return np.asarray(np.log(people[name].to_numpy(dtype=np.float64)))
         return self._line(name).read(people[name], np.zeros(len(people)))
 
     def _write(self, name: str, value: Floats, people: pd.DataFrame) -> Bools:

@@ -21,7 +21,7 @@ from synthclin.rules.rules import finish
 from synthclin.schema import Schema
 from synthclin.schema.columns import Id
 from synthclin.schema.patients import patients as patients_of
-from synthclin.schema.visit_times import times_of
+from synthclin.schema.visit_times import of_patients, times_of
 from synthclin.seeds import stream_seed
 
 if TYPE_CHECKING:
@@ -42,11 +42,14 @@ __all__ = ["Longitudinal"]
 RESTARTS = 2
 """Times that the visits of a patient begin anew; then another patient is sampled."""
 
+MOST_OF_A_ROUND = 10**8
+"""More than the patients of any request, so that numbers of several rounds differ."""
+
 ROUNDS = 20
 """Rounds in which patients who satisfy no condition or rule are replaced."""
 
-MOST_PATIENTS = 200_000
-"""Patients of one round at most."""
+CHUNK = 8_192
+"""Patients whose visits are sampled side by side: bounds the memory of any request."""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,8 @@ class Longitudinal:
         rows: the table of patients.
         first: its columns that are residuals of a linear mean.
         patients: fitted model of that table.
-        visits: model of the second and later visits; None where each patient has one.
+        visits: model of the second and later visits.
+        trained: number of training patients; not kept in a model folder.
     """
 
     schema: Schema
@@ -66,6 +70,7 @@ class Longitudinal:
     first: FirstVisits
     patients: Any
     visits: VisitModel
+    trained: int | None = None
 
     @classmethod
     def fit(
@@ -107,7 +112,7 @@ class Longitudinal:
             table, patient, variables, known, scales, make, limit=limit, resolution=resolution_of(schema), seed=seed,
             callback=callback,
         )  # fmt: skip
-        return cls(schema, rows, means, model, visits)
+        return cls(schema, rows, means, model, visits, len(people))
 
     def sample(
         self,
@@ -144,7 +149,7 @@ class Longitudinal:
                     good[static[WHO].to_numpy()] &= checked.evaluate(static).fillna(False).to_numpy(dtype=bool)
                 proposed, accepted = proposed + count, accepted + int(good.sum())
                 kept = visits[good[visits[WHO].to_numpy()]].copy()
-                kept[WHO] = kept[WHO] + (len(tables) + 1) * MOST_PATIENTS * 1_000
+                kept[WHO] += len(tables) * MOST_OF_A_ROUND
                 tables.append(kept)
                 failed.append(people[~good])
             again = pd.concat(failed, ignore_index=True)
@@ -195,7 +200,11 @@ class Longitudinal:
         """Return facts about both trainings, as plain data."""
         each = {name: model.training_ for name, model in self.inner.items()}
         people: dict[str, Any] = each["patients"]
+        # The others are residuals, or columns that a table of visits lacks.
+        known = set(self.rows.schema.columns) & set(self.schema.columns) - set(self.first.means)
         return people | {
+            "confirmed": [one for one in people["confirmed"] if one["column"] in known],
+            "lost": [one for one in people["lost"] if {one["first"], one["second"]} <= known],
             "parameters": sum(one["parameters"] for one in each.values()),
             "history": [{"model": name} | line for name, one in each.items() for line in one["history"]],
             "seconds": {f"{name} {key}": value for name, one in each.items() for key, value in one["seconds"].items()},
@@ -241,7 +250,7 @@ class Longitudinal:
 
     def _split(self, where: str | None, mix: Any) -> tuple[str | None, Any]:  # noqa: ANN401
         """Return the part of a condition that is imposed on patients, and the part that is checked afterwards."""
-        static = self._static()
+        static = of_patients(self.schema)
         for name in mix or ():
             if name in self.schema.columns and name not in static:
                 raise _differs(f"mix.{name}", name)
@@ -258,30 +267,23 @@ class Longitudinal:
             (checked if late else imposed).append(f"({part.text})")
         return " and ".join(imposed) or None, parse(" and ".join(checked)) if checked else None
 
-    def _static(self) -> set[str]:
-        """Return the columns that are the same at each visit, with those derived from them alone."""
-        found = set(self.schema.static)
-        for name in self.schema.computed:
-            formula = self.schema.columns[name].derive
-            if formula is not None and parse(formula).columns <= found:
-                found.add(name)
-        return found
-
     def _visits(self, people: pd.DataFrame, seed: int, possible: Bools) -> tuple[pd.DataFrame, Bools]:
         """Return the visits, numbered in the column `WHO`, of the patients who are whole, and which these are."""
         trajectories = Trajectories(self.schema, self.rows, self.visits)
         good = np.zeros(len(people), dtype=np.bool_)
-        parts, waiting = [], np.flatnonzero(possible)
-        for restart in range(RESTARTS):
-            if not len(waiting):
-                break
-            rows, whole = trajectories.sample(people.iloc[waiting].reset_index(drop=True), stream_seed(seed, restart))
-            rows = rows[whole[rows[WHO].to_numpy()]]
-            parts.append(rows.assign(**{WHO: waiting[rows[WHO].to_numpy()]}))
-            good[waiting[whole]] = True
-            waiting = waiting[~whole]
-        if not parts:
-            parts.append(trajectories.sample(people.iloc[:0], seed)[0])
+        parts = [trajectories.sample(people.iloc[:0], seed)[0]]
+        for start in range(0, len(people), CHUNK):
+            waiting = start + np.flatnonzero(possible[start : start + CHUNK])
+            for restart in range(RESTARTS):
+                if not len(waiting):
+                    break
+                chosen = people.iloc[waiting].reset_index(drop=True)
+                rows, whole = trajectories.sample(chosen, stream_seed(seed, start, restart))
+                rows = rows[whole[rows[WHO].to_numpy()]]
+                parts.append(rows.assign(**{WHO: waiting[rows[WHO].to_numpy()]}))
+                good[waiting[whole]] = True
+                waiting = waiting[~whole]
+        parts = [part for part in parts if len(part)] or parts[:1]
         return pd.concat(parts, ignore_index=True).sort_values(WHO, kind="stable").reset_index(drop=True), good
 
     def _numbered(self, table: pd.DataFrame, who: Ints, id_start: int | None) -> pd.DataFrame:
