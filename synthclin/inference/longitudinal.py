@@ -67,7 +67,7 @@ def numbered_entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared:
         'nr'
     """
     for name, guess in guesses.items():
-        if name in declared or not guess.column.is_integer or guess.column.may_be_missing:
+        if name in declared or name not in table or not guess.column.is_integer or guess.column.may_be_missing:
             continue
         patient = numbered(table[name])
         if not _repeats(patient) or not _side_by_side(patient):
