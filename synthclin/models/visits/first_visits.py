@@ -1,6 +1,6 @@
-"""Linear means in the table of patients: the number of visits and first values given what is known of a patient.
+"""Linear means in the table of patients: first values given what is static, and how long a patient is followed.
 
-Some hundred patients show that the sick have fewer visits and higher values, but a regression on pairs of codes has too
+Some hundred patients show that those with few visits before death have higher values, but a regression on pairs of codes has too
 many coefficients for it. As at later visits, the network then learns the distribution of the residual.
 """
 
@@ -78,7 +78,7 @@ class FirstVisits:
             # Few against the patients, and the first that anybody compares: arm, sex, age, event.
             static = found._static_width()
             free[:static] = static * PATIENTS_PER_FREE <= here.sum()
-            if here.sum() > 2 * FOLDS:
+            if here.sum() > 2 * FOLDS and name != rows.count:
                 mean, explained = LinearMean.judged(features[here], target[here], patient[here], free, seed)
                 if explained > LEAST_EXPLAINED:
                     found.means[name] = mean
@@ -96,7 +96,7 @@ class FirstVisits:
     ) -> Self:
         """Return the means from plain data; raises LookupError, TypeError or ValueError where they do not fit."""
         found = cls(rows, variables, scales, {})
-        if set(tensors) != set(names_of(names)) or not set(names) <= set(found._candidates()):
+        if set(tensors) != set(names_of(names)) or not set(names) <= set(found._candidates()[1:]):
             raise ValueError("means of other columns")
         for i, name in enumerate(names):
             found.means[name] = LinearMean.of(tensors, f"first.{i}", found._width(name))
@@ -153,7 +153,7 @@ class FirstVisits:
         return people, possible
 
     def _candidates(self) -> list[str]:
-        """Return the columns that may have a mean: the number of visits, and first values in no rule."""
+        """Return the number of visits, which is a feature alone, and the first values in no rule, which may have a mean."""
         ruled = {name for rule in self.rows.schema.imposed for name in rule.columns}
         lines = [line.name for line in self.variables.lines if line.name in self.rows.schema.columns]
         return [
@@ -215,11 +215,6 @@ class FirstVisits:
         """Write the typed cells of (patients,) values into the table, and return which are possible."""
         column, known = self.rows.schema.columns[name], np.isfinite(value)
         plain = np.nan_to_num(value)
-        if name == self.rows.count:
-            low, high = self.rows.visits
-            numbers = np.maximum(np.rint(np.exp(np.clip(plain, 0, 30))), low)
-            people[name] = column.coerce(pd.Series(np.minimum(numbers, high)))[0]
-            return np.asarray(numbers <= high)
         line, none = self._line(name), np.zeros(len(people))
         people[name] = column.coerce(line.write(plain, none).mask(~known))[0]
         return np.asarray(~known | line.possible(plain, none))

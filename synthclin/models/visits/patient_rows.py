@@ -71,14 +71,6 @@ class PatientRows:
             rows[self.slack] = self.schema.columns[self.slack].coerce(pd.Series(slack))[0]
         return rows[list(self.schema.columns)]
 
-    @property
-    def visits(self) -> tuple[int, int]:
-        """Fewest and most visits of a patient."""
-        column = self.schema.columns[self.count]
-        assert isinstance(column, Integer)
-        assert column.range is not None
-        return column.range
-
     def known_columns(self) -> set[str]:
         """Return the names of columns on which a condition can be imposed while patients are sampled."""
         return {name for name in self.schema.columns if name != self.slack}

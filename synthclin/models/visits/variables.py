@@ -33,7 +33,7 @@ MISSING = -1
 POOLED = -2
 """Code of a level of too few patients, which is never sampled."""
 
-BEYOND = 0.25
+BEYOND = 0.5
 """Share of the distance from the centre to a protected extreme by which sampled values may exceed it."""
 
 _DAY = 86_400.0
