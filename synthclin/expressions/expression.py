@@ -123,6 +123,18 @@ class Expression:
                 return tuple(_expression(grammar.render(side), side, self.where) for side in (left, right))
         return ()
 
+    def ordered(self) -> tuple[Expression, ...]:
+        """Return the two sides of a comparison by order, such as `<`; none where the expression is something else.
+
+        Example:
+            >>> [side.text for side in parse("first + second <= total").ordered()]
+            ['first + second', 'total']
+        """
+        match self.tree:
+            case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], comparators=[right]):
+                return tuple(_expression(grammar.render(side), side, self.where) for side in (left, right))
+        return ()
+
     def conjuncts(self) -> tuple[Expression, ...]:
         """Return the conjuncts: the parts of the outermost `and`.
 

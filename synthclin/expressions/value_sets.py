@@ -102,21 +102,30 @@ class ValueInterval:
         return ValueInterval(self.low[index], self.high[index], self.present[index], self.missing[index], self.dated)
 
     def hull(self, kept: Bools) -> ValueInterval:
-        """Return the (1, 1) interval that covers all `kept` (cells,)."""
+        """Return the (rows, 1) intervals that cover all `kept` (rows, cells); one row of (cells,) is (1, 1)."""
+        kept = np.atleast_2d(kept)
         some = kept & self.present
-        low, high = self.low[some].min(initial=np.inf), self.high[some].max(initial=-np.inf)
-        missing = np.array([[bool((kept & self.missing).any())]])
-        if not some.any():
-            low = high = 0.0
-        return ValueInterval(np.array([[low]]), np.array([[high]]), np.array([[bool(some.any())]]), missing, self.dated)
+        present = np.asarray(some.any(axis=1, keepdims=True))
+        low = np.where(some, self.low, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+        high = np.where(some, self.high, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        missing = np.asarray((kept & self.missing).any(axis=1, keepdims=True))
+        return ValueInterval(np.where(present, low, 0.0), np.where(present, high, 0.0), present, missing, self.dated)
 
     def with_hull(self, kept: Bools) -> ValueInterval:
         """Return (cells + 1,) intervals: these, and one that covers all `kept` ones."""
-        whole = self.hull(kept)
-        low, high = np.append(self.low, whole.low), np.append(self.high, whole.high)
-        return ValueInterval(
-            low, high, np.append(self.present, whole.present), np.append(self.missing, whole.missing), self.dated
-        )
+        return self.joined(self.hull(kept))
+
+    def joined(self, others: ValueInterval) -> ValueInterval:
+        """Return the (cells + others,) intervals of this and of others, which may have any shape."""
+        low, high = np.append(self.low, others.low), np.append(self.high, others.high)
+        present, missing = np.append(self.present, others.present), np.append(self.missing, others.missing)
+        return ValueInterval(low, high, present, missing, self.dated)
+
+    def chosen(self, first: Bools, others: ValueInterval) -> ValueInterval:
+        """Return these intervals where `first` is true, and others elsewhere; all of one shape."""
+        low, high = np.where(first, self.low, others.low), np.where(first, self.high, others.high)
+        present = np.where(first, self.present, others.present)
+        return ValueInterval(low, high, present, np.where(first, self.missing, others.missing), self.dated)
 
     def outcomes(self, test: Test, other: ValueInterval, tolerance: float | None = None) -> Outcomes:
         """Return the possible outcomes of comparing a value of this with one of `other`.
@@ -179,16 +188,34 @@ class LevelSets:
         return replace(self, at=self.at[index])
 
     def hull(self, kept: Bools) -> LevelSets:
-        """Return the (1, 1) set that covers all `kept` (cells,)."""
-        sets = self.at[kept]
-        possible, missing = np.atleast_2d(self.possible[sets].any(axis=0)), np.array([bool(self.missing[sets].any())])
-        return replace(self, possible=possible, missing=missing, at=np.zeros((1, 1), dtype=np.int64))
+        """Return the (rows, 1) sets that cover all `kept` (rows, cells); one row of (cells,) is (1, 1)."""
+        kept = np.atleast_2d(kept)
+        # A product of numbers is much faster than one of truth values.
+        possible = kept.astype(np.float32) @ self.possible[self.at].astype(np.float32) > 0
+        missing = np.asarray((kept & self.missing[self.at]).any(axis=1))
+        return replace(self, possible=possible, missing=missing, at=np.arange(len(kept))[:, None])
 
     def with_hull(self, kept: Bools) -> LevelSets:
         """Return (cells + 1,) sets: these, and one that covers all `kept` ones."""
-        whole, last = self.hull(kept), len(self.possible)
-        possible, missing = np.vstack([self.possible, whole.possible]), np.append(self.missing, whole.missing)
-        return replace(self, possible=possible, missing=missing, at=np.append(self.at, last))
+        return self.joined(self.hull(kept))
+
+    def joined(self, others: LevelSets) -> LevelSets:
+        """Return the (cells + others,) sets of this and of others, which may have any shape; levels are united."""
+        levels = (*self.levels, *(level for level in others.levels if level not in self.levels))
+        possible = np.vstack([self._over(levels), others._over(levels)])
+        at = np.append(self.at, others.at + len(self.possible))
+        return replace(self, levels=levels, possible=possible, missing=np.append(self.missing, others.missing), at=at)
+
+    def chosen(self, first: Bools, others: LevelSets) -> LevelSets:
+        """Return these sets where `first` is true, and others elsewhere; all of one shape."""
+        both = self.joined(others)
+        return replace(both, at=np.where(first, self.at, others.at + len(self.possible)))
+
+    def _over(self, levels: tuple[object, ...]) -> Bools:
+        """Return the (sets, levels) of `possible` over other levels, which contain these."""
+        possible = np.zeros((len(self.possible), len(levels)), dtype=np.bool_)
+        possible[:, [levels.index(level) for level in self.levels]] = self.possible
+        return possible
 
     def outcomes(self, holds: Bools) -> Outcomes:
         """Return the possible outcomes of a predicate that is true for the (levels,) in `holds`."""

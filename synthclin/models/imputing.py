@@ -79,9 +79,9 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
 
         Given cells are returned unchanged, in the type of the schema, even if their value is not in the training data.
         Rows keep their order and index. Columns that the table lacks are imputed wholly and come last. Imputed cells
-        hold a value; missingness of a cell to impute is not used to predict other cells. A cell that `missing_when`
-        empties stays empty, derived columns are computed where they are missing, identifiers and free text pass
-        through, and every rule of the schema is satisfied. Rows whose given cells alone violate a rule are refused,
+        hold a value; missingness of a cell to impute is not used to predict other cells. A cell stays empty where rules
+        such as `missing_when` leave it no value, derived columns are computed where they are missing, identifiers and
+        free text pass through, and every rule is satisfied. Rows whose given cells alone violate a rule are refused,
         left out or imputed all the same, by its `on_violation`.
 
         Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Constraint",
     "constraint_of",
+    "constraint_of_rule",
     "constraints_of",
     "filtered_domains",
     "forbidden_codes",
@@ -52,23 +53,25 @@ class Constraint:
         text: the rule as one line.
         columns: the modelled columns that determine its outcome.
         broken: from the domains of the columns to where the rule is certainly violated.
+        names: the columns that the rule names, derived ones among them.
     """
 
     text: str
     columns: tuple[str, ...]
     broken: Callable[[Domains], Bools]
+    names: frozenset[str]
 
 
 def constraints_of(schema: Schema) -> list[Constraint]:
     """Return a constraint for every imposed rule, and for orders implied by several rules."""
-    constraints = [_constraint(rule, schema) for rule in schema.imposed]
+    constraints = [constraint_of_rule(rule, schema) for rule in schema.imposed]
     for name, column in schema.columns.items():
         bounds = column.bounds
         if column.derive is not None and bounds is not None and column.is_numeric:
             within = f"{bounds[0]!r} <= {quote_name(name)} <= {bounds[1]!r}"
-            constraints.append(_constraint(Rule(then=within), schema))
+            constraints.append(constraint_of_rule(Rule(then=within), schema))
     constraints += [
-        replace(_constraint(Rule(then=text), schema), text=rules) for text, rules in _chained(schema).items()
+        replace(constraint_of_rule(Rule(then=text), schema), text=rules) for text, rules in _chained(schema).items()
     ]
     return [constraint for constraint in constraints if constraint.columns]
 
@@ -76,17 +79,36 @@ def constraints_of(schema: Schema) -> list[Constraint]:
 def constraint_of(expression: Expression, schema: Schema) -> Constraint:
     """Return the constraint of a condition, which also counts as violated where its outcome is unknown."""
     return Constraint(
-        expression.text, source_columns(expression.columns, schema), lambda domains: ~expression.outcomes(domains).true
+        expression.text,
+        source_columns(expression.columns, schema),
+        lambda domains: ~expression.outcomes(domains).true,
+        frozenset(expression.columns),
     )
 
 
-def forbidden_codes(constraint: Constraint, schema: Schema, cells: Mapping[str, Values]) -> Bools:
-    """Return where a rule is certainly violated, in the broadcast shape of the domains of its columns."""
-    return constraint.broken(_domains(schema, cells))
+def forbidden_codes(
+    constraint: Constraint,
+    schema: Schema,
+    cells: Mapping[str, Values],
+    derived: Mapping[str, tuple[Values, Bools]] | None = None,
+) -> Bools:
+    """Return where a rule is certainly violated, in the broadcast shape of the domains of its columns.
+
+    Arguments:
+        constraint: the rule.
+        schema: has the formulas of derived columns.
+        cells: domains of modelled columns.
+        derived: by name of a derived column, given (rows, 1) values and where there is one; computed elsewhere.
+    """
+    return constraint.broken(_domains(schema, cells, derived or {}))
 
 
 def filtered_domains(
-    schema: Schema, constraints: Sequence[Constraint], domains: Mapping[str, Values], kept: Mapping[str, Bools]
+    schema: Schema,
+    constraints: Sequence[Constraint],
+    domains: Mapping[str, Values],
+    kept: Mapping[str, Bools],
+    derived: Mapping[str, tuple[Values, Bools]] | None = None,
 ) -> tuple[dict[str, Bools], dict[str, set[str]]]:
     """Return the filtered domain of each column, and the rules that removed values from it.
 
@@ -98,6 +120,7 @@ def filtered_domains(
         constraints: rules over columns that all have a domain.
         domains: by name of a column, its (cells,) sets of values.
         kept: by name, the (cells,) allowed at the start.
+        derived: given cells of derived columns; see `forbidden_codes`.
     """
     left = {name: mask.copy() for name, mask in kept.items()}
     blamed: dict[str, set[str]] = {name: set() for name in left}
@@ -108,7 +131,8 @@ def filtered_domains(
             for name in constraint.columns:
                 cells = hulls | {name: domains[name].take(np.arange(len(domains[name]))[None])}
                 broken = (
-                    np.broadcast_to(forbidden_codes(constraint, schema, cells), (1, len(left[name])))[0] & left[name]
+                    np.broadcast_to(forbidden_codes(constraint, schema, cells, derived), (1, len(left[name])))[0]
+                    & left[name]
                 )
                 if broken.any():
                     left[name] &= ~broken
@@ -121,12 +145,14 @@ def filtered_domains(
     return left, blamed
 
 
-def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
+def constraint_of_rule(rule: Rule | Combinations, schema: Schema) -> Constraint:
+    """Return the constraint of a rule, which counts as satisfied where its outcome is unknown."""
     if isinstance(rule, Combinations):
         return Constraint(
             rule.text,
             rule.columns,
             lambda domains: _forbidden_combinations(rule, [domains(name) for name in rule.columns]),
+            frozenset(rule.columns),
         )
     then, when = parse(rule.then), None if rule.when is None else parse(rule.when)
 
@@ -136,7 +162,7 @@ def _constraint(rule: Rule | Combinations, schema: Schema) -> Constraint:
             satisfied |= ~when.outcomes(domains, rule.tolerances)
         return ~satisfied.true & ~satisfied.unknown
 
-    return Constraint(rule.text, source_columns(rule.columns, schema), broken)
+    return Constraint(rule.text, source_columns(rule.columns, schema), broken, frozenset(rule.columns))
 
 
 def _forbidden_combinations(rule: Combinations, cells: Sequence[Values]) -> Bools:
@@ -183,12 +209,25 @@ def source_columns(names: Iterable[str], schema: Schema) -> tuple[str, ...]:
     return tuple(name for name in schema.columns if name in found)
 
 
-def _domains(schema: Schema, cells: Mapping[str, Values]) -> Domains:
-    """Return the domains of all columns; those of derived columns are computed."""
+def _domains(schema: Schema, cells: Mapping[str, Values], derived: Mapping[str, tuple[Values, Bools]]) -> Domains:
+    """Return the domains of all columns; those of derived columns are computed where they are not given."""
 
     def domains(name: str) -> Values:
         if name in cells:
             return cells[name]
+        if name not in derived:
+            return computed(name)
+        values, given = derived[name]
+        if given.all():
+            return values
+        match values, computed(name):
+            case ValueInterval(), ValueInterval() as others:
+                return values.chosen(given, others)
+            case LevelSets(), LevelSets() as others:
+                return values.chosen(given, others)
+        return computed(name)
+
+    def computed(name: str) -> Values:
         column = schema.columns[name]
         if column.derive is None:
             return ValueInterval.anything()

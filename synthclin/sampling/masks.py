@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
-__all__ = ["ConstraintMask", "values_of"]
+__all__ = ["ConstraintMask", "distinct_codes", "mask_of", "values_of"]
 
 _CACHED = 1 << 18
 """Cells of a table of masked codes, for all codes of some columns, up to which it is computed once and cached."""
@@ -46,6 +46,7 @@ class ConstraintMask:
         allowed: by index of a column, the (codes,) that a condition on that column alone allows.
 
     Attributes:
+        hulls: by name of a column, the (1, 1) values of all its codes.
         impossible: rules and conditions that leave some column without a code, or None; then no row can be sampled.
 
     Example:
@@ -76,7 +77,7 @@ class ConstraintMask:
         for constraint in constraints:
             for name in constraint.columns if len(constraint.columns) > 1 else ():
                 self.constraints.setdefault(self.place[name], []).append(constraint)
-        self._hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
+        self.hulls = {name: values.hull(self.kept[name]) for name, values in self.domains.items()}
         # The last entry represents a cell that is not known yet.
         self._given = {name: values.with_hull(self.kept[name]) for name, values in self.domains.items()}
         self._tables: dict[tuple[Constraint, int, tuple[int, ...]], Tensor | None] = {}
@@ -89,13 +90,17 @@ class ConstraintMask:
             sampled: by index of a column, its (rows,) known codes, -1 where unknown.
         """
         masked = self.masked.get(column)
-        found = None if masked is None or not masked.any() else _mask(masked[:, None])
+        found = None if masked is None or not masked.any() else mask_of(masked[:, None])
         for constraint in self.constraints.get(column, ()):
             given = tuple(j for name in constraint.columns if (j := self.place[name]) in sampled and j != column)
             mask = self._masked(constraint, column, given, sampled)
             if mask is not None:
                 found = mask if found is None else found + mask
         return found
+
+    def rows(self, part: slice) -> ConstraintMask:  # noqa: ARG002 - the contract's
+        """Return the mask of some of the rows: it is the same for all."""
+        return self
 
     def broken(self, codes: Tensor) -> dict[str, Bools]:
         """Return which rows of (rows, columns) codes certainly violate each rule, by the rule's text.
@@ -117,21 +122,21 @@ class ConstraintMask:
         # An unknown code is -1, whose remainder is the last entry.
         codes = [sampled[j].cpu().remainder(size) for j, size in zip(given, sizes, strict=True)]
         if float(np.prod(sizes, dtype=np.float64)) * len(self.domains[names[column]]) > _CACHED:
-            distinct, which = _distinct(codes, sizes)
+            distinct, which = distinct_codes(codes, sizes)
             violated = self._violated(constraint, column, dict(zip(given, distinct, strict=True)))
-            return _mask(violated).index_select(1, which)
+            return mask_of(violated).index_select(1, which)
         key = (constraint, column, given)
         if key not in self._tables:
             every = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.empty((0, 1), dtype=np.int64)
             violated = self._violated(constraint, column, dict(zip(given, every, strict=True)))
-            self._tables[key] = _mask(violated) if violated.any() else None
+            self._tables[key] = mask_of(violated) if violated.any() else None
         table = self._tables[key]
         return table if table is None or not given else table.index_select(1, _numbered(codes, sizes))
 
     def _violated(self, constraint: Constraint, column: int, given: Mapping[int, Ints]) -> Bools:
         """Return the (codes, combinations) mask of one rule for (combinations,) codes of given columns."""
         names = list(self.place)
-        cells: dict[str, Values] = {name: self._hulls[name] for name in constraint.columns}
+        cells: dict[str, Values] = {name: self.hulls[name] for name in constraint.columns}
         cells |= {names[j]: self._given[names[j]].take(codes[:, None]) for j, codes in given.items()}
         domain = self.domains[names[column]]
         cells[names[column]] = domain.take(np.arange(len(domain))[None])
@@ -139,7 +144,7 @@ class ConstraintMask:
         return np.broadcast_to(forbidden_codes(constraint, self.schema, cells), (rows, len(domain))).T
 
 
-def _mask(forbidden: Bools) -> Tensor:
+def mask_of(forbidden: Bools) -> Tensor:
     """Return -inf for forbidden codes and 0 for the others: adding it is faster than filling."""
     return torch.from_numpy(np.where(forbidden, np.float32(-np.inf), np.float32(0)))
 
@@ -152,7 +157,7 @@ def _numbered(codes: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     return number
 
 
-def _distinct(codes: Sequence[Tensor], sizes: Sequence[int]) -> tuple[Ints, Tensor]:
+def distinct_codes(codes: Sequence[Tensor], sizes: Sequence[int]) -> tuple[Ints, Tensor]:
     """Return the distinct (columns, combinations) of codes, and the (rows,) number of each row's combination."""
     number, count = codes[0], float(sizes[0])
     for one, size in zip(codes[1:], sizes[1:], strict=True):

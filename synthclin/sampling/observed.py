@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -16,9 +16,13 @@ from synthclin.encoding import TableEncoder
 from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.errors import DataError
 from synthclin.expressions import parse
+from synthclin.rules.propagation import Constraint, constraint_of, constraint_of_rule, forbidden_codes
 from synthclin.rules.validation import check
+from synthclin.sampling.cell_values import any_value, as_column, points_of
+from synthclin.sampling.equalities import Equalities
 from synthclin.schema import Schema
 from synthclin.schema.columns import MissingReason
+from synthclin.schema.constraints import Rule
 from synthclin.schema.split_columns import separated
 
 __all__ = ["Partial"]
@@ -36,11 +40,17 @@ class Partial:
         cells: (rows, columns) all modelled columns and the derived ones of the table, typed, rows numbered.
         codes: (rows, modelled columns) int64 codes of known cells, -1 where a code is to be sampled.
         holes: (rows, modelled columns) the cells to impute.
+        unknown: (rows, modelled columns) the cells without a value that is known, not even as missing.
+        may_be_empty: (rows, modelled columns) the cells to impute that a rule may empty.
+        optional: (rows, modelled columns) the cells to impute that may be missing for any reason.
     """
 
     cells: pd.DataFrame
     codes: Tensor
     holes: Bools
+    unknown: Bools
+    may_be_empty: Bools
+    optional: Bools
 
     @classmethod
     def read(cls, table: pd.DataFrame, encoder: TableEncoder, asked: Collection[str]) -> Self:
@@ -59,34 +69,114 @@ class Partial:
         filled = {name: (cells[of].isna() & (of in asked)).to_numpy() for name, of in kinds.items()}
         for name, mask in filled.items():
             cells[name] = cells[name].mask(mask)
-        codes = encoder.encode(cells).codes
-        holes = np.zeros(codes.shape, dtype=np.bool_)
-        for j, name in enumerate(encoder.codecs):
-            column, rule = encoder.layout.columns[j], encoder.schema.empty_when(name)
-            given = cells[name].notna().to_numpy()
-            if rule is not None:
-                stays = ~given & parse(rule).evaluate(cells).fillna(value=False).to_numpy(dtype=np.bool_)
-            else:
-                stays = np.zeros(len(cells), dtype=np.bool_)
+        codes, names = encoder.encode(cells).codes, list(encoder.codecs)
+        given = np.stack([cells[name].notna().to_numpy() for name in names], axis=1)
+        stays = np.zeros_like(given)
+        for j, name in enumerate(names):
             if name not in asked and (name in table or (name in kinds and kinds[name] in table)):
-                stays = ~given
-            elif name in asked:
-                stays |= filled.get(name, stays)
-                holes[:, j] = ~given & ~stays
-            known = given & ~_unseen_levels(name, cells[name], encoder)
+                stays[:, j] = ~given[:, j]
+            elif name in asked and name in filled:
+                stays[:, j] = ~given[:, j] & filled[name]
+        imputed = np.array([name in asked for name in names])
+        may_be_empty, must_be_empty = _emptied(cells, encoder, ~given & ~stays, imputed)
+        stays |= must_be_empty
+        for j, name in enumerate(names):
+            known = given[:, j] & ~_unseen_levels(name, cells[name], encoder)
             if name in encoder.anchors:
                 known &= cells[encoder.anchors[name]].notna().to_numpy()
-            known |= stays & (column.missing is not None)
+            known |= stays[:, j] & (encoder.layout.columns[j].missing is not None)
             codes[torch.from_numpy(~known), j] = -1
         for j, tie in enumerate(encoder.ties, start=len(encoder.codecs)):
             both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()
             codes[torch.from_numpy(~both), j] = -1
-        return cls(cells, codes, holes)
+        unknown = ~given & ~stays
+        return cls(cells, codes, unknown & imputed, unknown, may_be_empty & unknown, np.zeros_like(unknown))
+
+    def part(self, rows: NDArray[np.int64]) -> Partial:
+        """Return some of the rows, numbered anew."""
+        cells = self.cells.iloc[rows].reset_index(drop=True)
+        masks = (mask[rows] for mask in (self.holes, self.unknown, self.may_be_empty, self.optional))
+        return Partial(cells, self.codes[torch.from_numpy(rows)], *masks)
+
+    def deduced(self, encoder: TableEncoder, equalities: Equalities) -> Partial:
+        """Return the table with those cells to impute given that equality rules determine from given cells."""
+        free = {name: self.holes[:, j] for j, name in enumerate(encoder.codecs)}
+        return self.filled(equalities.deduced(self.cells, free), encoder)
+
+    def filled(self, cells: pd.DataFrame, encoder: TableEncoder) -> Partial:
+        """Return the table with cells to impute given; `cells` are all cells, of which some more hold a value."""
+        names = list(encoder.codecs)
+        found = np.stack([(cells[name].notna() & self.cells[name].isna()).to_numpy() for name in names], axis=1)
+        if not found.any():
+            return self
+        rows = np.flatnonzero(found.any(axis=1))
+        codes, encoded = self.codes.clone(), encoder.encode(cells.iloc[rows].reset_index(drop=True)).codes
+        for j, name in enumerate(names):
+            at = found[rows, j]
+            if name in encoder.anchors:
+                at = at & cells[encoder.anchors[name]].notna().to_numpy()[rows]
+            codes[torch.from_numpy(rows[at]), j] = encoded[torch.from_numpy(at), j]
+        for j, tie in enumerate(encoder.ties, start=len(names)):
+            both = cells[[*tie.sources, tie.second]].notna().all(axis=1).to_numpy()[rows]
+            codes[torch.from_numpy(rows[both]), j] = encoded[torch.from_numpy(both), j]
+        return replace(self, cells=cells, codes=codes, unknown=self.unknown & ~found)
+
+    def letting_missing(self, encoder: TableEncoder) -> Partial:
+        """Return the table in which cells to impute may be missing as often as those of the training data."""
+        optional = self.holes & self.unknown
+        for j, name in enumerate(encoder.codecs):
+            column = encoder.layout.columns[j]
+            if column.missing is None or column.never[column.missing] or encoder.schema.empty_when(name) is not None:
+                optional[:, j] = False
+        return replace(self, may_be_empty=self.may_be_empty | optional, optional=optional)
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """The rows with a cell to impute."""
         return np.flatnonzero(self.holes.any(axis=1))
+
+
+def _emptied(cells: pd.DataFrame, encoder: TableEncoder, unknown: Bools, imputed: Bools) -> tuple[Bools, Bools]:
+    """Return the (rows, columns) cells to impute that rules may empty, and those that rules empty in any case.
+
+    A cell that is imputed is missing only where rules empty it: the smallest such set is found, from none upwards. So
+    where an empty cell would empty another one, both hold a value.
+
+    Arguments:
+        cells: typed, missing where they are unknown.
+        encoder: of the modelled columns.
+        unknown: (rows, columns) cells without a known value.
+        imputed: (columns,) whether missing cells are imputed.
+    """
+    schema, names = encoder.schema, list(encoder.codecs)
+    rules = {j: text for j, name in enumerate(names) if imputed[j] and (text := schema.empty_when(name)) is not None}
+    may, must = np.zeros_like(unknown), np.zeros_like(unknown)
+    if not any(unknown[:, j].any() for j in rules):
+        return may, must
+    points = {name: points_of(cells[name]) for name in names}
+    derived = {
+        name: (as_column(points_of(cells[name])), cells[name].notna().to_numpy()[:, None])
+        for name, column in schema.columns.items()
+        if column.derive is not None and name in cells
+    }
+
+    def violated(constraint: Constraint) -> Bools:
+        domains = {}
+        for name in constraint.columns:
+            j = names.index(name)
+            free = any_value(points[name], may[:, j] if imputed[j] else np.ones(len(cells), dtype=np.bool_))
+            domains[name] = as_column(points[name]).chosen(~unknown[:, [j]], as_column(free))  # type: ignore[arg-type]
+        return np.broadcast_to(forbidden_codes(constraint, schema, domains, derived), (len(cells), 1))[:, 0]
+
+    for _ in rules:
+        before = may.copy()
+        for j, text in rules.items():
+            may[:, j] |= unknown[:, j] & ~violated(constraint_of(parse(text), schema))
+        if np.array_equal(before, may):
+            break
+    for j, text in rules.items():
+        must[:, j] = unknown[:, j] & violated(constraint_of_rule(Rule(then=f"not ({text})"), schema))
+    return may, must
 
 
 def _unseen_levels(name: str, cells: pd.Series, encoder: TableEncoder) -> Bools:

@@ -10,10 +10,9 @@ import pandas as pd
 import torch
 
 from synthclin.encoding import Encoded
-from synthclin.expressions import Expression, parse
 from synthclin.rules.propagation import source_columns
 from synthclin.rules.rules import finish, violations
-from synthclin.schema.constraints import Rule
+from synthclin.sampling.equalities import Equalities
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,20 +24,12 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
 
     Bools = NDArray[np.bool_]
+    Ints = NDArray[np.int64]
 
 __all__ = ["Repair"]
 
 PROPOSALS = (1, 2, 4, 8)
 """Proposals of a row's offsets in each round, until one of them satisfies the rules."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Equality:
-    """Equality rule: a column that equals an expression over other columns wherever `when` is true."""
-
-    column: str
-    source: Expression
-    when: Expression | None
 
 
 @dataclass(slots=True)
@@ -56,7 +47,7 @@ class Repair:
 
     encoder: TableEncoder
     schema: Schema
-    _equalities: list[_Equality] = field(init=False)
+    _equalities: Equalities = field(init=False)
     _computed: set[str] = field(init=False)
     _places: dict[str, list[int]] = field(init=False)
 
@@ -70,25 +61,25 @@ class Repair:
             if column.derive is not None or name in self.encoder.anchors:
                 of = source_columns([name], self.schema)
                 self._places[f"{name} is valid"] = [names.index(source) for source in of]
-        self._equalities = self._equality_rules()
+        self._equalities = Equalities(self.encoder, self.schema)
         # Decoded cells are valid; computed cells may not be.
-        equated = (equality.column for equality in self._equalities)
+        equated = (equality.column for equality in self._equalities.usual)
         self._computed = {*self.schema.computed, *self.encoder.anchors, *equated}
 
     def rows(
-        self, encoded: Encoded, condition: Condition, generator: np.random.Generator
+        self, encoded: Encoded, condition: Condition | None, generator: np.random.Generator
     ) -> tuple[pd.DataFrame, Bools]:
         """Return complete rows, and the (rows,) that satisfy every rule.
 
         Arguments:
             encoded: rows whose offsets are already restricted to the condition.
-            condition: also restricts the resampled offsets.
+            condition: also restricts the resampled offsets; None where there is no condition.
             generator: of these offsets.
         """
-        table, loose = self._decoded(encoded, judged=None)
+        table, loose = self._decoded(encoded, np.arange(len(encoded)), judged=None)
         satisfied: Bools = ~loose[:, -1]
         parts, waiting = [table], np.flatnonzero(~satisfied)
-        free = self._free(encoded.codes[waiting].numpy())
+        free = self._free(encoded.codes[waiting].numpy(), waiting)
         loose, ties = loose[waiting, :-1] & free, len(self.encoder.ties)
         for proposals in PROPOSALS:
             tied = encoded.codes[waiting, len(self.encoder.codecs) :].any(dim=1).numpy()
@@ -103,8 +94,10 @@ class Repair:
                 codes[:, -ties:] = 0
             proposed = generator.random(resampled.shape, dtype=np.float32)
             offsets = torch.from_numpy(np.where(resampled, proposed, encoded.offsets[waiting[which]].numpy()))
-            restricted = condition.restrict(Encoded(codes, offsets), self.encoder, generator)
-            table, found = self._decoded(restricted, judged=self._computed)
+            proposal = Encoded(codes, offsets)
+            if condition is not None:
+                proposal = condition.restrict(proposal, self.encoder, generator)
+            table, found = self._decoded(proposal, waiting[which], judged=self._computed)
             repaired, first = np.unique(which[~found[:, -1]], return_index=True)
             chosen = np.flatnonzero(~found[:, -1])[first]
             parts.append(table.iloc[chosen].set_axis(waiting[repaired]))
@@ -114,67 +107,38 @@ class Repair:
         if len(parts) == 1:
             return table, satisfied
         again = pd.concat(parts[1:])
-        for mask in violations(again, self.schema).values():
-            satisfied[again.index[mask.to_numpy()]] = False
+        for broken in self._violations(again, again.index.to_numpy(), judged=None).values():
+            satisfied[again.index[broken]] = False
         return pd.concat([parts[0].drop(again.index), again]).sort_index(), satisfied
 
-    def _free(self, codes: NDArray[np.int64]) -> Bools:
+    def _free(self, codes: NDArray[np.int64], rows: Ints) -> Bools:  # noqa: ARG002 - for completions
         """Return which (rows, columns) codes are no point mass, so that another offset gives another value."""
         point_masses = [column.point_masses[codes[:, j]] for j, column in enumerate(self.encoder.layout.columns)]
         return ~np.stack(point_masses, axis=1)
 
-    def _decoded(self, encoded: Encoded, judged: Collection[str] | None) -> tuple[pd.DataFrame, Bools]:
+    def _decoded(self, encoded: Encoded, rows: Ints, judged: Collection[str] | None) -> tuple[pd.DataFrame, Bools]:
         """Return complete rows, and the (rows, columns + 1) cells that occur in a violated rule.
 
         The last column is true if any rule is violated. Only cells of columns `judged` are validated on their own.
         """
-        table = self._solved(finish(self.encoder.decode(encoded), self.schema))
+        table = self._whole(encoded, rows)
         loose = np.zeros((len(table), len(self.encoder.layout) + 1), dtype=np.bool_)
-        for rule, mask in violations(table, self.schema, judged).items():
-            rows = np.flatnonzero(mask.to_numpy(dtype=np.bool_))
-            if len(rows):
-                loose[rows[:, None], [*self._places.get(rule, ()), -1]] = True
+        for rule, mask in self._violations(table, rows, judged).items():
+            broken = np.flatnonzero(mask)
+            if len(broken):
+                loose[broken[:, None], [*self._places.get(rule, ()), -1]] = True
         return table, loose
 
-    def _solved(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return rows in which each equality rule is solved for its column."""
-        changed = False
-        for equality in self._equalities:
-            column, cells = self.schema.columns[equality.column], table[equality.column]
-            if column.is_temporal:
-                (source,) = equality.source.columns
-                value = table[source]
-            else:
-                value = equality.source.compute(table)
-                if column.decimal_places is not None:
-                    value = value.round(column.decimal_places) + 0.0  # no -0.0
-            differs = cells.notna() & value.notna() & ~cells.eq(value).fillna(value=False).astype(bool)
-            if equality.when is not None:
-                differs &= equality.when.evaluate(table).fillna(value=False).astype(bool)
-            if not differs.any():
-                continue
-            typed, unread = column.coerce(value[differs])
-            rows = typed.index[typed.notna() & ~unread]
-            if not changed:
-                table, changed = table.copy(), True
-            table.loc[rows, equality.column] = typed[rows]
+    def _whole(self, encoded: Encoded, rows: Ints) -> pd.DataFrame:  # noqa: ARG002 - for completions
+        """Return decoded rows in which each equality rule is solved for its column; `rows` are their numbers."""
+        table, changed = self._equalities.solved(finish(self.encoder.decode(encoded), self.schema))
         return finish(table, self.schema) if changed else table
 
-    def _equality_rules(self) -> list[_Equality]:
-        """Return the equality rules, each after those it depends on; the column with more codes is computed."""
-        codes = {column.name: (column.cardinality, j) for j, column in enumerate(self.encoder.layout.columns)}
-        found = []
-        for rule in (rule for rule in self.schema.imposed if isinstance(rule, Rule)):
-            for part in parse(rule.then).conjuncts():
-                sides = part.equated()
-                named = [side for side in sides if side.name is not None and self._computable(side.name)]
-                if named and all(side.columns for side in sides):
-                    target = max(named, key=lambda side: codes[str(side.name)])
-                    source = sides[1] if target is sides[0] else sides[0]
-                    when = None if rule.when is None else parse(rule.when)
-                    found.append(_Equality(str(target.name), source, when))
-        return sorted(found, key=lambda equality: codes[equality.column])
-
-    def _computable(self, name: str) -> bool:
-        column = self.schema.columns[name]
-        return column.modelled and (column.is_numeric or column.is_temporal)
+    def _violations(
+        self,
+        table: pd.DataFrame,
+        rows: Ints,  # noqa: ARG002 - for completions
+        judged: Collection[str] | None,
+    ) -> dict[str, Bools]:
+        """Return the (rows,) that violate each rule, by its text."""
+        return {rule: mask.to_numpy(dtype=np.bool_) for rule, mask in violations(table, self.schema, judged).items()}

@@ -49,6 +49,9 @@ class CodeMask(Protocol):
         It is -inf for masked codes, else 0. With one column instead of `rows` it is the mask of every row.
         """
 
+    def rows(self, part: slice) -> CodeMask:
+        """Return the mask of some of the rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Imposed:
@@ -79,7 +82,10 @@ class Imposed:
 
     def rows(self, part: slice) -> Imposed:
         """Return the part that is imposed on some of the rows."""
-        return self if self.known is None else replace(self, known=self.known[part])
+        if self.known is None:
+            return self
+        masks = [None if mask is None else mask.rows(part) for mask in (self.code_mask, self.reference_mask)]
+        return replace(self, known=self.known[part], code_mask=masks[0], reference_mask=masks[1])
 
     def to(self, device: torch.device) -> Imposed:
         """Return the same with tensors on `device`."""

@@ -1,7 +1,7 @@
 """Linear means in the table of patients: first values given what is static, and how long a patient is followed.
 
-Some hundred patients show that those with few visits before death have higher values, but a regression on pairs of codes has too
-many coefficients for it. As at later visits, the network then learns the distribution of the residual.
+Some hundred patients show that those with few visits before death have higher values, but a regression on pairs of
+codes has too many coefficients for it. As at later visits, the network then learns the distribution of the residual.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class FirstVisits:
         return people, possible
 
     def _candidates(self) -> list[str]:
-        """Return the number of visits, which is a feature alone, and the first values in no rule, which may have a mean."""
+        """Return the number of visits, a feature alone, and the first values in no rule, which may have a mean."""
         ruled = {name for rule in self.rows.schema.imposed for name in rule.columns}
         lines = [line.name for line in self.variables.lines if line.name in self.rows.schema.columns]
         return [

@@ -125,6 +125,10 @@ class VisitMask:
         allowed = self._moves(name, sampled) if kind == "move" else self._values(kind, name, layout.missing, sampled)
         return None if allowed is None else torch.where(allowed, 0.0, -torch.inf)
 
+    def rows(self, part: slice) -> VisitMask:  # noqa: ARG002 (the contract's)
+        """Return the mask of some of the rows: the same, because all that it needs are sampled codes."""
+        return self
+
     def _last(self, name: str, sampled: Mapping[int, Tensor]) -> Tensor | None:
         place = self.place.get(f"last {name}")
         return None if place is None else sampled[place]

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 PANEL = 108  # pixels a small multiple is high
+_WIDE = 7  # characters of a tick label that can reach the label of the bars for missing values
 _PLOT, _MISSING = 0.76, 0.86  # where a panel's plot ends and its pair of bars for missing values begins
 _NAMED = 0.4  # share of a plot that the names of the two tables need
 _LEVEL = 27  # pixels per category of a panel
@@ -135,7 +136,7 @@ def numeric_panel(
     for place, label in ticks:
         parts += [
             svg.line(_PLOT * place, base, _PLOT * place, base + 3, "ax"),
-            svg.text(_PLOT * place, base + 15, label),
+            svg.text(_PLOT * place, base + 15, label, anchor=_inward(place) if len(label) > _WIDE else "middle"),
         ]
     if labelled:
         x, anchor = (0.02, "start") if _lower_at_left(edges, known, synthetic) else (_PLOT - 0.02, "end")
@@ -144,6 +145,11 @@ def numeric_panel(
     return svg.picture(
         tr("{name}: real and synthetic distribution", name=name), desc, base, *parts, *_missing_pair(*missing, base)
     )
+
+
+def _inward(place: float) -> str:
+    """Return the anchor of a wide label, such as a date, that stays inside the plot near its ends."""
+    return "start" if place < 0.2 else "end" if place > 0.8 else "middle"
 
 
 def category_panel(

@@ -300,7 +300,11 @@ def _provenance(report: Findings) -> Figure:
     rows.append(Row(tr("Differential privacy"), (plain(facts.dp or tr("none stated"), 200),)))
     rows += [Row(plain(name, 40), (plain(version, 40),)) for name, version in sorted(facts.versions.items())]
     extra = facts.__pydantic_extra__ or {}
-    rows += [Row(plain(name.replace("_", " "), 40), (plain(value, 200),)) for name, value in sorted(extra.items())]
+    names = {"replicates": tr("Synthetic replicates")}
+    rows += [
+        Row(names.get(name, plain(name.replace("_", " "), 40)), (plain(value, 200),))
+        for name, value in sorted(extra.items())
+    ]
     return Figure(
         title=tr("Provenance"),
         how=tr("Without clock, path, host or user: equal runs give equal files; the date of the report is declared."),
