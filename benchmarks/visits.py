@@ -1,9 +1,9 @@
-"""Patients with visits: how like real patients synthetic ones are, judged on patients who were held out.
+"""Patients with visits: how like real patients synthetic ones are, judged on holdout patients.
 
     python -m benchmarks.visits /work/shared/data/pbcseq/data.csv --seeds 0 1 2 --out benchmarks/results/visits.jsonl
 
-Each split holds out 30 % of the patients. The longitudinal model, rows treated as patients, and the real training
-patients themselves are compared with the held-out ones, per patient: C2ST AUC of a random forest and of logistic
+The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, and the real training
+patients themselves are compared with them, per patient: C2ST AUC of a random forest and of logistic
 regression on features of each patient, error of the intraclass correlation and of the lag-1 correlation, and the
 Kolmogorov-Smirnov distance of the gaps between visits. Rows treated as patients are put together at random, in the
 numbers of visits of real patients.
@@ -125,7 +125,7 @@ def lag1(values: pd.Series, patient: np.ndarray) -> float:
 
 
 def compare(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, seed: int) -> dict[str, float]:
-    """Return the measures of one synthetic table against held-out patients."""
+    """Return the measures of one synthetic table against holdout patients."""
     sides = []
     for table in (real, synthetic):
         values = numeric(table, schema)
