@@ -2,9 +2,9 @@
 
     python -m benchmarks.visits /work/shared/data/pbcseq/data.csv --seeds 0 1 2 --out benchmarks/results/visits.jsonl
 
-The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, and the real training
-patients themselves are compared with them, per patient: C2ST AUC of a random forest and of logistic
-regression on features of each patient, error of the intraclass correlation and of the lag-1 correlation, and the
+The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, and the real
+training patients themselves are compared with them, per patient: C2ST AUC of a random forest and of logistic regression
+on features of each patient, error of the intraclass correlation and of the lag-1 correlation, and the
 Kolmogorov-Smirnov distance of the gaps between visits. Rows treated as patients are put together at random, in the
 numbers of visits of real patients.
 """
