@@ -124,7 +124,8 @@ class TestWhatIsRare:
         rows = pd.DataFrame({"patient_id": np.repeat(np.arange(40), 12), "other": np.tile([0, 1], 240)})
         rows["ward"] = np.where(rows["patient_id"] < 3, "single", np.where(rows["patient_id"] % 2, "a", "b"))
         rows["score"] = np.where(rows["patient_id"] == 7, 63, 10 + rows["patient_id"] % 4)
-        schema = sc.Schema.infer(rows)
+        with pytest.warns(UserWarning, match="patients have several rows"):
+            schema = sc.Schema.infer(rows)
         assert schema.columns["ward"].categories == ("a", "b")
         assert "63" not in schema.to_yaml()
 

@@ -62,8 +62,7 @@ def init(
         effort=effort,
         overwrite=overwrite,
     )
-    for name in done.inferred.left_out:
-        warn(f"column '{name}': {'. '.join(done.inferred.evidence[name])}.")
+    _show_doubts(done.inferred)
     _show_inactive(done.inferred)
     show_text(f"written to {done.schema} and {done.study}; check each entry of the schema, then:")
     show_text(f"synthclin run {done.study}")
@@ -94,12 +93,19 @@ def schema_infer(
 
     inferred = infer(table := read_table(data, **notation.declared), declared_columns(declare))
     warn_of_formulas(table, inferred.schema)
-    for name in inferred.left_out:
-        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+    _show_doubts(inferred)
     if write_page(to_commented_yaml(inferred), output or Path(STDOUT), overwrite):
         _show_inactive(inferred)
         show_text(f"written to {output}; check each entry before you use it")
     return DONE
+
+
+def _show_doubts(inferred: Inferred) -> None:
+    """Warn of columns that are left out, and of patients with several rows."""
+    for name in inferred.left_out:
+        warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.")
+    if inferred.untold is not None:
+        warn(str(inferred.untold))
 
 
 def _show_inactive(inferred: Inferred) -> None:

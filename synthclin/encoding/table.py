@@ -42,13 +42,21 @@ class TableEncoder:
         schema: what the table means; its `modelled` columns are encoded.
         codecs: one per modelled column, by name.
         ties: pairs of columns with often equal values; each is a column of codes after all others.
+        in_order: whether columns are sampled in the order of the schema.
     """
 
-    def __init__(self, schema: Schema, codecs: dict[str, Codec], ties: tuple[TiedColumns, ...] = ()) -> None:
-        self.schema, self.codecs, self.ties = schema, codecs, ties
+    def __init__(
+        self,
+        schema: Schema,
+        codecs: dict[str, Codec],
+        ties: tuple[TiedColumns, ...] = (),
+        *,
+        in_order: bool = False,
+    ) -> None:
+        self.schema, self.codecs, self.ties, self.in_order = schema, codecs, ties, in_order
         self.anchors = anchored(schema)
         columns = (*(codec.layout(name) for name, codec in codecs.items()), *(tie.layout for tie in ties))
-        self.layout = Layout(columns, column_order(schema, columns))
+        self.layout = Layout(columns, tuple(range(len(columns))) if in_order else column_order(schema, columns))
 
     @classmethod
     def fit(
@@ -58,6 +66,7 @@ class TableEncoder:
         *,
         rare_category: int = MIN_PATIENTS,
         trim_extremes: int = MIN_PATIENTS,
+        in_order: bool = False,
     ) -> Self:
         """Fit the encoder to a typed table.
 
@@ -66,6 +75,7 @@ class TableEncoder:
             schema: what the columns mean. A column of role ``entity`` identifies the patient of each row.
             rare_category: the smallest number of patients with a stored value or level.
             trim_extremes: the smallest number of patients behind an edge, an average or a bin.
+            in_order: whether columns are sampled in the order of the schema; no pairs are then tied.
 
         Raises:
             DataError: a column has too few patients to be described.
@@ -80,6 +90,8 @@ class TableEncoder:
                 codecs[name] = fit_distances(name, column, cells, table[anchors[name]], patient, limits)
             else:
                 codecs[name] = fit_codec(name, column, cells, patient, limits)
+        if in_order:
+            return cls(schema, codecs, in_order=True)
         free = {name: codec for name, codec in codecs.items() if name not in anchors}
         return cls(schema, codecs, find_tied_columns(table, free, schema.ends, patient, limits))
 
@@ -206,7 +218,8 @@ class TableEncoder:
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted parameters as plain JSON data; see `from_dict`."""
         columns = {name: codec.state.model_dump(mode="json") for name, codec in self.codecs.items()}
-        return {"version": _VERSION, "columns": columns, "ties": [[tie.first, tie.second] for tie in self.ties]}
+        ties = [[tie.first, tie.second] for tie in self.ties]
+        return {"version": _VERSION, "columns": columns, "ties": ties} | ({"in_order": True} if self.in_order else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], schema: Schema) -> Self:
@@ -216,7 +229,9 @@ class TableEncoder:
             ModelFormatError: `data` is not what `to_dict` returns for a table of this schema.
         """
         remedy = "Restore the model folder from its origin, or fit the model again."
-        if not isinstance(data, dict) or set(data) != {"version", "columns", "ties"} or data["version"] != _VERSION:
+        keys = set(data) - {"in_order"} if isinstance(data, dict) else set()
+        in_order = keys and data.get("in_order", False)
+        if keys != {"version", "columns", "ties"} or data["version"] != _VERSION or not isinstance(in_order, bool):
             raise ModelFormatError("encoder.json", f"not an encoder of version {_VERSION}", remedy)
         columns = data["columns"]
         if not isinstance(columns, dict) or set(columns) != set(schema.modelled):
@@ -235,7 +250,7 @@ class TableEncoder:
             ties = tuple(tied_columns_from_dict(pair, codecs, schema.ends) for pair in data["ties"])
         except (ValueError, TypeError, LookupError):
             raise ModelFormatError("encoder.json: ties", "not pairs of columns alike", remedy) from None
-        return cls(schema, codecs, ties)
+        return cls(schema, codecs, ties, in_order=in_order)
 
     def _decode_column(self, j: int, codes: NDArray[np.int64], offsets: NDArray[np.float32]) -> pd.Series:
         column = self.layout.columns[j]

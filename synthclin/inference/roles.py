@@ -70,7 +70,7 @@ def proposed_roles(table: pd.DataFrame, schema: Schema) -> dict[str, str]:
     for name, column in free.items():
         if name not in found and _named(name, _VISIT) and _tells_visits_apart(table, schema, name):
             visits = "numbers the visits: a patient has several rows, and no two of them share a value"
-            found[name] = f"role: time  # {visits}" if column.is_numeric else visits
+            found[name] = f"role: visit  # {visits}" if column.is_numeric else visits
     return found
 
 

@@ -17,17 +17,19 @@ from synthclin.inference.commented_yaml import comments_of
 from synthclin.inference.date_columns import datetime_column, guess_compact_dates
 from synthclin.inference.guesses import Cells, Guess, Proposal, Refusal, count, left_out, patients_per, rare, too_rare
 from synthclin.inference.labelled_columns import described, guess_labelled, is_coded_missing, merged
+from synthclin.inference.longitudinal import VisitGuess, guess_visits, numbered_entity
 from synthclin.inference.notations import guess_clock_numbers
 from synthclin.inference.number_columns import guess_numbers
 from synthclin.inference.pair_columns import guess_pair
 from synthclin.inference.relations import relate
 from synthclin.inference.text_columns import guess_texts
 from synthclin.io.documents import validate
-from synthclin.rules.validation import conform
+from synthclin.rules.validation import Finding, conform
+from synthclin.rules.visits import rows_as_patients
 from synthclin.schema import Schema
 from synthclin.schema.arguments import require_table
 from synthclin.schema.codebook import Entry, codebook
-from synthclin.schema.columns import Boolean, Category, Ordinal, parsing
+from synthclin.schema.columns import Boolean, Category, Id, Ordinal, parsing
 from synthclin.schema.patients import MIN_PATIENTS, numbered
 from synthclin.schema.schema import provide_inference
 from synthclin.schema.split_columns import missing_together
@@ -57,6 +59,7 @@ class Inferred:
         hints: for some columns, optional lines of YAML, such as missing-value codes.
         proposals: rules between columns with their evidence; the active ones are the constraints of the schema.
         rows: the number of rows searched for rules; no row of the table violates them.
+        untold: a warning where patients have several rows and no column tells the visits apart.
     """
 
     schema: Schema
@@ -64,6 +67,7 @@ class Inferred:
     hints: dict[str, list[str]] = field(default_factory=dict)
     proposals: tuple[Proposal, ...] = ()
     rows: int = 0
+    untold: Finding | None = None
 
     @property
     def inactive(self) -> int:
@@ -106,6 +110,8 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     guesses = _with_pairs(table, _guesses(table, known, entries, None), known, None)
     typed_entity = next((name for name, column in known.items() if column.role == "entity"), None)
     entity = _entity(table, guesses, known) if typed_entity is None else None
+    if typed_entity is None and entity is None and (entity := numbered_entity(table, guesses, known)) is not None:
+        guesses[entity] = Guess(Id(), ["a whole number, each value in neighbouring rows that agree in other columns"])
     person = entity or typed_entity
     if person is not None and table[person].duplicated().any():
         # Rare is what few patients have: with several rows each, these are fewer than rows.
@@ -118,22 +124,33 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
             column=_with(guess.column, role="entity"), evidence=[*guess.evidence, "identifies the patient"]
         )
     schema = validate(Schema, {"columns": {name: guess.column for name, guess in guesses.items()}}, "declared")
-    found = relate(conform(table, schema), schema, known)
+    typed = conform(table, schema)
+    found = relate(typed, schema, known)
     for name, changes in found.changes.items():
         schema = schema.with_column(name, **changes) if changes else schema
     given = {rule.text for name in schema.columns for rule in missing_together(schema.columns, name)}
     proposals = tuple(one for one in found.proposals if not given.issuperset(rule.text for rule in one.rules))
     rules = [rule for proposal in proposals if proposal.active for rule in proposal.rules]
-    schema = validate(Schema, {"columns": dict(schema.columns), "constraints": rules}, "inferred")
+    visits = guess_visits(typed, schema, known)
+    columns = {name: _with_visits(column, name, visits) for name, column in schema.columns.items()}
+    schema = validate(Schema, {"columns": columns, "constraints": rules}, "inferred")
     conform(table, schema)
     reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
     inferred = Inferred(
         schema,
-        {name: [*guess.evidence, *found.evidence[name]] for name, guess in guesses.items()}
+        {
+            name: list(dict.fromkeys([*guess.evidence, *found.evidence[name], *visits.reasons(name)]))
+            for name, guess in guesses.items()
+        }
         | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
-        {name: [*guess.hints, *found.hints[name]] for name, guess in guesses.items()} | {name: [] for name in reasons},
+        {
+            name: [hint for hint in (*guess.hints, *found.hints[name]) if name != visits.time or "role:" not in hint]
+            for name, guess in guesses.items()
+        }
+        | {name: [] for name in reasons},
         proposals,
         found.rows,
+        rows_as_patients(typed, schema),
     )
     return replace(inferred, schema=schema.with_comments(comments_of(inferred)))
 
@@ -152,6 +169,8 @@ def infer_schema(table: pd.DataFrame) -> Schema:
     inferred = infer(table)
     for name in inferred.left_out:
         warnings.warn(f"column '{name}': {'. '.join(inferred.evidence[name])}.", stacklevel=3)
+    if inferred.untold is not None:
+        warnings.warn(str(inferred.untold), stacklevel=3)
     return inferred.schema
 
 
@@ -323,6 +342,13 @@ def _truth(cells: pd.Series, patient: NDArray[np.int64] | None) -> Guess | Refus
 def _with(column: AnyColumn, **changes: object) -> AnyColumn:
     """Return a column with some keys replaced."""
     return type(column).model_validate({**column.model_dump(), **changes})
+
+
+def _with_visits(column: AnyColumn, name: str, visits: VisitGuess) -> AnyColumn:
+    """Return a column with its part in visits."""
+    if name == visits.time and column.role is None:
+        return _with(visits.column or column, role="visit")
+    return _with(column, static=True) if name in visits.static and column.derive is None else column
 
 
 def _entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Mapping[str, AnyColumn]) -> str | None:

@@ -4,7 +4,8 @@ It holds no rows, no critic and no optimiser state.
 
 
 ``weights.safetensors`` fitted tensors · ``model.json`` family, parameters, versions · ``schema.yaml`` what the table
-means · ``encoder.json`` protected bins and levels.
+means · ``encoder.json`` protected bins and levels. A model of visits has two more model folders, ``patients`` and
+``visits``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _KEPT_FACTS = ("kept", "plan", "parameters", "device")
 
 MAX_WEIGHTS = 2 << 30
 """Bytes of weights that are read at most."""
+INNER = ("patients", "visits")
+"""Folders of the inner models of a model of visits."""
+
 _MAX_HEADER = 1 << 20  # bytes of the safetensors header; a thousand columns need a tenth
 _MAX_JSON = 8 << 20
 
@@ -52,6 +56,7 @@ class ModelParts:
         tensors: fitted tensors, by name.
         encoder: how cells become codes and offsets.
         dtypes: by column the name of its dtype in the training table, where the schema has another.
+        inner: by folder the models of a model of visits, of patients and of their visits.
     """
 
     family: str
@@ -61,6 +66,7 @@ class ModelParts:
     tensors: Mapping[str, Tensor]
     encoder: TableEncoder
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    inner: Mapping[str, ModelParts] = field(default_factory=dict)
 
 
 def write(parts: ModelParts, folder: Path) -> None:
@@ -80,6 +86,9 @@ def write(parts: ModelParts, folder: Path) -> None:
     write_atomic(folder / "weights.safetensors", safetensors.torch.save(plain))
     write_atomic(folder / "encoder.json", dump_json(parts.encoder.to_dict(), digits=None))
     write_atomic(folder / "schema.yaml", parts.encoder.schema.to_yaml(comments=False))
+    for name, inner in parts.inner.items():
+        (folder / name).mkdir(mode=0o700)
+        write(inner, folder / name)
     write_atomic(folder / "model.json", dump_json(document))
 
 
@@ -98,7 +107,13 @@ def read(folder: Path) -> ModelParts:
     encoder = TableEncoder.from_dict(_read(folder, "encoder.json"), schema)
     tensors = _tensors(inside(folder, "weights.safetensors", error=ModelFormatError))
     family, parameters, facts, training = (document[name] for name in ("family", "parameters", "facts", "training"))
-    return ModelParts(family, parameters, facts, training, tensors, encoder, document.get("dtypes", {}))
+    inner: dict[str, ModelParts] = {}
+    if schema.visit_time is not None:
+        inner = {name: read(inside(folder, name, error=ModelFormatError)) for name in INNER}
+        if any(each.encoder.schema.visit_time is not None or each.family != family for each in inner.values()):
+            what = "an inner model is of another kind than the whole"
+            raise ModelFormatError(str(folder), what, "Restore the model folder from its origin.")
+    return ModelParts(family, parameters, facts, training, tensors, encoder, document.get("dtypes", {}), inner)
 
 
 def _read(folder: Path, name: str) -> Any:  # noqa: ANN401 - what a document holds

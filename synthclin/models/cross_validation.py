@@ -166,7 +166,7 @@ class CrossValidation(Phase):
             networks = [learner.network for learner in self.folds.each]
             marginals = [network.marginals() for network in networks]
             paths = [
-                fit_paths(_regression(learner.network), learner.codes, each)
+                fit_paths(_regression(learner.network), learner.codes, each, self.network.given)
                 for learner, each in zip(self.folds.each, marginals, strict=True)
             ]
             out_of_fold = [
@@ -259,7 +259,7 @@ class Refit(Phase):
     def begin(self) -> None:
         """Fit the regressions; the weights of the last epoch are kept."""
         if self.network.regression is not None:
-            paths = fit_paths(self.network.regression, self.codes, self.network.marginals())
+            paths = fit_paths(self.network.regression, self.codes, self.network.marginals(), self.network.given)
             _choose(self.learner, *paths, self.penalties)
 
     def advance(self, tick: Step) -> dict[str, float]:

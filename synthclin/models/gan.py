@@ -84,6 +84,7 @@ class ConditionalGAN(SequentialSynthesizer):
 
     family: ClassVar[str] = "gan"
     has_likelihood: ClassVar[bool] = True
+    models_visits: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -113,8 +114,17 @@ class ConditionalGAN(SequentialSynthesizer):
         self.trim_extremes = trim_extremes
 
     def log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the log-likelihood of each row's codes under the model, (rows,), in nats."""
-        codes = self.encoder_.encode(conform(table, self.schema)).codes[:, self.order_].to(self._device())
+        """Return the log-likelihood of each row's codes under the model, (rows,), in nats.
+
+        Of a table of visits, that of each visit given the visits before it.
+        """
+        if self.longitudinal_ is not None:
+            return self.longitudinal_.log_likelihood(conform(table, self.schema))
+        return self.typed_log_likelihood(conform(table, self.schema))
+
+    def typed_log_likelihood(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log-likelihood of each typed row's codes, (rows,), in nats; see `log_likelihood`."""
+        codes = self.encoder_.encode(table).codes[:, self.order_].to(self._device())
         with torch.no_grad(), one_thread():
             parts = [self.network_.log_likelihood(part).sum(1) for part in codes.split(4_096)]
         return torch.cat(parts).double().cpu().numpy()
@@ -168,6 +178,7 @@ class ConditionalGAN(SequentialSynthesizer):
             self.potentials_,
             self.receptive_fields_,
             regressed=self.regressed_,
+            given=self.given_,
             width=self.width_,
             blocks=self.blocks_,
             dropout=self.dropout,
@@ -179,7 +190,10 @@ class ConditionalGAN(SequentialSynthesizer):
     def _fit(
         self, encoded: Encoded, layout: Layout, monitor: TrainingMonitor, patient: NDArray[np.int64]
     ) -> dict[str, Any]:
-        plan = plan_for(len(encoded), self.effort, self.warmup)
+        plan = plan_for(len(encoded), self.effort, self.warmup or self.given_ > 0)
+        if self.given_:
+            # Critics judge whole rows, and the context of a row is never sampled.
+            plan = dataclasses.replace(plan, adversarial=0)
         self.width_ = plan.width if self.width is None else self.width
         self.blocks_ = plan.blocks if self.blocks is None else self.blocks
         self.regressed_ = plan.regressed
@@ -203,7 +217,11 @@ class ConditionalGAN(SequentialSynthesizer):
                 self.network_, encoded.codes[:, self.order_].to(device), plan, self.random_state, monitor, patient
             )
             self.network_.eval()
-            supported = self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
+            supported = (
+                {}
+                if self.given_
+                else self._supported(encoded.codes[:, self.order_].to(device), record, int(patient.max()) + 1)
+            )
         return {
             "kept": record.kept,
             **supported,
@@ -261,6 +279,7 @@ class ConditionalGAN(SequentialSynthesizer):
         return tensors, {
             "width": self.width_,
             "blocks": self.blocks_,
+            **({"given": self.given_} if self.given_ else {}),
             "parents": [] if self.network_.regression is None else self.network_.regression.parents.tolist(),
             "potentials": [[potential.first, potential.second] for potential in self.potentials_],
             "receptive_fields": [
@@ -279,7 +298,9 @@ class ConditionalGAN(SequentialSynthesizer):
             raise misfit
         if self.width not in (None, width) or self.blocks not in (None, blocks):
             raise misfit
-        self.width_, self.blocks_ = width, blocks
+        self.width_, self.blocks_, self.given_ = width, blocks, facts.get("given", 0)
+        if type(self.given_) is not int or not 0 <= self.given_ <= len(layout):
+            raise misfit
         if not self._fits(tensors, layout):
             raise misfit
         self.frequencies_ = [tensors[f"frequency.{j}"] for j in range(len(layout))]

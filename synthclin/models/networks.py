@@ -135,6 +135,7 @@ class MaskedGenerator(nn.Module):
         potentials: pairwise potentials, see `find_potentials`.
         fields: context cells that each head reads directly, see `find_receptive_fields`; by default all before it.
         regressed: whether each column has a `Regression` on pairs, to which the network adds.
+        given: how many of the first columns are always known: they are context alone, and their likelihood counts 0.
         width: hidden units.
         blocks: residual blocks.
         dropout: on hidden units, while training.
@@ -150,6 +151,7 @@ class MaskedGenerator(nn.Module):
         fields: Sequence[ReceptiveField] = (),
         *,
         regressed: bool = False,
+        given: int = 0,
         width: int = 256,
         blocks: int = 2,
         dropout: float = 0.1,
@@ -158,6 +160,7 @@ class MaskedGenerator(nn.Module):
         self.regression = Regression(columns, frequencies) if regressed else None
         # The distilled one-pass generator, where there is one; see `synthclin.models.distillation`.
         self.shortcut: MaskedGenerator | None = None
+        self.given = given
         self.columns = tuple(columns)
         self.fields = tuple(fields) or whole_receptive_field(len(columns))
         grouped = [_groups(columns, field.members) for field in self.fields]
@@ -288,7 +291,9 @@ class MaskedGenerator(nn.Module):
 
     def marginal_log_likelihood(self, codes: Tensor) -> Tensor:
         """Return the log-likelihood of each cell under the marginal distributions, (rows, columns), in nats."""
-        return torch.stack([each.log_softmax(0)[codes[:, t]] for t, each in enumerate(self.marginals())], dim=1)
+        found = torch.stack([each.log_softmax(0)[codes[:, t]] for t, each in enumerate(self.marginals())], dim=1)
+        found[:, : self.given] = 0.0
+        return found
 
     def shrunk_log_likelihood(self, codes: Tensor, strengths: Tensor) -> Tensor:
         """Return the log-likelihood of each cell at each of the strengths, (strengths, rows, columns), in nats.
@@ -336,5 +341,5 @@ class MaskedGenerator(nn.Module):
             wanted = codes[:, table.index].T.unsqueeze(2)
             chosen = logits.log_softmax(dim=2).gather(2, wanted)[:, :, 0]
             for i, j in enumerate(table.members):
-                parts[j] = chosen[i]
+                parts[j] = chosen[i] if j >= self.given else torch.zeros_like(chosen[i])
         return torch.stack(parts, dim=1)

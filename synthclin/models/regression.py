@@ -131,13 +131,16 @@ def parents_of(columns: int, parents: Sequence[Sequence[int]]) -> Tensor | None:
     return torch.tensor(parents, dtype=torch.long).reshape(columns, -1)
 
 
-def fit_paths(regression: Regression, codes: Tensor, marginals: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def fit_paths(
+    regression: Regression, codes: Tensor, marginals: Sequence[Tensor], given: int = 0
+) -> tuple[Tensor, Tensor]:
     """Return the regressions on (rows, columns) codes at every penalty.
 
     Arguments:
         regression: has the features.
         codes: of training rows.
         marginals: (codes,) log marginal probabilities of each column.
+        given: how many of the first columns are context alone and have no regression.
 
     Returns:
         (columns, parents) parents, and (1 + penalties, columns, features, 1 + parents * features) weights; the first
@@ -146,7 +149,7 @@ def fit_paths(regression: Regression, codes: Tensor, marginals: Sequence[Tensor]
     features = regression.features(codes)
     paths = regression.weights.new_zeros(1 + len(MULTIPLES), *regression.weights.shape)
     parents = torch.zeros_like(regression.parents)
-    for t in range(codes.shape[1]):
+    for t in range(given, codes.shape[1]):
         association = _associations(features[:, :t], features[:, t])
         chosen = association.argsort(descending=True, stable=True)[: parents.shape[1]]
         chosen = chosen[association[chosen] > 0]

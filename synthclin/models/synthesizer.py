@@ -6,15 +6,14 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from synthclin.encoding import Encoded, Layout, TableEncoder
@@ -26,11 +25,13 @@ from synthclin.io.version import VERSION
 from synthclin.models import artifact
 from synthclin.models.callbacks import Callback, TrainingMonitor
 from synthclin.models.checkpoints import Checkpoint
+from synthclin.models.imputing import Imputing
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
+from synthclin.models.visits.longitudinal import Longitudinal
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
+from synthclin.rules.visits import in_order, refuse_rows_as_patients
 from synthclin.sampling.cohorts import require_condition
-from synthclin.sampling.imputation import Imputer
 from synthclin.sampling.sample_facts import SampleFacts, warn_of_few_events
 from synthclin.sampling.sampler import CohortSampler
 from synthclin.sampling.sequential import Imposed
@@ -55,11 +56,8 @@ _NUMERICAL_PACKAGES = ("torch", "numpy", "scikit-learn")  # a weight may depend 
 
 _LARGEST_ID = 10**30
 
-MOST_IMPUTATIONS = 100
-"""Imputations per request at most."""
 
-
-class Synthesizer(BaseEstimator):  # type: ignore[misc]
+class Synthesizer(Imputing):
     """Generative model of a table: fits it and samples rows that satisfy its schema.
 
     A family implements `_fit`, `_row_state` (or `_sample_part`) and its state (`_state`, `_restore`); encoding,
@@ -71,10 +69,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         dtypes_: by column the dtype of the training table, where the schema has another; sampled tables have it.
         training_: facts about the training, as plain data, for the manifest.
         sample_facts_: facts about the last sample: share of such rows without the condition, effective sample size.
+        longitudinal_: of a table of visits the models of patients and of their visits; None for other tables.
     """
 
     family: ClassVar[str]
     has_likelihood: ClassVar[bool] = False
+    models_visits: ClassVar[bool] = False
 
     schema: Schema
     random_state: int
@@ -85,6 +85,9 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     rows_: int
     training_: dict[str, Any]
     sample_facts_: SampleFacts
+    longitudinal_: Longitudinal | None = None
+    in_order_: bool = False
+    given_: int = 0
 
     def _repr_html_(self) -> str:
         fitted = hasattr(self, "encoder_")
@@ -143,11 +146,12 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         if not checked:
             refuse_contradiction(self.schema)
             table = conform(table, self.schema)
+        refuse_rows_as_patients(table, self.schema)
         shifted_table = shifted(table, self.schema, numpy_generator(self.random_state, "shift"))
         # Shifted dates may break a rule that real dates satisfy.
         if not checked or not shifted_table.equals(table):
             shifted_table, _ = without_violations(shifted_table, self.schema)
-        table = shifted_table
+        table = in_order(shifted_table, self.schema)
         schema = self.schema.observed(table, patients(table, self.schema), max(self.rare_category, 1))
         schema = with_new_identifiers(schema, table)
         if not checked and first_id(schema) != first_id(self.schema):
@@ -155,10 +159,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             what = f"synthetic identifiers start at number {first:,}: lower ones may be those of training rows."
             warnings.warn(f"{what} Change `format` to tell them apart at sight.", stacklevel=2)
         self.encoder_ = TableEncoder.fit(
-            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes
+            table, schema, rare_category=self.rare_category, trim_extremes=self.trim_extremes, in_order=self.in_order_
         )
         self.calls_ = 0
         self.rows_ = len(table)
+        if schema.visit_time is not None:
+            self.training_ = self._fit_visits(table, schema, callback)
+            return self
         encoded = self.encoder_.encode(table)
         patient = patients(table, schema)
         saved = None if checkpoint is None else checkpoint.open(self.identity(encoded, patient))
@@ -174,6 +181,8 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         id_start: int | None = None,
     ) -> pd.DataFrame:
         """Return exactly `n` synthetic rows, in the dtypes of the training table where these can hold them.
+
+        Of a table of visits it returns `n` patients with all their visits, and conditions name static columns.
 
         Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
         together, give the second one an `id_start` beyond the first.
@@ -200,9 +209,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             raise ConfigError("sample", what, "Lower identifiers may be those of training rows. Give a number between.")
         seed = self._seed("sample") if random_state is None else random_state
         start = None if id_start is None else int(id_start)
-        table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
+        if self.longitudinal_ is not None:
+            table, self.sample_facts_ = self.longitudinal_.sample(int(n), where, mix, seed, start)
+        else:
+            table, self.sample_facts_ = self._sampler(seed).sample(n, where, mix, start)
         if (where or mix) and n and hasattr(self, "rows_"):  # a loaded model does not know the number of its rows
-            warn_of_few_events(self.sample_facts_, self.rows_)
+            trained = None if self.longitudinal_ is None else self.longitudinal_.trained
+            warn_of_few_events(self.sample_facts_, trained or self.rows_)
         return restored(table, self.dtypes_)
 
     @property
@@ -218,87 +231,13 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         codes: a rule that depends on the position inside a bin counts as satisfied.
         """
         self._check_fitted()
-        return self._sampler(self._seed("raw") if random_state is None else random_state).raw_violations(n)
+        seed = self._seed("raw") if random_state is None else random_state
+        if self.longitudinal_ is not None:
+            return self.longitudinal_.raw_violations(n, seed)
+        return self._sampler(seed).raw_violations(n)
 
     def _sampler(self, seed: int) -> CohortSampler:
         return CohortSampler(self._sample, self.encoder_, self.encoder_.schema, seed)
-
-    @overload
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: None = None,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> pd.DataFrame: ...
-
-    @overload
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: int,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> list[pd.DataFrame]: ...
-
-    def impute(
-        self,
-        table: pd.DataFrame,
-        imputations: int | None = None,
-        *,
-        columns: Collection[str] | None = None,
-        random_state: int | None = None,
-    ) -> pd.DataFrame | list[pd.DataFrame]:
-        """Return `table` with its missing cells imputed: sampled from the model given the other cells of the row.
-
-        Given cells are returned unchanged, in the type of the schema, even if their value is not in the training data.
-        Rows keep their order and index. Columns that the table lacks are imputed wholly and come last. Imputed cells
-        hold a value; missingness of a cell to impute is not used to predict other cells. A cell stays empty where rules
-        such as `missing_when` leave it no value, derived columns are computed where they are missing, identifiers and
-        free text pass through, and every rule is satisfied. Rows whose given cells alone violate a rule are refused,
-        left out or imputed all the same, by its `on_violation`.
-
-        Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for
-        several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's
-        ``complete(imp, "all")``.
-
-        Arguments:
-            table: any columns of the schema, at least one of them modelled.
-            imputations: how many completed tables; None for one, not in a list.
-            columns: modelled columns to impute, all by default. Missing cells of other columns stay missing, and their
-                missingness is a known value: leave out columns where an empty cell is a fact, such as a test that was
-                never ordered.
-            random_state: seed of the sample; without one, calls after `fit` differ and their sequence is reproducible.
-
-        Returns:
-            the completed table, or with `imputations` a list of so many.
-
-        Raises:
-            DataError: a given cell is not valid, given cells violate a rule, or no completion of a row satisfies all.
-            ConfigError: an argument cannot be used.
-
-        Example:
-            >>> import synthclin as sc
-            >>> table, schema = sc.datasets.load("heart_disease")
-            >>> model = sc.ConditionalGAN(schema, effort="quick", random_state=7).fit(table)  # doctest: +SKIP
-            >>> one = model.impute(table)  # doctest: +SKIP
-            >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
-        """
-        self._check_fitted()
-        require_table(table)
-        if imputations is not None and not (
-            isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
-        ):
-            raise ConfigError(
-                "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Ask for as many."
-            )
-        seed = self._seed("impute") if random_state is None else random_state
-        completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
-            table, imputations or 1, columns
-        )
-        return completed[0] if imputations is None else completed
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder atomically: safetensors and JSON, no rows.
@@ -314,9 +253,14 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
     def parts(self) -> artifact.ModelParts:
         """Return the content of the model folder; raises ConfigError where the model is not fitted."""
         self._check_fitted()
-        tensors, facts = self._state()
+        inner: dict[str, artifact.ModelParts] = {}
+        if self.longitudinal_ is None:
+            tensors, facts = self._state()
+        else:
+            tensors, facts = self.longitudinal_.state()
+            inner = {name: model.parts() for name, model in self.longitudinal_.inner.items()}
         return artifact.ModelParts(
-            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_
+            self.family, self._parameters(), facts, self.training_, tensors, self.encoder_, self.dtypes_, inner
         )
 
     @classmethod
@@ -327,6 +271,10 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
         model = cls(schema=parts.encoder.schema, **(parts.parameters | device))
         model.encoder_, model.calls_, model.training_ = parts.encoder, 0, parts.training
         model.dtypes_ = dict(parts.dtypes)
+        if parts.encoder.schema.visit_time is not None:
+            inner = {name: cls.from_parts(each) for name, each in parts.inner.items()}
+            model.longitudinal_ = Longitudinal.restored(parts.encoder, parts.tensors, parts.facts, inner)
+            return model
         model._restore(parts.tensors, parts.facts, parts.encoder.layout)
         return model
 
@@ -344,6 +292,23 @@ class Synthesizer(BaseEstimator):  # type: ignore[misc]
             "schema": self.schema.to_yaml(comments=False).encode(),
             "table": table.digest(),
         }
+
+    def _fit_visits(self, table: pd.DataFrame, schema: Schema, callback: Callback | None) -> dict[str, Any]:
+        """Fit the models of patients and of their visits and return facts about both trainings."""
+        if not self.models_visits:
+            what = f"the family {self.family!r} has no model of patients with several visits"
+            raise ConfigError(type(self).__name__, what, "Choose `gan`, or declare `visits: independent`.")
+
+        def make(inner: Schema, given: int) -> Synthesizer:
+            model = type(self)(**(self.get_params(deep=False) | {"schema": inner}))
+            model.given_, model.in_order_ = given, given > 0
+            return model
+
+        limit = max(self.rare_category, self.trim_extremes, 1)
+        self.longitudinal_ = Longitudinal.fit(
+            table, schema, self.encoder_, make, limit=limit, seed=self.random_state, callback=callback
+        )
+        return self.longitudinal_.training()
 
     def _parameters(self) -> dict[str, Any]:
         """Return the constructor parameters by name, without the schema."""

@@ -158,8 +158,9 @@ def train(
         setting = Setting(network, codes, codes[:0], plan.batch, seed)
         phases = _cross_validated(plan, setting, np.arange(len(codes)) if patient is None else patient)
     else:
-        shuffle = torch.from_numpy(numpy_generator(seed, "validation").permutation(len(codes))).to(codes.device)
-        validation, training = codes[shuffle[: plan.validation]], codes[shuffle[plan.validation :]]
+        order = _shuffled(np.arange(len(codes)) if patient is None else patient, plan.validation, seed)
+        shuffle = [torch.from_numpy(part).to(codes.device) for part in order]
+        validation, training = codes[shuffle[0]], codes[shuffle[1]]
         setting = Setting(network, training, validation, plan.batch, seed)
         phases = _phases(plan, setting)
     record = _TrainingLoop(phases, network, monitor).run()
@@ -168,6 +169,19 @@ def train(
     if not plan.folds:
         record.validation_nll = validation_nll(network, setting.validation)
     return record
+
+
+def _shuffled(patient: NDArray[np.int64], size: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return about `size` shuffled validation rows, all rows of their patients, and the training rows."""
+    order = numpy_generator(seed, "validation").permutation(len(patient))
+    if len(np.unique(patient)) == len(patient):
+        return order[:size], order[size:]
+    # A patient on both sides would be remembered, not predicted.
+    names, first, number, sizes = np.unique(patient[order], return_index=True, return_inverse=True, return_counts=True)
+    by_chance = np.argsort(first)
+    last = int(np.searchsorted(np.cumsum(sizes[by_chance]), size)) + 1
+    chosen = np.isin(number, by_chance[: max(1, min(last, len(names) - 1))])
+    return order[chosen], order[~chosen]
 
 
 def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -> dict[str, Callable[[], Phase]]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthclin.rules.validation import Finding, contradictions, examine, judge
+from synthclin.rules.visits import examine_visits, rows_as_patients
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, MissingReason
 from synthclin.schema.patients import MIN_PATIENTS, patients
@@ -105,7 +106,8 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
     table, _ = separated(table, schema.columns)
     broken = {rule.text: finding for rule in schema.rules if (finding := judge(rule, typed)) is not None}
     findings = sorted(
-        [*found, *contradictions(schema), *broken.values()], key=lambda finding: finding.severity != "error"
+        [*found, *contradictions(schema), *broken.values(), *_visits(typed, schema)],
+        key=lambda finding: finding.severity != "error",
     )
     patient = None if schema.entity is not None and schema.entity not in typed else patients(typed, schema)
     if patient is None or len(patient) != len(table):
@@ -122,6 +124,14 @@ def survey(table: pd.DataFrame, schema: Schema) -> Survey:
     )
     known = schema.entity is None or schema.entity in typed
     return Survey(len(table), len(np.unique(patient)) if known else None, columns, rules, tuple(findings))
+
+
+def _visits(typed: pd.DataFrame, schema: Schema) -> list[Finding]:
+    """Return the findings on patients with several rows."""
+    if schema.entity is None or schema.entity not in typed:
+        return []
+    untold = rows_as_patients(typed, schema)
+    return [*([] if untold is None else [untold]), *examine_visits(typed, schema)]
 
 
 def _lost(table: pd.DataFrame, typed: pd.DataFrame, schema: Schema, name: str) -> list[str]:

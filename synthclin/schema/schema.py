@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,14 +11,22 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from synthclin.errors import ConfigError
-from synthclin.expressions import Expression, parse, quote_name
+from synthclin.expressions import parse, quote_name
 from synthclin.io.documents import dump_yaml, read_yaml, refuse_study, validate
+from synthclin.schema.column_expressions import (
+    check_combinations,
+    check_derive,
+    check_missing_when,
+    checked_expression,
+    suggest,
+)
 from synthclin.schema.columns import AnyColumn, Column, MissingReason
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule, Rules, administrative_rules, implied_rules
 from synthclin.schema.schema_html import schema_html
 from synthclin.schema.schema_yaml import Comments, commented_yaml, schema_document
 from synthclin.schema.split_columns import check_splits, missing_together
+from synthclin.schema.visits import AnyVisits, Visits, check_visits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +57,7 @@ class Schema(BaseModel):
 
     columns: dict[str, AnyColumn] = Field(min_length=1)
     constraints: Rules = ()
+    visits: AnyVisits | None = None
     _comments: Comments | None = PrivateAttr(default=None)
 
     @field_validator("columns")
@@ -91,6 +99,11 @@ class Schema(BaseModel):
                 raise ValueError(f"{what}. Declare `type: id`, or remove the role.")
         if len(named) > 1:
             raise ValueError(f"columns: {len(named)} have the role entity: {', '.join(named)}. Keep it on one.")
+        return self
+
+    @model_validator(mode="after")
+    def _visits_fit_the_columns(self) -> Self:
+        check_visits(self.columns, self.visits)
         return self
 
     @model_validator(mode="after")
@@ -174,19 +187,19 @@ class Schema(BaseModel):
     def _expressions_fit_the_columns(self) -> Self:
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:
-                self._expression(text, f"constraints[{position}]")
+                checked_expression(self.columns, text, f"constraints[{position}]")
             if isinstance(rule, Combinations):
-                self._check_combinations(rule, f"constraints[{position}]")
+                check_combinations(self.columns, self.modelled, rule, f"constraints[{position}]")
         for name, column in self.columns.items():
             if column.missing_when is not None:
-                self._check_missing_when(column, column.missing_when, f"columns.{name}.missing_when")
+                check_missing_when(self.columns, name, column.missing_when)
             if column.derive is not None:
-                self._check_derive(column, column.derive, f"columns.{name}.derive")
+                check_derive(self.columns, name, column.derive)
             if column.administrative_end is not None and self.time_of(name) is None:
                 what = "no column has the time of the event, or several have"
                 raise ValueError(f"columns.{name}.administrative: {what}. Name it by `time`.")
             for text in (text for rule in self._implied(name) for text in rule.expressions):
-                self._expression(text, f"columns.{name}")  # longer than its source, perhaps too long
+                checked_expression(self.columns, text, f"columns.{name}")  # longer than its source, perhaps too long
         return self
 
     @model_validator(mode="after")
@@ -207,6 +220,31 @@ class Schema(BaseModel):
     def entity(self) -> str | None:
         """Name of the patient identifier column, if there is one."""
         return next((name for name, column in self.columns.items() if column.role == "entity"), None)
+
+    @property
+    def visit_time(self) -> str | None:
+        """Name of the column with the time of each visit; None where each row is a patient of its own.
+
+        Example:
+            >>> columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "role": "visit"}}
+            >>> Schema.model_validate({"columns": columns}).visit_time
+            'day'
+            >>> Schema.model_validate({"columns": columns, "visits": "independent"}).visit_time is None
+            True
+        """
+        if self.visits == "independent":
+            return None
+        return next((name for name, column in self.columns.items() if column.role == "visit"), None)
+
+    @property
+    def planned(self) -> Visits:
+        """The declared `visits`, or those without a schedule."""
+        return self.visits if isinstance(self.visits, Visits) else Visits()
+
+    @property
+    def static(self) -> tuple[str, ...]:
+        """Names of the modelled columns whose cells are the same at each visit of a patient, in order."""
+        return tuple(name for name in self.modelled if self.columns[name].static)
 
     @property
     def computed(self) -> tuple[str, ...]:
@@ -296,8 +334,8 @@ class Schema(BaseModel):
         """
         where = f"schema.columns.{name}"
         if name not in self.columns and "type" not in changes:
-            raise ConfigError(where, "there is no such column", _suggest(name, self.columns))
-        data = schema_document(self.columns, self.constraints)
+            raise ConfigError(where, "there is no such column", suggest(name, self.columns))
+        data = schema_document(self.columns, self.constraints, self.visits)
         keys = data["columns"].get(name, {})
         if "type" in changes and changes["type"] != keys.get("type"):
             keys = {key: value for key, value in keys.items() if key in Column.model_fields}
@@ -326,7 +364,7 @@ class Schema(BaseModel):
                 type: boolean
                 values: [0, 1]
         """
-        document = schema_document(self.columns, self.constraints)
+        document = schema_document(self.columns, self.constraints, self.visits)
         return commented_yaml(document, self._comments) if comments and self._comments else dump_yaml(document)
 
     def with_comments(self, comments: Comments | None) -> Schema:
@@ -336,57 +374,10 @@ class Schema(BaseModel):
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Return whether columns and constraints are equal; comments do not count."""
+        """Return whether columns, constraints and visits are equal; comments do not count."""
         if not isinstance(other, Schema):
             return NotImplemented
-        return (self.columns, self.constraints) == (other.columns, other.constraints)
+        mine, others = (self.columns, self.constraints, self.visits), (other.columns, other.constraints, other.visits)
+        return mine == others
 
     __hash__ = None  # type: ignore[assignment]
-
-    def _expression(self, text: str, place: str, *, predicate: bool = True) -> Expression:
-        """Return the parsed text; ValueError if it does not parse or does not fit the columns."""
-        try:
-            expression = parse(text, place)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        for name in sorted(expression.columns):
-            if name not in self.columns:
-                raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if self.columns[name].is_identifier or self.columns[name].is_free_text:
-                what = f"names {name!r}, which is never modelled"
-                raise ValueError(f"{place}: {what}. Use another column.")
-        # Evaluation on an empty table checks the types of the operands.
-        rows = pd.DataFrame({name: pd.Series(dtype=self.columns[name].dtype) for name in expression.columns})
-        try:
-            expression.evaluate(rows) if predicate else expression.compute(rows)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return expression
-
-    def _check_combinations(self, rule: Combinations, place: str) -> None:
-        for name in rule.columns:
-            if name not in self.columns:
-                raise ValueError(f"{place}: names {name!r}, which is no column. {_suggest(name, self.columns)}")
-            if not (self.columns[name].modelled and self.columns[name].is_discrete):
-                raise ValueError(f"{place}: {name!r} has no levels to combine. Use columns of levels or whole numbers.")
-
-    def _check_missing_when(self, column: Column, text: str, place: str) -> None:
-        if column.is_identifier:
-            raise ValueError(f"{place}: an identifier is never missing. Remove it.")
-        self._expression(text, place)
-
-    def _check_derive(self, column: Column, text: str, place: str) -> None:
-        if not (column.is_numeric or column.truth_values is not None):
-            remedy = "Derive a number, an integer or a duration, or a boolean from a comparison."
-            raise ValueError(f"{place}: cannot be computed for `type: {column.type}`. {remedy}")
-        sources = self._expression(text, place, predicate=not column.is_numeric).columns
-        for source in sorted(sources) if column.is_numeric else ():
-            operand = self.columns[source]
-            if not (operand.is_numeric or operand.is_temporal or operand.truth_values is not None):
-                what = f"computes with {source!r}, which is no number"
-                raise ValueError(f"{place}: {what}. Use another column.")
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else "Name a column of the schema."

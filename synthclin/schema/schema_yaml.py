@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from synthclin.schema.combinations import Combinations
     from synthclin.schema.constraints import Rule
+    from synthclin.schema.visits import AnyVisits
 
 __all__ = [
     "ColumnComment",
@@ -91,10 +92,15 @@ def column_document(column: Column) -> dict[str, Any]:
     }
 
 
-def schema_document(columns: Mapping[str, Column], rules: tuple[Rule | Combinations, ...]) -> dict[str, Any]:
+def schema_document(
+    columns: Mapping[str, Column], rules: tuple[Rule | Combinations, ...], visits: AnyVisits | None = None
+) -> dict[str, Any]:
     """Return a schema as a YAML document, without keys that have their default value."""
     declared = {name: one for name, one in columns.items() if one.reason_for is None}
     document: dict[str, Any] = {"columns": {name: column_document(column) for name, column in declared.items()}}
+    if visits is not None:
+        told = visits if isinstance(visits, str) else visits.model_dump(mode="json", exclude_defaults=True)
+        document["visits"] = told
     return document | ({"constraints": rule_documents(rules)} if rules else {})
 
 
@@ -111,6 +117,8 @@ def commented_yaml(document: Mapping[str, Any], comments: Comments) -> str:
         lines += _comment(comment.evidence)
         lines.append(textwrap.indent(dump_yaml({name: words}), "  ").rstrip("\n"))
         lines += [f"    # {hint}" for hint in comment.hints]
+    if "visits" in document:
+        lines.append(dump_yaml({"visits": document["visits"]}).rstrip("\n"))
     constraints = list(document.get("constraints", ()))
     if comments.rules:
         lines.append(_RULE_HEAD.format(rows=comments.rows))

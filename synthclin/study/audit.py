@@ -212,7 +212,10 @@ class _Shadows:
         # The progress bar counts models; those of the trainings are silenced.
         with progress.quiet():
             shadow = type(self.model)(**parameters).fit(self.rows[self.training_rows(number)])
-            table = shadow.sample(min(len(self.tables.synthetic), _MOST_SAMPLED), random_state=self.seed)
+            rows = min(len(self.tables.synthetic), _MOST_SAMPLED)
+            if self.model.schema.visit_time is not None:
+                rows = len(np.unique(self.patients)) * rows // len(self.rows)  # patients, with about as many rows
+            table = shadow.sample(rows, random_state=self.seed)
         return self.signals_of(shadow, self.tables.features.values(table))
 
     def _identity(self, models: int) -> dict[str, bytes]:

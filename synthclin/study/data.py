@@ -12,6 +12,7 @@ from synthclin import datasets
 from synthclin.errors import ConditionError, DataError
 from synthclin.io.files import path_of
 from synthclin.rules.validation import Finding, check, conform, refuse_contradiction, without_violations
+from synthclin.rules.visits import examine_visits, in_order, refuse_rows_as_patients
 from synthclin.schema.patients import MIN_PATIENTS, patients
 from synthclin.study import manifest
 from synthclin.tables import read_table, split, spreadsheet_warnings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from synthclin.schema import Schema
     from synthclin.study.config import Config
 
-__all__ = ["Real", "patients_in", "prepare", "source_file"]
+__all__ = ["Real", "patients_in", "prepare", "source_file", "wanted"]
 
 
 class Real(NamedTuple):
@@ -52,9 +53,11 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
             table = conform(datasets.load(name)[0], schema)
     with clock.stage("check"):
         _refuse_constants(table, schema)
+        refuse_rows_as_patients(table, schema)
         kept, excluded_rows = without_violations(table, schema)
-        for finding in check(table, schema):
+        for finding in [*check(table, schema), *examine_visits(table, schema)]:
             on_finding(finding)
+        kept = in_order(kept, schema)
         if config.outputs.table == "csv" and config.outputs.csv_safe == "warn":
             for finding in spreadsheet_warnings(table, schema, "outputs.csv_safe: escape"):
                 on_finding(finding)
@@ -63,6 +66,15 @@ def prepare(config: Config, clock: manifest.Clock, on_finding: Callable[[Finding
     for cohort in config.sampling.cohorts:
         _check_support(cohort, train, config, on_finding)
     return Real(train, holdout, excluded_rows)
+
+
+def wanted(config: Config, train: pd.DataFrame) -> int:
+    """Return how many rows are asked for, or patients where these have visits: by default as many as for training."""
+    if config.sampling.rows is not None:
+        return config.sampling.rows
+    if config.table_schema.visit_time is None:
+        return len(train)
+    return int(patients(train, config.table_schema).max()) + 1
 
 
 def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, on_finding: Callable[[Finding], None]) -> None:

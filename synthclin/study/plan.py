@@ -12,7 +12,7 @@ from synthclin.evaluation.score_names import treatment_name
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.schema.patients import MIN_PATIENTS
 from synthclin.study import manifest
-from synthclin.study.data import patients_in, prepare
+from synthclin.study.data import patients_in, prepare, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
         "name": config.name,
         "seed": config.seed,
         "stages": list(manifest.STAGES),
-        "rows": {"train": len(train), "holdout": len(holdout), "synthetic": config.sampling.rows or len(train)},
+        "rows": {"train": len(train), "holdout": len(holdout), "synthetic": wanted(config, train)},
         "columns": [
             {
                 "name": name,

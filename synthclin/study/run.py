@@ -132,7 +132,7 @@ def run(
             versions=manifest.versions(),
             device=str(model.training_.get("device", "cpu")),
             seconds=clock.seconds,
-            rows=_rows(config, real),
+            rows=_rows(real, samples),
             cohorts=samples.facts,
             attacks=tuple(
                 manifest.ModelAttack.of(score)
@@ -211,8 +211,7 @@ def _resume_or_discard(checkpoint: Checkpoint, resume: bool, on_finding: Callabl
         on_finding(Finding(str(checkpoint.folder), what, remedy, severity="warning"))
 
 
-def _rows(config: Config, real: Real) -> dict[str, int]:
+def _rows(real: Real, samples: stages.Samples) -> dict[str, int]:
     """Return the rows of every table of a run."""
-    rows = {"train": len(real.train), "holdout": len(real.holdout)}
-    rows["synthetic"] = config.sampling.rows or len(real.train)
-    return rows | {f"cohorts/{cohort.name}": cohort.rows for cohort in config.sampling.cohorts}
+    rows = {"train": len(real.train), "holdout": len(real.holdout), "synthetic": len(samples.released)}
+    return rows | {f"cohorts/{name}": len(table) for name, table in samples.cohorts.items()}

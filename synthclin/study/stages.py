@@ -29,7 +29,7 @@ from synthclin.seeds import stream_seed
 from synthclin.study import audit as auditing
 from synthclin.study import manifest
 from synthclin.study.config import resolved_yaml
-from synthclin.study.data import Real, patients_in
+from synthclin.study.data import Real, patients_in, wanted
 from synthclin.study.few_events import few_events
 from synthclin.study.plan import editions
 from synthclin.tables import write_table
@@ -85,7 +85,7 @@ def fit(config: Config, real: Real, checkpoint: Checkpoint | None = None) -> Syn
 
 def sample(config: Config, model: Synthesizer, real: Real) -> Samples:
     """Return the synthetic table, its replicates and the cohorts, whose identifiers follow those of the table."""
-    rows = config.sampling.rows or len(real.train)
+    rows = wanted(config, real.train)
     released = model.sample(rows, random_state=config.seed)
     # Sampled for the scores alone and not kept: the mean over replicates has less sampling variance.
     replicates = tuple(

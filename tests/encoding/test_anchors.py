@@ -27,7 +27,7 @@ COLUMNS = {
 
 
 def schema(columns=COLUMNS, **changes):
-    return validate(Schema, {"columns": columns, **changes}, "schema")
+    return validate(Schema, {"columns": columns, "visits": "independent", **changes}, "schema")
 
 
 def stays(rows, seed=0):

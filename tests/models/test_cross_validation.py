@@ -162,7 +162,8 @@ class TestFolds:
         monkeypatch.setattr(gan, "plan_for", lambda *size: dataclasses.replace(plan_for(*size), epochs=2))
         columns = {"who": {"type": "id", "role": "entity"}} | STUDY.model_dump(exclude_unset=True)["columns"]
         table = study(60).assign(who=[f"p{k // 3}" for k in range(60)])
-        ConditionalGAN(Schema.model_validate({"columns": columns}), effort="quick", width=8).fit(table)
+        schema = Schema.model_validate({"columns": columns, "visits": "independent"})
+        ConditionalGAN(schema, effort="quick", width=8).fit(table)
         assert len(set(seen[0])) == 20
         assert [len(set(seen[0][3 * k : 3 * k + 3])) for k in range(20)] == [1] * 20
 

@@ -277,6 +277,7 @@ class TestDryRun:
         table = study.table()
         table["patient"] = [f"P{row // 16}" for row in range(len(table))]  # 10 patients in 160 rows
         study.config["data"]["entity"] = "patient"
+        study.config["schema"]["visits"] = "independent"
         study.write(table)
         config = load(study.path, [f"sampling.least_patients={least}"])
         if refused:
@@ -290,6 +291,7 @@ class TestDryRun:
     def test_the_entity_of_the_config_is_that_of_the_split(self, study):
         table = study.table()
         table["patient"] = [f"P{row // 4}" for row in range(len(table))]
+        study.config["schema"]["visits"] = "independent"
         study.write(table)
         real = data.prepare(load(study.path, ["data.entity=patient"]), manifest.Clock(), lambda _: None)
         assert not set(real.train["patient"]) & set(real.holdout["patient"])

@@ -54,7 +54,7 @@ def _one_line(text: str) -> str:
 
 
 Label = Annotated[StrictStr, AfterValidator(_one_line)]
-Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment"]
+Role = Literal["baseline", "entity", "event", "outcome", "site", "stratum", "time", "treatment", "visit"]
 Disclosure = Literal["quasi_identifier", "sensitive"]
 Severity = Literal["error", "warning"]
 DType: TypeAlias = np.dtype[Any] | ExtensionDtype
@@ -92,7 +92,8 @@ class Column(BaseModel):
             a cell of another type) as missing; without it, such a cell is an error.
         missing_when: a predicate over other columns; where it is true the cell is always missing.
         derive: an expression over other columns; the cell is computed, never modelled.
-        role: the use of the column in an analysis.
+        role: the use of the column in an analysis; ``visit`` marks the time of a visit.
+        static: whether the cells of one patient are the same at each visit, in a table of visits.
         disclosure: known to an attacker (``quasi_identifier``) or the target of an attack (``sensitive``).
     """
 
@@ -108,6 +109,7 @@ class Column(BaseModel):
     missing_when: str | None = None
     derive: str | None = None
     role: Role | None = None
+    static: bool = False
     disclosure: Disclosure | None = None
 
     @model_validator(mode="after")

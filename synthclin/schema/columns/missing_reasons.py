@@ -50,6 +50,7 @@ class MissingReason(Category):
             categories=tuple(column.missing_codes.values()),
             missing=column.missing,
             missing_when=unless,
+            static=column.static,
             disclosure=column.disclosure,
         )
 
