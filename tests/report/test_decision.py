@@ -166,3 +166,38 @@ def test_near_copies_have_an_answer() -> None:
         "67 of 100 synthetic rows are very close to a training row; 1.1\u00a0% of other patients are as close."
     )
     assert page.limits[0].text.startswith("The whole interval, ")
+
+
+def test_certain_findings_come_first_among_the_limits() -> None:
+    """Seven exact copies are certain; an interval that merely includes its limit, or is too wide, is not."""
+    lower = {"better": "lower", "n": 400}
+    copies = made("privacy.copies", 0.0175, 0.0085, 0.036, reference=0.005, reference_error=0.005, **lower)
+    wide = made("privacy.linkability", 0.0, -0.2, 0.2, reference=0.0, reference_error=0.05, **lower)
+    around = made("privacy.membership", 0.53, 0.49, 0.58, reference=0.5, reference_error=0.03, **lower)
+    scores = (around, wide, copies)
+    report = example(scores=scores, verdicts=judge(default_gates(scores), scores), sections={})
+    assert [verdict.status for verdict in report.verdicts] == ["REVIEW", "NOT ASSESSABLE", "REVIEW"]
+    assert [limit.headline for limit in limits(report)][:3] == [
+        "Rows may be copies of training rows.",
+        "Membership of patients may be inferred.",
+        "Patients may be singled out or linked.",
+    ]
+    reason = report.verdicts[2].reason
+    assert "the difference from its value without leakage, 0.5\u00a0%, is not clearly more than 0.5\u00a0%" in reason
+    assert "no more than asks for review" not in report.verdicts[2].without_figures
+
+
+def test_other_measures_of_a_question_that_miss_are_named() -> None:
+    copies = made("privacy.copies", 0.0175, 0.0085, 0.036, better="lower", reference=0.0, reference_error=0.005)
+    details = {"near": 133, "non_members_near": 0.01, "closeness": "distance", "null": 0.0}
+    near = made("privacy.near_copies", 0.32, 0.25, 0.4, better="lower", reference=0.0, details=details)
+    scores = (copies, near)
+    page = decision(example(scores=scores, verdicts=judge(default_gates(scores), scores), sections={}))
+    assert page.rows[0].answer.endswith("Also above their limits or to review: Near copies.")
+
+
+def test_a_value_without_an_interval_has_none_in_its_reason() -> None:
+    score = made("treatment.logistic.died", 5.4, 5.4, 5.4, better="lower", n=1_600)
+    (found,) = judge(default_gates([score]), [score])
+    assert found.status == "FAIL"
+    assert found.reason == "The value misses the limit."

@@ -339,3 +339,36 @@ def test_the_edition_has_the_language_of_the_report() -> None:
     score = made("privacy.copies", nan, nan, nan, better="lower", note="No hay datos.")
     (shared,) = shareable(Findings((score,), (), {"rows": {"train": 50}}, {}, language="es")).scores
     assert shared.note == "No puede calcularse con estas filas."
+
+
+def test_rates_of_members_and_non_members_are_never_reversed() -> None:
+    rates = {
+        key: {"value": value, "low": value - 0.01, "high": value + 0.01, "n": n}
+        for key, value, n in (("members", 0.029, 736), ("non_members", 0.031, 184))
+    }
+    score = made("privacy.identity_disclosure", 0.029, 0.019, 0.043, better="lower", details=rates)
+    facts = {"rows": {"train": 736, "holdout": 184, "synthetic": 736}}
+    (shared,) = shareable(example(scores=(score,), verdicts=(), sections={}, provenance=facts)).scores
+    assert shared.details["members"]["value"] <= shared.details["non_members"]["value"]
+
+
+def test_intervals_are_rounded_outward() -> None:
+    for value, low, high in ((0.0175, 0.0085, 0.036), (0.00625, 0.0052, 0.0074), (0.3, 0.2, 0.42)):
+        score = made("privacy.copies", value, low, high, better="lower", n=400)
+        facts = {"rows": {"train": 400, "holdout": 100, "synthetic": 400}}
+        (shared,) = shareable(example(scores=(score,), verdicts=(), sections={}, provenance=facts)).scores
+        assert 0 < shared.low <= low < high <= shared.high
+        assert shared.value >= value
+
+
+def test_a_mean_of_columns_has_the_step_of_its_columns() -> None:
+    """A mean rounded more coarsely than its parts would lie below the worst of them."""
+    columns = [
+        {"column": name, "value": value, "reference": 0.95, "measure": "1 - KS"}
+        | {"missing_real": 0.0, "missing_synthetic": 0.0}
+        for name, value in (("sbp", 0.946), ("age", 0.97))
+    ]
+    score = made("fidelity.marginals", 0.965, 0.957, 0.97, reference=0.957, details={"columns": columns})
+    facts = {"rows": {"train": 736, "holdout": 184, "synthetic": 736}}
+    (shared,) = shareable(example(scores=(score,), verdicts=(), sections={}, provenance=facts)).scores
+    assert shared.value >= min(column["value"] for column in shared.details["columns"])
