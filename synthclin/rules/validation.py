@@ -20,6 +20,7 @@ from synthclin.schema.constraints import Rule
 from synthclin.schema.split_columns import separated, sources
 
 __all__ = [
+    "UNDECLARED",
     "Finding",
     "check",
     "conform",
@@ -29,6 +30,9 @@ __all__ = [
     "refuse_contradiction",
     "without_violations",
 ]
+
+UNDECLARED = "undeclared value"
+"""The level that stands for every undeclared one in a table that is judged."""
 
 LINES = 10  # findings in an error
 PRINTED_ROWS = 5  # row numbers in a line
@@ -71,8 +75,9 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
     Arguments:
         table: any table.
         schema: what its columns mean.
-        judged: whether it is a synthetic table, in which scores count the violations; undeclared levels are then
-            missing.
+        judged: whether it is a synthetic table, in which scores count the violations: a value outside the declaration
+            is one there too where `other` reads it as missing in real tables, and an undeclared level becomes
+            `UNDECLARED`, so that no name is told.
 
     Returns:
         a new table with rows numbered from 0. The function is idempotent.
@@ -92,7 +97,7 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
         synthclin.errors.DataError: column 'age': 1 of 2 rows (2) holds a value outside its `range`. Widen `range`, ...
         column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
     """
-    findings, typed = examine(table, schema)
+    findings, typed = examine(table, schema.strict() if judged else schema)
     errors = [each for each in findings if each.severity == "error" and not (judged and each.readable)]
     if errors:
         first, *others = errors
@@ -100,6 +105,18 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
         if len(errors) > LINES:
             lines.append(f"... and {len(errors) - LINES:,} more. `synthclin schema check` lists them all.")
         raise DataError(first.where, first.what, "\n".join(lines))
+    return _with_undeclared(typed, table, schema) if judged else typed
+
+
+def _with_undeclared(typed: pd.DataFrame, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return a typed table in which each undeclared level is `UNDECLARED` instead of missing."""
+    table = separated(table, schema.columns)[0].set_axis(typed.index)
+    for name, column in schema.strict().columns.items():
+        if name not in typed or not isinstance(typed[name].dtype, pd.CategoricalDtype):
+            continue
+        _, undeclared = column.coerce(table[name])
+        if undeclared.any():
+            typed[name] = typed[name].cat.add_categories([UNDECLARED]).mask(undeclared, UNDECLARED)
     return typed
 
 

@@ -318,6 +318,11 @@ class Schema(BaseModel):
             raise ConfigError("Schema.infer", "the inference is not loaded", "Import synthclin.inference first.")
         return _INFERENCE[-1](table)
 
+    def strict(self) -> Schema:
+        """Return the schema without `other`: a synthetic table is judged by it and must hold no undeclared value."""
+        columns = {name: column.model_copy(update={"other": None}) for name, column in self.columns.items()}
+        return self.model_copy(update={"columns": columns})
+
     def with_column(self, name: str, **changes: Any) -> Schema:  # noqa: ANN401
         """Return a schema in which the keys `changes` of column `name` are replaced.
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from synthclin.errors import DataError
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.fidelity.marginals import marginals
+from synthclin.evaluation.scoring import score_table
 from synthclin.evaluation.validity import BrokenRule, rules
+from synthclin.rules.validation import conform
 from synthclin.schema import Schema
 from synthclin.tables import read_table
 
@@ -85,3 +88,24 @@ def test_a_reading_error_names_file_and_column_and_no_cell(tmp_path, ideal, dama
     assert "sampled.csv: " in str(caught.value)
     assert message in str(caught.value)
     assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("as_read", [True, False])
+def test_an_undeclared_value_of_a_synthetic_table_is_invalid_also_where_real_ones_are_read_as_missing(as_read):
+    """The level of one patient that inference left out stands in a synthetic row; no page tells its name."""
+    site = {"type": "category", "categories": ["north", "south"], "missing": "allowed", "other": "missing"}
+    schema = Schema.model_validate({"columns": {"site": site, "age": {"type": "integer", "range": [0, 120]}}})
+    rng = np.random.default_rng(0)
+
+    def ward(rows):
+        return pd.DataFrame({"site": rng.choice(["north", "south"], rows), "age": rng.integers(20, 90, rows)})
+
+    train, synthetic = ward(200), ward(200)
+    train.loc[0, "site"] = "Kleindorf"
+    synthetic.loc[:4, "site"] = ["Kleindorf", *["Atlantis"] * 4]
+    if as_read:
+        train, synthetic = conform(train, schema), conform(synthetic, schema, judged=True)
+        assert "Kleindorf" not in str(synthetic["site"].tolist())
+    score = score_table(synthetic, train=train, schema=schema)["validity.rules"]
+    assert score.value == pytest.approx(0.975)
+    assert [(row.rule, row.synthetic, row.real) for row in score.details.rules] == [("site is valid", 5, 0)]
