@@ -2,11 +2,13 @@
 
 python benchmarks/memory.py FOLDER --tables heart_disease actg175 --rows 100 200 400 --seeds 3 --tag default
 python benchmarks/memory.py FOLDER --tables actg175 --rows 200 --columns 100
+python benchmarks/memory.py FOLDER --tables actg175 --rows 800 --refit 1 --tag "refit 1"
 python benchmarks/memory.py --summary
 
 FOLDER and the subsamples are those of `small.py`; another state of the code is measured likewise, with PYTHONPATH and
 `--tag`. Figures are of two samples of 2,000 rows, so that no small sample hides a difference. With `--columns` the
-table is widened by made columns. Needs xgboost-cpu.
+table is widened by made columns. With `--refit K` the model is that of K times as many synthetic rows as training rows
+of a first model: what is computed from a synthetic table tells no more of patients than the table. Needs xgboost-cpu.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def strong_kept(real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
     return float(found[1][strong].mean() / found[0][strong].mean()) if strong.any() else float("nan")
 
 
-def measure(folder: Path, columns: int | None, rows: int, seed: int, tag: str) -> dict:
+def measure(folder: Path, columns: int | None, rows: int, seed: int, tag: str, refit: int = 0) -> dict:
     """Return one line."""
     table, schema = small.read(folder)
     if columns is not None:
@@ -86,6 +88,9 @@ def measure(folder: Path, columns: int | None, rows: int, seed: int, tag: str) -
     start = time.process_time()
     with quiet():
         model = sc.ConditionalGAN(schema, random_state=seed, device="cpu").fit(train)
+        if refit:
+            sampled = model.sample(refit * len(train), random_state=11)
+            model = sc.ConditionalGAN(schema, random_state=seed + 50, device="cpu").fit(sampled)
     seconds = time.process_time() - start
     known, unseen = (model.log_likelihood(part) for part in (train, holdout))
     samples = [model.sample(2_000, random_state=replicate)[names] for replicate in (2, 3)]
@@ -142,6 +147,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tag", default="regression")
+    parser.add_argument("--refit", type=int, default=0)
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()
     lines = [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
@@ -154,7 +160,7 @@ def main() -> None:
             for name in options.tables:
                 columns = options.columns or len(small.read(options.folder / name)[1].modelled)
                 if (name, rows, seed, options.tag, columns) not in done:
-                    line = measure(options.folder / name, options.columns, rows, seed, options.tag)
+                    line = measure(options.folder / name, options.columns, rows, seed, options.tag, options.refit)
                     with LINES.open("a") as file:
                         file.write(json.dumps(line) + "\n")
 
