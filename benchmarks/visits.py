@@ -1,6 +1,6 @@
 """Patients with visits: how like real patients synthetic ones are, judged on holdout patients.
 
-    python -m benchmarks.visits /work/shared/data/pbcseq/data.csv --seeds 0 1 2 --out benchmarks/results/visits.jsonl
+    python -m benchmarks.visits FOLDER/pbcseq/data.csv --seeds 0 1 2 --out benchmarks/results/visits.jsonl
 
 The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, and the real
 training patients themselves are compared with them, per patient: C2ST AUC of a random forest and of logistic regression

@@ -42,7 +42,11 @@ def status_of(gate: Gate, score: Score) -> tuple[Status, float, Reason]:
         known = score.note or tr("The score has no interval.")
         without = tr("The attacks miss canaries.") if status == "TOO WEAK" else uncomputed()
         return status, worse, Reason(known, without)
-    if _HOLDS[gate.op](worse, gate.limit):
+    met = _HOLDS[gate.op](worse, gate.limit)
+    if score.low == score.high and (met or gate.review is None):
+        status, reason = _without_interval("PASS" if met else "FAIL")
+        return status, worse, reason
+    if met:
         reason = Reason(
             tr("The worse end of its interval, {end}, meets the limit.", end=_write(gate, worse)),
             tr("The worse end of its interval meets the limit."),
@@ -174,9 +178,13 @@ def _beyond(gate: Gate, review: float, score: Score, ends: tuple[float, float]) 
 
 
 def _without_interval(status: Status) -> tuple[Status, Reason]:
-    """Return status and reason of a score without an interval that misses its limit."""
-    text = tr("The value misses the limit.") if status == "FAIL" else tr("The value narrowly misses the limit.")
-    return status, Reason(text, text)
+    """Return status and reason of a score without an interval, such as a census."""
+    texts: dict[Status, str] = {
+        "PASS": tr("The value meets the limit."),
+        "REVIEW": tr("The value narrowly misses the limit."),
+        "FAIL": tr("The value misses the limit."),
+    }
+    return status, Reason(texts[status], texts[status])
 
 
 def _around(gate: Gate, review: float, score: Score, ends: tuple[float, float]) -> tuple[Status, Reason]:

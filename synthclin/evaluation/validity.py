@@ -169,7 +169,7 @@ def raw_rules(shares: Mapping[str, float], rows: int) -> Score:
 
 def rules(c: Comparison) -> Score:
     """Score the share of synthetic rows that break no rule."""
-    synthetic = violations(c.tables.synthetic, c.schema.strict())
+    synthetic = violations(c.tables.synthetic, c.schema.without_other())
     train = violations(c.tables.train, c.schema)
     valid = _valid(synthetic, len(c.tables.synthetic))
     broken = [

@@ -97,7 +97,7 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
         synthclin.errors.DataError: column 'age': 1 of 2 rows (2) holds a value outside its `range`. Widen `range`, ...
         column 'sex': 1 of 2 rows (2) holds a value outside its 2 categories. Add it to `categories`, or recode it.
     """
-    findings, typed = examine(table, schema.strict() if judged else schema)
+    findings, typed = examine(table, schema.without_other() if judged else schema)
     errors = [each for each in findings if each.severity == "error" and not (judged and each.readable)]
     if errors:
         first, *others = errors
@@ -111,7 +111,7 @@ def conform(table: pd.DataFrame, schema: Schema, *, judged: bool = False) -> pd.
 def _with_undeclared(typed: pd.DataFrame, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return a typed table in which each undeclared level is `UNDECLARED` instead of missing."""
     table = separated(table, schema.columns)[0].set_axis(typed.index)
-    for name, column in schema.strict().columns.items():
+    for name, column in schema.without_other().columns.items():
         if name not in typed or not isinstance(typed[name].dtype, pd.CategoricalDtype):
             continue
         _, undeclared = column.coerce(table[name])

@@ -318,7 +318,7 @@ class Schema(BaseModel):
             raise ConfigError("Schema.infer", "the inference is not loaded", "Import synthclin.inference first.")
         return _INFERENCE[-1](table)
 
-    def strict(self) -> Schema:
+    def without_other(self) -> Schema:
         """Return the schema without `other`: a synthetic table is judged by it and must hold no undeclared value."""
         columns = {name: column.model_copy(update={"other": None}) for name, column in self.columns.items()}
         return self.model_copy(update={"columns": columns})

@@ -201,3 +201,6 @@ def test_a_value_without_an_interval_has_none_in_its_reason() -> None:
     (found,) = judge(default_gates([score]), [score])
     assert found.status == "FAIL"
     assert found.reason == "The value misses the limit."
+    census = made("validity.rules", 1.0, 1.0, 1.0)
+    (found,) = judge(default_gates([census]), [census])
+    assert (found.status, found.reason) == ("PASS", "The value meets the limit.")

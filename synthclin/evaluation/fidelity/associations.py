@@ -112,9 +112,9 @@ class AssociationDetails(Details):
     mean_change_reference: Finite | None
     """Mean absolute change of holdout rows."""
     largest_change_synthetic: Finite | None
-    """Largest absolute change."""
+    """Largest absolute change of a pair in halves of the rows, whose associations vary more than those of all rows."""
     largest_change_reference: Finite | None
-    """Largest absolute change of holdout rows."""
+    """The same of holdout rows."""
     worst_column: LostDependence | None
     """The column that has lost most of its dependence; None where no column depends on others."""
     lost_outcome: LostOutcome | None
