@@ -1,4 +1,4 @@
-"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning and distillation.
+"""Training of the conditional GAN: likelihood warm-up, adversarial fine-tuning, calibration and distillation.
 
 Without a warm-up, by adversarial training alone.
 """
@@ -24,6 +24,7 @@ from synthclin.models.callbacks import TrainingEvent, TrainingMonitor
 from synthclin.models.cross_validation import CrossValidation, Refit, Schedule, Selection
 from synthclin.models.distillation import Distillation
 from synthclin.models.likelihood import MaximumLikelihood
+from synthclin.models.marginal_calibration import MarginalCalibration
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.optimizer import release
 from synthclin.models.phases import Phase, Setting
@@ -191,6 +192,7 @@ def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -
     phases: dict[str, Callable[[], Phase]] = {
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),
+        MarginalCalibration.name: partial(MarginalCalibration, setting),
     }
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
@@ -207,6 +209,8 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     if plan.adversarial:
         adversarial = AdversarialFineTuning if plan.epochs else AdversarialTraining
         phases[adversarial.name] = partial(adversarial, setting, plan.adversarial)
+    if plan.epochs:  # without a warm-up every weight is of adversarial training alone
+        phases[MarginalCalibration.name] = partial(MarginalCalibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
     return phases
