@@ -17,7 +17,7 @@ from synthclin.encoding import Encoded
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import Expression, parse
 from synthclin.schema.columns import Level
-from synthclin.schema.conditions import check_levels, column_remedy
+from synthclin.schema.conditions import check_levels, check_visits, column_remedy
 
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
@@ -190,6 +190,7 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
         if not columns[name].modelled and columns[name].derive is None:
             what = f"names {name!r}, which is not modelled"
             raise ConfigError(f"where `{whole.text}`", what, "Use another column.")
+    check_visits(whole, encoder.schema, f"where `{whole.text}`")
     check_levels(whole, encoder.schema, f"where `{whole.text}`")
 
     parts: dict[int, list[Expression]] = {}

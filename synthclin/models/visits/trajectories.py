@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from synthclin.models.visits.history import History
 from synthclin.models.visits.patient_rows import PatientRows
 from synthclin.models.visits.transitions import Patients
 from synthclin.models.visits.visit_model import VisitModel, planned_times
+from synthclin.models.visits.visit_rules import StepRules, VisitMemory
 from synthclin.rules.rules import finish, violations
 from synthclin.schema import Schema
 from synthclin.schema.visit_times import times_of
@@ -30,18 +31,22 @@ __all__ = ["WHO", "Trajectories", "resolution_of"]
 PROPOSALS = (1, 4, 16)
 """Proposals of a visit in each round until one satisfies bounds and rules; then the patient's visits begin anew."""
 
+MORE_PROPOSALS = (*PROPOSALS, 64)
+"""The same where rules between visits refuse some."""
+
 WHO = "\0patient"
 """Column with the number of the patient; no column of a schema has such a name."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """State of sampling: patients, their first visits, what is known of them, and the last typed levels by column."""
+    """State of sampling: patients, their visits, what is known of them, and the last typed levels by column."""
 
     people: pd.DataFrame
     first: pd.DataFrame
     patients: Patients
     history: History
+    memory: VisitMemory
     last: dict[str, NDArray[np.object_]]
     alive: Bools
 
@@ -59,6 +64,13 @@ class Trajectories:
     schema: Schema
     rows: PatientRows
     model: VisitModel
+    _between: StepRules = field(init=False)
+    _of_a_row: Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in (self.rows.follow_up,) if name is not None]
+        object.__setattr__(self, "_between", StepRules.of(self.schema, unknown))
+        object.__setattr__(self, "_of_a_row", self.rows.of_any_visit())
 
     def sample(self, people: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, Bools]:
         """Return the visits of the patients in order, and which patients satisfy every bound and rule."""
@@ -66,7 +78,7 @@ class Trajectories:
         parts = [run.first[list(self.schema.modelled)].assign(**{WHO: np.arange(len(people))})]
         for k in range(1, int(run.patients.count.max(initial=1))):
             waiting = np.flatnonzero(run.alive & (run.patients.count > k))
-            for attempt, proposals in enumerate(PROPOSALS):
+            for attempt, proposals in enumerate(MORE_PROPOSALS if self._between.rules else PROPOSALS):
                 if not len(waiting):
                     break
                 source = torch_generator(seed, "visit", k, attempt), numpy_generator(seed, "visit", k, attempt)
@@ -76,7 +88,7 @@ class Trajectories:
             run.alive[waiting] = False
         table = pd.concat(parts, ignore_index=True).sort_values(WHO, kind="stable").reset_index(drop=True)
         self._end(table, run)
-        broken = _violated(finish(table, self.schema), self.schema)
+        broken = _violated(self._finished(table), self.schema)
         run.alive[np.unique(table[WHO].to_numpy()[broken])] = False
         return table, run.alive
 
@@ -96,7 +108,9 @@ class Trajectories:
         history.observe(np.arange(len(people)), time, none, *variables.read(whole))
         known = Patients(count, slack, *variables.statics(whole))
         last = {levels.name: whole[levels.name].astype(object).to_numpy() for levels in variables.levels}
-        return _Run(people, whole, known, history, last, np.ones(len(people), dtype=np.bool_))
+        memory = self._between.begin(finish(whole, self.schema))
+        alive = ~self._between.broken_first(memory, count)
+        return _Run(people, whole, known, history, memory, last, alive)
 
     def _visit(self, run: _Run, who: Ints, source: tuple[torch.Generator, np.random.Generator]) -> pd.DataFrame:
         """Return a visit of each patient of whom one of the proposals is possible, and add it to the history."""
@@ -108,7 +122,9 @@ class Trajectories:
             stays = (codes[:, j] >= 0) & (codes[:, j] == history.level[who, j])
             cells[levels.name] = np.where(stays, run.last[levels.name][who], cells[levels.name].astype(object))
         rows = self._rows(run.first.iloc[who], cells, time)
-        possible &= ~self._broken(rows, run.people.iloc[who])
+        whole, broken = self._judged(rows, run.people.iloc[who])
+        possible &= ~broken
+        possible &= ~self._between.broken(whole, who, run.memory, run.patients.count)
         if self.rows.follow_up is not None:
             possible &= self._reachable(time, run.patients.slack[who], history.start[who])
         done, first = np.unique(who[possible], return_index=True)
@@ -116,6 +132,7 @@ class Trajectories:
         rows = rows.iloc[chosen]
         # As they are written: rules may have emptied cells.
         history.observe(done, time[chosen], ratio[chosen], *model.variables.read(rows))
+        run.memory.add(done, whole.iloc[chosen])
         for name, last in run.last.items():
             seen = rows[name].notna().to_numpy()
             last[done[seen]] = rows[name].astype(object).to_numpy()[seen]
@@ -143,14 +160,29 @@ class Trajectories:
                 rows[explained] = rows[explained].mask(rows[name].notna())
         return rows
 
-    def _broken(self, rows: pd.DataFrame, people: pd.DataFrame) -> Bools:
-        """Return which rows violate a rule that needs no follow-up; cells that `missing_when` empties are emptied."""
-        schema = self.rows.schema
+    def _judged(self, rows: pd.DataFrame, people: pd.DataFrame) -> tuple[pd.DataFrame, Bools]:
+        """Return whole rows, and which violate a rule on rows that needs no follow-up.
+
+        Cells that `missing_when` empties are emptied in `rows` too.
+        """
+        schema = self._of_a_row
         extra = {name: people[name].to_numpy() for name in schema.columns if name in people and name not in rows}
         whole = finish(rows.assign(**extra), schema)
         for name in rows.columns.intersection(whole.columns):
             rows[name] = whole[name].to_numpy() if rows[name].dtype != whole[name].dtype else whole[name]
-        return _violated(whole[[name for name in whole if name not in extra]], schema)
+        broken = _violated(whole[[name for name in whole if name not in extra]], schema)
+        if absent := [name for name in self._between.columns if name not in whole]:
+            whole = whole.assign(**finish(rows, self.schema)[absent])
+        return whole, broken
+
+    def _finished(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return whole visits; those of a patient have one identifier."""
+        whole, entity = finish(table, self.schema), self.schema.entity
+        assert entity is not None
+        first = np.unique(table[WHO].to_numpy(), return_index=True)[1]
+        names = whole[entity].iloc[first]
+        whole[entity] = names.iloc[pd.factorize(table[WHO])[0]].array
+        return whole
 
     def _reachable(self, time: Floats, slack: Floats, start: Floats) -> Bools:
         """Return which times leave the follow-up inside its range."""
