@@ -93,9 +93,10 @@ def check_visits(condition: Expression, schema: Schema, where: str) -> None:
     static = of_patients(schema)
     for part in condition.conjuncts():
         for name in sorted(part.varying(static) & set(schema.columns)):
-            word, text = quote_name(name), part.text
-            several = "" if part.visit_functions & {"any", "all"} else f"any({text}), all({text}), "
-            remedy = f"Write {several}or first({word}) or last({word}) in its place."
+            word, used = quote_name(name), part.visit_functions
+            ways = [] if used & {"any", "all"} else [f"any({part.text})", f"all({part.text})"]
+            ways += [] if "previous" in used else [f"first({word}) or last({word}) in its place"]
+            remedy = f"Write {', or '.join(ways) or 'a condition on visits inside any or all'}."
             raise ConfigError(where, f"names {name!r}, which differs between the visits of a patient", remedy)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from synthclin.schema.schema import Schema
 
-__all__ = ["comparable", "numbered", "of_patients", "times_of", "visits_of"]
+__all__ = ["comparable", "numbered", "of_patients", "times_of", "visits_in", "visits_of"]
 
 _DAY = 86_400.0  # seconds
 
@@ -49,6 +49,13 @@ def times_of(cells: pd.Series[Any]) -> NDArray[np.float64]:
 def visits_of(identifiers: pd.Series[Any], times: pd.Series[Any]) -> VisitOrder:
     """Return the order of the visits of each patient, from the identifiers and the typed times of (rows,) visits."""
     return VisitOrder.of(numbered(identifiers), times_of(times))
+
+
+def visits_in(table: pd.DataFrame, schema: Schema) -> VisitOrder | None:
+    """Return the order of the visits in a typed table; None where its rows are no visits of patients."""
+    if schema.visit_time is None or schema.entity not in table or schema.visit_time not in table:
+        return None
+    return visits_of(table[schema.entity], table[schema.visit_time])
 
 
 def of_patients(schema: Schema) -> set[str]:
