@@ -111,9 +111,6 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
             >>> five = model.impute(table, imputations=5)  # doctest: +SKIP
         """
         self._check_fitted()
-        if self.longitudinal_ is not None:
-            what = "cells of a table of visits cannot be imputed yet"
-            raise ConfigError("impute", what, "Fit a model with `visits: independent`, which imputes row by row.")
         require_table(table)
         if imputations is not None and not (
             isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
@@ -122,6 +119,9 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
                 "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Ask for as many."
             )
         seed = self._seed("impute") if random_state is None else random_state
+        if self.longitudinal_ is not None:
+            completed = self.longitudinal_.impute(table, imputations or 1, columns, seed)
+            return completed[0] if imputations is None else completed
         completed = Imputer(self._sample, self.encoder_, self.encoder_.schema, seed).complete(
             table, imputations or 1, columns
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slac
 from synthclin.models.visits.trajectories import WHO, Trajectories, resolution_of
 from synthclin.models.visits.transitions import Patients, Scales
 from synthclin.models.visits.variables import Variables
+from synthclin.models.visits.visit_imputation import impute_visits
 from synthclin.models.visits.visit_model import RowModel, VisitModel
 from synthclin.rules.rules import finish
 from synthclin.schema import Schema
@@ -56,6 +57,7 @@ class Longitudinal:
         first: its columns that are residuals of a linear mean.
         patients: fitted model of that table.
         visits: model of the second and later visits.
+        visits_encoder: of all visits.
         trained: number of training patients; not kept in a model folder.
     """
 
@@ -64,6 +66,7 @@ class Longitudinal:
     first: FirstVisits
     patients: Any
     visits: VisitModel
+    visits_encoder: TableEncoder
     trained: int | None = None
 
     @classmethod
@@ -106,7 +109,7 @@ class Longitudinal:
             table, patient, variables, known, scales, make, limit=limit, resolution=resolution_of(schema), seed=seed,
             callback=callback,
         )  # fmt: skip
-        return cls(schema, rows, means, model, visits, len(people))
+        return cls(schema, rows, means, model, visits, encoder, len(people))
 
     def sample(
         self,
@@ -132,6 +135,12 @@ class Longitudinal:
         """Return rows of patients, as the model of patients has them, and facts about them."""
         found: tuple[pd.DataFrame, SampleFacts] = self.patients._sampler(seed).sample(n, where, mix)  # noqa: SLF001
         return found
+
+    def impute(
+        self, table: pd.DataFrame, imputations: int, columns: Collection[str] | None, seed: int
+    ) -> list[pd.DataFrame]:
+        """Return completed copies of a table of visits; see `synthclin.models.visits.visit_imputation`."""
+        return impute_visits(self, table, imputations, columns, seed)
 
     @property
     def inner(self) -> dict[str, Any]:
@@ -167,7 +176,7 @@ class Longitudinal:
                 raise misfit
         except (LookupError, TypeError, ValueError, AttributeError):
             raise misfit from None
-        return cls(schema, of, first, people, visits)
+        return cls(schema, of, first, people, visits, encoder)
 
     def training(self) -> dict[str, Any]:
         """Return facts about both trainings, as plain data."""

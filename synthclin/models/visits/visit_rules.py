@@ -43,6 +43,11 @@ class VisitMemory:
     recent: list[pd.DataFrame]
     number: Ints
 
+    def take(self, index: Ints) -> VisitMemory:
+        """Return the memory of some patients, (index,), who may repeat."""
+        first, *recent = (part.iloc[index].reset_index(drop=True) for part in (self.first, *self.recent))
+        return VisitMemory(first, recent, self.number[index])
+
     def add(self, who: Ints, rows: pd.DataFrame) -> None:
         """Add the next visit of the patients `who`, each once."""
         for i in range(len(self.recent) - 1, -1, -1):
@@ -89,15 +94,15 @@ class StepRules:
         kept = first[list(self.columns)].reset_index(drop=True)
         return VisitMemory(kept, [kept.copy() for _ in range(self.depth)], np.ones(len(kept), dtype=np.int64))
 
-    def broken_first(self, memory: VisitMemory, count: Ints) -> Bools:
-        """Return which (patients,) first visits violate a rule; `count` is the number of visits of each patient."""
+    def broken_first(self, memory: VisitMemory, count: Ints) -> dict[str, Bools]:
+        """Return which (patients,) first visits violate each rule; `count` is the number of visits of each patient."""
         rows = np.arange(len(count))
         return self._broken(memory.first, VisitOrder(rows, np.full(len(rows), -1), rows, rows, count))
 
-    def broken(self, rows: pd.DataFrame, who: Ints, memory: VisitMemory, count: Ints) -> Bools:
-        """Return which (visits,) proposed next visits of the patients `who` violate a rule."""
+    def broken(self, rows: pd.DataFrame, who: Ints, memory: VisitMemory, count: Ints) -> dict[str, Bools]:
+        """Return which (visits,) proposed next visits of the patients `who` violate each rule, by its text."""
         if not self.rules:
-            return np.zeros(len(rows), dtype=np.bool_)
+            return {}
         names, size = list(self.columns), len(who)
         # From the oldest to the proposal: the first visit, then as many as rules refer to.
         parts = [memory.first.iloc[who], *(each.iloc[who] for each in reversed(memory.recent)), rows[names]]
@@ -108,13 +113,10 @@ class StepRules:
         back = len(parts) - 1 - block
         previous[(block == 0) | (memory.number[who][place] <= back)] = -1
         order = VisitOrder(place, previous, place, np.arange(len(table)), count[who][place])
-        return self._broken(table, order)[len(table) - size :]
+        return {text: mask[len(table) - size :] for text, mask in self._broken(table, order).items()}
 
-    def _broken(self, table: pd.DataFrame, order: VisitOrder) -> Bools:
-        broken = np.zeros(len(table), dtype=np.bool_)
-        for rule in self.rules:
-            broken |= rule.broken(table, order).to_numpy(dtype=np.bool_)
-        return broken
+    def _broken(self, table: pd.DataFrame, order: VisitOrder) -> dict[str, Bools]:
+        return {rule.text: rule.broken(table, order).to_numpy(dtype=np.bool_) for rule in self.rules}
 
 
 def _depth(node: ast.AST) -> int:
