@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ModelFormatError
+from synthclin.models.visits.continuation import Wanted, continue_visits
 from synthclin.models.visits.first_visits import FirstVisits
 from synthclin.models.visits.patient_requests import sample_patients
 from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slacks
@@ -141,6 +142,10 @@ class Longitudinal:
     ) -> list[pd.DataFrame]:
         """Return completed copies of a table of visits; see `synthclin.models.visits.visit_imputation`."""
         return impute_visits(self, table, imputations, columns, seed)
+
+    def continued(self, table: pd.DataFrame, wanted: Wanted, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return patients with further visits, and which cells are sampled; see `continue_visits`."""
+        return continue_visits(self, table, wanted, seed)
 
     @property
     def inner(self) -> dict[str, Any]:

@@ -90,17 +90,24 @@ class Particles:
             self._keep(who, rows)
             self._resample(numpy_generator(seed, "resampling", k))
 
-    def finished(self, patients: Ints | None = None) -> tuple[pd.DataFrame, Ints]:
-        """Return the completed visits of all completions, numbered in `WHO`, and the given row of each."""
-        parts, rows = [], []
+    def finished(self, which: Ints | None = None) -> tuple[pd.DataFrame, Ints]:
+        """Return the visits of some completions, numbered in `WHO`, and the given row of each; all by default."""
+        every = np.arange(len(self.log_weight)) if which is None else which
+        table, at = self.finished_of(every)
+        return table.assign(**{WHO: every[table[WHO].to_numpy()]}), at
+
+    def finished_of(self, index: Ints) -> tuple[pd.DataFrame, Ints]:
+        """Return the visits of the completions `index`, which may repeat, numbered by their place in it."""
+        parts, rows, numbers = [], [], []
         for k, (frame, place) in enumerate(zip(self._frames, self._places, strict=True)):
-            who = np.flatnonzero(place >= 0)
-            who = who if patients is None else who[np.isin(who, patients)]
-            parts.append(frame.iloc[place[who]].assign(**{WHO: who}))
-            rows.append(self.given.first[self.owner[who]] + k)
-        table, at = pd.concat(parts, ignore_index=True), np.concatenate(rows)
-        order = np.argsort(table[WHO].to_numpy(), kind="stable")
-        return table.iloc[order].reset_index(drop=True), at[order]
+            here = np.flatnonzero(place[index] >= 0)
+            parts.append(frame.iloc[place[index[here]]])
+            rows.append(self.given.first[self.owner[index[here]]] + k)
+            numbers.append(here)
+        number, at = np.concatenate(numbers), np.concatenate(rows)
+        order = np.argsort(number, kind="stable")
+        table = pd.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
+        return table.assign(**{WHO: number[order]}), at[order]
 
     def refuse(self) -> None:
         """Set the weight of completions that violate a rule to 0; the trajectories are whole then."""

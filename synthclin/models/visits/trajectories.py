@@ -42,7 +42,18 @@ WHO = "\0patient"
 
 @dataclass(slots=True)
 class Run:
-    """State of sampling: patients, their visits, what is known of them, and the last typed levels by column."""
+    """State of sampling.
+
+    Arguments:
+        people: (patients, columns) rows of patients.
+        first: (patients, columns) typed first visits.
+        patients: what is known of each beside the visits.
+        history: of the visits so far.
+        memory: of what rules between visits name.
+        last: by column of levels, the (patients,) last typed level.
+        alive: (patients,) who has had a possible visit each time.
+        limit: (patients,) last possible time of a visit.
+    """
 
     people: pd.DataFrame
     first: pd.DataFrame
@@ -51,13 +62,14 @@ class Run:
     memory: VisitMemory
     last: dict[str, NDArray[np.object_]]
     alive: Bools
+    limit: Floats
 
     def take(self, index: Ints) -> Run:
         """Return the state of some patients, (index,), who may repeat."""
         people, first = (part.iloc[index].reset_index(drop=True) for part in (self.people, self.first))
         last = {name: cells[index] for name, cells in self.last.items()}
         history, memory = self.history.take(index), self.memory.take(index)
-        return Run(people, first, self.patients[index], history, memory, last, self.alive[index])
+        return Run(people, first, self.patients[index], history, memory, last, self.alive[index], self.limit[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,7 @@ class Trajectories:
         last = {levels.name: whole[levels.name].astype(object).to_numpy() for levels in variables.levels}
         memory = self.between.begin(finish(whole, self.schema))
         alive = ~any_of(self.between.broken_first(memory, count), len(people))
-        return Run(people, whole, known, history, memory, last, alive)
+        return Run(people, whole, known, history, memory, last, alive, np.full(len(people), np.inf))
 
     def _visit(self, run: Run, who: Ints, source: tuple[torch.Generator, np.random.Generator]) -> pd.DataFrame:
         """Return a visit of each patient of whom one of the proposals is possible, and add it to the history."""
@@ -137,7 +149,7 @@ class Trajectories:
             cells[levels.name] = np.where(stays, run.last[levels.name][who], cells[levels.name].astype(object))
         rows = self.visit_rows(run.first.iloc[who], cells, time)
         whole, broken = self.judged(run, rows, who)
-        possible &= ~any_of(broken, len(who))
+        possible &= ~any_of(broken, len(who)) & (time <= run.limit[who])
         if self.rows.follow_up is not None:
             possible &= self._reachable(time, run.patients.slack[who], history.start[who])
         done, first = np.unique(who[possible], return_index=True)

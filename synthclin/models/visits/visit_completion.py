@@ -25,6 +25,7 @@ from synthclin.sampling.sequential import CodeMask, Imposed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from synthclin.encoding.codecs import Codec
     from synthclin.models.visits.history import History
     from synthclin.models.visits.transitions import Patients
     from synthclin.models.visits.visit_model import VisitModel
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Texts = NDArray[np.object_]
 
-__all__ = ["CompletedVisits", "KnownVisits", "complete_visits"]
+__all__ = ["CompletedVisits", "KnownVisits", "complete_visits", "log_widths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,17 @@ def _kept(told: Texts, holes: Bools, moves: tuple[str, ...]) -> Texts:
     return told
 
 
+def log_widths(codec: Codec) -> Floats:
+    """Return the (codes,) log of the width of each bin of a column, 0 for other codes.
+
+    Candidates with other means have residuals in bins of other widths: their densities are compared, not their codes.
+    """
+    if not isinstance(codec, LineCodec):
+        return np.zeros(codec.cardinality)
+    low, high = (end.to_numpy(dtype=np.float64, na_value=np.nan) for end in codec.ends())
+    return np.asarray(np.log(np.where(high > low, high - low, 1.0)))
+
+
 class _Residuals:
     """Numbers of a visit while it is sampled: the codes of known residuals, and the values of imputed ones.
 
@@ -237,11 +249,7 @@ class _Residuals:
         told, value = self.told[name.partition(" ")[2]], self.known.values[:, j]
         known = (told == "new") & np.isfinite(value)
         codes = codec.encode(pd.Series(np.where(known, value - self._mean(j), 0.0)))[0]
-        if isinstance(codec, LineCodec) and known.any():
-            low, high = (end.to_numpy(dtype=np.float64, na_value=np.nan) for end in codec.ends())
-            # Candidates with other means have known residuals in bins of other widths: densities are compared.
-            width = np.log(np.where(high > low, high - low, 1.0))
-            self.log_width += np.where(known, width[codes], 0.0)
+        self.log_width += np.where(known, log_widths(codec)[codes], 0.0)
         empty = -1 if layout.missing is None else layout.missing
         blank = (told == "stay") | (told == "missing")
         return torch.from_numpy(np.where(known, codes, np.where(blank, empty, -1)))
