@@ -18,7 +18,20 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
 
-__all__ = ["CodeMask", "Imposed", "RowState", "SampledCodes", "allocations_of", "inverse_cdf", "sample_codes"]
+__all__ = [
+    "UNLIKELY",
+    "CodeMask",
+    "Deduced",
+    "Imposed",
+    "RowState",
+    "SampledCodes",
+    "allocations_of",
+    "inverse_cdf",
+    "sample_codes",
+]
+
+UNLIKELY = -30.0
+"""Log-probability of a known cell after a context that the model never samples: given cells may be such."""
 
 SUMMED = 64
 """Codes whose running sums are one product; those of more codes are summed in parts."""
@@ -153,6 +166,7 @@ def sample_codes(
     log_weight = torch.zeros(rows, device=generator.device)
     # Rows that have sampled a cell: only then does the likelihood of a known cell differ between proposals.
     begun = torch.full((rows,), imposed.context > 0, device=generator.device)
+    least = -torch.inf if imposed.context == 0 else UNLIKELY
     for column in order:
         if known is not None and imposed.deduced is not None:
             found = imposed.deduced(column, sampled)
@@ -162,7 +176,7 @@ def sample_codes(
             codes = known[:, column]
             if column >= imposed.context and bool(begun.any()):
                 reference = _masked(_logits(state, column, rows, imposed), imposed.reference_mask, column, sampled)
-                log_weight = log_weight + _log_probability(reference, codes).where(begun, 0)
+                log_weight = log_weight + _log_probability(reference, codes, least).where(begun, 0)
         else:
             whole = logits = _logits(state, column, rows, imposed)
             if column in imposed.forbidden:
@@ -185,7 +199,7 @@ def sample_codes(
                 is_known = known[:, column] >= 0
                 codes = known[:, column].where(is_known, codes)
                 reference = _masked(whole, imposed.reference_mask, column, sampled)
-                log_weight = log_weight + _log_probability(reference, codes).where(is_known & begun, 0)
+                log_weight = log_weight + _log_probability(reference, codes, least).where(is_known & begun, 0)
                 begun = begun | ~is_known
         sampled[column] = codes
         state.push(column, codes)
@@ -247,7 +261,7 @@ def _masked(logits: Tensor, mask: CodeMask | None, column: int, others: Mapping[
     return logits if masked is None else logits + masked.to(logits.device)
 
 
-def _log_probability(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the log-probability of each row's code, (rows,); -inf where all codes are masked."""
+def _log_probability(logits: Tensor, codes: Tensor, least: float) -> Tensor:
+    """Return the log-probability of each row's code, (rows,), not below `least`; -inf where all codes are masked."""
     found = logits.gather(0, codes[None])[0] - logits.logsumexp(0)
-    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf).clamp(min=least)

@@ -79,9 +79,6 @@ def test_mixes_keep_their_shares_under_a_condition_on_visits(model):
     ("where", "message"),
     [
         ("sbp > 120", r"'sbp', which differs between.*any\(sbp > 120\), or all\(sbp > 120\), or first\(sbp\)"),
-            "sbp > 120",
-            r"'sbp', which differs between the visits.*any\(sbp > 120\), or all\(sbp > 120\), or first\(sbp\)",
-        ),
         ("any(stage == 3) or sbp > 120", r"differs between the visits of a patient. Write first\(sbp\)"),
         ("sbp > previous(sbp)", r"Write any\(sbp > previous\(sbp\)\)"),
         ("previous(age) > 3", "differs between the visits"),

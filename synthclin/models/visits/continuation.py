@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConditionError, ConfigError, DataError
-from synthclin.expressions import parse
+from synthclin.models.visits.continued_table import assembled
 from synthclin.models.visits.particles import Particles
 from synthclin.models.visits.patient_rows import slacks
-from synthclin.models.visits.reading import Reading, read_visits
+from synthclin.models.visits.reading import read_visits
 from synthclin.models.visits.trajectories import WHO, Run, Trajectories
 from synthclin.models.visits.visit_completion import log_widths
 from synthclin.progress import track
-from synthclin.rules.rules import finish, violations
-from synthclin.schema.dtypes import dtype_names, restored
+from synthclin.rules.rules import violations
 from synthclin.schema.visit_times import times_of
 from synthclin.seeds import numpy_generator, stream_seed
 
@@ -94,7 +93,7 @@ def continue_visits(
             found = _continued(model, given.of(chosen), wanted, stream_seed(seed, "patients", start))
             parts.append(found.assign(**{WHO: found[WHO].to_numpy() + start}))
             step(len(chosen))
-    return _assembled(table, changed, schema, reading, pd.concat(parts, ignore_index=True), wanted)
+    return assembled(table, changed, schema, reading, pd.concat(parts, ignore_index=True), wanted.changes)
 
 
 def _check(table: pd.DataFrame, wanted: Wanted, schema: Schema) -> None:
@@ -282,11 +281,13 @@ def _cut(table: pd.DataFrame, at: Ints, wanted: Wanted, trajectories: Trajectori
 def _joined(parts: list[pd.DataFrame], schema: Schema) -> pd.DataFrame:
     """Return visits one after the other, typed; those of given patients may have levels that the model lacks."""
     plain = [
-        part.assign(**{name: part[name].astype(object) for name in part if part[name].dtype.name == "category"})
+        part.assign(**{name: part[name].astype(object) for name in map(str, part) if part[name].dtype == "category"})
         for part in parts
     ]
     table = pd.concat(plain, ignore_index=True)
-    return table.assign(**{name: schema.columns[name].coerce(table[name])[0] for name in table if name != WHO})
+    return table.assign(
+        **{name: schema.columns[name].coerce(table[name])[0] for name in map(str, table) if name != WHO}
+    )
 
 
 def _write_ends(model: Longitudinal, table: pd.DataFrame, run: Run, given: GivenVisits, owner: Ints) -> None:
@@ -315,77 +316,3 @@ def _allowed(table: pd.DataFrame, at: Ints, trajectories: Trajectories, given: G
             wrong = wrong & ~((at >= 0) & exempt[np.maximum(at, 0)])
         found[np.unique(table[WHO].to_numpy()[wrong])] = False
     return found
-
-
-def _assembled(
-    table: pd.DataFrame,
-    changed: pd.DataFrame,
-    schema: Schema,
-    reading: Reading,
-    visits: pd.DataFrame,
-    wanted: Wanted,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the given rows and the new ones after those of their patient, and which cells are sampled."""
-    given, entity = reading.visits, str(schema.entity)
-    fresh = np.ones(len(visits), dtype=np.bool_)
-    fresh[_given_places(visits, given)] = False
-    whole = finish(visits, schema)
-    first = visits[~fresh].groupby(WHO).head(1)
-    new = whole[fresh].reset_index(drop=True)
-    owner = visits[WHO].to_numpy()
-    names = given.table[entity].iloc[given.first].array
-    new[entity] = pd.Series(names[owner[fresh]], dtype=whole[entity].dtype)
-    rows = changed.reset_index(drop=True).copy()
-    marks = pd.DataFrame(data=False, index=rows.index, columns=list(table))
-    for name in wanted.changes:
-        marks[name] = (table[name].reset_index(drop=True).astype(object) != rows[name].astype(object)).to_numpy()
-    patient = np.empty(len(rows), dtype=np.int64)
-    patient[reading.order] = given.patient
-    ends = first.set_index(WHO)
-    for name in map(str, given.holes):
-        hole = np.empty(len(rows), dtype=np.bool_)
-        hole[reading.order] = given.holes[name].to_numpy()
-        if name in rows and hole.any():
-            cells = restored(pd.DataFrame({name: ends[name].reindex(patient).reset_index(drop=True)}),
-                             dtype_names(table, schema))[name]  # fmt: skip
-            rows[name] = rows[name].astype(object).where(~hole, cells.astype(object)).astype(cells.dtype)
-            marks[name] |= hole
-    _recompute(rows, marks, whole[~fresh], reading, dtype_names(table, schema), schema)
-    new = restored(new, dtype_names(table, schema))
-    told = pd.DataFrame(data=True, index=new.index, columns=list(table))
-    told[entity] = False
-    for name in schema.static:
-        told[name] = marks[name].groupby(patient).any().to_numpy()[owner[fresh]] if name in marks else False
-    both = pd.concat([rows, new.reindex(columns=list(rows))], ignore_index=True)
-    sampled = pd.concat([marks, told.reindex(columns=list(rows), fill_value=False)], ignore_index=True)
-    order = np.argsort(np.concatenate([patient, owner[fresh]]), kind="stable")
-    return both.iloc[order].reset_index(drop=True), sampled.iloc[order].reset_index(drop=True)
-
-
-def _recompute(
-    rows: pd.DataFrame,
-    marks: pd.DataFrame,
-    whole: pd.DataFrame,
-    reading: Reading,
-    dtypes: Mapping[str, str],
-    schema: Schema,
-) -> None:
-    """Compute derived cells of given rows again where a cell that they are computed from was replaced."""
-    back = np.empty(len(rows), dtype=np.int64)
-    back[reading.order] = np.arange(len(rows))
-    for name in schema.computed:
-        formula = schema.columns[name].derive
-        sources = [] if formula is None else [one for one in parse(formula).columns if one in marks]
-        moved = np.zeros(len(rows), dtype=np.bool_)
-        for source in sources:
-            moved |= marks[source].to_numpy(dtype=np.bool_)
-        if name in rows and moved.any():
-            again = restored(pd.DataFrame({name: whole[name].iloc[back].reset_index(drop=True)}), dtypes)[name]
-            rows[name] = rows[name].astype(object).where(~moved, again.astype(object)).astype(again.dtype)
-            marks[name] |= moved
-
-
-def _given_places(visits: pd.DataFrame, given: GivenVisits) -> Ints:
-    """Return the places of the given visits among all, which are sorted by patient and time."""
-    number = visits.groupby(WHO).cumcount().to_numpy()
-    return np.flatnonzero(number < given.count[visits[WHO].to_numpy()])

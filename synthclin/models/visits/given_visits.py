@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.models.visits.visit_completion import KnownVisits
+from synthclin.sampling.completion import finished
 from synthclin.schema.visit_times import times_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.models.visits.variables import Variables
+    from synthclin.sampling.equalities import Equalities
+    from synthclin.schema import Schema
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
@@ -69,15 +72,30 @@ class GivenVisits:
         )
         return KnownVisits(times_of(self.table[variables.time]), values, codes, lines, levels)
 
-    def fresh(self, broken: Mapping[str, Bools], rows: Ints) -> Bools:
-        """Return which of (rows,) violate a rule that the given cells do not violate by themselves.
+    def fresh(self, broken: Mapping[str, Bools], rows: Ints) -> dict[str, Bools]:
+        """Return by rule which of (rows,) violate it, where their given cells do not violate it by themselves.
 
         Arguments:
             broken: by text of a rule, which of the rows, completed, violate it.
             rows: their numbers.
         """
-        found = np.zeros(len(rows), dtype=np.bool_)
-        for text, mask in broken.items():
-            exempt = self.broken.get(text)
-            found |= mask if exempt is None else mask & ~exempt[rows]
-        return found
+        none = np.zeros(len(self.table), dtype=np.bool_)
+        return {text: mask & ~self.broken.get(text, none)[rows] for text, mask in broken.items()}
+
+    def solved(self, filled: pd.DataFrame, rows: Ints, equalities: Equalities, schema: Schema) -> pd.DataFrame:
+        """Return completed rows in which imputed cells satisfy the equality rules, and given derived cells.
+
+        Arguments:
+            filled: the modelled columns of the rows, completed.
+            rows: their numbers.
+            equalities: of the schema.
+            schema: of the table.
+        """
+        holes = self.holes.iloc[rows].reset_index(drop=True)
+        given = self.table.iloc[rows].reset_index(drop=True)
+        whole = finished(schema, given, filled[list(schema.modelled)].reset_index(drop=True))
+        solved, changed = equalities.solved(whole, {name: holes[name].to_numpy() for name in map(str, holes)})
+        if not changed:
+            return filled
+        names = [name for name in map(str, holes) if holes[name].any()]
+        return filled.assign(**{name: solved[name].array for name in names})

@@ -8,21 +8,26 @@ resampled. A completion at the end is thus a sample given the whole trajectory, 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from synthclin.models.visits.trajectories import WHO, Run, Trajectories
+from synthclin.models.visits.trajectories import WHO, Run, Trajectories, any_of
 from synthclin.models.visits.visit_completion import complete_visits
 from synthclin.rules.rules import finish, violations
+from synthclin.sampling.sequential import UNLIKELY
 from synthclin.seeds import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from synthclin.models.visits.given_visits import GivenVisits
+    from synthclin.sampling.equalities import Equalities
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -45,6 +50,8 @@ class Particles:
         run: the state of all (patients * size) completions; those of a patient are neighbours.
         log_weight: (completions,) log importance weights.
         judged: whether impossible completions are refused.
+        equalities: rules that are solved for imputed cells; None where no cell of a visit is imputed.
+        violated: how many refused completions violate each rule, by its text.
     """
 
     trajectories: Trajectories
@@ -53,6 +60,8 @@ class Particles:
     run: Run
     log_weight: Floats
     judged: bool = True
+    equalities: Equalities | None = None
+    violated: Counter[str] = field(default_factory=Counter)
     _frames: list[pd.DataFrame] = field(default_factory=list)
     _places: list[Ints] = field(default_factory=list)
 
@@ -117,7 +126,7 @@ class Particles:
             text: mask.to_numpy(dtype=np.bool_)
             for text, mask in violations(self.trajectories.finished(table), self.trajectories.schema).items()
         }
-        fresh = self.given.fresh(broken, at)
+        fresh = self._fresh(broken, at)
         self.log_weight[np.unique(table[WHO].to_numpy()[fresh])] = -np.inf
 
     def end(self, table: pd.DataFrame) -> None:
@@ -137,6 +146,12 @@ class Particles:
         keys = np.where(possible[:, None], weight, 0.0) + rng.gumbel(size=weight.shape)
         return np.asarray(keys.argmax(axis=1) + np.arange(len(weight)) * self.size), possible
 
+    def _fresh(self, broken: Mapping[str, Bools], rows: Ints) -> Bools:
+        """Return which completed rows violate a rule that the given cells do not violate by themselves."""
+        fresh = self.given.fresh(broken, rows)
+        self.violated.update({text: int(mask.sum()) for text, mask in fresh.items() if mask.any()})
+        return any_of(fresh, len(rows))
+
     def _first_rows(self, owner: Ints, first: Ints) -> pd.DataFrame:
         rows = self.given.table.iloc[first[owner]].reset_index(drop=True)
         for name in self.trajectories.rows.schema.columns:
@@ -145,7 +160,7 @@ class Particles:
                 rows[name] = rows[name].where(~hole, self.run.first[name].array)
         whole = finish(rows, self.trajectories.schema)
         broken = self.trajectories.between.broken_first(self.trajectories.between.begin(whole), self.run.patients.count)
-        self.log_weight[self.given.fresh(broken, first[owner])] = -np.inf
+        self.log_weight[self._fresh(broken, first[owner])] = -np.inf
         return rows
 
     def _static(self) -> list[str]:
@@ -177,20 +192,26 @@ class Particles:
                     cells = self._carried(name, found.cells[name], found.codes, some)
                     typed = self.trajectories.schema.columns[name].coerce(cells)[0]
                     filled[name] = filled[name].where(~hole, typed.astype(filled[name].dtype))
+            if self.equalities is not None:
+                filled = self.given.solved(filled, at_some, self.equalities, self.trajectories.schema)
             judged = filled.copy()
             _, broken = self.trajectories.judged(run, judged, some)
+            empty = np.zeros(len(some), dtype=np.int64)
             for name in holes.columns.intersection(judged.columns):
                 hole = holes[name].to_numpy()[at_some]
-                if hole.any():  # rules may have emptied it
+                if hole.any():
+                    empty += hole & filled[name].isna().to_numpy()
+                    # Rules may have emptied it.
                     filled[name] = filled[name].where(~hole, judged[name].astype(filled[name].dtype))
-            good = found.possible & ~self.given.fresh(broken, at_some)
+            good = found.possible & ~self._fresh(broken, at_some)
             last = attempt == ATTEMPTS - 1
-            taken = np.ones(len(waiting), dtype=np.bool_) if last or not self.judged else good
+            taken = good & (empty == 0) if self.judged and not last else np.ones(len(waiting), dtype=np.bool_)
             for name in map(str, filled):
                 cells = rows[name].array.copy()
                 cells[waiting[taken]] = filled[name].array[taken]
                 rows[name] = cells
-            self.log_weight[some[taken]] += np.where(good, found.log_weight, -np.inf)[taken]
+            weight = np.where(good, found.log_weight + UNLIKELY * empty, -np.inf)
+            self.log_weight[some[taken]] += weight[taken]
             waiting = waiting[~taken]
 
     def _carried(self, name: str, cells: pd.Series, codes: Ints, who: Ints) -> pd.Series:

@@ -15,6 +15,7 @@ from synthclin.rules.rules import violations
 from synthclin.rules.validation import LINES, judge
 from synthclin.rules.visits import examine_visits
 from synthclin.sampling.completion import finished
+from synthclin.sampling.equalities import Equalities
 from synthclin.sampling.observed import Partial
 from synthclin.schema.patients import patients as patients_of
 from synthclin.schema.visit_times import times_of
@@ -69,9 +70,9 @@ def read_visits(table: pd.DataFrame, encoder: TableEncoder, columns: Collection[
         if name not in table:
             text = f"column {name!r} with {role} of each visit is absent"
             raise DataError("table", text, "Add it: it is never imputed.")
-    partial = Partial.read(table, encoder, asked)
+    partial = Partial.read(table, encoder, asked).deduced(encoder, Equalities(encoder, schema))
     cells = partial.cells.assign(**{entity: schema.columns[entity].coerce(table[entity].reset_index(drop=True))[0]})
-    holes = pd.DataFrame(partial.holes, columns=names)
+    holes = pd.DataFrame(partial.holes & partial.unknown, columns=names)
     _refuse_blank(cells, schema)
     patient = patients_of(cells, schema)
     for name in schema.static:
@@ -88,9 +89,9 @@ def read_visits(table: pd.DataFrame, encoder: TableEncoder, columns: Collection[
     order = np.lexsort((times_of(cells[time]), patient))
     rows = cells.iloc[order].reset_index(drop=True)
     sorted_holes = holes.iloc[order].reset_index(drop=True)
+    rows = finished(schema, rows, rows[names]).assign(**{entity: rows[entity]})
     broken = _broken(rows, sorted_holes, patient[order], schema)
-    kept = rows[[name for name in schema.columns if name in rows]]
-    return Reading(GivenVisits(kept, patient[order], sorted_holes, broken), order, partial)
+    return Reading(GivenVisits(rows, patient[order], sorted_holes, broken), order, partial)
 
 
 def _listed(names: Collection[str]) -> str:
@@ -108,16 +109,14 @@ def _refuse_blank(cells: pd.DataFrame, schema: Schema) -> None:
             raise DataError(f"column {name!r}", text, "Fill it in, or remove the rows.")
 
 
-def _broken(rows: pd.DataFrame, holes: pd.DataFrame, patient: Ints, schema: Schema) -> dict[str, Bools]:
+def _broken(table: pd.DataFrame, holes: pd.DataFrame, patient: Ints, schema: Schema) -> dict[str, Bools]:
     """Return by rule the rows whose given cells violate it; DataError where its `on_violation` is an error."""
-    names = list(holes)
-    table = finished(schema, rows, rows[names]).assign(**{str(schema.entity): rows[schema.entity]})
     found = {text: mask.to_numpy(dtype=np.bool_) for text, mask in violations(table, schema).items()}
     for rule in schema.rules:
         if rule.text not in found:
             continue
         named = [name for name in rule.columns if name in holes]
-        unknown = holes[named].to_numpy(dtype=np.bool_).any(axis=1) if named else np.zeros(len(rows), dtype=np.bool_)
+        unknown = holes[named].to_numpy(dtype=np.bool_).any(axis=1) if named else np.zeros(len(table), dtype=np.bool_)
         if rule.visit_functions:
             unknown = pd.Series(unknown).groupby(patient).transform("any").to_numpy()
         certain = found[rule.text] & ~unknown

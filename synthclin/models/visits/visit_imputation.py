@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from synthclin.models.visits.reading import Reading, read_visits
 from synthclin.models.visits.trajectories import Trajectories
 from synthclin.progress import track
 from synthclin.sampling.completion import finished
+from synthclin.sampling.equalities import Equalities
 from synthclin.sampling.imputation import Imputer
 from synthclin.seeds import numpy_generator, stream_seed
 
@@ -30,14 +32,17 @@ if TYPE_CHECKING:
 
 __all__ = ["impute_visits"]
 
-COMPLETIONS = 12
-"""Completions of a patient that go through the visits side by side; each imputation has its own."""
+COMPLETIONS = (12, 48, 192)
+"""Completions of a patient that go through the visits side by side; more for those without a possible one."""
 
 AT_ONCE = 8_192
 """Completions at a time: bounds the memory of any request."""
 
 LISTED = 5
 """Row numbers in an error."""
+
+MOST_RULES = 3
+"""Rules in an error."""
 
 
 def impute_visits(
@@ -52,7 +57,7 @@ def impute_visits(
     given = reading.visits
     copies = [given.table.copy() for _ in range(imputations)]
     some = np.unique(given.patient[given.holes.to_numpy(dtype=np.bool_).any(axis=1)])
-    at_once = AT_ONCE // COMPLETIONS
+    at_once = AT_ONCE // COMPLETIONS[0]
     with track("imputing", total=len(some) * imputations, unit="patients") as step:
         for start in range(0, len(some), at_once):
             chosen = some[start : start + at_once]
@@ -65,24 +70,47 @@ def impute_visits(
 
 def _complete(model: Longitudinal, given: GivenVisits, chosen: Ints, copy: pd.DataFrame, seed: int) -> None:
     """Fill the holes of some patients into a copy of the sorted table."""
-    part = given.of(chosen)
-    people, differs = _people(model, part, COMPLETIONS, seed)
+    equalities, waiting, violated = Equalities(model.visits_encoder, model.schema), chosen, Counter[str]()
+    for attempt, size in enumerate(COMPLETIONS):
+        failed: list[Ints] = []
+        for start in range(0, len(waiting), AT_ONCE // size):
+            some = waiting[start : start + AT_ONCE // size]
+            here = stream_seed(seed, "completions", attempt, start)
+            table, at, possible, found = _filtered(model, given.of(some), size, equalities, here)
+            violated.update(found)
+            failed.append(some[~possible])
+            rows = np.flatnonzero(np.isin(given.patient, some))
+            for name in given.holes:
+                hole = given.holes[name].to_numpy()[rows[at]]
+                if hole.any():
+                    filled = copy[name].array.copy()
+                    filled[rows[at[hole]]] = table[name].astype(copy[name].dtype).array[hole]
+                    copy[name] = filled
+        waiting = np.concatenate(failed)
+        if not len(waiting):
+            return
+    raise _no_completion(given, waiting, violated)
+
+
+def _filtered(
+    model: Longitudinal, given: GivenVisits, size: int, equalities: Equalities, seed: int
+) -> tuple[pd.DataFrame, Ints, Bools, Counter[str]]:
+    """Return completed visits of the patients who have a possible completion, and who of all these are.
+
+    Returns:
+        the visits, the given row of each, (patients,) who has a completion, and how many others violate each rule.
+    """
+    people, differs = _people(model, given, size, seed)
+    people = _solved(model, given, people, equalities)
     trajectories = Trajectories(model.schema, model.rows, model.visits)
-    particles = Particles(trajectories, part, COMPLETIONS, trajectories.begin(people), np.zeros(len(people)))
+    weight = np.zeros(len(people))
+    particles = Particles(trajectories, given, size, trajectories.begin(people), weight, equalities=equalities)
     particles.advance(seed, differs)
     particles.refuse()
     which, possible = particles.chosen(numpy_generator(seed, "choice"))
-    if not possible.all():
-        raise _no_completion(given, chosen[~possible])
-    table, at = particles.finished(which)
+    table, at = particles.finished(which[possible])
     particles.end(table)
-    rows = np.flatnonzero(np.isin(given.patient, chosen))
-    for name in part.holes:
-        hole = part.holes[name].to_numpy()[at]
-        if hole.any():
-            filled = copy[name].array.copy()
-            filled[rows[at[hole]]] = table[name].astype(copy[name].dtype).array[hole]
-            copy[name] = filled
+    return table, at, possible, particles.violated
 
 
 def _people(model: Longitudinal, given: GivenVisits, size: int, seed: int) -> tuple[pd.DataFrame, Bools]:
@@ -114,6 +142,18 @@ def _people(model: Longitudinal, given: GivenVisits, size: int, seed: int) -> tu
         cells[places] = found[name].astype(everybody[name].dtype).array
         everybody[name] = cells
     return everybody, differs
+
+
+def _solved(model: Longitudinal, given: GivenVisits, people: pd.DataFrame, equalities: Equalities) -> pd.DataFrame:
+    """Return completed rows of patients whose first visits satisfy the equality rules."""
+    rows = given.first[np.repeat(np.arange(len(given.first)), len(people) // len(given.first))]
+    names = [name for name in map(str, people) if name in given.holes and given.holes[name].to_numpy()[rows].any()]
+    if not names:
+        return people
+    filled = given.table.iloc[rows].reset_index(drop=True)
+    filled = filled.assign(**{name: people[name].array for name in names})
+    solved = given.solved(filled, rows, equalities, model.schema)
+    return people.assign(**{name: solved[name].array for name in names})
 
 
 def _imputed_rows(
@@ -153,14 +193,14 @@ def _kept(schema: Schema) -> Schema:
     return schema.model_copy(update={"constraints": rules})
 
 
-def _no_completion(given: GivenVisits, patients: Ints) -> DataError:
+def _no_completion(given: GivenVisits, patients: Ints, violated: Counter[str]) -> DataError:
+    rules = ", ".join(repr(text) for text, _ in violated.most_common(MOST_RULES))
     rows = given.first[patients]
     listed = ", ".join(map(str, sorted(rows[:LISTED] + 1))) + (", ..." if len(rows) > LISTED else "")
-    what = f"no completion of {len(patients):,} of {len(given.first):,} patients satisfies every rule"
+    what = f"no completion of {len(patients):,} of {len(given.first):,} patients satisfies {rules or 'every range'}"
+    where = f"in the order of patients and times their first visits are rows {listed}"
     remedy = "Correct their given cells or the rules, or leave columns out by `columns`."
-    return DataError(
-        "impute", f"{what}; in the order of patients and times their first visits are rows {listed}", remedy
-    )
+    return DataError("impute", f"{what}; {where}", remedy)
 
 
 def _assembled(
