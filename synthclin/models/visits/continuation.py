@@ -100,7 +100,7 @@ def _check(table: pd.DataFrame, wanted: Wanted, schema: Schema) -> None:
     absent = [
         name
         for name, column in schema.columns.items()
-        if column.modelled and column.reason_for is None and name not in table
+        if column.modelled and column.reason_for is None and name not in {*table, schema.visit_time}
     ]
     if absent:
         raise DataError("table", f"column {absent[0]!r} is absent", "Add it, empty where it is unknown.")
