@@ -87,7 +87,9 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     fixed += names_of("model") if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += names_of("trial") if config.table_schema.randomised is not None else ()
-    fixed += names_of("model", "rules") if config.table_schema.imposed else ()
+    # Rules between visits are never judged on single rows of the model.
+    of_rows = any(not rule.visit_functions for rule in config.table_schema.imposed)
+    fixed += names_of("model", "rules") if of_rows else ()
     if score in fixed:
         return
     if isinstance(config, Config) and score in names_of("shadow models"):
