@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from synthclin.models.visits.trajectories import WHO, Run, Trajectories, any_of
+from synthclin.models.visits.variables import MISSING
 from synthclin.models.visits.visit_completion import complete_visits
 from synthclin.rules.rules import finish, violations
 from synthclin.sampling.sequential import UNLIKELY
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.models.visits.given_visits import GivenVisits
+    from synthclin.models.visits.visit_completion import KnownVisits
     from synthclin.sampling.equalities import Equalities
 
     Ints = NDArray[np.int64]
@@ -35,8 +37,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Particles"]
 
-ATTEMPTS = 6
+ATTEMPTS = 10
 """Times that an impossible completion of a visit is replaced by another one."""
+
+AHEAD = 4
+"""Next visits whose known cells a completion must not bring into conflict with rules between visits."""
+
+
+class _Proposal(NamedTuple):
+    """Completed visits, (visits,) which of them are whole and possible, and their log weights."""
+
+    rows: pd.DataFrame
+    whole: Bools
+    log_weight: Floats
 
 
 @dataclass(slots=True)
@@ -93,7 +106,7 @@ class Particles:
             active = np.flatnonzero(differs[owner[who]])
             ratio = self._ratio(who, known.time[at])
             if len(active):
-                self._complete(rows, who, at, active, (seed, k))
+                self._complete(rows, who, at, active, known, (seed, k))
             whole, _ = self.trajectories.judged(self.run, rows.copy(), who)
             self.trajectories.add(self.run, who, rows, whole, ratio)
             self._keep(who, rows)
@@ -170,55 +183,93 @@ class Particles:
         history = self.run.history
         return self.trajectories.model.scales.ratio(time - history.time[who], history.number[who])
 
-    def _complete(self, rows: pd.DataFrame, who: Ints, at: Ints, active: Ints, seed: tuple[int, int]) -> None:
+    def _complete(
+        self, rows: pd.DataFrame, who: Ints, at: Ints, active: Ints, known: KnownVisits, seed: tuple[int, int]
+    ) -> None:
         """Fill the holes of visits in place, and add the likelihood of their known cells to the weights."""
-        model, run = self.trajectories.model, self.run
-        known, holes = self.given.known(model.variables), self.given.holes
         waiting = active
         for attempt in range(ATTEMPTS):
             if not len(waiting):
                 return
-            # Without an unknown cell at this visit another attempt would be the same.
             some, at_some = who[waiting], at[waiting]
-            source = (
-                torch_generator(seed[0], "completion", seed[1], attempt),
-                numpy_generator(seed[0], "completion", seed[1], attempt),
-            )
-            found = complete_visits(model, some, run.patients, run.history, known[at_some], source)
-            filled = rows.iloc[waiting].reset_index(drop=True)
-            for name in map(str, found.cells):
-                hole = holes[name].to_numpy()[at_some]
-                if hole.any():
-                    cells = self._carried(name, found.cells[name], found.codes, some)
-                    typed = self.trajectories.schema.columns[name].coerce(cells)[0]
-                    filled[name] = filled[name].where(~hole, typed.astype(filled[name].dtype))
-            if self.equalities is not None:
-                filled = self.given.solved(filled, at_some, self.equalities, self.trajectories.schema)
-            judged = filled.copy()
-            _, broken = self.trajectories.judged(run, judged, some)
-            empty = np.zeros(len(some), dtype=np.int64)
-            for name in holes.columns.intersection(judged.columns):
-                hole = holes[name].to_numpy()[at_some]
-                if hole.any():
-                    empty += hole & filled[name].isna().to_numpy()
-                    # Rules may have emptied it.
-                    filled[name] = filled[name].where(~hole, judged[name].astype(filled[name].dtype))
-            good = found.possible & ~self._fresh(broken, at_some)
+            # The last attempts look no further than this visit: later cells may be imputed as well.
+            ahead = attempt < ATTEMPTS - 2
+            proposal = self._proposed(rows.iloc[waiting], some, at_some, known[at_some], (*seed, attempt), ahead)
             last = attempt == ATTEMPTS - 1
-            taken = good & (empty == 0) if self.judged and not last else np.ones(len(waiting), dtype=np.bool_)
-            for name in map(str, filled):
+            taken = proposal.whole if self.judged and not last else np.ones(len(waiting), dtype=np.bool_)
+            for name in map(str, rows):
                 cells = rows[name].array.copy()
-                cells[waiting[taken]] = filled[name].array[taken]
+                cells[waiting[taken]] = proposal.rows[name].array[taken]
                 rows[name] = cells
-            weight = np.where(good, found.log_weight + UNLIKELY * empty, -np.inf)
-            self.log_weight[some[taken]] += weight[taken]
+            self.log_weight[some[taken]] += proposal.log_weight[taken]
             waiting = waiting[~taken]
+
+    def _proposed(
+        self, rows: pd.DataFrame, who: Ints, at: Ints, known: KnownVisits, seed: tuple[int, int, int], ahead: bool
+    ) -> _Proposal:
+        """Return a completion of a visit each of the completions `who`."""
+        run, holes, trajectories = self.run, self.given.holes, self.trajectories
+        source = torch_generator(seed[0], "completion", *seed[1:]), numpy_generator(seed[0], "completion", *seed[1:])
+        found = complete_visits(trajectories.model, who, run.patients, run.history, known, source)
+        filled = rows.reset_index(drop=True)
+        for name in map(str, found.cells):
+            hole = holes[name].to_numpy()[at]
+            if hole.any():
+                cells = self._carried(name, found.cells[name], found.codes, who)
+                typed = trajectories.schema.columns[name].coerce(cells)[0]
+                filled[name] = filled[name].where(~hole, typed.astype(filled[name].dtype))
+        if self.equalities is not None:
+            filled = self.given.solved(filled, at, self.equalities, trajectories.schema)
+        judged = filled.copy()
+        whole, broken = trajectories.judged(run, judged, who)
+        empty = np.zeros(len(who), dtype=np.int64)
+        for name in holes.columns.intersection(judged.columns):
+            hole = holes[name].to_numpy()[at]
+            if hole.any():
+                empty += hole & filled[name].isna().to_numpy()
+                # Rules may have emptied it.
+                filled[name] = filled[name].where(~hole, judged[name].astype(filled[name].dtype))
+        good = found.possible & ~self._fresh(broken, at)
+        kept = good & (empty == 0)
+        if ahead and self.judged and trajectories.between.rules:
+            kept &= ~self._refused_later(whole, who, at)
+        return _Proposal(filled, kept, np.where(good, found.log_weight + UNLIKELY * empty, -np.inf))
+
+    def _refused_later(self, whole: pd.DataFrame, who: Ints, at: Ints) -> Bools:
+        """Return which completed visits leave the known cells of the next ones in conflict with a rule between visits.
+
+        Until they are imputed, unknown cells of the next visits are taken to be those of this one.
+        """
+        between, given, local = self.trajectories.between, self.given, np.arange(len(who))
+        memory, count = self.run.memory.take(who), self.run.patients.count[who]
+        memory.add(local, whole)
+        refused, before = np.zeros(len(who), dtype=np.bool_), whole[list(between.columns)].reset_index(drop=True)
+        left = given.count[self.owner[who]] - self.run.history.number[who] - 1
+        for step in range(1, AHEAD + 1):
+            there = left >= step
+            if not there.any():
+                break
+            next_ = np.where(there, at + step, at)
+            rows = given.table.iloc[next_][list(between.columns)].reset_index(drop=True)
+            unknown = {
+                name: given.holes[name].to_numpy()[next_] if name in given.holes else rows[name].isna().to_numpy()
+                for name in between.columns
+            }
+            for name, hole in unknown.items():
+                rows[name] = rows[name].where(~hole, before[name].astype(rows[name].dtype))
+            broken = given.fresh(between.broken(rows, local, memory, count), next_)
+            for rule in between.rules:
+                certain = np.logical_or.reduce([unknown[name] for name in between.columns if name in rule.columns])
+                refused |= broken[rule.text] & there & ~certain
+            memory.add(local, rows)
+            before = rows
+        return refused
 
     def _carried(self, name: str, cells: pd.Series, codes: Ints, who: Ints) -> pd.Series:
         """Return sampled cells; of levels that stay, the last one: several rare levels may share a code."""
         for j, levels in enumerate(self.trajectories.model.variables.levels):
             if levels.name == name:
-                stays = (codes[:, j] >= 0) & (codes[:, j] == self.run.history.level[who, j])
+                stays = (codes[:, j] != MISSING) & (codes[:, j] == self.run.history.level[who, j])
                 return pd.Series(np.where(stays, self.run.last[name][who], cells.astype(object)), dtype=object)
         return cells
 

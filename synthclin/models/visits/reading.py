@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError, DataError
+from synthclin.expressions import parse
 from synthclin.models.visits.given_visits import GivenVisits
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import LINES, judge
@@ -17,6 +19,8 @@ from synthclin.rules.visits import examine_visits
 from synthclin.sampling.completion import finished
 from synthclin.sampling.equalities import Equalities
 from synthclin.sampling.observed import Partial
+from synthclin.schema.combinations import Combinations
+from synthclin.schema.constraints import Rule
 from synthclin.schema.patients import patients as patients_of
 from synthclin.schema.visit_times import times_of
 
@@ -115,14 +119,31 @@ def _broken(table: pd.DataFrame, holes: pd.DataFrame, patient: Ints, schema: Sch
     for rule in schema.rules:
         if rule.text not in found:
             continue
-        named = [name for name in rule.columns if name in holes]
-        unknown = holes[named].to_numpy(dtype=np.bool_).any(axis=1) if named else np.zeros(len(table), dtype=np.bool_)
-        if rule.visit_functions:
-            unknown = pd.Series(unknown).groupby(patient).transform("any").to_numpy()
-        certain = found[rule.text] & ~unknown
+        certain = found[rule.text] & ~_open(rule, holes, patient)
         finding = judge(rule, table, certain)
         if finding is not None and rule.on_violation == "error":
             raise DataError(finding.where, finding.what, finding.remedy)
         # Whatever is imputed has to satisfy the rule.
         found[rule.text] = certain
     return found
+
+
+def _open(rule: Rule | Combinations, holes: pd.DataFrame, patient: Ints) -> Bools:
+    """Return (rows,) where a rule that is violated while cells are unknown may be satisfied once they are imputed.
+
+    A comparison with an unknown cell is unknown and violates nothing, so only rules on missingness may be, and those
+    that leave out unknown visits.
+    """
+    leaves_out = bool(rule.visit_functions & {"any", "all"})
+    named = [name for name in rule.columns if name in holes]
+    if not named or not (leaves_out or isinstance(rule, Combinations) or any(map(_on_missing, rule.expressions))):
+        return np.zeros(len(holes), dtype=np.bool_)
+    unknown = holes[named].to_numpy(dtype=np.bool_).any(axis=1)
+    if rule.visit_functions:
+        unknown = pd.Series(unknown).groupby(patient).transform("any").to_numpy()
+    return np.asarray(unknown, dtype=np.bool_)
+
+
+def _on_missing(text: str) -> bool:
+    """Whether an expression asks if a cell is missing."""
+    return any(isinstance(node, ast.Is | ast.IsNot) for node in ast.walk(parse(text).tree))
