@@ -89,6 +89,9 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
         free text pass through, and every rule is satisfied. Rows whose given cells alone violate a rule are refused,
         left out or imputed all the same, by its `on_violation`.
 
+        Of a table of visits each cell is imputed given all visits of its patient, before and after it; a static cell is
+        the same in all of them, and a visit time is never imputed (`synthclin.models.visits.visit_imputation`).
+
         Imputed cells are samples, not best predictions: they keep the variance of the data. For an analysis, ask for
         several `imputations`, analyse each table and pool the results by Rubin's rules, as after mice's
         ``complete(imp, "all")``.

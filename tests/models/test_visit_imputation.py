@@ -127,10 +127,10 @@ def test_static_holes_are_one_per_patient(model, declared):
 
 
 def test_only_wanted_columns_are_imputed(model):
-    table, masks = with_holes(visits(seed=1).head(80), 0.3)
+    table, masks = with_holes(visits(seed=1).head(40), 0.3)
     found = model.impute(table, columns=["sbp"], random_state=1)
     assert found["sbp"].notna().all()
-    assert (found["smoker"].isna() == masks["smoker"][:80]).all()
+    assert (found["smoker"].isna() == masks["smoker"][:40]).all()
     without = table.drop(columns="smoker")
     found = model.impute(without, random_state=1)
     assert found["smoker"].notna().all()
@@ -184,7 +184,7 @@ def test_given_cells_may_violate_a_rule_that_is_kept():
     ]
     declared = schema(constraints=rules)
     model = fitted(table, declared)
-    table, masks = with_holes(visits(seed=1).head(60), 0.3, names=("crp", "smoker"))
+    table, masks = with_holes(visits(seed=1).head(25), 0.3, names=("crp", "smoker"))
     table.loc[table.index[3], "dbp"] = 159
     table.loc[table.index[3], "sbp"] = 150
     found = model.impute(table, random_state=1)

@@ -251,8 +251,13 @@ def _levels(failed: pd.DataFrame, group: _Group) -> Iterator[_Group]:
 
 
 def _out_of_reach(where: str | None, n: int, tally: _Tally) -> ConditionError:
-    place = "constraints" if where is None else f"where `{where}`"
     accepted, proposed = tally.accepted, tally.proposed
     rate = f"{100 * accepted / proposed:.2g} %"
-    what = f"only {accepted:,} of {proposed:,} sampled patients ({rate}) satisfy it and all rules, {n:,} are wanted"
-    return ConditionError(place, what, "Widen the condition, or ask for fewer patients.")
+    found, wanted = f"only {accepted:,} of {proposed:,} sampled patients ({rate}) satisfy", f"{n:,} are wanted"
+    if where is None:
+        remedy = (
+            "Run `synthclin schema check` on the real table: a rule that real patients rarely satisfy cannot be met."
+        )
+        return ConditionError("constraints", f"{found} all rules of the schema, {wanted}", remedy)
+    remedy = "Widen the condition, or ask for fewer patients."
+    return ConditionError(f"where `{where}`", f"{found} it and all rules, {wanted}", remedy)
