@@ -8,15 +8,16 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from synthclin.expressions import grammar, row_evaluation, set_evaluation
+from synthclin.expressions import grammar, row_evaluation, set_evaluation, visit_functions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
 
     from synthclin.expressions.set_evaluation import Domains
     from synthclin.expressions.value_sets import Outcomes, ValueInterval
+    from synthclin.expressions.visit_order import VisitOrder
 
 __all__ = ["Expression", "parse"]
 
@@ -39,15 +40,19 @@ class Expression:
     where: str = field(compare=False, repr=False)
     tree: ast.expr = field(compare=False, repr=False)
 
-    def evaluate(self, table: pd.DataFrame, tolerances: Mapping[str, float] | None = None) -> pd.Series[bool]:
+    def evaluate(
+        self, table: pd.DataFrame, tolerances: Mapping[str, float] | None = None, visits: VisitOrder | None = None
+    ) -> pd.Series[bool]:
         """Return the truth value in every row: a pandas "boolean" Series on the table's index, NA where unknown.
 
         Arguments:
             table: has the columns of the expression.
             tolerances: by column, the difference from a computed number that an equality ignores.
+            visits: the visits of each patient, for functions such as `previous`.
 
         Raises:
-            ConfigError: when a column is absent, or compared with something of another type.
+            ConfigError: when a column is absent, or compared with something of another type, or a function of visits
+                is used without `visits`.
 
         Example:
             >>> import pandas as pd
@@ -55,7 +60,7 @@ class Expression:
             >>> parse("age >= 40 or sex == 'F'").evaluate(table).tolist()
             [True, True, <NA>]
         """
-        return row_evaluation.truth(self.tree, table, self.where, tolerances)
+        return row_evaluation.truth(self.tree, table, self.where, tolerances, visits)
 
     def compute(self, table: pd.DataFrame) -> pd.Series[float]:
         """Return the number in every row: a float64 Series on the table's index.
@@ -97,6 +102,43 @@ class Expression:
     def interval(self, domains: Domains) -> ValueInterval:
         """Return the interval of possible values; see `outcomes`."""
         return set_evaluation.number(self.tree, domains)
+
+    @property
+    def visit_functions(self) -> frozenset[str]:
+        """The functions of several visits of a patient that it calls, such as `previous`.
+
+        Example:
+            >>> sorted(parse("stage >= previous(stage) and count() > 2").visit_functions)
+            ['count', 'previous']
+        """
+        return grammar.visit_functions(self.tree)
+
+    def varying(self, static: Collection[str]) -> frozenset[str]:
+        """Return the columns that differ between visits and stand outside `any`, `all`, `first` and `last`.
+
+        Arguments:
+            static: the columns that do not differ.
+
+        Example:
+            >>> sorted(parse("sex == 'F' and any(crp > 9) and last(crp) < bili").varying({"sex"}))
+            ['bili']
+        """
+        return visit_functions.varying(self.tree, static)
+
+    def at_first_visit(self, count: str) -> Expression | None:
+        """Return the expression about the row of a first visit; None where it depends on other visits too.
+
+        Arguments:
+            count: the column with the number of visits of the patient.
+
+        Example:
+            >>> parse("first(crp) > 9 and count() >= 2").at_first_visit("visits").text
+            'crp > 9 and visits >= 2'
+            >>> parse("last(crp) > 9").at_first_visit("visits") is None
+            True
+        """
+        tree = visit_functions.at_first_visit(self.tree, count)
+        return None if tree is None else _expression(grammar.render(tree), tree, self.where)
 
     @property
     def name(self) -> str | None:
@@ -158,7 +200,8 @@ def parse(text: str, where: str = "expression") -> Expression:
         text: column names (``d.time`` is one name; in backquotes a name may hold anything), numbers, ``'text'``,
             ``true``, ``false``, ``+ - * / **``, comparisons and chains of them, ``in [...]``, ``not in [...]``,
             ``is missing``, ``is not missing``, ``and``, ``or``, ``not``, and the functions abs, exp, floor, log, max,
-            min, round and sqrt. A quote inside quotes is written twice.
+            min, round and sqrt; of patients with visits also previous, first, last, count, any and all. A quote inside
+            quotes is written twice.
         where: the place in error messages, such as ``study.yaml: schema.constraints[2]``.
 
     Raises:

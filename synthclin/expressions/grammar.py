@@ -11,7 +11,17 @@ from itertools import accumulate
 
 from synthclin.errors import ConfigError
 
-__all__ = ["FUNCTIONS", "columns", "is_predicate", "quote_level", "quote_name", "read", "render"]
+__all__ = [
+    "FUNCTIONS",
+    "VISIT_FUNCTIONS",
+    "columns",
+    "is_predicate",
+    "quote_level",
+    "quote_name",
+    "read",
+    "render",
+    "visit_functions",
+]
 
 # Name -> least and most arguments.
 FUNCTIONS = {
@@ -25,6 +35,16 @@ FUNCTIONS = {
     "sqrt": (1, 1),
 }
 
+# Functions of the visits of a patient -> the visit functions that may stand inside.
+VISIT_FUNCTIONS = {
+    "previous": frozenset({"previous"}),
+    "first": frozenset[str](),
+    "last": frozenset[str](),
+    "count": frozenset[str](),
+    "any": frozenset({"previous", "first", "last", "count"}),
+    "all": frozenset({"previous", "first", "last", "count"}),
+}
+
 _LENGTH = 2_000
 _DEPTH = 30
 _TERMS = 100
@@ -34,7 +54,7 @@ _DECIMALS = 12
 _ALLOWED = (
     "Use column names (odd ones in `backquotes`), numbers, 'text', dates such as '2015-01-31', true, false, "
     "+ - * / **, comparisons, in [...], is missing, and, or, not, "
-    f"and the functions {', '.join(FUNCTIONS)}."
+    f"and the functions {', '.join(FUNCTIONS)}; for patients with visits {', '.join(VISIT_FUNCTIONS)}."
 )
 _WORDS = {"and": "and", "or": "or", "not": "not", "in": "in", "is": "is"}
 _WORDS |= {"true": "True", "false": "False", "True": "True", "False": "False"}
@@ -101,11 +121,21 @@ def columns(tree: ast.expr) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions)
 
 
+def visit_functions(tree: ast.expr) -> frozenset[str]:
+    """Return the functions of visits in `tree`, such as `previous`."""
+    called = (node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    return frozenset(called) & frozenset(VISIT_FUNCTIONS)
+
+
 def is_predicate(tree: ast.expr) -> bool:
     """Return whether a checked tree has a truth value rather than a number; a bare column counts as a predicate."""
     match tree:
         case ast.BoolOp() | ast.Compare() | ast.Name() | ast.UnaryOp(op=ast.Not()):
             return True
+        case ast.Call(func=ast.Name(id="any" | "all")):
+            return True
+        case ast.Call(func=ast.Name(id="previous" | "first" | "last"), args=[argument]):
+            return is_predicate(argument)
         case ast.Constant(value=value):
             return isinstance(value, bool)
     return False
@@ -174,8 +204,8 @@ def _word(word: str, before: list[str], called: bool, where: str, position: int)
     if word in _REFUSED:
         remedy = "Write `is missing`." if word == "None" else _ALLOWED
         raise ConfigError(where, f"`{word}` is not allowed", remedy)
-    if called and word not in FUNCTIONS:
-        close = difflib.get_close_matches(word.lower(), FUNCTIONS, n=1)
+    if called and word not in FUNCTIONS and word not in VISIT_FUNCTIONS:
+        close = difflib.get_close_matches(word.lower(), [*FUNCTIONS, *VISIT_FUNCTIONS], n=1)
         remedy = f"Did you mean {close[0]!r}?" if close else _ALLOWED
         raise ConfigError(where, f"there is no function `{word}`", remedy)
     return word if called else f"_{position}"
@@ -250,6 +280,8 @@ def _check(node: ast.expr, where: str, depth: int) -> str:  # noqa: C901, PLR091
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
             _check_call(name, args, where, depth)
             return "number"
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in VISIT_FUNCTIONS:
+            return _check_visit_call(name, args, where, depth)
         case _:
             raise _refusal(node, where)
 
@@ -292,14 +324,15 @@ def _check_arithmetic(node: ast.BinOp, where: str, depth: int) -> str:
 def _check_comparison(node: ast.Compare, where: str, depth: int) -> str:
     left = node.left
     for op, right in zip(node.ops, node.comparators, strict=True):
-        if not columns(left) and not columns(right):
+        if not any(columns(side) or visit_functions(side) for side in (left, right)):
             raise ConfigError(
                 where, "a comparison reads no column", "Write a column's name without quotes, or in `backquotes`."
             )
         match op, right:
             case (ast.Is() | ast.IsNot(), ast.Constant(value=None)):
-                if len(node.ops) > 1 or not isinstance(left, ast.Name):
+                if len(node.ops) > 1 or not _is_cell(left):
                     raise ConfigError(where, "`is missing` does not follow a single column", "Write age is missing.")
+                _check(left, where, depth + 1)
                 return "predicate"
             case (ast.Is() | ast.IsNot(), _):
                 raise ConfigError(where, "`is` is not followed by `missing`", "Write == for equality, or `is missing`.")
@@ -314,6 +347,14 @@ def _check_comparison(node: ast.Compare, where: str, depth: int) -> str:
         _check_side(left, where, depth)
         left = right
     return "predicate"
+
+
+def _is_cell(node: ast.expr) -> bool:
+    """Return whether a node is a column of this visit or of another one."""
+    match node:
+        case ast.Call(func=ast.Name(id="previous" | "first" | "last"), args=[argument]):
+            return _is_cell(argument)
+    return isinstance(node, ast.Name)
 
 
 def _check_side(node: ast.expr, where: str, depth: int) -> None:
@@ -333,3 +374,26 @@ def _check_call(name: str, args: list[ast.expr], where: str, depth: int) -> None
             case ast.Constant(value=int() as digits) if 0 <= digits <= _DECIMALS:
                 return
         raise ConfigError(where, "round has decimals that are no whole number", f"Write one from 0 to {_DECIMALS}.")
+
+
+def _check_visit_call(name: str, args: list[ast.expr], where: str, depth: int) -> str:
+    """Return the type of a function of visits, or raise ConfigError where its argument does not fit."""
+    if name == "count":
+        if args:
+            raise ConfigError(where, "count has an argument", "Write count(), the number of visits of the patient.")
+        return "number"
+    example = f"{name}(age > 60)" if name in {"any", "all"} else f"{name}(age)"
+    if len(args) != 1:
+        raise ConfigError(where, f"{name} has {len(args)} arguments", f"Give it one, such as {example}.")
+    inside = sorted(visit_functions(args[0]) - VISIT_FUNCTIONS[name])
+    if inside:
+        what = f"`{inside[0]}` stands inside `{name}`"
+        raise ConfigError(where, what, f"Give `{name}` what a visit holds, such as {example}.")
+    if name in {"any", "all"}:
+        _require("predicate", args[0], where, depth)
+        return "predicate"
+    found = _check(args[0], where, depth + 1)
+    if found not in {"column", "number"} or isinstance(args[0], ast.Constant):
+        remedy = f"Give it a column or a number computed from columns, such as {example}."
+        raise ConfigError(where, f"{name} has a condition or a constant as its argument", remedy)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,15 @@ class Operand:
     def is_constant(self) -> bool:
         """Whether it is the same in every row."""
         return self.values.ndim == 0
+
+    def taken(self, rows: NDArray[np.int64]) -> Operand:
+        """Return the operand at other rows; missing where a row is below 0."""
+        if self.is_constant or not len(rows):
+            return self
+        values, missing = self.values[rows], self.missing[rows] | (rows < 0)
+        nothing = {"f": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
+        values[rows < 0] = nothing
+        return replace(self, values=values, missing=missing)
 
     @property
     def is_numeric_or_date(self) -> bool:

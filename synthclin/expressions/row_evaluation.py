@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from synthclin.expressions.visit_order import VisitOrder
+
 __all__ = ["number", "truth"]
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -62,7 +64,11 @@ _EMPTY_WORDS = {"NA", "NULL", "NaN", "missing", "nan", "null"}
 
 
 def truth(
-    tree: ast.expr, table: pd.DataFrame, where: str, tolerances: Mapping[str, float] | None = None
+    tree: ast.expr,
+    table: pd.DataFrame,
+    where: str,
+    tolerances: Mapping[str, float] | None = None,
+    visits: VisitOrder | None = None,
 ) -> pd.Series[bool]:
     """Return the truth value in every row, as a pandas "boolean" Series; NA where it is unknown.
 
@@ -70,7 +76,7 @@ def truth(
     tolerance of its column.
     """
     with np.errstate(all="ignore"):
-        return pd.Series(_Rows(table, where, tolerances or {}).truth(tree), index=table.index)
+        return pd.Series(_Rows(table, where, tolerances or {}, visits).truth(tree), index=table.index)
 
 
 def number(tree: ast.expr, table: pd.DataFrame, where: str) -> pd.Series[float]:
@@ -87,6 +93,7 @@ class _Rows:
     table: pd.DataFrame
     where: str
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    visits: VisitOrder | None = None
 
     def series(self, name: str) -> pd.Series[Any]:
         names = list(self.table.columns)
@@ -108,7 +115,19 @@ class _Rows:
                 return column_operand(name, self.series(name))
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 return constant_operand(value)
+            case ast.Call(func=ast.Name(id="previous" | "first" | "last" as name), args=[argument]):
+                order = self.order(name)
+                rows = {"previous": order.previous, "first": order.first, "last": order.last}[name]
+                return self.side(argument).taken(rows)
+            case ast.Call(func=ast.Name(id="count")):
+                return number_operand(self.order("count").count.astype(np.float64))
         return number_operand(self.number(node))
+
+    def order(self, name: str) -> VisitOrder:
+        if self.visits is None:
+            what = f"`{name}` refers to several visits of a patient, and here are none"
+            raise ConfigError(self.where, what, f"Use `{name}` in rules and conditions of a table with `role: visit`.")
+        return self.visits
 
     def truth(self, node: ast.expr) -> BooleanArray:
         match node:
@@ -122,15 +141,31 @@ class _Rows:
                 return reduce(operator.and_, (self.comparison(op, *sides) for op, sides in steps))
             case ast.Constant(value=bool() as value):
                 return self.boolean(np.array(value), np.array(False))
-            case ast.Name():
+            case ast.Call(func=ast.Name(id="any" | "all" as name), args=[argument]):
+                return self.over_visits(self.truth(argument), name)
+            case ast.Name() | ast.Call(func=ast.Name(id="previous" | "first" | "last")):
                 return self.flag(self.side(node))
             case _:
                 raise ConfigError(self.where, "a number is used where a truth value is needed", "Compare it.")
 
+    def over_visits(self, each: BooleanArray, name: str) -> BooleanArray:
+        """Return whether any or all visits of the patient satisfy a condition.
+
+        Visits in which it is unknown are left out, as in the SQL aggregates bool_or and bool_and: else
+        ``all(x >= previous(x))`` would be true for nobody, because the first visit has no previous one.
+        """
+        patient = self.order(name).patient
+        values, known = each.to_numpy(dtype=bool, na_value=False), ~each.isna()
+        # All satisfy it where none fails: De Morgan's rule.
+        decisive = values if name == "any" else ~values & known
+        patients = int(patient.max(initial=-1)) + 1
+        found, judged = (np.bincount(patient[mask], minlength=patients)[patient] > 0 for mask in (decisive, known))
+        return self.boolean(found if name == "any" else ~found, ~judged)
+
     def comparison(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> BooleanArray:
         match op, left, right:
-            case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
-                missing = self.series(name).isna().to_numpy(dtype=bool)
+            case (ast.Is() | ast.IsNot(), ast.Name() | ast.Call(), _):
+                missing = self.missing(left)
                 return self.boolean(missing if isinstance(op, ast.Is) else ~missing, np.array(False))
             case (ast.In() | ast.NotIn(), _, ast.List(elts=items)):
                 side = self.side(left)
@@ -150,6 +185,14 @@ class _Rows:
             close = np.abs(first - second) <= np.maximum(tolerance, ROUNDING * largest)
             values = close if isinstance(op, ast.Eq) else ~close
         return self.boolean(values, missing)
+
+    def missing(self, node: ast.expr) -> NDArray[np.bool_]:
+        """Return where a cell of this visit or of another one is missing."""
+        match node:
+            case ast.Name(id=name):
+                return self.series(name).isna().to_numpy(dtype=bool)
+        side = self.side(node)
+        return np.broadcast_to(side.missing, (len(self.table),)) if side.families else np.ones(len(self.table), bool)
 
     def flag(self, side: Operand) -> BooleanArray:
         """Return a column of truth values, or of 0 and 1, as a predicate."""
@@ -173,9 +216,9 @@ class _Rows:
                 values = np.array(float(value))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 values = -self.number(operand)
-            case ast.Call(func=ast.Name(id=name), args=arguments):
+            case ast.Call(func=ast.Name(id=name), args=arguments) if name in _FUNCTIONS:
                 values = finite(_FUNCTIONS[name](*map(self.number, arguments)))
-            case ast.Name():
+            case ast.Name() | ast.Call():
                 values = self.numeric(self.side(node), rest)
             case _:
                 raise ConfigError(self.where, "a truth value is used where a number is needed", "Use a number.")
@@ -190,7 +233,7 @@ class _Rows:
         if side.families == {"number"} and side.is_numeric_or_date:
             return side.values
         match rest:
-            case [*_, (ast.Sub(), ast.Name() as node)] if side.families == {"date"}:
+            case [*_, (ast.Sub(), (ast.Name() | ast.Call()) as node)] if side.families == {"date"}:
                 other = self.side(node)
                 if other.families == {"date"}:
                     rest.pop()

@@ -73,8 +73,9 @@ def _comparison(
     op: ast.cmpop, left: ast.expr, right: ast.expr, domains: Domains, tolerances: Mapping[str, float]
 ) -> Outcomes:
     match op, left, right:
-        case (ast.Is() | ast.IsNot(), ast.Name(id=name), _):
-            values = domains(name)
+        case (ast.Is() | ast.IsNot(), _, _):
+            # The cell of another visit may hold anything.
+            values = domains(left.id) if isinstance(left, ast.Name) else ValueInterval.anything()
             missing = values.missing if isinstance(values, ValueInterval) else values.missing[values.at]
             empty = Outcomes(missing, values.present, np.array(False))
             return empty if isinstance(op, ast.Is) else ~empty
@@ -125,7 +126,7 @@ def _number(node: ast.expr, domains: Domains) -> ValueInterval:
             return ValueInterval.point(float(value))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return negative(_number(operand, domains))
-        case ast.Call(func=ast.Name(id=name), args=arguments):
+        case ast.Call(func=ast.Name(id=name), args=arguments) if name in FUNCTIONS:
             return FUNCTIONS[name](*(_number(argument, domains) for argument in arguments))
         case ast.Name(id=name):
             values = domains(name)

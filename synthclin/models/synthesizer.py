@@ -182,7 +182,8 @@ class Synthesizer(Imputing):
     ) -> pd.DataFrame:
         """Return exactly `n` synthetic rows, in the dtypes of the training table where these can hold them.
 
-        Of a table of visits it returns `n` patients with all their visits, and conditions name static columns.
+        Of a table of visits it returns `n` patients with all their visits. Conditions are then on patients: static
+        columns, and functions of visits such as ``"any(bili > 10) and last(status) == 2 and count() >= 4"``.
 
         Identifiers are none of the training rows'. Every call numbers them from the same start: for tables that are put
         together, give the second one an `id_start` beyond the first.

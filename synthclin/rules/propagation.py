@@ -63,8 +63,11 @@ class Constraint:
 
 
 def constraints_of(schema: Schema) -> list[Constraint]:
-    """Return a constraint for every imposed rule, and for orders implied by several rules."""
-    constraints = [constraint_of_rule(rule, schema) for rule in schema.imposed]
+    """Return a constraint for every imposed rule, and for orders implied by several rules.
+
+    Rules between visits are left out: they are checked on the visits of a patient, never propagated inside a row.
+    """
+    constraints = [constraint_of_rule(rule, schema) for rule in schema.imposed if not rule.visit_functions]
     for name, column in schema.columns.items():
         bounds = column.bounds
         if column.derive is not None and bounds is not None and column.is_numeric:
@@ -301,7 +304,7 @@ def _stated(rule: Rule | Combinations, schema: Schema) -> Iterator[tuple[tuple[s
 
     Equal columns with different decimals may differ by a rounding error, and are in no order.
     """
-    if isinstance(rule, Combinations) or rule.when is not None:
+    if isinstance(rule, Combinations) or rule.when is not None or rule.visit_functions:
         return
     for part in parse(rule.then).conjuncts():
         match part.tree:

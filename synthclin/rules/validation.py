@@ -17,6 +17,7 @@ from synthclin.schema.arguments import require_schema, require_table
 from synthclin.schema.columns import Column, MissingReason, Severity
 from synthclin.schema.combinations import Combinations
 from synthclin.schema.constraints import Rule
+from synthclin.schema.patients import patients
 from synthclin.schema.split_columns import separated, sources
 
 __all__ = [
@@ -37,6 +38,12 @@ UNDECLARED = "undeclared value"
 LINES = 10  # findings in an error
 PRINTED_ROWS = 5  # row numbers in a line
 LISTED_ROWS = 1_000  # row numbers in a finding
+
+_REMEDIES = {
+    "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
+    "drop": "They are left out, by `on_violation: drop`.",
+    "keep": "They stay in the training rows; no synthetic row violates it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,9 @@ def refuse_contradiction(schema: Schema) -> None:
 def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return a typed table without the rows that rules with `on_violation: drop` leave out, and the number per rule.
 
+    A rule between visits leaves out all visits of a patient who violates it: without one of them, the next would
+    follow another visit. It is judged on the visits that other rules leave.
+
     Raises:
         DataError: rows violate a rule with `on_violation: error`; it names their numbers.
 
@@ -173,12 +183,18 @@ def without_violations(table: pd.DataFrame, schema: Schema) -> tuple[pd.DataFram
     if errors:
         first, *others = errors
         raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
-    masks = {rule.text: rule.broken(table) for rule in schema.rules if rule.on_violation == "drop"}
-    dropped = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
-    if not dropped:
-        return table, {}
-    broken = np.any([mask.to_numpy(dtype=np.bool_) for mask in masks.values()], axis=0)
-    return table[~broken].reset_index(drop=True), dropped
+    dropped: dict[str, int] = {}
+    rules = [rule for rule in schema.rules if rule.on_violation == "drop"]
+    for between in (False, True):
+        masks = {rule.text: rule.broken(table) for rule in rules if bool(rule.visit_functions) == between}
+        if between and masks:
+            patient = patients(table, schema)
+            masks = {text: mask.groupby(patient).transform("any") for text, mask in masks.items()}
+        counts = {text: int(mask.sum()) for text, mask in masks.items() if mask.any()}
+        if counts:
+            broken = np.any([mask.to_numpy(dtype=np.bool_) for mask in masks.values()], axis=0)
+            table, dropped = table[~broken].reset_index(drop=True), dropped | counts
+    return table, dropped
 
 
 def contradictions(schema: Schema) -> list[Finding]:
@@ -317,11 +333,10 @@ def judge(rule: Rule | Combinations, typed: pd.DataFrame, broken: NDArray[np.boo
         return None
     where = f"rule {rule.text!r}"
     severity: Severity = "error" if rule.on_violation == "error" else "warning"
-    remedy = {
-        "error": "Correct the rows or the rule, or choose `on_violation: drop` or `keep` for it.",
-        "drop": "They are left out, by `on_violation: drop`.",
-        "keep": "They stay in the training rows; no synthetic row violates it.",
-    }[rule.on_violation]
+    if rule.on_violation == "drop" and rule.visit_functions:
+        remedy = "All visits of their patients are left out, by `on_violation: drop`."
+    else:
+        remedy = _REMEDIES[rule.on_violation]
     try:
         mask = rule.broken(typed) if broken is None else pd.Series(broken, index=typed.index)
     except ConfigError as error:

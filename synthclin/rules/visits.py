@@ -73,8 +73,13 @@ def refuse_visits(table: pd.DataFrame, schema: Schema) -> None:
         raise DataError(first.where, first.what, "\n".join([first.remedy, *map(str, others[: LINES - 1])]))
 
 
-def examine_visits(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
+def examine_visits(table: pd.DataFrame, schema: Schema, *, complete: bool = True) -> Iterator[Finding]:
     """Yield the findings on the visits of typed rows; none where each row is a patient of its own.
+
+    Arguments:
+        table: the rows.
+        schema: of the table.
+        complete: whether patients have all their visits, as in training; else their number is not judged.
 
     Example:
         >>> from synthclin.schema import Schema
@@ -104,11 +109,12 @@ def examine_visits(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         remedy = "Remove one of them, or correct the times."
         yield _rows(where, doubled, "are visits of one patient at the same time", remedy)
     counts = np.bincount(patient)
-    if (counts == 1).all():
-        remedy = "Remove `role: visit`, or check the patient identifiers."
-        yield Finding(where, "no patient has more than one visit", remedy)
-        return
-    yield from _counts(counts, schema)
+    if complete:
+        if (counts == 1).all():
+            remedy = "Remove `role: visit`, or check the patient identifiers."
+            yield Finding(where, "no patient has more than one visit", remedy)
+            return
+        yield from _counts(counts, schema)
     order = np.lexsort((time, patient))
     if (
         not doubled.any()
@@ -118,16 +124,21 @@ def examine_visits(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         moved = np.arange(len(order)) != order
         fact = "are not in the order of the visit time"
         yield _rows(where, moved, fact, "They are sorted before the fit.", severity="warning")
+    yield from _static(table, patient, schema)
+    yield from _schedule(time, patient, schema)
+    yield from _follow_up(table, time, patient, schema)
+
+
+def _static(table: pd.DataFrame, patient: NDArray[np.int64], schema: Schema) -> Iterator[Finding]:
+    """Yield a finding on each static column that differs between the visits of a patient."""
     first = np.unique(patient, return_index=True)[1]
     for column in schema.static:
         if column in table:
             codes = pd.factorize(table[column])[0]
             varying = len(np.unique(patient[codes != codes[first][patient]]))
             if varying:
-                what = f"differs between the visits of {varying:,} of {len(counts):,} patients"
+                what = f"differs between the visits of {varying:,} of {len(first):,} patients"
                 yield Finding(f"column {column!r}", what, "Correct the rows, or remove `static` from it.")
-    yield from _schedule(time, patient, schema)
-    yield from _follow_up(table, time, patient, schema)
 
 
 def _counts(counts: NDArray[np.int64], schema: Schema) -> Iterator[Finding]:

@@ -122,8 +122,7 @@ class Candidates:
     def _sampled(self, owner: Ints, code_mask: RowMask | None, reference_mask: RowMask | None) -> tuple[Ints, Floats]:
         """Return a candidate for each of `owner`: its codes and its log-weight."""
         known = self.domains.partial.codes[torch.from_numpy(owner)]
-        masks = {"code_mask": code_mask, "reference_mask": reference_mask}
-        imposed = Imposed({}, self.forbidden, self.allocations, known=known, **masks)
+        imposed = Imposed({}, self.forbidden, self.allocations, code_mask, reference_mask, known)
         encoded, log_weight = self.source(len(owner), self.generator, imposed)
         return encoded.codes.numpy(), log_weight.double().numpy()
 

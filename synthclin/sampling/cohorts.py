@@ -16,13 +16,24 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from synthclin.encoding import Encoded
 from synthclin.errors import ConditionError, ConfigError
 from synthclin.expressions import Expression, parse
+from synthclin.schema import Schema
 from synthclin.schema.columns import Level
-from synthclin.schema.conditions import check_levels, column_remedy
+from synthclin.schema.conditions import check_levels, check_visits, column_remedy
+from synthclin.schema.visit_times import visits_in
 
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
 
-__all__ = ["FEW_EVENTS", "Cohort", "Condition", "allocate", "rake", "require_condition", "split_where"]
+__all__ = [
+    "FEW_EVENTS",
+    "Cohort",
+    "Condition",
+    "allocate",
+    "check_condition",
+    "rake",
+    "require_condition",
+    "split_where",
+]
 
 Floats = NDArray[np.float64]
 Share = TypeVar("Share", bound=Hashable)
@@ -91,8 +102,12 @@ class Cohort(BaseModel):
         """The parsed `where`."""
         return None if self.where is None else parse(self.where)
 
-    def holds(self, table: pd.DataFrame) -> pd.Series[bool]:
+    def holds(self, table: pd.DataFrame, schema: Schema | None = None) -> pd.Series[bool]:
         """Return which rows of a typed table satisfy `where` and have one of the wanted levels, (rows,).
+
+        Arguments:
+            table: the rows.
+            schema: of the table; needed where `where` has functions of visits, whose patients it names.
 
         Example:
             >>> cohort = Cohort(name="older", rows=9, where="age >= 70", mix={"sex": {"F": 1.0}})
@@ -101,7 +116,8 @@ class Cohort(BaseModel):
         """
         satisfied = pd.Series(data=True, index=table.index)
         if self.where is not None:
-            satisfied &= parse(self.where).evaluate(table).fillna(value=False).astype(bool)
+            visits = None if schema is None else visits_in(table, schema)
+            satisfied &= parse(self.where).evaluate(table, visits=visits).fillna(value=False).astype(bool)
         for name, shares in (self.mix or {}).items():
             satisfied &= table[name].isin(list(shares))
         return satisfied
@@ -180,17 +196,7 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
     if where is None:
         return Condition.none()
     whole = parse(where, "where") if isinstance(where, str) else where
-    if not whole.is_predicate:
-        raise ConfigError(f"where `{whole.text}`", "a number, not a condition", "Compare it with something.")
-    columns = encoder.schema.columns
-    for name in sorted(whole.columns):
-        if name not in columns:
-            known = column_remedy(name, encoder.schema, [*encoder.codecs, *(n for n, c in columns.items() if c.derive)])
-            raise ConfigError(f"where `{whole.text}`", f"names {name!r}, which is no column", known)
-        if not columns[name].modelled and columns[name].derive is None:
-            what = f"names {name!r}, which is not modelled"
-            raise ConfigError(f"where `{whole.text}`", what, "Use another column.")
-    check_levels(whole, encoder.schema, f"where `{whole.text}`")
+    check_condition(whole, encoder.schema)
 
     parts: dict[int, list[Expression]] = {}
     for part in whole.conjuncts():
@@ -209,6 +215,25 @@ def split_where(where: str | Expression | None, encoder: TableEncoder) -> Condit
                 "Widen it; values and levels of too few patients are never sampled.",
             )
     return Condition(weights, whole, predicates)
+
+
+def check_condition(condition: Expression, schema: Schema) -> None:
+    """Raise ConfigError unless a condition is a predicate on modelled or derived columns and declared levels.
+
+    Where patients have visits, it may not differ between the visits of one.
+    """
+    where = f"where `{condition.text}`"
+    if not condition.is_predicate:
+        raise ConfigError(where, "a number, not a condition", "Compare it with something.")
+    columns = schema.columns
+    for name in sorted(condition.columns):
+        if name not in columns:
+            known = [*schema.modelled, *(n for n, c in columns.items() if c.derive)]
+            raise ConfigError(where, f"names {name!r}, which is no column", column_remedy(name, schema, known))
+        if not columns[name].modelled and columns[name].derive is None:
+            raise ConfigError(where, f"names {name!r}, which is not modelled", "Use another column.")
+    check_visits(condition, schema, where)
+    check_levels(condition, schema, where)
 
 
 def allocate(shares: Mapping[Share, float], rows: int) -> dict[Share, int]:

@@ -78,7 +78,7 @@ class Equalities:
         conjuncts = [
             (part, None if rule.when is None else parse(rule.when))
             for rule in schema.imposed
-            if isinstance(rule, Rule)
+            if isinstance(rule, Rule) and not rule.visit_functions
             for part in parse(rule.then).conjuncts()
         ]
         usual, others = list[Equality](), list[Equality]()

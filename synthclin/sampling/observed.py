@@ -228,7 +228,7 @@ def _check(table: pd.DataFrame, schema: Schema) -> None:
     }
     if not columns:
         raise DataError("table", "none of its columns is modelled", "Check that this is the right table.")
-    found = check(table[list(columns)], Schema(columns=columns))
+    found = check(table[list(columns)], Schema(columns=columns, visits="independent"))
     # Findings without rows concern training tables only.
     wrong = [finding for finding in found if finding.severity == "error" and finding.count]
     if wrong:

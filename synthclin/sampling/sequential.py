@@ -18,7 +18,20 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from synthclin.encoding import TableEncoder
 
-__all__ = ["CodeMask", "Imposed", "RowState", "SampledCodes", "allocations_of", "inverse_cdf", "sample_codes"]
+__all__ = [
+    "UNLIKELY",
+    "CodeMask",
+    "Deduced",
+    "Imposed",
+    "RowState",
+    "SampledCodes",
+    "allocations_of",
+    "inverse_cdf",
+    "sample_codes",
+]
+
+UNLIKELY = -30.0
+"""Log-probability of a known cell after a context that the model never samples: given cells may be such."""
 
 SUMMED = 64
 """Codes whose running sums are one product; those of more codes are summed in parts."""
@@ -53,6 +66,16 @@ class CodeMask(Protocol):
         """Return the mask of some of the rows."""
 
 
+class Deduced(Protocol):
+    """Known cells whose codes follow from the cells sampled before them, such as residuals of a mean."""
+
+    def __call__(self, column: int, sampled: Mapping[int, Tensor]) -> Tensor | None:
+        """Return the (rows,) codes of the next column given those sampled so far, -1 where it is to be sampled."""
+
+    def rows(self, part: slice) -> Deduced:
+        """Return the same for some of the rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Imposed:
     """Conditions, masks and known cells imposed on the rows of one request. Columns are indices of the layout.
@@ -71,6 +94,9 @@ class Imposed:
         known: (rows, columns) codes of known cells, -1 where a cell is to be sampled; the likelihood of known cells
             enters the weights. Factors that all proposals of a row share are left out: those of the known cells before
             the first unknown one.
+        context: number of leading columns that are known and no part of the likelihood. Rows may then have different
+            ones, so that the likelihood of every known cell after them enters the weights. 0 for none.
+        deduced: codes of known cells that follow from the cells before; needs `known`, in which they are unknown.
     """
 
     log_allowed: Mapping[int, Tensor] = field(default_factory=dict)
@@ -79,13 +105,16 @@ class Imposed:
     code_mask: CodeMask | None = None
     reference_mask: CodeMask | None = None
     known: Tensor | None = None
+    context: int = 0
+    deduced: Deduced | None = None
 
     def rows(self, part: slice) -> Imposed:
         """Return the part that is imposed on some of the rows."""
         if self.known is None:
             return self
         masks = [None if mask is None else mask.rows(part) for mask in (self.code_mask, self.reference_mask)]
-        return replace(self, known=self.known[part], code_mask=masks[0], reference_mask=masks[1])
+        deduced = None if self.deduced is None else self.deduced.rows(part)
+        return replace(self, known=self.known[part], code_mask=masks[0], reference_mask=masks[1], deduced=deduced)
 
     def to(self, device: torch.device) -> Imposed:
         """Return the same with tensors on `device`."""
@@ -131,18 +160,23 @@ def sample_codes(
     """
     state.begin(rows)
     imposed = Imposed() if imposed is None else imposed
-    known = imposed.known
+    known = imposed.known if imposed.deduced is None or imposed.known is None else imposed.known.clone()
     given: dict[int, Tensor] = {} if known is None else dict(enumerate(known.unbind(dim=1)))
     sampled: dict[int, Tensor] = {}
     log_weight = torch.zeros(rows, device=generator.device)
     # Rows that have sampled a cell: only then does the likelihood of a known cell differ between proposals.
-    begun = torch.zeros(rows, dtype=torch.bool, device=generator.device)
+    begun = torch.full((rows,), imposed.context > 0, device=generator.device)
+    least = -torch.inf if imposed.context == 0 else UNLIKELY
     for column in order:
+        if known is not None and imposed.deduced is not None:
+            found = imposed.deduced(column, sampled)
+            if found is not None:
+                known[:, column] = found.to(known.device)
         if known is not None and bool((known[:, column] >= 0).all()):
             codes = known[:, column]
-            if bool(begun.any()):
+            if column >= imposed.context and bool(begun.any()):
                 reference = _masked(_logits(state, column, rows, imposed), imposed.reference_mask, column, sampled)
-                log_weight = log_weight + _log_probability(reference, codes).where(begun, 0)
+                log_weight = log_weight + _log_probability(reference, codes, least).where(begun, 0)
         else:
             whole = logits = _logits(state, column, rows, imposed)
             if column in imposed.forbidden:
@@ -165,7 +199,7 @@ def sample_codes(
                 is_known = known[:, column] >= 0
                 codes = known[:, column].where(is_known, codes)
                 reference = _masked(whole, imposed.reference_mask, column, sampled)
-                log_weight = log_weight + _log_probability(reference, codes).where(is_known & begun, 0)
+                log_weight = log_weight + _log_probability(reference, codes, least).where(is_known & begun, 0)
                 begun = begun | ~is_known
         sampled[column] = codes
         state.push(column, codes)
@@ -227,7 +261,7 @@ def _masked(logits: Tensor, mask: CodeMask | None, column: int, others: Mapping[
     return logits if masked is None else logits + masked.to(logits.device)
 
 
-def _log_probability(logits: Tensor, codes: Tensor) -> Tensor:
-    """Return the log-probability of each row's code, (rows,); -inf where all codes are masked."""
+def _log_probability(logits: Tensor, codes: Tensor, least: float) -> Tensor:
+    """Return the log-probability of each row's code, (rows,), not below `least`; -inf where all codes are masked."""
     found = logits.gather(0, codes[None])[0] - logits.logsumexp(0)
-    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    return found.nan_to_num(nan=-torch.inf, neginf=-torch.inf).clamp(min=least)

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import Expression, parse
+from synthclin.expressions.visit_order import VisitOrder
 from synthclin.schema.columns import Column
 from synthclin.schema.combinations import Combinations
 
-__all__ = ["check_combinations", "check_derive", "check_missing_when", "checked_expression", "suggest"]
+__all__ = ["NO_VISITS", "check_combinations", "check_derive", "check_missing_when", "checked_expression", "suggest"]
 
 
-def checked_expression(columns: Mapping[str, Column], text: str, place: str, *, predicate: bool = True) -> Expression:
-    """Return the parsed text; ValueError if it does not parse or does not fit the columns."""
+NO_VISITS = VisitOrder.of(np.zeros(0, dtype=np.int64), np.zeros(0))
+"""The visits of an empty table, on which the types of operands are checked."""
+
+
+def checked_expression(
+    columns: Mapping[str, Column],
+    text: str,
+    place: str,
+    *,
+    predicate: bool = True,
+    visits: Literal["of rows", "of patients", "refused"] = "refused",
+) -> Expression:
+    """Return the parsed text; ValueError if it does not parse or does not fit the columns.
+
+    Arguments:
+        columns: of the schema.
+        text: the expression.
+        place: in error messages.
+        predicate: whether it is evaluated as a condition; else as a number.
+        visits: whether functions of visits, such as `previous`, are allowed: only where patients have visits, and not
+            where a cell is computed from its own row.
+    """
     try:
         expression = parse(text, place)
     except ConfigError as error:
@@ -27,10 +50,19 @@ def checked_expression(columns: Mapping[str, Column], text: str, place: str, *, 
         if columns[name].is_identifier or columns[name].is_free_text:
             what = f"names {name!r}, which is never modelled"
             raise ValueError(f"{place}: {what}. Use another column.")
+    if expression.visit_functions and visits != "of patients":
+        name = min(expression.visit_functions)
+        what = f"`{name}` refers to several visits of a patient"
+        if visits == "refused":
+            what, remedy = f"{what}, and this key to a single row", "Use it in `constraints` or in a condition."
+        else:
+            what = f"{what}, and no column has the time of a visit"
+            remedy = "Give that column `role: visit` and the patient's `role: entity`."
+        raise ValueError(f"{place}: {what}. {remedy}")
     # Evaluation on an empty table checks the types of the operands.
     rows = pd.DataFrame({name: pd.Series(dtype=columns[name].dtype) for name in expression.columns})
     try:
-        expression.evaluate(rows) if predicate else expression.compute(rows)
+        expression.evaluate(rows, visits=NO_VISITS) if predicate else expression.compute(rows)
     except ConfigError as error:
         raise ValueError(str(error)) from None
     return expression

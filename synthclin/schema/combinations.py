@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from synthclin.expressions.visit_order import VisitOrder
+
 __all__ = ["Combinations", "OnViolation"]
 
 OnViolation = Literal["error", "drop", "keep"]
@@ -78,7 +80,12 @@ class Combinations(BaseModel):
         """None: the rule has no expression."""
         return ()
 
-    def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
+    @property
+    def visit_functions(self) -> frozenset[str]:
+        """None: the rule is on single rows."""
+        return frozenset()
+
+    def broken(self, table: pd.DataFrame, visits: VisitOrder | None = None) -> pd.Series[bool]:  # noqa: ARG002 - as of a `Rule`
         """Return (rows,) which rows of a typed table have a forbidden combination; none before `fitted`."""
         if self.combinations == "observed":
             return pd.Series(data=False, index=table.index)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
 from synthclin.schema.columns import parsing
+from synthclin.schema.visit_times import of_patients
 
 if TYPE_CHECKING:
     from synthclin.expressions import Expression
     from synthclin.schema.schema import Schema
 
-__all__ = ["check_levels", "column_remedy"]
+__all__ = ["check_levels", "check_visits", "column_remedy"]
 
 _SHOWN = 20
 
@@ -71,13 +72,41 @@ def check_levels(condition: Expression, schema: Schema, where: str) -> None:
         raise ConfigError(where, f"{quote_level(level)} is no level of column {name!r}", f"{first}There are: {listed}.")
 
 
+def check_visits(condition: Expression, schema: Schema, where: str) -> None:
+    """Raise ConfigError where a condition on patients names what differs between visits, or visits that are none.
+
+    Example:
+        >>> from synthclin.expressions import parse
+        >>> from synthclin.schema import Schema
+        >>> columns = {"who": {"type": "id", "role": "entity"}, "day": {"type": "integer", "role": "visit"},
+        ...            "crp": {"type": "number"}}
+        >>> check_visits(parse("crp > 9"), Schema.model_validate({"columns": columns}), "where")
+        Traceback (most recent call last):
+        ...
+        synthclin.errors.ConfigError: where: names 'crp', which differs between the visits of a patient. Write ...
+    """
+    if schema.visit_time is None:
+        if condition.visit_functions:
+            what = f"`{min(condition.visit_functions)}` refers to several visits of a patient, and rows are no visits"
+            raise ConfigError(where, what, "Name columns of the row; visits need a column with `role: visit`.")
+        return
+    static = of_patients(schema)
+    for part in condition.conjuncts():
+        for name in sorted(part.varying(static) & set(schema.columns)):
+            word, used = quote_name(name), part.visit_functions
+            ways = [] if used & {"any", "all"} else [f"any({part.text})", f"all({part.text})"]
+            ways += [] if "previous" in used else [f"first({word}) or last({word}) in its place"]
+            remedy = f"Write {', or '.join(ways) or 'a condition on visits inside any or all'}."
+            raise ConfigError(where, f"names {name!r}, which differs between the visits of a patient", remedy)
+
+
 def _compared(tree: ast.expr) -> Iterator[tuple[str, str | float | bool]]:
     """Yield each column that is tested for equality with a constant, and the constant."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Compare):
             continue
-        left = node.left
-        for op, right in zip(node.ops, node.comparators, strict=True):
+        left = _column_of(node.left)
+        for op, right in zip(node.ops, map(_column_of, node.comparators), strict=True):
             match left, op, right:
                 case (
                     ast.Name(id=name),
@@ -98,3 +127,11 @@ def _compared(tree: ast.expr) -> Iterator[tuple[str, str | float | bool]]:
                 case (ast.Name(id=name), _, ast.Constant(value=str() as x)):  # an order of levels
                     yield name, x
             left = right
+
+
+def _column_of(node: ast.expr) -> ast.expr:
+    """Return the column whose cell at another visit a node is, or the node itself."""
+    match node:
+        case ast.Call(func=ast.Name(id="previous" | "first" | "last"), args=[argument]):
+            return _column_of(argument)
+    return node

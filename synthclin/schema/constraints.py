@@ -19,9 +19,12 @@ from pydantic import (
 from synthclin.expressions import parse, quote_level
 from synthclin.schema.columns import Column
 from synthclin.schema.combinations import Combinations, OnViolation
+from synthclin.schema.visit_times import visits_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from synthclin.expressions.visit_order import VisitOrder
 
 __all__ = ["MAX_RULES", "AnyRule", "Rule", "Rules", "administrative_rules", "implied_rules"]
 
@@ -48,6 +51,7 @@ class Rule(BaseModel):
     then: str
     on_violation: OnViolation = "error"
     _tolerances: dict[str, float] = PrivateAttr(default_factory=dict)
+    _visits: tuple[str, ...] = PrivateAttr(default=())
 
     @model_validator(mode="before")
     @classmethod
@@ -72,8 +76,26 @@ class Rule(BaseModel):
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the columns in the rule."""
-        return frozenset().union(*(parse(text).columns for text in self.expressions))
+        """Names of the columns in the rule; those of the patient and the visit time too where it is between visits."""
+        return frozenset(self._visits).union(*(parse(text).columns for text in self.expressions))
+
+    @property
+    def visit_functions(self) -> frozenset[str]:
+        """The functions of several visits in the rule, such as `previous`; none in a rule on single rows."""
+        return frozenset().union(*(parse(text).visit_functions for text in self.expressions))
+
+    def between_visits(self, entity: str, time: str) -> Rule:
+        """Return a rule that has functions of visits with the columns of the patient and the visit time.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = pd.DataFrame({"who": [1, 1, 1], "day": [0, 14, 7], "dose": [5, 6, 9]})
+            >>> Rule(then="dose >= previous(dose)").between_visits("who", "day").broken(table).tolist()
+            [False, True, False]
+        """
+        copy = self.model_copy()
+        copy._visits = (entity, time)  # noqa: SLF001 (a copy of its own class)
+        return copy
 
     def rounded(self, columns: Mapping[str, Column]) -> Rule:
         """Return the rule, whose equalities ignore the rounding of computed numbers to the decimals of a column.
@@ -101,8 +123,12 @@ class Rule(BaseModel):
         """By column the difference that an equality with a computed number ignores; see `rounded`."""
         return self._tolerances
 
-    def broken(self, table: pd.DataFrame) -> pd.Series[bool]:
+    def broken(self, table: pd.DataFrame, visits: VisitOrder | None = None) -> pd.Series[bool]:
         """Return (rows,) which rows of a typed table violate the rule.
+
+        Arguments:
+            table: has its columns.
+            visits: the visits of each patient, if they are known already; only a rule between visits needs them.
 
         Example:
             >>> import pandas as pd
@@ -110,9 +136,12 @@ class Rule(BaseModel):
             >>> Rule(when="age < 18", then="weight < 90").broken(table).tolist()
             [False, True, False]
         """
-        satisfied = parse(self.then).evaluate(table, self._tolerances)
+        if visits is None and self._visits:
+            entity, time = self._visits
+            visits = visits_of(table[entity], table[time])
+        satisfied = parse(self.then).evaluate(table, self._tolerances, visits)
         if self.when is not None:
-            satisfied |= ~parse(self.when).evaluate(table, self._tolerances)
+            satisfied |= ~parse(self.when).evaluate(table, self._tolerances, visits)
         return ~satisfied.fillna(True).astype(bool)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from synthclin.errors import DataError
 from synthclin.schema import Schema
 from synthclin.schema.min_patients import MIN_PATIENTS
+from synthclin.schema.visit_times import numbered
 
 __all__ = ["MIN_PATIENTS", "numbered", "patients"]
 
@@ -36,15 +35,3 @@ def patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
         what = "identifies the patient and is absent from the table"
         raise DataError(f"column {schema.entity!r}", what, "Add the column, or remove its role.")
     return numbered(table[schema.entity])
-
-
-def numbered(identifiers: pd.Series[Any]) -> NDArray[np.int64]:
-    """Return (rows,) the number of each identifier's patient; a row without one is a patient of its own.
-
-    Example:
-        >>> numbered(pd.Series(["b", "a", None, "b"])).tolist()
-        [0, 1, 2, 0]
-    """
-    codes, known = pd.factorize(identifiers)
-    unknown = codes < 0
-    return np.where(unknown, len(known) + np.cumsum(unknown) - 1, codes).astype(np.int64)

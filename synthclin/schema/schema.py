@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
@@ -185,9 +185,10 @@ class Schema(BaseModel):
 
     @model_validator(mode="after")
     def _expressions_fit_the_columns(self) -> Self:
+        visits: Literal["of patients", "of rows"] = "of rows" if self.visit_time is None else "of patients"
         for position, rule in enumerate(self.constraints):
             for text in rule.expressions:
-                checked_expression(self.columns, text, f"constraints[{position}]")
+                checked_expression(self.columns, text, f"constraints[{position}]", visits=visits)
             if isinstance(rule, Combinations):
                 check_combinations(self.columns, self.modelled, rule, f"constraints[{position}]")
         for name, column in self.columns.items():
@@ -270,7 +271,10 @@ class Schema(BaseModel):
     def _declared(self) -> Iterator[Rule | Combinations]:
         """Yield the constraints, their equalities within the decimals of the columns."""
         for rule in self.constraints:
-            yield rule.rounded(self.columns) if isinstance(rule, Rule) else rule
+            whole = rule.rounded(self.columns) if isinstance(rule, Rule) else rule
+            if isinstance(whole, Rule) and whole.visit_functions and self.entity and self.visit_time:
+                whole = whole.between_visits(self.entity, self.visit_time)
+            yield whole
 
     def _implied(self, name: str) -> Iterator[Rule]:
         """Yield the rules implied by one column."""
@@ -291,7 +295,7 @@ class Schema(BaseModel):
         """
         predicates = [self.columns[name].missing_when]
         for rule in self.constraints:
-            if isinstance(rule, Rule) and rule.when is not None:
+            if isinstance(rule, Rule) and rule.when is not None and not rule.visit_functions:
                 predicates += [rule.when for part in parse(rule.then).conjuncts() if part.empties == name]
         return " or ".join(f"({text})" for text in predicates if text is not None) or None
 

@@ -80,7 +80,7 @@ def wanted(config: Config, train: pd.DataFrame) -> int:
 def _check_support(cohort: Cohort, train: pd.DataFrame, config: Config, on_finding: Callable[[Finding], None]) -> None:
     """Refuse a cohort with too few training patients, or report a finding where the configuration allows it."""
     where, least = f"cohort {cohort.name!r}", config.sampling.least_patients
-    support = patients_in(train, cohort.holds(train), config.table_schema)
+    support = patients_in(train, cohort.holds(train, config.table_schema), config.table_schema)
     if support < least:
         what = f"fewer than {least} training patients satisfy its condition, so its rows would be extrapolated"
         remedy = "Widen `where`; `sampling.least_patients: 0` samples it all the same."

@@ -41,7 +41,7 @@ def few_events(
         for name, shares in (cohort.mix or {}).items()
         for level in shares
     } or {str(cohort.where): cohort}
-    counts = {text: patients_in(train, part.holds(train), schema) for text, part in parts.items()}
+    counts = {text: patients_in(train, part.holds(train, schema), schema) for text, part in parts.items()}
     fewest = min(counts, key=lambda text: counts[text])
     if counts[fewest] >= FEW_EVENTS:
         return None

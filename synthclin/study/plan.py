@@ -48,7 +48,7 @@ def dry_run(config: Config, *, on_finding: Callable[[Finding], None] = lambda _:
             "where": cohort.where,
             "mix": cohort.mix,
             "support": f"{round(count, -1):,}"
-            if (count := patients_in(train, cohort.holds(train), schema)) >= MIN_PATIENTS
+            if (count := patients_in(train, cohort.holds(train, schema), schema)) >= MIN_PATIENTS
             else f"< {MIN_PATIENTS}",
         }
         for cohort in config.sampling.cohorts

@@ -123,8 +123,10 @@ def cohort_facts(
     cohort: Cohort, sampled: SampleFacts, train: pd.DataFrame, schema: Schema, few: FewEvents | None = None
 ) -> CohortFacts:
     """Return a cohort's probability in the model and, if enough patients support it, its share of training rows."""
-    inside = cohort.holds(train)
+    inside = cohort.holds(train, schema)
     within, without = (patients_in(train, rows, schema) for rows in (inside, ~inside))
+    # Of patients where these have visits: a patient is in the cohort with all rows.
+    share = within / max(within + without, 1) if schema.visit_time is not None else float(inside.mean())
     shown = within >= MIN_PATIENTS and (without >= MIN_PATIENTS or not without)
     mix = {name: {str(level): part for level, part in shares.items()} for name, shares in (cohort.mix or {}).items()}
     return CohortFacts(
@@ -133,7 +135,7 @@ def cohort_facts(
         where=cohort.where,
         mix=mix or None,
         probability_model=sampled.probability,
-        share_train=float(inside.mean()) if shown else None,
+        share_train=share if shown else None,
         patients=within if shown else None,
         effective_sample_size=sampled.effective,
         proposed=sampled.proposed,

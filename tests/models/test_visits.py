@@ -182,11 +182,6 @@ def test_a_table_of_two_columns_of_visits():
     assert found["who"].nunique() == 20
 
 
-def test_imputation_is_refused(model):
-    with pytest.raises(ConfigError, match="visits: independent"):
-        model.impute(visits())
-
-
 def test_the_mean_prefers_hardly_penalised_features():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(80, 30))

@@ -152,6 +152,28 @@ class FirstVisits:
             known.append(self._known(name, self._read(name, people), people))
         return people, possible
 
+    def completed(self, sampled: pd.DataFrame, before: pd.DataFrame, holes: Mapping[str, Bools]) -> pd.DataFrame:
+        """Return rows of patients whose holes are those of a completed table of residuals; other cells stay.
+
+        Arguments:
+            sampled: (patients, columns) as the network models them, completed.
+            before: (patients, columns) with the known cells.
+            holes: by column, which (patients,) cells are taken from `sampled`.
+        """
+        people = before.copy()
+        for name, hole in holes.items():
+            if name in sampled and name not in self.means:
+                people[name] = people[name].where(~hole, sampled[name].astype(people[name].dtype))
+        known = [self._base(people)]
+        for name in self._candidates():
+            if name in self.means and name in holes:
+                residual = sampled[name].to_numpy(dtype=np.float64, na_value=np.nan)
+                written = people.copy()
+                self._write(name, residual + self.means[name].predict(np.concatenate(known, axis=1)), written)
+                people[name] = people[name].where(~holes[name], written[name])
+            known.append(self._known(name, self._read(name, people), people))
+        return people
+
     def _candidates(self) -> list[str]:
         """Return the number of visits, a feature alone, and the first values in no rule, which may have a mean."""
         ruled = {name for rule in self.rows.schema.imposed for name in rule.columns}

@@ -51,6 +51,13 @@ class History:
         self.level = np.full((patients, levels), MISSING, dtype=np.int64)
         self.level_age = np.full((patients, levels), MOST_AGE, dtype=np.int64)
 
+    def take(self, index: Ints) -> History:
+        """Return the histories of some patients, (index,), who may repeat."""
+        found = History(0, 0, 0)
+        for name, state in vars(self).items():
+            setattr(found, name, state[index])
+        return found
+
     def observe(self, who: Ints, time: Floats, gap: Floats, values: Floats, codes: Ints) -> None:
         """Add the next visit of the patients `who`.
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
-from synthclin.errors import ConditionError, ConfigError, ModelFormatError
-from synthclin.expressions import parse, quote_level, quote_name
+from synthclin.errors import ModelFormatError
+from synthclin.models.visits.continuation import Wanted, continue_visits
 from synthclin.models.visits.first_visits import FirstVisits
+from synthclin.models.visits.patient_requests import sample_patients
 from synthclin.models.visits.patient_rows import PatientRows, follow_up_of, slacks
 from synthclin.models.visits.trajectories import WHO, Trajectories, resolution_of
 from synthclin.models.visits.transitions import Patients, Scales
 from synthclin.models.visits.variables import Variables
+from synthclin.models.visits.visit_imputation import impute_visits
 from synthclin.models.visits.visit_model import RowModel, VisitModel
 from synthclin.rules.rules import finish
 from synthclin.schema import Schema
 from synthclin.schema.columns import Id
 from synthclin.schema.patients import patients as patients_of
-from synthclin.schema.visit_times import of_patients, times_of
+from synthclin.schema.visit_times import times_of
 from synthclin.seeds import stream_seed
 
 if TYPE_CHECKING:
@@ -42,12 +44,6 @@ __all__ = ["Longitudinal"]
 RESTARTS = 2
 """Times that the visits of a patient begin anew; then another patient is sampled."""
 
-MOST_OF_A_ROUND = 10**8
-"""More than the patients of any request, so that numbers of several rounds differ."""
-
-ROUNDS = 20
-"""Rounds in which patients who satisfy no condition or rule are replaced."""
-
 CHUNK = 8_192
 """Patients whose visits are sampled side by side: bounds the memory of any request."""
 
@@ -62,6 +58,7 @@ class Longitudinal:
         first: its columns that are residuals of a linear mean.
         patients: fitted model of that table.
         visits: model of the second and later visits.
+        visits_encoder: of all visits.
         trained: number of training patients; not kept in a model folder.
     """
 
@@ -70,6 +67,7 @@ class Longitudinal:
     first: FirstVisits
     patients: Any
     visits: VisitModel
+    visits_encoder: TableEncoder
     trained: int | None = None
 
     @classmethod
@@ -112,7 +110,7 @@ class Longitudinal:
             table, patient, variables, known, scales, make, limit=limit, resolution=resolution_of(schema), seed=seed,
             callback=callback,
         )  # fmt: skip
-        return cls(schema, rows, means, model, visits, len(people))
+        return cls(schema, rows, means, model, visits, encoder, len(people))
 
     def sample(
         self,
@@ -128,37 +126,26 @@ class Longitudinal:
             ConfigError: a condition names a column that differs between visits.
             ConditionError: so many patients cannot be sampled.
         """
-        imposed, checked = self._split(where, mix)
-        tables: list[pd.DataFrame] = []
-        facts: SampleFacts | None = None
-        wanted: list[tuple[str | None, Any, int]] = [(imposed, mix, n)]
-        proposed, accepted, number = 0, 0, 0
-        while wanted:
-            failed: list[pd.DataFrame] = []
-            for condition, shares, count in wanted:
-                number += 1
-                if number > 1_000 or (number > ROUNDS and not accepted):
-                    raise self._out_of_reach(where, n, accepted, proposed)
-                here = stream_seed(seed, "patients", number)
-                sampled, found = self.patients._sampler(here).sample(count, condition, shares)  # noqa: SLF001
-                facts = found if facts is None else facts
-                people, possible = self.first.decoded(sampled)
-                visits, good = self._visits(people, here, possible)
-                if checked is not None and count:
-                    static = finish(visits, self.schema).assign(**{WHO: visits[WHO]}).groupby(WHO).head(1)
-                    good[static[WHO].to_numpy()] &= checked.evaluate(static).fillna(False).to_numpy(dtype=bool)
-                proposed, accepted = proposed + count, accepted + int(good.sum())
-                kept = visits[good[visits[WHO].to_numpy()]].copy()
-                kept[WHO] += len(tables) * MOST_OF_A_ROUND
-                tables.append(kept)
-                failed.append(people[~good])
-            again = pd.concat(failed, ignore_index=True)
-            wanted = self._again(again, imposed, mix)
-        table = pd.concat(tables, ignore_index=True)
+        table, facts = sample_patients(self, n, where, mix, seed)
         who = pd.factorize(table.pop(WHO))[0]
-        if facts is None or not n:
-            facts = self.patients._sampler(seed).sample(0, imposed, mix)[1]  # noqa: SLF001
         return self._numbered(table, who, id_start), facts
+
+    def sampled_rows(
+        self, n: int, where: str | None, mix: Mapping[str, Mapping[Level, float]] | None, seed: int
+    ) -> tuple[pd.DataFrame, SampleFacts]:
+        """Return rows of patients, as the model of patients has them, and facts about them."""
+        found: tuple[pd.DataFrame, SampleFacts] = self.patients._sampler(seed).sample(n, where, mix)  # noqa: SLF001
+        return found
+
+    def impute(
+        self, table: pd.DataFrame, imputations: int, columns: Collection[str] | None, seed: int
+    ) -> list[pd.DataFrame]:
+        """Return completed copies of a table of visits; see `synthclin.models.visits.visit_imputation`."""
+        return impute_visits(self, table, imputations, columns, seed)
+
+    def continued(self, table: pd.DataFrame, wanted: Wanted, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return patients with further visits, and which cells are sampled; see `continue_visits`."""
+        return continue_visits(self, table, wanted, seed)
 
     @property
     def inner(self) -> dict[str, Any]:
@@ -194,7 +181,7 @@ class Longitudinal:
                 raise misfit
         except (LookupError, TypeError, ValueError, AttributeError):
             raise misfit from None
-        return cls(schema, of, first, people, visits)
+        return cls(schema, of, first, people, visits, encoder)
 
     def training(self) -> dict[str, Any]:
         """Return facts about both trainings, as plain data."""
@@ -231,43 +218,7 @@ class Longitudinal:
         found[order] = likelihood
         return found
 
-    def _again(
-        self, failed: pd.DataFrame, imposed: str | None, mix: Mapping[str, Mapping[Level, float]] | None
-    ) -> list[tuple[str | None, Any, int]]:
-        """Return the requests for patients in the place of failed ones, of the same mixed levels."""
-        if not len(failed):
-            return []
-        if not mix:
-            return [(imposed, None, len(failed))]
-        found: list[tuple[str | None, Any, int]] = []
-        for levels, rows in failed.groupby(list(mix), observed=True):
-            terms = [
-                f"{quote_name(name)} == {quote_level(getattr(level, 'item', lambda one=level: one)())}"
-                for name, level in zip(mix, levels, strict=True)
-            ]
-            found.append((" and ".join([*([f"({imposed})"] if imposed else []), *terms]), None, len(rows)))
-        return found
-
-    def _split(self, where: str | None, mix: Any) -> tuple[str | None, Any]:  # noqa: ANN401
-        """Return the part of a condition that is imposed on patients, and the part that is checked afterwards."""
-        static = of_patients(self.schema)
-        for name in mix or ():
-            if name in self.schema.columns and name not in static:
-                raise _differs(f"mix.{name}", name)
-        if where is None:
-            return None, None
-        whole = parse(where, "where")
-        for name in sorted(whole.columns & set(self.schema.columns)):
-            if name not in static:
-                raise _differs(f"where `{where}`", name)
-        imposed: list[str] = []
-        checked: list[str] = []
-        for part in whole.conjuncts():
-            late = part.columns & set(self.schema.columns) - self.rows.known_columns()
-            (checked if late else imposed).append(f"({part.text})")
-        return " and ".join(imposed) or None, parse(" and ".join(checked)) if checked else None
-
-    def _visits(self, people: pd.DataFrame, seed: int, possible: Bools) -> tuple[pd.DataFrame, Bools]:
+    def sampled_visits(self, people: pd.DataFrame, seed: int, possible: Bools) -> tuple[pd.DataFrame, Bools]:
         """Return the visits, numbered in the column `WHO`, of the patients who are whole, and which these are."""
         trajectories = Trajectories(self.schema, self.rows, self.visits)
         good = np.zeros(len(people), dtype=np.bool_)
@@ -296,13 +247,3 @@ class Longitudinal:
         names = np.array(column.fresh(int(who.max(initial=-1)) + 1, id_start), dtype=object)
         whole[entity] = pd.Series(names[who], index=whole.index, dtype=column.dtype)
         return whole
-
-    def _out_of_reach(self, where: str | None, n: int, accepted: int, proposed: int) -> ConditionError:
-        place = "constraints" if where is None else f"where `{where}`"
-        what = f"only {accepted:,} of {proposed:,} sampled patients satisfy it and all rules, {n:,} are wanted"
-        return ConditionError(place, what, "Widen the condition, or ask for fewer patients.")
-
-
-def _differs(place: str, name: str) -> ConfigError:
-    what = f"names {name!r}, which differs between the visits of a patient"
-    return ConfigError(place, what, "Use columns with `static: true`, and choose among the sampled visits afterwards.")

@@ -11,6 +11,8 @@ import pandas as pd
 from synthclin.expressions import parse
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Integer, Number
+from synthclin.schema.combinations import Combinations
+from synthclin.schema.constraints import AnyRule, Rule
 from synthclin.schema.visit_times import comparable, times_of
 from synthclin.schema.visits import MOST_VISITS
 
@@ -36,12 +38,14 @@ class PatientRows:
         count: name of the column with the number of visits.
         slack: name of the column with the follow-up after the last visit; None without follow-up.
         follow_up: name of the follow-up time.
+        between: texts of the rules of its schema that are about the first visit alone.
     """
 
     schema: Schema
     count: str
     slack: str | None
     follow_up: str | None
+    between: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, schema: Schema, follow_up: str | None, constant: tuple[str, ...] = ()) -> Self:
@@ -59,8 +63,19 @@ class PatientRows:
         columns[count] = Integer(range=(planned.least, planned.highest or MOST_VISITS))
         if slack is not None and follow_up is not None:
             columns[slack] = _slack_column(schema, follow_up)
-        rules = [rule for rule in schema.constraints if set(rule.columns) <= kept]
-        return cls(Schema.model_validate({"columns": columns, "constraints": rules}), count, slack, follow_up)
+        rules, between, of_rows = list[AnyRule](), set[str](), set[str]()
+        for rule in schema.constraints:
+            here = _at_first_visit(rule, count)
+            if here is not None and set(here.columns) <= kept | {count}:
+                rules.append(here)
+                (between if rule.visit_functions else of_rows).add(here.text)
+        return cls(
+            Schema.model_validate({"columns": columns, "constraints": rules}),
+            count,
+            slack,
+            follow_up,
+            frozenset(between),
+        )
 
     def table(self, visits: pd.DataFrame, patient: Ints, slack: Floats) -> pd.DataFrame:
         """Return the (patients, columns) table of typed visits, sorted by patient and time."""
@@ -70,6 +85,11 @@ class PatientRows:
         if self.slack is not None:
             rows[self.slack] = self.schema.columns[self.slack].coerce(pd.Series(slack))[0]
         return rows[list(self.schema.columns)]
+
+    def of_any_visit(self) -> Schema:
+        """Return the schema with those rules alone that hold in the row of any visit, the first or a later one."""
+        rules = tuple(rule for rule in self.schema.constraints if rule.text not in self.between)
+        return self.schema.model_copy(update={"constraints": rules})
 
     def known_columns(self) -> set[str]:
         """Return the names of columns on which a condition can be imposed while patients are sampled."""
@@ -101,6 +121,16 @@ def slacks(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: 
     ends = pd.Series(times_of(table[follow_up])).groupby(patient).first().to_numpy()
     # Differences of decimals are exact to twelve digits.
     return np.asarray(np.round(ends - last, 9))
+
+
+def _at_first_visit(rule: AnyRule, count: str) -> AnyRule | None:
+    """Return what a rule says of a patient's row; None where it depends on further visits."""
+    if isinstance(rule, Combinations) or not rule.visit_functions:
+        return rule
+    parts = [None if text is None else parse(text).at_first_visit(count) for text in (rule.when, rule.then)]
+    if parts[1] is None or (parts[0] is None) != (rule.when is None):
+        return None
+    return Rule(when=None if parts[0] is None else parts[0].text, then=parts[1].text)
 
 
 def _computable(schema: Schema, kept: set[str]) -> Iterator[str]:

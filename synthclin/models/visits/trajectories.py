@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from synthclin.models.visits.history import History
 from synthclin.models.visits.patient_rows import PatientRows
 from synthclin.models.visits.transitions import Patients
 from synthclin.models.visits.visit_model import VisitModel, planned_times
+from synthclin.models.visits.visit_rules import StepRules, VisitMemory
 from synthclin.rules.rules import finish, violations
 from synthclin.schema import Schema
 from synthclin.schema.visit_times import times_of
 from synthclin.seeds import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import torch
     from numpy.typing import NDArray
 
@@ -25,25 +28,48 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["WHO", "Trajectories", "resolution_of"]
+__all__ = ["WHO", "Run", "Trajectories", "any_of", "resolution_of"]
 
 PROPOSALS = (1, 4, 16)
 """Proposals of a visit in each round until one satisfies bounds and rules; then the patient's visits begin anew."""
+
+MORE_PROPOSALS = (*PROPOSALS, 64)
+"""The same where rules between visits refuse some."""
 
 WHO = "\0patient"
 """Column with the number of the patient; no column of a schema has such a name."""
 
 
 @dataclass(slots=True)
-class _Run:
-    """State of sampling: patients, their first visits, what is known of them, and the last typed levels by column."""
+class Run:
+    """State of sampling.
+
+    Arguments:
+        people: (patients, columns) rows of patients.
+        first: (patients, columns) typed first visits.
+        patients: what is known of each beside the visits.
+        history: of the visits so far.
+        memory: of what rules between visits name.
+        last: by column of levels, the (patients,) last typed level.
+        alive: (patients,) who has had a possible visit each time.
+        limit: (patients,) last possible time of a visit.
+    """
 
     people: pd.DataFrame
     first: pd.DataFrame
     patients: Patients
     history: History
+    memory: VisitMemory
     last: dict[str, NDArray[np.object_]]
     alive: Bools
+    limit: Floats
+
+    def take(self, index: Ints) -> Run:
+        """Return the state of some patients, (index,), who may repeat."""
+        people, first = (part.iloc[index].reset_index(drop=True) for part in (self.people, self.first))
+        last = {name: cells[index] for name, cells in self.last.items()}
+        history, memory = self.history.take(index), self.memory.take(index)
+        return Run(people, first, self.patients[index], history, memory, last, self.alive[index], self.limit[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +85,40 @@ class Trajectories:
     schema: Schema
     rows: PatientRows
     model: VisitModel
+    between: StepRules = field(init=False)
+    _of_a_row: Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in (self.rows.follow_up,) if name is not None]
+        object.__setattr__(self, "between", StepRules.of(self.schema, unknown))
+        object.__setattr__(self, "_of_a_row", self.rows.of_any_visit())
 
     def sample(self, people: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, Bools]:
         """Return the visits of the patients in order, and which patients satisfy every bound and rule."""
-        run = self._begin(people)
+        run = self.begin(people)
         parts = [run.first[list(self.schema.modelled)].assign(**{WHO: np.arange(len(people))})]
-        for k in range(1, int(run.patients.count.max(initial=1))):
-            waiting = np.flatnonzero(run.alive & (run.patients.count > k))
-            for attempt, proposals in enumerate(PROPOSALS):
+        table = pd.concat([*parts, *self.grow(run, seed)], ignore_index=True)
+        table = table.sort_values(WHO, kind="stable").reset_index(drop=True)
+        self.end(table, run)
+        broken = any_of(violations(self.finished(table), self.schema), len(table))
+        run.alive[np.unique(table[WHO].to_numpy()[broken])] = False
+        return table, run.alive
+
+    def grow(self, run: Run, seed: int) -> Iterator[pd.DataFrame]:
+        """Yield further visits, numbered in `WHO`, of all patients who have not all of theirs; kill the impossible."""
+        proposed = MORE_PROPOSALS if self.between.rules else PROPOSALS
+        for k in range(int(run.history.number.min(initial=1)), int(run.patients.count.max(initial=1))):
+            waiting = np.flatnonzero(run.alive & (run.patients.count > k) & (run.history.number == k))
+            for attempt, proposals in enumerate(proposed):
                 if not len(waiting):
                     break
                 source = torch_generator(seed, "visit", k, attempt), numpy_generator(seed, "visit", k, attempt)
                 rows = self._visit(run, np.repeat(waiting, proposals), source)
-                parts.append(rows)
+                yield rows
                 waiting = np.setdiff1d(waiting, rows[WHO].to_numpy())
             run.alive[waiting] = False
-        table = pd.concat(parts, ignore_index=True).sort_values(WHO, kind="stable").reset_index(drop=True)
-        self._end(table, run)
-        broken = _violated(finish(table, self.schema), self.schema)
-        run.alive[np.unique(table[WHO].to_numpy()[broken])] = False
-        return table, run.alive
 
-    def _begin(self, people: pd.DataFrame) -> _Run:
+    def begin(self, people: pd.DataFrame) -> Run:
         """Return the state after the first visits."""
         variables, whole = self.model.variables, people.copy()
         for name in self.schema.modelled:
@@ -96,9 +134,11 @@ class Trajectories:
         history.observe(np.arange(len(people)), time, none, *variables.read(whole))
         known = Patients(count, slack, *variables.statics(whole))
         last = {levels.name: whole[levels.name].astype(object).to_numpy() for levels in variables.levels}
-        return _Run(people, whole, known, history, last, np.ones(len(people), dtype=np.bool_))
+        memory = self.between.begin(finish(whole, self.schema))
+        alive = ~any_of(self.between.broken_first(memory, count), len(people))
+        return Run(people, whole, known, history, memory, last, alive, np.full(len(people), np.inf))
 
-    def _visit(self, run: _Run, who: Ints, source: tuple[torch.Generator, np.random.Generator]) -> pd.DataFrame:
+    def _visit(self, run: Run, who: Ints, source: tuple[torch.Generator, np.random.Generator]) -> pd.DataFrame:
         """Return a visit of each patient of whom one of the proposals is possible, and add it to the history."""
         model, history = self.model, run.history
         cells, codes, ratio, possible = model.sample(who, run.patients, history, self.schema.planned, source)
@@ -107,21 +147,27 @@ class Trajectories:
             # Several rare levels may share a code: those that stay are copied.
             stays = (codes[:, j] >= 0) & (codes[:, j] == history.level[who, j])
             cells[levels.name] = np.where(stays, run.last[levels.name][who], cells[levels.name].astype(object))
-        rows = self._rows(run.first.iloc[who], cells, time)
-        possible &= ~self._broken(rows, run.people.iloc[who])
+        rows = self.visit_rows(run.first.iloc[who], cells, time)
+        whole, broken = self.judged(run, rows, who)
+        possible &= ~any_of(broken, len(who)) & (time <= run.limit[who])
         if self.rows.follow_up is not None:
             possible &= self._reachable(time, run.patients.slack[who], history.start[who])
         done, first = np.unique(who[possible], return_index=True)
         chosen = np.flatnonzero(possible)[first]
-        rows = rows.iloc[chosen]
+        self.add(run, done, rows.iloc[chosen], whole.iloc[chosen], ratio[chosen])
+        return rows.iloc[chosen].assign(**{WHO: done})
+
+    def add(self, run: Run, who: Ints, rows: pd.DataFrame, whole: pd.DataFrame, ratio: Floats) -> None:
+        """Add the next visit of the patients `who`, each once, to their state; `whole` has derived columns too."""
         # As they are written: rules may have emptied cells.
-        history.observe(done, time[chosen], ratio[chosen], *model.variables.read(rows))
+        variables = self.model.variables
+        run.history.observe(who, times_of(rows[variables.time]), ratio, *variables.read(rows))
+        run.memory.add(who, whole)
         for name, last in run.last.items():
             seen = rows[name].notna().to_numpy()
-            last[done[seen]] = rows[name].astype(object).to_numpy()[seen]
-        return rows.assign(**{WHO: done})
+            last[who[seen]] = rows[name].astype(object).to_numpy()[seen]
 
-    def _end(self, table: pd.DataFrame, run: _Run) -> None:
+    def end(self, table: pd.DataFrame, run: Run) -> None:
         """Write the follow-up time of each patient: the last visit and the slack after it."""
         if (follow_up := self.rows.follow_up) is None:
             return
@@ -132,7 +178,7 @@ class Trajectories:
         ends = np.round(ends, 9 if column.decimal_places is None else column.decimal_places)
         table[follow_up] = column.coerce(pd.Series(ends[table[WHO].to_numpy()]))[0]
 
-    def _rows(self, static: pd.DataFrame, cells: pd.DataFrame, time: Floats) -> pd.DataFrame:
+    def visit_rows(self, static: pd.DataFrame, cells: pd.DataFrame, time: Floats) -> pd.DataFrame:
         """Return whole typed rows of visits."""
         rows = static[list(self.schema.modelled)].reset_index(drop=True)
         for name in map(str, cells):
@@ -143,14 +189,30 @@ class Trajectories:
                 rows[explained] = rows[explained].mask(rows[name].notna())
         return rows
 
-    def _broken(self, rows: pd.DataFrame, people: pd.DataFrame) -> Bools:
-        """Return which rows violate a rule that needs no follow-up; cells that `missing_when` empties are emptied."""
-        schema = self.rows.schema
+    def judged(self, run: Run, rows: pd.DataFrame, who: Ints) -> tuple[pd.DataFrame, dict[str, Bools]]:
+        """Return whole rows of next visits, and which violate each rule that needs no follow-up, by its text.
+
+        Cells that `missing_when` empties are emptied in `rows` too.
+        """
+        schema, people = self._of_a_row, run.people.iloc[who]
         extra = {name: people[name].to_numpy() for name in schema.columns if name in people and name not in rows}
         whole = finish(rows.assign(**extra), schema)
         for name in rows.columns.intersection(whole.columns):
             rows[name] = whole[name].to_numpy() if rows[name].dtype != whole[name].dtype else whole[name]
-        return _violated(whole[[name for name in whole if name not in extra]], schema)
+        found = violations(whole[[name for name in whole if name not in extra]], schema)
+        broken = {text: mask.to_numpy(dtype=np.bool_) for text, mask in found.items()}
+        if absent := [name for name in self.between.columns if name not in whole]:
+            whole = whole.assign(**finish(rows, self.schema)[absent])
+        return whole, broken | self.between.broken(whole, who, run.memory, run.patients.count)
+
+    def finished(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return whole visits; those of a patient have one identifier."""
+        whole, entity = finish(table, self.schema), self.schema.entity
+        assert entity is not None
+        first = np.unique(table[WHO].to_numpy(), return_index=True)[1]
+        names = whole[entity].iloc[first]
+        whole[entity] = names.iloc[pd.factorize(table[WHO])[0]].array
+        return whole
 
     def _reachable(self, time: Floats, slack: Floats, start: Floats) -> Bools:
         """Return which times leave the follow-up inside its range."""
@@ -160,12 +222,12 @@ class Trajectories:
         return np.asarray(ends <= float(highest))
 
 
-def _violated(rows: pd.DataFrame, schema: Schema) -> Bools:
-    """Return which rows violate a rule or hold a cell that is not valid."""
-    broken = np.zeros(len(rows), dtype=np.bool_)
-    for mask in violations(rows, schema).values():
-        broken |= mask.to_numpy(dtype=np.bool_)
-    return broken
+def any_of(broken: Mapping[str, Any], rows: int) -> Bools:
+    """Return which of (rows,) violate one of several rules; `broken` has the violations by rule."""
+    found = np.zeros(rows, dtype=np.bool_)
+    for mask in broken.values():
+        found |= np.asarray(mask, dtype=np.bool_)
+    return found
 
 
 def resolution_of(schema: Schema) -> float:

@@ -21,7 +21,8 @@ from synthclin.evaluation.tasks import PredictTask
 from synthclin.models.synthesizer import MOST_ROWS
 from synthclin.sampling.cohorts import Cohort
 from synthclin.schema import Schema
-from synthclin.schema.conditions import check_levels, column_remedy
+from synthclin.schema.column_expressions import NO_VISITS
+from synthclin.schema.conditions import check_levels, check_visits, column_remedy
 from synthclin.schema.visit_times import of_patients
 from synthclin.study.config.blocks import Config, Judging
 
@@ -86,7 +87,9 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     fixed += names_of("model") if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += names_of("trial") if config.table_schema.randomised is not None else ()
-    fixed += names_of("model", "rules") if config.table_schema.imposed else ()
+    # Rules between visits are never judged on single rows of the model.
+    of_rows = any(not rule.visit_functions for rule in config.table_schema.imposed)
+    fixed += names_of("model", "rules") if of_rows else ()
     if score in fixed:
         return
     if isinstance(config, Config) and score in names_of("shadow models"):
@@ -117,28 +120,24 @@ def _check_cohort(cohort: Cohort, schema: Schema, where: str) -> None:
         for name in sorted(predicate.columns - set(sampled)):
             what = f"{name!r} is not a column that can be used here"
             raise ConfigError(f"{where}.where", what, column_remedy(name, schema, sampled))
-        _check_static(predicate.columns, schema, f"{where}.where")
+        check_visits(predicate, schema, f"{where}.where")
         check_levels(predicate, schema, f"{where}.where")
         try:
             # Evaluation on an empty table checks the types of a comparison.
-            predicate.evaluate(pd.DataFrame({n: pd.Series(dtype=schema.columns[n].dtype) for n in predicate.columns}))
+            rows = pd.DataFrame({n: pd.Series(dtype=schema.columns[n].dtype) for n in predicate.columns})
+            predicate.evaluate(rows, visits=NO_VISITS)
         except ConfigError as error:
             raise ConfigError(f"{where}.where", error.what, error.remedy) from None
     for name, shares in (cohort.mix or {}).items():
         check_columns([name], schema.modelled, f"{where}.mix")
-        _check_static([name], schema, f"{where}.mix")
+        if name not in of_patients(schema):
+            remedy = "Mix columns with `static: true`, or declare `visits: independent`."
+            raise ConfigError(f"{where}.mix", f"{name!r} differs between the visits of a patient", remedy)
         levels = schema.columns[name].levels
         unknown = [level for level in shares if levels is not None and level not in levels]
         if unknown:
             what = f"{unknown[0]!r} is no level of this column"
             raise ConfigError(f"{where}.mix.{name}", what, f"There are: {', '.join(map(str, levels or ()))}.")
-
-
-def _check_static(names: Iterable[str], schema: Schema, where: str) -> None:
-    """Refuse a condition on a column that differs between the visits of a patient."""
-    for name in sorted(set(names) - of_patients(schema)):
-        remedy = "Use columns with `static: true`, or declare `visits: independent`."
-        raise ConfigError(where, f"{name!r} differs between the visits of a patient", remedy)
 
 
 def check_columns(wanted: Iterable[str], known: Iterable[str], where: str) -> None:
