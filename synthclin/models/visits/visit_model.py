@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from synthclin.encoding import Encoded, TableEncoder
     from synthclin.models.callbacks import Callback
+    from synthclin.models.checkpoints import Checkpoint
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -56,7 +57,14 @@ class RowModel(Protocol):
     encoder_: TableEncoder
     training_: dict[str, Any]
 
-    def fit(self, table: pd.DataFrame, *, callback: Callback | None = None, checked: bool = False) -> RowModel:
+    def fit(
+        self,
+        table: pd.DataFrame,
+        *,
+        checkpoint: Checkpoint | None = None,
+        callback: Callback | None = None,
+        checked: bool = False,
+    ) -> RowModel:
         """Fit the model."""
 
     def typed_log_likelihood(self, table: pd.DataFrame) -> Floats:
@@ -103,6 +111,7 @@ class VisitModel:
         limit: int,
         resolution: float,
         seed: int,
+        checkpoint: Checkpoint | None = None,
         callback: Callback | None = None,
     ) -> VisitModel:
         """Fit the model to a typed table, sorted by patient and time.
@@ -117,6 +126,7 @@ class VisitModel:
             limit: smallest number of patients behind what is stored.
             resolution: least distance of two visits.
             seed: of everything random.
+            checkpoint: of the training.
             callback: of the training.
         """
         _, number = numbered_visits(patient)
@@ -138,7 +148,7 @@ class VisitModel:
         schema, given = inner_schema(variables, rows, of, moves, limit)
         rows[ENTITY] = of.astype(str)
         network = make(schema, given)
-        network.fit(typed(rows, schema), callback=callback, checked=True)
+        network.fit(typed(rows, schema), checkpoint=checkpoint, callback=callback, checked=True)
         return cls(variables, scales, moves, means, network, resolution)
 
     def log_likelihood(self, table: pd.DataFrame, patient: Ints, patients: Patients) -> Floats:
