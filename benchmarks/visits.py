@@ -27,6 +27,7 @@ import pandas as pd
 import synthclin as sc
 from benchmarks import par
 from benchmarks.visit_measures import broken, by_likelihood, compare, membership, next_visit
+from synthclin.inference import infer_schema
 from synthclin.io.documents import read_yaml
 from synthclin.progress import quiet
 from synthclin.rules.validation import conform
@@ -56,7 +57,8 @@ def some(table: pd.DataFrame, schema: Schema, patients: int, seed: int) -> pd.Da
 
 def mean_of(found: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each measure."""
-    return {key: round(float(np.mean([one[key] for one in found])), 4) for key in found[0]}
+    means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
+    return {key: round(mean, 4) for key, mean in means.items() if np.isfinite(mean)}
 
 
 def read(source: Path, config: Path | None) -> tuple[pd.DataFrame, Schema]:
@@ -67,7 +69,7 @@ def read(source: Path, config: Path | None) -> tuple[pd.DataFrame, Schema]:
         table = pd.read_csv(source)
     else:
         table = sc.read_table(source)
-        schema = Schema.infer(table)
+        schema = infer_schema(table)
     table = conform(table, schema)
     return table.sort_values([schema.entity, schema.visit_time], kind="stable").reset_index(drop=True), schema
 
