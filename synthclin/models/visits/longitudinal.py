@@ -111,7 +111,7 @@ class Longitudinal:
         people = rows.table(table, patient, slack)
         variables = Variables.fit(table, schema, encoder, patient, follow_up, limit)
         scales = Scales.fit(times_of(table[variables.time]), patient, slack, limit)
-        means = FirstVisits.fit(people, rows, variables, scales, seed)
+        means = FirstVisits.fit(people, rows, variables, scales, limit, seed)
         model = make(means.schema, 0)
         model.fit(means.table(people), checkpoint=kept["patients"], callback=callback, checked=True)
         known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[first]))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
-from synthclin.models.visits.moves import MOVES, VisitMask, kept_moves
+from synthclin.models.visits.moves import MOVES, SPIKES, VisitMask, kept_moves
 from synthclin.models.visits.transition_rows import (
     ENTITY,
     inner_schema,
@@ -200,11 +200,15 @@ class VisitModel:
             f"mean.{i}.{part}" for i in range(len(wanted)) for part in ("weights", "constant")
         }:
             raise ValueError("means of other columns")
-        places = [line.name for line in variables.lines]
+        for line in variables.lines:
+            if not set(moves[line.name]) & set(SPIKES) <= set(SPIKES[: len(line.spikes)]):
+                raise ValueError("moves to other spikes")
         shared = shared_width(variables)
         means = {}
-        for i, name in enumerate(wanted):
-            means[name] = LinearMean.of(tensors, f"mean.{i}", own_width(places.index(name)) + shared)
+        for j, line in enumerate(variables.lines):
+            if line.name in wanted:
+                prefix = f"mean.{wanted.index(line.name)}"
+                means[line.name] = LinearMean.of(tensors, prefix, own_width(j, line) + shared)
         resolution = float(facts["resolution"])
         if not resolution > 0:
             raise ValueError("no distance")
@@ -285,14 +289,16 @@ class VisitModel:
             move, last = self._move(cells, line.name), history.last[who, j]
             new = np.full(len(who), np.nan)
             if line.name in self.means:
-                mine, _ = own_features(history, who, j, ratio, moved[:, :j])
+                mine, _ = own_features(history, who, j, line, ratio, moved[:, :j])
                 new = self.means[line.name].predict(np.concatenate([mine, shared], axis=1))
                 if f"value {line.name}" in cells:
                     new = new + cells[f"value {line.name}"].to_numpy(dtype=np.float64)
             value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
+            for spike, label in zip(line.spikes, SPIKES, strict=False):
+                value = np.where(move == label, spike, value)
             known = np.isfinite(value)
             possible &= ~((move == "new") & known) | line.possible(np.nan_to_num(value), time)
-            columns[line.name] = line.write(np.nan_to_num(value), time).mask(~known)
+            columns[line.name] = line.write(np.nan_to_num(value), time, away=move == "new").mask(~known)
             # As it is written, rounded: later columns and visits know no other digits.
             value = np.where(move == "stay", last, line.read(columns[line.name], time))
             moved[:, j] = np.where(np.isfinite(value) & (history.seen[who, j] > 0), value - last, 0.0)
