@@ -1,4 +1,4 @@
-"""A number or date that differs between visits: values on a scale on which it is about symmetric, and its spikes."""
+"""A number or date that differs between visits: its values as normal scores, and its spikes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from synthclin.encoding.axis import Axis
 
@@ -28,6 +29,9 @@ __all__ = ["MOST_SPIKES", "Line", "spikes_of"]
 BEYOND = 0.5
 """Share of the distance from the centre to a protected extreme by which sampled values may exceed it."""
 
+LEAST_KNOTS, MOST_KNOTS = 5, 16
+"""Knots of normal scores: with fewer the scale is the value or its logarithm."""
+
 MOST_SPIKES = 3
 """Spikes of a column at most."""
 
@@ -42,7 +46,7 @@ _SHIFTS = (0.0, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A numeric or temporal column whose cells differ between visits, on a scale on which it is about symmetric.
+    """A numeric or temporal column whose cells differ between visits, on a scale on which it is about normal.
 
     Arguments:
         name: of the column.
@@ -54,6 +58,8 @@ class Line:
         high: greatest value on that scale that is sampled.
         days: days per position of a date that is described by its distance from the visit; None for other columns.
         spikes: values on that scale, relative to the centre, that are far more frequent than their neighbours.
+        knots: values, or their logarithms, between which the normal scores `scores` are linear; none for no scores.
+        scores: normal scores of the knots.
     """
 
     name: str
@@ -65,6 +71,8 @@ class Line:
     high: float
     days: float | None = None
     spikes: tuple[float, ...] = ()
+    knots: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, plain: Line, cells: pd.Series, times: Floats, patient: Ints, limit: int, logarithmic: bool) -> Line:
@@ -83,15 +91,21 @@ class Line:
             position = position * plain.days - times
         known = np.isfinite(position)
         position, patient = position[known], patient[known]
-        shift = None if plain.days is not None else _best_shift(position, logarithmic)
+        later = np.concatenate([np.zeros(1, dtype=np.bool_), patient[1:] == patient[:-1]])[: len(patient)]
+        spikes = np.array(spikes_of(position[later], patient[later], limit))
+        rest = ~np.isin(position, spikes)
+        shift = None if plain.days is not None else _best_shift(position, rest, logarithmic)
         scaled = position if shift is None else np.log(position + shift)
+        knots, scores = normal_knots(scaled[rest], patient[rest], limit)
+        found = replace(plain, shift=shift, knots=knots, scores=scores)
+        scaled = found._scored(scaled)  # noqa: SLF001 (its own)
         least, greatest = _extremes(scaled, patient, limit)
         centre = float(f"{np.median(scaled):.3g}") if len(scaled) else 0.0
         # The tails beyond are synthetic: the residuals have protected tails of their own.
         low, high = (end + BEYOND * (end - centre) for end in (least, greatest))
-        found = replace(plain, shift=shift, centre=centre, low=float(f"{low:.3g}"), high=float(f"{high:.3g}"))
-        later = np.concatenate([np.zeros(1, dtype=np.bool_), patient[1:] == patient[:-1]])[: len(patient)]
-        return replace(found, spikes=spikes_of(scaled[later] - centre, patient[later], limit))
+        at = found._scored(spikes if shift is None else np.log(spikes + shift)) - centre  # noqa: SLF001
+        found = replace(found, low=float(f"{low:.3g}"), high=float(f"{high:.3g}"))
+        return replace(found, centre=centre, spikes=tuple(at.tolist()))
 
     @classmethod
     def plain(cls, name: str, schema: Schema, encoder: TableEncoder) -> Self:
@@ -113,7 +127,13 @@ class Line:
         spikes = tuple(float(spike) for spike in state["spikes"])
         if len(spikes) > MOST_SPIKES:
             raise ValueError("too many spikes")
-        return replace(self, shift=shift, centre=centre, low=low, high=high, spikes=spikes)
+        knots, scores = (tuple(float(each) for each in state[key]) for key in ("knots", "scores"))
+        if len(knots) != len(scores) or len(knots) in range(1, LEAST_KNOTS):
+            raise ValueError("other scores than knots")
+        if any(not np.isfinite(each).all() or (np.diff(each) <= 0).any() for each in (knots, scores)):
+            raise ValueError("scores that do not rise")
+        found = replace(self, shift=shift, centre=centre, low=low, high=high)
+        return replace(found, spikes=spikes, knots=knots, scores=scores)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -124,6 +144,8 @@ class Line:
             "low": self.low,
             "high": self.high,
             "spikes": list(self.spikes),
+            "knots": list(self.knots),
+            "scores": list(self.scores),
         }
 
     def at_spike(self, values: Floats) -> Ints:
@@ -138,10 +160,14 @@ class Line:
         position = self.axis.positions(cells)
         if self.days is not None:
             position = position * self.days - times
-        if self.shift is None:
-            return position - self.centre
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.log(np.maximum(position + self.shift, 1e-9)) - self.centre, dtype=np.float64)
+        if self.shift is not None:
+            with np.errstate(invalid="ignore"):
+                position = np.log(np.maximum(position + self.shift, 1e-9))
+        return np.asarray(self._scored(position) - self.centre, dtype=np.float64)
+
+    def _scored(self, values: Floats) -> Floats:
+        """Return the normal scores of (rows,) values or their logarithms; these themselves without knots."""
+        return linear(values, self.knots, self.scores) if self.knots else values
 
     def possible(self, values: Floats, times: Floats) -> NDArray[np.bool_]:
         """Return (rows,) whether values on the scale are inside the bounds and the declared range."""
@@ -174,16 +200,19 @@ class Line:
 
     def _positions(self, values: Floats, times: Floats) -> Floats:
         scaled = values + self.centre
+        if self.knots:
+            scaled = linear(scaled, self.scores, self.knots)
         if self.days is not None:
             return np.asarray((scaled + times) / self.days)
         return scaled if self.shift is None else np.exp(np.minimum(scaled, 300.0)) - self.shift
 
 
-def _best_shift(position: Floats, logarithmic: bool) -> float | None:
-    """Return what to add before the logarithm, None where the linear scale is less skewed."""
-    if len(position) < 3 or (least := position.min()) < 0:
+def _best_shift(position: Floats, rest: NDArray[np.bool_], logarithmic: bool) -> float | None:
+    """Return what to add before the logarithm, None where the linear scale is less skewed for those at no spike."""
+    if rest.sum() < 3 or (least := position.min()) < 0:
         return None
     shift = _SHIFTS[0] if least > 0 else _SHIFTS[1]
+    position = position[rest]
     return shift if logarithmic or abs(_skewness(np.log(position + shift))) < abs(_skewness(position)) else None
 
 
@@ -224,6 +253,57 @@ def spikes_of(values: Floats, patient: Ints, limit: int) -> tuple[float, ...]:
         around = np.argsort(np.abs(np.arange(len(places)) - place), kind="stable")[1:5]
         people = len(np.unique(patient[number == place]))
         enough = counts[place] >= _LEAST_SHARE * len(values) and people >= max(limit, 1)
-        if enough and len(around) and counts[place] >= _STANDING_OUT * counts[around].mean():
+        usual = _STANDING_OUT * counts[around].mean() if len(around) else np.inf
+        if enough and counts[place] >= usual + 3 * np.sqrt(usual):
             found.append(float(places[place]))
     return tuple(sorted(found))
+
+
+def linear(values: Floats, places: tuple[float, ...], targets: tuple[float, ...]) -> Floats:
+    """Return the piecewise linear interpolation of (rows,) values, beyond the ends with the slope of the outer pieces.
+
+    Example:
+        >>> linear(np.array([0.5, 3.0, -1.0]), (0.0, 1.0, 2.0), (0.0, 1.0, 3.0)).tolist()
+        [0.5, 5.0, -1.0]
+    """
+    x, y = np.array(places), np.array(targets)
+    found = np.interp(values, x, y)
+    slopes = np.diff(y) / np.diff(x)
+    with np.errstate(invalid="ignore"):
+        found = np.where(values < x[0], y[0] + slopes[0] * (values - x[0]), found)
+        return np.asarray(np.where(values > x[-1], y[-1] + slopes[-1] * (values - x[-1]), found))
+
+
+def normal_knots(values: Floats, patient: Ints, limit: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return averages of neighbouring values, each of at least `limit` patients, and their normal scores.
+
+    A linear mean of normal scores has residuals of about the same spread everywhere (van der Waerden 1952).
+
+    Arguments:
+        values: (rows,), finite.
+        patient: (rows,) number of each row's patient.
+        limit: fewest patients of an average.
+
+    Example:
+        >>> knots, scores = normal_knots(np.exp(np.linspace(-2, 2, 400)), np.arange(400), 11)
+        >>> len(knots), scores[0] == -scores[-1]
+        (16, True)
+    """
+    order = np.argsort(values, kind="stable")
+    count = min(MOST_KNOTS, len(np.unique(patient)) // max(2 * limit, 1))
+    knots: list[float] = []
+    scores: list[float] = []
+    begin = 0
+    for k in range(1, count + 1):
+        end = round(len(values) * k / count)
+        part = order[begin:end]
+        if len(np.unique(patient[part])) < max(limit, 1):
+            continue
+        low, high = begin / len(values), end / len(values)
+        # The mean of the normal distribution between two quantiles.
+        score = float((norm.pdf(norm.ppf(low)) - norm.pdf(norm.ppf(high))) / (high - low))
+        knot, begin = float(f"{values[part].mean():.4g}"), end
+        if not knots or (knot > knots[-1] + _SAME and float(f"{score:.4g}") > scores[-1]):
+            knots.append(knot)
+            scores.append(float(f"{score:.4g}"))
+    return (tuple(knots), tuple(scores)) if len(knots) >= LEAST_KNOTS else ((), ())
