@@ -13,6 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.measures import neighbour_attack
+from synthclin.models.visits.longitudinal import Longitudinal
+from synthclin.models.visits.patient_rows import slacks
+from synthclin.models.visits.transition_rows import transitions as transitions_of
+from synthclin.models.visits.transitions import Patients
 from synthclin.rules.rules import violations
 from synthclin.schema import Schema
 from synthclin.schema.visit_times import times_of
@@ -210,6 +214,31 @@ def by_likelihood(likelihood: np.ndarray, patient: np.ndarray, member: np.ndarra
         member: (patients,) whether the model was fitted to it.
     """
     return float(roc_auc_score(member, pd.Series(likelihood).groupby(patient).mean()))
+
+
+def by_residuals(model: Longitudinal, train: pd.DataFrame, holdout: pd.DataFrame) -> float:
+    """Return the AUC of a membership attack on patients by the squared residuals of the stored linear means.
+
+    Arguments:
+        model: the fitted model, whose coefficients the attacker reads from the model file.
+        train: visits of members, sorted.
+        holdout: visits of others, sorted.
+    """
+    table = pd.concat([train, holdout], ignore_index=True)
+    patient = pd.factorize(table[model.schema.entity])[0]
+    first = np.unique(patient, return_index=True)[1]
+    variables = model.visits.variables
+    slack = slacks(model.schema, model.rows.follow_up, table, patient)
+    known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[first]))
+    found = transitions_of(table, patient, variables, known, model.visits.scales)
+    squares = []
+    for j, line in enumerate(variables.lines):
+        if line.name in model.visits.means:
+            value = found.rows[f"value {line.name}"].to_numpy(dtype=float)
+            residual = value - model.visits.means[line.name].predict(found.features(j)[0])
+            squares.append((residual / np.nanstd(residual)) ** 2)
+    each = pd.DataFrame(squares).T.mean(axis=1).groupby(patient[found.at]).mean().dropna()
+    return float(roc_auc_score(each.index < train[model.schema.entity].nunique(), -each))
 
 
 def broken(table: pd.DataFrame, schema: Schema) -> int:

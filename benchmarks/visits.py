@@ -8,8 +8,8 @@ The holdout of each split has 30 % of the patients. The longitudinal model, rows
 an environment of its own), and the real training patients themselves are compared with them by
 `benchmarks/visit_measures.py`. Rows treated as patients are put together at random, in the numbers of visits of real
 patients. `tstr` is the mean R2 of the next value of each number from the history, predicted by a forest that was fitted
-to synthetic patients, `trtr` to training patients. `membership` and `file` are AUCs of membership attacks on patients
-by nearest synthetic patients, and by the likelihood of the model file.
+to synthetic patients, `trtr` to training patients. `membership`, `file` and `means` are AUCs of membership attacks on
+patients by nearest synthetic patients, by the likelihood of the model file, and by residuals of its linear means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pandas as pd
 
 import synthclin as sc
 from benchmarks import par
-from benchmarks.visit_measures import broken, by_likelihood, compare, membership, next_visit
+from benchmarks.visit_measures import broken, by_likelihood, by_residuals, compare, membership, next_visit
 from synthclin.inference import infer_schema
 from synthclin.io.documents import read_yaml
 from synthclin.progress import quiet
@@ -76,7 +76,7 @@ def read(source: Path, config: Path | None) -> tuple[pd.DataFrame, Schema]:
 
 def sampled(
     kind: str, train: pd.DataFrame, schema: Schema, sizes: list[int], seed: int, options: argparse.Namespace
-) -> tuple[list[pd.DataFrame], dict[str, float], object]:
+) -> tuple[list[pd.DataFrame], dict[str, float], sc.ConditionalGAN | None]:
     """Return a synthetic table of each size in patients, seconds, and the fitted model where it has a likelihood."""
     start = time.perf_counter()
     if kind == "par":
@@ -126,6 +126,7 @@ def measured(
         who = pd.factorize(whole[schema.entity])[0]
         member = np.arange(members + patients) < members
         found["file"] = round(by_likelihood(likelihood.log_likelihood(whole), who, member), 4)
+        found["means"] = round(by_residuals(likelihood.longitudinal_, train, holdout), 4)
     return found | {"patients": patients} | record
 
 

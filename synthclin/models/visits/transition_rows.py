@@ -146,6 +146,9 @@ def inner_schema(
     candidates |= {f"static {name}": levelled(levels) for name, levels in static.items()}
     for name in [*of, *(line.name for line in variables.lines)]:
         candidates |= {f"last {name}": levelled(of[name]) if name in of else number, f"age {name}": whole}
+        if name in of:
+            # Some patients change often: a trait that the last level does not tell.
+            candidates[f"changes {name}"] = whole
     columns: dict[str, dict[str, Any]] = {ENTITY: {"type": "id", "role": "entity"}}
     kept = {name: one for name, one in candidates.items() if _informative(rows[name], one, patient, limit)}
     columns |= kept

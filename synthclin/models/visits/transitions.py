@@ -157,6 +157,7 @@ def context(variables: Variables, scales: Scales, patients: Patients, history: H
     for j, levels in enumerate(variables.levels):
         columns[f"last {levels.name}"] = labels_of(history.level[who, j])
         columns[f"age {levels.name}"] = history.level_age[who, j]
+        columns[f"changes {levels.name}"] = history.changes[who, j]
     for j, line in enumerate(variables.lines):
         columns[f"last {line.name}"] = history.last[who, j]
         columns[f"age {line.name}"] = history.age[who, j]
@@ -222,16 +223,18 @@ def own_features(
     away = own[:, :1] - own[:, 1:2]
     # The value at a spike, such as a detection limit, says less of the next one than its distance from others.
     spike = (line.at_spike(own[:, 0])[:, None] == np.arange(len(line.spikes))) & (unseen == 0)
-    parts = [own[:, :2], unseen, spike, own[:, 2:], own[:, :1] * gap, away * gap, away * age, moved]
+    # The more values are known, the more their mean says: that of a single one is the value itself.
+    few = own[:, :2] / np.maximum(history.seen[who, place], 1)[:, None]
+    parts = [own[:, :2], unseen, few, spike, own[:, 2:], own[:, :1] * gap, away * gap, away * age, moved]
     mine = np.concatenate(parts, axis=1, dtype=np.float64)
     free = np.zeros(mine.shape[1], dtype=np.bool_)
-    free[: 3 + len(line.spikes)] = True
+    free[: 5 + len(line.spikes)] = True
     return mine, free
 
 
 def own_width(place: int, line: Line) -> int:
     """Return the number of `own_features` of a line."""
-    return 10 + len(line.spikes) + place
+    return 12 + len(line.spikes) + place
 
 
 def shared_width(variables: Variables) -> int:
