@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-import xgboost
 from scipy.spatial import cKDTree
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+if TYPE_CHECKING:
+    import xgboost
 
 MOST = 10_000
 
@@ -31,6 +35,8 @@ def numbers(tables: list[pd.DataFrame]) -> list[np.ndarray]:
 
 
 def _trees(seed: int = 0) -> xgboost.XGBClassifier:
+    import xgboost  # noqa: PLC0415 (the attacks need no trees)
+
     return xgboost.XGBClassifier(
         n_estimators=200,
         max_depth=5,

@@ -1,170 +1,40 @@
 """Patients with visits: how like real patients synthetic ones are, judged on holdout patients.
 
-    python -m benchmarks.visits FOLDER/pbcseq/data.csv --seeds 0 1 2 --out benchmarks/results/visits.jsonl
+    python -m benchmarks.visits FOLDER/pbcseq/data.csv --config configs/pbcseq.yaml --seeds 0 1 2 --out FILE.jsonl
+    python -m benchmarks.visits FOLDER/heart_valve/data.csv FOLDER/aids/data.csv --models real visits rows par
 
-The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, and the real
-training patients themselves are compared with them, per patient: C2ST AUC of a random forest and of logistic regression
-on features of each patient, error of the intraclass correlation and of the lag-1 correlation, and the
-Kolmogorov-Smirnov distance of the gaps between visits. Rows treated as patients are put together at random, in the
-numbers of visits of real patients.
+`benchmarks/visit_tables.py` writes such tables. Without `--config` the schema is the one that `schema infer` guesses.
+The holdout of each split has 30 % of the patients. The longitudinal model, rows treated as patients, PAR (in
+an environment of its own), and the real training patients themselves are compared with them by
+`benchmarks/visit_measures.py`. Rows treated as patients are put together at random, in the numbers of visits of real
+patients. `tstr` is the mean R2 of the next value of each number from the history, predicted by a forest that was fitted
+to synthetic patients, `trtr` to training patients. `membership`, `file` and `means` are AUCs of membership attacks on
+patients by nearest synthetic patients, by the likelihood of the model file, and by residuals of its linear means.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import synthclin as sc
+from benchmarks import par
+from benchmarks.visit_measures import broken, by_likelihood, by_residuals, compare, membership, next_visit
+from synthclin.inference import infer_schema
 from synthclin.io.documents import read_yaml
 from synthclin.progress import quiet
-from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
 from synthclin.schema import Schema
-from synthclin.schema.visit_times import times_of
 
 DRAWS = 3
-HERE = Path(__file__).parent
-
-
-def numeric(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return the modelled columns as numbers: codes of levels in their order."""
-    found = {}
-    for name in schema.modelled:
-        column = schema.columns[name]
-        if column.levels is not None:
-            levels = {str(level): i for i, level in enumerate(column.levels)}
-            found[name] = (
-                table[name].astype(object).map(lambda cell, at=levels: at.get(str(cell), np.nan)).astype(float)
-            )
-        else:
-            found[name] = pd.Series(times_of(table[name]), index=table.index)
-    return pd.DataFrame(found)
-
-
-def of_patients(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Return one row of features per patient."""
-    time_name = schema.visit_time
-    values = numeric(table, schema)
-    patient = pd.factorize(table[schema.entity])[0]
-    groups = values.groupby(patient)
-    found = {f"static {name}": groups[name].first() for name in schema.static}
-    t = values[time_name]
-    found["count"] = groups[time_name].size()
-    found["first time"], found["last time"] = groups[time_name].first(), groups[time_name].last()
-    gaps = t.groupby(patient).diff()
-    for how in ("mean", "min", "max", "std"):
-        found[f"gap {how}"] = gaps.groupby(patient).agg(how)
-    for name in schema.static:
-        if schema.columns[name].role == "time":
-            found[f"slack {name}"] = found[f"static {name}"] - found["last time"]
-    middle = t - groups[time_name].transform("mean")
-    for name in values:
-        if name in schema.static or name == time_name:
-            continue
-        one, by = values[name], groups[name]
-        for how in ("first", "last", "mean", "std", "min", "max"):
-            found[f"{name} {how}"] = by.agg(how)
-        apart = one - by.transform("mean")
-        known = one.notna()
-        slope = (apart * middle).where(known).groupby(patient).sum() / (middle**2).where(known).groupby(patient).sum()
-        found[f"{name} slope"] = slope.replace([np.inf, -np.inf], np.nan)
-        found[f"{name} lag"] = (apart * apart.groupby(patient).shift()).groupby(patient).mean()
-        found[f"{name} missing"] = one.isna().groupby(patient).mean()
-    return pd.DataFrame(found).astype(float)
-
-
-def c2st(real: pd.DataFrame, synthetic: pd.DataFrame, seed: int) -> tuple[float, float]:
-    """Return the cross-validated AUC of a random forest and of logistic regression."""
-    both = pd.concat([real, synthetic], ignore_index=True)
-    both = both.fillna(both.median()).fillna(0.0)
-    label = np.repeat([0, 1], [len(real), len(synthetic)])
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    models = (
-        RandomForestClassifier(400, min_samples_leaf=2, random_state=seed, n_jobs=1),
-        make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=2_000)),
-    )
-    found = []
-    for model in models:
-        score = cross_val_predict(model, both.clip(-1e9, 1e9), label, cv=folds, method="predict_proba")[:, 1]
-        found.append(float(roc_auc_score(label, score)))
-    return found[0], found[1]
-
-
-def icc(values: pd.Series, patient: np.ndarray) -> float:
-    """Return the one-way intraclass correlation of a column."""
-    known = values.notna().to_numpy()
-    values, patient = values[known], patient[known]
-    groups = values.groupby(patient)
-    size, mean = groups.size(), groups.mean()
-    k, n = len(size), len(values)
-    if k < 3 or n <= k:
-        return np.nan
-    between = float((size * (mean - values.mean()) ** 2).sum()) / (k - 1)
-    within = float(((values - groups.transform("mean")) ** 2).sum()) / (n - k)
-    typical = (n - (size**2).sum() / n) / (k - 1)
-    return (between - within) / max(between + (typical - 1) * within, 1e-12)
-
-
-def lag1(values: pd.Series, patient: np.ndarray) -> float:
-    """Return the correlation of a column with its value at the visit before."""
-    before = values.groupby(patient).shift()
-    return float(values.corr(before))
-
-
-def compare(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, seed: int) -> dict[str, float]:
-    """Return the measures of one synthetic table against holdout patients."""
-    sides = []
-    for table in (real, synthetic):
-        values = numeric(table, schema)
-        sides.append((values, pd.factorize(table[schema.entity])[0]))
-    names = [n for n in sides[0][0] if n not in schema.static and n != schema.visit_time]
-    numbers = [n for n in names if schema.columns[n].levels is None]
-    logged = []
-    for values, patient in sides:
-        copy = values.copy()
-        for n in numbers:
-            if schema.columns[n].is_numeric and (sides[0][0][n].dropna() > 0).all():
-                copy[n] = np.log(copy[n].clip(lower=1e-9))
-        logged.append((copy, patient))
-    iccs = [[icc(values[n], patient) for n in names] for values, patient in logged]
-    lags = [[lag1(values[n], patient) for n in names] for values, patient in logged]
-    gaps = [values[schema.visit_time].groupby(patient).diff().dropna() for values, patient in sides]
-    forest, logistic = c2st(of_patients(real, schema), of_patients(synthetic, schema), seed)
-    return {
-        "forest": forest,
-        "logistic": logistic,
-        "icc": float(np.nanmean(np.abs(np.subtract(*iccs)))),
-        "icc_bias": float(np.nanmean(np.subtract(iccs[1], iccs[0]))),
-        "lag1": float(np.nanmean(np.abs(np.subtract(*lags)))),
-        "gap_ks": float(ks_2samp(gaps[0], gaps[1]).statistic),
-    }
-
-
-def broken(table: pd.DataFrame, schema: Schema) -> int:
-    """Return how many guarantees a synthetic table breaks: rules, times that do not rise, statics that vary."""
-    count = sum(int(mask.sum()) for mask in violations(table, schema).values())
-    patient = pd.factorize(table[schema.entity])[0]
-    values = numeric(table, schema)
-    count += int((values[schema.visit_time].groupby(patient).diff().dropna() <= 0).sum())
-    for name in schema.static:
-        first = values[name].groupby(patient).transform("first")
-        count += int((values[name].notna() & (values[name] != first)).sum())
-        if schema.columns[name].role == "time" and not schema.columns[schema.visit_time].is_temporal:
-            count += int((values[name] < values[schema.visit_time]).sum())
-    return count
+MODELS = ("real", "visits", "rows", "par")
 
 
 def grouped(rows: pd.DataFrame, train: pd.DataFrame, schema: Schema, seed: int) -> pd.DataFrame:
@@ -187,60 +57,111 @@ def some(table: pd.DataFrame, schema: Schema, patients: int, seed: int) -> pd.Da
 
 def mean_of(found: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each measure."""
-    return {key: round(float(np.mean([one[key] for one in found])), 4) for key in found[0]}
+    means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
+    return {key: round(mean, 4) for key, mean in means.items() if np.isfinite(mean)}
+
+
+def read(source: Path, config: Path | None) -> tuple[pd.DataFrame, Schema]:
+    """Return a typed table of visits, sorted, and its schema."""
+    if config is not None:
+        document = read_yaml(config)
+        schema = Schema.model_validate(document.get("schema", document))
+        table = pd.read_csv(source)
+    else:
+        table = sc.read_table(source)
+        schema = infer_schema(table)
+    table = conform(table, schema)
+    return table.sort_values([schema.entity, schema.visit_time], kind="stable").reset_index(drop=True), schema
+
+
+def sampled(
+    kind: str, train: pd.DataFrame, schema: Schema, sizes: list[int], seed: int, options: argparse.Namespace
+) -> tuple[list[pd.DataFrame], dict[str, float], sc.ConditionalGAN | None]:
+    """Return a synthetic table of each size in patients, seconds, and the fitted model where it has a likelihood."""
+    start = time.perf_counter()
+    if kind == "par":
+        draws, fitted = par.sampled(train, schema, sizes, seed, options.environment)
+        return draws, fitted, None
+    if kind == "visits":
+        model = sc.ConditionalGAN(schema, effort=options.effort, random_state=seed).fit(train)
+        fitted = time.perf_counter() - start
+        draws = [model.sample(size, random_state=100 + d) for d, size in enumerate(sizes)]
+        return draws, {"fit_seconds": round(fitted, 1)}, model
+    alone = schema.model_copy(update={"visits": "independent"})
+    model = sc.ConditionalGAN(alone, effort=options.effort, random_state=seed).fit(train)
+    fitted = time.perf_counter() - start
+    draws = [
+        some(grouped(model.sample(len(train), random_state=100 + d), train, schema, d), schema, size, d)
+        for d, size in enumerate(sizes)
+    ]
+    return draws, {"fit_seconds": round(fitted, 1)}, None
+
+
+def measured(
+    kind: str, train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema, seed: int, options: argparse.Namespace
+) -> dict:
+    """Return the measures of one model on one split."""
+    patients, members = holdout[schema.entity].nunique(), train[schema.entity].nunique()
+    record: dict = {}
+    likelihood = None
+    if kind == "real":
+        draws, large = [some(train, schema, patients, d) for d in range(DRAWS)], []
+    else:
+        tables, record, likelihood = sampled(kind, train, schema, [patients] * DRAWS + [members] * 2, seed, options)
+        draws, large = tables[:DRAWS], tables[DRAWS:]
+    found = mean_of([compare(holdout, draw, schema, d) for d, draw in enumerate(draws)])
+    found["violations"] = sum(broken(draw, schema) for draw in draws) if kind != "real" else 0
+    real = next_visit(train, holdout, schema)
+    if real:
+        found["trtr"] = round(float(np.mean(list(real.values()))), 4)
+    if large:
+        synthetic = [next_visit(table, holdout, schema) for table in large]
+        known = [n for n in real if all(n in one for one in synthetic)]
+        if known:
+            found["tstr"] = round(float(np.mean([one[n] for one in synthetic for n in known])), 4)
+            found["trtr"] = round(float(np.mean([real[n] for n in known])), 4)
+        found["membership"] = round(membership(train, holdout, large, schema), 4)
+    if likelihood is not None:
+        whole = pd.concat([train, holdout], ignore_index=True)
+        who = pd.factorize(whole[schema.entity])[0]
+        member = np.arange(members + patients) < members
+        found["file"] = round(by_likelihood(likelihood.log_likelihood(whole), who, member), 4)
+        found["means"] = round(by_residuals(likelihood.longitudinal_, train, holdout), 4)
+    return found | {"patients": patients} | record
 
 
 def main() -> None:
     """Measure every split and append the results to a file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--config", type=Path, default=HERE.parent / "configs" / "pbcseq.yaml")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", type=Path, nargs="+")
+    parser.add_argument("--config", type=Path, help="YAML with the schema; inferred otherwise")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--effort", default="quick")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--models", nargs="+", default=["real", "visits", "rows"])
-    args = parser.parse_args()
-    schema = Schema.model_validate(read_yaml(args.config)["schema"])
-    table = conform(pd.read_csv(args.source), schema)
-    table = table.sort_values([schema.entity, schema.visit_time], kind="stable").reset_index(drop=True)
-    for seed in args.seeds:
-        train, holdout = sc.split(table, schema, holdout=0.3, random_state=seed)
-        patients = holdout[schema.entity].nunique()
-        for kind in args.models:
-            start = time.perf_counter()
-            with quiet(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                if kind == "real":
-                    draws = [some(train, schema, patients, d) for d in range(DRAWS)]
-                    count = 0
-                elif kind == "visits":
-                    model = sc.ConditionalGAN(schema, effort=args.effort, random_state=seed).fit(train)
-                    fitted = time.perf_counter() - start
-                    draws = [model.sample(patients, random_state=100 + d) for d in range(DRAWS)]
-                    count = sum(broken(draw, schema) for draw in draws)
-                else:
-                    alone = schema.model_copy(update={"visits": "independent"})
-                    model = sc.ConditionalGAN(alone, effort=args.effort, random_state=seed).fit(train)
-                    draws = [
-                        some(
-                            grouped(model.sample(len(train), random_state=100 + d), train, schema, d),
-                            schema,
-                            patients,
-                            d,
-                        )
-                        for d in range(DRAWS)
-                    ]
-                    count = sum(broken(draw, schema) for draw in draws)
-            spent = time.perf_counter() - start
-            record = {"data": args.source.parent.name, "model": kind, "seed": seed, "effort": args.effort}
-            record |= mean_of([compare(holdout, draw, schema, d) for d, draw in enumerate(draws)])
-            record |= {"violations": count, "patients": patients, "seconds": round(spent, 1)}
-            if kind == "visits":
-                record["fit_seconds"] = round(fitted, 1)
-            print(json.dumps(record), flush=True)
-            if args.out is not None:
-                with args.out.open("a") as file:
-                    file.write(json.dumps(record) + "\n")
+    parser.add_argument("--models", nargs="+", default=["real", "visits", "rows"], choices=MODELS)
+    parser.add_argument("--environment", type=Path, help="folder of the virtual environment `sdv`, for `par`")
+    options = parser.parse_args()
+    for source in options.sources:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table, schema = read(source, options.config)
+        for seed in options.seeds:
+            train, holdout = sc.split(table, schema, holdout=0.3, random_state=seed)
+            for kind in options.models:
+                start = time.process_time()
+                record = {"data": source.parent.name, "model": kind, "seed": seed, "effort": options.effort}
+                with quiet(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    try:
+                        record |= measured(kind, train, holdout, schema, seed, options)
+                    except par.PeerError as error:
+                        record["failure"] = str(error)
+                record["cpu_seconds"] = round(time.process_time() - start, 1)
+                record["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+                print(json.dumps(record), flush=True)
+                if options.out is not None:
+                    with options.out.open("a") as file:
+                        file.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def test_visits_of_a_patient_are_told_apart():
     schema = Schema.infer(table)
     assert schema.entity == "patient_id"
     assert schema.visit_time == "visit"
-    untold = schema.with_column("visit", role=None)
+    assert schema.planned.schedule == (1, 2, 3, 4)
+    untold = schema.model_copy(update={"visits": None}).with_column("visit", role=None)
     assert "no two of them share a value" in proposed_roles(table, untold)["visit"]
 
 

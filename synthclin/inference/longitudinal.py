@@ -31,6 +31,9 @@ _LEAST_STATIC = 2
 _RISING = 0.95
 """Share of patients whose times rise in the order of the file, for a column whose name does not tell a time."""
 
+_LEAST_LATE, _SHARE_LATE = 10.0, 0.1
+"""Patients, and share of them, who by chance would have a visit after a column that is taken for the follow-up time."""
+
 
 class VisitGuess(NamedTuple):
     """What a table tells about visits.
@@ -40,12 +43,16 @@ class VisitGuess(NamedTuple):
         static: names of the columns that are the same at each visit.
         evidence: by column the reason.
         column: the visit time as a number, where its few values were read as levels.
+        follow_up: name of the static time that no visit is after; None without one.
+        schedule: the planned times, where each of few values has enough patients; empty otherwise.
     """
 
     time: str | None
     static: tuple[str, ...]
     evidence: dict[str, str]
     column: AnyColumn | None = None
+    follow_up: str | None = None
+    schedule: tuple[int | float, ...] = ()
 
     def reasons(self, name: str) -> list[str]:
         """Return the evidence on one column, as a list of at most one."""
@@ -53,7 +60,7 @@ class VisitGuess(NamedTuple):
 
 
 def numbered_entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared: Iterable[str]) -> str | None:
-    """Return a whole number that identifies the patient though no name says so, such as 1 to 256; None without one.
+    """Return whole numbers or text that identify the patient though no name says so; None without such a column.
 
     Each of its values has its rows side by side, several columns are constant within all values, and another column
     never repeats within one.
@@ -67,7 +74,10 @@ def numbered_entity(table: pd.DataFrame, guesses: Mapping[str, Guess], declared:
         'nr'
     """
     for name, guess in guesses.items():
-        if name in declared or name not in table or not guess.column.is_integer or guess.column.may_be_missing:
+        suits = guess.column.is_integer or (
+            guess.column.type in {"text", "code", "id"} and pd.api.types.infer_dtype(table[name]) == "string"
+        )
+        if name in declared or name not in table or not suits or table[name].isna().any():
             continue
         patient = numbered(table[name])
         if not _repeats(patient) or not _side_by_side(patient):
@@ -117,7 +127,44 @@ def guess_visits(table: pd.DataFrame, schema: Schema, declared: Iterable[str] = 
         if _constant(table[name], patient) and _varies(table[name])
     )
     evidence |= {name: f"the same in all rows of each of {len(np.unique(patient))} patients" for name in static}
-    return VisitGuess(time, static, evidence, _as_number(schema.columns[time]))
+    end, by_chance = _follow_up(table, schema, patient, time, static)
+    if end is not None:
+        told = f"no visit is after it; by chance {by_chance:.0f} of {len(np.unique(patient))} patients would have one"
+        evidence[end] = f"{evidence[end]}; {told}: the follow-up time"
+    schedule = () if declared_time is not None else _schedule(schema.columns[time])
+    if schedule:
+        evidence[time] += f"; {len(schedule)} planned times: all visits are at one of them"
+    return VisitGuess(time, static, evidence, _as_number(schema.columns[time]), end, schedule)
+
+
+def _follow_up(
+    table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], time: str, static: tuple[str, ...]
+) -> tuple[str | None, float]:
+    """Return the static time that no visit is after though by chance many would be, and how many patients."""
+    if any(column.role == "time" for column in schema.columns.values()):
+        return None, 0.0
+    dated = schema.columns[time].is_temporal
+    cells = table[time].astype(float) if isinstance(table[time].dtype, pd.CategoricalDtype) else table[time]
+    groups = pd.Series(times_of(cells)).groupby(patient)
+    last = (groups.max() - groups.min() if dated else groups.max()).to_numpy()
+    first = np.unique(patient, return_index=True)[1]
+    found: list[tuple[float, str, float]] = []
+    for name in static:
+        column = schema.columns[name]
+        bounds = column.bounds
+        if not column.is_numeric or column.role is not None or bounds is None or not float(str(bounds[0])) >= 0:
+            continue
+        if dated and not column.is_integer:
+            continue
+        ends = times_of(table[name].iloc[first])
+        known = np.isfinite(ends)
+        ends, visited = ends[known], last[known]
+        if not len(ends) or (ends < visited).any():
+            continue
+        by_chance = float(np.searchsorted(np.sort(ends), visited, side="left").mean())
+        if by_chance >= max(_LEAST_LATE, _SHARE_LATE * len(ends)):
+            found.append((float(np.median(ends - visited)), name, by_chance))
+    return (None, 0.0) if not found else min(found)[1:]
 
 
 def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known: set[str]) -> str | None:
@@ -144,9 +191,16 @@ def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known
     return max(found, key=lambda each: (each[0], each[1], table[each[2]].nunique()), default=(False, 0, None))[2]
 
 
+def _schedule(column: AnyColumn) -> tuple[int | float, ...]:
+    """Return the planned times of visits: the levels of a column of numbers that has no others; else none."""
+    if _as_number(column) is None or column.other is not None:
+        return ()
+    return tuple(sorted(level for level in column.levels or () if isinstance(level, int | float)))
+
+
 def _as_number(column: AnyColumn) -> AnyColumn | None:
-    """Return an ordinal column of numbers, such as planned days, as a number; None for any other."""
-    levels = column.levels if column.is_ordered else None
+    """Return a column whose levels are numbers, such as planned days, as a number; None for any other."""
+    levels = column.levels
     if not levels or not all(isinstance(level, int | float) and not isinstance(level, bool) for level in levels):
         return None
     numbers = [float(level) for level in levels if isinstance(level, int | float)]

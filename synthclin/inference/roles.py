@@ -11,7 +11,10 @@ import pandas as pd
 from synthclin.schema.patients import MIN_PATIENTS, patients
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from synthclin.schema import Schema
+    from synthclin.schema.columns import AnyColumn
 
 __all__ = ["proposed_roles"]
 
@@ -46,18 +49,7 @@ def proposed_roles(table: pd.DataFrame, schema: Schema) -> dict[str, str]:
         ['role: event', 'role: time']
     """
     free = {name: column for name, column in schema.columns.items() if column.modelled and column.role is None}
-    found: dict[str, str] = {}
-    events = [name for name in free if _named(name, _EVENT) and _splits(table[name])]
-    times = [
-        name for name, column in free.items() if column.is_numeric and _named(name, _TIME) and _elapsed(table[name])
-    ]
-    pairs = [(auc, event, time) for event in events for time in times if (auc := _auc(table, event, time)) is not None]
-    for auc, event, time in sorted(pairs, key=lambda pair: -abs(pair[0] - 0.5))[:1]:
-        if abs(auc - 0.5) >= _APART:
-            found[event] = (
-                f"role: event  # two levels; {time!r} differs between them (AUC {auc:.2f}), as time to it would"
-            )
-            found[time] = f"role: time  # a number that is never negative; it differs between the levels of {event!r}"
+    found = _endpoint(table, schema, free)
     for name, column in free.items():
         levels = table[name].nunique()
         if name in found or not (column.is_categorical or column.truth_values is not None or column.is_integer):
@@ -71,6 +63,31 @@ def proposed_roles(table: pd.DataFrame, schema: Schema) -> dict[str, str]:
         if name not in found and _named(name, _VISIT) and _tells_visits_apart(table, schema, name):
             visits = "numbers the visits: a patient has several rows, and no two of them share a value"
             found[name] = f"role: visit  # {visits}" if column.is_numeric else visits
+    return found
+
+
+def _endpoint(table: pd.DataFrame, schema: Schema, free: Mapping[str, AnyColumn]) -> dict[str, str]:
+    """Return the proposed event and its time, by column; each patient counts once where patients have visits."""
+    found: dict[str, str] = {}
+    people, known, ends = table, free, [name for name, column in schema.columns.items() if column.role == "time"]
+    if schema.visit_time is not None:
+        # An endpoint is the patient's: each patient counts once, by what is the same at each visit.
+        people = table.iloc[np.unique(patients(table, schema), return_index=True)[1]]
+        known = {name: column for name, column in free.items() if column.static}
+    events = [name for name in known if _named(name, _EVENT) and _splits(people[name])]
+    times = ends or [
+        name for name, column in known.items() if column.is_numeric and _named(name, _TIME) and _elapsed(people[name])
+    ]
+    pairs = [(auc, event, time) for event in events for time in times if (auc := _auc(people, event, time)) is not None]
+    for auc, event, time in sorted(pairs, key=lambda pair: -abs(pair[0] - 0.5))[:1]:
+        if abs(auc - 0.5) >= _APART:
+            found[event] = (
+                f"role: event  # two levels; {time!r} differs between them (AUC {auc:.2f}), as time to it would"
+            )
+            if time in free:
+                found[time] = (
+                    f"role: time  # a number that is never negative; it differs between the levels of {event!r}"
+                )
     return found
 
 

@@ -111,7 +111,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     typed_entity = next((name for name, column in known.items() if column.role == "entity"), None)
     entity = _entity(table, guesses, known) if typed_entity is None else None
     if typed_entity is None and entity is None and (entity := numbered_entity(table, guesses, known)) is not None:
-        guesses[entity] = Guess(Id(), ["a whole number, each value in neighbouring rows that agree in other columns"])
+        guesses[entity] = Guess(Id(), ["each value in neighbouring rows that agree in other columns"])
     person = entity or typed_entity
     if person is not None and table[person].duplicated().any():
         # Rare is what few patients have: with several rows each, these are fewer than rows.
@@ -132,8 +132,10 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
     proposals = tuple(one for one in found.proposals if not given.issuperset(rule.text for rule in one.rules))
     rules = [rule for proposal in proposals if proposal.active for rule in proposal.rules]
     visits = guess_visits(typed, schema, known)
+    told = {visits.time, visits.follow_up}
     columns = {name: _with_visits(column, name, visits) for name, column in schema.columns.items()}
-    schema = validate(Schema, {"columns": columns, "constraints": rules}, "inferred")
+    planned = {"visits": {"schedule": visits.schedule}} if visits.schedule else {}
+    schema = validate(Schema, {"columns": columns, "constraints": rules, **planned}, "inferred")
     conform(table, schema)
     reasons = {name: of for name, column in schema.columns.items() if (of := column.reason_for) is not None}
     inferred = Inferred(
@@ -144,7 +146,7 @@ def infer(table: pd.DataFrame, declared: Mapping[str, AnyColumn] | None = None) 
         }
         | {name: [f"why a cell of {of} is missing"] for name, of in reasons.items()},
         {
-            name: [hint for hint in (*guess.hints, *found.hints[name]) if name != visits.time or "role:" not in hint]
+            name: [hint for hint in (*guess.hints, *found.hints[name]) if name not in told or "role:" not in hint]
             for name, guess in guesses.items()
         }
         | {name: [] for name in reasons},
@@ -348,6 +350,8 @@ def _with_visits(column: AnyColumn, name: str, visits: VisitGuess) -> AnyColumn:
     """Return a column with its part in visits."""
     if name == visits.time and column.role is None:
         return _with(visits.column or column, role="visit")
+    if name == visits.follow_up:
+        return _with(column, static=True, role="time")
     return _with(column, static=True) if name in visits.static and column.derive is None else column
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from synthclin.errors import ModelFormatError
 from synthclin.io.files import PARTIAL, inside, path_of, private_folder, write_atomic
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "CheckpointPart"]
 
 FILE = "training.safetensors"
 _COST = 50
@@ -124,6 +124,22 @@ class Checkpoint:
         self._saved = time.monotonic()
         self._pause = max(self.every, _COST * (self._saved - now))
 
+    def parts(self, saved: Any, names: Sequence[str]) -> dict[str, CheckpointPart]:  # noqa: ANN401 - what was saved
+        """Return the part of each training of a model with several, by name.
+
+        Arguments:
+            saved: what `open` returned.
+            names: of the trainings, in the order in which they run.
+
+        Raises:
+            ModelFormatError: the state is not one of these trainings.
+        """
+        if saved is not None and not (isinstance(saved, dict) and saved and set(saved) <= set(names)):
+            what = "its state is not one of this model's trainings"
+            raise ModelFormatError(str(self.folder), what, "Begin anew without the checkpoint.")
+        states: dict[str, Any] = dict(saved or {})
+        return {name: CheckpointPart(self, states, name) for name in names}
+
     def _read(self) -> tuple[bytes, dict[str, str], Any]:
         """Return the key, the digests of what the state depends on, and the state."""
         path = inside(self.folder, FILE, error=ModelFormatError)
@@ -136,6 +152,30 @@ class Checkpoint:
             raise ModelFormatError(
                 str(path), "this checkpoint cannot be read", "Begin anew without the checkpoint."
             ) from None
+
+
+class CheckpointPart(Checkpoint):
+    """One of several trainings in one checkpoint file; the final states of those before it stay in the file.
+
+    Arguments:
+        whole: the checkpoint, already opened.
+        states: by name the states so far, shared by all parts.
+        name: of this training.
+    """
+
+    def __init__(self, whole: Checkpoint, states: dict[str, Any], name: str) -> None:
+        super().__init__(whole.folder, whole.every)
+        self._whole, self._states, self._name = whole, states, name
+
+    def open(self, belongs: Mapping[str, bytes]) -> Any:  # noqa: ANN401, ARG002 - the whole has been compared
+        """Return the last saved state of this training, or None."""
+        return self._states.get(self._name)
+
+    def offer(self, state: Callable[[], object], *, last: bool = False) -> None:
+        """Save `state()` beside those of the trainings before it; see `Checkpoint.offer`."""
+        if last:
+            self._states[self._name] = state()
+        self._whole.offer(lambda: self._states if last else self._states | {self._name: state()}, last=last)
 
 
 def _packed(tree: object, tensors: dict[str, Tensor]) -> object:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -28,7 +29,7 @@ from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.imputing import Imputing
 from synthclin.models.model_html import synthesizer_html
 from synthclin.models.parameters import check_parameters
-from synthclin.models.visits.longitudinal import Longitudinal
+from synthclin.models.visits.longitudinal import TRAININGS, Longitudinal
 from synthclin.rules.validation import conform, refuse_contradiction, without_violations
 from synthclin.rules.visits import in_order, refuse_rows_as_patients
 from synthclin.sampling.cohorts import require_condition
@@ -43,8 +44,6 @@ from synthclin.schema.patients import patients
 from synthclin.seeds import numpy_generator, stream_seed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from synthclin.schema.columns import Level
 
 __all__ = ["MOST_ROWS", "Synthesizer"]
@@ -164,7 +163,7 @@ class Synthesizer(Imputing):
         self.calls_ = 0
         self.rows_ = len(table)
         if schema.visit_time is not None:
-            self.training_ = self._fit_visits(table, schema, callback)
+            self.training_ = self._fit_visits(table, schema, checkpoint, callback)
             return self
         encoded = self.encoder_.encode(table)
         patient = patients(table, schema)
@@ -294,7 +293,9 @@ class Synthesizer(Imputing):
             "table": table.digest(),
         }
 
-    def _fit_visits(self, table: pd.DataFrame, schema: Schema, callback: Callback | None) -> dict[str, Any]:
+    def _fit_visits(
+        self, table: pd.DataFrame, schema: Schema, checkpoint: Checkpoint | None, callback: Callback | None
+    ) -> dict[str, Any]:
         """Fit the models of patients and of their visits and return facts about both trainings."""
         if not self.models_visits:
             what = f"the family {self.family!r} has no model of patients with several visits"
@@ -306,8 +307,15 @@ class Synthesizer(Imputing):
             return model
 
         limit = max(self.rare_category, self.trim_extremes, 1)
+        parts: Mapping[str, Checkpoint] = {}
+        if checkpoint is not None:
+            belongs = self.identity(self.encoder_.encode(table), patients(table, schema))
+            # The linear means see values that the codes of all rows do not tell apart.
+            cells = pd.util.hash_pandas_object(table, index=False).to_numpy()
+            belongs["table"] = hashlib.sha256(belongs["table"] + cells.tobytes()).digest()
+            parts = checkpoint.parts(checkpoint.open(belongs), TRAININGS)
         self.longitudinal_ = Longitudinal.fit(
-            table, schema, self.encoder_, make, limit=limit, seed=self.random_state, callback=callback
+            table, schema, self.encoder_, make, limit=limit, seed=self.random_state, parts=parts, callback=callback
         )
         return self.longitudinal_.training()
 

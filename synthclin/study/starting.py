@@ -72,7 +72,8 @@ def start(
     for path in files[:2]:
         refuse_taken(path, overwrite)
     write_atomic(files.schema, to_commented_yaml(inferred), overwrite=overwrite)
-    write_atomic(files.study, _study(source, place, noted, roles, effort), overwrite=overwrite)
+    given = {name: f"role: {column.role}" for name, column in inferred.schema.columns.items() if column.role == "time"}
+    write_atomic(files.study, _study(source, place, noted, given | roles, effort), overwrite=overwrite)
     return files
 
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from synthclin.expressions import parse
+from synthclin.models.visits.line import Line, spikes_of
 from synthclin.models.visits.linear_mean import FOLDS, LinearMean
 from synthclin.models.visits.patient_rows import PatientRows
 from synthclin.models.visits.transitions import Scales, indicators
-from synthclin.models.visits.variables import MISSING, Line, Variables
+from synthclin.models.visits.variables import MISSING, Variables
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, MissingReason, Number
 from synthclin.schema.visit_times import times_of
@@ -57,14 +58,17 @@ class FirstVisits:
     means: dict[str, LinearMean]
 
     @classmethod
-    def fit(cls, people: pd.DataFrame, rows: PatientRows, variables: Variables, scales: Scales, seed: int) -> Self:
-        """Return the means that predict other patients.
+    def fit(
+        cls, people: pd.DataFrame, rows: PatientRows, variables: Variables, scales: Scales, limit: int, seed: int
+    ) -> Self:
+        """Return the means that predict other patients; a column with spikes has none.
 
         Arguments:
             people: (patients, columns) of `PatientRows.table`.
             rows: its schema.
             variables: the columns of the visits.
             scales: of time.
+            limit: fewest patients at a spike.
             seed: of the folds.
         """
         found = cls(rows, variables, scales, {})
@@ -78,7 +82,8 @@ class FirstVisits:
             # Few against the patients, and the first that anybody compares: arm, sex, age, event.
             static = found._static_width()
             free[:static] = static * PATIENTS_PER_FREE <= here.sum()
-            if here.sum() > 2 * FOLDS and name != rows.count:
+            spiky = name != rows.count and bool(spikes_of(target[here], patient[here], limit))
+            if here.sum() > 2 * FOLDS and name != rows.count and not spiky:
                 mean, explained = LinearMean.judged(features[here], target[here], patient[here], free, seed)
                 if explained > LEAST_EXPLAINED:
                     found.means[name] = mean

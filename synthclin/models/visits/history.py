@@ -20,6 +20,10 @@ MOST_AGE = 4
 """Visits since a value was last observed, from which on they count the same."""
 
 
+MOST_CHANGES = 3
+"""Changes of a level, from which on they count the same."""
+
+
 class History:
     """Running state of the visits of several patients, filled visit by visit; the same for real and sampled ones.
 
@@ -40,6 +44,7 @@ class History:
         age: (patients, lines) visits since the last observed value, 0 if it is of the last visit.
         level: (patients, levels) last observed code, MISSING where there is none, or POOLED.
         level_age: (patients, levels) visits since then.
+        changes: (patients, levels) changes of the observed code so far, `MOST_CHANGES` at most.
     """
 
     def __init__(self, patients: int, lines: int, levels: int) -> None:
@@ -50,6 +55,7 @@ class History:
         self.age = np.full((patients, lines), MOST_AGE, dtype=np.int64)
         self.level = np.full((patients, levels), MISSING, dtype=np.int64)
         self.level_age = np.full((patients, levels), MOST_AGE, dtype=np.int64)
+        self.changes = np.zeros((patients, levels), dtype=np.int64)
 
     def take(self, index: Ints) -> History:
         """Return the histories of some patients, (index,), who may repeat."""
@@ -83,6 +89,8 @@ class History:
         self.seen[who] += known
         self.age[who] = np.where(known, 0, np.minimum(self.age[who] + 1, MOST_AGE))
         told = codes != MISSING
+        other = told & (self.level[who] != MISSING) & (codes != self.level[who])
+        self.changes[who] = np.minimum(self.changes[who] + other, MOST_CHANGES)
         self.level[who] = np.where(told, codes, self.level[who])
         self.level_age[who] = np.where(told, 0, np.minimum(self.level_age[who] + 1, MOST_AGE))
 

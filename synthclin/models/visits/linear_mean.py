@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FOLDS", "LinearMean"]
 
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 """Penalties of the standardised coefficients, in rows."""
 
 FREE = 0.01
@@ -75,13 +75,14 @@ class LinearMean:
         names, number = np.unique(patient, return_inverse=True)
         fold = numpy_generator(seed, "folds of the mean").permutation(len(names))[number] % min(FOLDS, len(names))
         factor = np.where(free, FREE, 1.0)
-        errors, whole = np.zeros(len(PENALTIES)), 0.0
-        for k in range(int(fold.max()) + 1 if len(names) > 1 else 0):
+        folds = int(fold.max()) + 1 if len(names) > 1 else 0
+        by_fold, whole = np.zeros((folds, len(PENALTIES))), 0.0
+        for k in range(folds):
             inside, outside = fold != k, fold == k
             whole += float(np.square(target[outside] - target[inside].mean()).sum())
             for i, weights in enumerate(_path(scaled[inside], target[inside], factor)):
-                errors[i] += np.square(target[outside] - target[inside].mean() - scaled[outside] @ weights).sum()
-        best = int(errors.argmin()) if len(names) > 1 else len(PENALTIES) - 1
+                by_fold[k, i] = np.square(target[outside] - target[inside].mean() - scaled[outside] @ weights).sum()
+        errors, best = by_fold.sum(0), _largest(by_fold)
         weights = _path(scaled, target, factor)[best]
         plain = np.where(used, weights / np.where(used, spread, 1.0), 0.0)
         constant = target.mean() - scaled.mean(0) @ weights - average @ plain
@@ -100,6 +101,19 @@ class LinearMean:
         """Return the (rows,) means."""
         # Row by row in a fixed order: the mean of a row may not depend on the other rows.
         return np.asarray(np.einsum("rf,f->r", features, self.weights.astype(np.float64)) + float(self.constant[0]))
+
+
+def _largest(by_fold: Floats) -> int:
+    """Return the index of the largest penalty whose (folds, penalties) error is within a standard error of the least.
+
+    Coefficients tell less of the patients behind them, and the prediction is as good (Breiman et al. 1984).
+    """
+    if not len(by_fold):
+        return int(by_fold.shape[1]) - 1
+    least = int(by_fold.sum(0).argmin())
+    apart = by_fold - by_fold[:, [least]]
+    error = apart.std(0, ddof=1) * np.sqrt(len(by_fold)) if len(by_fold) > 1 else np.zeros(by_fold.shape[1])
+    return int(np.flatnonzero(apart.sum(0) <= error)[-1])
 
 
 def _path(scaled: Floats, target: Floats, factor: Floats) -> list[Floats]:

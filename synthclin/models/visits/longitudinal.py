@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from synthclin.encoding import TableEncoder
     from synthclin.models.callbacks import Callback
+    from synthclin.models.checkpoints import Checkpoint
     from synthclin.sampling.sample_facts import SampleFacts
     from synthclin.schema.columns import Level
 
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["Longitudinal"]
+__all__ = ["TRAININGS", "Longitudinal"]
+
+TRAININGS = ("patients", "visits")
+"""Names of the two trainings, in the order in which they run."""
 
 RESTARTS = 2
 """Times that the visits of a patient begin anew; then another patient is sampled."""
@@ -80,6 +84,7 @@ class Longitudinal:
         *,
         limit: int,
         seed: int,
+        parts: Mapping[str, Checkpoint] | None = None,
         callback: Callback | None = None,
     ) -> Self:
         """Fit the model to typed visits, sorted by patient and time.
@@ -91,8 +96,10 @@ class Longitudinal:
             make: returns an unfitted model of rows for a schema and the number of its context columns.
             limit: smallest number of patients behind what is stored.
             seed: of everything random.
+            parts: by training, one of `TRAININGS`, where its state is saved; none by default.
             callback: of both trainings.
         """
+        kept = {name: (parts or {}).get(name) for name in TRAININGS}
         patient = patients_of(table, schema)
         first = np.unique(patient, return_index=True)[1]
         follow_up = follow_up_of(schema, table, patient)
@@ -102,13 +109,13 @@ class Longitudinal:
         people = rows.table(table, patient, slack)
         variables = Variables.fit(table, schema, encoder, patient, follow_up, limit)
         scales = Scales.fit(times_of(table[variables.time]), patient, slack, limit)
-        means = FirstVisits.fit(people, rows, variables, scales, seed)
+        means = FirstVisits.fit(people, rows, variables, scales, limit, seed)
         model = make(means.schema, 0)
-        model.fit(means.table(people), callback=callback, checked=True)
+        model.fit(means.table(people), checkpoint=kept["patients"], callback=callback, checked=True)
         known = Patients(np.bincount(patient), slack, *variables.statics(table.iloc[first]))
         visits = VisitModel.fit(
             table, patient, variables, known, scales, make, limit=limit, resolution=resolution_of(schema), seed=seed,
-            callback=callback,
+            checkpoint=kept["visits"], callback=callback,
         )  # fmt: skip
         return cls(schema, rows, means, model, visits, encoder, len(people))
 
@@ -150,7 +157,7 @@ class Longitudinal:
     @property
     def inner(self) -> dict[str, Any]:
         """The two models of rows, by the name of their folders."""
-        return {"patients": self.patients, "visits": self.visits.rows}
+        return dict(zip(TRAININGS, (self.patients, self.visits.rows), strict=True))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return coefficients and plain data: the state in the model folder beside the two inner models."""

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from synthclin.models.visits.line import MOST_SPIKES
 from synthclin.models.visits.transitions import label
 from synthclin.models.visits.variables import MISSING, POOLED, Variables
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["MOVES", "VisitMask", "kept_moves"]
+__all__ = ["MOVES", "SPIKES", "VisitMask", "kept_moves", "moves_of"]
 
-MOVES = ("new", "stay", "missing")
-"""Another value than the last observed one, the same, or none."""
+SPIKES = tuple(f"at {i}" for i in range(MOST_SPIKES))
+"""A number at one of its spikes, whatever it was before."""
+
+MOVES = ("new", "stay", "missing", *SPIKES)
+"""Another value than the last observed one, the same, none, or a spike."""
 
 
 def kept_moves(
@@ -37,13 +41,27 @@ def kept_moves(
         now = codes[:, j]
         last = _carried(np.where(now == MISSING, -9, now), now != MISSING, number)
         stays = (now == last) | ((now == POOLED) & (last != -9))
-        found[levels.name] = _frequent(now == MISSING, stays, number, patient, limit, "stay")
+        found[levels.name] = _frequent(moves_of(now == MISSING, stays), number, patient, limit, "stay")
     for j, line in enumerate(variables.lines):
         value = values[:, j]
         missing = ~np.isfinite(value)
         stays = value == _carried(value, ~missing, number)
-        found[line.name] = _frequent(missing, stays, number, patient, limit, "new")
+        found[line.name] = _frequent(moves_of(missing, stays, line.at_spike(value)), number, patient, limit, "new")
     return found
+
+
+def moves_of(missing: NDArray[np.bool_], stays: NDArray[np.bool_], spike: Ints | None = None) -> NDArray[np.object_]:
+    """Return the (rows,) moves.
+
+    Arguments:
+        missing: (rows,) whether there is no value.
+        stays: (rows,) whether it is the last one.
+        spike: (rows,) the index of the spike it is at, -1 at none.
+    """
+    moves = np.where(stays, "stay", "new").astype(object)
+    if spike is not None:
+        moves = np.where(spike >= 0, np.array([*SPIKES, ""], dtype=object)[spike], moves)
+    return np.where(missing, "missing", moves)
 
 
 def _carried(now: NDArray[np.generic], known: NDArray[np.bool_], number: Ints) -> NDArray[np.generic]:
@@ -57,12 +75,10 @@ def _carried(now: NDArray[np.generic], known: NDArray[np.bool_], number: Ints) -
     return np.where(inside, now[np.maximum(before, 0)], blank)
 
 
-def _frequent(
-    missing: NDArray[np.bool_], stays: NDArray[np.bool_], number: Ints, patient: Ints, limit: int, usual: str
-) -> tuple[str, ...]:
+def _frequent(moves: NDArray[np.object_], number: Ints, patient: Ints, limit: int, usual: str) -> tuple[str, ...]:
+    """Return the moves that enough patients have, the most frequent first."""
     later = number > 0
-    masks = {"new": ~missing & ~stays, "stay": stays & ~missing, "missing": missing}
-    people = {move: len(np.unique(patient[later & mask])) for move, mask in masks.items()}
+    people = {move: len(np.unique(patient[later & (moves == move)])) for move in MOVES}
     kept = [move for move in MOVES if people[move] >= max(limit, 1)]
     return tuple(sorted(kept, key=lambda move: -people[move])) or (usual,)
 
@@ -88,8 +104,8 @@ class VisitMask:
         for name in moves:
             if f"move {name}" in self.place:
                 layout = encoder.codecs[f"move {name}"]
-                codes = layout.encode(_texts(MOVES))[0]
-                self.move_code[name] = {m: int(c) for m, c in zip(MOVES, codes, strict=True) if m in moves[name]}
+                codes = layout.encode(_texts(moves[name]))[0]
+                self.move_code[name] = {move: int(code) for move, code in zip(moves[name], codes, strict=True)}
         # By column of levels: (codes of the last level, codes of the new one) which change is possible.
         self.change: dict[str, Tensor] = {}
         for levels in variables.levels:

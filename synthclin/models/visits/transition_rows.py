@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
-from synthclin.models.visits.moves import MOVES
+from synthclin.models.visits.moves import MOVES, moves_of
 from synthclin.models.visits.transitions import Patients, Scales, context, features, label, labels_of, own_features
 from synthclin.models.visits.variables import MISSING, POOLED, Levels, Variables
 from synthclin.schema import Schema
@@ -76,13 +76,16 @@ def transitions(
         moved = np.where(np.isfinite(values[at]), values[at] - np.nan_to_num(history.last[who]), 0.0)
         moved = np.where(history.seen[who] > 0, moved, 0.0)
         for j, line in enumerate(variables.lines):
-            mine, free[j] = own_features(history, who, j, ratio, moved[:, :j])
+            mine, free[j] = own_features(history, who, j, line, ratio, moved[:, :j])
             owned[j].append(mine)
-            told = _moves_of(values[at, j], history.last[who, j])
+            now, last = values[at, j], history.last[who, j]
+            told = moves_of(~np.isfinite(now), now == last, line.at_spike(now))
             columns[f"move {line.name}"] = told
             columns[f"value {line.name}"] = np.where(told == "new", values[at, j], np.nan)
         for j, levels in enumerate(variables.levels):
-            told = _moves_of(codes[at, j], history.level[who, j])
+            code, before_it = codes[at, j], history.level[who, j]
+            stays = (code == before_it) | ((code == POOLED) & (before_it != MISSING))
+            told = moves_of(code == MISSING, stays)
             columns[f"move {levels.name}"] = told
             columns[f"level {levels.name}"] = labels_of(np.where(told == "new", codes[at, j], MISSING)).to_numpy()
         shared.append(features(variables, scales, patients, history, who, ratio, codes[at]))
@@ -119,15 +122,6 @@ def numbered_visits(patient: Ints) -> tuple[Ints, Ints]:
     return first, np.arange(len(patient)) - first[patient]
 
 
-def _moves_of(now: NDArray[Any], last: NDArray[Any]) -> NDArray[np.object_]:
-    """Return the move of each cell from its last observed value or code."""
-    if now.dtype.kind == "f":
-        missing, stays = ~np.isfinite(now), now == last
-    else:
-        missing, stays = now == MISSING, (now == last) | ((now == POOLED) & (last != MISSING))
-    return np.where(missing, "missing", np.where(stays, "stay", "new")).astype(object)
-
-
 def is_target(name: str) -> bool:
     """Whether a column is sampled, and not context."""
     return name == "ratio" or name.startswith(("move ", "level ", "value "))
@@ -152,6 +146,9 @@ def inner_schema(
     candidates |= {f"static {name}": levelled(levels) for name, levels in static.items()}
     for name in [*of, *(line.name for line in variables.lines)]:
         candidates |= {f"last {name}": levelled(of[name]) if name in of else number, f"age {name}": whole}
+        if name in of:
+            # Some patients change often: a trait that the last level does not tell.
+            candidates[f"changes {name}"] = whole
     columns: dict[str, dict[str, Any]] = {ENTITY: {"type": "id", "role": "entity"}}
     kept = {name: one for name, one in candidates.items() if _informative(rows[name], one, patient, limit)}
     columns |= kept

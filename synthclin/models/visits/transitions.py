@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from synthclin.models.visits.line import Line
+
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
@@ -155,6 +157,7 @@ def context(variables: Variables, scales: Scales, patients: Patients, history: H
     for j, levels in enumerate(variables.levels):
         columns[f"last {levels.name}"] = labels_of(history.level[who, j])
         columns[f"age {levels.name}"] = history.level_age[who, j]
+        columns[f"changes {levels.name}"] = history.changes[who, j]
     for j, line in enumerate(variables.lines):
         columns[f"last {line.name}"] = history.last[who, j]
         columns[f"age {line.name}"] = history.age[who, j]
@@ -202,28 +205,36 @@ def features(
     return np.concatenate(parts, axis=1)
 
 
-def own_features(history: History, who: Ints, line: int, ratio: Floats, moved: Floats) -> tuple[Floats, Any]:
+def own_features(
+    history: History, who: Ints, place: int, line: Line, ratio: Floats, moved: Floats
+) -> tuple[Floats, Any]:
     """Return the features of one line's mean beside the shared ones, and which of all of these are hardly penalised.
 
     Arguments:
         history: before the visit.
         who: (visits,) patients.
+        place: of the line among all.
         line: the column.
         ratio: (visits,) standardised log distance of the visit from the one before.
         moved: (visits, lines before) change of the columns before at this visit.
     """
-    own, unseen = history.own(who, line), history.unseen(who)[:, [line]]
-    gap, age = np.clip(ratio, -3, 3)[:, None], history.age[who, line].astype(np.float64)[:, None]
+    own, unseen = history.own(who, place), history.unseen(who)[:, [place]]
+    gap, age = np.clip(ratio, -3, 3)[:, None], history.age[who, place].astype(np.float64)[:, None]
     away = own[:, :1] - own[:, 1:2]
-    mine = np.concatenate([own[:, :2], unseen, own[:, 2:], own[:, :1] * gap, away * gap, away * age, moved], axis=1)
+    # The value at a spike, such as a detection limit, says less of the next one than its distance from others.
+    spike = (line.at_spike(own[:, 0])[:, None] == np.arange(len(line.spikes))) & (unseen == 0)
+    # The more values are known, the more their mean says: that of a single one is the value itself.
+    few = own[:, :2] / np.maximum(history.seen[who, place], 1)[:, None]
+    parts = [own[:, :2], unseen, few, spike, own[:, 2:], own[:, :1] * gap, away * gap, away * age, moved]
+    mine = np.concatenate(parts, axis=1, dtype=np.float64)
     free = np.zeros(mine.shape[1], dtype=np.bool_)
-    free[:3] = True
+    free[: 5 + len(line.spikes)] = True
     return mine, free
 
 
-def own_width(line: int) -> int:
+def own_width(place: int, line: Line) -> int:
     """Return the number of `own_features` of a line."""
-    return 10 + line
+    return 12 + len(line.spikes) + place
 
 
 def shared_width(variables: Variables) -> int:

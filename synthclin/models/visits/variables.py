@@ -1,8 +1,8 @@
-"""The columns of a longitudinal table as numbers: transformed values on a line, and codes of levels."""
+"""The columns of a longitudinal table as numbers: values on a scale, and codes of levels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from synthclin.encoding.axis import Axis
 from synthclin.encoding.level_codec import LevelsCodec
 from synthclin.encoding.line_codec import LineCodec
+from synthclin.models.visits.line import Line
 from synthclin.schema.visit_times import times_of
 
 if TYPE_CHECKING:
@@ -25,156 +26,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["MISSING", "POOLED", "Levels", "Line", "Variables"]
+__all__ = ["MISSING", "POOLED", "Levels", "Variables"]
 
 MISSING = -1
 """Code of a missing level."""
 
 POOLED = -2
 """Code of a level of too few patients, which is never sampled."""
-
-BEYOND = 0.5
-"""Share of the distance from the centre to a protected extreme by which sampled values may exceed it."""
-
-_DAY = 86_400.0
-_SHIFTS = (0.0, 0.5)
-"""Added to positions before a logarithm: nothing, or half a position where 0 occurs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A numeric or temporal column whose cells differ between visits, on a scale on which it is about symmetric.
-
-    Arguments:
-        name: of the column.
-        axis: from cells to positions and back.
-        step: positions between neighbouring values of a declared step; 1 otherwise.
-        shift: added to positions before the logarithm; None for a linear scale.
-        centre: a typical value on that scale.
-        low: least value on that scale that is sampled.
-        high: greatest value on that scale that is sampled.
-        days: days per position of a date that is described by its distance from the visit; None for other columns.
-    """
-
-    name: str
-    axis: Axis
-    step: float
-    shift: float | None
-    centre: float
-    low: float
-    high: float
-    days: float | None = None
-
-    @classmethod
-    def fit(cls, plain: Line, cells: pd.Series, times: Floats, patient: Ints, limit: int, logarithmic: bool) -> Line:
-        """Return the line of a column: the scale of the least skewness, and bounds beyond its protected extremes.
-
-        Arguments:
-            plain: its axis.
-            cells: (rows,) typed cells of the training rows.
-            times: (rows,) times of the visits.
-            patient: (rows,) number of each row's patient.
-            limit: smallest number of patients beyond a stored bound.
-            logarithmic: whether the schema says that ratios matter.
-        """
-        position = plain.axis.positions(cells)
-        if plain.days is not None:
-            position = position * plain.days - times
-        known = np.isfinite(position)
-        position, patient = position[known], patient[known]
-        shift = None if plain.days is not None else _best_shift(position, logarithmic)
-        scaled = position if shift is None else np.log(position + shift)
-        least, greatest = _extremes(scaled, patient, limit)
-        centre = float(f"{np.median(scaled):.3g}") if len(scaled) else 0.0
-        # The tails beyond are synthetic: the residuals have protected tails of their own.
-        low, high = (end + BEYOND * (end - centre) for end in (least, greatest))
-        return replace(plain, shift=shift, centre=centre, low=float(f"{low:.3g}"), high=float(f"{high:.3g}"))
-
-    @classmethod
-    def plain(cls, name: str, schema: Schema, encoder: TableEncoder) -> Self:
-        """Return the line of a column without fitted numbers."""
-        column, codec = schema.columns[name], cast("LineCodec", encoder.codecs[name])
-        anchored = name in encoder.anchors
-        axis = Axis.of(cast("OnALine", column), codec.state.step) if anchored else codec.axis
-        step = (column.value_step or 0.0) * axis.per_unit if axis.support is None else 0.0
-        dated = column.is_temporal and schema.columns[cast("str", schema.visit_time)].is_temporal
-        if dated:
-            axis = Axis.of(cast("OnALine", column), codec.state.step)
-        days = (1.0 if axis.kind == "date" else axis.step / _DAY) if dated else None
-        return cls(name, axis, step or 1.0, None, 0.0, 0.0, 0.0, days)
-
-    def with_state(self, state: Mapping[str, Any]) -> Line:
-        """Return the line with the plain data of `state`."""
-        shift = None if state["shift"] is None else float(state["shift"])
-        centre, low, high = (float(state[key]) for key in ("centre", "low", "high"))
-        return replace(self, shift=shift, centre=centre, low=low, high=high)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The fitted numbers, as plain data."""
-        return {"shift": self.shift, "centre": self.centre, "low": self.low, "high": self.high}
-
-    def read(self, cells: pd.Series, times: Floats) -> Floats:
-        """Return (rows,) values on the scale, NaN where a cell is missing; `times` are those of the visits."""
-        position = self.axis.positions(cells)
-        if self.days is not None:
-            position = position * self.days - times
-        if self.shift is None:
-            return position - self.centre
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.log(np.maximum(position + self.shift, 1e-9)) - self.centre, dtype=np.float64)
-
-    def possible(self, values: Floats, times: Floats) -> NDArray[np.bool_]:
-        """Return (rows,) whether values on the scale are inside the bounds and the declared range."""
-        position = self._positions(values, times)
-        scaled = values + self.centre
-        return (
-            (scaled >= self.low)
-            & (scaled <= self.high)
-            & (position >= self.axis.low - 0.5 * self.axis.lattice)
-            & (position <= self.axis.high + 0.5 * self.axis.lattice)
-        )
-
-    def write(self, values: Floats, times: Floats) -> pd.Series:
-        """Return the typed cells of (rows,) values on the scale, at declared decimals and inside the range."""
-        position = self._positions(np.clip(values, self.low - self.centre, self.high - self.centre), times)
-        low, high = self.axis.low, self.axis.high
-        if self.axis.lattice:
-            position = np.rint(position / self.step) * self.step
-            low, high = np.ceil(low / self.step) * self.step, np.floor(high / self.step) * self.step
-        return self.axis.cells(np.clip(position, low, high))
-
-    def _positions(self, values: Floats, times: Floats) -> Floats:
-        scaled = values + self.centre
-        if self.days is not None:
-            return np.asarray((scaled + times) / self.days)
-        return scaled if self.shift is None else np.exp(np.minimum(scaled, 300.0)) - self.shift
-
-
-def _best_shift(position: Floats, logarithmic: bool) -> float | None:
-    """Return what to add before the logarithm, None where the linear scale is less skewed."""
-    if len(position) < 3 or (least := position.min()) < 0:
-        return None
-    shift = _SHIFTS[0] if least > 0 else _SHIFTS[1]
-    return shift if logarithmic or abs(_skewness(np.log(position + shift))) < abs(_skewness(position)) else None
-
-
-def _skewness(values: Floats) -> float:
-    apart = values - values.mean()
-    return float((apart**3).mean() / max(apart.std() ** 3, 1e-12))
-
-
-def _extremes(values: Floats, patient: Ints, limit: int) -> tuple[float, float]:
-    """Return values below and above which `limit` patients have one, or the median where there are fewer patients."""
-    if not len(values):
-        return 0.0, 0.0
-    ends = []
-    for sign in (1, -1):
-        by_patient = pd.Series(sign * values).groupby(patient).min().to_numpy()
-        kept = min(max(limit, 1), len(by_patient)) - 1
-        ends.append(sign * float(np.sort(by_patient)[kept]))
-    low, high = ends
-    return (low, high) if low <= high else (float(np.median(values)),) * 2
 
 
 @dataclass(frozen=True, slots=True)

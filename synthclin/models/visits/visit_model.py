@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
-from synthclin.models.visits.moves import MOVES, VisitMask, kept_moves
+from synthclin.models.visits.moves import MOVES, SPIKES, VisitMask, kept_moves
 from synthclin.models.visits.transition_rows import (
     ENTITY,
     inner_schema,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from synthclin.encoding import Encoded, TableEncoder
     from synthclin.models.callbacks import Callback
+    from synthclin.models.checkpoints import Checkpoint
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -56,7 +57,14 @@ class RowModel(Protocol):
     encoder_: TableEncoder
     training_: dict[str, Any]
 
-    def fit(self, table: pd.DataFrame, *, callback: Callback | None = None, checked: bool = False) -> RowModel:
+    def fit(
+        self,
+        table: pd.DataFrame,
+        *,
+        checkpoint: Checkpoint | None = None,
+        callback: Callback | None = None,
+        checked: bool = False,
+    ) -> RowModel:
         """Fit the model."""
 
     def typed_log_likelihood(self, table: pd.DataFrame) -> Floats:
@@ -103,6 +111,7 @@ class VisitModel:
         limit: int,
         resolution: float,
         seed: int,
+        checkpoint: Checkpoint | None = None,
         callback: Callback | None = None,
     ) -> VisitModel:
         """Fit the model to a typed table, sorted by patient and time.
@@ -117,6 +126,7 @@ class VisitModel:
             limit: smallest number of patients behind what is stored.
             resolution: least distance of two visits.
             seed: of everything random.
+            checkpoint: of the training.
             callback: of the training.
         """
         _, number = numbered_visits(patient)
@@ -138,7 +148,7 @@ class VisitModel:
         schema, given = inner_schema(variables, rows, of, moves, limit)
         rows[ENTITY] = of.astype(str)
         network = make(schema, given)
-        network.fit(typed(rows, schema), callback=callback, checked=True)
+        network.fit(typed(rows, schema), checkpoint=checkpoint, callback=callback, checked=True)
         return cls(variables, scales, moves, means, network, resolution)
 
     def log_likelihood(self, table: pd.DataFrame, patient: Ints, patients: Patients) -> Floats:
@@ -190,11 +200,15 @@ class VisitModel:
             f"mean.{i}.{part}" for i in range(len(wanted)) for part in ("weights", "constant")
         }:
             raise ValueError("means of other columns")
-        places = [line.name for line in variables.lines]
+        for line in variables.lines:
+            if not set(moves[line.name]) & set(SPIKES) <= set(SPIKES[: len(line.spikes)]):
+                raise ValueError("moves to other spikes")
         shared = shared_width(variables)
         means = {}
-        for i, name in enumerate(wanted):
-            means[name] = LinearMean.of(tensors, f"mean.{i}", own_width(places.index(name)) + shared)
+        for j, line in enumerate(variables.lines):
+            if line.name in wanted:
+                prefix = f"mean.{wanted.index(line.name)}"
+                means[line.name] = LinearMean.of(tensors, prefix, own_width(j, line) + shared)
         resolution = float(facts["resolution"])
         if not resolution > 0:
             raise ValueError("no distance")
@@ -275,14 +289,16 @@ class VisitModel:
             move, last = self._move(cells, line.name), history.last[who, j]
             new = np.full(len(who), np.nan)
             if line.name in self.means:
-                mine, _ = own_features(history, who, j, ratio, moved[:, :j])
+                mine, _ = own_features(history, who, j, line, ratio, moved[:, :j])
                 new = self.means[line.name].predict(np.concatenate([mine, shared], axis=1))
                 if f"value {line.name}" in cells:
                     new = new + cells[f"value {line.name}"].to_numpy(dtype=np.float64)
             value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
+            for spike, label in zip(line.spikes, SPIKES, strict=False):
+                value = np.where(move == label, spike, value)
             known = np.isfinite(value)
             possible &= ~((move == "new") & known) | line.possible(np.nan_to_num(value), time)
-            columns[line.name] = line.write(np.nan_to_num(value), time).mask(~known)
+            columns[line.name] = line.write(np.nan_to_num(value), time, away=move == "new").mask(~known)
             # As it is written, rounded: later columns and visits know no other digits.
             value = np.where(move == "stay", last, line.read(columns[line.name], time))
             moved[:, j] = np.where(np.isfinite(value) & (history.seen[who, j] > 0), value - last, 0.0)
