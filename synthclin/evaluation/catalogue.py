@@ -50,6 +50,13 @@ from synthclin.evaluation.utility.prediction_kinds import (
     prediction_kind,
 )
 from synthclin.evaluation.validity import RAW_RULES, RULES
+from synthclin.evaluation.visits.autocorrelation import AUTOCORRELATION
+from synthclin.evaluation.visits.icc import ICC
+from synthclin.evaluation.visits.missing_runs import MISSING_RUNS
+from synthclin.evaluation.visits.next_values import NEXT_VALUES
+from synthclin.evaluation.visits.schedule import SCHEDULE
+from synthclin.evaluation.visits.transitions import TRANSITIONS
+from synthclin.evaluation.visits.windows import WINDOWS
 from synthclin.language import language
 
 __all__ = ["FAMILIES", "KINDS", "Family", "find_kind", "headline_kinds", "kind_of", "names_of"]
@@ -74,6 +81,13 @@ KINDS: tuple[Kind[Any], ...] = (
     DETECTION,
     LOGISTIC,
     BALANCE,
+    SCHEDULE,
+    ICC,
+    AUTOCORRELATION,
+    TRANSITIONS,
+    MISSING_RUNS,
+    WINDOWS,
+    NEXT_VALUES,
     COPIES,
     NEAR_COPIES,
     MEMBERSHIP,

@@ -86,6 +86,7 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     fixed += names_of("model") if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += names_of("trial") if config.table_schema.randomised is not None else ()
+    fixed += names_of("visits") if config.table_schema.visit_time is not None else ()
     fixed += names_of("model", "rules") if config.table_schema.imposed else ()
     if score in fixed:
         return
