@@ -259,7 +259,11 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
         associations.association_changes: partial(associations.association_changes, outcomes=outcomes)
     }
     jobs = [
-        Job(partial(given.get(score, score), people if score in _OF_PATIENTS else c), "distances" if score in _SHARING_DISTANCES else "", score in _LONG)
+        Job(
+            partial(given.get(score, score), people if score in _OF_PATIENTS else c),
+            "distances" if score in _SHARING_DISTANCES else "",
+            score in _LONG,
+        )
         for score in SCORES
     ]
     if c.schema.visit_time is not None:

@@ -107,8 +107,8 @@ DETECTION = Kind(
     method=(
         "classifier two-sample test (C2ST) AUC: boosted trees, 5-fold cross-validated with all rows of a patient in "
         "one fold, synthetic rows against as many holdout rows at schema precision, mean over folds and one random "
-        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; where visits are declared, a row is a "
-        "patient: static columns, the first visit and summaries of all visits; 0.5 is chance; Newcombe interval, wider "
+        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; where visits are declared, a row "
+        "is a patient: static columns, the first visit and summaries of all visits; 0.5 is chance; Newcombe interval, wider "
         "near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
     ),
     section="fidelity",
@@ -185,10 +185,7 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         ],
         details=DetectionDetails(
             auc_against_train=against_train,
-            columns=[
-                _importance(c.features.columns[j], float(runs[0].drops[j]))
-                for j in order[: 0 if brief else 10]
-            ],
+            columns=[_importance(c.features.columns[j], float(runs[0].drops[j])) for j in order[: 0 if brief else 10]],
             roc=roc_points(runs[0].scores, runs[0].synthetic),
         ),
         replicates=_by_table(runs, len(c.replicates)),

@@ -25,12 +25,21 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["AGAINST", "COX_EFFORT", "ROUNDS", "FidelityEstimate", "Independent", "estimate_fidelity", "fair_size", "halved"]
+__all__ = [
+    "AGAINST",
+    "COX_EFFORT",
+    "ROUNDS",
+    "FidelityEstimate",
+    "Independent",
+    "estimate_fidelity",
+    "fair_size",
+    "halved",
+]
 
 AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
 """What `estimate_fidelity` compares, as a part of the method of a score."""
 
-COX_EFFORT = {"rounds": 4, "splits": 4}
+COX_EFFORT: dict[str, Any] = {"rounds": 4, "splits": 4}
 """Arguments of `estimate_fidelity` for Cox regressions: one of a thousand rows takes a second."""
 
 Independent = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]

@@ -56,8 +56,9 @@ def autocorrelation(c: Comparison) -> Score:
     sums = np.stack([lag_sums(pool, terms.x, lag) for lag in _LAGS], axis=2)
     whole = sums[pool.train].sum(axis=0)
     lag, term = np.nonzero(whole[0] >= FEW_VISITS)
-    pairs = list(dict.fromkeys(zip(terms.column[term].tolist(), lag.tolist(), strict=True)))
-    part = np.array([pairs.index(pair) for pair in zip(terms.column[term], lag, strict=True)], dtype=np.intp)
+    each = list(zip(terms.column[term].tolist(), lag.tolist(), strict=True))
+    pairs = list(dict.fromkeys(each))
+    part = np.array([pairs.index(pair) for pair in each], dtype=np.intp)
     return column_score(
         AUTOCORRELATION,
         pool,
@@ -73,7 +74,8 @@ def lag_sums(pool: PatientPool, x: NDArray[np.float64], lag: int) -> NDArray[np.
     before = pool.visits.before(x, lag)
     both = ~np.isnan(x) & ~np.isnan(before)
     now, then = np.where(both, x, 0.0), np.where(both, before, 0.0)
-    return np.stack([pool.visits.sums(part) for part in (both * 1.0, now, then, now**2, then**2, now * then)], axis=1)
+    parts: list[NDArray[np.float64]] = [both.astype(np.float64), now, then, now * now, then * then, now * then]
+    return np.stack([pool.visits.sums(part) for part in parts], axis=1)
 
 
 def correlations_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:

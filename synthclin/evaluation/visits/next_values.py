@@ -40,7 +40,7 @@ class NextValue(Details):
     column: StrictStr
     """Name of the column."""
     measure: StrictStr
-    """``R2`` of ranks for numbers and ordered levels, ``2 AUC - 1`` for levels."""
+    """R2 of ranks for numbers and ordered levels, the Gini coefficient for others."""
     real: Finite | None
     """Trained on training patients."""
     synthetic: Finite | None
@@ -83,7 +83,7 @@ NEXT_VALUES = Kind(
     question="Do models trained on the synthetic table predict the next visit of real patients?",
     better="higher",
     method=(
-        "mean over columns of R2 (ranks of numbers and ordered levels) or 2 AUC - 1 (levels) of a ridge regression on "
+        "mean over columns of R2 (ranks of numbers and ordered levels) or the Gini coefficient 2 AUC - 1 (levels) of a ridge regression on "
         "the last and the mean observed value of each column, its missingness, static columns, time, gap and number "
         "of the visit, tested on holdout patients, trained on synthetic minus trained on as many training patients; "
         "interval from 200 bootstrap samples of the holdout patients, and from the variance between models of halves "
@@ -135,7 +135,7 @@ def next_values(c: Comparison) -> Score:
     columns = [
         NextValue(
             column=name,
-            measure="R2" if is_ordered else "2 AUC - 1",
+            measure="R2 of ranks" if is_ordered else "Gini (2 AUC - 1)",
             real=real[i, 0],
             synthetic=replicates[:, i, 0].mean(),
         )

@@ -97,7 +97,7 @@ class NextVisitTest:
         visits = self.pool.visits.visits_of(patients)
         visits = visits[self.pool.visits.number[visits] > 0]
         x, whole = self.predictors[visits], None
-        figures = []
+        figures: list[NDArray[np.float64]] = []
         for k, rows, weights in zip(self.targets, self.rows, self.weights, strict=True):
             y = self.terms.x[visits, k]
             known = ~np.isnan(y)
@@ -112,8 +112,10 @@ class NextVisitTest:
             else:
                 figure = 2 * auc(predicted.round(12), true == 1, weights) - 1
             figures.append(np.maximum(np.nan_to_num(figure, nan=0.0), _WORST))
-        means = [mean_by(self.column, len(self.columns), sample) for sample in np.array(figures).T]
-        return np.array(means).T
+        found = np.empty((len(self.columns), len(figures[0])))
+        for sample, of_sample in enumerate(np.array(figures).T):
+            found[:, sample] = mean_by(self.column, len(self.columns), of_sample)
+        return found
 
 
 def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,12 +127,11 @@ def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _solved(normal: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.linalg.solve(normal, x.T @ y)
+    slopes: NDArray[np.float64] = np.linalg.solve(normal, x.T @ y)
+    return slopes
 
 
-def history(
-    x: NDArray[np.float64], first: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def history(x: NDArray[np.float64], first: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the last and the mean known value before each visit; NaN where there is none.
 
     Arguments:

@@ -108,9 +108,7 @@ _GAPS: tuple[Summary, ...] = ("gap mean", "gap sd", "gap min", "gap max")
 _MOMENTS: tuple[Summary, ...] = ("mean", "sd", "min", "max")
 
 
-def _of_column(
-    visits: Trajectories, clock: NDArray[np.float64], j: int, feature: Feature
-) -> Iterator[PatientSummary]:
+def _of_column(visits: Trajectories, clock: NDArray[np.float64], j: int, feature: Feature) -> Iterator[PatientSummary]:
     """Yield the summaries of one column."""
     name, cells = feature.name, visits.values[:, j]
     is_level = feature.kind != "line"
@@ -152,9 +150,7 @@ def _moments(visits: Trajectories, cells: NDArray[np.float64]) -> list[NDArray[n
 def _mean(visits: Trajectories, cells: NDArray[np.float64]) -> NDArray[np.float64]:
     """(patients,) the mean of the known cells; NaN without one."""
     count = visits.sums(~np.isnan(cells) * 1.0)
-    found: NDArray[np.float64] = np.divide(
-        visits.sums(cells), count, out=np.full(len(count), np.nan), where=count > 0
-    )
+    found: NDArray[np.float64] = np.divide(visits.sums(cells), count, out=np.full(len(count), np.nan), where=count > 0)
     return found
 
 

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["AGAINST_PATIENTS", "AgainstPatients", "PatientMeasure", "PatientPool", "visit_columns"]
 
 AGAINST_PATIENTS = (
-    "synthetic patients against as many training patients, all visits of a patient together, mean of 10 random halves of "
-    "the real patients"
+    "synthetic patients against as many training patients, all visits of a patient together, mean of 10 random halves "
+    "of the real patients"
 )
 """What `PatientPool.estimate` compares, as a part of the method of a score."""
 
-Places = "NDArray[np.intp]"
-AgainstPatients = Callable[[Places], "NDArray[np.float64]"]
+AgainstPatients = Callable[["NDArray[np.intp]"], "NDArray[np.float64]"]
 """From (patients,) places of other patients to (parts,) values; their mean is the score."""
-PatientMeasure = Callable[[Places], AgainstPatients]
+PatientMeasure = Callable[["NDArray[np.intp]"], AgainstPatients]
 """From (patients,) places of real patients to the comparison of others with them."""
 
 

@@ -43,9 +43,7 @@ class Trajectories:
     places: NDArray[np.intp]
 
     @classmethod
-    def of(
-        cls, values: NDArray[np.float64], time: NDArray[np.float64], patients: NDArray[np.int64]
-    ) -> Trajectories:
+    def of(cls, values: NDArray[np.float64], time: NDArray[np.float64], patients: NDArray[np.int64]) -> Trajectories:
         """Sort visits by patient and time; patients have the numbers 0, 1, ... without gaps."""
         order = np.lexsort((time, patients))
         return cls(values[order], time[order], patients[order].astype(np.int64), order)

@@ -43,7 +43,7 @@ WINDOWS = Kind(
     ideal=0.0,
     details=VisitColumns,
     asked=questions.VISITS,
-    limit=Limit("<=", 0.15, 0.25, convention("windows of a table of 100 patients differ by 0.12 between real patients")),
+    limit=Limit("<=", 0.15, 0.25, convention("real patients differ by 0.12 in a table of 100 patients")),
     needs=frozenset({"visits"}),
     fail_text="values of early or late visits are distributed differently",
     review_text="values of early or late visits may be distributed differently",
@@ -64,7 +64,7 @@ def windows(c: Comparison) -> Score:
     features = Features(tuple(c.features.columns[j] for j in places))
     training = pool.is_training()
     enough = np.array([(training & (window == w)).sum() >= FEW_VISITS for w in range(many)])
-    if not len(places) or not enough.any():
+    if not places or not enough.any():
         return WINDOWS.unassessable(few_columns())
     chosen = np.flatnonzero(enough)
 
@@ -92,7 +92,7 @@ def windows(c: Comparison) -> Score:
 
 
 def windows_of(pool: PatientPool) -> NDArray[np.intp]:
-    """(visits,) the window of time of each visit, from 0: quarters of the training visits, fewer where times are tied."""
+    """(visits,) the window of each visit, from 0: quarters of the training visits, fewer where times are tied."""
     time = pool.clock
     seen = time[pool.is_training(known=~np.isnan(time))]
     cuts = np.unique(np.quantile(seen, np.arange(1, _WINDOWS) / _WINDOWS, method="inverted_cdf"))
