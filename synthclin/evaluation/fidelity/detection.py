@@ -107,9 +107,9 @@ DETECTION = Kind(
     method=(
         "classifier two-sample test (C2ST) AUC: boosted trees, 5-fold cross-validated with all rows of a patient in "
         "one fold, synthetic rows against as many holdout rows at schema precision, mean over folds and one random "
-        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; where visits are declared, a row "
-        "is a patient: static columns, the first visit and summaries of all visits; 0.5 is chance; Newcombe interval, wider "
-        "near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
+        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; where visits are declared, one row "
+        "per patient, of static columns, the first visit and summaries of all visits; 0.5 is chance; Newcombe "
+        "interval, wider near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
     ),
     section="fidelity",
     label="Detection AUC (C2ST)",

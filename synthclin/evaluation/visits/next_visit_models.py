@@ -1,4 +1,4 @@
-"""Ridge regressions of a patient's next visit on the visits before, and their test on holdout patients."""
+"""Penalised linear regressions of a patient's next visit on the visits before, and their test on holdout patients."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class NextVisitTest:
             known = later & ~np.isnan(y[visits])
             tested = y[visits[known]]
             ordered = kinds[terms.names[column]] != "levels"
-            few = FEW_VISITS if ordered else _MIN_CLASS
-            varied = np.ptp(tested) > 0 and (ordered or min(tested.sum(), (1 - tested).sum()) >= few)
-            if len(tested) < FEW_VISITS or not varied or (~np.isnan(y[in_training])).sum() < FEW_VISITS:
+            if min(len(tested), (~np.isnan(y[in_training])).sum()) < FEW_VISITS:
+                continue
+            if np.ptp(tested) == 0 or (not ordered and min(tested.sum(), (1 - tested).sum()) < _MIN_CLASS):
                 continue
             targets.append(k)
             rows.append(visits[known])
@@ -81,7 +81,7 @@ class NextVisitTest:
         return cls(
             pool,
             terms,
-            _predictors(pool, terms),
+            _predictors(pool, terms) if targets else np.empty((0, 0)),
             {terms.names[column]: kinds[terms.names[column]] != "levels" for column in met},
             chosen,
             np.array([met.index(column) for column in terms.column[chosen]], dtype=np.intp),
@@ -127,8 +127,7 @@ def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _solved(normal: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    slopes: NDArray[np.float64] = np.linalg.solve(normal, x.T @ y)
-    return slopes
+    return np.asarray(np.linalg.solve(normal, x.T @ y), dtype=np.float64)
 
 
 def history(x: NDArray[np.float64], first: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
