@@ -51,6 +51,7 @@ from synthclin.evaluation.utility.prediction_kinds import (
 )
 from synthclin.evaluation.validity import RAW_RULES, RULES
 from synthclin.evaluation.visits.autocorrelation import AUTOCORRELATION
+from synthclin.evaluation.visits.copied_parts import COPIED_GAPS, COPIED_VISITS
 from synthclin.evaluation.visits.icc import ICC
 from synthclin.evaluation.visits.missing_runs import MISSING_RUNS
 from synthclin.evaluation.visits.next_values import NEXT_VALUES
@@ -90,6 +91,8 @@ KINDS: tuple[Kind[Any], ...] = (
     NEXT_VALUES,
     COPIES,
     NEAR_COPIES,
+    COPIED_GAPS,
+    COPIED_VISITS,
     MEMBERSHIP,
     MEMBERSHIP_TPR,
     RELATIVE_F1,

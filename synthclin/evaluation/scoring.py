@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +44,7 @@ from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalT
 from synthclin.evaluation.utility import predictions
 from synthclin.evaluation.visits import (
     autocorrelation,
+    copied_parts,
     icc,
     missing_runs,
     next_values,
@@ -53,6 +54,7 @@ from synthclin.evaluation.visits import (
 )
 from synthclin.evaluation.visits.patient_vectors import first_visits, patient_vectors
 from synthclin.evaluation.visits.task_rows import rows_of_task
+from synthclin.language import tr
 from synthclin.parallel import processors, run_all
 from synthclin.progress import track
 
@@ -126,6 +128,8 @@ OF_VISITS: tuple[Callable[[Comparison], Score], ...] = (
     missing_runs.missing_runs,
     windows.windows,
     next_values.next_values,
+    copied_parts.copied_gaps,
+    copied_parts.copied_visits,
 )
 
 
@@ -217,6 +221,13 @@ def score_comparison(
         return Evaluation(tuple(scores), sections(c))
 
 
+def _of_patients(compute: Callable[[Comparison], Score], people: Comparison) -> Score:
+    """Return a score of one row per patient, with a note that says so."""
+    score = compute(people)
+    note = tr("A row is a patient: static columns, the first visit and summaries of all visits.")
+    return replace(score, note=f"{note} {score.note}".strip())
+
+
 def _scored(jobs: Sequence[Job], workers: int) -> list[Score]:
     """Return the scores of all jobs, in their order."""
     chains: dict[str, list[int]] = {}
@@ -260,7 +271,9 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     }
     jobs = [
         Job(
-            partial(given.get(score, score), people if score in _OF_PATIENTS else c),
+            partial(_of_patients, given.get(score, score), people)
+            if score in _OF_PATIENTS and people is not c
+            else partial(given.get(score, score), c),
             "distances" if score in _SHARING_DISTANCES else "",
             score in _LONG,
         )

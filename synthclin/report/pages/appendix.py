@@ -47,25 +47,29 @@ def source_section(report: Findings, data: SectionData) -> Section:
     rows = data.rows | {str(table): n for table, n in facts.rows.items()}
     figures = []
     if rows:
-        figures.append(_flow(rows))
+        figures.append(_flow(rows, data.patients))
     if data.table_one:
-        figures.append(_table_one(data.table_one, rows))
+        figures.append(_table_one(data.table_one, data.patients or rows, is_first_visit=bool(data.patients)))
     return Section("source", tr("Source data"), tr("Source data"), figures=tuple(figures))
 
 
-def _flow(rows: dict[str, int]) -> Figure:
+def _flow(rows: dict[str, int], patients: dict[str, int]) -> Figure:
     holdout = rows.get("holdout", 0)
     train, synthetic = count(rows.get("train", 0)), number(rows.get("synthetic", 0), 0)
     boxes = (
-        (tr("Training rows"), tr("{n} real rows, used to train the model", n=train), False),
-        (
-            tr("Holdout rows"),
-            tr("{n} real rows, not used for training", n=count(holdout))
-            if holdout
-            else tr("none, so attacks and prediction are not assessable"),
-            False,
-        ),
-        (tr("Synthetic rows"), tr("{n} rows, judged in this report", n=synthetic), True),
+        _boxes_of_visits(rows, patients)
+        if patients
+        else (
+            (tr("Training rows"), tr("{n} real rows, used to train the model", n=train), False),
+            (
+                tr("Holdout rows"),
+                tr("{n} real rows, not used for training", n=count(holdout))
+                if holdout
+                else tr("none, so attacks and prediction are not assessable"),
+                False,
+            ),
+            (tr("Synthetic rows"), tr("{n} rows, judged in this report", n=synthetic), True),
+        )
     )
     return Figure(
         title=tr("Where the rows come from"),
@@ -77,7 +81,29 @@ def _flow(rows: dict[str, int]) -> Figure:
     )
 
 
-def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
+def _boxes_of_visits(rows: dict[str, int], patients: dict[str, int]) -> tuple[tuple[str, str, bool], ...]:
+    """Return the tables of visits: how many visits of how many patients each has."""
+
+    def size(table: str) -> str:
+        return tr(
+            "{visits} visits of {patients} patients",
+            visits=count(rows.get(table, 0)),
+            patients=count(patients.get(table, 0)),
+        )
+
+    without = tr("none, so attacks and prediction are not assessable")
+    return (
+        (tr("Training patients"), tr("{visits}, used to train the model", visits=size("train")), False),
+        (
+            tr("Holdout patients"),
+            tr("{visits}, not used for training", visits=size("holdout")) if rows.get("holdout") else without,
+            False,
+        ),
+        (tr("Synthetic patients"), tr("{visits}, judged in this report", visits=size("synthetic")), True),
+    )
+
+
+def _table_one(blocks: list[TableOneBlock], rows: dict[str, int], *, is_first_visit: bool = False) -> Figure:
     apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LARGE]
     apart.sort(key=lambda block: -abs(block.difference or 0))
     names = [column_name(block.column, 30) for block in apart]
@@ -99,7 +125,15 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     )
     return Figure(
         title=title,
-        how=tr("Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance."),
+        how=" ".join(
+            filter(
+                None,
+                (
+                    tr("One row per patient: static columns and the first visit.") if is_first_visit else "",
+                    tr("Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance."),
+                ),
+            )
+        ),
         table=DataTable(tr("Table 1. Training rows and synthetic rows"), head, tuple(lines), form="t1"),
         note=tr(
             "Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "

@@ -241,6 +241,10 @@ class SectionData(Open):
 
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
     """Rows of each table."""
+    patients: dict[StrictStr, Count] = Field(default_factory=dict)
+    """Patients of each table, where the schema declares visits."""
+    first_visits: list[Histogram] = Field(default_factory=list)
+    """The distribution of each column at the first visit, where the schema declares visits."""
     marginals: list[Histogram] = Field(default_factory=list)
     """The distribution of each column."""
     table_one: list[TableOneBlock] = Field(default_factory=list)
