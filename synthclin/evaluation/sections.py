@@ -12,6 +12,7 @@ from synthclin.evaluation.details import plain
 from synthclin.evaluation.disclosure import is_small
 from synthclin.evaluation.held_cells import HeldCells
 from synthclin.evaluation.labels import labels_of
+from synthclin.evaluation.visits.courses import visit_facts
 from synthclin.evaluation.visits.patient_vectors import first_visits
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -31,9 +32,10 @@ def sections(c: Comparison) -> dict[str, Any]:
     """Return the data of the report's figures that belong to no score, as JSON types, keyed by section.
 
     ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a block per column, of
-    the first visit where the schema declares visits. ``patients``: how many patients each table has then, and
-    ``first_visits`` a panel per column of their first visits. ``labels``: those of the schema, where it has any. Real
-    counts below 11, and counts of fewer than 11 patients, are merged with a neighbour or left out (None).
+    the first visit where the schema declares visits. ``patients``: how many patients each table has then,
+    ``first_visits`` a panel per column of their first visits, and ``visits`` what `visit_facts` returns. ``labels``:
+    those of the schema, where it has any. Real counts below 11, and counts of fewer than 11 patients, are merged with a
+    neighbour or left out (None).
     """
     labels = labels_of(c.schema)
     people = first_visits(c)
@@ -45,17 +47,21 @@ def sections(c: Comparison) -> dict[str, Any]:
         },
         "marginals": marginal_panels(c),
         "table_one": table_one(people),
-        **({} if people is c else {"patients": _patients(people), "first_visits": marginal_panels(people)}),
+        **({} if people is c else _of_visits(c, people)),
         **({"labels": asdict(labels)} if labels.columns or labels.levels else {}),
     }
     checked: dict[str, Any] = plain(out)
     return checked
 
 
-def _patients(people: Comparison) -> dict[str, int]:
-    """Return how many patients each table has, one row each."""
+def _of_visits(c: Comparison, people: Comparison) -> dict[str, Any]:
+    """Return the data of figures of tables of visits; `people` has one row per patient."""
     holdout = 0 if people.holdout is None else len(people.holdout)
-    return {"train": len(people.train), "holdout": holdout, "synthetic": len(people.synthetic)}
+    return {
+        "patients": {"train": len(people.train), "holdout": holdout, "synthetic": len(people.synthetic)},
+        "first_visits": marginal_panels(people),
+        "visits": visit_facts(c),
+    }
 
 
 def marginal_panels(c: Comparison) -> list[dict[str, Any]]:

@@ -77,7 +77,7 @@ def _sections(report: Findings) -> Iterator[Section | None]:
     yield joined(context_section(report), source_section(report, data))
     yield privacy_section(report)
     yield joined(fidelity_section(report, data), detection_section(report))
-    yield visits_section(report)
+    yield visits_section(report, data)
     yield clinical_section(report)
     yield utility_section(report)
     yield subgroups_section(report)

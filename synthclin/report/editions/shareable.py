@@ -31,6 +31,7 @@ from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.statuses import uncomputed
 from synthclin.language import speaking
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
+from synthclin.report.editions.shareable_visits import shared_visits
 from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ def _sections(data: SectionData) -> dict[str, Any]:
     shared: dict[str, Any] = {
         "rows": _rows(data.rows),
         "patients": _rows(data.patients),
+        "visits": {} if data.visits is None else shared_visits(data.visits),
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
             shared_block(block, first[block.column]).model_dump() for block in data.table_one if block.column in first

@@ -20,18 +20,21 @@ from synthclin.language import tr
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import section_status
 from synthclin.report.pages.scale_figure import scale_figure
+from synthclin.report.pages.visit_figures import courses_figure, curves_figure, remaining_figure
 from synthclin.wording import measure_name, number, sentence_case, significant, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.visits.details import VisitColumn
     from synthclin.report.findings import Findings
+    from synthclin.report.record.section_data import SectionData
+    from synthclin.report.record.visit_data import VisitFacts
 
 __all__ = ["visits_section"]
 
 _MOST_ROWS = 30
 
 
-def visits_section(report: Findings) -> Section | None:
+def visits_section(report: Findings, data: SectionData) -> Section | None:
     """Return the scores of patients with visits; None where the table has no visits."""
     scores = [score for score in report.scores if score.name.startswith("visits.")]
     if not scores:
@@ -51,9 +54,13 @@ def visits_section(report: Findings) -> Section | None:
                 "place of the synthetic ones. Between them: synthetic patients with their 95 % interval. Worst first."
             ),
         ),
+        *_of_facts(data.visits),
         _schedule(report),
-        *(_columns(report, name) for name in (ICC.name, AUTOCORRELATION.name, TRANSITIONS.name, MISSING_RUNS.name)),
-        _columns(report, WINDOWS.name),
+        _columns(report, ICC.name),
+        _across(report, AUTOCORRELATION.name),
+        _columns(report, TRANSITIONS.name),
+        _columns(report, MISSING_RUNS.name),
+        _across(report, WINDOWS.name),
         _next_values(report),
     ]
     return Section(
@@ -66,6 +73,11 @@ def visits_section(report: Findings) -> Section | None:
     )
 
 
+def _of_facts(facts: VisitFacts | None) -> list[Figure | None]:
+    """Return the figures of patients over time."""
+    return [] if facts is None else [remaining_figure(facts), curves_figure(facts), courses_figure(facts)]
+
+
 def _schedule(report: Findings) -> Figure | None:
     score = report.find(SCHEDULE.name)
     details = None if score is None else SCHEDULE.read(score)
@@ -75,8 +87,8 @@ def _schedule(report: Findings) -> Figure | None:
         Row(
             sentence_case(schedule_part_name(part)),
             (
-                _figure(part.median_real),
-                _figure(part.median_synthetic),
+                _median(part.median_real),
+                _median(part.median_synthetic),
                 tr("none") if part.reference is None else number(1 - part.reference),
                 number(1 - part.value),
             ),
@@ -96,6 +108,10 @@ def _schedule(report: Findings) -> Figure | None:
             rows,
         ),
     )
+
+
+def _median(value: float | None) -> str:
+    return tr("none") if value is None else significant(value)
 
 
 def _columns(report: Findings, name: str) -> Figure | None:
@@ -124,22 +140,64 @@ def _columns(report: Findings, name: str) -> Figure | None:
     )
 
 
+def _across(report: Findings, name: str) -> Figure | None:
+    """Return the figures of one score with a column for each lag or window, the column with the largest first."""
+    details = details_of(report.find(name), VisitColumns)
+    if details is None or not details.columns:
+        return None
+    parts = sorted({one.part for one in details.columns if one.part is not None})
+    found = {(one.column, one.part): one for one in details.columns}
+    names = list(dict.fromkeys(one.column for one in details.columns))[:_MOST_ROWS]
+    rows = tuple(
+        Row(
+            column_name(column, 40),
+            tuple(_across_cell(found.get((column, part))) for part in parts),
+        )
+        for column in names
+    )
+    heads = [tr("Lag {n}", n=part) if name == AUTOCORRELATION.name else tr("Window {n}", n=part) for part in parts]
+    kind = kind_of(name)
+    return Figure(
+        title=tr("{score}: {column} differs most", score=kind.label, column=_part(name, details.columns[0])),
+        how=_how(name),
+        table=DataTable(kind.label, (tr("Column"), *heads), rows),
+    )
+
+
+def _across_cell(one: VisitColumn | None) -> str:
+    """Return what real and synthetic patients have, or the distance with that of holdout patients in brackets."""
+    if one is None or one.difference is None:
+        return "\u2013"
+    if one.real is not None and one.synthetic is not None:
+        return tr("{real} \u2192 {synthetic}", real=number(one.real, 2), synthetic=number(one.synthetic, 2))
+    if one.reference is None:
+        return number(one.difference, 2)
+    return f"{number(one.difference, 2)} ({number(one.reference, 2)})"
+
+
 def _how(name: str) -> str:
     """Return what the figures of a score are."""
-    texts = {
-        ICC.name: tr(
+    if name == AUTOCORRELATION.name:
+        return tr(
+            "Correlation of a value with the one of some visits before (lag), of the same patient: in training and in "
+            "synthetic patients. Largest difference first."
+        )
+    if name == WINDOWS.name:
+        return tr(
+            "Distance of the distributions within four windows of time, each with a quarter of the training visits; in "
+            "brackets that of holdout patients. Largest first."
+        )
+    if name == ICC.name:
+        text = tr(
             "Intraclass correlation: the share of the variance of a column that is between patients. 1: a patient "
             "always has the same value; 0: visits of a patient are as different as those of two patients."
-        ),
-        AUTOCORRELATION.name: tr(
-            "Correlation of a value with the one of some visits before (lag), of the same patient."
-        ),
-        TRANSITIONS.name: tr("Share of visits with the level of the visit before, and distance of the next levels."),
-        MISSING_RUNS.name: tr("Share of missing cells, after a missing cell and after an observed one."),
-        WINDOWS.name: tr("Distance of the distributions within four windows of time, each a quarter of the visits."),
-    }
+        )
+    elif name == TRANSITIONS.name:
+        text = tr("Share of visits with the level of the visit before, and distance of the next levels.")
+    else:
+        text = tr("Share of missing cells, after a missing cell and after an observed one.")
     rest = tr("Difference: mean over random halves of the real patients; reference: holdout patients. Largest first.")
-    return f"{texts[name]} {rest}"
+    return f"{text} {rest}"
 
 
 def _part(name: str, one: VisitColumn) -> str:
@@ -184,6 +242,4 @@ def _next_values(report: Findings) -> Figure | None:
 
 
 def _figure(value: float | None) -> str:
-    if value is None:
-        return tr("none")
-    return number(value) if abs(value) < 10 else significant(value)
+    return tr("none") if value is None else number(value)

@@ -1,4 +1,4 @@
-"""Privacy of patients with visits: a copied patient, visit or run of gaps is found, and a table without a leak passes."""
+"""Privacy of patients with visits: a copied patient, visit or run of gaps is found; a table without a leak passes."""
 
 from __future__ import annotations
 
