@@ -44,9 +44,9 @@ def _copied_patients(parts: str, score: Score) -> str:
         return ""
     counts = {"copies": number(details.copies, 0), "patients": number(score.n, 0)}
     if parts == "gaps":
-        found = tr("{copies} of {patients} synthetic patients have three gaps of one training patient.", **counts)
+        found = tr("Synthetic patients with three gaps of one training patient: {copies} of {patients}.", **counts)
     else:
-        found = tr("{copies} of {patients} synthetic patients have a visit of one training patient.", **counts)
+        found = tr("Synthetic patients with a visit of one training patient: {copies} of {patients}.", **counts)
     if score.reference is None:
         return found
     return f"{found} {tr('Of holdout patients {share} do.', share=share(score.reference, 1))}"

@@ -10,6 +10,7 @@ from synthclin.language import tr
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.flow_figure import flow_figure
 from synthclin.report.pages.main_limits import not_measured
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
@@ -47,60 +48,10 @@ def source_section(report: Findings, data: SectionData) -> Section:
     rows = data.rows | {str(table): n for table, n in facts.rows.items()}
     figures = []
     if rows:
-        figures.append(_flow(rows, data.patients))
+        figures.append(flow_figure(rows, data.patients))
     if data.table_one:
         figures.append(_table_one(data.table_one, data.patients or rows, is_first_visit=bool(data.patients)))
     return Section("source", tr("Source data"), tr("Source data"), figures=tuple(figures))
-
-
-def _flow(rows: dict[str, int], patients: dict[str, int]) -> Figure:
-    holdout = rows.get("holdout", 0)
-    train, synthetic = count(rows.get("train", 0)), number(rows.get("synthetic", 0), 0)
-    boxes = (
-        _boxes_of_visits(rows, patients)
-        if patients
-        else (
-            (tr("Training rows"), tr("{n} real rows, used to train the model", n=train), False),
-            (
-                tr("Holdout rows"),
-                tr("{n} real rows, not used for training", n=count(holdout))
-                if holdout
-                else tr("none, so attacks and prediction are not assessable"),
-                False,
-            ),
-            (tr("Synthetic rows"), tr("{n} rows, judged in this report", n=synthetic), True),
-        )
-    )
-    return Figure(
-        title=tr("Where the rows come from"),
-        how=tr(
-            "Synthetic rows are compared with training rows and with holdout rows. The real-data reference of a score "
-            "is its value for holdout rows in the place of the synthetic ones."
-        ),
-        flow=boxes,
-    )
-
-
-def _boxes_of_visits(rows: dict[str, int], patients: dict[str, int]) -> tuple[tuple[str, str, bool], ...]:
-    """Return the tables of visits: how many visits of how many patients each has."""
-
-    def size(table: str) -> str:
-        return tr(
-            "{visits} visits of {patients} patients",
-            visits=count(rows.get(table, 0)),
-            patients=count(patients.get(table, 0)),
-        )
-
-    without = tr("none, so attacks and prediction are not assessable")
-    return (
-        (tr("Training patients"), tr("{visits}, used to train the model", visits=size("train")), False),
-        (
-            tr("Holdout patients"),
-            tr("{visits}, not used for training", visits=size("holdout")) if rows.get("holdout") else without,
-            False,
-        ),
-        (tr("Synthetic patients"), tr("{visits}, judged in this report", visits=size("synthetic")), True),
-    )
 
 
 def _table_one(blocks: list[TableOneBlock], rows: dict[str, int], *, is_first_visit: bool = False) -> Figure:
