@@ -46,8 +46,10 @@ from synthclin.evaluation.visits import (
     autocorrelation,
     copied_parts,
     icc,
+    impossible,
     missing_runs,
     next_values,
+    regularity,
     schedule,
     transitions,
     windows,
@@ -121,7 +123,9 @@ _OF_PATIENTS = {
 
 # Of tables whose schema declares visits.
 OF_VISITS: tuple[Callable[[Comparison], Score], ...] = (
+    impossible.visit_rules,
     schedule.schedule,
+    regularity.regularity,
     icc.icc,
     autocorrelation.autocorrelation,
     transitions.transitions,

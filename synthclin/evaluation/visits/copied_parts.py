@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.privacy.attack import Reference, no_baseline
 from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.equivalence_classes import numbered
-from synthclin.evaluation.score import Score, details_of
+from synthclin.evaluation.score import Interval, Score, details_of
 from synthclin.evaluation.visits.pool import PatientPool
 from synthclin.language import tr
 from synthclin.wording import number, share
@@ -33,8 +34,8 @@ _OWN_WEIGHT = 3
 _PAIR = 2
 
 _COINCIDENCE = (
-    "; the reference is the share among holdout patients, and among training patients, each with the others; Wilson "
-    "interval (project convention)"
+    ", minus the share among holdout patients, and among training patients, each with the others; interval from two "
+    "Wilson intervals (project convention)"
 )
 
 
@@ -47,9 +48,9 @@ def _copied_patients(parts: str, score: Score) -> str:
         found = tr("Synthetic patients with three gaps of one training patient: {copies} of {patients}.", **counts)
     else:
         found = tr("Synthetic patients with a visit of one training patient: {copies} of {patients}.", **counts)
-    if score.reference is None:
+    if details.negative_control is None:
         return found
-    return f"{found} {tr('Of holdout patients {share} do.', share=share(score.reference, 1))}"
+    return f"{found} {tr('Of other real patients {share} do.', share=share(details.negative_control.value, 1))}"
 
 
 def _kind(name: str, question: str, method: str, label: str, parts: str) -> Kind[CopyDetails]:
@@ -60,21 +61,19 @@ def _kind(name: str, question: str, method: str, label: str, parts: str) -> Kind
         method=method,
         section="privacy",
         label=label,
-        unit="share of synthetic patients",
+        unit="synthetic patients in excess of other real patients",
         ideal=0.0,
         details=CopyDetails,
         asked=questions.COPIES,
         limit=Limit(
-            "<=", 0.0, 0.005, convention("without leakage members are copied no more than non-members"), null=0.0
+            "<=", 0.0, 0.01, convention("without leakage members are copied no more than non-members"), null=0.0
         ),
         needs=frozenset({"visits"}),
         fail_text="parts of training patients are copied",
         review_text="parts of training patients may be copied",
         action="Some synthetic patients have visits or gaps of one training patient.",
-        scale="percent",
         answer=partial(_copied_patients, parts),
         shared=CopyDetails.shared,
-        counts="synthetic",
     )
 
 
@@ -136,27 +135,38 @@ def _score(kind: Kind[CopyDetails], pool: PatientPool, parts: _Parts) -> Score:
     holders = _holders(number_of, parts.patient, pool)
     copies = np.unique(parts.patient[synthetic & (holders == 1)])
     many = len(np.unique(parts.patient[synthetic]))
-    reference = None if pool.holdout is None else _reference(parts, holders, pool)
+    reference = _reference(parts, holders, pool)
     shared = np.setdiff1d(parts.patient[synthetic & (holders > 1)], copies)
-    details = {
-        "copies": len(copies),
-        "copies_of_repeated_rows": len(shared),
-        "whole_table": False,
-        "copied_rows": _first_rows(pool, copies[:_MOST_NAMED]),
-        "null": 0.0,
-        "negative_control": None,
-    }
-    if reference is None and not len(copies):
-        why = tr("No copy was found; without a holdout the share among non-members is not known.")
-        return kind.unassessable(why, n=many, details=details)
+    found = wilson(len(copies), many)
+    excess = len(copies) / many - reference.value
     return kind.score(
-        len(copies) / many,
-        wilson(len(copies), many),
+        excess,
+        Interval(
+            excess - hypot(len(copies) / many - found.low, reference.interval.high - reference.value),
+            excess + hypot(found.high - len(copies) / many, reference.value - reference.interval.low),
+        ),
         n=many,
-        reference=None if reference is None else reference.value,
-        reference_error=None if reference is None else reference.error,
-        notes=[no_baseline()],
-        details=details,
+        reference=0.0,
+        notes=[
+            tr(
+                "The share of real patients who have such a part by coincidence, {share}, is subtracted.",
+                share=share(reference.value, 1),
+            ),
+            no_baseline(),
+        ],
+        details={
+            "copies": len(copies),
+            "copies_of_repeated_rows": len(shared),
+            "whole_table": False,
+            "copied_rows": _first_rows(pool, copies[:_MOST_NAMED]),
+            "null": 0.0,
+            "negative_control": {
+                "value": reference.value,
+                "low": reference.interval.low,
+                "high": reference.interval.high,
+                "rows": len(pool.train) if pool.holdout is None else len(pool.holdout),
+            },
+        },
     )
 
 
@@ -168,7 +178,7 @@ def _holders(number_of: NDArray[np.int64], patient: NDArray[np.int64], pool: Pat
     return counts[number_of]
 
 
-def _reference(parts: _Parts, holders: NDArray[np.int64], pool: PatientPool) -> Reference | None:
+def _reference(parts: _Parts, holders: NDArray[np.int64], pool: PatientPool) -> Reference:
     """Return the share of real patients who have a part of one other training patient by coincidence.
 
     A training patient has a third of the weight of a holdout patient: a pair is one event.
@@ -179,7 +189,7 @@ def _reference(parts: _Parts, holders: NDArray[np.int64], pool: PatientPool) -> 
     own = len(np.unique(parts.patient[training & (holders == _PAIR)]))
     n = len(np.unique(parts.patient[unused])) + len(np.unique(parts.patient[training])) // _OWN_WEIGHT
     found = copied + own / _OWN_WEIGHT
-    return Reference(found / n, wilson(found, n)) if n else None
+    return Reference(found / max(n, 1), wilson(found, max(n, 1)))
 
 
 def _first_rows(pool: PatientPool, copies: NDArray[np.int64]) -> list[int]:

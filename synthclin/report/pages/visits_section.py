@@ -11,8 +11,10 @@ from synthclin.evaluation.score import details_of
 from synthclin.evaluation.visits.autocorrelation import AUTOCORRELATION
 from synthclin.evaluation.visits.details import VisitColumns
 from synthclin.evaluation.visits.icc import ICC
+from synthclin.evaluation.visits.impossible import VISIT_RULES, fault_name
 from synthclin.evaluation.visits.missing_runs import MISSING_RUNS
 from synthclin.evaluation.visits.next_values import NEXT_VALUES
+from synthclin.evaluation.visits.regularity import REGULARITY, mark_name
 from synthclin.evaluation.visits.schedule import SCHEDULE, schedule_part_name
 from synthclin.evaluation.visits.transitions import TRANSITIONS
 from synthclin.evaluation.visits.windows import WINDOWS
@@ -21,7 +23,7 @@ from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.questions import section_status
 from synthclin.report.pages.scale_figure import scale_figure
 from synthclin.report.pages.visit_figures import courses_figure, curves_figure, remaining_figure
-from synthclin.wording import measure_name, number, sentence_case, significant, typeset
+from synthclin.wording import count, measure_name, number, sentence_case, share, significant, typeset
 
 if TYPE_CHECKING:
     from synthclin.evaluation.visits.details import VisitColumn
@@ -56,6 +58,8 @@ def visits_section(report: Findings, data: SectionData) -> Section | None:
         ),
         *_of_facts(data.visits),
         _schedule(report),
+        _regularity(report),
+        _faults(report),
         _columns(report, ICC.name),
         _across(report, AUTOCORRELATION.name),
         _columns(report, TRANSITIONS.name),
@@ -107,6 +111,47 @@ def _schedule(report: Findings) -> Figure | None:
             (tr("Part"), tr("Median, real"), tr("Median, synthetic"), tr("Reference"), tr("Distance")),
             rows,
         ),
+    )
+
+
+def _regularity(report: Findings) -> Figure | None:
+    """Return the marks of regular visits."""
+    score = report.find(REGULARITY.name)
+    details = None if score is None else REGULARITY.read(score)
+    if details is None or not details.marks:
+        return None
+    rows = tuple(
+        Row(sentence_case(mark_name(one)), (share(one.real), share(one.synthetic), _figure(one.reference)))
+        for one in details.marks
+    )
+    return Figure(
+        title=tr("Regularity of visits"),
+        how=tr(
+            "Marks by which reviewers know simulated patients. Reference: difference of holdout patients from training "
+            "patients. Largest difference first."
+        ),
+        table=DataTable(
+            tr("Marks of regular visits"), (tr("Mark"), tr("Real"), tr("Synthetic"), tr("Reference")), rows
+        ),
+    )
+
+
+def _faults(report: Findings) -> Figure | None:
+    """Return how many patients have impossible visits."""
+    score = report.find(VISIT_RULES.name)
+    details = None if score is None else VISIT_RULES.read(score)
+    if details is None or not details.faults:
+        return None
+    rows = tuple(
+        Row(sentence_case(fault_name(one.fault)), (count(one.real), number(one.synthetic, 0))) for one in details.faults
+    )
+    broken = details.faults[0].synthetic
+    return Figure(
+        title=tr("Some synthetic patients have impossible visits")
+        if broken
+        else tr("No patient has impossible visits"),
+        how=tr("Number of patients with each fault."),
+        table=DataTable(tr("Patients with impossible visits"), (tr("Fault"), tr("Real"), tr("Synthetic")), rows),
     )
 
 

@@ -241,4 +241,5 @@ def test_without_a_holdout_there_is_a_score_without_reference() -> None:
     c = Comparison.of(cohort(60, 3), train=cohort(60, 1), holdout=None, schema=compared(cohort(60, 3)).schema)
     for compute in OF_VISITS:
         score = compute(c)
+        # What needs a holdout has a reason.
         assert np.isnan(score.value) == (compute is next_values)
