@@ -149,7 +149,7 @@ def _faults(report: Findings) -> Figure | None:
     return Figure(
         title=tr("Some synthetic patients have impossible visits")
         if broken
-        else tr("No patient has impossible visits"),
+        else tr("No synthetic patient has impossible visits"),
         how=tr("Number of patients with each fault."),
         table=DataTable(tr("Patients with impossible visits"), (tr("Fault"), tr("Real"), tr("Synthetic")), rows),
     )

@@ -59,7 +59,7 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
         at = f"{where}: evaluation.utility[{i}]"
-        for key, value in task.model_dump(exclude={"task", "horizon", "cause"}, exclude_none=True).items():
+        for key, value in task.model_dump(exclude={"task", "horizon", "cause", "slope"}, exclude_none=True).items():
             check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
         if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
             raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
