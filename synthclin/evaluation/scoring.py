@@ -229,7 +229,7 @@ def _of_patients(compute: Callable[[Comparison], Score], people: Comparison) -> 
     """Return a score of one row per patient, with a note that says so."""
     score = compute(people)
     note = tr("A row is a patient: static columns, the first visit and summaries of all visits.")
-    return replace(score, note=f"{note} {score.note}".strip())
+    return replace(score, note=f"{score.note} {note}".strip())
 
 
 def _scored(jobs: Sequence[Job], workers: int) -> list[Score]:
