@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["NEXT_VALUES", "NextValue", "NextValueDetails", "next_values"]
 
 _MOST_PATIENTS = 2_000
-_MOST_TESTED = 1_000
+_MOST_TESTED = 8_000  # visits
 _MIN_TESTED = 20
 _SAMPLES = 200
+_FEW_SAMPLES = 50  # of models of halves, which only estimate a variance
 _SPLITS = 2
 
 
@@ -112,7 +113,8 @@ def next_values(c: Comparison) -> Score:
     if pool.holdout is None or len(pool.holdout) < _MIN_TESTED:
         return NEXT_VALUES.unassessable(tr("It takes {patients} holdout patients to test on.", patients=_MIN_TESTED))
     rng = c.rng("visits", "next values")
-    tested = np.sort(rng.permutation(pool.holdout)[:_MOST_TESTED])
+    tested = rng.permutation(pool.holdout)
+    tested = np.sort(tested[np.cumsum(pool.visits.counts[tested]) <= _MOST_TESTED])
     weights = np.vstack([np.ones((1, len(tested)), dtype=np.int64), resamples(len(tested), _SAMPLES, rng)])
     test = NextVisitTest.of(pool, tested, weights)
     if not test.columns:
@@ -126,7 +128,7 @@ def next_values(c: Comparison) -> Score:
 
     def halves(places: NDArray[np.intp]) -> NDArray[np.float64]:
         order = some(places)
-        return np.stack([test.performance(order[i::2]).mean(axis=0) for i in range(2)])
+        return np.stack([test.performance(order[i::2], _FEW_SAMPLES).mean(axis=0) for i in range(2)])
 
     real = test.performance(some(pool.train))
     replicates = np.stack([test.performance(some(places)) for places in pool.replicates])

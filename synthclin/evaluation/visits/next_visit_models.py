@@ -22,6 +22,7 @@ _RIDGE = 0.02  # of the number of visits, on predictors of unit variance
 _FARTHEST = 5.0  # standard deviations of a predictor
 _WORST = -1.0
 _MIN_CLASS = 5
+_MANY = 0.5  # share of known visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +90,27 @@ class NextVisitTest:
             tuple(by_target),
         )
 
-    def performance(self, patients: NDArray[np.intp]) -> NDArray[np.float64]:
+    def performance(self, patients: NDArray[np.intp], samples: int | None = None) -> NDArray[np.float64]:
         """(columns, samples) R2 or 2 AUC - 1 of regressions that are fitted to the visits of some patients.
 
         A column that these patients never vary in is predicted by a constant. Figures below -1 count as -1.
+
+        Arguments:
+            patients: places of the patients to train on.
+            samples: how many of the bootstrap samples are tested, the first ones; None for all.
         """
         visits = self.pool.visits.visits_of(patients)
         visits = visits[self.pool.visits.number[visits] > 0]
-        x, whole = self.predictors[visits], None
+        x = self.predictors[visits]
+        whole = x.T @ x
         figures: list[NDArray[np.float64]] = []
-        for k, rows, weights in zip(self.targets, self.rows, self.weights, strict=True):
+        for k, rows, every in zip(self.targets, self.rows, self.weights, strict=True):
+            weights = every[:samples]
             y = self.terms.x[visits, k]
             known = ~np.isnan(y)
-            if known.all():
-                whole = _normal(x) if whole is None else whole
-                slopes = _solved(whole, x, y)
-            else:
-                slopes = _solved(_normal(x[known]), x[known], y[known])
+            # The products of few unknown visits are subtracted, which is faster than those of the known ones.
+            products = whole - x[~known].T @ x[~known] if known.mean() > _MANY else x[known].T @ x[known]
+            slopes = _solved(products, x[known], y[known])
             predicted, true = self.predictors[rows] @ slopes, self.terms.x[rows, k]
             if list(self.columns.values())[self.column[len(figures)]]:
                 figure = r2(predicted, true, weights)
@@ -118,16 +123,11 @@ class NextVisitTest:
         return found
 
 
-def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the penalised normal matrix; the last predictor, the constant, has no penalty."""
+def _solved(products: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slopes of a penalised regression; the last predictor, the constant, has no penalty."""
     penalty = np.full(x.shape[1], _RIDGE * max(len(x), 1))
     penalty[-1] = 1e-9
-    matrix: NDArray[np.float64] = x.T @ x + np.diag(penalty)
-    return matrix
-
-
-def _solved(normal: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.solve(normal, x.T @ y), dtype=np.float64)
+    return np.asarray(np.linalg.solve(products + np.diag(penalty), x.T @ y), dtype=np.float64)
 
 
 def history(x: NDArray[np.float64], first: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
