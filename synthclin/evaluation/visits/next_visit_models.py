@@ -109,7 +109,7 @@ class NextVisitTest:
             y = self.terms.x[visits, k]
             known = ~np.isnan(y)
             # The products of few unknown visits are subtracted, which is faster than those of the known ones.
-            products = whole - x[~known].T @ x[~known] if known.mean() > _MANY else x[known].T @ x[known]
+            products = whole - x[~known].T @ x[~known] if known.sum() > _MANY * len(known) else x[known].T @ x[known]
             slopes = _solved(products, x[known], y[known])
             predicted, true = self.predictors[rows] @ slopes, self.terms.x[rows, k]
             if list(self.columns.values())[self.column[len(figures)]]:
