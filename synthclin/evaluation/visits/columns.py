@@ -62,10 +62,7 @@ def column_score(
         return against
 
     found = pool.estimate(measure, kind.name.partition(".")[2], high=1.0 - low)
-    single = np.bincount(part, minlength=len(parts)) == 1
-    real, synthetic = (
-        np.where(single, mean_by(part, len(parts), figures(places)), np.nan) for places in (pool.train, pool.synthetic)
-    )
+    real, synthetic = (mean_by(part, len(parts), figures(places)) for places in (pool.train, pool.synthetic))
     columns = listed(parts, found, real, synthetic)
     return found.score(kind, details=VisitColumns(columns=columns), problem=few_columns())
 

@@ -28,7 +28,7 @@ class VisitColumn(Details):
     """Which figure of the column: the lag in visits, the window of time from 1, or 1 for cells after a missing one and
     0 for others; None where the column has one figure."""
     real: Correlation | None
-    """The figure of training patients; None where it is not known, and for a mean over levels."""
+    """The figure of training patients, of several levels their mean; None where it is not known."""
     synthetic: Correlation | None
     """The figure of synthetic patients; None likewise."""
     difference: Annotated[float, Field(ge=0, le=2)] | None

@@ -84,7 +84,7 @@ def mark_name(one: Regular) -> str:
         "planned times": tr("visits exactly at a planned time"),
         "usual gaps": tr("gaps that equal one of the three most frequent real ones"),
         "whole weeks": tr("gaps of whole weeks"),
-        "one end": tr("{column} without an event at its most frequent value", column=column_name(one.column or "", 30)),
+        "one end": tr("one end of follow-up without an event ({column})", column=column_name(one.column or "", 30)),
     }
     return texts[one.mark]
 

@@ -76,7 +76,7 @@ class ScheduleDetails(Details):
 def schedule_part_name(part: SchedulePart) -> str:
     """Return a part of the schedule as text."""
     if part.what == "follow-up":
-        return tr("{column} after the last visit", column=column_name(part.column or "", 30))
+        return tr("follow-up after the last visit ({column})", column=column_name(part.column or "", 30))
     return tr("number of visits") if part.what == "visits" else tr("gaps between visits")
 
 

@@ -24,6 +24,7 @@ _FEW_PANELS = 9
 _APART = 0.25  # standard deviations between mean curves that are visible
 _SHARE_APART = 0.10
 _VISIBLE = 0.10  # share of patients
+_SHARES = 0.4  # that an axis of shares spans at least
 
 
 def remaining_figure(facts: VisitFacts) -> Figure | None:
@@ -110,7 +111,7 @@ def curves_figure(facts: VisitFacts) -> Figure | None:
         ),
         panels=tuple(built[:_FEW_PANELS]),
         more=tuple(built[_FEW_PANELS:]),
-        note=tr("Windows with fewer than 11 real patients are left out."),
+        note=tr("Windows with fewer than 11 real patients are left out. Vertical axes do not start at zero."),
         data=tuple(_curve_table(curve) for curve in ordered),
     )
 
@@ -182,7 +183,7 @@ def _curve_panel(curve: CourseCurve) -> Panel:
         _shown(curve),
         desc,
         ChartAxis(curve.edges[0], curve.edges[-1]),
-        linear_axis(ends),
+        linear_axis(ends, *_room(ends, curve)),
         [_means(run) for run in real],
         [_means(run) for run in synthetic],
         [_quartiles(run) for run in real],
@@ -190,6 +191,15 @@ def _curve_panel(curve: CourseCurve) -> Panel:
     )
     unit = unit_name(curve.unit) if curve.unit else "" if curve.level is None else tr("share of patients")
     return Panel(_shown(curve), picture, room="curve", unit=unit)
+
+
+def _room(ends: Sequence[float], curve: CourseCurve) -> tuple[float, float]:
+    """Return what an axis shows at least, so that sampling error does not look like a course."""
+    middle = (min(ends, default=0.0) + max(ends, default=0.0)) / 2
+    if curve.level is None:
+        return middle - curve.sd / 2, middle + curve.sd / 2
+    low = min(max(middle - _SHARES / 2, 0.0), 1.0 - _SHARES)
+    return low, low + _SHARES
 
 
 Run = list[tuple[float, "CoursePoint"]]
