@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthclin.evaluation.details import plain
+from synthclin.evaluation.disclosure import suppressed_count
 from synthclin.evaluation.held_cells import HeldCells
 from synthclin.evaluation.visits.pool import PatientPool
 from synthclin.evaluation.visits.terms import FEW_VISITS
@@ -30,7 +31,7 @@ _NICE = (1, 2, 5, 10)
 def visit_facts(c: Comparison) -> dict[str, Any]:
     """Return the data of the figures of visits as JSON types.
 
-    ``counts``: patients by number of visits, numbers of few real patients merged with a neighbour. ``curves``: for each
+    ``counts``: patients with at least so many visits, without steps of few real patients. ``curves``: for each
     column mean and quartiles of the patients seen in each window of time, real and synthetic; None where fewer than 11
     patients are. ``courses``: some synthetic patients, visit by visit; none of real ones. ``unit``: of the time.
     """
@@ -52,18 +53,20 @@ def visit_facts(c: Comparison) -> dict[str, Any]:
 
 
 def _counts(pool: PatientPool) -> dict[str, Any]:
-    """Return the patients by number of visits; ``least`` is the smallest number of each run of numbers."""
+    """Return the patients with at least so many visits.
+
+    The steps are such that no difference of two real numbers is that of 1 to 10 patients.
+    """
     counts = pool.visits.counts
     real, synthetic = counts[pool.train], counts[pool.synthetic]
     cells = int(max(real.max(), synthetic.max()))
     held = HeldCells.of(real - 1, np.arange(len(real), dtype=np.int64), cells)
-    by_number = np.bincount(synthetic - 1, minlength=cells)
     runs = held.merged()
     return {
         "least": [run.start + 1 for run in runs],
         "most": [run.stop for run in runs],
-        "real": [held.holders(run) for run in runs],
-        "synthetic": [int(by_number[run].sum()) for run in runs],
+        "real": [suppressed_count(int((real > run.start).sum())) for run in runs],
+        "synthetic": [int((synthetic > run.start).sum()) for run in runs],
     }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
-from synthclin.evaluation.disclosure import round_to, rounding_step, shared_count, shared_total, suppress
+from synthclin.evaluation.disclosure import round_to, rounding_step, shared_count, shared_total
 
 if TYPE_CHECKING:
     from synthclin.report.record.visit_data import CourseCurve, CoursePoint, VisitFacts
 
 __all__ = ["shared_visits"]
 
+_COARSEST = 0.1  # step of a share
 _ENOUGH = 44  # patients, so that at least 11 lie beyond each quartile
 
 
@@ -20,10 +21,10 @@ def shared_visits(facts: VisitFacts) -> dict[str, Any]:
 
     Counts are rounded to tens, means to a fifth and quartiles to a tenth of the size of the standard deviation, shares
     to steps of at least 11 patients. A window of a number has figures where 44 patients or more are in it, as Table 1
-    has them. Courses are of synthetic patients.
+    has them, and one of shares where the step is a tenth or less. Courses are of synthetic patients.
     """
     counts = facts.counts
-    real = [shared_count(count) for count in suppress(counts.real, counts.synthetic)]
+    real = [shared_count(count) for count in counts.real]
     return facts.model_dump() | {
         "counts": counts.model_dump() | {"real": real},
         "curves": [_curve(curve) for curve in facts.curves],
@@ -39,7 +40,10 @@ def _curve(curve: CourseCurve) -> dict[str, Any]:
     return curve.model_dump() | {"sd": round_to(curve.sd, 2 * size) if size else 0.0, "real": real}
 
 
-def _share(point: CoursePoint) -> dict[str, Any]:
+def _share(point: CoursePoint) -> dict[str, Any] | None:
+    """Return a rounded share; None where the step would hide the course."""
+    if rounding_step(point.patients) > _COARSEST:
+        return None
     mean = min(round_to(point.mean, rounding_step(point.patients)), 1.0)
     return {"patients": shared_total(point.patients), "mean": mean, "low": None, "high": None}
 

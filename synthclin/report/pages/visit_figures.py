@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -30,13 +29,9 @@ _SHARES = 0.4  # that an axis of shares spans at least
 def remaining_figure(facts: VisitFacts) -> Figure | None:
     """Return the share of patients who have at least so many visits (visit grid)."""
     counts = facts.counts
-    totals = [sum(n or 0 for n in side) for side in (counts.real, counts.synthetic)]
-    if not all(totals) or None in counts.real:
+    if not counts.synthetic or None in counts.real:
         return None
-    left = [
-        list(reversed(list(accumulate(reversed([n or 0 for n in side]))))) for side in (counts.real, counts.synthetic)
-    ]
-    shares = [[n / total for n in side] for side, total in zip(left, totals, strict=True)]
+    shares = [[(n or 0) / max(side[0] or 0, 1) for n in side] for side in (counts.real, counts.synthetic)]
     gap, where = max((abs(a - b), k) for k, (a, b) in enumerate(zip(*shares, strict=True)))
     real, synthetic = (list(zip(map(float, counts.least), side, strict=True)) for side in shares)
     title = tr("As many patients come to each visit as in the real table")
@@ -49,18 +44,12 @@ def remaining_figure(facts: VisitFacts) -> Figure | None:
         )
     rows = tuple(
         Row(
-            _run(low, high),
-            (count(counts.real[k]), number(counts.synthetic[k], 0), share(shares[0][k]), share(shares[1][k])),
+            str(least),
+            (count(counts.real[k]), share(shares[0][k]), number(counts.synthetic[k], 0), share(shares[1][k])),
         )
-        for k, (low, high) in enumerate(zip(counts.least, counts.most, strict=True))
+        for k, least in enumerate(counts.least)
     )
-    head = (
-        tr("Visits"),
-        tr("Real patients with so many"),
-        tr("Synthetic patients with so many"),
-        tr("Real, so many or more"),
-        tr("Synthetic, so many or more"),
-    )
+    head = (tr("Visits"), tr("Real patients"), tr("Real"), tr("Synthetic patients"), tr("Synthetic"))
     desc = tr(
         "Largest difference at visit {visit}: {real} real, {synthetic} synthetic.",
         visit=counts.least[where],
@@ -83,12 +72,8 @@ def remaining_figure(facts: VisitFacts) -> Figure | None:
             ),
         ),
         wide=True,
-        data=(DataTable(tr("Patients by number of visits"), head, rows),),
+        data=(DataTable(tr("Patients with at least so many visits"), head, rows),),
     )
-
-
-def _run(low: int, high: int) -> str:
-    return str(low) if low == high else tr("{low} to {high}", low=low, high=high)
 
 
 def curves_figure(facts: VisitFacts) -> Figure | None:

@@ -21,16 +21,16 @@ class _Open(BaseModel):
 
 
 class VisitCounts(_Open):
-    """Patients by number of visits, in runs of numbers."""
+    """Patients with at least so many visits."""
 
     least: list[_Count]
-    """The smallest number of visits of each run."""
+    """The number of visits."""
     most: list[_Count]
-    """The largest number of visits of each run."""
+    """The largest number of visits that is counted with it."""
     real: list[_Count | None]
-    """Training patients; null where suppressed."""
+    """Training patients with at least so many; null where suppressed."""
     synthetic: list[_Count]
-    """Synthetic patients."""
+    """Synthetic patients with at least so many."""
 
     @model_validator(mode="after")
     def _runs_agree(self) -> VisitCounts:
