@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from synthclin.errors import UnknownScoreError
@@ -33,6 +34,7 @@ from synthclin.evaluation.fidelity import (
 )
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.canaries import smallest_leak
+from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.membership import membership
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
@@ -225,9 +227,16 @@ def score_comparison(
         return Evaluation(tuple(scores), sections(c))
 
 
-def _of_patients(compute: Callable[[Comparison], Score], people: Comparison) -> Score:
-    """Return a score of one row per patient, with a note that says so."""
+def _of_patients(compute: Callable[[Comparison], Score], people: Comparison, c: Comparison) -> Score:
+    """Return a score of one row per patient, with a note that says so.
+
+    A copied patient is named by the number of its first row in the synthetic table.
+    """
     score = compute(people)
+    if isinstance(score.details, CopyDetails):
+        first = np.unique(c.synthetic_patients[0], return_index=True)[1] + 1
+        rows = [int(first[number - 1]) for number in score.details.copied_rows]
+        score = replace(score, details=score.details.model_copy(update={"copied_rows": rows}))
     note = tr("A row is a patient: static columns, the first visit and summaries of all visits.")
     return replace(score, note=f"{score.note} {note}".strip())
 
@@ -275,7 +284,7 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     }
     jobs = [
         Job(
-            partial(_of_patients, given.get(score, score), people)
+            partial(_of_patients, given.get(score, score), people, c)
             if score in _OF_PATIENTS and people is not c
             else partial(given.get(score, score), c),
             "distances" if score in _SHARING_DISTANCES else "",

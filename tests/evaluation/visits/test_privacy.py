@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthclin.evaluation import scoring
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
 from synthclin.evaluation.held_cells import HeldCells
@@ -159,6 +160,14 @@ def test_short_tables_give_a_reason() -> None:
     score = copied_gaps(compared(table, patients=60))
     assert np.isnan(score.value)
     assert score.note
+
+
+def test_a_copied_patient_is_named_by_its_first_row(leaking: Comparison) -> None:
+    score = scoring._of_patients(copies, patient_vectors(leaking), leaking)
+    assert score.note.endswith("summaries of all visits.")
+    assert score.details is not None
+    first = np.flatnonzero(~leaking.tables.synthetic.duplicated("patient"))[:_COPIED] + 1
+    assert score.details["copied_rows"] == first.tolist()
 
 
 def test_many_visits_of_one_patient_are_a_small_cell() -> None:
