@@ -50,6 +50,16 @@ from synthclin.evaluation.utility.prediction_kinds import (
     prediction_kind,
 )
 from synthclin.evaluation.validity import RAW_RULES, RULES
+from synthclin.evaluation.visits.autocorrelation import AUTOCORRELATION
+from synthclin.evaluation.visits.copied_parts import COPIED_GAPS, COPIED_VISITS
+from synthclin.evaluation.visits.icc import ICC
+from synthclin.evaluation.visits.impossible import VISIT_RULES
+from synthclin.evaluation.visits.missing_runs import MISSING_RUNS
+from synthclin.evaluation.visits.next_values import NEXT_VALUES
+from synthclin.evaluation.visits.regularity import REGULARITY
+from synthclin.evaluation.visits.schedule import SCHEDULE
+from synthclin.evaluation.visits.transitions import TRANSITIONS
+from synthclin.evaluation.visits.windows import WINDOWS
 from synthclin.language import language
 
 __all__ = ["FAMILIES", "KINDS", "Family", "find_kind", "headline_kinds", "kind_of", "names_of"]
@@ -57,6 +67,7 @@ __all__ = ["FAMILIES", "KINDS", "Family", "find_kind", "headline_kinds", "kind_o
 KINDS: tuple[Kind[Any], ...] = (
     RULES,
     RAW_RULES,
+    VISIT_RULES,
     MARGINALS,
     WASSERSTEIN,
     TAILS,
@@ -74,8 +85,18 @@ KINDS: tuple[Kind[Any], ...] = (
     DETECTION,
     LOGISTIC,
     BALANCE,
+    SCHEDULE,
+    REGULARITY,
+    ICC,
+    AUTOCORRELATION,
+    TRANSITIONS,
+    MISSING_RUNS,
+    WINDOWS,
+    NEXT_VALUES,
     COPIES,
     NEAR_COPIES,
+    COPIED_GAPS,
+    COPIED_VISITS,
     MEMBERSHIP,
     MEMBERSHIP_TPR,
     RELATIVE_F1,

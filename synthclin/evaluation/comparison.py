@@ -55,6 +55,8 @@ class Comparison:
         shuffled: (rows, columns) training rows, each column shuffled: the independence baseline.
         train_patients: (rows,) patient numbers 0, 1, ...; rows of one patient share a number.
         holdout_patients: (rows,) the same for the holdout.
+        synthetic_patients: (rows,) the same for each synthetic replicate; each row is a patient of its own unless the
+            schema declares visits.
         seed: seed of all streams of `rng`.
     """
 
@@ -67,6 +69,7 @@ class Comparison:
     shuffled: NDArray[np.float64]
     train_patients: NDArray[np.int64]
     holdout_patients: NDArray[np.int64] | None
+    synthetic_patients: tuple[NDArray[np.int64], ...]
     seed: int
 
     @classmethod
@@ -119,6 +122,7 @@ class Comparison:
             shuffled=features.values(shuffled),
             train_patients=patients(train, schema),
             holdout_patients=None if holdout is None else patients(holdout, schema),
+            synthetic_patients=tuple(_synthetic_patients(table, schema) for table in replicates),
             seed=random_state,
         )
 
@@ -141,6 +145,10 @@ class Comparison:
             shuffled=self.features.values(shuffled),
             train_patients=np.unique(self.train_patients[here], return_inverse=True)[1],
             holdout_patients=holdout_patients,
+            synthetic_patients=tuple(
+                np.unique(each[mask], return_inverse=True)[1]
+                for each, mask in zip(self.synthetic_patients, masks, strict=True)
+            ),
         )
 
     @property
@@ -163,15 +171,45 @@ class Comparison:
         return [self.real[part] for part in (order[:n], later[who[later] != who[order[n - 1]]][:n])]
 
     def two_tables(self, n: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-        """Return `n` random rows of each of two replicates, or two disjoint parts of a single synthetic table."""
+        """Return `n` random rows of each of two replicates, or two disjoint parts of a single synthetic table.
+
+        The rows of a patient stay together: only the last one of a part may be cut.
+        """
         if len(self.replicates) > 1:
-            return [subsample(self.replicates[k], n, rng) for k in rng.choice(len(self.replicates), 2, replace=False)]
-        order = rng.permutation(len(self.synthetic))
+            chosen = rng.choice(len(self.replicates), 2, replace=False)
+            return [self.replicates[k][self.some_rows(k, n, rng)] for k in chosen]
+        order = self.random_order(0, rng)
         return [self.synthetic[order[:n]], self.synthetic[order[n : 2 * n]]]
+
+    def random_order(self, replicate: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """(rows,) places of the rows of a synthetic replicate in random order, those of a patient together."""
+        who = self.synthetic_patients[replicate]
+        if not _repeats(who):
+            return rng.permutation(len(who))
+        return np.argsort(rng.permutation(int(who.max()) + 1)[who], kind="stable")
+
+    def some_rows(self, replicate: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Return the places of at most `most` random rows of a synthetic replicate, in their order."""
+        rows = len(self.replicates[replicate])
+        if rows <= most:
+            return np.arange(rows)
+        if not _repeats(self.synthetic_patients[replicate]):
+            return np.sort(rng.choice(rows, most, replace=False))
+        return np.sort(self.random_order(replicate, rng)[:most])
 
     def rng(self, *path: str | int) -> np.random.Generator:
         """Return the random generator of the stream `path`; equal paths give equal numbers."""
         return numpy_generator(self.seed, "evaluation", *path)
+
+
+def _synthetic_patients(table: pd.DataFrame, schema: Schema) -> NDArray[np.int64]:
+    """(rows,) the patient number of each synthetic row; an identifier has a meaning only where visits are declared."""
+    return np.arange(len(table), dtype=np.int64) if schema.visit_time is None else patients(table, schema)
+
+
+def _repeats(who: NDArray[np.int64]) -> bool:
+    """Return whether a patient has several rows."""
+    return len(who) > 0 and len(who) > int(who.max()) + 1
 
 
 def _shuffled(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

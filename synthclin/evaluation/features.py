@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from synthclin.evaluation.summaries import Summary
     from synthclin.schema import Schema
     from synthclin.schema.columns import Column, Level
 
@@ -37,6 +38,8 @@ class Feature:
         column: its declaration in the schema.
         levels: the levels in any of the tables, in the schema's order first; empty for a numeric column.
         kept: frequent terms of a hierarchy in the first table; rarer terms are mapped to their nearest kept ancestor.
+        summary: the summary of a patient's visits that it is, such as ``mean``; None for a column itself.
+        summarised: the column that is summarised; empty for a column itself.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Feature:
     column: Column
     levels: tuple[Level, ...] = ()
     kept: frozenset[str] = frozenset()
+    summary: Summary | None = None
+    summarised: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ __all__ = [
 
 D = TypeVar("D", bound=Details)
 
-Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "subgroups"]
+Section = Literal["privacy", "clinical", "utility", "rules", "fidelity", "subgroups", "visits"]
 """The sections of the report that show scores."""
 
-Need = Literal["holdout", "model", "shadow models", "rules", "trial", "task", "groups"]
+Need = Literal["holdout", "model", "shadow models", "rules", "trial", "task", "groups", "visits"]
 """What a score needs beside a synthetic table and the training table."""
 
 TEXTS = ("question", "method", "label", "unit", "fail_text", "review_text", "action")

@@ -23,6 +23,7 @@ __all__ = [
     "SINGLING_OUT",
     "STUDIES",
     "TREATMENT",
+    "VISITS",
     "Group",
     "Question",
 ]
@@ -61,6 +62,7 @@ RAW_RULES = Question("Are rules met without constraints?", "use")
 MARGINALS = Question("Does each column look like the real one?", "use")
 ASSOCIATIONS = Question("Do columns depend on each other as in the real table?", "use")
 HEAPING = Question("Are numbers and dates rounded as in the real table?", "use")
+VISITS = Question("Do visits follow each other as in real patients?", "use")
 DETECTION = Question("Can a classifier separate synthetic from real rows?", "use")
 LEAST_LEAK = Question("How small a leak is detected?", "power")
 
@@ -79,6 +81,7 @@ QUESTIONS = (
     MARGINALS,
     ASSOCIATIONS,
     HEAPING,
+    VISITS,
     DETECTION,
     LEAST_LEAK,
 )

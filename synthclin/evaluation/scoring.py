@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from synthclin.errors import UnknownScoreError
@@ -33,6 +34,7 @@ from synthclin.evaluation.fidelity import (
 )
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.canaries import smallest_leak
+from synthclin.evaluation.privacy.details import CopyDetails
 from synthclin.evaluation.privacy.membership import membership
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
@@ -42,6 +44,21 @@ from synthclin.evaluation.subgroups.headlines import Groups, headlines
 from synthclin.evaluation.task_checks import has_treatment
 from synthclin.evaluation.tasks import Analysis, CoxTask, PredictTask, SurvivalTask
 from synthclin.evaluation.utility import predictions
+from synthclin.evaluation.visits import (
+    autocorrelation,
+    copied_parts,
+    icc,
+    impossible,
+    missing_runs,
+    next_values,
+    regularity,
+    schedule,
+    transitions,
+    windows,
+)
+from synthclin.evaluation.visits.patient_vectors import first_visits, patient_vectors
+from synthclin.evaluation.visits.task_rows import rows_of_task
+from synthclin.language import tr
 from synthclin.parallel import processors, run_all
 from synthclin.progress import track
 
@@ -50,7 +67,7 @@ if TYPE_CHECKING:
 
     from synthclin.schema import Schema
 
-__all__ = ["SCORES", "Evaluation", "score_comparison", "score_table"]
+__all__ = ["OF_VISITS", "SCORES", "Evaluation", "score_comparison", "score_table"]
 
 _PARALLEL_FROM = 10_000
 """Cells of the synthetic table from which several processes are worth their start."""
@@ -95,6 +112,30 @@ SCORES: tuple[Callable[[Comparison], Score], ...] = (
     *privacy.ATTACKS,
     sdmetrics.quality,
     sdmetrics.diagnostic,
+)
+
+# Of one row per patient where the schema declares visits: visits of a patient share constants.
+_OF_PATIENTS = {
+    detection.detection,
+    detection.logistic_detection,
+    precision_recall.precision,
+    precision_recall.recall,
+    *privacy.ATTACKS,
+}
+
+# Of tables whose schema declares visits.
+OF_VISITS: tuple[Callable[[Comparison], Score], ...] = (
+    impossible.visit_rules,
+    schedule.schedule,
+    regularity.regularity,
+    icc.icc,
+    autocorrelation.autocorrelation,
+    transitions.transitions,
+    missing_runs.missing_runs,
+    windows.windows,
+    next_values.next_values,
+    copied_parts.copied_gaps,
+    copied_parts.copied_visits,
 )
 
 
@@ -186,6 +227,20 @@ def score_comparison(
         return Evaluation(tuple(scores), sections(c))
 
 
+def _of_patients(compute: Callable[[Comparison], Score], people: Comparison, c: Comparison) -> Score:
+    """Return a score of one row per patient, with a note that says so.
+
+    A copied patient is named by the number of its first row in the synthetic table.
+    """
+    score = compute(people)
+    if isinstance(score.details, CopyDetails):
+        first = np.unique(c.synthetic_patients[0], return_index=True)[1] + 1
+        rows = [int(first[number - 1]) for number in score.details.copied_rows]
+        score = replace(score, details=score.details.model_copy(update={"copied_rows": rows}))
+    note = tr("A row is a patient: static columns, the first visit and summaries of all visits.")
+    return replace(score, note=f"{score.note} {note}".strip())
+
+
 def _scored(jobs: Sequence[Job], workers: int) -> list[Score]:
     """Return the scores of all jobs, in their order."""
     chains: dict[str, list[int]] = {}
@@ -220,27 +275,36 @@ def _jobs(c: Comparison, tasks: Sequence[PredictTask | Analysis], by: Sequence[s
     Raises:
         ConfigError: a task or `by` names a column that it cannot use.
     """
-    data = None if why_not(c) else AttackData.of(c, by)
+    people = patient_vectors(c)
+    data = None if why_not(people) else AttackData.of(people, by)
     attacks = {attack: partial(attack, by=by, data=data) for attack in privacy.ATTACKS}
     outcomes = [task.columns[0] for task in (*tasks, *predictions.default_tasks(c.schema))]
     given: dict[Any, Any] = attacks | {
         associations.association_changes: partial(associations.association_changes, outcomes=outcomes)
     }
     jobs = [
-        Job(partial(given.get(score, score), c), "distances" if score in _SHARING_DISTANCES else "", score in _LONG)
+        Job(
+            partial(_of_patients, given.get(score, score), people, c)
+            if score in _OF_PATIENTS and people is not c
+            else partial(given.get(score, score), c),
+            "distances" if score in _SHARING_DISTANCES else "",
+            score in _LONG,
+        )
         for score in SCORES
     ]
+    if c.schema.visit_time is not None:
+        jobs += [Job(partial(score, c)) for score in OF_VISITS]
     grouped = [Groups.of(c, name) for name in by]
     for task in tasks:
-        jobs += _of_task(c, task, by)
+        jobs += _of_task(rows_of_task(c, task), task, by)
     if c.schema.randomised is not None:
-        jobs.append(Job(partial(balance.balance, c)))
+        jobs.append(Job(partial(balance.balance, first_visits(c))))
     for groups in grouped:
         jobs += [Job(partial(groups.again, headline)) for headline in headlines()]
-        jobs.append(Job(partial(representation.representation, c, groups.by)))
+        jobs.append(Job(partial(representation.representation, first_visits(c), groups.by)))
         for task in tasks:
             if isinstance(task, PredictTask):
-                jobs.append(Job(partial(representation.prevalence, c, groups.by, task)))
+                jobs.append(Job(partial(representation.prevalence, rows_of_task(c, task), groups.by, task)))
             else:
                 jobs += [Job(partial(groups.again, headline)) for headline in headlines(task)]
     return jobs

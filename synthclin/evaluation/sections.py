@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from synthclin.evaluation.details import plain
-from synthclin.evaluation.disclosure import is_small, merged_cells, suppressed_count
+from synthclin.evaluation.disclosure import is_small
+from synthclin.evaluation.held_cells import HeldCells
 from synthclin.evaluation.labels import labels_of
+from synthclin.evaluation.visits.courses import visit_facts
+from synthclin.evaluation.visits.patient_vectors import first_visits
 from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
@@ -28,11 +31,14 @@ _MOST_LEVELS = 20
 def sections(c: Comparison) -> dict[str, Any]:
     """Return the data of the report's figures that belong to no score, as JSON types, keyed by section.
 
-    ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a block per column.
-    ``labels``: those of the schema, where it has any. Real counts below 11 are merged with a neighbour or left out
-    (None).
+    ``rows``: how many rows each table has. ``marginals``: a panel per column. ``table_one``: a block per column, of
+    the first visit where the schema declares visits. ``patients``: how many patients each table has then,
+    ``first_visits`` a panel per column of their first visits, and ``visits`` what `visit_facts` returns. ``labels``:
+    those of the schema, where it has any. Real counts below 11, and counts of fewer than 11 patients, are merged with a
+    neighbour or left out (None).
     """
     labels = labels_of(c.schema)
+    people = first_visits(c)
     out = {
         "rows": {
             "train": len(c.train),
@@ -40,11 +46,22 @@ def sections(c: Comparison) -> dict[str, Any]:
             "synthetic": len(c.synthetic),
         },
         "marginals": marginal_panels(c),
-        "table_one": table_one(c),
+        "table_one": table_one(people),
+        **({} if people is c else _of_visits(c, people)),
         **({"labels": asdict(labels)} if labels.columns or labels.levels else {}),
     }
     checked: dict[str, Any] = plain(out)
     return checked
+
+
+def _of_visits(c: Comparison, people: Comparison) -> dict[str, Any]:
+    """Return the data of figures of tables of visits; `people` has one row per patient."""
+    holdout = 0 if people.holdout is None else len(people.holdout)
+    return {
+        "patients": {"train": len(people.train), "holdout": holdout, "synthetic": len(people.synthetic)},
+        "first_visits": marginal_panels(people),
+        "visits": visit_facts(c),
+    }
 
 
 def marginal_panels(c: Comparison) -> list[dict[str, Any]]:
@@ -52,39 +69,54 @@ def marginal_panels(c: Comparison) -> list[dict[str, Any]]:
 
     A panel of a number or date has ``edges`` between its cells; the first and last cell are open, so no extreme value
     is disclosed. A panel of levels has ``labels``. ``real`` and ``synthetic`` are counts per cell; ``missing`` counts
-    missing values.
+    missing values. Where the schema declares visits they count visits, and those of fewer than 11 patients are small;
+    a static column is counted by patient.
     """
-    return [_panel(feature, c.train[:, j], c.synthetic[:, j]) for j, feature in enumerate(c.features.columns)]
+    people = first_visits(c)
+    is_static = [people is c or c.schema.columns[name].static for name in c.features.names]
+    return [
+        _panel(feature, people.train[:, j], people.synthetic[:, j], people.train_patients)
+        if static
+        else _panel(feature, c.train[:, j], c.synthetic[:, j], c.train_patients)
+        for j, (feature, static) in enumerate(zip(c.features.columns, is_static, strict=True))
+    ]
 
 
-def _panel(feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> dict[str, Any]:
+def _panel(
+    feature: Feature, real: NDArray[np.float64], synthetic: NDArray[np.float64], who: NDArray[np.int64]
+) -> dict[str, Any]:
     base = {"column": feature.name, "kind": feature.kind, "unit": feature.column.unit}
-    tables = {"real": real[~np.isnan(real)], "synthetic": synthetic[~np.isnan(synthetic)]}
+    known = ~np.isnan(real)
+    tables = {"real": real[known], "synthetic": synthetic[~np.isnan(synthetic)]}
     cells: dict[str, Any]
     if feature.kind == "line":
         edges = _edges(tables["real"])
         places = {key: np.searchsorted(edges, x, "right") for key, x in tables.items()}
+        held = HeldCells.of(places["real"], who[known], len(edges) + 1)
         counts = {key: np.bincount(place, minlength=len(edges) + 1) for key, place in places.items()}
-        runs = merged_cells(counts["real"].tolist())
+        runs = held.merged()
         cells = {"edges": [_edge_label(feature, edges[run.start - 1]) for run in runs[1:]]}
     else:
-        counts = {key: np.bincount(x.astype(int), minlength=len(feature.levels)) for key, x in tables.items()}
+        levels = len(feature.levels)
+        counts = {key: np.bincount(x.astype(int), minlength=levels) for key, x in tables.items()}
+        held = HeldCells.of(tables["real"].astype(np.intp), who[known], levels)
         named = _named(feature, counts["real"] + counts["synthetic"])
-        counts = {key: n[named] for key, n in counts.items()}
-        order, runs = _level_runs(feature, counts["real"] + 0)
-        counts = {key: n[order] for key, n in counts.items()}
+        held, counts = held.ordered(named), {key: n[named] for key, n in counts.items()}
+        order, runs = _level_runs(feature, held)
+        held, counts = held.ordered(order), {key: n[order] for key, n in counts.items()}
         labels = [str(feature.levels[named[i]]) for i in order]
         cells = {"labels": [_label(labels[run], feature) for run in runs]}
     summed = {key: [int(n[run].sum()) for run in runs] for key, n in counts.items()}
-    missing = int(np.isnan(real).sum())
+    few = [is_small(held.holders(run)) for run in runs]
+    missing, without = int((~known).sum()), len(np.unique(who[~known]))
     # Secondary suppression: a single suppressed count could be found by subtraction from the number of rows.
-    hidden = is_small(missing) or any(map(is_small, summed["real"]))
+    hidden = is_small(without) or any(few)
     smallest = int(np.argmin(np.where(np.array(summed["real"]) > 0, summed["real"], np.inf))) if hidden and runs else -1
     return (
         base
         | cells
         | {
-            "real": [None if i == smallest else suppressed_count(n) for i, n in enumerate(summed["real"])],
+            "real": [None if i == smallest or few[i] else n for i, n in enumerate(summed["real"])],
             "synthetic": summed["synthetic"],
             "missing": {"real": None if hidden and missing else missing, "synthetic": int(np.isnan(synthetic).sum())},
         }
@@ -128,15 +160,16 @@ def _edge_label(feature: Feature, edge: float) -> float | str:
     return pd.Timestamp(edge, unit="s").isoformat() if feature.column.resolution == "s" else float(edge)
 
 
-def _level_runs(feature: Feature, real: NDArray[np.int64]) -> tuple[NDArray[np.intp], list[slice]]:
+def _level_runs(feature: Feature, held: HeldCells) -> tuple[NDArray[np.intp], list[slice]]:
     """Return the order of levels and their cells: small ordinal levels join a neighbour, others a last cell."""
+    real = held.patients
     if feature.kind == "ordinal":
-        return np.arange(len(real)), merged_cells(real.tolist())
+        return np.arange(len(real)), held.merged()
     order = np.argsort(-real, kind="stable")
     if not len(real):
         return order, []
     separate = int(np.sum(real[order][:_MOST_LEVELS] >= MIN_PATIENTS))
-    if separate and is_small(int(real[order][separate:].sum())):
+    if separate and is_small(held.ordered(order).holders(slice(separate, None))):
         separate -= 1
     if len(real) - separate <= 1 and not is_small(int(real[order][-1])):
         separate = len(real)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from synthclin.errors import ConfigError
-from synthclin.evaluation.tasks import CompareTask, CoxTask, LinearTask, LogisticTask, PredictTask, SurvivalTask
+from synthclin.evaluation.tasks import (
+    CompareTask,
+    CoxTask,
+    LinearTask,
+    LogisticTask,
+    MixedTask,
+    PredictTask,
+    SurvivalTask,
+)
 
 if TYPE_CHECKING:
     from synthclin.evaluation.tasks import Analysis
@@ -49,6 +57,8 @@ def check_task(task: PredictTask | Analysis, schema: Schema) -> None:
                 _check_groups(task, task.by, (task.event, time), schema)
         case CompareTask():
             _check_groups(task, task.by, (task.target,), schema)
+        case MixedTask():
+            _check_mixed(task, schema)
         case PredictTask():
             pass
 
@@ -58,6 +68,8 @@ def has_treatment(task: PredictTask | Analysis, schema: Schema) -> bool:
     match task:
         case LinearTask() | LogisticTask() | CoxTask():
             explained_by: tuple[str | None, ...] = task.covariates
+        case MixedTask():
+            explained_by = task.fixed
         case SurvivalTask() | CompareTask():
             explained_by = (task.by,)
         case PredictTask():
@@ -111,6 +123,26 @@ def _check_endpoint(task: CoxTask | SurvivalTask, schema: Schema) -> str:
         raise ConfigError(f"task {task.name}", f"'{time}' is both event and time", "Name another `time`.")
     _check_number(task, time, schema)
     return time
+
+
+def _check_mixed(task: MixedTask, schema: Schema) -> None:
+    """Refuse a mixed model of a table without visits, or of an outcome that is the same at each visit."""
+    where = f"task {task.name}"
+    if schema.visit_time is None:
+        raise ConfigError(where, "the schema has no time of visits", "Declare `role: visit`, or use `task: linear`.")
+    _check_number(task, task.outcome, schema)
+    if schema.columns[task.outcome].static:
+        what = f"column '{task.outcome}' is the same at each visit"
+        raise ConfigError(where, what, "Use `task: linear`, or name a column that differs between visits.")
+    _check_covariates(task, (task.outcome,), task.fixed)
+    if task.by_time and schema.visit_time not in task.fixed:
+        what = f"`by_time` needs the effect of '{schema.visit_time}' itself"
+        raise ConfigError(where, what, f"Add {schema.visit_time!r} to `fixed`.")
+    for name in task.by_time:
+        if name not in task.fixed or name == schema.visit_time:
+            remedy = "Add it to `fixed`, or remove it from `by_time`." if name not in task.fixed else "Remove it."
+            what = f"'{name}' in `by_time` is {'not in `fixed`' if name not in task.fixed else 'the time itself'}"
+            raise ConfigError(where, what, remedy)
 
 
 def _check_number(task: Analysis, name: str, schema: Schema) -> None:

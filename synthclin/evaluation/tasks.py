@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from synthclin.evaluation.score_names import SURVIVAL_HEADLINES, hazard_names, survival_names
 from synthclin.schema.columns import Level
@@ -15,6 +15,7 @@ __all__ = [
     "CoxTask",
     "LinearTask",
     "LogisticTask",
+    "MixedTask",
     "PredictTask",
     "SurvivalTask",
     "Task",
@@ -173,7 +174,31 @@ class CompareTask(_Analysis):
         return self.target, self.by
 
 
-Analysis = LinearTask | LogisticTask | CoxTask | SurvivalTask | CompareTask
+class MixedTask(_Analysis):
+    """Linear mixed model of a number at each visit, with a random intercept of each patient (REML).
+
+    Its terms are the fixed effects and the standard deviations between and within patients. With `slope` each patient
+    has a random slope over the visit time too. `by_time` names columns of `fixed` whose effect changes with the visit
+    time, such as the treatment.
+
+    Example:
+        >>> MixedTask(outcome="sbp", fixed=["day", "arm"], by_time=["arm"], slope=True).name
+        'inference.mixed.sbp'
+    """
+
+    task: Literal["mixed"] = "mixed"
+    outcome: str
+    fixed: Covariates
+    by_time: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    slope: StrictBool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The required columns, the outcome first."""
+        return self.outcome, *self.fixed
+
+
+Analysis = LinearTask | LogisticTask | CoxTask | SurvivalTask | CompareTask | MixedTask
 Task = Annotated[PredictTask | Analysis, Field(discriminator="task")]
 
 

@@ -26,6 +26,7 @@ from synthclin.report.pages.rules_section import rules_section
 from synthclin.report.pages.sheet import sheet_style
 from synthclin.report.pages.statements import stated
 from synthclin.report.pages.subgroup_section import subgroups_section
+from synthclin.report.pages.visits_section import visits_section
 from synthclin.report.pages.words import edition_name, status_name
 from synthclin.report.record.seal import sealed, unsigned
 from synthclin.report.record.section_data import SectionData
@@ -76,6 +77,7 @@ def _sections(report: Findings) -> Iterator[Section | None]:
     yield joined(context_section(report), source_section(report, data))
     yield privacy_section(report)
     yield joined(fidelity_section(report, data), detection_section(report))
+    yield visits_section(report, data)
     yield clinical_section(report)
     yield utility_section(report)
     yield subgroups_section(report)

@@ -11,55 +11,26 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConfigError
+from synthclin.evaluation.analyses.analysis_study import Estimates, Study
+from synthclin.evaluation.analyses.design import design_of, groups_of, is_treatment, place_of
+from synthclin.evaluation.analyses.mixed_study import mixed_study
 from synthclin.evaluation.analyses.model_fits import RegressionFit, fit_regression
 from synthclin.evaluation.analyses.restricted_mean import Followed, curves, rmst
 from synthclin.evaluation.labels import term_name
 from synthclin.evaluation.task_checks import check_task, positive_level, time_column
-from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, SurvivalTask
+from synthclin.evaluation.tasks import Analysis, CompareTask, CoxTask, LinearTask, LogisticTask, MixedTask, SurvivalTask
 from synthclin.language import tr
-from synthclin.schema.patients import MIN_PATIENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.features import Feature
 
 __all__ = ["Endpoint", "Estimates", "Study", "endpoint", "fit_notes", "not_run", "study", "why_not_run"]
 
 _Rows = Literal["training", "synthetic"]
 _AT_RISK = 10
 _TERM_ROOM = 400
-
-Estimates = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
-"""(terms,) estimates and (terms,) standard errors; NaN where they cannot be computed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """One analysis as functions of any rows.
-
-    Arguments:
-        terms: names of the estimated parameters.
-        run: from (rows, columns) to estimates.
-        contrast: (terms,) whether 0 is the null hypothesis, so that sign and significance have a meaning.
-        horizon: last time of a survival analysis; else None.
-        curves: from real and synthetic (rows, columns) to the data of a survival plot; else None.
-        matrix: from (rows, columns) to the (rows, terms) design matrix of a regression; else None.
-        fit: from (rows, columns) to the fit of a regression, computed once for the same rows; else None.
-        treatment: (terms,) whether a term is an effect of a column with the role treatment.
-        time_unit: UCUM unit of the times of a survival analysis; None where there is none.
-    """
-
-    terms: tuple[str, ...]
-    run: Callable[[NDArray[np.float64]], Estimates]
-    contrast: NDArray[np.bool_]
-    horizon: float | None = None
-    curves: Callable[[NDArray[np.float64], NDArray[np.float64]], list[dict[str, Any]]] | None = None
-    matrix: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
-    fit: Callable[[NDArray[np.float64]], RegressionFit] | None = None
-    treatment: tuple[bool, ...] = ()
-    time_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +64,6 @@ class Endpoint:
         return [(part[:, self.time], self.event(part) == 1) for part in parts]
 
 
-@dataclass(frozen=True, slots=True)
-class _Design:
-    """Design matrix: numbers per real standard deviation, levels as contrasts with the most frequent one."""
-
-    terms: tuple[str, ...]
-    lines: tuple[tuple[int, float, float], ...]
-    levels: tuple[tuple[int, float], ...]
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The place of the column of each term."""
-        return (*(j for j, _, _ in self.lines), *(j for j, _ in self.levels))
-
-    def matrix(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(rows, terms), NaN where a covariate is missing."""
-        numbers = [(rows[:, j] - mean) / sd for j, mean, sd in self.lines]
-        levels = [np.where(np.isnan(rows[:, j]), np.nan, rows[:, j] == level) for j, level in self.levels]
-        return np.column_stack([*numbers, *levels])
-
-
 def study(c: Comparison, task: Analysis) -> Study:
     """Return the analysis; its terms are fixed by the training rows.
 
@@ -130,10 +81,8 @@ def study(c: Comparison, task: Analysis) -> Study:
             return _survival(c, task)
         case CompareTask():
             return _comparison(c, task)
-
-
-def _place(c: Comparison, name: str) -> int:
-    return c.features.names.index(name)
+        case MixedTask():
+            return mixed_study(c, task)
 
 
 def _cells(j: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -145,7 +94,7 @@ def _yes(c: Comparison, name: str, task: Analysis) -> Callable[[NDArray[np.float
 
     The value does not depend on the rows at hand: a group of patients may have only one of the two.
     """
-    j = _place(c, name)
+    j = place_of(c, name)
     feature, level = c.features.columns[j], positive_level(task, name, c.schema)
     seen = np.unique(c.train[~np.isnan(c.train[:, j]), j])
     if feature.kind == "line":
@@ -171,7 +120,7 @@ def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[
     when, censored = column.event_level, column.censored_level
     if task.cause is None and when is None and censored is None:
         return _yes(c, task.event, task)
-    j = _place(c, task.event)
+    j = place_of(c, task.event)
     levels, named, meant = list(c.features.columns[j].levels), when, True
     if task.cause is not None:
         named = task.cause
@@ -184,44 +133,12 @@ def _happened(c: Comparison, task: CoxTask | SurvivalTask) -> Callable[[NDArray[
     return lambda rows: np.where(np.isnan(rows[:, j]), np.nan, (rows[:, j] == place) == meant)
 
 
-def _groups(feature: Feature, train: NDArray[np.float64]) -> list[float]:
-    """Return the levels with at least 11 training rows, the most frequent first, then in their order."""
-    counts = np.bincount(train[~np.isnan(train)].astype(int), minlength=len(feature.levels))
-    frequent = np.flatnonzero(counts >= MIN_PATIENTS)
-    if not len(frequent):
-        return []
-    first = frequent[np.argmax(counts[frequent])]
-    return [float(first), *(float(level) for level in frequent if level != first)]
-
-
-def _design(c: Comparison, names: tuple[str, ...]) -> _Design:
-    terms: list[str] = []
-    lines, levels = [], []
-    for name in names:
-        j = _place(c, name)
-        feature, seen = c.features.columns[j], c.train[:, j]
-        if feature.kind == "line":
-            sd = float(np.nanstd(seen)) if (~np.isnan(seen)).any() else 0.0
-            if sd > 0:
-                lines.append((j, float(np.nanmean(seen)), sd))
-                terms.append(f"{name} (per SD)")
-    for name in names:
-        j = _place(c, name)
-        feature = c.features.columns[j]
-        if feature.kind != "line":
-            base, *others = _groups(feature, c.train[:, j]) or [0.0]
-            for level in others:
-                levels.append((j, level))
-                terms.append(f"{name}: {feature.levels[int(level)]} against {feature.levels[int(base)]}")
-    return _Design(tuple(terms), tuple(lines), tuple(levels))
-
-
 def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Study:
-    design = _design(c, task.covariates)
-    time = _place(c, time_column(task, c.schema)) if isinstance(task, CoxTask) else None
+    design = design_of(c, task.covariates)
+    time = place_of(c, time_column(task, c.schema)) if isinstance(task, CoxTask) else None
     match task:
         case LinearTask():
-            y = _cells(_place(c, task.target))
+            y = _cells(place_of(c, task.target))
         case LogisticTask():
             y = _yes(c, task.target, task)
         case CoxTask():
@@ -247,12 +164,8 @@ def _regression(c: Comparison, task: LinearTask | LogisticTask | CoxTask) -> Stu
         np.ones(len(design.terms), dtype=bool),
         matrix=design.matrix,
         fit=once,
-        treatment=tuple(_is_treatment(c, c.features.names[j]) for j in design.places),
+        treatment=tuple(is_treatment(c, c.features.names[j]) for j in design.places),
     )
-
-
-def _is_treatment(c: Comparison, name: str | None) -> bool:
-    return name is not None and c.schema.columns[name].role == "treatment"
 
 
 def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
@@ -262,13 +175,13 @@ def endpoint(c: Comparison, task: CoxTask | SurvivalTask) -> Endpoint:
         ConfigError: the schema and the task do not define the event, its time or the groups.
     """
     check_task(task, c.schema)
-    time, event = _place(c, time_column(task, c.schema)), _happened(c, task)
+    time, event = place_of(c, time_column(task, c.schema)), _happened(c, task)
     groups: list[float | None] = [None]
     by, labels = 0, ["all"]
     if isinstance(task, SurvivalTask) and task.by is not None:
-        by = _place(c, task.by)
+        by = place_of(c, task.by)
         feature = c.features.columns[by]
-        groups = [*_groups(feature, c.train[:, by])]
+        groups = [*groups_of(feature, c.train[:, by])]
         labels = [f"{task.by}: {feature.levels[int(level or 0)]}" for level in groups]
 
     whole = Endpoint(time, event, by, tuple(groups), tuple(labels), np.nan)
@@ -294,19 +207,19 @@ def _survival(c: Comparison, task: SurvivalTask) -> Study:
     terms = [f"mean survival time, {label}" for label in labels]
     terms += [f"difference, {label} against {labels[0].rpartition(': ')[2]}" for label in labels[1:]]
     contrast = np.arange(len(terms)) >= len(labels)
-    treatment = tuple(contrast & _is_treatment(c, task.by))
+    treatment = tuple(contrast & is_treatment(c, task.by))
     unit = c.features.columns[found.time].column.unit
     return Study(tuple(terms), run, contrast, horizon, survival_curves, treatment=treatment, time_unit=unit)
 
 
 def _comparison(c: Comparison, task: CompareTask) -> Study:
-    target, by = _place(c, task.target), _place(c, task.by)
+    target, by = place_of(c, task.target), place_of(c, task.by)
     feature, grouping = c.features.columns[target], c.features.columns[by]
-    groups = _groups(grouping, c.train[:, by])
+    groups = groups_of(grouping, c.train[:, by])
     base = "" if not groups else str(grouping.levels[int(groups[0])])
     levels: list[float | None] = [None]
     if feature.kind != "line":
-        levels = [*_groups(feature, c.train[:, target])[1:]]
+        levels = [*groups_of(feature, c.train[:, target])[1:]]
     terms = [
         f"{task.by}: {grouping.levels[int(group)]} against {base}"
         + ("" if level is None else f", {task.target}: {feature.levels[int(level)]}")
@@ -328,7 +241,7 @@ def _comparison(c: Comparison, task: CompareTask) -> Study:
             np.sqrt([one[1] + other[1] for one, other in pairs]),
         )
 
-    effects = (_is_treatment(c, task.by),) * len(terms)
+    effects = (is_treatment(c, task.by),) * len(terms)
     return Study(tuple(terms), run, np.ones(len(terms), dtype=bool), treatment=effects)
 
 

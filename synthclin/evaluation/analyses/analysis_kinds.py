@@ -47,6 +47,9 @@ ANALYSES = {
     "survival": _Analysis(
         "Survival analysis", "restricted mean survival time under the Kaplan-Meier curve, with Greenwood's variance"
     ),
+    "mixed": _Analysis(
+        "Mixed model", "linear mixed model with random effects of patients (restricted maximum likelihood)"
+    ),
     "compare": _Analysis("Comparison of groups", "difference of means or shares between groups, with Welch's variance"),
 }
 """The kinds of analysis, by the name of their task."""

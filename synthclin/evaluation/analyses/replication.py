@@ -69,6 +69,9 @@ def replicate(c: Comparison, task: Analysis, found: Study | None = None) -> Scor
             )
             if reversed_terms
             else "",
+            tr("Standard errors take the visits of a patient as independent; those of `task: mixed` do not.")
+            if c.schema.visit_time is not None and task.task != "mixed"
+            else "",
             *fit_notes(c, found),
         ],
         details=AnalysisDetails(

@@ -19,6 +19,7 @@ from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.learners import detector, learnable, separator
 from synthclin.evaluation.roc import auc, auc_interval, roc_points
 from synthclin.evaluation.score import Interval, Score, Z
+from synthclin.evaluation.summaries import Summary
 from synthclin.language import tr
 from synthclin.wording import share
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from synthclin.evaluation.comparison import Comparison
-    from synthclin.evaluation.features import Features
+    from synthclin.evaluation.features import Feature, Features
     from synthclin.evaluation.learners import Classifier
 
 __all__ = ["DETECTION", "LOGISTIC", "DetectionDetails", "detection", "logistic_detection"]
@@ -38,6 +39,7 @@ _MOST_ROWS = 5_000
 _FOLDS = 5
 _ONE_SAMPLE = 1_000  # rows of each kind, from which one random sample is enough
 _REPEATS = 3
+_MOST_CELLS = 20_000_000
 _SIGNAL = 8  # standard errors from 0.5, where half of the variance is that of a classifier that found a difference
 
 
@@ -45,7 +47,9 @@ class ColumnImportance(Details):
     """Permutation importance of one column for the classifier."""
 
     column: StrictStr
-    """Name of the column."""
+    """Name of the column; empty for the times of visits."""
+    summary: Summary | None
+    """The summary of the column over the visits of a patient; None for the column itself."""
     auc_drop: Annotated[float, Field(ge=-1, le=1)] | None
     """Loss of AUC when the column is permuted."""
 
@@ -103,8 +107,9 @@ DETECTION = Kind(
     method=(
         "classifier two-sample test (C2ST) AUC: boosted trees, 5-fold cross-validated with all rows of a patient in "
         "one fold, synthetic rows against as many holdout rows at schema precision, mean over folds and one random "
-        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; 0.5 is chance; Newcombe interval, "
-        "wider near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
+        "sample of each synthetic replicate, 3 samples at least below 1,000 rows; where visits are declared, one row "
+        "per patient, of static columns, the first visit and summaries of all visits; 0.5 is chance; Newcombe "
+        "interval, wider near 0.5 (Lopez-Paz and Oquab, ICLR 2017)"
     ),
     section="fidelity",
     label="Detection AUC (C2ST)",
@@ -180,14 +185,16 @@ def detection(c: Comparison, *, brief: bool = False) -> Score:
         ],
         details=DetectionDetails(
             auc_against_train=against_train,
-            columns=[
-                ColumnImportance(column=c.features.names[j], auc_drop=round(float(runs[0].drops[j]), 4))
-                for j in order[: 0 if brief else 10]
-            ],
+            columns=[_importance(c.features.columns[j], float(runs[0].drops[j])) for j in order[: 0 if brief else 10]],
             roc=roc_points(runs[0].scores, runs[0].synthetic),
         ),
         replicates=_by_table(runs, len(c.replicates)),
     )
+
+
+def _importance(feature: Feature, drop: float) -> ColumnImportance:
+    column = feature.name if feature.summary is None else feature.summarised
+    return ColumnImportance(column=column, summary=feature.summary, auc_drop=round(drop, 4))
 
 
 def logistic_detection(c: Comparison) -> Score:
@@ -283,11 +290,16 @@ def _permuted_areas(
 ) -> NDArray[np.float64]:
     """(columns,) the AUC after each column in turn is permuted among the test rows (permutation importance)."""
     rows, columns = values.shape
-    copies = np.repeat(values[None], columns, axis=0)
-    for j in range(columns):
-        copies[j, :, j] = values[rng.permutation(rows), j]
-    scores = model.predict_proba(copies.reshape(-1, columns))[:, 1].reshape(columns, rows)
-    return np.array([auc(row, synthetic)[0] for row in scores])
+    at_once = max(1, _MOST_CELLS // max(values.size, 1))
+    areas: list[float] = []
+    for start in range(0, columns, at_once):
+        shuffled = range(start, min(start + at_once, columns))
+        copies = np.repeat(values[None], len(shuffled), axis=0)
+        for copy, j in zip(copies, shuffled, strict=True):
+            copy[:, j] = values[rng.permutation(rows), j]
+        scores = model.predict_proba(copies.reshape(-1, columns))[:, 1].reshape(len(shuffled), rows)
+        areas += [float(auc(row, synthetic)[0]) for row in scores]
+    return np.array(areas)
 
 
 def _averaged(runs: list[_Run], tables: Sequence[NDArray[np.float64]], patients: int) -> tuple[float, Interval]:

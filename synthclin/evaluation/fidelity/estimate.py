@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,25 @@ if TYPE_CHECKING:
 
     from synthclin.evaluation.comparison import Comparison
 
-__all__ = ["AGAINST", "COX_EFFORT", "ROUNDS", "FidelityEstimate", "estimate_fidelity", "fair_size", "halved"]
+__all__ = [
+    "AGAINST",
+    "COX_EFFORT",
+    "ROUNDS",
+    "FidelityEstimate",
+    "Independent",
+    "estimate_fidelity",
+    "fair_size",
+    "halved",
+]
 
 AGAINST = "against as many training rows, mean of 10 random halves of the real rows"
 """What `estimate_fidelity` compares, as a part of the method of a score."""
 
-COX_EFFORT = {"rounds": 4, "splits": 4}
+COX_EFFORT: dict[str, Any] = {"rounds": 4, "splits": 4}
 """Arguments of `estimate_fidelity` for Cox regressions: one of a thousand rows takes a second."""
+
+Independent = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
+"""From (rows, columns) real rows to as many rows without dependence."""
 
 ROUNDS = 10
 _NONE = NoDetails()
@@ -139,6 +152,7 @@ def estimate_fidelity(
     splits: int = _SPLITS,
     low: float = 0.0,
     high: float = 1.0,
+    independent: Independent | None = None,
 ) -> FidelityEstimate:
     """Estimate a fidelity score by repeated comparisons of equal-sized samples.
 
@@ -159,6 +173,8 @@ def estimate_fidelity(
         splits: number of random splits behind the variance components.
         low: smallest possible value.
         high: largest possible value.
+        independent: from real rows to as many rows without the dependence that is scored, for the baseline; None to
+            shuffle each column.
     """
     n = fair_size(c, most)
     synthetic: list[NDArray[np.float64]] = []
@@ -175,8 +191,10 @@ def estimate_fidelity(
         against = bounded(half)
         synthetic.append(against(_synthetic_rows(c, n, r, stream)))
         # The other real rows are shuffled: a shuffled half would keep the marginal distributions of the half exactly.
-        independent = rng.permuted(rest, axis=0) if len(rest) else subsample(c.shuffled, n, rng)
-        baseline.append(against(independent))
+        if not len(rest):
+            baseline.append(against(subsample(c.shuffled, n, rng)))
+        else:
+            baseline.append(against(rng.permuted(rest, axis=0) if independent is None else independent(rest)))
         if len(rest):
             reference.append(against(rest))
     values = np.array([mean_known(parts) for parts in synthetic])
@@ -205,7 +223,7 @@ def _synthetic_rows(c: Comparison, n: int, number: int, stream: str) -> NDArray[
     turn, table = divmod(number, len(c.replicates))
     rows = c.replicates[table]
     permutation, part = divmod(turn, len(rows) // n)
-    order = c.rng(stream, "order", table, permutation).permutation(len(rows))
+    order = c.random_order(table, c.rng(stream, "order", table, permutation))
     return rows[np.sort(order[part * n : (part + 1) * n])]
 
 

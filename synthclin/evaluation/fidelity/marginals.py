@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.fidelity.spread import Against
     from synthclin.evaluation.score import Score
 
-__all__ = ["MARGINALS", "ColumnAgreement", "MarginalDetails", "agreements", "marginals"]
+__all__ = ["MARGINALS", "ColumnAgreement", "MarginalDetails", "agreements", "ks_similarity", "marginals"]
 
 _FAR, _TOO_FAR = 0.2, 0.3  # agreement of a column below that of holdout rows
 
@@ -180,13 +180,13 @@ def agreements(real: NDArray[np.float64], is_numeric: NDArray[np.bool_]) -> Agai
         has one.
     """
     columns = [
-        _ks_similarity(observed(real, j)) if numeric else _tvd_similarity(real[:, j])
+        ks_similarity(observed(real, j)) if numeric else _tvd_similarity(real[:, j])
         for j, numeric in enumerate(is_numeric)
     ]
     return lambda other: np.array([agreement(other[:, j]) for j, agreement in enumerate(columns)]).clip(0, 1)
 
 
-def _ks_similarity(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+def ks_similarity(real: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
     """Return the function 1 - KS of other cells; the two distributions are furthest apart at a real step."""
     steps, counts = np.unique(real, return_counts=True)
     upto = np.cumsum(counts) / max(len(real), 1)

@@ -41,8 +41,11 @@ class Knowledge:
         """Read the declarations of a schema."""
         rng = c.rng("privacy", "knowledge")
         columns = [feature.column for feature in c.features.columns]
+        summaries = [feature.summary for feature in c.features.columns]
         varied = [j for j in range(len(columns)) if len(np.unique(c.train[:, j])) > 1]
-        sensitive_columns = [j for j, column in enumerate(columns) if column.disclosure == "sensitive"]
+        sensitive_columns = [
+            j for j, column in enumerate(columns) if column.disclosure == "sensitive" and summaries[j] is None
+        ]
         known = tuple(j for j, column in enumerate(columns) if column.disclosure == "quasi_identifier")
         notes = []
         if not known:
@@ -51,7 +54,7 @@ class Knowledge:
             sensitive_columns = [j for j in varied if columns[j].role in _OUTCOMES and j not in known]
             notes.append(tr("No column is declared sensitive: events and outcomes are used."))
         if not sensitive_columns:
-            left = [j for j in varied if j not in known]
+            left = [j for j in varied if j not in known and summaries[j] is None]
             sensitive_columns = (
                 sorted(rng.choice(left, min(2, len(left), max(1, len(columns) - 1)), replace=False).tolist())
                 if left
@@ -61,7 +64,8 @@ class Knowledge:
         if len(sensitive_columns) > _MOST_SENSITIVE:
             sensitive_columns = sorted(rng.choice(sensitive_columns, _MOST_SENSITIVE, replace=False).tolist())
             notes.append(tr("{most} of the sensitive columns were chosen at random.", most=_MOST_SENSITIVE))
-        open_columns = [j for j in range(len(columns)) if j not in sensitive_columns]
+        # Of a table of visits the known columns are static ones and those of the first visit.
+        open_columns = [j for j in range(len(columns)) if j not in sensitive_columns and summaries[j] is None]
         keys = (known,) if known else _random_sets(open_columns, rng)
         return cls(keys, tuple(sensitive_columns), bool(known), " ".join(notes))
 

@@ -73,9 +73,17 @@ def _link(data: AttackData, synthetic: NDArray[np.float64]) -> Found:
 
 
 def _halves(data: AttackData) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return random halves of the columns; the summaries of a column are in the half of the column."""
     rng = data.rng("linkability")
-    orders = [rng.permutation(len(data.features)).tolist() for _ in range(_SPLITS)]
-    return [(tuple(order[: len(order) // 2]), tuple(order[len(order) // 2 :])) for order in orders]
+    features = data.features.columns
+    names = list(dict.fromkeys(feature.summarised or feature.name for feature in features))
+    places = [[j for j, each in enumerate(features) if (each.summarised or each.name) == name] for name in names]
+    orders = [rng.permutation(len(names)).tolist() for _ in range(_SPLITS)]
+
+    def part(columns: list[int]) -> tuple[int, ...]:
+        return tuple(j for k in columns for j in places[k])
+
+    return [(part(order[: len(order) // 2]), part(order[len(order) // 2 :])) for order in orders]
 
 
 def _linked(

@@ -27,6 +27,8 @@ from synthclin.evaluation.score_names import SURVIVAL_HEADLINES
 from synthclin.evaluation.subgroups.group_kinds import MIN_ROWS, group_kind
 from synthclin.evaluation.tasks import SurvivalTask
 from synthclin.evaluation.validity import RULES, rules
+from synthclin.evaluation.visits.patient_vectors import patient_vectors
+from synthclin.evaluation.visits.task_rows import rows_of_task
 from synthclin.language import tr, tr_plural
 from synthclin.schema.patients import MIN_PATIENTS
 
@@ -55,6 +57,20 @@ class Headline:
     columns: tuple[str, ...] = ()
 
 
+def _of_patients(c: Comparison) -> Score:
+    """Score the C2ST, of one row per patient where visits are declared."""
+    return detection(patient_vectors(c), brief=True)
+
+
+def _on_rows(compute: Callable[[Comparison], Score], task: Analysis) -> Callable[[Comparison], Score]:
+    return partial(_of_task, compute=compute, task=task)
+
+
+def _of_task(c: Comparison, compute: Callable[[Comparison], Score], task: Analysis) -> Score:
+    """Score an analysis on the rows that it is about."""
+    return compute(rows_of_task(c, task))
+
+
 _EVERY_RUN = (
     Headline(RULES, rules),
     Headline(MARGINALS, marginals),
@@ -62,7 +78,7 @@ _EVERY_RUN = (
     Headline(ASSOCIATIONS, association_changes),
     Headline(MISSINGNESS, missingness),
     Headline(PMSE, propensity),
-    Headline(DETECTION, partial(detection, brief=True)),
+    Headline(DETECTION, _of_patients),
 )
 
 
@@ -70,10 +86,14 @@ def headlines(task: Analysis | None = None) -> tuple[Headline, ...]:
     """Return the scores that are repeated in each group: of every run, or of a declared analysis."""
     if task is None:
         return _EVERY_RUN
-    found = [Headline(overlap_of(task), partial(replicate, task=task), task.columns)]
+    found = [Headline(overlap_of(task), _on_rows(partial(replicate, task=task), task), task.columns)]
     if isinstance(task, SurvivalTask):
         found += [
-            Headline(SURVIVAL_KINDS[measure](task.event), partial(measured, task=task, measure=measure), task.columns)
+            Headline(
+                SURVIVAL_KINDS[measure](task.event),
+                _on_rows(partial(measured, task=task, measure=measure), task),
+                task.columns,
+            )
             for measure in SURVIVAL_HEADLINES
         ]
     return tuple(found)

@@ -125,12 +125,14 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
     def trained(rows: NDArray[np.float64], *stream: str | int) -> dict[str, Fit]:
         return fitted(problem, _sampled(problem.rows(rows), size, c.rng(task.name, *stream)), test, weights)
 
-    def halves(rows: NDArray[np.float64], *stream: str | int) -> tuple[dict[str, Fit], dict[str, Fit]]:
+    def halves(
+        rows: NDArray[np.float64], who: NDArray[np.int64], *stream: str | int
+    ) -> tuple[dict[str, Fit], dict[str, Fit]]:
         rng = c.rng(task.name, *stream)
-        x, y = _sampled(problem.rows(rows), size, rng)
-        order = rng.permutation(size)
+        x, y = problem.rows(rows)
         one, other = (
-            fitted(problem, (x[order[i::2]], y[order[i::2]]), test, few, explain=stream == _EXPLAINED) for i in range(2)
+            fitted(problem, (x[part], y[part]), test, few, explain=stream == _EXPLAINED)
+            for part in _halved(who[problem.known(rows)], size, rng)
         )
         return one, other
 
@@ -138,9 +140,12 @@ def predict(c: Comparison, task: PredictTask, by: Sequence[str] = ()) -> tuple[S
         [trained(rows, "synthetic", i) for i, rows in enumerate(c.replicates)],
         trained(c.train, "real"),
         trained(c.shuffled, "shuffled"),
-        [halves(c.train, "halves", i) for i in range(_SPLITS)],
+        [halves(c.train, c.train_patients, "halves", i) for i in range(_SPLITS)],
         # Several replicates show the variance between them directly.
-        [halves(c.synthetic, "synthetic halves", i) for i in range(_SPLITS if len(c.replicates) == 1 else 0)],
+        [
+            halves(c.synthetic, c.synthetic_patients[0], "synthetic halves", i)
+            for i in range(_SPLITS if len(c.replicates) == 1 else 0)
+        ],
     )
     whole_holdout = trials.of_group(0, samples, of_halves)
     replicates, real, shuffled = whole_holdout.replicates, whole_holdout.real, whole_holdout.shuffled
@@ -302,6 +307,18 @@ def _sampled(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     x, y = rows
     chosen = _chosen(len(y), size, rng)
     return x[chosen], y[chosen]
+
+
+def _halved(who: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the places of the rows of two disjoint halves of `size` rows; all rows of a patient are in one."""
+    numbers = np.unique(who, return_inverse=True)[1]
+    if len(who) and len(who) > numbers.max() + 1:
+        half = rng.permutation(int(numbers.max()) + 1)[numbers] % 2
+        parts = [np.flatnonzero(half == i) for i in range(2)]
+        return [part[_chosen(len(part), min(len(part), size // 2), rng)] for part in parts]
+    chosen = _chosen(len(who), size, rng)
+    order = rng.permutation(size)
+    return [chosen[order[i::2]] for i in range(2)]
 
 
 def _chosen(rows: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:

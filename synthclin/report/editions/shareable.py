@@ -31,6 +31,7 @@ from synthclin.evaluation.privacy.canaries import SMALLEST_LEAK
 from synthclin.evaluation.statuses import uncomputed
 from synthclin.language import speaking
 from synthclin.report.editions.shareable_columns import shared_block, shared_missing, shared_panel
+from synthclin.report.editions.shareable_visits import shared_visits
 from synthclin.report.record.section_data import SectionData
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def shareable(report: F) -> F:
 
 def _shared(report: F) -> F:
     data = SectionData.model_validate(report.sections)
-    facts = report.provenance.get("rows") or data.rows
+    facts = data.patients or report.provenance.get("rows") or data.rows
     train, holdout = (int(facts.get(key, 0)) for key in ("train", "holdout"))
     published = Published(
         train, holdout, {panel.column: shared_missing(shared_panel(panel)) for panel in data.marginals}
@@ -208,11 +209,14 @@ def _beside(score: Score, internal: Score, gates: Iterable[Gate]) -> Score:
 
 def _sections(data: SectionData) -> dict[str, Any]:
     panels = {panel.column: shared_panel(panel) for panel in data.marginals}
+    first = {panel.column: shared_panel(panel) for panel in data.first_visits} or panels
     shared: dict[str, Any] = {
         "rows": _rows(data.rows),
+        "patients": _rows(data.patients),
+        "visits": {} if data.visits is None else shared_visits(data.visits),
         "marginals": [panel.model_dump() for panel in panels.values()],
         "table_one": [
-            shared_block(block, panels[block.column]).model_dump() for block in data.table_one if block.column in panels
+            shared_block(block, first[block.column]).model_dump() for block in data.table_one if block.column in first
         ],
         # A part of the schema, which says nothing of any patient.
         "labels": asdict(data.labels) if data.labels != Labels() else {},

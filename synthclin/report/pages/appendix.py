@@ -10,6 +10,7 @@ from synthclin.language import tr
 from synthclin.report.charts.charts import small_bar
 from synthclin.report.pages.context_section import crosswalk_figure
 from synthclin.report.pages.figures import DataTable, Figure, Row, Section
+from synthclin.report.pages.flow_figure import flow_figure
 from synthclin.report.pages.main_limits import not_measured
 from synthclin.report.pages.names import names_figure
 from synthclin.report.pages.questions import label_of
@@ -47,37 +48,13 @@ def source_section(report: Findings, data: SectionData) -> Section:
     rows = data.rows | {str(table): n for table, n in facts.rows.items()}
     figures = []
     if rows:
-        figures.append(_flow(rows))
+        figures.append(flow_figure(rows, data.patients))
     if data.table_one:
-        figures.append(_table_one(data.table_one, rows))
+        figures.append(_table_one(data.table_one, data.patients or rows, is_first_visit=bool(data.patients)))
     return Section("source", tr("Source data"), tr("Source data"), figures=tuple(figures))
 
 
-def _flow(rows: dict[str, int]) -> Figure:
-    holdout = rows.get("holdout", 0)
-    train, synthetic = count(rows.get("train", 0)), number(rows.get("synthetic", 0), 0)
-    boxes = (
-        (tr("Training rows"), tr("{n} real rows, used to train the model", n=train), False),
-        (
-            tr("Holdout rows"),
-            tr("{n} real rows, not used for training", n=count(holdout))
-            if holdout
-            else tr("none, so attacks and prediction are not assessable"),
-            False,
-        ),
-        (tr("Synthetic rows"), tr("{n} rows, judged in this report", n=synthetic), True),
-    )
-    return Figure(
-        title=tr("Where the rows come from"),
-        how=tr(
-            "Synthetic rows are compared with training rows and with holdout rows. The real-data reference of a score "
-            "is its value for holdout rows in the place of the synthetic ones."
-        ),
-        flow=boxes,
-    )
-
-
-def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
+def _table_one(blocks: list[TableOneBlock], rows: dict[str, int], *, is_first_visit: bool = False) -> Figure:
     apart = [block for block in blocks if block.difference is not None and abs(block.difference) > _LARGE]
     apart.sort(key=lambda block: -abs(block.difference or 0))
     names = [column_name(block.column, 30) for block in apart]
@@ -99,7 +76,15 @@ def _table_one(blocks: list[TableOneBlock], rows: dict[str, int]) -> Figure:
     )
     return Figure(
         title=title,
-        how=tr("Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance."),
+        how=" ".join(
+            filter(
+                None,
+                (
+                    tr("One row per patient: static columns and the first visit.") if is_first_visit else "",
+                    tr("Last column: standardised difference. The mark at 0.10 is a common threshold for imbalance."),
+                ),
+            )
+        ),
         table=DataTable(tr("Table 1. Training rows and synthetic rows"), head, tuple(lines), form="t1"),
         note=tr(
             "Percentages are of observed values. Cells below 11 patients are suppressed or pooled with others; a "

@@ -32,7 +32,7 @@ from synthclin.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from synthclin.evaluation.questions import Group
     from synthclin.evaluation.score import Score
@@ -131,7 +131,7 @@ def _decision(report: Findings) -> Decision:
         title=sentence_case(name),
         sentence=sentence(statuses),
         open=_open(questions),
-        meta=_meta(facts, tool),
+        meta=_meta(facts, tool, report.sections.get("patients") or {}),
         groups=_grouped([*(_row(report, answer) for answer in questions), guarantee]),
         facts=tuple(_stated(report, fact) for fact in key_facts(report)),
         limits=stated_limits(report),
@@ -298,13 +298,20 @@ def _dp_row(dp: str | None) -> DecisionRow:
     )
 
 
-def _meta(facts: Provenance, tool: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _meta(facts: Provenance, tool: str, patients: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the sizes of the tables and the run; `patients` are their numbers where rows are visits."""
     rows = facts.rows.get("synthetic")
     size = not_assessable() if rows is None else tr("{n} rows", n=number(rows, 0))
+    if rows is not None and "synthetic" in patients:
+        size = tr(
+            "{visits} visits of {patients} patients", visits=number(rows, 0), patients=number(patients["synthetic"], 0)
+        )
     if facts.columns is not None:
         size = tr("{rows}, {n} columns judged", rows=size, n=number(facts.columns, 0))
     holdout = facts.rows.get("holdout")
     reference = tr("compared with {n} holdout rows", n=number(holdout, 0)) if holdout else tr("without holdout")
+    if holdout and patients.get("holdout"):
+        reference = tr("compared with {n} holdout patients", n=number(patients["holdout"], 0))
     seed = facts.seed if facts.seed is not None else facts.random_state
     return (
         (tr("Rows"), (size, reference)),

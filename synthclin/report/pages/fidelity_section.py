@@ -5,28 +5,28 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from synthclin.evaluation.catalogue import kind_of
 from synthclin.evaluation.fidelity.detection import DETECTION, DetectionDetails
 from synthclin.evaluation.fidelity.marginals import MARGINALS, MarginalDetails
 from synthclin.evaluation.labels import column_name
 from synthclin.evaluation.score import details_of
+from synthclin.evaluation.summaries import feature_text
 from synthclin.language import tr, tr_plural
-from synthclin.report.charts.charts import reference_dots, small_bar
+from synthclin.report.charts.charts import small_bar
 from synthclin.report.charts.roc_plot import roc_plot
 from synthclin.report.pages.association_figures import associations_figure
 from synthclin.report.pages.distribution_figures import distribution_figures
-from synthclin.report.pages.figures import DataTable, Figure, Row, Section, StripRow
+from synthclin.report.pages.figures import DataTable, Figure, Row, Section
 from synthclin.report.pages.marginal_figures import distance_name, marginals_figure
 from synthclin.report.pages.missingness_figures import missingness_figures
 from synthclin.report.pages.questions import section_status
+from synthclin.report.pages.scale_figure import scale_figure
 from synthclin.report.pages.support_figures import support_figures
-from synthclin.wording import count, interval, listed, number, plain, plural, sentence_case, share, typeset
+from synthclin.wording import count, interval, listed, number, plain, sentence_case, share, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthclin.evaluation.fidelity.marginals import ColumnAgreement
-    from synthclin.evaluation.score import Score
     from synthclin.report.findings import Findings
     from synthclin.report.record.section_data import SectionData
 
@@ -34,8 +34,7 @@ __all__ = ["curve_table", "detection_section", "fidelity_section"]
 
 _FAR = 0.10  # a visible distance between distributions
 _BY_CHANCE = 0.02  # margin above the distance of holdout rows
-_ELSEWHERE = {"privacy", "inference", "utility", "calibration", "importance", "subgroups"}  # have their own sections
-_FEW = 3  # too few measures for a general statement
+_ELSEWHERE = {"privacy", "inference", "utility", "calibration", "importance", "subgroups", "visits"}  # own sections
 
 
 def fidelity_section(report: Findings, data: SectionData) -> Section:
@@ -43,7 +42,16 @@ def fidelity_section(report: Findings, data: SectionData) -> Section:
     agreements = details_of(report.find(MARGINALS.name), MarginalDetails)
     columns = [] if agreements is None else agreements.columns
     figures = [
-        _baseline_to_reference(report),
+        scale_figure(
+            report,
+            [score for score in report.scores if score.name.partition(".")[0] not in _ELSEWHERE],
+            tr(
+                "Each score on a scale from its independence baseline to its real-data reference. Hollow "
+                "dot: real rows with each column shuffled independently. Solid dot at the right: holdout "
+                "rows in the place of the synthetic ones. Between them: this synthetic table with its 95 % "
+                "interval. Worst first."
+            ),
+        ),
         marginals_figure(data.marginals, columns, data.rows, _columns(columns)),
         associations_figure(report),
         *support_figures(data.support),
@@ -115,14 +123,18 @@ def detection_section(report: Findings) -> Section:
                 data=(curve_table(tr("Points of the ROC curve"), details.roc),),
             )
         )
-    drops = [(one.auc_drop, column_name(one.column, 40)) for one in details.columns if one.auc_drop] if details else []
+    listing = details.columns if details else []
+    drops = [(one.auc_drop, feature_text(one.column, one.summary, 40)) for one in listing if one.auc_drop]
+    is_of_patients = any(one.summary for one in listing)
     drops = sorted((drop for drop in drops if drop[0] > 0), reverse=True)
     if drops:
         top = drops[0][0]
         rows = tuple(Row(name, (number(drop),), bar=small_bar(drop, top)) for drop, name in drops[:8])
         figures.append(
             Figure(
-                title=tr("{column} contributes most to detection", column=drops[0][1]),
+                title=sentence_case(tr("{column} contributes most to detection", column=drops[0][1]))
+                if is_of_patients
+                else tr("{column} contributes most to detection", column=drops[0][1]),
                 how=tr("Permutation importance: loss of detection AUC when one column is shuffled. Largest first."),
                 table=DataTable(tr("Columns by permutation importance"), (tr("Column"), tr("Loss of AUC")), rows),
             )
@@ -138,88 +150,6 @@ def _detection_finding(area: float) -> str:
     if area <= 0.80:
         return tr("A classifier separates synthetic from real rows clearly better than chance")
     return tr("A classifier separates most synthetic rows from real ones")
-
-
-def _baseline_to_reference(report: Findings) -> Figure | None:
-    rows: list[tuple[float, StripRow, Row]] = []
-    for score in report.scores:
-        if score.name.partition(".")[0] in _ELSEWHERE or math.isnan(score.value):
-            continue
-        question = kind_of(score.name)
-        position = _position(score)
-        cells = (
-            _number_or_none(score.baseline),
-            number(score.value),
-            interval(score.low, score.high),
-            _number_or_none(score.reference),
-        )
-        if position is None:
-            continue
-        picture = reference_dots(question.label, score.value, score.low, score.high, *_ends_of_scale(score))
-        way = f"{number(100 * min(position, 1), 0)}\u00a0%", tr("of the way")  # capped at the reference
-        if report.edition == "shareable":  # nothing is computed from rounded figures
-            way = number(score.value), ""
-        rows.append(
-            (
-                position,
-                StripRow(question.label, question.unit, picture, *way),
-                Row(question.label, cells),
-            )
-        )
-    if not rows:
-        return None
-    rows.sort(key=lambda row: row[0])
-    low = [row for row in rows if row[0] < 0.5]
-    title = (
-        tr("Scores between independence baseline and real-data reference")
-        if len(rows) < _FEW
-        else tr("Every score is nearer to its real-data reference than to its independence baseline")
-    )
-    if low:
-        title = sentence_case(
-            plural(
-                len(low),
-                "one score is nearer to the independence baseline than to the real-data reference",
-                "{n} scores are nearer to the independence baseline than to the real-data reference",
-            )
-        )
-    table = DataTable(
-        tr("Scores between independence baseline and real-data reference"),
-        (tr("Score"), tr("Baseline"), tr("Synthetic"), tr("95 % interval"), tr("Reference")),
-        tuple(row for _, _, row in rows),
-    )
-    return Figure(
-        title=title,
-        how=tr(
-            "Each score on a scale from its independence baseline to its real-data reference. Hollow "
-            "dot: real rows with each column shuffled independently. Solid dot at the right: holdout "
-            "rows in the place of the synthetic ones. Between them: this synthetic table with its 95 % "
-            "interval. Worst first."
-        ),
-        strip=tuple(row for _, row, _ in rows),
-        ends=(tr("\u25cb independence baseline"), tr("real-data reference \u25cf")),
-        note=tr("Scores whose baseline and reference differ by 0.01 or less are left out."),
-        data=(table,),
-    )
-
-
-def _ends_of_scale(score: Score) -> tuple[float, float]:
-    assert score.baseline is not None
-    assert score.reference is not None
-    return score.baseline, score.reference
-
-
-def _position(score: Score) -> float | None:
-    """Return the position of a score from its baseline (0) to its reference (1); None where the two hardly differ."""
-    if score.baseline is None or score.reference is None:
-        return None
-    sign = 1 if score.better == "higher" else -1
-    span = sign * (score.reference - score.baseline)
-    return sign * (score.value - score.baseline) / span if span > 0.01 else None
-
-
-def _number_or_none(value: float | None) -> str:
-    return tr("none") if value is None else number(value)
 
 
 def _columns(columns: Sequence[ColumnAgreement]) -> tuple[str, DataTable] | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from synthclin.evaluation.labels import Labels
+from synthclin.report.record.visit_data import VisitFacts
 
 __all__ = [
     "CohortFacts",
@@ -241,6 +242,12 @@ class SectionData(Open):
 
     rows: dict[StrictStr, Count] = Field(default_factory=dict)
     """Rows of each table."""
+    patients: dict[StrictStr, Count] = Field(default_factory=dict)
+    """Patients of each table, where the schema declares visits."""
+    first_visits: list[Histogram] = Field(default_factory=list)
+    """The distribution of each column at the first visit, where the schema declares visits."""
+    visits: VisitFacts | None = None
+    """Data of the figures of visits, where the schema declares them."""
     marginals: list[Histogram] = Field(default_factory=list)
     """The distribution of each column."""
     table_one: list[TableOneBlock] = Field(default_factory=list)

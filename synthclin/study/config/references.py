@@ -60,7 +60,7 @@ def _check_evaluation(config: Config | Judging, where: str) -> None:
     schema = config.table_schema
     for i, task in enumerate(config.evaluation.utility):
         at = f"{where}: evaluation.utility[{i}]"
-        for key, value in task.model_dump(exclude={"task", "horizon", "cause"}, exclude_none=True).items():
+        for key, value in task.model_dump(exclude={"task", "horizon", "cause", "slope"}, exclude_none=True).items():
             check_columns([value] if isinstance(value, str) else value, schema.modelled, f"{at}.{key}")
         if task.name in [earlier.name for earlier in config.evaluation.utility[:i]]:
             raise ConfigError(at, f"another task is called {task.name!r}", "Remove one of them.")
@@ -87,6 +87,7 @@ def _check_gate(score: str, config: Config | Judging, where: str) -> None:
     fixed += names_of("model") if isinstance(config, Config) else ()
     fixed += [representation_name(by) for by in config.evaluation.by]
     fixed += names_of("trial") if config.table_schema.randomised is not None else ()
+    fixed += names_of("visits") if config.table_schema.visit_time is not None else ()
     # Rules between visits are never judged on single rows of the model.
     of_rows = any(not rule.visit_functions for rule in config.table_schema.imposed)
     fixed += names_of("model", "rules") if of_rows else ()
