@@ -39,6 +39,8 @@ _TERM_ROOM = 120
 _AGAINST, _TO, _PER_SD = " against ", " to ", " (per SD)"
 _QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 _PREFIXES = _MEAN, _DIFFERENCE = "mean survival time, ", "difference, "
+_SPREADS = ("SD of intercepts", "SD of slopes", "SD within patients")  # terms of a mixed model
+_BY_TIME = ", per SD of "
 _ALL = "all"  # the name of the group of all patients
 _OTHERS, _PART = re.compile(r"other \((\d+) levels\)"), re.compile(r"part (\d) of (\d) by rank")
 
@@ -188,6 +190,13 @@ def with_labels(text: str) -> str:
 
 def _shown(term: str) -> str | None:
     """Return a term with labels and in the language of the report; None where it stays as it is."""
+    if term in _SPREADS:
+        shown = _spread(term)
+        return None if shown == term else shown
+    base, by_time, column = term.rpartition(_BY_TIME)
+    if by_time:
+        shown = tr("{term}, per SD of {column}", term=_shown(base) or base, column=column_name(column, _ROOM))
+        return None if shown == term else shown
     prefix = next((start for start in _PREFIXES if term.startswith(start)), "")
     body = term.removeprefix(prefix)
     labelled = _labelled(body) if are_labels_shown() else None
@@ -199,6 +208,12 @@ def _shown(term: str) -> str | None:
     elif prefix == _DIFFERENCE:
         body = tr("difference, {groups}", groups=body)
     return None if body == term else body
+
+
+def _spread(term: str) -> str:
+    """Return a standard deviation of a mixed model as text."""
+    names = dict(zip(_SPREADS, (tr("SD of intercepts"), tr("SD of slopes"), tr("SD within patients")), strict=True))
+    return names[term]
 
 
 def _labelled(term: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +35,7 @@ from synthclin.evaluation.fidelity import (
 )
 from synthclin.evaluation.privacy.attack_data import AttackData, why_not
 from synthclin.evaluation.privacy.canaries import smallest_leak
-from synthclin.evaluation.privacy.details import CopyDetails
+from synthclin.evaluation.privacy.details import CopyDetails, LeakDetails
 from synthclin.evaluation.privacy.membership import membership
 from synthclin.evaluation.privacy.membership_tpr import membership_tpr
 from synthclin.evaluation.score import Score
@@ -237,6 +238,8 @@ def _of_patients(compute: Callable[[Comparison], Score], people: Comparison, c: 
         first = np.unique(c.synthetic_patients[0], return_index=True)[1] + 1
         rows = [int(first[number - 1]) for number in score.details.copied_rows]
         score = replace(score, details=score.details.model_copy(update={"copied_rows": rows}))
+    if math.isnan(score.value) or isinstance(score.details, LeakDetails):
+        return score  # its note is the reason, or is about canaries alone
     note = tr("A row is a patient: static columns, the first visit and summaries of all visits.")
     return replace(score, note=f"{score.note} {note}".strip())
 

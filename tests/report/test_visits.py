@@ -19,12 +19,14 @@ from synthclin.report.editions.shareable_visits import shared_visits
 from synthclin.report.html import render, sections
 from synthclin.report.pages.visit_figures import courses_figure, curves_figure, remaining_figure
 from synthclin.report.record.visit_data import VisitFacts
+from tests.evaluation.conftest import spare
 from tests.evaluation.visits.cohort import SCHEMA, cohort, compared, shuffled
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    with quiet():
+    with quiet(), pytest.MonkeyPatch.context() as patch:
+        spare(patch)
         return sc.evaluate(
             shuffled(cohort(150, 3), "sbp"), train=cohort(150, 1), holdout=cohort(150, 2), schema=SCHEMA, workers=1
         )
@@ -54,7 +56,8 @@ def test_the_page_of_both_editions_has_the_section_and_hostile_names_are_text(re
 
 def test_a_table_of_rows_has_no_section() -> None:
     alone = SCHEMA.model_copy(update={"visits": "independent"})
-    with quiet():
+    with quiet(), pytest.MonkeyPatch.context() as patch:
+        spare(patch)
         found = sc.evaluate(cohort(60, 3), train=cohort(60, 1), holdout=cohort(60, 2), schema=alone, workers=1)
     assert not [section for section in sections(found) if section.key == "visits"]
     assert "visits" not in found.sections

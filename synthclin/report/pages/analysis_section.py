@@ -148,6 +148,7 @@ def _measure(task: str) -> str:
         "cox": tr("hazard ratio"),
         "logistic": tr("odds ratio"),
         "linear": tr("coefficient"),
+        "mixed": tr("coefficient"),
         "survival": tr("difference of RMST"),
     }
     return measures.get(task, tr("difference of groups"))

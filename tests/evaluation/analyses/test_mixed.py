@@ -15,9 +15,11 @@ from synthclin.evaluation.analyses.analysis_fits import study
 from synthclin.evaluation.analyses.mixed_fits import fit_mixed
 from synthclin.evaluation.analyses.replication import replicate
 from synthclin.evaluation.catalogue import kind_of
+from synthclin.evaluation.labels import Labels, showing_labels, term_name
 from synthclin.evaluation.task_checks import check_task
 from synthclin.evaluation.tasks import LinearTask, MixedTask
 from synthclin.evaluation.visits.task_rows import rows_of_task
+from synthclin.language import speaking
 from synthclin.progress import quiet
 from tests.evaluation.visits.cohort import BETWEEN, DATED, SCHEMA, WITHIN, cohort, compared, shuffled
 
@@ -179,3 +181,11 @@ def test_the_last_column_of_rows_is_the_patient() -> None:
     assert set(c.holdout[:, -1]) == set(range(40, 80))
     visits = pd.Series(c.synthetic[:, -1]).value_counts()
     assert visits.max() <= 9
+
+
+def test_terms_have_labels_and_a_language() -> None:
+    with showing_labels(Labels({"day": "Day", "arm": "Treatment"}, {"arm": {"A": "drug"}})):
+        assert term_name("arm: A against B, per SD of day", 60) == "Treatment: drug against B, per SD of Day"
+    assert term_name("arm: A against B, per SD of day", 60) == "arm: A against B, per SD of day"
+    with speaking("es"):
+        assert term_name("SD within patients", 60) == "DE dentro de los pacientes"
