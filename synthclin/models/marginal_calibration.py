@@ -30,6 +30,9 @@ ROWS = 8_192
 STEPS = 8
 """Corrections of a column at most; each alone is exact where the context changes nothing."""
 
+ENOUGH = 11
+"""Training rows with a code below which its probability is kept: their number is chance."""
+
 CLOSE = 1e-3
 """Total variation between both distributions from which no further correction is needed."""
 
@@ -37,7 +40,7 @@ CLOSE = 1e-3
 def calibrate_marginals(network: MaskedGenerator, codes: Tensor, generator: torch.Generator) -> Tensor:
     """Correct the biases of a network in place, so that it samples each code as often as it occurs in `codes`.
 
-    Codes that do not occur keep their probability. Columns that are context alone are taken from `codes`.
+    Codes of few rows keep their probability. Columns that are context alone are taken from `codes`.
 
     Arguments:
         network: trained, in evaluation mode.
@@ -77,7 +80,7 @@ def _corrected(network: MaskedGenerator, t: int, logits: Tensor, codes: Tensor) 
     for step in range(STEPS + 1):
         probabilities = logits.softmax(0)
         sampled = probabilities.mean(1)
-        known = (shares > 0) & (sampled > 0)
+        known = (shares >= ENOUGH / len(codes)) & (sampled > 0)
         wanted = torch.where(known, shares * (sampled[known].sum() / shares[known].sum()), sampled)
         distance = float((wanted - sampled).abs().sum()) / 2
         apart = apart if step else distance

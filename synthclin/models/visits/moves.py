@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from synthclin.models.visits.line import MOST_SPIKES
+from synthclin.models.visits.line import MOST_SPIKES, Line
 from synthclin.models.visits.transitions import label
 from synthclin.models.visits.variables import MISSING, POOLED, Variables
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["MOVES", "SPIKES", "VisitMask", "kept_moves", "moves_of"]
+__all__ = ["MOVES", "SPIKES", "VisitMask", "kept_moves", "moves_of", "values_after"]
 
 SPIKES = tuple(f"at {i}" for i in range(MOST_SPIKES))
 """A number at one of its spikes, whatever it was before."""
@@ -62,6 +62,21 @@ def moves_of(missing: NDArray[np.bool_], stays: NDArray[np.bool_], spike: Ints |
     if spike is not None:
         moves = np.where(spike >= 0, np.array([*SPIKES, ""], dtype=object)[spike], moves)
     return np.where(missing, "missing", moves)
+
+
+def values_after(move: NDArray[np.object_], last: Floats, new: Floats, line: Line) -> Floats:
+    """Return the (rows,) values of a number after its moves, NaN where it is missing.
+
+    Arguments:
+        move: (rows,).
+        last: (rows,) last observed values.
+        new: (rows,) values where the move is new.
+        line: the column.
+    """
+    value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
+    for spike, at in zip(line.spikes, SPIKES, strict=False):
+        value = np.where(move == at, spike, value)
+    return value
 
 
 def _carried(now: NDArray[np.generic], known: NDArray[np.bool_], number: Ints) -> NDArray[np.generic]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from synthclin.encoding.line_codec import LineCodec
+from synthclin.models.visits.moves import moves_of, values_after
 from synthclin.models.visits.transition_rows import ENTITY, is_target, typed
 from synthclin.models.visits.transitions import code_of, context, features, label, own_features
 from synthclin.models.visits.variables import MISSING, POOLED
@@ -158,14 +159,14 @@ def _moves(model: VisitModel, known: KnownVisits, history: History, who: Ints) -
     found: dict[str, Texts] = {}
     for j, line in enumerate(model.variables.lines):
         value, last = known.values[:, j], history.last[who, j]
-        told = np.where(~np.isfinite(value), "missing", np.where(value == last, "stay", "new")).astype(object)
+        told = moves_of(~np.isfinite(value), value == last, line.at_spike(value))
         if "stay" not in model.moves[line.name] and "new" in model.moves[line.name]:
             told[told == "stay"] = "new"
         found[line.name] = _kept(told, known.line_holes[:, j], model.moves[line.name])
     for j, levels in enumerate(model.variables.levels):
         code, last = known.codes[:, j], history.level[who, j]
         stays = (code == last) | ((code == POOLED) & (last != MISSING))
-        told = np.where(code == MISSING, "missing", np.where(stays, "stay", "new")).astype(object)
+        told = moves_of(code == MISSING, stays)
         found[levels.name] = _kept(told, known.level_holes[:, j], model.moves[levels.name])
     return found
 
@@ -251,7 +252,7 @@ class _Residuals:
         codes = codec.encode(pd.Series(np.where(known, value - self._mean(j), 0.0)))[0]
         self.log_width += np.where(known, log_widths(codec)[codes], 0.0)
         empty = -1 if layout.missing is None else layout.missing
-        blank = (told == "stay") | (told == "missing")
+        blank = (told != None) & (told != "new")  # noqa: E711 (of each cell)
         return torch.from_numpy(np.where(known, codes, np.where(blank, empty, -1)))
 
     def settle(self, upto: int, sampled: Mapping[int, Tensor]) -> None:
@@ -269,10 +270,10 @@ class _Residuals:
                     codes = sampled[place].cpu().numpy()
                     residual = model.rows.encoder_.codecs[self.names[place]].decode(codes, self.offsets[:, place])
                     new = new + residual.to_numpy(dtype=np.float64, na_value=np.nan)
-            value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
+            value = values_after(move, last, new, line)
             known = np.isfinite(value)
             self.possible &= ~hole | ~((move == "new") & known) | line.possible(np.nan_to_num(value), time)
-            self.cells[line.name] = line.write(np.nan_to_num(value), time).mask(~known)
+            self.cells[line.name] = line.write(np.nan_to_num(value), time, away=move == "new").mask(~known)
             value = np.where(move == "stay", last, line.read(self.cells[line.name], time))
             value = np.where(hole, value, self.known.values[:, j])
             seen = np.isfinite(value) & (self.history.seen[self.who, j] > 0)
@@ -312,7 +313,7 @@ class _Residuals:
 
     def _mean(self, j: int) -> Floats:
         name = self.model.variables.lines[j].name
-        mine, _ = own_features(self.history, self.who, j, self.ratio, self.moved[:, :j])
+        mine, _ = own_features(self.history, self.who, j, self.model.variables.lines[j], self.ratio, self.moved[:, :j])
         return self.model.means[name].predict(np.concatenate([mine, self.shared], axis=1))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthclin.models.visits.history import History
 from synthclin.models.visits.linear_mean import LinearMean
-from synthclin.models.visits.moves import MOVES, SPIKES, VisitMask, kept_moves
+from synthclin.models.visits.moves import MOVES, SPIKES, VisitMask, kept_moves, values_after
 from synthclin.models.visits.transition_rows import (
     ENTITY,
     inner_schema,
@@ -293,9 +293,7 @@ class VisitModel:
                 new = self.means[line.name].predict(np.concatenate([mine, shared], axis=1))
                 if f"value {line.name}" in cells:
                     new = new + cells[f"value {line.name}"].to_numpy(dtype=np.float64)
-            value = np.where(move == "stay", last, np.where(move == "new", new, np.nan))
-            for spike, label in zip(line.spikes, SPIKES, strict=False):
-                value = np.where(move == label, spike, value)
+            value = values_after(move, last, new, line)
             known = np.isfinite(value)
             possible &= ~((move == "new") & known) | line.possible(np.nan_to_num(value), time)
             columns[line.name] = line.write(np.nan_to_num(value), time, away=move == "new").mask(~known)
