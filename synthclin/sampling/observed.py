@@ -203,7 +203,9 @@ def _typed(table: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
         if name in encoder.codecs and isinstance(cells.dtype, pd.CategoricalDtype):
             # Undeclared levels: those of the table and those of the model.
             none = encoder.codecs[name].decode(np.empty(0, dtype=np.int64), np.empty(0))
-            cells = cells.cat.add_categories(none.cat.categories.difference(cells.cat.categories))
+            if len(more := none.cat.categories.difference(cells.cat.categories)):
+                # Adding none may still change the type of the others.
+                cells = cells.cat.add_categories(more)
         typed[name] = cells
     return pd.DataFrame(typed)
 

@@ -5,10 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synthclin as sc
+from synthclin.encoding import TableEncoder
 from synthclin.errors import ConfigError, DataError
 from synthclin.models import ConditionalGAN
 from synthclin.rules.rules import violations
 from synthclin.rules.validation import conform
+from synthclin.sampling.observed import Partial
 from synthclin.schema import Schema
 from tests.sampling.marginal import Marginal
 from tests.ward import SCHEMA, ward
@@ -420,3 +422,13 @@ def test_a_cell_that_no_trained_value_suits_takes_the_value_that_borders_it():
     # Beyond the declared range there is no such value: the error names the cell that would need it.
     with pytest.raises(DataError, match=r"1 of 3 rows \(1\) .*column 'high' satisfies `low < high`"):
         model.impute(rows.assign(low=[500.0, None, 20.0]), random_state=0)
+
+
+def test_levels_of_several_kinds_stay_as_declared():
+    declared = Schema.model_validate(
+        {"columns": {"g": {"type": "ordinal", "categories": [0, 0.5, 1]}, "x": {"type": "integer", "range": [0, 9]}}}
+    )
+    table = conform(pd.DataFrame({"g": [0, 0.5, 1] * 40, "x": list(range(10)) * 12}), declared)
+    cells = Partial.read(table.head(5), TableEncoder.fit(table, declared), {"g"}).cells
+    assert cells["g"].dtype == table["g"].dtype
+    assert [str(level) for level in cells["g"]] == ["0", "0.5", "1", "0", "0.5"]

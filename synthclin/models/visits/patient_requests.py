@@ -109,10 +109,10 @@ class PatientCondition:
         late, whole = (parse(" and ".join(each)) if each else None for each in parts.values())
         return cls(where, " and ".join(f"({text})" for text, _ in imposed) or None, late, whole, tuple(imposed))
 
-    def reworded(self, error: ConditionError | ConfigError, count: str) -> ConditionError | ConfigError:
-        """Return an error of the model of patients in the words of the condition."""
-        what, place = error.what, error.where
-        for text, said in self.named:
+    def reworded(self, error: ConditionError | ConfigError, rows: PatientRows) -> ConditionError | ConfigError:
+        """Return an error of the model of patients in the words of the condition and of the rules."""
+        what, place, count = error.what, error.where, rows.count
+        for text, said in (*self.named, *rows.between.items()):
             what, place = what.replace(text, said), place.replace(text, said)
         what = what.replace(f"column {count!r}", "the number of visits").replace("rows", "patients")
         place = f"where `{self.text}`" if self.text is not None and place.startswith("where") else place
@@ -191,7 +191,7 @@ def sample_patients(
             try:
                 sampled, facts = sampler.sampled_rows(size, group.imposed, group.mix, here)
             except (ConditionError, ConfigError) as error:
-                raise condition.reworded(error, sampler.rows.count) from None
+                raise condition.reworded(error, sampler.rows) from None
             tally.facts.append(facts)
             people, visits, good = _judged(sampler, condition, sampled, here, tally)
             chosen = np.flatnonzero(good)[: group.wanted]

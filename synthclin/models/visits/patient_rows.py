@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from synthclin.schema.visit_times import comparable, times_of
 from synthclin.schema.visits import MOST_VISITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -38,14 +38,14 @@ class PatientRows:
         count: name of the column with the number of visits.
         slack: name of the column with the follow-up after the last visit; None without follow-up.
         follow_up: name of the follow-up time.
-        between: texts of the rules of its schema that are about the first visit alone.
+        between: texts of the rules of its schema that are about the first visit alone, and the rules that they are of.
     """
 
     schema: Schema
     count: str
     slack: str | None
     follow_up: str | None
-    between: frozenset[str] = frozenset()
+    between: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: Schema, follow_up: str | None, constant: tuple[str, ...] = ()) -> Self:
@@ -63,19 +63,18 @@ class PatientRows:
         columns[count] = Integer(range=(planned.least, planned.highest or MOST_VISITS))
         if slack is not None and follow_up is not None:
             columns[slack] = _slack_column(schema, follow_up)
-        rules, between, of_rows = list[AnyRule](), set[str](), set[str]()
+        rules, between, of_rows = list[AnyRule](), dict[str, str](), set[str]()
         for rule in schema.constraints:
             here = _at_first_visit(rule, count)
             if here is not None and set(here.columns) <= kept | {count}:
                 rules.append(here)
-                (between if rule.visit_functions else of_rows).add(here.text)
-        return cls(
-            Schema.model_validate({"columns": columns, "constraints": rules}),
-            count,
-            slack,
-            follow_up,
-            frozenset(between),
-        )
+                if rule.visit_functions:
+                    between[here.text] = rule.text
+                else:
+                    of_rows.add(here.text)
+        whole = Schema.model_validate({"columns": columns, "constraints": rules})
+        alone = {text: rule for text, rule in between.items() if text not in of_rows}
+        return cls(whole, count, slack, follow_up, alone)
 
     def table(self, visits: pd.DataFrame, patient: Ints, slack: Floats) -> pd.DataFrame:
         """Return the (patients, columns) table of typed visits, sorted by patient and time."""
