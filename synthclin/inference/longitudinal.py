@@ -185,7 +185,9 @@ def _time(table: pd.DataFrame, schema: Schema, patient: NDArray[np.int64], known
         if not _distinct(table[name], patient):
             continue
         named, rising = _named(name), _rising(table[name], patient)
-        if named or rising >= _RISING:
+        # Two levels that rise may be any pair, such as the left and the right eye.
+        few = column.levels is not None and not column.is_ordered and len(column.levels) <= 2
+        if named or (rising >= _RISING and not few):
             found.append((rising >= _RISING and named, rising >= _RISING, name))
     # The finest one: a number of the visit beside a day is a column like others.
     return max(found, key=lambda each: (each[0], each[1], table[each[2]].nunique()), default=(False, 0, None))[2]

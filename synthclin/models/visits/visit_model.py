@@ -237,15 +237,11 @@ class VisitModel:
         generator, rng = seed
         encoder, variables, scales = self.rows.encoder_, self.variables, self.scales
         rows = context(variables, scales, patients, history, who)
-        schema = encoder.schema
-        for name in schema.modelled:
-            if name not in rows:
-                rows[name] = None
-        rows[ENTITY] = "0"
-        encoded = encoder.encode(typed(rows, schema))
-        known = encoded.codes.clone()
-        given = sum(not is_target(name) for name in encoder.layout.names)
-        known[:, given:] = -1
+        before = [name for name in encoder.codecs if not is_target(name)]
+        known = torch.full((len(who), len(encoder.layout)), -1)
+        for j, name in enumerate(before):
+            told = encoder.schema.columns[name].coerce(rows[name])[0]
+            known[:, j] = torch.from_numpy(encoder.codecs[name].encode(told)[0])
         forbidden = {
             j: torch.from_numpy(column.never) for j, column in enumerate(encoder.layout.columns) if column.never.any()
         }
@@ -255,7 +251,7 @@ class VisitModel:
         )
         possible = np.array(weight.isfinite().numpy())
         sampled.codes[~weight.isfinite()] = 0
-        cells = _decoded(encoder, sampled, given)
+        cells = _decoded(encoder, sampled, len(before))
         number = history.number[who]
         time, ratio = self._time(cells, history, who, number, plan)
         columns: dict[str, Any] = {"time": time}
