@@ -18,7 +18,6 @@ from torch import Tensor
 from synthclin.models.network_rows import NetworkRows
 from synthclin.models.networks import MaskedGenerator
 from synthclin.models.phases import Phase, PhaseOutcome, Setting
-from synthclin.models.validation_metrics import validation_nll
 from synthclin.progress import Step
 from synthclin.sampling.sequential import inverse_cdf
 
@@ -107,16 +106,12 @@ class MarginalCalibration(Phase):
         self.network.eval()
 
     def advance(self, tick: Step) -> dict[str, float]:
-        """Correct all columns, to the shares among training and validation rows."""
-        every = torch.cat([self.codes, self.validation])
-        self.apart = float(calibrate_marginals(self.network, every, self.generator).mean())
+        """Correct all columns, to the shares among training rows."""
+        self.apart = float(calibrate_marginals(self.network, self.codes, self.generator).mean())
         self.done = 1
         tick(1)
         return {"marginals_corrected_by": round(self.apart, 5)}
 
     def conclude(self) -> PhaseOutcome:
         """Leave the corrected weights, under the name of the phase that trained them."""
-        figures = {"marginals_corrected_by": round(self.apart, 5)}
-        if len(self.validation):
-            figures |= self._closing(validation_nll(self.network, self.validation))
-        return PhaseOutcome(None, figures)
+        return PhaseOutcome(None, {"marginals_corrected_by": round(self.apart, 5)})

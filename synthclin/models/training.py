@@ -34,6 +34,9 @@ from synthclin.seeds import module_state, numpy_generator, restore_module_state
 
 __all__ = ["Effort", "Plan", "Training", "plan_for", "train"]
 
+WIDE = 100
+"""Columns of a small table from which marginal distributions are calibrated: fewer gained nothing."""
+
 Effort = Literal["quick", "standard", "thorough"]
 
 
@@ -192,8 +195,9 @@ def _cross_validated(plan: Plan, setting: Setting, patient: NDArray[np.int64]) -
     phases: dict[str, Callable[[], Phase]] = {
         CrossValidation.name: partial(CrossValidation, setting, schedule, patient, plan.folds, selection),
         Refit.name: partial(Refit, setting, schedule, selection),
-        MarginalCalibration.name: partial(MarginalCalibration, setting),
     }
+    if len(setting.network.columns) >= WIDE:
+        phases[MarginalCalibration.name] = partial(MarginalCalibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
     return phases
@@ -209,8 +213,6 @@ def _phases(plan: Plan, setting: Setting) -> dict[str, Callable[[], Phase]]:
     if plan.adversarial:
         adversarial = AdversarialFineTuning if plan.epochs else AdversarialTraining
         phases[adversarial.name] = partial(adversarial, setting, plan.adversarial)
-    if plan.epochs:  # without a warm-up every weight is of adversarial training alone
-        phases[MarginalCalibration.name] = partial(MarginalCalibration, setting)
     if setting.network.shortcut is not None:
         phases[Distillation.name] = partial(Distillation, setting, plan.distillation)
     return phases

@@ -76,7 +76,7 @@ class TestNoCollapse:
     def test_the_record_names_the_phases(self, models):
         record = models[0].training_
         assert record["kept"] == "warm-up"
-        assert list(record["seconds"]) == ["cross-validation", "warm-up", "calibration"]
+        assert list(record["seconds"]) == ["cross-validation", "warm-up"]
         (chosen,) = (line["epochs"] for line in record["history"] if "epochs" in line)
         assert sum(line["phase"] == "warm-up" and "epoch" in line for line in record["history"]) == chosen
 
@@ -249,7 +249,7 @@ class TestResume:
         torch.manual_seed(5)
         assert self.content(self.fit(), tmp_path / "again") == whole
         assert events[:4] == [("cross-validation", step) for step in (2, 4, 6, 6)]
-        assert {phase for phase, _ in events[4:]} == {"warm-up", "calibration"}
+        assert {phase for phase, _ in events[4:]} == {"warm-up"}
         assert len(events) > 6
         for at in (1, 3, 4, 5, len(events)):
             seen = []

@@ -63,7 +63,7 @@ def test_the_training_record(model):
     record = model.training_
     assert record["kept"] == "warm-up"
     assert record["history"][0]["validation_nll"] > record["validation_nll"]
-    assert set(record["seconds"]) == {"cross-validation", "warm-up", "calibration"}
+    assert set(record["seconds"]) == {"cross-validation", "warm-up"}
     assert record["train_nll"] < record["validation_nll"]
     assert record["device"] == "cpu"
 
@@ -71,7 +71,7 @@ def test_the_training_record(model):
 @pytest.mark.usefixtures("validation_rows")
 def test_standard_effort_runs_every_phase_and_the_acceptance_test(table):
     model = ConditionalGAN(SCHEMA, random_state=1, width=32).fit(table.iloc[:150])
-    assert set(model.training_["seconds"]) == {"warm-up", "fine-tuning", "calibration"}
+    assert set(model.training_["seconds"]) == {"warm-up", "fine-tuning"}
     judged = model.training_["fine_tuning"]
     assert judged["passed"] == (model.training_["kept"] == "adversarial")
     if judged["passed"]:

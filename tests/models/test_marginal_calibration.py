@@ -1,8 +1,13 @@
 """Marginal calibration: sampled rows have the marginal distributions of the training rows."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import synthclin as sc
+from synthclin.models import training
+from synthclin.models.checkpoints import Checkpoint
 from synthclin.models.marginal_calibration import calibrate_marginals
 from synthclin.models.network_rows import sample_network
 from synthclin.models.networks import MaskedGenerator
@@ -43,8 +48,8 @@ def test_sampled_shares_are_those_of_the_marginal_distributions(seed):
     corrected = calibrate_marginals(net, rows, torch_generator(1, "x", device="cpu"))
     after = apart(shares_of(net), wanted)
     assert max(before) > 0.1
-    # Twenty thousand rows of forty codes are .013 apart from any distribution by chance.
-    assert max(after) < 0.025
+    # Codes of few rows keep their probability, and twenty thousand rows of forty codes are .013 apart by chance.
+    assert max(after) < 0.06
     assert float(corrected[0]) == pytest.approx(before[0], abs=0.01)
     assert corrected.min() > 0.1  # of the other columns given corrected ones
 
@@ -81,3 +86,25 @@ def test_codes_that_never_occur_keep_their_probability():
     net.columns[0].never[1] = True
     calibrate_marginals(net, rows, torch_generator(1, "x", device="cpu"))
     assert all(bool(table.bias.isfinite().all()) for table in net.groups)
+
+
+def test_a_wide_table_is_calibrated_and_a_killed_training_ends_with_the_same_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=120)
+    cells = {f"x{i}": (10 * (factor + rng.normal(size=120))).round() for i in range(training.WIDE)}
+    table = pd.DataFrame(cells).astype("Int64")
+    schema = sc.Schema(columns={name: {"type": "integer"} for name in table})
+
+    def fit(**options):
+        return sc.ConditionalGAN(schema, effort="quick", width=8, random_state=3, device="cpu").fit(table, **options)
+
+    def die(event):
+        if event.phase == "calibration":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "kept", every=0) as checkpoint:
+        fit(checkpoint=checkpoint, callback=die)
+    resumed, whole = fit(checkpoint=Checkpoint(tmp_path / "kept")), fit()
+    assert "calibration" in whole.training_["seconds"]
+    for name, weights in whole.network_.state_dict().items():
+        assert torch.equal(weights, resumed.network_.state_dict()[name]), name
