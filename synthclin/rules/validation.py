@@ -311,7 +311,9 @@ def _faults(
         remedy = "Declare `type: text` to leave it out, or remove it."
         yield Finding(where, "every cell is missing", remedy, readable=True)
     elif not column.may_be_blank:
-        remedy = "Declare `missing: allowed`, or fill them in."
+        # A visit without a time or a patient has no place in the table; they may not be declared missing.
+        needed = column.role in ("visit", "entity")
+        remedy = "Fill them in, or remove the rows." if needed else "Declare `missing: allowed`, or fill them in."
         yield from _rows(where, missing & ~coded, "hold no value", remedy, readable=True)
     for problem in column.problems(typed):
         fact = f"hold {problem.what}"

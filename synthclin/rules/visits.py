@@ -172,15 +172,19 @@ def _schedule(time: NDArray[np.float64], patient: NDArray[np.int64], schema: Sch
 def _follow_up(
     table: pd.DataFrame, time: NDArray[np.float64], patient: NDArray[np.int64], schema: Schema
 ) -> Iterator[Finding]:
-    """Yield a finding where the only time of an event lies before a patient's last visit."""
+    """Yield a finding where the only time of an event lies before the last visit; dates count from the first one."""
     names = [name for name in comparable(schema) if name in table]
-    if len(names) != 1 or schema.visit_time is None or schema.columns[schema.visit_time].is_temporal:
+    if len(names) != 1 or schema.visit_time is None:
         return
-    ends = times_of(table[names[0]])
-    early = len(np.unique(patient[ends < time]))
+    dated = schema.columns[schema.visit_time].is_temporal
+    if dated:
+        time = time - pd.Series(time).groupby(patient).transform("min").to_numpy()
+    early = len(np.unique(patient[np.round(times_of(table[names[0]]) - time, 9) < 0]))
     if early:
         what = f"the follow-up of {early:,} of {int(patient.max()) + 1:,} patients ends before their last visit"
         remedy = "Correct the times, write both in one `unit`, or remove visits after the end."
+        if dated:
+            remedy = "Correct the times, count them in days from the first visit, or remove visits after the end."
         yield Finding(f"column {names[0]!r}", what, remedy)
 
 

@@ -7,7 +7,7 @@ import pytest
 import synthclin as sc
 from synthclin.errors import DataError
 from synthclin.inference import infer
-from synthclin.rules.validation import conform
+from synthclin.rules.validation import check, conform
 from synthclin.rules.visits import examine_visits, in_order, rows_as_patients
 from tests.longitudinal import schema, visits
 
@@ -48,6 +48,28 @@ def test_a_follow_up_before_the_last_visit_is_an_error():
     late = table.groupby("who")["day"].transform("max") > 200
     table.loc[table["who"] == table.loc[late, "who"].iloc[0], "end"] = 10
     assert found(table)[0].startswith("column 'end': the follow-up of 1 of 120 patients ends before their last visit.")
+
+
+def test_a_follow_up_before_the_last_visit_is_an_error_with_dates_too():
+    table, dated = visits(), {"day": {"type": "date", "range": ["2010-01-01", "2030-12-31"], "role": "visit"}}
+    # From the first visit on, whenever that was.
+    start = table.groupby("who")["day"].transform("min")
+    table["end"] = table["end"] - start
+    late = (table["day"] - start).groupby(table["who"]).transform("max") > 200
+    table["day"] = pd.Timestamp("2015-03-01") + pd.to_timedelta(table["day"], unit="D")
+    assert not any("follow-up" in one for one in found(table, **dated))
+    table.loc[table["who"] == table.loc[late, "who"].iloc[0], "end"] = 10
+    (finding,) = [one for one in found(table, **dated) if "follow-up" in one]
+    assert finding.startswith("column 'end': the follow-up of 1 of 120 patients ends before their last visit.")
+    assert "in days from the first visit" in finding
+
+
+@pytest.mark.parametrize("name", ["day", "who"])
+def test_a_visit_without_time_or_patient_is_not_to_be_declared_missing(name):
+    table = with_cell(3, name, None)
+    every = [str(each) for each in check(table, schema())]
+    assert any("Fill them in, or remove the rows." in one for one in every)
+    assert not any("missing: allowed" in one for one in every)
 
 
 def test_one_visit_per_patient_is_an_error():
