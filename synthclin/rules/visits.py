@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["examine_visits", "in_order", "refuse_rows_as_patients", "refuse_visits", "rows_as_patients"]
 
+_FEW_WRONG = 0.01
+"""Share of the rows without a time of their own, up to which a column is named as nearly the time of the visit."""
+
+_RISING = 0.95
+"""Share of the steps between rows of a patient that rise in such a column."""
+
 
 def rows_as_patients(table: pd.DataFrame, schema: Schema) -> Finding | None:
     """Return a warning where patients have several rows and the schema does not say what these are, else None.
@@ -39,11 +45,34 @@ def rows_as_patients(table: pd.DataFrame, schema: Schema) -> Finding | None:
         return None
     verb = "has" if several == 1 else "have"
     what = f"{several:,} of {len(counts):,} patients {verb} several rows, and no column has the time of a visit"
+    name, rows = _nearly_the_time(table, schema)
+    if name is not None:
+        what += f"; column {name!r} would be it but for {rows}"
     remedy = (
         "Give that column `role: visit` and the columns of the patient `static: true`; or declare "
         "`visits: independent`, which treats each row as a patient of its own."
     )
     return Finding("schema.visits", what, remedy, severity="warning")
+
+
+def _nearly_the_time(table: pd.DataFrame, schema: Schema) -> tuple[str | None, str]:
+    """Return the column that would tell the visits of each patient apart but for a few rows, and these in words."""
+    patient = patients(table, schema)
+    for name in schema.modelled:
+        if name not in table or table[name].dtype.kind not in "iufM":
+            continue
+        time = times_of(table[name])
+        keys = pd.DataFrame({"patient": patient, "time": time})
+        wrong = ~np.isfinite(time) | keys.duplicated(keep=False).to_numpy()
+        if not 0 < wrong.sum() <= max(2, _FEW_WRONG * len(table)):
+            continue
+        steps = keys[~wrong].groupby("patient")["time"].diff().dropna()
+        if len(steps) and (steps > 0).mean() >= _RISING:
+            some = ", ".join(f"{row:,}" for row in np.flatnonzero(wrong)[:PRINTED_ROWS] + 1)
+            more = ", ..." if wrong.sum() > PRINTED_ROWS else ""
+            noun, verb = ("row", "holds") if wrong.sum() == 1 else ("rows", "hold")
+            return name, f"{noun} {some}{more}, which {verb} no time or that of another row of the patient"
+    return None, ""
 
 
 def refuse_rows_as_patients(table: pd.DataFrame, schema: Schema) -> None:

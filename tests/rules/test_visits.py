@@ -72,6 +72,20 @@ def test_a_visit_without_time_or_patient_is_not_to_be_declared_missing(name):
     assert not any("missing: allowed" in one for one in every)
 
 
+def test_a_column_that_is_nearly_the_time_of_the_visit_is_named():
+    table, undeclared = (
+        visits(),
+        schema(day={"role": None}, **{n: {"static": None} for n in ("arm", "age", "end", "died")}),
+    )
+    table.loc[1, "day"] = 0
+    told = rows_as_patients(table, undeclared).what
+    assert told.endswith(
+        "column 'day' would be it but for rows 1, 2, which hold no time or that of another row of the patient"
+    )
+    table["day"] = table.groupby("who")["day"].transform("first")
+    assert "would be" not in rows_as_patients(table, undeclared).what
+
+
 def test_one_visit_per_patient_is_an_error():
     table = visits().drop_duplicates("who")
     assert found(table)[0].startswith("column 'day': no patient has more than one visit.")
