@@ -12,7 +12,9 @@ import pytest
 
 import synthclin as sc
 from synthclin.evaluation.comparison import Comparison
+from synthclin.evaluation.disclosure import Published
 from synthclin.evaluation.visits.courses import visit_facts
+from synthclin.evaluation.visits.regularity import RegularityDetails, real_share
 from synthclin.progress import quiet
 from synthclin.report import Report
 from synthclin.report.editions.shareable_visits import shared_visits
@@ -163,3 +165,61 @@ def test_one_visit_per_patient_makes_no_curve_of_courses() -> None:
     assert facts.counts.least == [1]
     assert courses_figure(facts) is None
     assert curves_figure(facts) is None
+
+
+def _ward(patients: int, shares: list[float]) -> VisitFacts:
+    """Return the data of one curve of a level, with real shares by window."""
+    points = [{"patients": patients, "mean": share, "low": None, "high": None} for share in shares]
+    return VisitFacts.model_validate(
+        {
+            "counts": {"least": [1], "most": [1], "real": [patients], "synthetic": [patients]},
+            "curves": [
+                {
+                    "column": "ward",
+                    "unit": None,
+                    "level": "west",
+                    "edges": list(range(len(shares) + 1)),
+                    "sd": 0.4,
+                    "real": points,
+                    "synthetic": points,
+                }
+            ],
+        }
+    )
+
+
+def test_hidden_shares_are_suppressed_and_nothing_is_claimed_of_them() -> None:
+    """Windows of 104 patients are no windows of fewer than 11."""
+    figure = curves_figure(VisitFacts.model_validate(shared_visits(_ward(104, [0.15, 0.2]))))
+    assert figure is not None
+    assert figure.title == "Mean courses over time"
+    for row in figure.data[0].rows:
+        assert row.cells[0] == "suppressed"
+    text = f"{figure.title} {figure.note} {figure.panels[0].picture} {figure.data}"
+    assert "11" not in text
+    assert "real suppressed" in text
+    shared = VisitFacts.model_validate(shared_visits(_ward(549, [0.0, 0.0205, 0.3, 0.9795, 1.0]))).curves[0]
+    assert [point and point.mean for point in shared.real] == [0.0, None, 0.3, None, 1.0]
+
+
+def test_the_shareable_edition_makes_no_zero_of_a_share_and_no_none_of_a_median(report: Report) -> None:
+    marks = RegularityDetails.model_validate(
+        {
+            "marks": [
+                {
+                    "mark": "whole weeks",
+                    "column": None,
+                    "synthetic": 0.1,
+                    "real": real,
+                    "reference": 0.01,
+                    "difference": 0,
+                }
+                for real in (0.02, 0.0, 0.34, 0.99)
+            ]
+        }
+    ).shared(Published(train=120, holdout=60))
+    assert [one.real for one in marks.marks] == [None, 0.0, 0.3, None]
+    assert real_share(marks.marks[0]) == "suppressed"
+    section = next(section for section in sections(report.shareable()) if section.key == "visits")
+    schedule = next(figure.table for figure in section.figures if figure.table and "Schedule" in figure.table.caption)
+    assert {row.cells[0] for row in schedule.rows} == {"suppressed"}

@@ -33,6 +33,7 @@ _MIN_TESTED = 20
 _SAMPLES = 200
 _FEW_SAMPLES = 50  # of models of halves, which only estimate a variance
 _SPLITS = 2
+_MOST_NAMED = 5
 
 
 class NextValue(Details):
@@ -107,6 +108,30 @@ NEXT_VALUES = Kind(
 )
 
 
+def _mean_of_columns(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (samples,) means of (columns, samples) figures, NaN left out; NaN where every figure is."""
+    known = (~np.isnan(figures)).sum(axis=0)
+    means: NDArray[np.float64] = np.divide(
+        np.nansum(figures, axis=0), known, out=np.full(len(known), np.nan), where=known > 0
+    )
+    return means
+
+
+def _left_out(columns: list[str]) -> list[str]:
+    """Return the note on columns that are not tested; empty where all are."""
+    if not columns:
+        return []
+    names = ", ".join(column_name(name, 30) for name in columns[:_MOST_NAMED])
+    if len(columns) > _MOST_NAMED:
+        names += tr(" and {n} more", n=len(columns) - _MOST_NAMED)
+    return [
+        tr(
+            "Not assessed, because too few values are known or differ at later visits of holdout patients: {columns}.",
+            columns=names,
+        )
+    ]
+
+
 def next_values(c: Comparison) -> Score:
     """Score the loss of predictions of next visits from training on synthetic patients."""
     pool = PatientPool.of(c)
@@ -128,12 +153,12 @@ def next_values(c: Comparison) -> Score:
 
     def halves(places: NDArray[np.intp]) -> NDArray[np.float64]:
         order = some(places)
-        return np.stack([test.performance(order[i::2], _FEW_SAMPLES).mean(axis=0) for i in range(2)])
+        return np.stack([_mean_of_columns(test.performance(order[i::2], _FEW_SAMPLES)) for i in range(2)])
 
     real = test.performance(some(pool.train))
     replicates = np.stack([test.performance(some(places)) for places in pool.replicates])
     shuffled = test.performance(some(pool.train) + pool.shift)
-    gaps = replicates.mean(axis=1) - real.mean(axis=0)
+    gaps = np.stack([_mean_of_columns(one) for one in replicates]) - _mean_of_columns(real)
     columns = [
         NextValue(
             column=name,
@@ -155,7 +180,10 @@ def next_values(c: Comparison) -> Score:
         n=len(tested),
         baseline=float(shuffled[:, 0].mean() - real[:, 0].mean()),
         reference=0.0,
-        notes=[tr("The real-data reference is 0 by definition: the result of training on real rows is subtracted.")],
+        notes=[
+            tr("The real-data reference is 0 by definition: the result of training on real rows is subtracted."),
+            *_left_out(test.left_out),
+        ],
         details=NextValueDetails(columns=sorted(columns, key=lambda one: (one.synthetic or 0) - (one.real or 0))),
         replicates=gaps[:, 0].tolist(),
     )

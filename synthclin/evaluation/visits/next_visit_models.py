@@ -49,6 +49,12 @@ class NextVisitTest:
     rows: tuple[NDArray[np.intp], ...]
     weights: tuple[NDArray[np.int64], ...]
 
+    @property
+    def left_out(self) -> list[str]:
+        """The columns of visits that cannot be tested: few known values, or values that do not differ."""
+        names = [self.pool.c.features.columns[j].name for j in self.pool.columns]
+        return [name for name in names if name not in self.columns]
+
     @classmethod
     def of(cls, pool: PatientPool, patients: NDArray[np.intp], weights: NDArray[np.int64]) -> NextVisitTest:
         """Prepare the test on some holdout patients.
@@ -94,6 +100,7 @@ class NextVisitTest:
         """(columns, samples) R2 or 2 AUC - 1 of regressions that are fitted to the visits of some patients.
 
         A column that these patients never vary in is predicted by a constant. Figures below -1 count as -1.
+        NaN where the values of a column do not differ in a bootstrap sample.
 
         Arguments:
             patients: places of the patients to train on.
@@ -116,7 +123,7 @@ class NextVisitTest:
                 figure = r2(predicted, true, weights)
             else:
                 figure = 2 * auc(predicted.round(12), true == 1, weights) - 1
-            figures.append(np.maximum(np.nan_to_num(figure, nan=0.0), _WORST))
+            figures.append(np.maximum(figure, _WORST))
         found = np.empty((len(self.columns), len(figures[0])))
         for sample, of_sample in enumerate(np.array(figures).T):
             found[:, sample] = mean_by(self.column, len(self.columns), of_sample)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from synthclin.evaluation.comparison import Comparison
     from synthclin.evaluation.visits.pool import AgainstPatients
 
-__all__ = ["REGULARITY", "Mark", "Regular", "RegularityDetails", "mark_name", "regularity"]
+__all__ = ["REGULARITY", "Mark", "Regular", "RegularityDetails", "mark_name", "real_share", "regularity"]
 
 _USUAL = 3  # most frequent gaps
 _WEEK = 7.0
@@ -47,8 +47,8 @@ class Regular(Details):
     """The column with the end of follow-up; None for the other marks."""
     synthetic: Share
     """Share in synthetic patients."""
-    real: Share
-    """Share in training patients."""
+    real: Share | None
+    """Share in training patients; None where suppressed."""
     reference: Share | None
     """Mean absolute difference of holdout patients from training patients; None without a holdout."""
     difference: Share
@@ -68,7 +68,7 @@ class RegularityDetails(Details):
             marks=[
                 one.model_copy(
                     update={
-                        "real": min(round_to(one.real, size), 1.0),
+                        "real": _shared_share(one.real, size),
                         "difference": min(round_to(one.difference, size), 1.0),
                         "reference": round_to_or_none(one.reference, coarser),
                     }
@@ -76,6 +76,19 @@ class RegularityDetails(Details):
                 for one in self.marks
             ]
         )
+
+
+def _shared_share(real: float | None, size: float) -> float | None:
+    """Return a rounded share; None where rounding makes 0 or 1 of another one."""
+    if real is None:
+        return None
+    rounded = min(round_to(real, size), 1.0)
+    return None if rounded in {0.0, 1.0} and rounded != real else rounded
+
+
+def real_share(one: Regular) -> str:
+    """Return the share in training patients as text."""
+    return tr("suppressed") if one.real is None else share(one.real)
 
 
 def mark_name(one: Regular) -> str:
@@ -94,6 +107,8 @@ def _worst(score: Score) -> str:
     if details is None or not details.marks:
         return ""
     worst = details.marks[0]
+    if worst.real is None:
+        return tr("Furthest from real: {column}.", column=mark_name(worst))
     return tr(
         "Furthest from real: {mark}, {synthetic} in synthetic and {real} in training patients.",
         mark=mark_name(worst),
@@ -113,7 +128,7 @@ def _worst_part(details: RegularityDetails) -> WorstPart | None:
             "{mark}: {synthetic} in synthetic and {real} in training patients.",
             mark=sentence_case(mark_name(worst)),
             synthetic=share(worst.synthetic),
-            real=share(worst.real),
+            real=real_share(worst),
         ),
         tr("A mark of regular visits differs from that of holdout patients."),
     )

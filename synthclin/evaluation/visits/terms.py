@@ -27,8 +27,8 @@ class VisitTerms:
     """The columns of visits as numbers.
 
     A number, a date and an ordered level is its mid-rank among training visits, from 0 to 1, so that no unit and no
-    extreme value decides. Of two levels without an order the second is 1. More levels without an order have an
-    indicator of each of the 5 most frequent ones.
+    extreme value decides. Of two levels without an order the first is 0 and the second 1. More levels without an order
+    have an indicator of each of the 5 most frequent ones.
 
     Arguments:
         names: the columns.
@@ -52,10 +52,12 @@ class VisitTerms:
             if len(seen) < FEW_VISITS or np.ptp(seen) == 0:
                 continue
             feature = pool.c.features.columns[j]
-            if feature.kind == "levels" and len(feature.levels) > 2:
+            if feature.kind == "levels" and len(feature.levels) == 2:
+                terms = [_indicator(cells, 1)]
+            elif feature.kind == "levels":
                 counts = np.bincount(seen.astype(int), minlength=len(feature.levels))
                 frequent = np.argsort(-counts, kind="stable")[:_MOST_LEVELS]
-                terms = [np.where(np.isnan(cells), np.nan, cells == k) for k in frequent if counts[k] >= FEW_VISITS]
+                terms = [_indicator(cells, k) for k in frequent if counts[k] >= FEW_VISITS]
             else:
                 terms = [_ranks(np.sort(seen), cells)]
             if terms:
@@ -64,6 +66,11 @@ class VisitTerms:
                 found += terms
         x = np.column_stack(found) if found else np.empty((len(pool.visits.patient), 0))
         return cls(tuple(names), np.array(column, dtype=np.intp), x)
+
+
+def _indicator(cells: NDArray[np.float64], level: int) -> NDArray[np.float64]:
+    """(cells,) 1 where a cell has the level, else 0; NaN stays."""
+    return np.where(np.isnan(cells), np.nan, cells == level)
 
 
 def _ranks(ordered: NDArray[np.float64], cells: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,10 +41,12 @@ def _curve(curve: CourseCurve) -> dict[str, Any]:
 
 
 def _share(point: CoursePoint) -> dict[str, Any] | None:
-    """Return a rounded share; None where the step would hide the course."""
+    """Return a rounded share; None where the step would hide the course, or makes 0 or 1 of it."""
     if rounding_step(point.patients) > _COARSEST:
         return None
     mean = min(round_to(point.mean, rounding_step(point.patients)), 1.0)
+    if mean in {0.0, 1.0} and mean != point.mean:
+        return None
     return {"patients": shared_total(point.patients), "mean": mean, "low": None, "high": None}
 
 

@@ -83,7 +83,9 @@ def curves_figure(facts: VisitFacts) -> Figure | None:
         return None
     built = [_curve_panel(curve) for curve in ordered]
     far = [curve for curve in ordered if _gap(curve) > 1]
-    title = tr("Mean courses over time follow the real ones")
+    title = tr("Mean courses over time")
+    if any(map(_is_comparable, ordered)):
+        title = tr("Mean courses over time follow the real ones")
     if far:
         title = tr("Over time, {column} is furthest from the real course", column=_shown(far[0]))
     return Figure(
@@ -96,7 +98,7 @@ def curves_figure(facts: VisitFacts) -> Figure | None:
         ),
         panels=tuple(built[:_FEW_PANELS]),
         more=tuple(built[_FEW_PANELS:]),
-        note=tr("Windows with fewer than 11 real patients are left out. Vertical axes do not start at zero."),
+        note=tr("Real figures that rest on too few patients are suppressed. Vertical axes do not start at zero."),
         data=tuple(_curve_table(curve) for curve in ordered),
     )
 
@@ -132,6 +134,11 @@ def _shown(curve: CourseCurve) -> str:
     return name if curve.level is None else f"{name}: {level_name(curve.column, curve.level, 20)}"
 
 
+def _is_comparable(curve: CourseCurve) -> bool:
+    """Return whether a window has figures of real and of synthetic patients."""
+    return any(None not in points for points in zip(curve.real, curve.synthetic, strict=True))
+
+
 def _gap(curve: CourseCurve) -> float:
     """Return the largest distance of the mean curves, as a multiple of one that is visible and no sampling error."""
     visible, sd = (_SHARE_APART, 0.5) if curve.level is not None else (_APART * curve.sd, curve.sd)
@@ -159,7 +166,7 @@ def _curve_panel(curve: CourseCurve) -> Panel:
         tr(
             "At {time}: real {real}, synthetic {synthetic}.",
             time=significant(at),
-            real=tr("fewer than 11 patients") if a is None else significant(a.mean),
+            real=tr("suppressed") if a is None else significant(a.mean),
             synthetic=tr("none") if b is None else significant(b.mean),
         )
         for at, a, b in zip(middle, curve.real, curve.synthetic, strict=True)
@@ -227,7 +234,7 @@ def _curve_table(curve: CourseCurve) -> DataTable:
 
 def _cells(point: CoursePoint | None, *, real: bool) -> tuple[str, str]:
     if point is None:
-        return (count(1), "\u2013") if real else ("0", "\u2013")
+        return (count(None), "\u2013") if real else ("0", "\u2013")
     mean = significant(point.mean)
     if point.low is not None and point.high is not None:
         mean = f"{mean} ({tr('{low} to {high}', low=significant(point.low), high=significant(point.high))})"

@@ -14,7 +14,7 @@ from synthclin.evaluation.visits.icc import ICC
 from synthclin.evaluation.visits.impossible import VISIT_RULES, fault_name
 from synthclin.evaluation.visits.missing_runs import MISSING_RUNS
 from synthclin.evaluation.visits.next_values import NEXT_VALUES
-from synthclin.evaluation.visits.regularity import REGULARITY, mark_name
+from synthclin.evaluation.visits.regularity import REGULARITY, mark_name, real_share
 from synthclin.evaluation.visits.schedule import SCHEDULE, schedule_part_name
 from synthclin.evaluation.visits.transitions import TRANSITIONS
 from synthclin.evaluation.visits.windows import WINDOWS
@@ -91,8 +91,8 @@ def _schedule(report: Findings) -> Figure | None:
         Row(
             sentence_case(schedule_part_name(part)),
             (
-                _median(part.median_real),
-                _median(part.median_synthetic),
+                tr("suppressed") if part.median_real is None else significant(part.median_real),
+                tr("none") if part.median_synthetic is None else significant(part.median_synthetic),
                 tr("none") if part.reference is None else number(1 - part.reference),
                 number(1 - part.value),
             ),
@@ -121,7 +121,7 @@ def _regularity(report: Findings) -> Figure | None:
     if details is None or not details.marks:
         return None
     rows = tuple(
-        Row(sentence_case(mark_name(one)), (share(one.real), share(one.synthetic), _figure(one.reference)))
+        Row(sentence_case(mark_name(one)), (real_share(one), share(one.synthetic), _figure(one.reference)))
         for one in details.marks
     )
     return Figure(
@@ -153,10 +153,6 @@ def _faults(report: Findings) -> Figure | None:
         how=tr("Number of patients with each fault."),
         table=DataTable(tr("Patients with impossible visits"), (tr("Fault"), tr("Real"), tr("Synthetic")), rows),
     )
-
-
-def _median(value: float | None) -> str:
-    return tr("none") if value is None else significant(value)
 
 
 def _columns(report: Findings, name: str) -> Figure | None:

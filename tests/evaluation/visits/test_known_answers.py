@@ -17,11 +17,12 @@ from synthclin.evaluation.scoring import OF_VISITS
 from synthclin.evaluation.visits.autocorrelation import autocorrelation
 from synthclin.evaluation.visits.icc import icc, icc_of, icc_sums
 from synthclin.evaluation.visits.missing_runs import missing_runs
-from synthclin.evaluation.visits.next_values import next_values
+from synthclin.evaluation.visits.next_values import NEXT_VALUES, next_values
 from synthclin.evaluation.visits.pool import PatientPool
 from synthclin.evaluation.visits.schedule import schedule
 from synthclin.evaluation.visits.transitions import transition_distance, transitions
 from synthclin.evaluation.visits.windows import windows
+from synthclin.schema import Schema
 
 from .cohort import BETWEEN, WITHIN, cohort, compared, shuffled
 
@@ -243,3 +244,51 @@ def test_without_a_holdout_there_is_a_score_without_reference() -> None:
         score = compute(c)
         # What needs a holdout has a reason.
         assert np.isnan(score.value) == (compute is next_values)
+
+
+def _marked(patients: int, seed: int) -> pd.DataFrame:
+    """Return patients with a mark of two levels that each visit keeps with probability 0.9, and a rare mark."""
+    rng = np.random.default_rng([seed, 5])
+    flips = rng.random((patients, 6)) < 0.1
+    flips[:, 0] = rng.random(patients) < 0.5
+    mark = flips.cumsum(axis=1).ravel() % 2
+    rare = np.zeros(patients * 6, dtype=int)
+    rare[[1, 2, 3]] = 1
+    return pd.DataFrame(
+        {
+            "patient": np.repeat([f"{seed}-{i}" for i in range(patients)], 6),
+            "day": pd.array(np.tile(np.arange(6) * 30, patients), dtype="Int64"),
+            "bleeding": pd.array(mark, dtype="Int64"),
+            "oedema": pd.Categorical(np.array(["no", "yes"])[mark], categories=["no", "yes"]),
+            "rare": pd.array(rare, dtype="Int64"),
+        }
+    )
+
+
+_MARKS = Schema.model_validate(
+    {
+        "columns": {
+            "patient": {"type": "id", "role": "entity"},
+            "day": {"type": "integer", "range": [0, 200], "role": "visit"},
+            "bleeding": {"type": "boolean", "values": [0, 1]},
+            "oedema": {"type": "category", "categories": ["no", "yes"]},
+            "rare": {"type": "boolean", "values": [0, 1]},
+        }
+    }
+)
+
+
+def test_next_values_of_two_levels_that_persist_are_predicted_and_untestable_columns_left_out() -> None:
+    """A level that is kept with probability 0.9 has, from the last value alone, a Gini of 0.9 - 0.1 = 0.8."""
+    train, holdout, synthetic = (_marked(150, seed) for seed in (1, 2, 3))
+    close = next_values(Comparison.of(synthetic, train=train, holdout=holdout, schema=_MARKS, random_state=3))
+    details = NEXT_VALUES.read(close)
+    assert details is not None
+    assert {one.column for one in details.columns} == {"bleeding", "oedema"}
+    for one in details.columns:
+        assert one.real == pytest.approx(0.8, abs=0.08)
+        assert one.synthetic == pytest.approx(0.8, abs=0.08)
+    assert "rare" in close.note
+    assert close.value == pytest.approx(0.0, abs=0.05)
+    rows = shuffled(synthetic, "bleeding", "oedema")
+    assert next_values(Comparison.of(rows, train=train, holdout=holdout, schema=_MARKS, random_state=3)).value < -0.1
