@@ -93,6 +93,18 @@ def test_until_a_time(model, history):
     assert set(found["who"]) == set(history["who"])
 
 
+def test_until_a_time_that_hardly_leaves_room():
+    table = visits()
+    top = int(table["end"].max())
+    closed = schema(constraints=RULES, end={"range": [0, top]}, day={"range": [0, top]})
+    close = fitted(table, closed)
+    for seed, until in enumerate((top, 300, top, 300)):
+        found, sampled = close.continue_(table.assign(**ENDS).head(100), until=until, random_state=seed)
+        assert (found["day"][sampled["day"]] <= until).all()
+        assert (found["end"] <= top).all()
+        assert (found["day"] <= found["end"]).all()
+
+
 def test_another_arm(model, history, declared):
     found, sampled = model.continue_(history.assign(**ENDS), visits=1, set={"arm": "B"}, random_state=1)
     assert (found["arm"] == "B").all()

@@ -132,15 +132,10 @@ def _check_room(given: GivenVisits, wanted: Wanted, schema: Schema) -> None:
 
 def _continued(model: Longitudinal, given: GivenVisits, wanted: Wanted, seed: int) -> pd.DataFrame:
     """Return all visits of some patients, given ones first, numbered in `WHO`."""
-    trajectories = Trajectories(model.schema, model.rows, model.visits)
-    people, log_weight = _ends(model, given, wanted, stream_seed(seed, "ends"))
-    particles = Particles(trajectories, given, COMPLETIONS, trajectories.begin(people), log_weight, judged=False)
-    particles.run.alive[:] = True
-    particles.advance(seed, np.ones(len(given.first), dtype=np.bool_))
     waiting, parts = np.arange(len(given.first)), list[pd.DataFrame]()
     for attempt in range(ROUNDS):
-        found, done = _grown(model, particles, waiting, wanted, stream_seed(seed, "visits", attempt))
-        parts.append(found)
+        found, done = _round(model, given.of(waiting), wanted, seed, attempt)
+        parts.append(found.assign(**{WHO: waiting[found[WHO].to_numpy()]}))
         waiting = waiting[~done]
         if not len(waiting):
             break
@@ -150,6 +145,19 @@ def _continued(model: Longitudinal, given: GivenVisits, wanted: Wanted, seed: in
         remedy = "Ask for fewer, use `until`, or empty the follow-up and the event of patients whose follow-up goes on."
         raise ConditionError("continue_", what, remedy)
     return pd.concat(parts, ignore_index=True).sort_values(WHO, kind="stable").reset_index(drop=True)
+
+
+def _round(
+    model: Longitudinal, given: GivenVisits, wanted: Wanted, seed: int, attempt: int
+) -> tuple[pd.DataFrame, Bools]:
+    """Return the visits of those patients for whom sampled ends have a possible continuation, and who they are."""
+    begun = seed if attempt == 0 else stream_seed(seed, "round", attempt)
+    trajectories = Trajectories(model.schema, model.rows, model.visits)
+    people, log_weight = _ends(model, given, wanted, stream_seed(begun, "ends"))
+    particles = Particles(trajectories, given, COMPLETIONS, trajectories.begin(people), log_weight, judged=False)
+    particles.run.alive[:] = True
+    particles.advance(begun, np.ones(len(given.first), dtype=np.bool_))
+    return _grown(model, particles, wanted, stream_seed(seed, "visits", attempt), last=attempt == ROUNDS - 1)
 
 
 def _ends(model: Longitudinal, given: GivenVisits, wanted: Wanted, seed: int) -> tuple[pd.DataFrame, Floats]:
@@ -227,15 +235,17 @@ def _time_left(model: Longitudinal, given: GivenVisits) -> Floats:
 
 
 def _grown(
-    model: Longitudinal, particles: Particles, patients: Ints, wanted: Wanted, seed: int
+    model: Longitudinal, particles: Particles, wanted: Wanted, seed: int, *, last: bool
 ) -> tuple[pd.DataFrame, Bools]:
-    """Return the visits of those patients who have a possible continuation, numbered in `WHO`, and who they are."""
+    """Return the visits of those patients who have a possible continuation, numbered in `WHO`, and who they are.
+
+    In the last round a completion without a possible next visit ends with the visits that it has.
+    """
     trajectories, given, owner = particles.trajectories, particles.given, particles.owner
-    index = np.flatnonzero(np.isin(owner, patients))
     # Completions by weight: a few may stand for all.
-    weight = particles.log_weight.reshape(-1, COMPLETIONS)[patients]
-    keys = weight[:, None, :] + numpy_generator(seed, "start").gumbel(size=(len(patients), COMPLETIONS, COMPLETIONS))
-    index = index.reshape(-1, COMPLETIONS)[np.arange(len(patients))[:, None], keys.argmax(axis=2)].ravel()
+    weight = particles.log_weight.reshape(-1, COMPLETIONS)
+    keys = weight[:, None, :] + numpy_generator(seed, "start").gumbel(size=(len(weight), COMPLETIONS, COMPLETIONS))
+    index = (keys.argmax(axis=2) + np.arange(len(weight))[:, None] * COMPLETIONS).ravel()
     run = particles.run.take(index)
     run.alive[:] = True
     left = _time_left(model, given)[owner[index]]
@@ -248,18 +258,23 @@ def _grown(
     at = np.concatenate([at, np.full(len(table) - len(at), -1)])
     order = np.argsort(table[WHO].to_numpy(), kind="stable")
     table, at = table.iloc[order].reset_index(drop=True), at[order]
+    run.patients = trajectories.shortened(run)
     _write_ends(model, table, run, given, owner[index])
     table, at = _cut(table, at, wanted, trajectories)
     enough = np.bincount(table[WHO].to_numpy(), minlength=len(index)) >= before + (wanted.visits or 0)
-    # A given follow-up may end the visits; otherwise a completion that died has no possible next visit.
-    good = enough & (run.alive | np.isfinite(left) | (wanted.visits is not None))
+    # A given follow-up may end the visits, and nothing after `until` is asked for; a completion that died otherwise
+    # has no possible next visit.
+    settled = np.isfinite(left) | (wanted.visits is not None)
+    if wanted.until is not None:
+        settled |= (run.history.time > wanted.until) | (last & (run.history.number >= model.schema.planned.least))
+    good = enough & (run.alive | settled)
     good &= _allowed(table, at, trajectories, given, len(index))
     score = np.where(good, 0.0, -np.inf)
     ends = run.history.time + np.nan_to_num(run.patients.slack)
     off = (ends - run.limit) / np.maximum(CLOSE * np.nan_to_num(left), model.visits.resolution)
     score -= np.where(np.isfinite(left), np.minimum(0.5 * np.nan_to_num(off, posinf=0, neginf=0) ** 2, 1e6), 0.0)
     keys = score + numpy_generator(seed, "choice").gumbel(size=len(score))
-    best = keys.reshape(-1, COMPLETIONS).argmax(axis=1) + np.arange(len(patients)) * COMPLETIONS
+    best = keys.reshape(-1, COMPLETIONS).argmax(axis=1) + np.arange(len(weight)) * COMPLETIONS
     done = good[best]
     chosen = best[done]
     table = table[np.isin(table[WHO].to_numpy(), chosen)].copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,12 +214,22 @@ class Trajectories:
         whole[entity] = names.iloc[pd.factorize(table[WHO])[0]].array
         return whole
 
+    def shortened(self, run: Run) -> Patients:
+        """Return what is known of patients, with no more follow-up after the last visit than its range allows."""
+        time = run.history.time - (run.history.start if self.model.variables.dated else 0.0)
+        return replace(run.patients, slack=np.minimum(run.patients.slack, np.maximum(self._longest() - time, 0.0)))
+
     def _reachable(self, time: Floats, slack: Floats, start: Floats) -> Bools:
         """Return which times leave the follow-up inside its range."""
-        assert self.rows.follow_up is not None
-        highest: Any = (self.schema.columns[self.rows.follow_up].bounds or (0, np.inf))[1]
         ends = time - (start if self.model.variables.dated else 0.0) + np.nan_to_num(slack)
-        return np.asarray(ends <= float(highest))
+        return np.asarray(ends <= self._longest())
+
+    def _longest(self) -> float:
+        """Return the longest follow-up of its range."""
+        if self.rows.follow_up is None:
+            return np.inf
+        highest: Any = (self.schema.columns[self.rows.follow_up].bounds or (0, np.inf))[1]
+        return float(highest)
 
 
 def any_of(broken: Mapping[str, Any], rows: int) -> Bools:
