@@ -156,6 +156,10 @@ def test_a_schedule_and_dates_are_kept():
     assert (until["day"][marks["day"]] <= pd.Timestamp("2020-07-10")).all()
     with pytest.raises(DataError, match="more than 6 visits"):
         model.continue_(history, visits=6)
+    early = history.assign(end=10)
+    for use in (lambda: model.continue_(early, until="2020-07-10"), lambda: model.impute(early)):
+        with pytest.raises(DataError, match=r"'end': the follow-up of \d+ of \d+ patients ends before their last"):
+            use()
 
 
 @pytest.mark.parametrize(

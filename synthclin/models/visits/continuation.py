@@ -17,7 +17,7 @@ import pandas as pd
 from synthclin.errors import ConditionError, ConfigError, DataError
 from synthclin.models.visits.continued_table import assembled
 from synthclin.models.visits.particles import Particles
-from synthclin.models.visits.patient_rows import slacks
+from synthclin.models.visits.patient_rows import refuse_early_follow_up, slacks
 from synthclin.models.visits.reading import read_visits
 from synthclin.models.visits.trajectories import WHO, Run, Trajectories
 from synthclin.models.visits.visit_completion import log_widths
@@ -84,6 +84,7 @@ def continue_visits(
     changed = table.assign(**wanted.changes) if wanted.changes else table
     reading = read_visits(changed, model.visits_encoder, [name for name in ends if name in table], "continue_")
     given = reading.visits
+    refuse_early_follow_up(model.schema, model.rows.follow_up, given.table, given.patient)
     _check_room(given, wanted, schema)
     parts: list[pd.DataFrame] = []
     number, at_once = len(given.first), AT_ONCE // COMPLETIONS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from synthclin.errors import DataError
 from synthclin.expressions import parse
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Integer, Number
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["PatientRows", "follow_up_of", "slacks"]
+__all__ = ["PatientRows", "follow_up_of", "refuse_early_follow_up", "slacks"]
 
 _ENDPOINT = ("time", "event_when", "censored", "administrative")
 
@@ -108,6 +109,18 @@ def follow_up_of(schema: Schema, table: pd.DataFrame, patient: Ints) -> str | No
         if np.isfinite(slack).any() and not (slack < 0).any():
             return name
     return None
+
+
+def refuse_early_follow_up(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: Ints) -> None:
+    """Raise DataError where the given follow-up of a patient ends before the last visit; arguments as of `slacks`."""
+    if follow_up is None:
+        return
+    slack = slacks(schema, follow_up, table, patient)
+    early = int((slack < 0).sum())
+    if early:
+        what = f"the follow-up of {early:,} of {len(slack):,} patients ends before their last visit"
+        remedy = "Correct the times, write both in one `unit`, or remove visits after the end."
+        raise DataError(f"column {follow_up!r}", what, remedy)
 
 
 def slacks(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: Ints) -> Floats:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthclin.errors import DataError
 from synthclin.models.visits.particles import Particles
-from synthclin.models.visits.patient_rows import slacks
+from synthclin.models.visits.patient_rows import refuse_early_follow_up, slacks
 from synthclin.models.visits.reading import Reading, read_visits
 from synthclin.models.visits.trajectories import Trajectories
 from synthclin.progress import track
@@ -55,6 +55,7 @@ def impute_visits(
     """
     reading = read_visits(table, model.visits_encoder, columns, "impute")
     given = reading.visits
+    refuse_early_follow_up(model.schema, model.rows.follow_up, given.table, given.patient)
     copies = [given.table.copy() for _ in range(imputations)]
     some = np.unique(given.patient[given.holes.to_numpy(dtype=np.bool_).any(axis=1)])
     at_once = AT_ONCE // COMPLETIONS[0]
