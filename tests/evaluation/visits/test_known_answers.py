@@ -302,3 +302,17 @@ def test_the_answer_on_transitions_is_the_distance_and_not_shares_of_unchanged_l
     assert worst.difference is not None
     assert worst.real is not None
     assert TRANSITIONS.answer(score) == f"Furthest from real: {worst.column}, by {worst.difference:.3f}."
+
+
+def test_bootstrap_samples_without_a_level_are_left_out_of_the_interval() -> None:
+    """One holdout patient of 20 has the only mark: more than a third of the samples lack it."""
+    columns = ["patient", "day", "bleeding"]
+    schema = Schema.model_validate({"columns": {name: _MARKS.model_dump()["columns"][name] for name in columns}})
+    train, holdout, synthetic = (_marked(n, seed)[columns] for n, seed in ((150, 1), (20, 2), (150, 3)))
+    holdout["bleeding"] = pd.array([1] * 6 + [0] * (len(holdout) - 6), dtype="Int64")
+    score = next_values(Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=3))
+    details = NEXT_VALUES.read(score)
+    assert details is not None
+    assert details.columns[0].real == 1.0
+    assert score.low <= score.value <= score.high
+    assert np.isfinite([score.low, score.high]).all()
