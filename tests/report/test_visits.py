@@ -21,6 +21,7 @@ from synthclin.report.editions.shareable_visits import shared_visits
 from synthclin.report.html import render, sections
 from synthclin.report.pages.visit_figures import courses_figure, curves_figure, remaining_figure
 from synthclin.report.record.visit_data import VisitFacts
+from synthclin.schema import Schema
 from tests.evaluation.conftest import spare
 from tests.evaluation.visits.cohort import SCHEMA, cohort, compared, shuffled
 
@@ -94,6 +95,44 @@ def test_points_of_curves_are_means_of_patients_and_none_below_eleven() -> None:
         assert point.patients == len(means)
         assert point.mean == pytest.approx(means.mean())
         assert (point.low, point.high) == pytest.approx(tuple(means.quantile([0.25, 0.75])))
+
+
+@pytest.mark.parametrize(
+    ("holders", "shown"), [(0, True), (4, False), (11, True), (109, True), (116, False), (120, True)]
+)
+def test_a_share_of_few_patients_is_no_point_in_any_edition(holders: int, shown: bool) -> None:
+    """Both the patients with the level and those without it are 0 or at least 11."""
+
+    def table(seed: int) -> pd.DataFrame:
+        # Other patients have the level in the second half, so that the column varies.
+        level = np.zeros((120, 4), dtype=int)
+        level[:holders, :2] = 1
+        level[::2, 2:] = 1
+        day = np.tile([0, 10, 90, 100], 120)
+        return pd.DataFrame(
+            {
+                "patient": np.repeat([f"{seed}-{i}" for i in range(120)], 4),
+                "day": pd.array(day, dtype="Int64"),
+                "oedema": pd.array(level.ravel(), dtype="Int64"),
+            }
+        )
+
+    schema = Schema.model_validate(
+        {
+            "columns": {
+                "patient": {"type": "id", "role": "entity"},
+                "day": {"type": "integer", "range": [0, 200], "role": "visit"},
+                "oedema": {"type": "boolean", "values": [0, 1]},
+            }
+        }
+    )
+    c = Comparison.of(table(3), train=table(1), holdout=None, schema=schema, random_state=3)
+    (curve,) = VisitFacts.model_validate(visit_facts(c)).curves
+    assert (curve.real[0] is not None) == shown
+    assert curve.real[-1] is not None
+    assert curve.synthetic[0] is not None
+    if curve.real[0] is not None:
+        assert curve.real[0].mean == pytest.approx(holders / 120)
 
 
 def test_few_patients_in_a_window_are_no_point() -> None:

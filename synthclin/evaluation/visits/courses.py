@@ -32,8 +32,9 @@ def visit_facts(c: Comparison) -> dict[str, Any]:
     """Return the data of the figures of visits as JSON types.
 
     ``counts``: patients with at least so many visits, without steps of few real patients. ``curves``: for each
-    column mean and quartiles of the patients seen in each window of time, real and synthetic; None where fewer than 11
-    patients are. ``courses``: some synthetic patients, visit by visit; none of real ones. ``unit``: of the time.
+    column mean and quartiles of the patients seen in each window of time, real and synthetic; of real patients None
+    where fewer than 11 are seen, or 1 to 10 have the level or another one. ``courses``: some synthetic patients, visit
+    by visit; none of real ones. ``unit``: of the time.
     """
     pool = PatientPool.of(c)
     assert c.schema.visit_time is not None
@@ -92,11 +93,10 @@ def _curve(pool: PatientPool, j: int, edges: NDArray[np.float64]) -> dict[str, A
     window = np.searchsorted(edges, pool.clock, side="right") - 1
     window[(pool.clock > edges[-1]) | np.isnan(pool.clock)] = -1
     window[pool.clock == edges[-1]] = len(edges) - 2
-    curves = [
-        _points(pool, places, x, window, len(edges) - 1, share=level is not None)
-        for places in (pool.train, pool.synthetic)
-    ]
-    real = [point if point is not None and point["patients"] >= MIN_PATIENTS else None for point in curves[0]]
+    real, synthetic = (
+        _points(pool, places, x, window, len(edges) - 1, share=level is not None, fewest=fewest)
+        for places, fewest in ((pool.train, MIN_PATIENTS), (pool.synthetic, 1))
+    )
     sd = float(np.nanstd(x[pool.is_training()]))
     return {
         "column": feature.name,
@@ -105,7 +105,7 @@ def _curve(pool: PatientPool, j: int, edges: NDArray[np.float64]) -> dict[str, A
         "edges": edges,
         "sd": sd,
         "real": real,
-        "synthetic": curves[1],
+        "synthetic": synthetic,
     }
 
 
@@ -126,8 +126,12 @@ def _points(
     windows: int,
     *,
     share: bool,
+    fewest: int,
 ) -> list[dict[str, Any] | None]:
-    """Return mean and quartiles in each window over patients, each with the mean of their visits in it."""
+    """Return mean and quartiles in each window over patients, each with the mean of their visits in it.
+
+    None where there are fewer than `fewest` patients, or as few, but not none, with or without the level of a share.
+    """
     visits = pool.visits.visits_of(patients)
     known = visits[~np.isnan(x[visits]) & (window[visits] >= 0)]
     place = pool.visits.patient[known] * windows + window[known]
@@ -136,7 +140,8 @@ def _points(
     points: list[dict[str, Any] | None] = []
     for w in range(windows):
         here = means[cell % windows == w]
-        if not len(here):
+        parts = [int((here > 0).sum()), int((here < 1).sum())] if share else []
+        if len(here) < fewest or any(0 < part < fewest for part in parts):
             points.append(None)
             continue
         low, high = (None, None) if share else np.quantile(here, [0.25, 0.75])

@@ -14,7 +14,7 @@ from synthclin.evaluation.score import Score, details_of
 from synthclin.language import tr
 from synthclin.wording import number
 
-__all__ = ["VisitColumn", "VisitColumns", "judged", "named_worst"]
+__all__ = ["VisitColumn", "VisitColumns", "judged", "named_distance", "named_worst"]
 
 _BEYOND, _FAR_BEYOND = 0.2, 0.3  # difference of a column beyond that of holdout patients
 
@@ -71,16 +71,28 @@ def named_worst(score: Score) -> str:
     if worst is None:
         return ""
     if worst.real is None or worst.synthetic is None:
-        return tr(
-            "Furthest from real: {column}, by {difference}.",
-            column=column_name(worst.column, 30),
-            difference=number(worst.difference),
-        )
+        return named_distance(score)
     return tr(
         "Furthest from real: {column}, {synthetic} in synthetic and {real} in training patients.",
         column=column_name(worst.column, 30),
         synthetic=number(worst.synthetic),
         real=number(worst.real),
+    )
+
+
+def named_distance(score: Score) -> str:
+    """Return the column with the largest difference and this difference as a sentence; empty where none has one.
+
+    For scores whose difference is not one of the figures of real and of synthetic patients.
+    """
+    details = details_of(score, VisitColumns)
+    worst = None if details is None else details.worst
+    if worst is None:
+        return ""
+    return tr(
+        "Furthest from real: {column}, by {difference}.",
+        column=column_name(worst.column, 30),
+        difference=number(worst.difference),
     )
 
 

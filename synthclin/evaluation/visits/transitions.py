@@ -9,7 +9,7 @@ import numpy as np
 from synthclin.evaluation import questions
 from synthclin.evaluation.kind import Kind, Limit, convention
 from synthclin.evaluation.visits.columns import few_columns, listed
-from synthclin.evaluation.visits.details import VisitColumns, judged, named_worst
+from synthclin.evaluation.visits.details import VisitColumns, judged, named_distance
 from synthclin.evaluation.visits.pool import AGAINST_PATIENTS, PatientPool
 from synthclin.evaluation.visits.terms import FEW_VISITS
 
@@ -44,7 +44,7 @@ TRANSITIONS = Kind(
     fail_text="levels change from visit to visit in another way",
     review_text="levels may change from visit to visit in another way",
     action="Do not model transitions between levels on this table.",
-    answer=named_worst,
+    answer=named_distance,
     worst_part=judged,
     shared=VisitColumns.shared,
 )

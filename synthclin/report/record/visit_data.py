@@ -66,7 +66,8 @@ class CourseCurve(_Open):
     sd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Standard deviation of the training visits."""
     real: list[CoursePoint | None]
-    """Training patients in each window; null where they are fewer than 11."""
+    """Training patients in each window; null where fewer than 11 are in it, or 1 to 10 have the level or
+    another one."""
     synthetic: list[CoursePoint | None]
     """Synthetic patients in each window; null where there is none."""
 

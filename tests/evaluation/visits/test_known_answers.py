@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from synthclin.evaluation.comparison import Comparison
 from synthclin.evaluation.gates import default_gates, judge
-from synthclin.evaluation.score import Score
+from synthclin.evaluation.score import Score, details_of
 from synthclin.evaluation.scoring import OF_VISITS
 from synthclin.evaluation.visits.autocorrelation import autocorrelation
+from synthclin.evaluation.visits.details import VisitColumns
 from synthclin.evaluation.visits.icc import icc, icc_of, icc_sums
 from synthclin.evaluation.visits.missing_runs import missing_runs
 from synthclin.evaluation.visits.next_values import NEXT_VALUES, next_values
 from synthclin.evaluation.visits.pool import PatientPool
 from synthclin.evaluation.visits.schedule import schedule
-from synthclin.evaluation.visits.transitions import transition_distance, transitions
+from synthclin.evaluation.visits.transitions import TRANSITIONS, transition_distance, transitions
 from synthclin.evaluation.visits.windows import windows
 from synthclin.schema import Schema
 
@@ -292,3 +293,26 @@ def test_next_values_of_two_levels_that_persist_are_predicted_and_untestable_col
     assert close.value == pytest.approx(0.0, abs=0.05)
     rows = shuffled(synthetic, "bleeding", "oedema")
     assert next_values(Comparison.of(rows, train=train, holdout=holdout, schema=_MARKS, random_state=3)).value < -0.1
+
+
+def test_the_answer_on_transitions_is_the_distance_and_not_shares_of_unchanged_levels(rows: Comparison) -> None:
+    score = transitions(rows)
+    worst = details_of(score, VisitColumns).worst  # type: ignore[union-attr]
+    assert worst is not None
+    assert worst.difference is not None
+    assert worst.real is not None
+    assert TRANSITIONS.answer(score) == f"Furthest from real: {worst.column}, by {worst.difference:.3f}."
+
+
+def test_bootstrap_samples_without_a_level_are_left_out_of_the_interval() -> None:
+    """One holdout patient of 20 has the only mark: more than a third of the samples lack it."""
+    columns = ["patient", "day", "bleeding"]
+    schema = Schema.model_validate({"columns": {name: _MARKS.model_dump()["columns"][name] for name in columns}})
+    train, holdout, synthetic = (_marked(n, seed)[columns] for n, seed in ((150, 1), (20, 2), (150, 3)))
+    holdout["bleeding"] = pd.array([1] * 6 + [0] * (len(holdout) - 6), dtype="Int64")
+    score = next_values(Comparison.of(synthetic, train=train, holdout=holdout, schema=schema, random_state=3))
+    details = NEXT_VALUES.read(score)
+    assert details is not None
+    assert details.columns[0].real == 1.0
+    assert score.low <= score.value <= score.high
+    assert np.isfinite([score.low, score.high]).all()
