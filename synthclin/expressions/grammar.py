@@ -366,7 +366,7 @@ def _check_call(name: str, args: list[ast.expr], where: str, depth: int) -> None
     least, most = FUNCTIONS[name]
     if not least <= len(args) <= most:
         wanted = f"{least}" if least == most else f"{least} to {most}"
-        raise ConfigError(where, f"{name} has {len(args)} arguments", f"Give it {wanted}.")
+        raise ConfigError(where, f"{name} has {len(args)} argument{'s' * (len(args) != 1)}", f"Give it {wanted}.")
     for argument in args:
         _require("number", argument, where, depth)
     if name == "round" and len(args) == 2:

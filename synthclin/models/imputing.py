@@ -124,8 +124,10 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
             isinstance(imputations, int | np.integer) and 1 <= imputations <= MOST_IMPUTATIONS
         ):
             raise ConfigError(
-                "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Ask for as many."
+                "impute", f"`imputations` is no whole number from 1 to {MOST_IMPUTATIONS:,}", "Give one, such as 5."
             )
+        if isinstance(columns, str):
+            raise ConfigError("impute: `columns`", "a text, not a list of columns", f"Write columns=[{columns!r}].")
         seed = self._seed("impute") if random_state is None else random_state
         if self.longitudinal_ is not None:
             completed = self.longitudinal_.impute(table, imputations or 1, columns, seed)
@@ -185,7 +187,7 @@ class Imputing(BaseEstimator):  # type: ignore[misc]
             raise ConfigError("continue_", "either `visits` or `until` is needed", "Give one of both.")
         if visits is not None and not (isinstance(visits, int | np.integer) and 1 <= visits <= MOST_VISITS):
             what = f"`visits` is no whole number from 1 to {MOST_VISITS:,}"
-            raise ConfigError("continue_", what, "Ask for as many.")
+            raise ConfigError("continue_", what, "Give a whole number of at least 1.")
         last = None if until is None else _time_of(until, self.encoder_.schema)
         seed = self._seed("continue") if random_state is None else random_state
         wanted = Wanted(None if visits is None else int(visits), last, dict(set or {}))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from synthclin.errors import ConfigError
 from synthclin.expressions import quote_level, quote_name
+from synthclin.expressions.grammar import VISIT_FUNCTIONS
 from synthclin.schema.columns import parsing
 from synthclin.schema.visit_times import of_patients
 
@@ -38,6 +39,9 @@ def column_remedy(name: str, schema: Schema, known: Iterable[str]) -> str:
         ('Write a name with signs or blanks in backquotes: `NT-proBNP`.', "Write a text in quotes: 'F'.")
     """
     names = list(known)
+    if name in VISIT_FUNCTIONS and schema.visit_time is not None:
+        call = {"count": "count() >= 4", "any": "any(age > 60)", "all": "all(age > 60)"}.get(name, f"{name}(age)")
+        return f"Write the function of visits {name!r} with its brackets, such as {call}."
     odd = [one for one in names if quote_name(one) != one and name in re.split(r"[^\w.]+", one)]
     if odd:
         return f"Write a name with signs or blanks in backquotes: {quote_name(odd[0])}."

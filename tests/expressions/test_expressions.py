@@ -184,7 +184,7 @@ def test_an_empty_table_gives_an_empty_answer(table: pd.DataFrame) -> None:
         ("'F'", "a text alone"),
         ("1 < 2", "reads no column"),
         ("abs(age, 1) > 1", "2 arguments"),
-        ("max(age) > 1", "1 arguments"),
+        ("max(age) > 1", "max has 1 argument. Give it 2 to 20"),
         ("max(*age, 1) > 1", "an unpacked list"),
         ("min(age, x=1)", "Write =="),
         ("round(age, 0.5) > 1", "no whole number"),

@@ -170,7 +170,9 @@ def test_a_schedule_and_dates_are_kept():
         ({"visits": 0}, "no whole number from 1"),
         ({"until": "soon"}, "no time of a visit"),
         ({"visits": 1, "set": {"sbp": 120}}, "no static column"),
-        ({"visits": 1, "set": {"arm": "C"}}, "outside"),
+        ({"visits": 2.5}, "Give a whole number of at least 1"),
+        ({"visits": 1, "set": {"arm": "C"}}, r"`set`: the value of 'arm' is none .* Choose from 'A', 'B'"),
+        ({"visits": 1, "set": {"age": 900}}, r"`set`: the value of 'age' is none .* from 18 to 95"),
     ],
 )
 def test_wrong_arguments_are_errors(model, history, arguments, message):

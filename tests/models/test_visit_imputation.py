@@ -174,6 +174,8 @@ def test_what_cannot_be_imputed_is_one_error(model, change, message):
 def test_a_wrong_column_is_refused(model):
     with pytest.raises(ConfigError, match="not a modelled column"):
         model.impute(visits().head(20), columns=["who"])
+    with pytest.raises(ConfigError, match=r"a text, not a list of columns\. Write columns=\['crp'\]"):
+        model.impute(visits().head(20), columns="crp")
 
 
 def test_given_cells_may_violate_a_rule_that_is_kept():

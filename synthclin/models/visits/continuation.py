@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from synthclin.errors import ConditionError, ConfigError, DataError
+from synthclin.expressions import quote_level
 from synthclin.models.visits.continued_table import assembled
 from synthclin.models.visits.particles import Particles
 from synthclin.models.visits.patient_rows import refuse_early_follow_up, slacks
@@ -23,6 +24,7 @@ from synthclin.models.visits.trajectories import WHO, Run, Trajectories
 from synthclin.models.visits.visit_completion import log_widths
 from synthclin.progress import track
 from synthclin.rules.rules import violations
+from synthclin.rules.validation import examine
 from synthclin.schema.visit_times import times_of
 from synthclin.seeds import numpy_generator, stream_seed
 
@@ -82,6 +84,8 @@ def continue_visits(
     _check(table, wanted, schema)
     ends = _endpoint(model)
     changed = table.assign(**wanted.changes) if wanted.changes else table
+    if wanted.changes and len(changed):
+        _check_changes(changed, wanted, schema, ends)
     reading = read_visits(changed, model.visits_encoder, [name for name in ends if name in table], "continue_")
     given = reading.visits
     refuse_early_follow_up(model.schema, model.rows.follow_up, given.table, given.patient)
@@ -109,6 +113,20 @@ def _check(table: pd.DataFrame, wanted: Wanted, schema: Schema) -> None:
         if name not in schema.static:
             what = f"{name!r} is no static column"
             raise ConfigError("continue_: `set`", what, f"Choose from {', '.join(schema.static)}.")
+
+
+def _check_changes(changed: pd.DataFrame, wanted: Wanted, schema: Schema, ends: list[str]) -> None:
+    """Raise ConfigError where `set` has a level or number that the schema does not allow; an unknown end is allowed."""
+    wrong = {one.where for one in examine(changed.head(1), schema)[0] if one.severity == "error"}
+    for name, value in wanted.changes.items():
+        if f"column {name!r}" not in wrong or (value is None and name in ends):
+            continue
+        column, remedy = schema.columns[name], "Give a value that the schema allows."
+        if column.levels is not None:
+            remedy = f"Choose from {', '.join(map(quote_level, column.levels))}."
+        elif column.bounds is not None:
+            remedy = f"Give a value in its `range`, from {column.bounds[0]} to {column.bounds[1]}."
+        raise ConfigError("continue_: `set`", f"the value of {name!r} is none that the schema allows", remedy)
 
 
 def _endpoint(model: Longitudinal) -> list[str]:

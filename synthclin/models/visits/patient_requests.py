@@ -106,7 +106,8 @@ class PatientCondition:
                 parts["first"].append(f"({here.text})")
             else:
                 parts["whole"].append(f"({part.text})")
-        late, whole = (parse(" and ".join(each)) if each else None for each in parts.values())
+        place = f"where `{condition.text}`"
+        late, whole = (parse(" and ".join(each), place) if each else None for each in parts.values())
         return cls(where, " and ".join(f"({text})" for text, _ in imposed) or None, late, whole, tuple(imposed))
 
     def reworded(self, error: ConditionError | ConfigError, rows: PatientRows) -> ConditionError | ConfigError:
