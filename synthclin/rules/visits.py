@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from synthclin.schema import Schema
 
-__all__ = ["examine_visits", "in_order", "refuse_rows_as_patients", "refuse_visits", "rows_as_patients"]
+__all__ = [
+    "early_follow_up",
+    "examine_visits",
+    "in_order",
+    "refuse_rows_as_patients",
+    "refuse_visits",
+    "rows_as_patients",
+]
 
 _FEW_WRONG = 0.01
 """Share of the rows without a time of their own, up to which a column is named as nearly the time of the visit."""
@@ -155,7 +162,7 @@ def examine_visits(table: pd.DataFrame, schema: Schema, *, complete: bool = True
         yield _rows(where, moved, fact, "They are sorted before the fit.", severity="warning")
     yield from _static(table, patient, schema)
     yield from _schedule(time, patient, schema)
-    yield from _follow_up(table, time, patient, schema)
+    yield from _follow_up(table, patient, schema)
 
 
 def _static(table: pd.DataFrame, patient: NDArray[np.int64], schema: Schema) -> Iterator[Finding]:
@@ -198,23 +205,37 @@ def _schedule(time: NDArray[np.float64], patient: NDArray[np.int64], schema: Sch
         yield _rows(where, twice, "share a planned visit with another row of the patient", "Add to `visits.schedule`.")
 
 
-def _follow_up(
-    table: pd.DataFrame, time: NDArray[np.float64], patient: NDArray[np.int64], schema: Schema
-) -> Iterator[Finding]:
-    """Yield a finding where the only time of an event lies before the last visit; dates count from the first one."""
+def _follow_up(table: pd.DataFrame, patient: NDArray[np.int64], schema: Schema) -> Iterator[Finding]:
+    """Yield a finding where the only time of an event lies before the last visit of a patient."""
     names = [name for name in comparable(schema) if name in table]
-    if len(names) != 1 or schema.visit_time is None:
-        return
-    dated = schema.columns[schema.visit_time].is_temporal
-    if dated:
+    finding = early_follow_up(names[0], table, patient, schema) if len(names) == 1 else None
+    if finding is not None:
+        yield finding
+
+
+def early_follow_up(name: str, table: pd.DataFrame, patient: NDArray[np.int64], schema: Schema) -> Finding | None:
+    """Return a finding where a time of an event lies before the last visit of a patient, else None.
+
+    With dates it counts in days from the first visit of the patient.
+
+    Arguments:
+        name: of the time of the event.
+        table: typed visits.
+        patient: (rows,) number of each row's patient.
+        schema: with a visit time.
+    """
+    assert schema.visit_time is not None
+    time = times_of(table[schema.visit_time])
+    remedy = "Correct the times, write both in one `unit`, or remove visits after the end."
+    if schema.columns[schema.visit_time].is_temporal:
         time = time - pd.Series(time).groupby(patient).transform("min").to_numpy()
-    early = len(np.unique(patient[np.round(times_of(table[names[0]]) - time, 9) < 0]))
-    if early:
-        what = f"the follow-up of {early:,} of {int(patient.max()) + 1:,} patients ends before their last visit"
-        remedy = "Correct the times, write both in one `unit`, or remove visits after the end."
-        if dated:
-            remedy = "Correct the times, count them in days from the first visit, or remove visits after the end."
-        yield Finding(f"column {names[0]!r}", what, remedy)
+        remedy = "Correct the times, count them in days from the first visit, or remove visits after the end."
+    # Differences of decimals are exact to twelve digits.
+    early = len(np.unique(patient[np.round(times_of(table[name]) - time, 9) < 0]))
+    if not early:
+        return None
+    what = f"the follow-up of {early:,} of {int(patient.max()) + 1:,} patients ends before their last visit"
+    return Finding(f"column {name!r}", what, remedy)
 
 
 def _rows(where: str, mask: NDArray[np.bool_], fact: str, remedy: str, severity: str = "error") -> Finding:

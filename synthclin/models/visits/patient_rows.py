@@ -10,6 +10,7 @@ import pandas as pd
 
 from synthclin.errors import DataError
 from synthclin.expressions import parse
+from synthclin.rules.visits import early_follow_up
 from synthclin.schema import Schema
 from synthclin.schema.columns import Column, Integer, Number
 from synthclin.schema.combinations import Combinations
@@ -113,14 +114,9 @@ def follow_up_of(schema: Schema, table: pd.DataFrame, patient: Ints) -> str | No
 
 def refuse_early_follow_up(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: Ints) -> None:
     """Raise DataError where the given follow-up of a patient ends before the last visit; arguments as of `slacks`."""
-    if follow_up is None:
-        return
-    slack = slacks(schema, follow_up, table, patient)
-    early = int((slack < 0).sum())
-    if early:
-        what = f"the follow-up of {early:,} of {len(slack):,} patients ends before their last visit"
-        remedy = "Correct the times, write both in one `unit`, or remove visits after the end."
-        raise DataError(f"column {follow_up!r}", what, remedy)
+    finding = None if follow_up is None else early_follow_up(follow_up, table, patient, schema)
+    if finding is not None:
+        raise DataError(finding.where, finding.what, finding.remedy)
 
 
 def slacks(schema: Schema, follow_up: str | None, table: pd.DataFrame, patient: Ints) -> Floats:
